@@ -1,0 +1,174 @@
+"""What can go wrong, as one tree.
+
+FilterschedError
+├─ ConfigurationError          .group .option .value
+│  ├─ PluginNotFound           .names .group .available
+│  ├─ PluginLoadError          .name .entry_point
+│  └─ DuplicatePlugin          .name .candidates
+├─ InvalidRequest (ValueError) .field .value
+├─ InvalidHost    (ValueError) .host .attribute .value
+├─ InvalidWeight  (ValueError) .weigher .host .value
+├─ InventoryError (ValueError) .path .line .field
+├─ NoValidHost                 .index .num_instances .explanation
+├─ CommitConflict              .selections .hosts
+└─ OvirtError                  .unit       (in filtersched.ovirt)
+
+Facts are attributes, the message is a sentence made of them; both survive pickling. An exception
+that a plug-in raises is none of these: it keeps its own type and gains a note.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from filtersched.selection import Explanation, Selection
+
+
+class FilterschedError(Exception):
+    """Anything that filtersched raises on purpose."""
+
+
+class ConfigurationError(FilterschedError):
+    """A setting that cannot be used."""
+
+    def __init__(
+        self, message: str = "", *, group: str | None = None, option: str | None = None, value: Any = None
+    ) -> None:
+        super().__init__(message)
+        self.group = group
+        self.option = option
+        self.value = value
+
+
+class PluginNotFound(ConfigurationError):
+    """Names that no available plug-in answers to; all of them at once."""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        names: Sequence[str] = (),
+        group: str | None = None,
+        option: str | None = None,
+        available: Sequence[str] = (),
+    ) -> None:
+        super().__init__(message, group=group, option=option, value=tuple(names))
+        self.names = tuple(names)
+        self.available = tuple(available)
+
+
+class PluginLoadError(ConfigurationError):
+    """A plug-in that exists and cannot be imported, or is not a plug-in."""
+
+    def __init__(self, message: str = "", *, name: str = "", entry_point: str | None = None) -> None:
+        super().__init__(message, value=name)
+        self.name = name
+        self.entry_point = entry_point
+
+
+class DuplicatePlugin(ConfigurationError):
+    """One name claimed by two plug-ins."""
+
+    def __init__(self, message: str = "", *, name: str = "", candidates: Sequence[str] = ()) -> None:
+        super().__init__(message, value=name)
+        self.name = name
+        self.candidates = tuple(candidates)
+
+
+class InvalidRequest(FilterschedError, ValueError):
+    """A request that makes no sense, whatever the hosts."""
+
+    def __init__(self, message: str = "", *, field: str | None = None, value: Any = None) -> None:
+        super().__init__(message)
+        self.field = field
+        self.value = value
+
+
+class InvalidHost(FilterschedError, ValueError):
+    """A host attribute that cannot be, or a change of a host where none may be."""
+
+    def __init__(
+        self, message: str = "", *, host: str | None = None, attribute: str | None = None, value: Any = None
+    ) -> None:
+        super().__init__(message)
+        self.host = host
+        self.attribute = attribute
+        self.value = value
+
+
+class InvalidWeight(FilterschedError, ValueError):
+    """A weight that is not a finite number, or an array of the wrong shape."""
+
+    def __init__(
+        self, message: str = "", *, weigher: str | None = None, host: str | None = None, value: Any = None
+    ) -> None:
+        super().__init__(message)
+        self.weigher = weigher
+        self.host = host
+        self.value = value
+
+
+class InventoryError(FilterschedError, ValueError):
+    """A file of hosts or requests that cannot be read; `line` counts from 1."""
+
+    def __init__(
+        self, message: str = "", *, path: str | None = None, line: int | None = None, field: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.path = path
+        self.line = line
+        self.field = field
+
+
+class NoValidHost(FilterschedError):
+    """The request cannot be placed whole; nothing was changed.
+
+    index, num_instances : which instance found no host, counted from 0, and of how many.
+    explanation : counts per filter, `.why(host)` and `.near_misses()`, or None.
+
+    The sentence is made when it is read, since the nearest miss takes asking every filter.
+    """
+
+    def __init__(
+        self,
+        reason: str = "",
+        *,
+        index: int = 0,
+        num_instances: int = 1,
+        explanation: Explanation | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.index = index
+        self.num_instances = num_instances
+        self.explanation = explanation
+
+    def __str__(self) -> str:
+        reason = self.args[0] or f"Instance {self.index + 1} of {self.num_instances} found no host."
+        said = f"No valid host was found. {reason}"
+        return said if self.explanation is None else f"{said} {self.explanation.summary()}"
+
+
+class CommitConflict(FilterschedError):
+    """Decided on a state of the hosts that is gone; nothing was committed."""
+
+    def __init__(
+        self, message: str = "", *, selections: Sequence[Selection] = (), hosts: Sequence[str] = ()
+    ) -> None:
+        super().__init__(message)
+        self.selections = tuple(selections)
+        self.hosts = tuple(hosts)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of a sentence about an unknown name: the nearest known ones, or all if they are few."""
+    names = sorted(known)
+    folded: dict[str, str] = {known_name.casefold(): known_name for known_name in names}
+    close = difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.6)
+    if close:
+        return "Did you mean " + " or ".join(repr(folded[c]) for c in close) + "?"
+    if len(names) <= 12:
+        return "Known: " + ", ".join(names) + "."
+    return ""

@@ -1,0 +1,62 @@
+"""BaseHostFilter: one predicate over a host and a request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar
+
+from filtersched.host_state import HostState
+from filtersched.plugin import Plugin
+from filtersched.request_spec import RequestSpec
+from filtersched.selection import Shortage
+
+
+class BaseHostFilter(Plugin):
+    """Answers, for one host at a time, whether it can take an instance of the request.
+
+    A derived class defines `host_passes`; everything else has a default.
+
+    run_filter_once_per_request : ask for the first instance of a request only.
+    RUN_ON_REBUILD : ask also when an instance is rebuilt where it is.
+    """
+
+    run_filter_once_per_request: ClassVar[bool] = False
+    RUN_ON_REBUILD: ClassVar[bool] = False
+
+    def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
+        """Whether the host can take an instance of the request, by truth value."""
+        raise NotImplementedError(f"{type(self).__name__} defines no host_passes(host_state, spec)")
+
+    def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> Shortage | str | None:
+        """Why the host was refused: what is short, or a sentence. Asked for when somebody reads it."""
+        return None
+
+    def limits(self, host_state: HostState, spec: RequestSpec) -> Mapping[str, Any]:
+        """What the compute side is to enforce; asked for chosen hosts and alternates only."""
+        return {}
+
+    def run_filter_for_index(self, index: int) -> bool:
+        """Whether to ask for the instance at `index` of a request."""
+        return index == 0 or not self.run_filter_once_per_request
+
+    def asked_about(self, spec: RequestSpec) -> bool:
+        """Whether the filter has a say: on a rebuild only if it wants to."""
+        return self.RUN_ON_REBUILD or not spec.is_rebuild
+
+    def _filter_one(self, host_state: HostState, spec: RequestSpec) -> Any:
+        return not self.asked_about(spec) or self.host_passes(host_state, spec)
+
+    def filter_all(self, hosts: Iterable[HostState], spec: RequestSpec) -> Iterable[HostState] | None:
+        """The hosts that pass, in their order. An override may return None to end filtering."""
+        return self._passing(hosts, spec)
+
+    def _passing(self, hosts: Iterable[HostState], spec: RequestSpec) -> Iterator[HostState]:
+        for host in hosts:
+            try:
+                passes = self._filter_one(host, spec)
+            except Exception as problem:
+                # The boundary to the plug-in: its exception goes on, saying where it happened.
+                problem.add_note(f"{type(self).__name__} was asked about {host!r}, instance {spec.instance_uuid}")
+                raise
+            if passes:
+                yield host

@@ -1,0 +1,72 @@
+"""Read-only containers, so that assigning an attribute is the only way to change what holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from typing import Any, NoReturn
+
+
+class FrozenDict(dict[Any, Any]):
+    """A dict that refuses to be written to; frozen all the way down, so hashable if its leaves are.
+
+    A dict and not a Mapping of its own, because filters ask `isinstance(value, dict)` and json
+    writes nothing else. Writing raises TypeError.
+    """
+
+    __slots__ = ("_hash",)
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        try:
+            return self._hash
+        except AttributeError:
+            self._hash: int = hash(frozenset(self.items()))
+            return self._hash
+
+    def _refuse(self, *_args: Any, **_kwargs: Any) -> NoReturn:
+        raise TypeError("this mapping is read-only; assign a new one to the attribute instead")
+
+    __setitem__ = __delitem__ = update = clear = pop = popitem = setdefault = __ior__ = _refuse
+
+    def __copy__(self) -> FrozenDict:
+        return self
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> FrozenDict:
+        return self
+
+    def __reduce__(self) -> tuple[type[FrozenDict], tuple[dict[Any, Any]]]:
+        return type(self), (dict(self),)
+
+
+EMPTY = FrozenDict()
+
+
+def freeze(value: Any) -> Any:
+    """`value` with every mapping, list and set inside it made read-only; other objects as they are.
+
+    Mappings become FrozenDict, lists tuples, sets frozensets. What is frozen already is returned
+    itself, so freezing twice costs nothing and equal hosts can share one object.
+    """
+    if isinstance(value, FrozenDict | str | int | float | None):
+        return value
+    if isinstance(value, Mapping):
+        return FrozenDict({key: freeze(item) for key, item in value.items()})
+    if isinstance(value, list):
+        return tuple(freeze(item) for item in value)
+    if isinstance(value, tuple):
+        frozen = tuple(freeze(item) for item in value)
+        unchanged = all(new is old for new, old in zip(frozen, value, strict=True))
+        return value if unchanged else frozen
+    if isinstance(value, Set):
+        return frozenset(value)
+    return value
+
+
+def thaw(value: Any) -> Any:
+    """The same data as plain dicts and lists, sets sorted: what json writes."""
+    if isinstance(value, Mapping):
+        return {key: thaw(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [thaw(item) for item in value]
+    if isinstance(value, Set):
+        return sorted(thaw(item) for item in value)
+    return value

@@ -1,0 +1,88 @@
+"""What filters and weighers share: options, and the declarations that make them fast."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, NamedTuple
+
+from oslo_config import cfg
+
+from filtersched.column import Column
+from filtersched.errors import ConfigurationError, nearest
+
+Reads = tuple[str, ...]
+
+
+class Declaration(NamedTuple):
+    """What the class of a plug-in promises; see `declaration_of`."""
+
+    host_reads: Reads | Callable[[Any, Any], Reads]
+    spec_reads: Reads
+    columnar: bool
+
+
+class Plugin:
+    """A filter or weigher: made without arguments, given its options afterwards.
+
+    options, option_group : oslo.config options and the group they stand in.
+    host_reads : attributes of a host that the answer depends on; or a method of the request that
+        tells them. Declaring it promises: no other attribute, no clock, no chance, no memory.
+    spec_reads : attributes of the request that the answer depends on.
+    columnar : the body is operators only and can be given columns in the place of a host.
+
+    A declaration holds for the class that makes it and for subclasses that define no method.
+    """
+
+    options: ClassVar[tuple[cfg.Opt, ...]] = ()
+    option_group: ClassVar[str] = "filter_scheduler"
+    host_reads: ClassVar[Any] = None
+    spec_reads: ClassVar[Reads] = ()
+    columnar: ClassVar[bool] = False
+
+    _values: Mapping[str, Any] | None = None
+
+    def bind(self, values: Mapping[str, Any]) -> None:
+        """Give the plug-in its option values, name to value; until then they are the defaults."""
+        self._values = dict(values)
+
+    def option(self, name: str) -> Any:
+        """The value of one of the plug-in's options. Raises ConfigurationError for another name."""
+        if self._values is None:
+            self._values = {opt.dest: opt.default for opt in self.options}
+        try:
+            return self._values[name]
+        except KeyError:
+            raise ConfigurationError(
+                f"{type(self).__name__} has no option {name!r}. {nearest(name, self._values)}".rstrip(),
+                group=self.option_group,
+                option=name,
+            ) from None
+
+    def or_option(self, value: Any, name: str) -> Any:
+        """`value`, or the option where it is None: one host's number or a column of them."""
+        if value is None:
+            return self.option(name)
+        if isinstance(value, Column):
+            return value.filled(self.option(name))
+        return value
+
+
+def declaration_of(cls: type[Plugin]) -> Declaration | None:
+    """What `cls` promises, or None if it must be called as it stands.
+
+    A subclass that defines any method of its own must declare anew, because the promise was made
+    for other code.
+    """
+    for owner in cls.__mro__:
+        if "host_reads" in vars(owner):
+            if owner.host_reads is None:  # type: ignore[attr-defined]
+                return None
+            return Declaration(cls.host_reads, cls.spec_reads, cls.columnar)
+        if any(callable(member) or hasattr(member, "__get__") for member in _own_members(owner)):
+            return None
+    return None
+
+
+def _own_members(owner: type) -> list[Any]:
+    ignored = ("__dict__", "__weakref__", "__doc__", "__module__", "__annotations__")
+    return [member for name, member in vars(owner).items() if name not in ignored]

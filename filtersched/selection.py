@@ -1,0 +1,411 @@
+"""What scheduling returns: selections, and the explanation that every selection and refusal carries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from filtersched.errors import InvalidRequest
+from filtersched.frozen import EMPTY, FrozenDict, freeze, thaw
+from filtersched.host_state import HostState
+from filtersched.request_spec import RequestSpec
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """A refusal in numbers: of `what` is needed `need` and there is `have`, in `unit`."""
+
+    what: str
+    need: float
+    have: float
+    unit: str = ""
+
+    @property
+    def missing(self) -> float:
+        """How much is lacking."""
+        return self.need - self.have
+
+    @property
+    def share(self) -> float:
+        """The part of the need that is lacking, 1.0 and more if there is nothing at all."""
+        return self.missing / self.need if self.need > 0 else float("inf")
+
+    def __str__(self) -> str:
+        unit = f" {self.unit}" if self.unit else ""
+        have, need = _amount(self.have), _amount(self.need)
+        return f"lacks {_amount(self.missing)}{unit} of {self.what} (free {have}, asked {need})"
+
+
+def _amount(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() else f"{value:.6g}"
+
+
+class WeigherColumn:
+    """What one weigher said of all hosts it was asked about, in their order."""
+
+    __slots__ = ("multipliers", "name", "normalized", "raw")
+
+    def __init__(
+        self, name: str, raw: Sequence[float], normalized: Sequence[float], multipliers: Sequence[float]
+    ) -> None:
+        self.name = name
+        self.raw = raw
+        self.normalized = normalized
+        self.multipliers = multipliers
+
+    def share(self, place: int) -> WeigherShare:
+        """What it said of the host at `place`."""
+        raw, normal, multiplier = float(self.raw[place]), float(self.normalized[place]), float(self.multipliers[place])
+        return WeigherShare(self.name, raw, normal, multiplier)
+
+
+@dataclass(frozen=True, slots=True)
+class WeigherShare:
+    """What one weigher added to a host's weight."""
+
+    weigher: str
+    raw: float
+    normalized: float
+    multiplier: float
+
+    @property
+    def contribution(self) -> float:
+        """The part of the weight that this weigher gave."""
+        return self.multiplier * self.normalized
+
+
+class WeighedHost:
+    """A host and its weight; `obj` is Nova's name for the host."""
+
+    __slots__ = ("columns", "obj", "place", "weight")
+
+    def __init__(self, obj: HostState, weight: float, *, columns: Sequence[WeigherColumn] = (), place: int = 0) -> None:
+        self.obj = obj
+        self.weight = weight
+        self.columns = columns
+        self.place = place
+
+    def __repr__(self) -> str:
+        return f"<WeighedHost {self.obj.host} weight={self.weight}>"
+
+    @property
+    def shares(self) -> tuple[WeigherShare, ...]:
+        """What each weigher added."""
+        return tuple(column.share(self.place) for column in self.columns)
+
+
+class FilterStep:
+    """One filter that ran: its name, and how many hosts there were before and after.
+
+    refused : the names of the hosts it dropped, made when read.
+    """
+
+    __slots__ = ("_who", "after", "before", "name")
+
+    def __init__(self, name: str, before: int, after: int, who: Callable[[], Iterable[str]]) -> None:
+        self.name = name
+        self.before = before
+        self.after = after
+        self._who = who
+
+    @classmethod
+    def of_lists(cls, name: str, before: Sequence[HostState], after: Sequence[HostState]) -> Self:
+        """The step that made `after` out of `before`."""
+
+        def who() -> list[str]:
+            kept = {id(host) for host in after}
+            return [host.host for host in before if id(host) not in kept]
+
+        return cls(name, len(before), len(after), who)
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """The names of the hosts that were dropped here."""
+        return tuple(self._who())
+
+    def __repr__(self) -> str:
+        return f"{self.name}: (start: {self.before}, end: {self.after})"
+
+
+class Filtered(list[HostState]):
+    """The hosts that are left, with the steps that dropped the others."""
+
+    def __init__(self, hosts: Iterable[HostState], steps: Sequence[FilterStep] = ()) -> None:
+        super().__init__(hosts)
+        self.steps = tuple(steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one filter says of one host; `reason` is a Shortage or a sentence where it refuses."""
+
+    filter: str
+    passed: bool
+    reason: Shortage | str | None = None
+
+    def __str__(self) -> str:
+        if self.passed:
+            return f"{self.filter}: passes"
+        return f"{self.filter}: refuses" if self.reason is None else f"{self.filter}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class HostVerdicts:
+    """What every filter says of one host.
+
+    changed : the host is no longer what it was when the decision was made, so that these answers
+        are about its state of now.
+    """
+
+    host: str
+    nodename: str
+    verdicts: tuple[Verdict, ...]
+    changed: bool = False
+
+    @property
+    def refused_by(self) -> tuple[Verdict, ...]:
+        """The verdicts that refuse the host."""
+        return tuple(verdict for verdict in self.verdicts if not verdict.passed)
+
+    @property
+    def missing_share(self) -> float:
+        """How much of what it needs is missing, summed over the refusals; one that cannot be measured counts 1."""
+        reasons = (verdict.reason for verdict in self.refused_by)
+        return sum(reason.share if isinstance(reason, Shortage) else 1.0 for reason in reasons)
+
+    def __str__(self) -> str:
+        said = "; ".join(str(verdict) for verdict in self.refused_by) or "passes every filter"
+        return f"{self.host}: {said}" + (" (it has changed since the decision)" if self.changed else "")
+
+
+class Explanation:
+    """Why an instance was placed where it was, or nowhere.
+
+    steps : one FilterStep per filter that ran, in order.
+    shares : what each weigher added to the chosen host's weight; empty without one.
+    runner_up, margin : the next best host's name and how much lower its weight is; or None.
+    columns : with `explain="full"`, one WeigherColumn per weigher, over the hosts in `ranked`.
+
+    Everything but the counts is worked out when it is read.
+    """
+
+    __slots__ = (
+        "_ask",
+        "_hosts",
+        "_shares",
+        "_words",
+        "columns",
+        "index",
+        "margin",
+        "num_instances",
+        "ranked",
+        "runner_up",
+        "steps",
+    )
+
+    def __init__(
+        self,
+        *,
+        index: int,
+        num_instances: int,
+        steps: Sequence[FilterStep],
+        hosts: Callable[[], Iterable[HostState]],
+        ask: Callable[[HostState], HostVerdicts],
+        shares: Callable[[], tuple[WeigherShare, ...]] = tuple,
+        runner_up: str | None = None,
+        margin: float | None = None,
+        columns: Sequence[WeigherColumn] = (),
+        ranked: Sequence[str] = (),
+    ) -> None:
+        self.index = index
+        self.num_instances = num_instances
+        self.steps = tuple(steps)
+        self.runner_up = runner_up
+        self.margin = margin
+        self.columns = tuple(columns)
+        self.ranked = tuple(ranked)
+        self._hosts = hosts
+        self._ask = ask
+        self._shares = shares
+        self._words: tuple[str, list[HostVerdicts]] | None = None
+
+    @property
+    def shares(self) -> tuple[WeigherShare, ...]:
+        """What each weigher added to the chosen host's weight."""
+        return self._shares()
+
+    @property
+    def refused(self) -> dict[str, int]:
+        """How many hosts each filter refused; a filter that ran twice counts together."""
+        counts: dict[str, int] = {}
+        for step in self.steps:
+            counts[step.name] = counts.get(step.name, 0) + step.before - step.after
+        return counts
+
+    def why(self, host: str | HostState) -> HostVerdicts:
+        """What every filter says of a host, not only the first that refused it.
+
+        Raises InvalidRequest for a host that was not among those offered.
+        """
+        name = host if isinstance(host, str) else host.host
+        for candidate in self._hosts():
+            if candidate is host or (isinstance(host, str) and name in (candidate.host, candidate.nodename)):
+                return self._ask(candidate)
+        raise InvalidRequest(f"host {name!r} was not among the hosts of this decision", field="host", value=name)
+
+    def near_misses(self, limit: int = 3) -> list[HostVerdicts]:
+        """The refused hosts that came nearest: fewest refusing filters, then the smallest missing share.
+
+        No more than 10,000 hosts are looked at, those first that the last filters refused.
+        """
+        if self._words is not None:
+            return self._words[1][:limit]
+        refused = {name for step in self.steps for name in step.refused}
+        order = [name for step in reversed(self.steps) for name in step.refused][:_MOST_ASKED]
+        place = {name: at for at, name in enumerate(order)}
+        asked = [self._ask(host) for host in self._hosts() if host.host in refused and host.host in place]
+        missed = [verdicts for verdicts in asked if verdicts.refused_by]
+        missed.sort(key=lambda one: (len(one.refused_by), one.missing_share))
+        return missed[:limit]
+
+    def summary(self) -> str:
+        """The counts per filter and the nearest miss, in a sentence or two."""
+        if self._words is not None:
+            return self._words[0]
+        start = self.steps[0].before if self.steps else len(list(self._hosts()))
+        counts = [f"{count} refused by {name}" for name, count in self.refused.items() if count]
+        said = f"{start} host{'' if start == 1 else 's'}" + "".join(f", {count}" for count in counts) + "."
+        if self.steps and self.steps[-1].after == 0:
+            nearest = self.near_misses(1)
+            said += f" Nearest: {nearest[0]}." if nearest else ""
+        return said
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def __repr__(self) -> str:
+        return f"<Explanation instance {self.index + 1} of {self.num_instances}: {list(self.steps)}>"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Counts, shares and words as plain data."""
+        return {
+            "index": self.index,
+            "steps": [{"filter": step.name, "before": step.before, "after": step.after} for step in self.steps],
+            "shares": [
+                {
+                    "weigher": share.weigher,
+                    "raw": share.raw,
+                    "normalized": share.normalized,
+                    "multiplier": share.multiplier,
+                    "contribution": share.contribution,
+                }
+                for share in self.shares
+            ],
+            "runner_up": self.runner_up,
+            "margin": self.margin,
+        }
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        kept = {
+            "index": self.index,
+            "num_instances": self.num_instances,
+            "steps": [(step.name, step.before, step.after) for step in self.steps],
+            "shares": self.shares,
+            "runner_up": self.runner_up,
+            "margin": self.margin,
+        }
+        return _unpickled, (kept, (self.summary(), self.near_misses()))
+
+
+_MOST_ASKED = 10_000
+
+
+def _unpickled(kept: dict[str, Any], words: tuple[str, list[HostVerdicts]]) -> Explanation:
+    """An explanation that has left its process: counts and words, and no hosts to ask."""
+    steps = [FilterStep(name, before, after, tuple) for name, before, after in kept.pop("steps")]
+    shares = kept.pop("shares")
+    known = {verdicts.host: verdicts for verdicts in words[1]}
+    made = Explanation(
+        **kept, steps=steps, hosts=tuple, ask=lambda host: known[host.host], shares=lambda: shares
+    )
+    made._words = words
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Alternate:
+    """Another host that could take the instance, as things stood after the whole request."""
+
+    host: str
+    nodename: str
+    limits: FrozenDict = EMPTY
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selection:
+    """Where one instance goes.
+
+    index : the instance's place in the request, from 0.
+    weight : the sum that made the host win; 0.0 if it had no rival.
+    limits : what the compute side is to enforce, by name.
+    host_state : the host as it is after this instance; a copy, nothing is taken until commit.
+    spec : the request, with this instance's uuid.
+    seed : replays the decision when given to select_destinations.
+    generation : of the host when the decision was made; commit compares it.
+    """
+
+    host: str
+    nodename: str
+    instance_uuid: str
+    index: int
+    weight: float
+    limits: FrozenDict
+    alternates: tuple[Alternate, ...]
+    host_state: HostState
+    spec: RequestSpec
+    explanation: Explanation | None = field(repr=False, default=None)
+    seed: int | None = None
+    generation: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The selection as plain data with a version number, the request included; see `from_dict`."""
+        return {
+            "version": FORMAT_VERSION,
+            "host": self.host,
+            "nodename": self.nodename,
+            "instance_uuid": self.instance_uuid,
+            "index": self.index,
+            "weight": self.weight,
+            "limits": thaw(self.limits),
+            "alternates": [
+                {"host": one.host, "nodename": one.nodename, "limits": thaw(one.limits)} for one in self.alternates
+            ],
+            "host_state": self.host_state.to_dict(),
+            "spec": self.spec.to_dict(),
+            "seed": self.seed,
+            "generation": self.generation,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The selection that `to_dict` wrote down, without its explanation.
+
+        Raises InvalidRequest for another version of the format or a missing key.
+        """
+        known = dict(data)
+        version = known.pop("version", FORMAT_VERSION)
+        if version != FORMAT_VERSION:
+            raise InvalidRequest(f"version {version!r} of the format is not known here", field="version", value=version)
+        try:
+            known["limits"] = freeze(known["limits"])
+            known["alternates"] = tuple(
+                Alternate(one["host"], one["nodename"], freeze(one["limits"])) for one in known["alternates"]
+            )
+            known["host_state"] = HostState.from_dict(known["host_state"])
+            known["spec"] = RequestSpec.from_dict(known["spec"])
+            return cls(**known)
+        except (KeyError, TypeError) as problem:
+            raise InvalidRequest(f"not a selection: {problem}", field="selection", value=data) from None

@@ -1,0 +1,6 @@
+"""Weighers: one rule a file. `base` is what they derive from, `handler` runs them."""
+
+from filtersched.weighers.base import BaseWeigher
+from filtersched.weighers.handler import HostWeightHandler
+
+__all__ = ["BaseWeigher", "HostWeightHandler"]

@@ -1,0 +1,79 @@
+"""BaseWeigher: one number for a host and a request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from filtersched import aggregates
+from filtersched.errors import InvalidWeight
+from filtersched.host_state import HostState
+from filtersched.plugin import Plugin
+from filtersched.request_spec import RequestSpec
+from filtersched.selection import WeighedHost
+
+
+class BaseWeigher(Plugin):
+    """Answers how much a host is liked for a request; the highest sum over all weighers wins.
+
+    A derived class defines `_weigh_object`; everything else has a default.
+
+    minval, maxval : the ends of the scale; raw weights outside are moved to the end. None is the
+        smallest or largest raw weight of the hosts at hand.
+    multiplier_option : the option that the weight is multiplied by; aggregate metadata of that name
+        overrides it for the hosts of the aggregate.
+    normalized : map raw weights to [0, 1] before they are multiplied; False adds them as they are.
+    """
+
+    minval: float | None = None
+    maxval: float | None = None
+    multiplier_option: ClassVar[str | None] = None
+    normalized: ClassVar[bool] = True
+
+    def _weigh_object(self, host_state: HostState, weight_properties: RequestSpec) -> Any:
+        """The raw weight of the host, a finite number; 0.0 for no opinion."""
+        raise NotImplementedError(f"{type(self).__name__} defines no _weigh_object(host_state, weight_properties)")
+
+    def weight_multiplier(self, host_state: HostState) -> Any:
+        """What the host's weight is multiplied by; 1.0 without a `multiplier_option`."""
+        if self.multiplier_option is None:
+            return 1.0
+        return aggregates.number(host_state, self.multiplier_option, float, self.option(self.multiplier_option))
+
+    def weigh_objects(self, weighed_obj_list: Iterable[WeighedHost], weight_properties: RequestSpec) -> list[float]:
+        """The raw weights of the hosts in their order, moved to the ends of the scale."""
+        return [self._weigh_one(weighed.obj, weight_properties) for weighed in weighed_obj_list]
+
+    def _weigh_one(self, host: HostState, spec: RequestSpec) -> float:
+        try:
+            weight = self._weigh_object(host, spec)
+        except Exception as problem:
+            # The boundary to the plug-in: its exception goes on, saying where it happened.
+            problem.add_note(f"{type(self).__name__} was asked about {host!r}, instance {spec.instance_uuid}")
+            raise
+        if not is_weight(weight):
+            raise invalid_weight(self, host, weight)
+        if self.minval is not None and weight < self.minval:
+            weight = self.minval
+        if self.maxval is not None and weight > self.maxval:
+            weight = self.maxval
+        return float(weight)
+
+
+def is_weight(value: Any) -> bool:
+    """Whether `value` is a number that can be a weight: a finite one."""
+    try:
+        return not isinstance(value, str | bytes) and float("-inf") < float(value) < float("inf")
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
+def invalid_weight(weigher: BaseWeigher, host: HostState, value: Any) -> InvalidWeight:
+    """The error for a weight that is none."""
+    name = type(weigher).__name__
+    return InvalidWeight(
+        f"{name} returned {value!r} for host {host.host!r}. A weight must be finite; return 0.0 for no opinion.",
+        weigher=name,
+        host=host.host,
+        value=value,
+    )

@@ -1,0 +1,85 @@
+"""HostWeightHandler: what it means to weigh hosts, as a plain loop."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from filtersched.errors import InvalidWeight
+from filtersched.host_state import HostState
+from filtersched.request_spec import RequestSpec
+from filtersched.selection import WeighedHost, WeigherColumn
+from filtersched.weighers.base import BaseWeigher, invalid_weight, is_weight
+
+
+class HostWeightHandler:
+    """Runs weighers one after another over host objects. This is the specification."""
+
+    def get_weighed_objects(
+        self, weighers: Sequence[BaseWeigher], hosts: Iterable[HostState], spec: RequestSpec
+    ) -> list[WeighedHost]:
+        """The hosts with their weights, highest first; equal ones keep their order.
+
+        The weight is the sum over the weighers of multiplier times normalised raw weight. A single
+        host needs no comparing: only weighers that are not normalised are asked about it.
+        """
+        weighed = [WeighedHost(host, 0.0) for host in hosts]
+        totals = [0.0] * len(weighed)
+        columns = []
+        for weigher in weighers:
+            if not weighed or (len(weighed) == 1 and weigher.normalized):
+                continue
+            raw = _raw(weigher, weighed, spec)
+            normal = normalize(raw, weigher.minval, weigher.maxval) if weigher.normalized else raw
+            multiplier_of = multiplier(weigher)
+            multipliers = [multiplier_of(one.obj) for one in weighed]
+            for place, one in enumerate(weighed):
+                totals[place] += multipliers[place] * normal[place]
+                if not is_weight(totals[place]):
+                    raise invalid_weight(weigher, one.obj, totals[place])
+            columns.append(WeigherColumn(type(weigher).__name__, raw, normal, multipliers))
+        ranked = [
+            WeighedHost(one.obj, totals[place], columns=columns, place=place) for place, one in enumerate(weighed)
+        ]
+        return sorted(ranked, key=lambda one: one.weight, reverse=True)
+
+
+def normalize(raw: Sequence[float], minval: float | None, maxval: float | None) -> list[float]:
+    """Map raw weights linearly to [0, 1].
+
+    minval, maxval : the ends of the scale; None is the smallest or largest of `raw`. All zeros if
+    both ends are equal, so that a weigher which cannot tell hosts apart has no say.
+    Rule: docs/compatibility, "normalisation".
+    """
+    if not raw:
+        return []
+    low = float(min(raw) if minval is None else minval)
+    high = float(max(raw) if maxval is None else maxval)
+    if low == high:
+        return [0.0] * len(raw)
+    return [(weight - low) / (high - low) for weight in raw]
+
+
+def multiplier(weigher: BaseWeigher) -> Callable[[HostState], Any]:
+    """How to ask a weigher for a host's multiplier, in any of the signatures that Nova ever had."""
+    legacy = getattr(weigher, "_weight_multiplier", None)
+    if legacy is not None and type(weigher).weight_multiplier is BaseWeigher.weight_multiplier:
+        return lambda _host: legacy()
+    current: Any = weigher.weight_multiplier
+    if not inspect.signature(current).parameters:
+        return lambda _host: current()
+    return lambda host: current(host)
+
+
+def _raw(weigher: BaseWeigher, weighed: list[WeighedHost], spec: RequestSpec) -> list[float]:
+    raw = list(weigher.weigh_objects(weighed, spec))
+    if len(raw) != len(weighed):
+        name = type(weigher).__name__
+        raise InvalidWeight(
+            f"{name}.weigh_objects returned {len(raw)} weights for {len(weighed)} hosts", weigher=name, value=raw
+        )
+    for one, weight in zip(weighed, raw, strict=True):
+        if not is_weight(weight):
+            raise invalid_weight(weigher, one.obj, weight)
+    return [float(weight) for weight in raw]
