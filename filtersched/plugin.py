@@ -48,7 +48,7 @@ class Plugin:
     def option(self, name: str) -> Any:
         """The value of one of the plug-in's options. Raises ConfigurationError for another name."""
         if self._values is None:
-            self._values = {opt.dest: opt.default for opt in self.options}
+            self._values = {opt.dest: opt.default for _group, opt in declared_options(type(self))}
         try:
             return self._values[name]
         except KeyError:
@@ -65,6 +65,19 @@ class Plugin:
         if isinstance(value, Column):
             return value.filled(self.option(name))
         return value
+
+
+def declared_options(cls: type[Plugin]) -> list[tuple[str, cfg.Opt]]:
+    """The options of a plug-in class, each with its group.
+
+    A subclass that names options of its own keeps those of its bases, where its bases have them.
+    """
+    declared = [(cls.option_group, opt) for opt in cls.options]
+    for base in cls.__mro__[1:]:
+        names = {opt.dest for _group, opt in declared}
+        group = getattr(base, "option_group", cls.option_group)
+        declared += [(group, opt) for opt in vars(base).get("options", ()) if opt.dest not in names]
+    return declared
 
 
 def declaration_of(cls: type[Plugin]) -> Declaration | None:

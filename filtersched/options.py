@@ -1,0 +1,310 @@
+"""The scheduler-level options: every one, in every spelling, with what each value does.
+
+A plug-in's options stand on the plug-in. Here stand only those that the pipeline itself reads,
+and those of Nova that are accepted so that an existing file keeps working, each with the reason
+why it has no effect. The table is long because it is the reference.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from oslo_config import cfg
+
+DEFAULT = "DEFAULT"
+GROUPED = "filter_scheduler"
+
+# A group and a name in it; the flat spelling of an option has the group DEFAULT.
+Spelling = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One scheduler-level value: the field that holds it, and the option in all its spellings."""
+
+    field: str
+    opts: tuple[tuple[str, cfg.Opt], ...]
+
+    @property
+    def spellings(self) -> list[Spelling]:
+        return [(group, opt.dest) for group, opt in self.opts]
+
+
+def spelled(spelling: Spelling) -> str:
+    """`[group] name`, as it is written in messages."""
+    return f"[{spelling[0]}] {spelling[1]}"
+
+
+def _setting(field: str, opt: cfg.Opt, *others: Spelling) -> Setting:
+    return Setting(field, respelled(opt, [(DEFAULT, opt.dest), *others]))
+
+
+def respelled(opt: cfg.Opt, spellings: Sequence[Spelling]) -> tuple[tuple[str, cfg.Opt], ...]:
+    """A copy of `opt` for each spelling, each help text naming the others."""
+    copies = []
+    for group, name in spellings:
+        other = copy.copy(opt)
+        other.name = other.dest = name
+        others = ", ".join(spelled(s) for s in spellings if s != (group, name))
+        if others:
+            other.help = f"{opt.help or ''} Also written {others}.".strip()
+        copies.append((group, other))
+    return tuple(copies)
+
+
+SETTINGS: tuple[Setting, ...] = (
+    _setting(
+        "driver",
+        cfg.StrOpt(
+            "scheduler_driver",
+            default="FilterScheduler",
+            help="The scheduler to use: the name of an entry point of filtersched.drivers or the path of "
+            "a class, commonly one derived from FilterScheduler. FilterScheduler filters and weighs, "
+            "ChanceScheduler chooses at random among the hosts that are up. Nova's paths of these mean "
+            "them; nova.scheduler.multi.MultiScheduler means whatever compute_scheduler_driver names.",
+        ),
+        ("scheduler", "driver"),
+    ),
+    _setting(
+        "compute_driver",
+        cfg.StrOpt(
+            "compute_scheduler_driver",
+            default="FilterScheduler",
+            help="The scheduler that MultiScheduler hands compute requests to. Read only if "
+            "scheduler_driver is MultiScheduler.",
+        ),
+    ),
+    _setting(
+        "available_filters",
+        cfg.MultiStrOpt(
+            "scheduler_available_filters",
+            default=["standard_filters"],
+            help="Which filters may be used; may be given more than once, and each value may be several "
+            "separated by commas. standard_filters: the library's own. all_filters: every installed one. "
+            "Otherwise the name of an entry point of filtersched.filters, the path of a filter class, or "
+            "the path of a function that returns filter classes.",
+        ),
+        (GROUPED, "available_filters"),
+    ),
+    _setting(
+        "enabled_filters",
+        cfg.ListOpt(
+            "scheduler_default_filters",
+            default=["AvailabilityZoneFilter", "RamFilter", "ComputeFilter"],
+            help="The filters every request passes through, in this order, by class name, out of the "
+            "available ones. A name given twice runs twice. Empty: no filter refuses anything.",
+        ),
+        (GROUPED, "enabled_filters"),
+    ),
+    _setting(
+        "weight_classes",
+        cfg.ListOpt(
+            "scheduler_weight_classes",
+            default=["all_weighers"],
+            help="The weighers that rank the hosts left. all_weighers: the library's own, in a fixed order. "
+            "Otherwise the name of an entry point of filtersched.weighers, the path of a weigher class, or "
+            "the path of a function that returns weigher classes; in the order given, and one given twice "
+            "counts twice. Empty: all hosts weigh the same. Not together with least_cost_functions.",
+        ),
+        (GROUPED, "weight_classes"),
+    ),
+    _setting(
+        "least_cost_functions",
+        cfg.ListOpt(
+            "least_cost_functions",
+            help="Cost functions of the first filter scheduler, used instead of weighers when set: paths of "
+            "functions fn(host_state, weighing_properties). The lowest sum of <function name>_weight times "
+            "cost wins, without normalising. As then, only functions whose name starts with compute_ or "
+            "noop are used. Unset: weighers. Empty: all hosts cost the same.",
+        ),
+    ),
+    _setting(
+        "host_subset_size",
+        cfg.IntOpt(
+            "scheduler_host_subset_size",
+            default=1,
+            min=1,
+            help="Choose at random among this many of the best hosts. 1: always the best one. More than "
+            "there are: among all of them. Larger values keep parallel schedulers from colliding, at the "
+            "price of a worse choice.",
+        ),
+        (GROUPED, "host_subset_size"),
+    ),
+    _setting(
+        "shuffle_best_same_weighed_hosts",
+        cfg.BoolOpt(
+            "shuffle_best_same_weighed_hosts",
+            default=False,
+            help="True: hosts that share the highest weight are put in random order before one is chosen. "
+            "False: the earlier one in the list wins.",
+        ),
+        (GROUPED, "shuffle_best_same_weighed_hosts"),
+    ),
+    _setting(
+        "max_attempts",
+        cfg.IntOpt(
+            "scheduler_max_attempts",
+            default=3,
+            min=1,
+            help="How many hosts an instance may be tried on. A selection that is asked for alternates has "
+            "up to one less than this. 1: no alternates, and requests carry no retry record.",
+        ),
+        ("scheduler", "max_attempts"),
+    ),
+    _setting(
+        "service_down_time",
+        cfg.IntOpt(
+            "service_down_time",
+            default=60,
+            min=0,
+            help="Seconds since its last heartbeat after which a service counts as down; exactly this many "
+            "is still up. A host without a service record is up.",
+        ),
+        (GROUPED, "service_down_time"),
+    ),
+    _setting(
+        "default_availability_zone",
+        cfg.StrOpt(
+            "default_availability_zone",
+            default="nova",
+            help="The zone of a host that neither its aggregates nor its service put in one.",
+        ),
+        (GROUPED, "default_availability_zone"),
+    ),
+    _setting(
+        "default_schedule_zone",
+        cfg.StrOpt(
+            "default_schedule_zone",
+            help="The zone put into a request that names none. Unset: such a request may go to any zone.",
+        ),
+        (GROUPED, "default_schedule_zone"),
+    ),
+    _setting(
+        "json_config_location",
+        cfg.StrOpt(
+            "scheduler_json_config_location",
+            default="",
+            help="A JSON file given to filters as filter_properties['config_options'], read again when it "
+            "changed. Empty: {}.",
+        ),
+    ),
+    _setting(
+        "use_baremetal_filters",
+        cfg.BoolOpt(
+            "scheduler_use_baremetal_filters",
+            default=False,
+            help="True: the filters of baremetal_scheduler_default_filters are used in the place of those of "
+            "scheduler_default_filters.",
+        ),
+        (GROUPED, "use_baremetal_filters"),
+    ),
+    _setting(
+        "baremetal_enabled_filters",
+        cfg.ListOpt(
+            "baremetal_scheduler_default_filters",
+            default=[
+                "RetryFilter",
+                "AvailabilityZoneFilter",
+                "ComputeFilter",
+                "ComputeCapabilitiesFilter",
+                "ImagePropertiesFilter",
+                "ExactRamFilter",
+                "ExactDiskFilter",
+                "ExactCoreFilter",
+            ],
+            help="The filters used if scheduler_use_baremetal_filters is true; otherwise without effect.",
+        ),
+        (GROUPED, "baremetal_enabled_filters"),
+    ),
+    _setting(
+        "connection_type",
+        cfg.StrOpt(
+            "connection_type",
+            help="fake: the command makes up an inventory to try things on. Any other value, such as the "
+            "hypervisor of an old file, is without effect: hosts come from the inventory.",
+        ),
+    ),
+    _setting(
+        "verbose",
+        cfg.BoolOpt(
+            "verbose",
+            default=False,
+            help="True: the command reports on stderr each stage of a decision and why each host was chosen.",
+        ),
+    ),
+)
+
+
+def _without_effect(opt: cfg.Opt, why: str) -> cfg.Opt:
+    opt.help = f"Accepted without effect: {why}"
+    return opt
+
+
+_MEASURED = "what a host keeps for itself is subtracted where its usage is measured, not here."
+_FIRST_RATIO = "the compute service gives a host its first ratio; see the option without initial_."
+_ATTESTED = "no attestation server is asked; TrustedFilter reads the capability trust_lvl of a host."
+
+NO_EFFECT: tuple[tuple[str, cfg.Opt], ...] = (
+    *(
+        (group, _without_effect(opt, why))
+        for opt, why, groups in (
+            (
+                cfg.StrOpt("scheduler_host_manager"),
+                "hosts are given to the scheduler by the program that calls it.",
+                (DEFAULT,),
+            ),
+            (
+                cfg.StrOpt("host_manager"),
+                "hosts are given to the scheduler by the program that calls it.",
+                ("scheduler",),
+            ),
+            (
+                cfg.BoolOpt("scheduler_tracks_instance_changes", default=True),
+                "the instances of a host are what the caller says they are, and always known.",
+                (DEFAULT,),
+            ),
+            (
+                cfg.BoolOpt("track_instance_changes", default=True),
+                "the instances of a host are what the caller says they are, and always known.",
+                (GROUPED,),
+            ),
+            (cfg.IntOpt("reserved_host_memory_mb", default=512, min=0), _MEASURED, (DEFAULT, GROUPED)),
+            (cfg.IntOpt("reserved_host_disk_mb", default=0, min=0), _MEASURED, (DEFAULT, GROUPED)),
+            (
+                cfg.StrOpt("node_availability_zone", default="nova"),
+                "a service record carries its zone already; see default_availability_zone.",
+                (DEFAULT,),
+            ),
+            (
+                cfg.IntOpt("periodic_interval", default=60, min=0),
+                "capabilities are given with the host and are as fresh as the caller keeps them.",
+                (DEFAULT,),
+            ),
+            (cfg.FloatOpt("initial_ram_allocation_ratio", default=1.0, min=0), _FIRST_RATIO, (DEFAULT,)),
+            (cfg.FloatOpt("initial_cpu_allocation_ratio", default=4.0, min=0), _FIRST_RATIO, (DEFAULT,)),
+            (cfg.FloatOpt("initial_disk_allocation_ratio", default=1.0, min=0), _FIRST_RATIO, (DEFAULT,)),
+        )
+        for group in groups
+    ),
+    *(
+        ("trusted_computing", _without_effect(opt, _ATTESTED))
+        for opt in (
+            cfg.StrOpt("attestation_server"),
+            cfg.StrOpt("attestation_server_ca_file"),
+            cfg.StrOpt("attestation_port", default="8443"),
+            cfg.StrOpt("attestation_api_url", default="/OpenAttestationWebServices/V1.0"),
+            cfg.StrOpt("attestation_auth_blob", secret=True),
+            cfg.IntOpt("attestation_auth_timeout", default=60),
+            cfg.BoolOpt("attestation_insecure_ssl", default=False),
+        )
+    ),
+)
+
+
+@functools.cache
+def scheduler_options() -> tuple[tuple[str, cfg.Opt], ...]:
+    """Every scheduler-level option under every spelling, as (group, option)."""
+    return (*(spelled_opt for setting in SETTINGS for spelled_opt in setting.opts), *NO_EFFECT)
