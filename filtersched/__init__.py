@@ -1,3 +1,78 @@
 """filtersched: Nova-style filter and weigher scheduling."""
 
+from filtersched.conf import make_conf
+from filtersched.errors import (
+    CommitConflict,
+    ConfigurationError,
+    DuplicatePlugin,
+    FilterschedError,
+    InvalidHost,
+    InvalidRequest,
+    InvalidWeight,
+    InventoryError,
+    NoValidHost,
+    PluginLoadError,
+    PluginNotFound,
+)
+from filtersched.filters import BaseHostFilter, HostFilterHandler
+from filtersched.host_pool import HostPool
+from filtersched.host_state import Aggregate, HostState, Instance, Metric
+from filtersched.request_spec import Destination, Flavor, Image, InstanceGroup, RequestSpec, Retry
+from filtersched.scheduler import ChanceScheduler, FilterScheduler, scheduler_from
+from filtersched.selection import (
+    Alternate,
+    Explanation,
+    FilterStep,
+    HostVerdicts,
+    Selection,
+    Shortage,
+    Verdict,
+    WeighedHost,
+    WeigherShare,
+)
+from filtersched.weighers import BaseHostWeigher, BaseWeigher, HostWeightHandler
+
+__all__ = [
+    "Aggregate",
+    "Alternate",
+    "BaseHostFilter",
+    "BaseHostWeigher",
+    "BaseWeigher",
+    "ChanceScheduler",
+    "CommitConflict",
+    "ConfigurationError",
+    "Destination",
+    "DuplicatePlugin",
+    "Explanation",
+    "FilterScheduler",
+    "FilterStep",
+    "FilterschedError",
+    "Flavor",
+    "HostFilterHandler",
+    "HostPool",
+    "HostState",
+    "HostVerdicts",
+    "HostWeightHandler",
+    "Image",
+    "Instance",
+    "InstanceGroup",
+    "InvalidHost",
+    "InvalidRequest",
+    "InvalidWeight",
+    "InventoryError",
+    "Metric",
+    "NoValidHost",
+    "PluginLoadError",
+    "PluginNotFound",
+    "RequestSpec",
+    "Retry",
+    "Selection",
+    "Shortage",
+    "Verdict",
+    "WeighedHost",
+    "WeigherShare",
+    "make_conf",
+    "scheduler_from",
+]
+
 __version__ = "0.1.0"

@@ -200,6 +200,15 @@ class InstanceGroup(Record):
         """The policy as the list it once was: of one item, or empty."""
         return () if self.policy is None else (self.policy,)
 
+    def with_members(self, uuids: Iterable[str]) -> InstanceGroup:
+        """The group with instances that are about to be placed as members of it."""
+        known = set(self.members)
+        return replace(self, members=self.members + tuple(uuid for uuid in uuids if uuid not in known))
+
+    def with_host(self, host: str) -> InstanceGroup:
+        """The group with one more instance on `host`; a host is listed once per instance."""
+        return replace(self, hosts=(*self.hosts, host))
+
 
 class HostNode(NamedTuple):
     """A host, or one node of it, that was tried before."""

@@ -24,6 +24,8 @@ from filtersched.request_parts import (
     unknown_field,
 )
 
+__all__ = ["MAX_INSTANCES", "Destination", "Flavor", "Image", "InstanceGroup", "RequestSpec", "Retry"]
+
 FORMAT_VERSION = 1
 MAX_INSTANCES = 1_000_000
 
@@ -112,6 +114,11 @@ class RequestSpec(Mapping[str, Any]):
     def swap(self) -> float:
         """MiB of swap disk that one instance needs."""
         return self.flavor.swap
+
+    @property
+    def extra_specs(self) -> FrozenDict:
+        """What the flavor asks for by name; flavors that differ in sizes only share the answer."""
+        return self.flavor.extra_specs
 
     @property
     def resources(self) -> FrozenDict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -138,6 +139,11 @@ class Filtered(list[HostState]):
         self.steps = tuple(steps)
 
 
+def steps_of(hosts: Sequence[HostState]) -> tuple[FilterStep, ...]:
+    """The steps that led to these hosts, where they are known."""
+    return hosts.steps if isinstance(hosts, Filtered) else ()
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What one filter says of one host; `reason` is a Shortage or a sentence where it refuses."""
@@ -176,6 +182,13 @@ class HostVerdicts:
         reasons = (verdict.reason for verdict in self.refused_by)
         return sum(reason.share if isinstance(reason, Shortage) else 1.0 for reason in reasons)
 
+    @property
+    def miss(self) -> str:
+        """What keeps the host from passing, as the end of a sentence."""
+        if all(isinstance(verdict.reason, Shortage) for verdict in self.refused_by):
+            return f"{self.host} " + " and ".join(str(verdict.reason) for verdict in self.refused_by)
+        return str(self)
+
     def __str__(self) -> str:
         said = "; ".join(str(verdict) for verdict in self.refused_by) or "passes every filter"
         return f"{self.host}: {said}" + (" (it has changed since the decision)" if self.changed else "")
@@ -184,7 +197,8 @@ class HostVerdicts:
 class Explanation:
     """Why an instance was placed where it was, or nowhere.
 
-    steps : one FilterStep per filter that ran, in order.
+    steps : one FilterStep per filter that ran for this instance, in order.
+    earlier : the steps of the request's instances before it; who was refused then stays refused.
     shares : what each weigher added to the chosen host's weight; empty without one.
     runner_up, margin : the next best host's name and how much lower its weight is; or None.
     columns : with `explain="full"`, one WeigherColumn per weigher, over the hosts in `ranked`.
@@ -194,6 +208,7 @@ class Explanation:
 
     __slots__ = (
         "_ask",
+        "_earlier",
         "_hosts",
         "_shares",
         "_words",
@@ -214,6 +229,7 @@ class Explanation:
         steps: Sequence[FilterStep],
         hosts: Callable[[], Iterable[HostState]],
         ask: Callable[[HostState], HostVerdicts],
+        earlier: Callable[[], Sequence[FilterStep]] = tuple,
         shares: Callable[[], tuple[WeigherShare, ...]] = tuple,
         runner_up: str | None = None,
         margin: float | None = None,
@@ -229,6 +245,7 @@ class Explanation:
         self.ranked = tuple(ranked)
         self._hosts = hosts
         self._ask = ask
+        self._earlier = earlier
         self._shares = shares
         self._words: tuple[str, list[HostVerdicts]] | None = None
 
@@ -238,10 +255,15 @@ class Explanation:
         return self._shares()
 
     @property
+    def earlier(self) -> tuple[FilterStep, ...]:
+        """The steps of the instances before this one."""
+        return tuple(self._earlier())
+
+    @property
     def refused(self) -> dict[str, int]:
-        """How many hosts each filter refused; a filter that ran twice counts together."""
+        """How many hosts each filter refused, for this instance or one before it in the request."""
         counts: dict[str, int] = {}
-        for step in self.steps:
+        for step in (*self.earlier, *self.steps):
             counts[step.name] = counts.get(step.name, 0) + step.before - step.after
         return counts
 
@@ -263,10 +285,10 @@ class Explanation:
         """
         if self._words is not None:
             return self._words[1][:limit]
-        refused = {name for step in self.steps for name in step.refused}
-        order = [name for step in reversed(self.steps) for name in step.refused][:_MOST_ASKED]
-        place = {name: at for at, name in enumerate(order)}
-        asked = [self._ask(host) for host in self._hosts() if host.host in refused and host.host in place]
+        steps = (*self.earlier, *self.steps)
+        refused = itertools.islice((name for step in reversed(steps) for name in step.refused), _MOST_ASKED)
+        looked_at = set(refused)
+        asked = [self._ask(host) for host in self._hosts() if host.host in looked_at]
         missed = [verdicts for verdicts in asked if verdicts.refused_by]
         missed.sort(key=lambda one: (len(one.refused_by), one.missing_share))
         return missed[:limit]
@@ -275,13 +297,12 @@ class Explanation:
         """The counts per filter and the nearest miss, in a sentence or two."""
         if self._words is not None:
             return self._words[0]
-        start = self.steps[0].before if self.steps else len(list(self._hosts()))
+        first = (*self.earlier, *self.steps)[:1]
+        start = first[0].before if first else sum(1 for _ in self._hosts())
         counts = [f"{count} refused by {name}" for name, count in self.refused.items() if count]
         said = f"{start} host{'' if start == 1 else 's'}" + "".join(f", {count}" for count in counts) + "."
-        if self.steps and self.steps[-1].after == 0:
-            nearest = self.near_misses(1)
-            said += f" Nearest: {nearest[0]}." if nearest else ""
-        return said
+        nearest = self.near_misses(1) if not self.steps or self.steps[-1].after == 0 else []
+        return f"{said} Nearest: {nearest[0].miss}." if nearest else said
 
     def __str__(self) -> str:
         return self.summary()
@@ -313,6 +334,7 @@ class Explanation:
             "index": self.index,
             "num_instances": self.num_instances,
             "steps": [(step.name, step.before, step.after) for step in self.steps],
+            "earlier": [(step.name, step.before, step.after) for step in self.earlier],
             "shares": self.shares,
             "runner_up": self.runner_up,
             "margin": self.margin,
@@ -325,11 +347,16 @@ _MOST_ASKED = 10_000
 
 def _unpickled(kept: dict[str, Any], words: tuple[str, list[HostVerdicts]]) -> Explanation:
     """An explanation that has left its process: counts and words, and no hosts to ask."""
-    steps = [FilterStep(name, before, after, tuple) for name, before, after in kept.pop("steps")]
+    steps, earlier = ([FilterStep(*counts, tuple) for counts in kept.pop(name)] for name in ("steps", "earlier"))
     shares = kept.pop("shares")
     known = {verdicts.host: verdicts for verdicts in words[1]}
     made = Explanation(
-        **kept, steps=steps, hosts=tuple, ask=lambda host: known[host.host], shares=lambda: shares
+        **kept,
+        steps=steps,
+        hosts=tuple,
+        ask=lambda host: known[host.host],
+        earlier=lambda: earlier,
+        shares=lambda: shares,
     )
     made._words = words
     return made

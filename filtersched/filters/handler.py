@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from filtersched.filters.base import BaseHostFilter
 from filtersched.host_state import HostState
 from filtersched.request_spec import RequestSpec
-from filtersched.selection import Filtered, FilterStep
+from filtersched.selection import Filtered, FilterStep, Verdict
 
 
 class HostFilterHandler:
@@ -35,3 +35,20 @@ class HostFilterHandler:
             before, left = left, list(passed)
             steps.append(FilterStep.of_lists(type(one).__name__, before, left))
         return Filtered(left, steps)
+
+    def verdicts(
+        self, filters: Sequence[BaseHostFilter], host: HostState, spec: RequestSpec, index: int = 0
+    ) -> tuple[Verdict, ...]:
+        """What each filter says of one host, the ones behind the first refusal included."""
+        return tuple(self._verdict(one, host, spec) for one in filters if one.run_filter_for_index(index))
+
+    def _verdict(self, one: BaseHostFilter, host: HostState, spec: RequestSpec) -> Verdict:
+        name = type(one).__name__
+        try:
+            if list(one.filter_all([host], spec) or ()):
+                return Verdict(name, passed=True)
+            return Verdict(name, passed=False, reason=one.rejection_reason(host, spec))
+        except Exception as problem:
+            # The boundary to the plug-in: a filter behind the one that refused may be asked about
+            # a host it was never meant to see.
+            return Verdict(name, passed=False, reason=f"raised {type(problem).__name__}: {problem}")

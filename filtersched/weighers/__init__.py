@@ -3,4 +3,6 @@
 from filtersched.weighers.base import BaseWeigher
 from filtersched.weighers.handler import HostWeightHandler
 
-__all__ = ["BaseWeigher", "HostWeightHandler"]
+BaseHostWeigher = BaseWeigher
+
+__all__ = ["BaseHostWeigher", "BaseWeigher", "HostWeightHandler"]

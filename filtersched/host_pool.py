@@ -1,0 +1,193 @@
+"""HostPool: many hosts kept between requests."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from filtersched.errors import CommitConflict, InvalidHost, InvalidRequest
+from filtersched.host_state import HostState
+from filtersched.selection import Selection
+
+Key = tuple[str, str]
+
+
+class HostPool:
+    """Hosts in a fixed order, known by name, that change only under one lock.
+
+    A change of a host in the pool is a plain assignment to one of its attributes; it counts up the
+    host's generation. Committing a selection makes its depletion real, releasing it gives it back.
+    Safe to use from several threads: whoever holds `lock` sees one consistent state, and every
+    decision does.
+
+    Raises InvalidHost for a second host (or node) of the same name, and for one that another pool
+    keeps.
+    """
+
+    def __init__(self, hosts: Iterable[HostState] = ()) -> None:
+        self.lock = threading.RLock()
+        self.generation = 0
+        self._hosts: list[HostState] = []
+        self._rows: dict[Key, int] = {}
+        self._nodes: dict[str, list[Key]] = {}
+        for host in hosts:
+            self.add(host)
+
+    def __len__(self) -> int:
+        return len(self._hosts)
+
+    def __iter__(self) -> Iterator[HostState]:
+        with self.lock:
+            return iter(list(self._hosts))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._nodes or name in self._rows
+
+    def __getitem__(self, name: str | Key) -> HostState:
+        """The host of that name, or the node `(host, nodename)`.
+
+        Raises KeyError for an unknown name, and for the bare name of a host with several nodes.
+        """
+        with self.lock:
+            return self._hosts[self._row(name)]
+
+    def __repr__(self) -> str:
+        return f"<HostPool of {len(self)} hosts>"
+
+    def _row(self, name: str | Key) -> int:
+        if isinstance(name, tuple):
+            return self._rows[name]
+        nodes = self._nodes[name]
+        if len(nodes) > 1:
+            raise KeyError(f"{name} has {len(nodes)} nodes; ask for one as (host, nodename)")
+        return self._rows[nodes[0]]
+
+    def add(self, host: HostState) -> None:
+        """Keep one more host, last in order."""
+        with self.lock:
+            key = (host.host, host.nodename)
+            if key in self._rows:
+                raise InvalidHost(
+                    f"host {host.host!r}, node {host.nodename!r}: there is one of that name in the pool",
+                    host=host.host,
+                    attribute="host",
+                    value=host.host,
+                )
+            if host._owner is not None:
+                raise InvalidHost(f"host {host.host!r} is in another pool already", host=host.host)
+            self._rows[key] = len(self._hosts)
+            self._nodes.setdefault(host.host, []).append(key)
+            self._hosts.append(host)
+            host._owner = self
+            self._changed(host)
+
+    def remove(self, name: str | Key) -> HostState:
+        """Keep a host no longer; returns it. Raises KeyError for an unknown name."""
+        with self.lock:
+            row = self._row(name)
+            host = self._hosts.pop(row)
+            key = (host.host, host.nodename)
+            self._nodes[host.host].remove(key)
+            if not self._nodes[host.host]:
+                del self._nodes[host.host]
+            self._rows = {(one.host, one.nodename): at for at, one in enumerate(self._hosts)}
+            host._owner = None
+            return host
+
+    def update(self, name: str | Key, **changes: Any) -> None:
+        """Assign attributes of one host, all of them at once or none. Raises KeyError, InvalidHost."""
+        with self.lock:
+            host = self[name]
+            changed = host.copy()
+            for attribute, value in changes.items():
+                if attribute in ("host", "nodename"):
+                    raise InvalidHost(f"host {host.host!r}: a host in a pool keeps its name", host=host.host)
+                setattr(changed, attribute, value)
+            self._assume(host, changed)
+
+    def change(self, host: HostState, name: str, value: Any) -> None:
+        """Write one attribute; what a plain assignment to a host of the pool does."""
+        if name in ("host", "nodename"):
+            raise InvalidHost(
+                f"host {host.host!r}: a host in a pool keeps its name", host=host.host, attribute=name, value=value
+            )
+        with self.lock:
+            object.__setattr__(host, name, value)
+            self._changed(host)
+
+    def _changed(self, host: HostState) -> None:
+        self.generation += 1
+        host._generation = self.generation
+
+    def _assume(self, host: HostState, changed: HostState) -> None:
+        """Give `host` the attributes of a changed copy of it."""
+        attributes = changed.__dict__
+        attributes.pop("limits", None)
+        host.__dict__.update(attributes)
+        self._changed(host)
+
+    def commit(self, selections: Selection | Iterable[Selection]) -> None:
+        """Make the depletion of selections real: their instances are on their hosts from now on.
+
+        Raises CommitConflict if a chosen host has changed since the decision, and InvalidRequest for
+        an instance that is on its host already; nothing is applied then.
+        """
+        chosen = _as_list(selections)
+        with self.lock:
+            moved = [one for one in chosen if not self._unmoved(one)]
+            if moved:
+                names = sorted({one.host for one in moved})
+                raise CommitConflict(
+                    f"{', '.join(names)} changed since the decision; decide again, or use place()",
+                    selections=moved,
+                    hosts=names,
+                )
+            changed: dict[Key, HostState] = {}
+            for one in chosen:
+                key = (one.host, one.nodename)
+                host = changed.get(key)
+                if host is None:
+                    host = changed[key] = self[key].copy()
+                if one.instance_uuid in host.instances:
+                    raise InvalidRequest(
+                        f"instance {one.instance_uuid} is on host {one.host!r} already; a selection is committed once",
+                        field="instance_uuid",
+                        value=one.instance_uuid,
+                    )
+                host.consume_from_request(one.spec)
+                host.add_instance(one.spec)
+            for key, host in changed.items():
+                self._assume(self[key], host)
+
+    def _unmoved(self, selection: Selection) -> bool:
+        row = self._rows.get((selection.host, selection.nodename))
+        return row is not None and self._hosts[row]._generation == selection.generation
+
+    def release(self, selections: Selection | Iterable[Selection]) -> None:
+        """Give back what commit took: the instances leave their hosts.
+
+        Raises InvalidRequest for an instance that is not on its host; nothing is applied then.
+        """
+        chosen = _as_list(selections)
+        with self.lock:
+            changed: dict[Key, HostState] = {}
+            for one in chosen:
+                key = (one.host, one.nodename)
+                host = changed.get(key)
+                if host is None and key in self._rows:
+                    host = changed[key] = self[key].copy()
+                if host is None or one.instance_uuid not in host.instances:
+                    raise InvalidRequest(
+                        f"instance {one.instance_uuid} is not on host {one.host!r}; only what was committed, "
+                        "and once, can be released",
+                        field="instance_uuid",
+                        value=one.instance_uuid,
+                    )
+                host.release_request(one.spec)
+            for key, host in changed.items():
+                self._assume(self[key], host)
+
+
+def _as_list(selections: Selection | Iterable[Selection]) -> Sequence[Selection]:
+    return [selections] if isinstance(selections, Selection) else list(selections)
