@@ -1,0 +1,155 @@
+"""Each operator just below, at and above its operand; and what is misread most often."""
+
+import pytest
+
+from filtersched.errors import InvalidRequest
+from filtersched.filters.extra_specs import match
+
+
+@pytest.mark.parametrize(
+    ("value", "req", "expected"),
+    [
+        ("3", "= 4", False),
+        ("4", "= 4", True),
+        ("5", "= 4", True),
+        ("4.5", "== 4", False),
+        ("4", "== 4", True),
+        ("4.0", "== 4", True),
+        ("4", "!= 4", False),
+        ("5", "!= 4", True),
+        ("3", ">= 4", False),
+        ("4", ">= 4", True),
+        ("12", ">= 4", True),
+        ("5", "<= 4", False),
+        ("4", "<= 4", True),
+        ("-1", "<= 4", True),
+        (4, ">= 4", True),
+        (3.5, "<= 3.5", True),
+    ],
+)
+def test_numeric_operators_compare_as_numbers(value, req, expected):
+    assert match(value, req) is expected
+
+
+def test_a_single_equals_sign_means_at_least():
+    assert match("16", "= 8") is True
+    assert match("4", "= 8") is False
+
+
+@pytest.mark.parametrize(
+    ("value", "req", "expected"),
+    [
+        ("kvm", "s== kvm", True),
+        ("KVM", "s== kvm", False),
+        ("kvm", "s!= kvm", False),
+        ("xen", "s!= kvm", True),
+        ("2", "s< 12", False),
+        ("12", "s< 2", True),
+        ("abc", "s< abc", False),
+        ("abc", "s<= abc", True),
+        ("abd", "s<= abc", False),
+        ("abd", "s> abc", True),
+        ("abc", "s> abc", False),
+        ("abc", "s>= abc", True),
+        ("abb", "s>= abc", False),
+    ],
+)
+def test_text_operators_compare_in_the_order_of_text(value, req, expected):
+    assert match(value, req) is expected
+
+
+@pytest.mark.parametrize(
+    ("value", "req", "expected"),
+    [
+        ("aes mmx avx", "<in> mmx", True),
+        ("aes mmx avx", "<in> mm", True),
+        ("aes avx", "<in> mmx", False),
+        (["aes", "mmx"], "<in> mmx", True),
+        (("aes", "mmx"), "<in> mm", False),
+        ("aes mmx avx", "<all-in> aes avx", True),
+        ("aes mmx", "<all-in> aes avx", False),
+        (("aes", "mmx", "avx"), "<all-in> avx aes", True),
+        (("aes", "mmx"), "<all-in> aes mm", False),
+    ],
+)
+def test_in_is_a_part_of_a_text_or_an_item_of_a_list(value, req, expected):
+    assert match(value, req) is expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("kvm", True), ("xen", True), ("vmware", False), ("<or>", False), ("", False)]
+)
+def test_or_takes_one_of_its_words(value, expected):
+    assert match(value, "<or> kvm <or> xen") is expected
+
+
+def test_or_may_end_with_another_or():
+    assert match("kvm", "<or> kvm <or>") is True
+    assert match("xen", "<or> kvm <or>") is False
+
+
+def test_or_reads_every_second_word_whatever_stands_between():
+    assert match("c", "<or> a b c") is True
+    assert match("b", "<or> a b c") is False
+
+
+@pytest.mark.parametrize(
+    ("value", "req", "expected"),
+    [
+        ("4", "4", True),
+        ("8", "4", False),
+        ("", "", True),
+        ("x", "", False),
+        ("Intel Xeon", "Intel Xeon", True),
+        ("Intel", "Intel Xeon", False),
+        ("4", " 4", False),
+    ],
+)
+def test_without_an_operator_the_whole_text_must_be_equal(value, req, expected):
+    assert match(value, req) is expected
+
+
+@pytest.mark.parametrize("req", ["> 2", "< 4", ">2", ">=2", "in x", "or x"])
+def test_what_only_looks_like_an_operator_equals_itself_and_nothing_else(req):
+    assert match("3", req) is False
+    assert match(req, req) is True
+
+
+@pytest.mark.parametrize("op", ["=", "==", "!=", ">=", "<=", "s==", "s!=", "s<", "s>=", "<in>", "<or>", "<all-in>"])
+def test_an_operator_without_operand_is_never_satisfied(op):
+    assert match("1", op) is False
+    assert match(op, op) is False
+
+
+@pytest.mark.parametrize("req", ["= 1", "!= 1", "s!= a", "<in> a", "<or> a", "<all-in> a", "kvm"])
+def test_an_unknown_value_satisfies_nothing(req):
+    assert match(None, req) is False
+
+
+def test_further_words_are_ignored_but_for_or_and_all_in():
+    assert match("4", ">= 4 apples") is True
+    assert match("kvm", "s== kvm xen") is True
+
+
+def test_blanks_around_operator_and_operand_do_not_matter():
+    assert match("4", "  >=\t 4  ") is True
+
+
+@pytest.mark.parametrize(("value", "req"), [("many", ">= 4"), ("4", ">= many"), ("4", "== 0x10"), ((4,), "= 4")])
+def test_what_is_no_number_cannot_be_compared_as_one(value, req):
+    with pytest.raises(InvalidRequest, match="compared") as caught:
+        match(value, req)
+    assert isinstance(caught.value, ValueError)
+    assert caught.value.value == req
+
+
+def test_a_number_has_no_order_among_texts_and_no_parts():
+    for req in ("s< 4", "<in> 4"):
+        with pytest.raises(InvalidRequest):
+            match(4, req)
+
+
+def test_a_requirement_that_is_no_text_is_read_as_its_text():
+    assert match("4", 4) is True
+    assert match("True", True) is True
+    assert match("5", 4) is False
