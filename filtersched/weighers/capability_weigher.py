@@ -1,0 +1,107 @@
+"""CapabilityWeigher: any capability of a host, numeric or named, each with a ratio."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from oslo_config import cfg
+
+from filtersched.errors import ConfigurationError, InvalidHost
+from filtersched.weighers.base import BaseWeigher
+from filtersched.weight_settings import setting_of
+
+_OPTION = "capability_weight_setting"
+
+
+class _Preference(NamedTuple):
+    """One element of the setting. value : the text that the capability must be, None if it is a number."""
+
+    name: str
+    value: str | None
+    ratio: float
+
+
+class CapabilityWeigher(BaseWeigher):
+    """Prefer hosts by capabilities named in ``capability_weight_setting``: faster network, one region over another.
+
+    | element           | adds to the raw weight                                                |
+    |-------------------|-----------------------------------------------------------------------|
+    | `name=ratio`      | ratio times the number that the host announces                        |
+    |                   | ratio if the host announces true or has a trait of that name          |
+    |                   | `capability_weight_of_missing` if it announces nothing of that name   |
+    | `name:text=ratio` | ratio if the host announces exactly this text, else nothing           |
+
+    Capabilities are looked up first, then statistics.
+    """
+
+    options = (
+        cfg.FloatOpt(
+            "capability_weight_multiplier",
+            default=1.0,
+            help="How much the preferences of capability_weight_setting count. 1.0: the most preferred host gains as "
+            "much as one with the most free memory. Larger: they decide even where other weighers object. 0: no say. "
+            "Negative: what is preferred is avoided.",
+        ),
+        cfg.ListOpt(
+            _OPTION,
+            default=[],
+            help="What is preferred and how much. ethernet_mbps=0.001: the number that a host announces for "
+            "ethernet_mbps counts, times 0.001. region:eu-west=2: a host whose region is eu-west gains 2. "
+            "HW_NIC_SRIOV=1: a host with this trait gains 1. Empty: no say.",
+        ),
+        cfg.FloatOpt(
+            "capability_weight_of_missing",
+            default=0.0,
+            help="What a host gains for each name=ratio of which it announces nothing. 0: as if it announced 0. "
+            "With a negative ratio 0 is the best there is; lower it then, to have such hosts come last.",
+        ),
+    )
+    multiplier_option = "capability_weight_multiplier"
+    host_reads = ("host", "capabilities", "stats", "traits")
+
+    _preferences: tuple[_Preference, ...] | None = None
+
+    def bind(self, values: Mapping[str, Any]) -> None:
+        super().bind(values)
+        self._preferences = tuple(_preference(item) for item in self.option(_OPTION))
+
+    def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:
+        return sum(self._gain(host_state, one) for one in self._preferences or ())
+
+    def _gain(self, host: Any, preference: _Preference) -> float:
+        name, text, ratio = preference
+        found = host.capabilities.get(name)
+        if found is None:
+            found = host.stats.get(name)
+        if text is not None:
+            return ratio if found is not None and str(found) == text else 0.0
+        if found is None and name in host.traits:
+            return ratio
+        if found is None:
+            return float(self.option("capability_weight_of_missing"))
+        try:
+            return float(found) * ratio
+        except (TypeError, ValueError):
+            raise InvalidHost(
+                f"CapabilityWeigher: host {host.host!r} announces {name} as {found!r}, which is no number. "
+                f"To prefer a named one write {name}:{found}={ratio:g} in [filter_scheduler] {_OPTION}.",
+                host=host.host,
+                attribute="capabilities",
+                value=found,
+            ) from None
+
+
+def _preference(item: str) -> _Preference:
+    name, equals, ratio = item.rpartition("=")
+    setting = setting_of(f"-={ratio}") if equals else None
+    name, colon, text = name.partition(":")
+    if setting is None or not name or (colon and not text):
+        raise ConfigurationError(
+            f"[filter_scheduler] {_OPTION}: {item!r} is neither name=ratio, such as ethernet_mbps=0.001, nor "
+            "name:text=ratio, such as region:eu-west=2.",
+            group="filter_scheduler",
+            option=_OPTION,
+            value=item,
+        )
+    return _Preference(name, text if colon else None, setting[1])

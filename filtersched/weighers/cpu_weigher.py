@@ -1,0 +1,32 @@
+"""CPUWeigher: free virtual CPUs, oversubscription included."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oslo_config import cfg
+
+from filtersched.shared_options import CPU_ALLOCATION_RATIO
+from filtersched.weighers.base import BaseWeigher
+
+
+class CPUWeigher(BaseWeigher):
+    """Prefer hosts with more free virtual CPUs, oversubscription included."""
+
+    options = (
+        cfg.FloatOpt(
+            "cpu_weight_multiplier",
+            default=1.0,
+            help="How much free virtual CPUs count. Positive: the host with more of them wins, instances spread. "
+            "Negative: the one with fewer wins, hosts are filled one after another. 0: no say.",
+        ),
+        CPU_ALLOCATION_RATIO,
+    )
+    multiplier_option = "cpu_weight_multiplier"
+    minval = 0
+    host_reads = ("vcpus_total", "vcpus_used", "cpu_allocation_ratio")
+    columnar = True
+
+    def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:
+        ratio = self.or_option(host_state.cpu_allocation_ratio, "cpu_allocation_ratio")
+        return host_state.vcpus_total * ratio - host_state.vcpus_used

@@ -1,0 +1,38 @@
+"""CrossCellWeigher: whether a move stays in its cell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oslo_config import cfg
+
+from filtersched.weighers.base import BaseWeigher
+
+
+class CrossCellWeigher(BaseWeigher):
+    """Prefer hosts of the cell that an instance is moved from, where it may leave it.
+
+    | destination names a cell, cross-cell moves allowed | host in that cell | raw weight |
+    |----------------------------------------------------|-------------------|------------|
+    | no                                                 | -                 | 0          |
+    | yes                                                | yes               | 1          |
+    | yes                                                | no                | -1         |
+    """
+
+    options = (
+        cfg.FloatOpt(
+            "cross_cell_move_weight_multiplier",
+            default=1_000_000.0,
+            help="How much staying in its cell counts for an instance that is moved and may leave it. Large: it stays "
+            "while the cell has a host for it. 0: no say. Negative: it leaves the cell while another has a host.",
+        ),
+    )
+    multiplier_option = "cross_cell_move_weight_multiplier"
+    host_reads = ("cell_uuid",)
+    spec_reads = ("requested_destination",)
+
+    def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:
+        destination = weight_properties.requested_destination
+        if destination is None or destination.cell is None or not destination.allow_cross_cell_move:
+            return 0
+        return 1 if host_state.cell_uuid == destination.cell else -1

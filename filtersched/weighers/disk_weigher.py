@@ -1,0 +1,29 @@
+"""DiskWeigher: free disk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oslo_config import cfg
+
+from filtersched.weighers.base import BaseWeigher
+
+
+class DiskWeigher(BaseWeigher):
+    """Prefer hosts with more free disk."""
+
+    options = (
+        cfg.FloatOpt(
+            "disk_weight_multiplier",
+            default=1.0,
+            help="How much free disk counts. Positive: the host with more of it wins, instances spread. Negative: the "
+            "one with less wins, hosts are filled one after another. 0: no say.",
+        ),
+    )
+    multiplier_option = "disk_weight_multiplier"
+    minval = 0
+    host_reads = ("free_disk_mb",)
+    columnar = True
+
+    def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:
+        return host_state.free_disk_mb

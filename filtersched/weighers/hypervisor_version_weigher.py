@@ -1,0 +1,27 @@
+"""HypervisorVersionWeigher: how new a host's hypervisor is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oslo_config import cfg
+
+from filtersched.weighers.base import BaseWeigher
+
+
+class HypervisorVersionWeigher(BaseWeigher):
+    """Prefer hosts with a newer hypervisor; one that does not tell its version counts as the oldest."""
+
+    options = (
+        cfg.FloatOpt(
+            "hypervisor_version_weight_multiplier",
+            default=1.0,
+            help="How much the version of the hypervisor counts. Positive: newer ones win. Negative: older ones win, "
+            "which keeps instances able to move to any host. 0: no say.",
+        ),
+    )
+    multiplier_option = "hypervisor_version_weight_multiplier"
+    host_reads = ("hypervisor_version",)
+
+    def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:
+        return host_state.hypervisor_version or 0

@@ -1,0 +1,59 @@
+"""ImagePropertiesWeigher: instances on a host whose image is like the request's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from oslo_config import cfg
+
+from filtersched.weighers.base import BaseWeigher
+from filtersched.weight_settings import read_settings_list
+
+
+class ImagePropertiesWeigher(BaseWeigher):
+    """Prefer hosts with instances whose image has the same properties as the request's.
+
+    For each property of the request's image: the instances on the host whose image has it with the
+    same value, times the ratio of ``image_props_weight_setting`` (1 for all if that is empty).
+    """
+
+    options = (
+        cfg.FloatOpt(
+            "image_props_weight_multiplier",
+            default=0.0,
+            help="How much like images count. Positive: instances of like images come together. Negative: they are "
+            "kept apart. 0: no say, and images are not looked at even if an aggregate sets another multiplier.",
+        ),
+        cfg.ListOpt(
+            "image_props_weight_setting",
+            default=[],
+            help="Properties that count and how much, such as os_distro=1,hw_machine_type=0.5; others do not count. "
+            "Empty: all properties count alike. Of a name given twice the last ratio is used; an element that is no "
+            "name, '=' and number is ignored with a warning.",
+        ),
+    )
+    multiplier_option = "image_props_weight_multiplier"
+    host_reads = ("instances",)
+    spec_reads = ("image",)
+
+    _ratios: dict[str, float] | None = None
+
+    def bind(self, values: Mapping[str, Any]) -> None:
+        super().bind(values)
+        self._ratios = None
+
+    def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:
+        image = weight_properties.image
+        if self.option("image_props_weight_multiplier") == 0 or image is None or not host_state.instances:
+            return 0.0
+        if self._ratios is None:
+            setting = self.option("image_props_weight_setting")
+            self._ratios = dict(read_settings_list(setting, "[filter_scheduler] image_props_weight_setting"))
+        here = [instance.image_properties for instance in host_state.instances.values()]
+        weight = 0.0
+        for name, value in image.properties.items():
+            ratio = self._ratios.get(name, 0.0) if self._ratios else 1.0
+            alike = sum(1 for properties in here if name in properties and str(properties[name]) == str(value))
+            weight += alike * ratio
+        return weight

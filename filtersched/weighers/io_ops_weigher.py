@@ -1,0 +1,29 @@
+"""IoOpsWeigher: operations that load a host's disks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oslo_config import cfg
+
+from filtersched.weighers.base import BaseWeigher
+
+
+class IoOpsWeigher(BaseWeigher):
+    """Prefer hosts with fewer builds, migrations, snapshots and the like under way."""
+
+    options = (
+        cfg.FloatOpt(
+            "io_ops_weight_multiplier",
+            default=-1.0,
+            help="How much the operations under way on a host count (num_io_ops). Negative: idle hosts win. Positive: "
+            "busy hosts win. 0: no say.",
+        ),
+    )
+    multiplier_option = "io_ops_weight_multiplier"
+    minval = 0
+    host_reads = ("num_io_ops",)
+    columnar = True
+
+    def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:
+        return host_state.num_io_ops

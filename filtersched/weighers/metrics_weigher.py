@@ -1,0 +1,83 @@
+"""MetricsWeigher: measured values of a host, each with a ratio."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from oslo_config import cfg
+
+from filtersched import aggregates
+from filtersched.errors import InvalidHost
+from filtersched.shared_options import METRICS_WEIGHT_SETTING
+from filtersched.weighers.base import BaseWeigher
+from filtersched.weight_settings import read_settings_list
+
+
+class MetricsWeigher(BaseWeigher):
+    """Prefer hosts by their metrics: the sum of value times ratio over ``[metrics] weight_setting``.
+
+    A metric that a host does not have:
+
+    | ``required`` | ratio times multiplier | raw weight                                            |
+    |--------------|------------------------|-------------------------------------------------------|
+    | true         | any                    | InvalidHost, the request fails                        |
+    | false        | not 0                  | ``weight_of_unavailable``, whatever else was measured |
+    | false        | 0                      | the sum of the others                                 |
+    """
+
+    options = (
+        cfg.FloatOpt(
+            "weight_multiplier",
+            default=1.0,
+            help="How much metrics count. Positive: a higher sum wins. Negative: a lower sum wins. 0: no say. The key "
+            "in the metadata of an aggregate is metrics_weight_multiplier.",
+        ),
+        METRICS_WEIGHT_SETTING,
+        cfg.BoolOpt(
+            "required",
+            default=True,
+            help="True: a request fails if a host that passed the filters lacks a metric of weight_setting; "
+            "MetricsFilter keeps such hosts out. False: such a host weighs weight_of_unavailable.",
+        ),
+        cfg.FloatOpt(
+            "weight_of_unavailable",
+            default=-10000.0,
+            help="What a host weighs that lacks a metric, if required is false, before weights are brought to the "
+            "scale from 0 to 1. Below every real sum: it comes last. Above: it comes first.",
+        ),
+    )
+    option_group = "metrics"
+    # The multiplier decides what a missing metric means, and aggregates may set it.
+    host_reads = ("metrics", "host", "nodename", "aggregates")
+
+    _settings: list[tuple[str, float]] | None = None
+
+    def bind(self, values: Mapping[str, Any]) -> None:
+        super().bind(values)
+        self._settings = None
+
+    def weight_multiplier(self, host_state: Any) -> Any:
+        return aggregates.number(
+            host_state, "metrics_weight_multiplier", float, self.option("weight_multiplier")
+        )
+
+    def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:
+        if self._settings is None:
+            self._settings = read_settings_list(self.option("weight_setting"), "[metrics] weight_setting")
+        values = {metric.name: metric.value for metric in host_state.metrics or ()}
+        weight = 0.0
+        for name, ratio in self._settings:
+            if name in values:
+                weight += values[name] * ratio
+            elif self.option("required"):
+                raise InvalidHost(
+                    f"MetricsWeigher: host {host_state.host!r}, node {host_state.nodename!r} has no metric {name!r}. "
+                    "Use MetricsFilter to refuse such hosts, or set [metrics] required to false.",
+                    host=host_state.host,
+                    attribute="metrics",
+                    value=name,
+                )
+            elif ratio * self.weight_multiplier(host_state) != 0:
+                return self.option("weight_of_unavailable")
+        return weight

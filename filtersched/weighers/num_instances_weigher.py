@@ -1,0 +1,28 @@
+"""NumInstancesWeigher: how many instances a host has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oslo_config import cfg
+
+from filtersched.weighers.base import BaseWeigher
+
+
+class NumInstancesWeigher(BaseWeigher):
+    """Prefer hosts by the number of their instances: more or fewer, as the multiplier says."""
+
+    options = (
+        cfg.FloatOpt(
+            "num_instances_weight_multiplier",
+            default=0.0,
+            help="How much the number of instances on a host counts, whatever their size. Negative: hosts with fewer "
+            "win, instances spread. Positive: hosts with more win. 0: no say.",
+        ),
+    )
+    multiplier_option = "num_instances_weight_multiplier"
+    host_reads = ("num_instances",)
+    columnar = True
+
+    def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:
+        return host_state.num_instances

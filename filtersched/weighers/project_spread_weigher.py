@@ -1,0 +1,56 @@
+"""ProjectSpreadWeigher: how many instances of the same owner a host has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oslo_config import cfg
+
+from filtersched.weighers.base import BaseWeigher
+
+
+class ProjectSpreadWeigher(BaseWeigher):
+    """Prefer hosts with fewer instances of the request's project, or user, so that one failure hits it less.
+
+    Counted are the host's `instances`; for projects on a host without any, its statistics
+    `num_proj_<id>`. What `num_instances` counts beyond those belongs to nobody known and counts as
+    the project's own: so do the instances that the same request has placed already.
+    """
+
+    options = (
+        cfg.FloatOpt(
+            "project_spread_weight_multiplier",
+            default=1.0,
+            help="How much instances of the same project or user on a host count against it. 1.0: the host with the "
+            "most of them lacks as much as one without free memory. Larger: they are kept apart even where other "
+            "weighers object. 0: no say. Negative: they come together.",
+        ),
+        cfg.StrOpt(
+            "project_spread_by",
+            default="project",
+            choices=["project", "user"],
+            help="Whose instances are kept apart: those of one project or those of one user.",
+        ),
+    )
+    multiplier_option = "project_spread_weight_multiplier"
+    host_reads = ("instances", "num_instances", "stats")
+    spec_reads = ("project_id", "user_id")
+
+    def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:
+        by_user = self.option("project_spread_by") == "user"
+        owner = weight_properties.user_id if by_user else weight_properties.project_id
+        if owner is None:
+            return 0
+        owners = [one.user_id if by_user else one.project_id for one in host_state.instances.values()]
+        if owners or by_user:
+            known = sum(1 for one in owners if one is not None)
+            own = owners.count(owner)
+        else:
+            known, own = _statistics(host_state.stats, owner)
+        return -(own + max(0, host_state.num_instances - known))
+
+
+def _statistics(stats: Any, project_id: str) -> tuple[int, int]:
+    """How many instances the statistics count for all projects, and for this one."""
+    counts = {name: int(count) for name, count in stats.items() if name.startswith("num_proj_")}
+    return sum(counts.values()), counts.get(f"num_proj_{project_id}", 0)
