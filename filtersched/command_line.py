@@ -20,6 +20,8 @@ from filtersched.options import DEFAULT, Spelling, scheduler_options, spelled
 
 _OptGroups = Iterable[tuple[str, cfg.Opt]]
 _FILE_FLAGS = {"config_file", "config_dir"}
+# Asking for these must not import other people's plug-ins to see whether one has such an option.
+_NEVER_OPTIONS = {"help", "version"}
 
 
 def _catalogue(name: str) -> list[tuple[str, cfg.Opt]]:
@@ -139,7 +141,7 @@ def _take(
     """How many arguments from `at` on are one option, which is then in `line`."""
     flag, equals, text = args[at].partition("=")
     name = flag[2:].replace("-", "_")
-    if name in reserved:
+    if name in reserved or name in _NEVER_OPTIONS:
         return 0
     if name in _FILE_FLAGS:
         text, used = _operand(args, at)

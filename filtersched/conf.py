@@ -70,7 +70,7 @@ class SchedulerConf(cfg.ConfigOpts):
         """Take a value from the command line, which nothing set later outranks."""
         group, name = spelling
         self.set_override(name, value, None if group == DEFAULT else group)
-        self._commanded[spelling] = value
+        self._commanded[spelling] = self[name] if group == DEFAULT else self[group][name]
 
     def commanded(self, spelling: Spelling) -> Any:
         """The value that the command line gave, or None."""
@@ -204,7 +204,7 @@ def _parse_files(conf: SchedulerConf, paths: Sequence[str]) -> None:
     with contextlib.ExitStack() as stack:
         readable: list[str] = []
         sections: list[Sections] = []
-        for path in paths:
+        for path in map(os.path.expanduser, paths):
             text = flagfile.read_text(path)
             sections.append(flagfile.parse_settings(text, path))
             if flagfile.needs_sections(text):
@@ -289,14 +289,16 @@ def _resolve(conf: cfg.ConfigOpts, opts: Sequence[tuple[str, cfg.Opt]]) -> tuple
     strongest = max(strength for strength, _value, _spelling in found)
     rivals = [(value, spelling) for strength, value, spelling in found if strength == strongest]
     value, spelling = rivals[0]
+    secret = any(opt.secret for _group, opt in opts)
+    shown = (lambda _value: "****") if secret else repr
     for other, other_spelling in rivals[1:]:
         if other != value:
             raise ConfigurationError(
-                f"{spelled(spelling)} is {value!r} and {spelled(other_spelling)} is {other!r}, both from "
+                f"{spelled(spelling)} is {shown(value)} and {spelled(other_spelling)} is {shown(other)}, both from "
                 f"{_SOURCES[strongest[0]]}. They are two spellings of one option: set one of them.",
                 group=spelling[0],
                 option=spelling[1],
-                value=(value, other),
+                value=None if secret else (value, other),
             )
     return value, spelling
 
@@ -328,6 +330,10 @@ def _read(conf: cfg.ConfigOpts, spelling: Spelling) -> Any:
 
 
 def _default(conf: cfg.ConfigOpts, group: str, opt: cfg.Opt) -> Any:
+    if opt.required and opt.default is None:
+        raise ConfigurationError(
+            f"{spelled((group, opt.dest))} is not set. It must be {_allowed(opt)}.", group=group, option=opt.dest
+        )
     if isinstance(opt.default, str) and "$" in opt.default:
         return typed(opt, _read(conf, (group, opt.dest)))  # refers to another option
     return None if opt.default is None else typed(opt, opt.default)
@@ -336,8 +342,8 @@ def _default(conf: cfg.ConfigOpts, group: str, opt: cfg.Opt) -> Any:
 def typed(opt: cfg.Opt, value: Any) -> Any:
     """`value` as `opt` has it, whatever type it was registered with; ValueError if it may not be.
 
-    Unlike oslo.config's own types this refuses an empty number, which they read as None, and one
-    that is not finite.
+    Unlike oslo.config's own types this refuses an empty number, which they read as None, one that
+    is not finite, and a fraction for an integer, which they cut off.
     """
     if value is None:
         if opt.default is not None:
@@ -348,6 +354,8 @@ def typed(opt: cfg.Opt, value: Any) -> Any:
         return [opt.type(item) for item in items]
     if isinstance(value, (tuple, set, frozenset)):
         value = list(value)
+    if isinstance(opt.type, types.Integer) and isinstance(value, float) and not value.is_integer():
+        raise ValueError("it is not an integer")
     value = opt.type(value)
     if value is None and opt.default is not None:
         raise ValueError("it is empty")
@@ -358,6 +366,8 @@ def typed(opt: cfg.Opt, value: Any) -> Any:
 
 def bad_value(opt: cfg.Opt, spelling: Spelling, value: Any, error: Exception) -> ConfigurationError:
     """The error for a value that `opt` does not allow, saying what it does."""
+    if opt.secret:
+        value, error = None, ValueError("it is secret, and so not shown")
     said = str(error).rpartition(" is not valid: ")[2]
     what = f" is {value!r}" if value is not None else ""
     return ConfigurationError(

@@ -44,15 +44,18 @@ def local_name(path: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Something that a name may mean, not imported yet.
+    """Something that a name may mean.
 
     target : `module:attribute`, by which two candidates are the same.
+    distribution : name and version, "" if a path led here.
+    entry_point : where to load it from; None if it is `found` already.
     """
 
     name: str
     target: str
-    distribution: str
+    distribution: str = ""
     entry_point: importlib.metadata.EntryPoint | None = None
+    found: Any = None
 
     def __str__(self) -> str:
         return f"{self.target} of {self.distribution}" if self.distribution else self.target
@@ -62,21 +65,22 @@ class Candidate:
         return self.target.startswith("filtersched.")
 
     def load(self) -> Any:
-        """The object itself; PluginLoadError if importing it fails."""
-        if self.entry_point is None:
-            return import_path(self.target, self.name, str(self))
-        return guarded(lambda: _OneEntryPoint(self.entry_point)[self.name].plugin, self.name, str(self))
+        """The object itself, imported on demand; PluginLoadError if that fails."""
+        entry_point = self.entry_point
+        if entry_point is None:
+            return self.found
+        return guarded(lambda: _OneEntryPoint(entry_point)[self.name].plugin, self.name, str(self))
 
 
 class _OneEntryPoint(stevedore.ExtensionManager[Any]):
     """stevedore's manager for one chosen entry point, letting its failure through."""
 
-    def __init__(self, entry_point: importlib.metadata.EntryPoint | None) -> None:
+    def __init__(self, entry_point: importlib.metadata.EntryPoint) -> None:
         self._chosen = entry_point
-        super().__init__("filtersched", on_load_failure_callback=_fail)
+        super().__init__(entry_point.group, on_load_failure_callback=_fail)
 
     def list_entry_points(self) -> list[importlib.metadata.EntryPoint]:
-        return [self._chosen] if self._chosen else []
+        return [self._chosen]
 
 
 def _fail(_manager: Any, _entry_point: Any, error: BaseException) -> NoReturn:
@@ -133,8 +137,8 @@ def _entry_points(group: str, _state: tuple[tuple[str, int], ...]) -> dict[str, 
 
 
 def only(name: str, candidates: Sequence[Candidate]) -> Candidate:
-    """The one candidate; DuplicatePlugin if there are more."""
-    if len(candidates) > 1:
+    """The one candidate; DuplicatePlugin if there are more, unless they all lead to one object."""
+    if len(candidates) > 1 and not _same_object(candidates):
         raise DuplicatePlugin(
             f"{name!r} may be {' or '.join(str(c) for c in candidates)}. Uninstall all but one, or configure the "
             "path of the class that is meant.",
@@ -142,6 +146,14 @@ def only(name: str, candidates: Sequence[Candidate]) -> Candidate:
             candidates=[str(c) for c in candidates],
         )
     return candidates[0]
+
+
+def _same_object(candidates: Sequence[Candidate]) -> bool:
+    try:
+        found = [candidate.load() for candidate in candidates]
+    except PluginLoadError:
+        return False
+    return all(each is found[0] for each in found)
 
 
 def not_found(
@@ -173,23 +185,29 @@ def guarded(load: Callable[[], Any], name: str, origin: str) -> Any:
         ) from error
 
 
-def import_path(path: str, name: str, origin: str) -> Any:
-    """What stands at `package.module.attribute` or `package.module:attribute`."""
-    module_name, _colon, attribute = path.partition(":") if ":" in path else path.rpartition(".")
-    module = guarded(lambda: importlib.import_module(module_name), name, origin)
+def import_path(path: str, spelling: Spelling) -> Any:
+    """What stands at `package.module.attribute` or `package.module:attribute`.
+
+    Raises PluginNotFound if nothing stands there, PluginLoadError if what does fails to import.
+    """
+    module_name, _separator, attribute = path.partition(":") if ":" in path else path.rpartition(".")
+    try:
+        module = guarded(lambda: importlib.import_module(module_name), path, path)
+    except PluginLoadError as error:
+        missing = getattr(error.__cause__, "name", None)
+        if isinstance(error.__cause__, ModuleNotFoundError) and f"{module_name}.".startswith(f"{missing}."):
+            raise not_found([path], (), spelling, f"but there is no module {missing}") from error
+        raise
     if not hasattr(module, attribute):
-        raise PluginLoadError(
-            f"{name!r} cannot be loaded: {module_name} has no {attribute!r}. "
-            f"{nearest(attribute, vars(module))}".rstrip(),
-            name=name,
-            entry_point=origin,
-        )
+        names = [name for name, value in vars(module).items() if inspect.isclass(value) or inspect.isroutine(value)]
+        hint = nearest(attribute, names)
+        raise not_found([path], (), spelling, f"but {module_name} has no {attribute!r}", hint)
     return getattr(module, attribute)
 
 
-def classes_at(path: str, base: type) -> list[Candidate]:
+def classes_at(path: str, base: type, spelling: Spelling) -> list[Candidate]:
     """The plug-in classes that a path leads to: a class, or a function that returns classes."""
-    found = import_path(path, path, path)
+    found = import_path(path, spelling)
     if inspect.isclass(found):
         classes = [found]
     elif inspect.isroutine(found):
@@ -203,17 +221,7 @@ def classes_at(path: str, base: type) -> list[Candidate]:
         raise PluginLoadError(
             f"{path!r} is not loaded: a class whose name begins with _ is private.", name=path, entry_point=path
         )
-    return [_Known(each.__name__, f"{each.__module__}:{each.__qualname__}", "", None, each) for each in public]
-
-
-@dataclass(frozen=True, slots=True)
-class _Known(Candidate):
-    """A class that a path led to, imported already."""
-
-    plugin_class: Any = None
-
-    def load(self) -> Any:
-        return self.plugin_class
+    return [Candidate(each.__name__, f"{each.__module__}:{each.__qualname__}", found=each) for each in public]
 
 
 def check_class(found: Any, base: type, name: str, origin: str) -> None:

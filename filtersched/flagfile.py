@@ -19,6 +19,8 @@ from oslo_config import iniparser
 
 from filtersched.errors import ConfigurationError
 
+_BYTE_ORDER_MARK = "\ufeff"
+
 Sections = dict[str, dict[str, list[str]]]
 
 
@@ -35,7 +37,7 @@ def read_settings(path: str | os.PathLike[str]) -> Sections:
 def read_text(path: str | os.PathLike[str]) -> str:
     """The text of a settings file; ConfigurationError says why there is none."""
     try:
-        with open(path, encoding="utf-8-sig") as stream:
+        with open(path, encoding="utf-8") as stream:
             return stream.read()
     except OSError as error:
         raise ConfigurationError(
@@ -68,7 +70,7 @@ def _numbered_sections(text: str, path: str) -> list[tuple[int, str]]:
     """Lines with a section header wherever one is missing, each with its number in the file."""
     section = "[DEFAULT]"
     lines = [(1, section)]
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.removeprefix(_BYTE_ORDER_MARK).splitlines(), 1):
         if line.startswith("--"):
             lines += [(number, "[DEFAULT]"), (number, _flag(line, path, number)), (number, section)]
         elif line.startswith("//"):
@@ -115,7 +117,7 @@ class _Reader(iniparser.BaseParser):
 
 def needs_sections(text: str) -> bool:
     """Whether oslo.config could not read this text as it stands."""
-    if any(line.startswith(("--", "//")) for line in text.splitlines()):
+    if text.startswith(_BYTE_ORDER_MARK) or any(line.startswith(("--", "//")) for line in text.splitlines()):
         return True
     lines = (line for line in text.splitlines() if line.strip() and not line.startswith(("#", ";")))
     return not next(lines, "[").startswith("[")

@@ -147,7 +147,7 @@ class FilterCatalog:
             for each in self._registry.names():
                 self._add([only(each, self._registry.candidates(each))])
         elif "." in name or ":" in name:
-            for candidate in classes_at(name, BaseHostFilter):
+            for candidate in classes_at(name, BaseHostFilter, _AVAILABLE):
                 self._add([candidate])
         elif self._registry.candidates(name):
             self._add([only(name, self._registry.candidates(name))])
@@ -197,10 +197,9 @@ def _weigher_classes(name: str, registry: Registry) -> list[type[BaseWeigher]]:
     if name == "all_weighers":
         own = registry.own_names()
         names = [each for each in STANDARD_WEIGHERS if each in own]
-        names += [each for each in own if each not in STANDARD_WEIGHERS]
         classes = [registry.load(each, _WEIGHT_CLASSES) for each in names]
     elif "." in name or ":" in name:
-        classes = [candidate.load() for candidate in classes_at(name, BaseWeigher)]
+        classes = [candidate.load() for candidate in classes_at(name, BaseWeigher, _WEIGHT_CLASSES)]
     else:
         names, classes = [name], [registry.load(name, _WEIGHT_CLASSES)]
     for each in classes:
@@ -219,7 +218,7 @@ def _cost_weighers(conf: cfg.ConfigOpts, paths: Sequence[str], scheduler: object
                 path,
             )
             continue
-        function = import_path(path, path, path) if "." in path else getattr(scheduler, name, BUILT_IN.get(name))
+        function = import_path(path, _COST_FUNCTIONS) if "." in path else getattr(scheduler, name, BUILT_IN.get(name))
         if not callable(function):
             raise not_found([path], BUILT_IN, _COST_FUNCTIONS, "which is not a function")
         weighers.append(make_plugin(cost_weigher(name, function), conf))
@@ -232,7 +231,7 @@ def load_driver(_conf: cfg.ConfigOpts, settings: SchedulerSettings) -> type:
     if name == "MultiScheduler":
         name = _driver_name(settings.compute_driver)
     if "." in name or ":" in name:
-        driver = import_path(name, name, name)
+        driver = import_path(name, _DRIVER)
     else:
         driver = Registry(DRIVERS).load(name, _DRIVER)
     if not (inspect.isclass(driver) and callable(getattr(driver, "select_destinations", None))):

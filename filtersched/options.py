@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 from oslo_config import cfg
 
+from filtersched.shared_options import DEFAULT_AVAILABILITY_ZONE, SERVICE_DOWN_TIME
+
 DEFAULT = "DEFAULT"
 GROUPED = "filter_scheduler"
 
@@ -156,22 +158,12 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     _setting(
         "service_down_time",
-        cfg.IntOpt(
-            "service_down_time",
-            default=60,
-            min=0,
-            help="Seconds since its last heartbeat after which a service counts as down; exactly this many "
-            "is still up. A host without a service record is up.",
-        ),
+        SERVICE_DOWN_TIME,
         (GROUPED, "service_down_time"),
     ),
     _setting(
         "default_availability_zone",
-        cfg.StrOpt(
-            "default_availability_zone",
-            default="nova",
-            help="The zone of a host that neither its aggregates nor its service put in one.",
-        ),
+        DEFAULT_AVAILABILITY_ZONE,
         (GROUPED, "default_availability_zone"),
     ),
     _setting(
