@@ -1,0 +1,224 @@
+"""The engine's documents about hosts and VMs: read safely, as entities and as scheduler objects.
+
+Both REST versions are understood: 3 puts ids and topologies into XML attributes, 4 into child
+elements. Memory is in bytes there and in MiB (`_mb`) here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from lxml import etree
+
+from filtersched import Flavor, HostState, Instance, RequestSpec
+from filtersched.ovirt.entities import Entity, Hosts, hosts_of
+from filtersched.ovirt.errors import WireError
+from filtersched.ovirt.wire import INVALID_PARAMS, NOT_WELL_FORMED, repaired
+
+_DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
+
+# What the documents tell, by the names of the scheduler's attributes. A ratio that no host has of
+# its own is the configured one, and hosts announce no capabilities here: both are answers.
+HOST_FACTS = frozenset(
+    [
+        *("host", "nodename", "uuid", "total_usable_ram_mb", "free_ram_mb", "ram_allocation_ratio"),
+        *("vcpus_total", "num_instances", "service", "aggregates", "host_ip", "topic"),
+        *("hypervisor_hostname", "cpu_allocation_ratio", "capabilities"),
+    ]
+)
+# Known only where the VMs of the hosts are known as well.
+HOST_FACTS_OF_VMS = frozenset(("vcpus_used", "instances"))
+
+
+def parse(text: str) -> Any:
+    """The root element of a document. Raises WireError: no DTD, nothing external, bounded depth."""
+    if "<!DOCTYPE" in text:
+        raise WireError("refused a document with a DTD", code=NOT_WELL_FORMED)
+    body = repaired(_DECLARATION.sub("", text, count=1).encode("utf-8", "replace"))
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True, encoding="utf-8"
+    )
+    try:
+        return etree.fromstring(body, parser)
+    except etree.XMLSyntaxError as error:
+        raise WireError(f"a document is not well-formed: {error.msg}", code=NOT_WELL_FORMED) from error
+
+
+def host_elements(texts: Iterable[str]) -> dict[str, Any]:
+    """id -> element, from documents that are one `<host>` or a `<hosts>` of many."""
+    found: dict[str, Any] = {}
+    for text in texts:
+        root = parse(text)
+        for element in root.findall("host") if root.tag == "hosts" else [root]:
+            found.setdefault(_id_of(element, "host"), element)
+    return found
+
+
+def vm_element(text: str) -> tuple[str, Any]:
+    """(id, element) of a `<vm>` document, or (text, None) where only an id was sent."""
+    if not text.lstrip().startswith("<"):
+        return text, None
+    element = parse(text)
+    return _id_of(element, "vm"), element
+
+
+def _id_of(element: Any, tag: str) -> str:
+    id = element.get("id") or (element.findtext("id") or "").strip()
+    if element.tag != tag or not id:
+        raise WireError(f"a document must be a <{tag}> with an id", code=INVALID_PARAMS)
+    return str(id)
+
+
+class Known:
+    """The hosts and the VM of one call, by id, and what is known of them.
+
+    hosts : ids in the order asked, each once.
+    running : host id -> elements of the VMs there, or None where nobody told.
+    problems : sentences about facts that are missing or old.
+    """
+
+    def __init__(
+        self,
+        hosts: Iterable[str],
+        vm: str = "",
+        *,
+        elements: Mapping[str, Any] | None = None,
+        vm_element: Any = None,
+        running: Mapping[str, Sequence[Any]] | None = None,
+        problems: Sequence[str] = (),
+    ) -> None:
+        self.hosts = list(dict.fromkeys(hosts))
+        self.vm = vm
+        self.running = running
+        self.problems = list(problems)
+        self._elements = {} if elements is None else elements
+        self._vm_element = vm_element
+        self._states: dict[str, HostState] = {}
+        self._spec: RequestSpec | None = None
+
+    def among(self, hosts: Iterable[str]) -> Known:
+        """The same with some of the hosts only, in the order asked."""
+        left = set(hosts)
+        fewer = Known(
+            [host for host in self.hosts if host in left],
+            self.vm,
+            elements=self._elements,
+            vm_element=self._vm_element,
+            running=self.running,
+            problems=self.problems,
+        )
+        fewer._states, fewer._spec = self._states, self.spec() if self._spec else None
+        return fewer
+
+    def for_workers(self) -> str:
+        """Hosts and VM with their documents, as members of a JSON object."""
+        hosts = [(id, _text(self._elements.get(id))) for id in self.hosts]
+        return json.dumps({"hosts": hosts, "vm": (self.vm, _text(self._vm_element))})[1:-1]
+
+    def entities(self) -> Hosts:
+        """The hosts as plug-ins see them."""
+        return hosts_of((id, _loader(self._elements.get(id))) for id in self.hosts)
+
+    def running_on(self, host: str) -> list[Entity]:
+        """The VMs on a host; empty if nobody told."""
+        vms = (self.running or {}).get(host, ())
+        return [Entity(_id_of(vm, "vm"), _loader(vm)) for vm in vms]
+
+    def host_states(self) -> list[HostState]:
+        """The hosts as the scheduler's filters and weighers see them.
+
+        Raises WireError, naming the hosts, where one is known by its id only.
+        """
+        unknown = [id for id in self.hosts if id not in self._elements]
+        if unknown:
+            raise WireError(
+                f"nothing is known of {len(unknown)} of {len(self.hosts)} hosts but the id, such as {unknown[0]!r}",
+                code=INVALID_PARAMS,
+            )
+        for id in self.hosts:
+            if id not in self._states:
+                self._states[id] = host_state(id, self._elements[id], self.running)
+        return [self._states[id] for id in self.hosts]
+
+    def spec(self) -> RequestSpec:
+        """The VM as a request; nothing is asked for where it is known by its id only."""
+        if self._spec is None:
+            self._spec = request_spec(self.vm, self._vm_element)
+        return self._spec
+
+
+def _text(element: Any) -> str | None:
+    return None if element is None else etree.tostring(element, encoding="unicode", with_tail=False)
+
+
+def _loader(element: Any) -> Callable[[], Any] | None:
+    return None if element is None else lambda: element
+
+
+def host_state(id: str, element: Any, running: Mapping[str, Sequence[Any]] | None = None) -> HostState:
+    """A host's document as the scheduler's HostState.
+
+    Host is the id, nodename the name. Without max_scheduling_memory all memory counts as free.
+    Only a host whose state is "up" is in service. The cluster is its aggregate and its zone.
+    """
+    memory = _bytes(element, "memory")
+    free = element.findtext("max_scheduling_memory")
+    name = (element.findtext("name") or "").strip() or id
+    state = (element.findtext("status/state") or element.findtext("status") or "").strip()
+    attributes: dict[str, Any] = {
+        "uuid": id,
+        "hypervisor_hostname": name,
+        "total_usable_ram_mb": max(0, memory >> 20),
+        "free_ram_mb": (memory if free is None else _number(free, memory)) >> 20,
+        "vcpus_total": _vcpus(element),
+        "num_instances": max(0, _number(element.findtext("summary/active"), 0)),
+    }
+    address = (element.findtext("address") or "").strip()
+    if address:
+        attributes["host_ip"] = address
+    cluster = element.find("cluster")
+    service: dict[str, Any] = {"disabled": state != "up"}
+    if cluster is not None and cluster.get("id"):
+        zone = cluster.get("id")
+        service["availability_zone"] = zone
+        attributes["aggregates"] = [{"name": zone, "metadata": {"availability_zone": zone}}]
+    attributes["service"] = service
+    if running is not None:
+        here = running.get(id, ())
+        attributes["vcpus_used"] = sum(_vcpus(vm) for vm in here)
+        attributes["instances"] = {vm.get("id"): Instance(vm.get("id")) for vm in here}
+    return HostState(id, name, **attributes)
+
+
+def request_spec(id: str, element: Any) -> RequestSpec:
+    """A VM's document as a request for one instance with its memory and virtual CPUs."""
+    if element is None:
+        return RequestSpec(instance_uuid=id or None)
+    flavor = Flavor(memory_mb=max(0, _bytes(element, "memory") >> 20), vcpus=_vcpus(element))
+    return RequestSpec(flavor, instance_uuid=id or None)
+
+
+def _vcpus(element: Any) -> int:
+    """sockets x cores x threads; what is missing counts as one."""
+    topology = element.find("cpu/topology")
+    if topology is None:
+        return 1
+    product = 1
+    for part in ("sockets", "cores", "threads"):
+        text = topology.get(part)
+        product *= max(1, _number(topology.findtext(part) if text is None else text, 1))
+    return product
+
+
+def _bytes(element: Any, name: str) -> int:
+    return _number(element.findtext(name), 0)
+
+
+def _number(text: str | None, default: int) -> int:
+    try:
+        return int((text or "").strip())
+    except ValueError:
+        return default

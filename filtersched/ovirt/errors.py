@@ -1,0 +1,30 @@
+"""What can go wrong between the engine and a unit.
+
+OvirtError      .unit
+├─ WireError    what the client sent cannot be read; becomes a fault
+└─ UnitError    a unit gave no usable answer; becomes a line in plugin_errors
+"""
+
+from __future__ import annotations
+
+from filtersched.errors import FilterschedError
+
+
+class OvirtError(FilterschedError):
+    """Something of the oVirt daemon went wrong; `unit` is the unit's name, if one is to blame."""
+
+    def __init__(self, message: str = "", *, unit: str | None = None) -> None:
+        super().__init__(message)
+        self.unit = unit
+
+
+class WireError(OvirtError):
+    """A call that cannot be read or answered; `code` is the faultCode that the client gets."""
+
+    def __init__(self, message: str = "", *, code: int = 1, unit: str | None = None) -> None:
+        super().__init__(message, unit=unit)
+        self.code = code
+
+
+class UnitError(OvirtError):
+    """A unit that failed or whose answer makes no sense."""
