@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from filtersched.column import HostColumns
+from filtersched.column import filled, of_each
 from filtersched.host_state import HostState
 
 
@@ -21,6 +21,12 @@ def whole_values(host: HostState, key: str) -> set[str]:
 def split_values(host: HostState, key: str) -> set[str]:
     """The items of the comma-separated lists that the aggregates of `host` give for `key`."""
     return {item for text in whole_values(host, key) for item in _split(text)}
+
+
+def split_values_of_prefix(host: HostState, prefix: str) -> set[str]:
+    """The items that the aggregates of `host` give for any key that begins with `prefix`."""
+    texts = (text for one in host.aggregates for key, text in one.metadata.items() if key.startswith(prefix))
+    return {item for text in texts for item in _split(text)}
 
 
 def all_split(host: HostState) -> dict[str, set[str]]:
@@ -39,18 +45,17 @@ def number(host: Any, key: str, cast: Callable[[str], Any], default: Any) -> Any
     columns in the place of the host this is one call per distinct set of aggregates, and `default`
     may be a column.
     """
-    if isinstance(host, HostColumns):
-        return host.map_distinct("aggregates", lambda found: _least(found, key, cast)).filled(default)
-    least = _least(host.aggregates, key, cast)
-    return default if least is None else least
+    return filled(of_each(host, "aggregates", lambda found: _least(found, key, cast)), default)
 
 
 def _least(found: Iterable[Any], key: str, cast: Callable[[str], Any]) -> Any:
     texts = {one.metadata[key] for one in found if key in one.metadata}
     try:
-        return min(cast(text) for text in texts) if texts else None
+        numbers = [cast(text) for text in texts]
     except (ValueError, TypeError):
         return None
+    # "nan" is a float to Python, but has no place in an order.
+    return min(numbers) if numbers and not any(each != each for each in numbers) else None
 
 
 def _split(text: Any) -> list[str]:

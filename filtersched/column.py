@@ -8,23 +8,25 @@ a million.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, NoReturn
 
 import numpy as np
-from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
+
+# Where an operator on one number raises and on an array gives inf or nan.
+_DIVISIONS = frozenset((np.divide, np.floor_divide, np.remainder, np.fmod))
 
 
 class NotColumnarError(TypeError):
     """A body that calls itself columnar does something that columns cannot."""
 
 
-class MissingValue(Exception):
-    """A value that is needed is None for some host: those are to be asked one by one."""
+class AskEachHost(Exception):
+    """A signal from a column: here numbers and arrays differ, so hosts are to be asked one by one."""
 
 
-class Column(NDArrayOperatorsMixin):
+class Column:
     """Values of one attribute, one a host; arithmetic and comparisons give another Column.
 
     values : (n_hosts,) array; what stands where a value is missing is arbitrary.
@@ -37,43 +39,168 @@ class Column(NDArrayOperatorsMixin):
         self.values = values
         self.missing = missing
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Column:
-        if method != "__call__" or kwargs:
-            raise NotColumnarError(f"numpy.{ufunc.__name__}.{method} cannot be used on a column; use plain operators")
-        if ufunc is np.invert:
-            raise NotColumnarError("~ means something else on one host; write numpy.logical_not(...)")
-        return Column(ufunc(*(_values(value) for value in inputs)))
-
-    def filled(self, default: Any) -> Column:
+    def filled(self, default: Any) -> Any:
         """This column with `default`, a number or a column, where the value is missing."""
         if self.missing is None:
             return self
+        if self.missing.all():
+            return default
         return Column(np.where(self.missing, _values(default), self.values))
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Column:
+        if method != "__call__" or kwargs:
+            raise NotColumnarError(f"numpy.{ufunc.__name__}.{method} cannot be used on a column; use plain operators")
+        return _apply(ufunc, *inputs)
+
+    def __add__(self, other: Any) -> Column:
+        return _apply(np.add, self, other)
+
+    def __radd__(self, other: Any) -> Column:
+        return _apply(np.add, other, self)
+
+    def __sub__(self, other: Any) -> Column:
+        return _apply(np.subtract, self, other)
+
+    def __rsub__(self, other: Any) -> Column:
+        return _apply(np.subtract, other, self)
+
+    def __mul__(self, other: Any) -> Column:
+        return _apply(np.multiply, self, other)
+
+    def __rmul__(self, other: Any) -> Column:
+        return _apply(np.multiply, other, self)
+
+    def __truediv__(self, other: Any) -> Column:
+        return _apply(np.divide, self, other)
+
+    def __rtruediv__(self, other: Any) -> Column:
+        return _apply(np.divide, other, self)
+
+    def __floordiv__(self, other: Any) -> Column:
+        return _apply(np.floor_divide, self, other)
+
+    def __rfloordiv__(self, other: Any) -> Column:
+        return _apply(np.floor_divide, other, self)
+
+    def __mod__(self, other: Any) -> Column:
+        return _apply(np.remainder, self, other)
+
+    def __rmod__(self, other: Any) -> Column:
+        return _apply(np.remainder, other, self)
+
+    def __neg__(self) -> Column:
+        return _apply(np.negative, self)
+
+    def __abs__(self) -> Column:
+        return _apply(np.absolute, self)
+
+    def __and__(self, other: Any) -> Column:
+        return _apply(np.bitwise_and, self, other)
+
+    __rand__ = __and__
+
+    def __or__(self, other: Any) -> Column:
+        return _apply(np.bitwise_or, self, other)
+
+    __ror__ = __or__
+
+    def __xor__(self, other: Any) -> Column:
+        return _apply(np.bitwise_xor, self, other)
+
+    __rxor__ = __xor__
+
+    def __lt__(self, other: Any) -> Column:
+        return _apply(np.less, self, other)
+
+    def __le__(self, other: Any) -> Column:
+        return _apply(np.less_equal, self, other)
+
+    def __gt__(self, other: Any) -> Column:
+        return _apply(np.greater, self, other)
+
+    def __ge__(self, other: Any) -> Column:
+        return _apply(np.greater_equal, self, other)
+
+    def __eq__(self, other: Any) -> Column:  # type: ignore[override]
+        return _apply(np.equal, self, other)
+
+    def __ne__(self, other: Any) -> Column:  # type: ignore[override]
+        return _apply(np.not_equal, self, other)
 
     def _refuse(self, *_args: Any) -> NoReturn:
         raise NotColumnarError(
             "a columnar body may use operators only: & | numpy.logical_not() for and, or, not; numpy.minimum() "
-            "and numpy.maximum() for min and max; no if, in, int(), float(), len() or iteration"
+            "and numpy.maximum() for min and max; no ~, if, in, int(), float(), len() or iteration"
         )
 
     __bool__ = __contains__ = __iter__ = __len__ = __int__ = __float__ = __index__ = _refuse
-    __getitem__ = __round__ = __complex__ = _refuse
+    __getitem__ = __round__ = __complex__ = __invert__ = _refuse
     __hash__ = None  # type: ignore[assignment]
 
 
+def _apply(ufunc: np.ufunc, *inputs: Any) -> Column:
+    if ufunc is np.invert:
+        raise NotColumnarError("~ means something else on one host; write numpy.logical_not(...)")
+    arrays = [_values(value) for value in inputs]
+    if ufunc is np.power or (ufunc in _DIVISIONS and not np.all(arrays[1])):
+        raise AskEachHost
+    return Column(ufunc(*arrays))
+
+
 def _values(value: Any) -> Any:
-    if not isinstance(value, Column):
+    if type(value) is not Column:
         return value
     if value.missing is not None:
-        raise MissingValue
+        raise AskEachHost
     return value.values
 
 
 class HostColumns(ABC):
-    """All hosts in the place of one: what a columnar body is given as its host."""
+    """All hosts in the place of one: what a columnar body is given as its host.
+
+    Its attributes are columns. For what no operator can say there are the functions below, which
+    take one host as well.
+    """
 
     __slots__ = ()
 
     @abstractmethod
-    def map_distinct(self, attribute: str, function: Callable[[Any], Any]) -> Column:
+    def per_value(self, attribute: str, function: Callable[[Any], Any]) -> Column:
         """`function` of the attribute, called once for each distinct value of it; None is missing."""
+
+    @abstractmethod
+    def named(self, names: Collection[str]) -> Column:
+        """Whether the host's name is one of `names`."""
+
+    @abstractmethod
+    def count_instances(self, uuids: Collection[str]) -> Column:
+        """How many of these instances are on the host."""
+
+
+def per_value(host: Any, attribute: str, function: Callable[[Any], Any]) -> Any:
+    """`function(host.attribute)`, on one host or on columns.
+
+    On columns it is called once for each distinct value, and for a function of a module (a lambda
+    is new at every call) the answers are kept until a host changes. It returns a number, a truth
+    value, or None for missing.
+    """
+    if isinstance(host, HostColumns):
+        return host.per_value(attribute, function)
+    return function(getattr(host, attribute))
+
+
+def is_named(host: Any, names: Collection[str]) -> Any:
+    """Whether the host's name is one of `names`, on one host (reading `host`) or on columns."""
+    return host.named(names) if isinstance(host, HostColumns) else host.host in names
+
+
+def count_instances(host: Any, uuids: Collection[str]) -> Any:
+    """How many of `uuids` are on the host, on one host (reading `instances`) or on columns."""
+    if isinstance(host, HostColumns):
+        return host.count_instances(uuids)
+    return _common(host.instances, uuids)
+
+
+def _common(instances: Iterable[str], uuids: Collection[str]) -> int:
+    wanted = uuids if isinstance(uuids, frozenset | set) else frozenset(uuids)
+    return sum(uuid in wanted for uuid in instances)

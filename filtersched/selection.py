@@ -347,7 +347,8 @@ _MOST_ASKED = 10_000
 
 def _unpickled(kept: dict[str, Any], words: tuple[str, list[HostVerdicts]]) -> Explanation:
     """An explanation that has left its process: counts and words, and no hosts to ask."""
-    steps, earlier = ([FilterStep(*counts, tuple) for counts in kept.pop(name)] for name in ("steps", "earlier"))
+    steps = [FilterStep(name, before, after, tuple) for name, before, after in kept.pop("steps")]
+    earlier = [FilterStep(name, before, after, tuple) for name, before, after in kept.pop("earlier")]
     shares = kept.pop("shares")
     known = {verdicts.host: verdicts for verdicts in words[1]}
     made = Explanation(

@@ -1,0 +1,1 @@
+"""The fast path: the decisions of the plain handlers, bit for bit. Private to the library."""

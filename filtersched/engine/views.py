@@ -1,0 +1,108 @@
+"""Views: hosts and requests as a declared plug-in may see them, showing what it declared and no more."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Collection
+from operator import attrgetter
+from typing import Any, NoReturn, Protocol
+
+from filtersched.column import Column, HostColumns
+
+
+class UndeclaredReadError(AttributeError):
+    """A plug-in reads what it did not declare."""
+
+    def __init__(self, message: str = "", *, plugin: str = "", attribute: str = "") -> None:
+        super().__init__(message)
+        self.plugin = plugin
+        self.attribute = attribute
+
+
+class View:
+    """One host, or the request, with the declared attributes only."""
+
+    __slots__ = ("_seen",)
+    _plugin = ""
+    _declaration = "host_reads"
+
+    def __init__(self, seen: Any) -> None:
+        object.__setattr__(self, "_seen", seen)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise undeclared(self._plugin, self._declaration, name)
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise AttributeError(f"{self._plugin} may not set {name}; it only answers")
+
+
+def undeclared(plugin: str, declaration: str, name: str) -> UndeclaredReadError:
+    """The error for a read that the plug-in did not declare."""
+    return UndeclaredReadError(
+        f"{plugin} reads {name!r}, which its {declaration} does not name", plugin=plugin, attribute=name
+    )
+
+
+@functools.lru_cache(maxsize=512)
+def host_view(plugin: str, reads: tuple[str, ...]) -> type[View]:
+    """The class of views on one host for a plug-in that declared `reads`."""
+    return type("HostView", (View,), {"__slots__": (), "_plugin": plugin, **_properties(reads)})
+
+
+@functools.lru_cache(maxsize=512)
+def spec_view(plugin: str, reads: tuple[str, ...]) -> type[View]:
+    """The class of views on a request for a plug-in that declared `reads`."""
+    members = _properties(reads)
+    if "scheduler_hints" in reads:
+        members["get_scheduler_hint"] = property(attrgetter("_seen.get_scheduler_hint"))
+    return type("SpecView", (View,), {"__slots__": (), "_plugin": plugin, "_declaration": "spec_reads", **members})
+
+
+def _properties(reads: tuple[str, ...]) -> dict[str, Any]:
+    return {name: property(attrgetter(f"_seen.{name}")) for name in reads}
+
+
+class ColumnSource(Protocol):
+    """Where columns come from: rows of hosts."""
+
+    def column(self, attribute: str) -> Column: ...
+
+    def per_value(self, attribute: str, function: Callable[[Any], Any]) -> Column: ...
+
+    def named(self, names: Collection[str]) -> Column: ...
+
+    def count_instances(self, uuids: Collection[str]) -> Column: ...
+
+
+class ColumnView(HostColumns):
+    """All hosts in the place of one, with the declared attributes only."""
+
+    __slots__ = ("_plugin", "_reads", "_source")
+
+    def __init__(self, plugin: str, reads: tuple[str, ...], source: ColumnSource) -> None:
+        self._plugin = plugin
+        self._reads = reads
+        self._source = source
+
+    def __getattr__(self, name: str) -> Column:
+        self._declared(name)
+        return self._source.column(name)
+
+    def _declared(self, name: str) -> None:
+        if name not in self._reads:
+            raise undeclared(self._plugin, "host_reads", name)
+
+    def per_value(self, attribute: str, function: Callable[[Any], Any]) -> Column:
+        """`function` of the attribute, called once for each distinct value of it."""
+        self._declared(attribute)
+        return self._source.per_value(attribute, function)
+
+    def named(self, names: Collection[str]) -> Column:
+        """Whether the host's name is one of `names`."""
+        self._declared("host")
+        return self._source.named(names)
+
+    def count_instances(self, uuids: Collection[str]) -> Column:
+        """How many of these instances are on the host."""
+        self._declared("instances")
+        return self._source.count_instances(uuids)
