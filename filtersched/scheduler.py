@@ -22,6 +22,7 @@ from filtersched.errors import InvalidRequest, NoValidHost
 from filtersched.filters.handler import HostFilterHandler
 from filtersched.host_pool import HostPool
 from filtersched.host_state import HostState, deciding
+from filtersched.json_options import JsonOptions
 from filtersched.liveness import service_fact, service_is_up
 from filtersched.loader import load_driver, load_filters, load_weighers
 from filtersched.request_spec import MAX_INSTANCES, RequestSpec
@@ -42,6 +43,7 @@ class Scheduler:
         self.conf = make_conf() if conf is None else conf
         self.settings = read_scheduler_settings(self.conf)
         self._random = random.Random()
+        self._json_options = JsonOptions(self.settings.json_config_location)
 
     def select_destinations(
         self,
@@ -127,6 +129,8 @@ class Scheduler:
             ready.now = datetime.now(UTC).replace(tzinfo=None)
         if not spec.availability_zone and self.settings.default_schedule_zone:
             ready.availability_zone = self.settings.default_schedule_zone
+        if not spec.config_options:
+            ready.config_options = self._json_options.options()
         group = spec.instance_group
         if group is not None:
             ready.instance_group = group.with_members(uuids)
