@@ -1,0 +1,1 @@
+"""Filters and weighers of my own."""

@@ -1,0 +1,23 @@
+"""Which of the hosts that may be used is liked best."""
+
+from oslo_config import cfg
+
+from filtersched import BaseWeigher
+
+
+class CoolHostWeigher(BaseWeigher):
+    """Prefer cool hosts."""
+
+    options = (
+        cfg.FloatOpt(
+            "cool_host_weight_multiplier",
+            default=1.0,
+            help="How much the temperature counts. Positive: the coolest host wins. 0: no say.",
+        ),
+    )
+    option_group = "my_plugins"
+    multiplier_option = "cool_host_weight_multiplier"
+    host_reads = ("capabilities",)
+
+    def _weigh_object(self, host_state, weight_properties):
+        return -host_state.capabilities.get("temperature_c", 0.0)

@@ -1,0 +1,1 @@
+"""Plug-ins that know the load average which a host announces."""
