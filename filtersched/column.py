@@ -165,7 +165,7 @@ class HostColumns(ABC):
     __slots__ = ()
 
     @abstractmethod
-    def per_value(self, attribute: str, function: Callable[[Any], Any]) -> Column:
+    def of_each(self, attribute: str, function: Callable[[Any], Any]) -> Column:
         """`function` of the attribute, called once for each distinct value of it; None is missing."""
 
     @abstractmethod
@@ -177,7 +177,14 @@ class HostColumns(ABC):
         """How many of these instances are on the host."""
 
 
-def per_value(host: Any, attribute: str, function: Callable[[Any], Any]) -> Any:
+def filled(value: Any, default: Any) -> Any:
+    """`value`, or `default` where it is None: one host's number or a column of them."""
+    if value is None:
+        return default
+    return value.filled(default) if type(value) is Column else value
+
+
+def of_each(host: Any, attribute: str, function: Callable[[Any], Any]) -> Any:
     """`function(host.attribute)`, on one host or on columns.
 
     On columns it is called once for each distinct value, and for a function of a module (a lambda
@@ -185,7 +192,7 @@ def per_value(host: Any, attribute: str, function: Callable[[Any], Any]) -> Any:
     value, or None for missing.
     """
     if isinstance(host, HostColumns):
-        return host.per_value(attribute, function)
+        return host.of_each(attribute, function)
     return function(getattr(host, attribute))
 
 

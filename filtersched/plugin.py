@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from oslo_config import cfg
 
-from filtersched.column import Column
+from filtersched.column import filled
 from filtersched.errors import ConfigurationError, nearest
 
 Reads = tuple[str, ...]
@@ -60,11 +60,7 @@ class Plugin:
 
     def or_option(self, value: Any, name: str) -> Any:
         """`value`, or the option where it is None: one host's number or a column of them."""
-        if value is None:
-            return self.option(name)
-        if isinstance(value, Column):
-            return value.filled(self.option(name))
-        return value
+        return filled(value, self.option(name))
 
 
 def declared_options(cls: type[Plugin]) -> list[tuple[str, cfg.Opt]]:

@@ -67,7 +67,7 @@ class ColumnSource(Protocol):
 
     def column(self, attribute: str) -> Column: ...
 
-    def per_value(self, attribute: str, function: Callable[[Any], Any]) -> Column: ...
+    def of_each(self, attribute: str, function: Callable[[Any], Any]) -> Column: ...
 
     def named(self, names: Collection[str]) -> Column: ...
 
@@ -92,10 +92,10 @@ class ColumnView(HostColumns):
         if name not in self._reads:
             raise undeclared(self._plugin, "host_reads", name)
 
-    def per_value(self, attribute: str, function: Callable[[Any], Any]) -> Column:
+    def of_each(self, attribute: str, function: Callable[[Any], Any]) -> Column:
         """`function` of the attribute, called once for each distinct value of it."""
         self._declared(attribute)
-        return self._source.per_value(attribute, function)
+        return self._source.of_each(attribute, function)
 
     def named(self, names: Collection[str]) -> Column:
         """Whether the host's name is one of `names`."""
