@@ -1,0 +1,558 @@
+"""Discovery: names and paths to plug-ins, strictly, through real entry points."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from oslo_config import cfg
+
+from filtersched.conf import make_conf, read_scheduler_settings
+from filtersched.discovery import local_name
+from filtersched.errors import ConfigurationError, DuplicatePlugin, PluginLoadError, PluginNotFound
+from filtersched.filters import BaseHostFilter
+from filtersched.loader import (
+    describe_plugins,
+    list_installed_opts,
+    list_opts,
+    load_driver,
+    load_filters,
+    load_weighers,
+)
+
+ACME = Path(__file__).parents[1] / "plugins"
+
+OWN_FILTERS = {
+    "AllHostsFilter",
+    "AvailabilityZoneFilter",
+    "ComputeFilter",
+    "CoreFilter",
+    "DifferentHostFilter",
+    "IsolatedHostsFilter",
+    "JSONFilter",
+    "JsonFilter",
+    "RamFilter",
+    "SameHostFilter",
+    "SimpleCIDRAffinityFilter",
+}
+
+
+def catalog(**options):
+    conf = make_conf(**options)
+    return load_filters(conf, read_scheduler_settings(conf))
+
+
+def weighers(scheduler=None, **options):
+    conf = make_conf(**options)
+    return load_weighers(conf, read_scheduler_settings(conf), scheduler=scheduler)
+
+
+def driver(**options):
+    conf = make_conf(**options)
+    return load_driver(conf, read_scheduler_settings(conf))
+
+
+def names(plugins) -> list[str]:
+    return [type(plugin).__name__ for plugin in plugins]
+
+
+@pytest.fixture
+def distribution(tmp_path, monkeypatch):
+    """Installs a distribution: its metadata and one module, on the path of this process."""
+
+    def install(name: str, entry_points: str, code: str = "", version: str = "1.0") -> Path:
+        site = tmp_path / f"site-{name}"
+        info = site / f"{name}-{version}.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        (info / "entry_points.txt").write_text(textwrap.dedent(entry_points))
+        (site / f"{name}.py").write_text(textwrap.dedent(code))
+        monkeypatch.syspath_prepend(site)
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        return site
+
+    return install
+
+
+FILTER = """\
+    from filtersched.filters import BaseHostFilter
+
+    class {name}(BaseHostFilter):
+        "Refuse nothing."
+        def host_passes(self, host_state, spec):
+            return True
+    """
+
+
+def filter_code(name: str) -> str:
+    return textwrap.dedent(FILTER).format(name=name)
+
+
+# What is available
+
+
+def test_the_librarys_own_filters_are_available_by_default():
+    assert set(catalog().available) >= OWN_FILTERS
+
+
+def test_the_enabled_filters_come_in_the_configured_order():
+    chosen = catalog(enabled_filters="CoreFilter,RamFilter,AllHostsFilter")
+    assert names(chosen.enabled) == ["CoreFilter", "RamFilter", "AllHostsFilter"]
+
+
+def test_no_enabled_filters_is_a_choice():
+    assert catalog(enabled_filters="").enabled == []
+
+
+def test_a_filter_named_twice_is_one_instance_twice():
+    first, second = catalog(enabled_filters="RamFilter,RamFilter").enabled
+    assert first is second
+
+
+def test_both_names_of_the_json_filter_mean_one_instance():
+    first, second = catalog(enabled_filters="JSONFilter,JsonFilter").enabled
+    assert first is second
+    assert type(first).__name__ == "JsonFilter"
+
+
+def test_two_catalogs_share_no_instance():
+    assert catalog(enabled_filters="RamFilter").enabled[0] is not catalog(enabled_filters="RamFilter").enabled[0]
+
+
+def test_a_request_may_choose_others_of_the_available_by_name_or_names():
+    chosen = catalog()
+    assert names(chosen.get("CoreFilter")) == ["CoreFilter"]
+    assert names(chosen.get(["CoreFilter", "RamFilter"])) == ["CoreFilter", "RamFilter"]
+    assert chosen.get("RamFilter")[0] is chosen.enabled[1]
+
+
+def test_only_what_is_named_is_available():
+    chosen = catalog(available_filters=["RamFilter", "CoreFilter, AllHostsFilter"], enabled_filters="CoreFilter")
+    assert chosen.available == ("RamFilter", "CoreFilter", "AllHostsFilter")
+
+
+def test_a_class_path_makes_its_class_available(distribution):
+    distribution("pathfilters", "", filter_code("GpuFilter"))
+    chosen = catalog(available_filters="pathfilters.GpuFilter", enabled_filters="GpuFilter")
+    assert names(chosen.enabled) == ["GpuFilter"]
+    assert chosen.available == ("GpuFilter",)
+
+
+def test_a_function_may_return_the_classes_and_private_ones_are_left_out(distribution):
+    code = filter_code("GpuFilter") + "class _Base(GpuFilter): pass\ndef some(): return [GpuFilter, _Base]\n"
+    distribution("functionfilters", "", code)
+    assert catalog(available_filters="functionfilters.some", enabled_filters="").available == ("GpuFilter",)
+
+
+def test_a_private_class_named_by_its_path_is_an_error(distribution):
+    distribution("privatefilters", "", filter_code("_Hidden"))
+    with pytest.raises(PluginLoadError, match="private"):
+        catalog(available_filters="privatefilters._Hidden", enabled_filters="")
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("nova.scheduler.filters.standard_filters", "standard_filters"),
+        ("nova.scheduler.filters.all_filters", "all_filters"),
+        ("nova.scheduler.filters.ram_filter.RamFilter", "RamFilter"),
+        ("nova.scheduler.weights.all_weighers", "all_weighers"),
+        ("nova.scheduler.weights.ram.RAMWeigher", "RAMWeigher"),
+        ("nova.scheduler.chance.ChanceScheduler", "ChanceScheduler"),
+        ("nova.scheduler.least_cost.noop_cost_fn", "filtersched.weighers.least_cost.noop_cost_fn"),
+        (" RamFilter ", "RamFilter"),
+        ("acme.scheduler.filters.RamFilter", "acme.scheduler.filters.RamFilter"),
+    ],
+)
+def test_novas_paths_mean_the_thing_of_that_name(path, name):
+    assert local_name(path) == name
+
+
+def test_a_file_with_novas_paths_gives_our_plug_ins():
+    chosen = catalog(
+        available_filters=["nova.scheduler.filters.standard_filters"],
+        enabled_filters="nova.scheduler.filters.core_filter.CoreFilter,RamFilter",
+    )
+    assert [type(each).__module__ for each in chosen.enabled] == [
+        "filtersched.filters.core_filter",
+        "filtersched.filters.ram_filter",
+    ]
+
+
+# What goes wrong with names
+
+
+def test_all_unknown_names_are_told_at_once_with_the_nearest():
+    with pytest.raises(PluginNotFound, match="Did you mean 'RamFilter'") as caught:
+        catalog(enabled_filters="RAMFilter,CoreFilter,Nonsense")
+    assert caught.value.names == ("RAMFilter", "Nonsense")
+    assert (caught.value.group, caught.value.option) == ("filter_scheduler", "enabled_filters")
+    assert set(caught.value.available) >= OWN_FILTERS
+
+
+def test_a_requests_unknown_name_is_not_blamed_on_an_option():
+    with pytest.raises(PluginNotFound, match="The request names 'Nonsense'") as caught:
+        catalog().get(["RamFilter", "Nonsense"])
+    assert caught.value.option is None
+
+
+def test_an_installed_filter_outside_the_available_ones_is_refused_and_said_to_be_installed():
+    chosen = catalog(available_filters="RamFilter", enabled_filters="RamFilter")
+    with pytest.raises(PluginNotFound, match=r"Installed.*scheduler_available_filters: CoreFilter"):
+        chosen.get("CoreFilter")
+
+
+def test_an_available_name_that_is_not_installed_is_refused():
+    with pytest.raises(PluginNotFound, match="'RamFilter'") as caught:
+        catalog(available_filters="RamFiltr")
+    assert caught.value.option == "scheduler_available_filters"
+
+
+@pytest.mark.parametrize(
+    "path", ["no_such_package.Filter", "filtersched.no_such.Filter", "filtersched.filters.NoSuchFilter"]
+)
+def test_a_path_that_leads_nowhere_is_not_found(path):
+    with pytest.raises(PluginNotFound) as caught:
+        catalog(available_filters=path)
+    assert caught.value.names == (path,)
+
+
+@pytest.mark.parametrize("path", ["os.path.join", "os.sep", "collections.OrderedDict", "filtersched.plugin.Plugin"])
+def test_a_path_to_something_else_than_a_filter_is_an_error(path):
+    with pytest.raises(PluginLoadError) as caught:
+        catalog(available_filters=path)
+    assert caught.value.name == path
+
+
+def test_a_weigher_is_no_filter(distribution):
+    distribution("wrongkind", "[filtersched.filters]\nOdd = filtersched.weighers.base:BaseWeigher\n")
+    with pytest.raises(PluginLoadError, match="BaseHostFilter"):
+        catalog(available_filters="Odd", enabled_filters="Odd")
+
+
+# Other people's distributions
+
+
+def test_all_filters_are_ours_and_everybody_elses(distribution):
+    distribution("gpu", "[filtersched.filters]\nGpuFilter = gpu:GpuFilter\n", filter_code("GpuFilter"))
+    assert set(catalog(available_filters="all_filters").available) >= OWN_FILTERS | {"GpuFilter"}
+    assert "GpuFilter" not in catalog().available
+
+
+def test_what_is_not_used_is_not_imported(distribution):
+    distribution("explosive", "[filtersched.filters]\nExplosive = explosive:Explosive\n", "raise RuntimeError('boom')")
+    assert "Explosive" in catalog(available_filters="all_filters").available
+    assert "explosive" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("code", "telling"),
+    [
+        ("raise RuntimeError('boom')", "RuntimeError: boom"),
+        ("import no_such_dependency", "no_such_dependency"),
+        ("assert False, 'never'", "AssertionError: never"),
+        ("import sys; sys.exit(3)", "SystemExit: 3"),
+        ("def broken(:", "SyntaxError"),
+        ("pass", "AttributeError"),
+    ],
+)
+def test_a_plug_in_that_fails_to_import_is_named_with_its_distribution(distribution, code, telling):
+    distribution("broken_dist", "[filtersched.filters]\nBroken = broken_dist:Broken\n", code, version="2.7")
+    with pytest.raises(PluginLoadError, match=telling) as caught:
+        catalog(available_filters="all_filters", enabled_filters="Broken")
+    assert caught.value.name == "Broken"
+    assert caught.value.entry_point == "broken_dist:Broken of broken_dist 2.7"
+
+
+def test_a_class_that_wants_constructor_arguments_is_an_error(distribution):
+    code = filter_code("Needy") + "    def __init__(self, what): pass\n"
+    distribution("needy", "[filtersched.filters]\nNeedy = needy:Needy\n", code)
+    with pytest.raises(PluginLoadError, match="what"):
+        catalog(available_filters="Needy", enabled_filters="Needy")
+
+
+@pytest.mark.parametrize("options", ["('max_load',)", "7"])
+def test_options_that_are_none_are_an_error(distribution, options):
+    code = filter_code("Careless") + f"    options = {options}\n"
+    distribution("careless", "[filtersched.filters]\nCareless = careless:Careless\n", code)
+    with pytest.raises(PluginLoadError):
+        catalog(available_filters="Careless", enabled_filters="Careless")
+
+
+def two_namesakes(distribution, name: str) -> None:
+    distribution("first", f"[filtersched.filters]\n{name} = first:{name}\n", filter_code(name))
+    distribution("second", f"[filtersched.filters]\n{name} = second:{name}\n", filter_code(name))
+
+
+def test_a_name_of_two_distributions_is_an_error_when_it_is_made_available(distribution):
+    two_namesakes(distribution, "TwinFilter")
+    for available in ("TwinFilter", "all_filters"):
+        with pytest.raises(DuplicatePlugin) as caught:
+            catalog(available_filters=available, enabled_filters="")
+        assert caught.value.name == "TwinFilter"
+        assert sorted(caught.value.candidates) == [
+            "first:TwinFilter of first 1.0",
+            "second:TwinFilter of second 1.0",
+        ]
+
+
+def test_a_name_of_two_distributions_harms_nobody_who_does_not_use_it(distribution):
+    two_namesakes(distribution, "TwinFilter")
+    assert names(catalog(enabled_filters="RamFilter").enabled) == ["RamFilter"]
+
+
+def test_a_namesake_of_our_own_filter_is_an_error_for_those_who_use_the_name(distribution):
+    distribution("shadow", "[filtersched.filters]\nRamFilter = shadow:RamFilter\n", filter_code("RamFilter"))
+    assert names(catalog(enabled_filters="CoreFilter").enabled) == ["CoreFilter"]
+    with pytest.raises(DuplicatePlugin, match="shadow"):
+        catalog(enabled_filters="RamFilter")
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_class_path_decides_between_namesakes(distribution, first):
+    distribution("shadow", "[filtersched.filters]\nRamFilter = shadow:RamFilter\n", filter_code("RamFilter"))
+    available = ["standard_filters", "shadow.RamFilter"]
+    chosen = catalog(available_filters=available if first else available[::-1], enabled_filters="RamFilter")
+    assert type(chosen.enabled[0]).__module__ == "shadow"
+
+
+def test_two_paths_of_one_class_name_are_an_error(distribution):
+    distribution("first", "", filter_code("TwinFilter"))
+    distribution("second", "", filter_code("TwinFilter"))
+    with pytest.raises(DuplicatePlugin):
+        catalog(available_filters="first.TwinFilter,second.TwinFilter", enabled_filters="TwinFilter")
+
+
+def test_two_entry_points_to_one_class_are_no_duplicate(distribution):
+    distribution("gpu", "[filtersched.filters]\nGpuFilter = gpu:GpuFilter\n", filter_code("GpuFilter"))
+    distribution("again", "[filtersched.filters]\nGpuFilter = again:GpuFilter\n", "from gpu import GpuFilter\n")
+    assert names(catalog(available_filters="all_filters", enabled_filters="GpuFilter").enabled) == ["GpuFilter"]
+
+
+# Options
+
+
+class Base(BaseHostFilter):
+    options = (cfg.FloatOpt("ram_allocation_ratio", default=1.5, min=0),)
+
+
+class Derived(Base):
+    options = (cfg.IntOpt("max_gpus", default=2),)
+    option_group = "acme"
+
+
+def test_options_are_bound_from_their_group():
+    (chosen,) = catalog(enabled_filters="RamFilter", ram_allocation_ratio=2.5).enabled
+    assert chosen.option("ram_allocation_ratio") == 2.5
+
+
+def test_a_derived_filter_keeps_the_options_of_its_base_in_the_bases_group(tmp_path):
+    file = tmp_path / "a.conf"
+    file.write_text("[DEFAULT]\nram_allocation_ratio = 3\n[acme]\nmax_gpus = 7\n")
+    conf = make_conf(files=[file], available_filters=f"{__name__}.Derived", enabled_filters="Derived")
+    (chosen,) = load_filters(conf, read_scheduler_settings(conf)).enabled
+    assert (chosen.option("ram_allocation_ratio"), chosen.option("max_gpus")) == (3.0, 7)
+    assert (Derived().option("ram_allocation_ratio"), Derived().option("max_gpus")) == (1.5, 2)
+
+
+def test_a_bad_option_of_a_filter_in_use_is_an_error():
+    conf = cfg.ConfigOpts()
+    conf.register_opt(cfg.FloatOpt("ram_allocation_ratio"))
+    conf.set_override("ram_allocation_ratio", -1.0)
+    with pytest.raises(ConfigurationError, match="at least 0"):
+        load_filters(conf, read_scheduler_settings(conf))
+
+
+# Weighers
+
+
+def test_all_weighers_come_in_the_fixed_order():
+    order = names(weighers())
+    assert [name for name in order if name in ("CPUWeigher", "DiskWeigher", "RAMWeigher")] == [
+        "CPUWeigher",
+        "DiskWeigher",
+        "RAMWeigher",
+    ]
+    assert names(weighers(weight_classes="nova.scheduler.weights.all_weighers")) == order
+
+
+def test_weighers_come_in_the_configured_order_and_twice_if_named_twice():
+    chosen = weighers(weight_classes="RAMWeigher,filtersched.weighers.cpu_weigher.CPUWeigher,RAMWeigher")
+    assert names(chosen) == ["RAMWeigher", "CPUWeigher", "RAMWeigher"]
+    assert chosen[0] is chosen[2]
+
+
+def test_no_weighers_is_a_choice():
+    assert weighers(weight_classes=[]) == []
+
+
+def test_an_unknown_weigher_names_the_nearest():
+    with pytest.raises(PluginNotFound, match="Did you mean 'RAMWeigher'"):
+        weighers(weight_classes="RamWeigher")
+
+
+def test_multipliers_are_bound():
+    (chosen,) = weighers(weight_classes="RAMWeigher", ram_weight_multiplier=-1.0)
+    assert chosen.option("ram_weight_multiplier") == -1.0
+
+
+# Drivers
+
+
+@pytest.mark.parametrize(
+    ("configured", "name"),
+    [
+        ("FilterScheduler", "FilterScheduler"),
+        ("filter_scheduler", "FilterScheduler"),
+        ("nova.scheduler.filter_scheduler.FilterScheduler", "FilterScheduler"),
+        ("nova.scheduler.chance.ChanceScheduler", "ChanceScheduler"),
+        ("chance_scheduler", "ChanceScheduler"),
+        ("nova.scheduler.multi.MultiScheduler", "FilterScheduler"),
+        ("filtersched.scheduler.ChanceScheduler", "ChanceScheduler"),
+        ("filtersched.scheduler:ChanceScheduler", "ChanceScheduler"),
+    ],
+)
+def test_a_driver_is_named_by_entry_point_path_or_novas_path(configured, name):
+    assert driver(scheduler_driver=configured).__name__ == name
+
+
+def test_the_multi_scheduler_is_what_compute_scheduler_driver_names():
+    chosen = driver(
+        scheduler_driver="nova.scheduler.multi.MultiScheduler",
+        compute_scheduler_driver="nova.scheduler.chance.ChanceScheduler",
+    )
+    assert chosen.__name__ == "ChanceScheduler"
+
+
+@pytest.mark.parametrize("path", ["os.getcwd", "collections.OrderedDict"])
+def test_a_driver_that_cannot_schedule_is_an_error(path):
+    with pytest.raises(PluginLoadError, match="select_destinations"):
+        driver(scheduler_driver=path)
+
+
+def test_an_unknown_driver_names_the_nearest():
+    with pytest.raises(PluginNotFound, match="'ChanceScheduler'"):
+        driver(scheduler_driver="ChanceSchedular")
+
+
+# What is listed
+
+
+def test_list_opts_has_flat_and_grouped_spelling():
+    listed = {(group, opt.dest) for group, opts in list_opts() for opt in opts}
+    assert listed >= {
+        ("DEFAULT", "scheduler_default_filters"),
+        ("filter_scheduler", "enabled_filters"),
+        ("DEFAULT", "ram_allocation_ratio"),
+        ("filter_scheduler", "ram_allocation_ratio"),
+        ("scheduler", "driver"),
+        ("DEFAULT", "noop_cost_fn_weight"),
+    }
+
+
+def test_every_option_of_the_library_has_a_help_text():
+    assert [opt.dest for _group, opts in list_opts() for opt in opts if not (opt.help or "").strip()] == []
+
+
+def test_broken_and_duplicate_plug_ins_are_described_and_not_raised(distribution):
+    distribution("broken_dist", "[filtersched.filters]\nBroken = broken_dist:Broken\n", "raise RuntimeError('boom')")
+    two_namesakes(distribution, "TwinFilter")
+    described = {(each.name, each.distribution): each for each in describe_plugins()}
+    assert "RuntimeError: boom" in described["Broken", "broken_dist 1.0"].problem
+    assert "second:TwinFilter" in described["TwinFilter", "first 1.0"].problem
+    own = next(each for each in described.values() if each.name == "RamFilter")
+    assert (own.kind, own.problem) == ("filter", "")
+    assert own.summary.startswith("Refuse hosts")
+    assert [opt.dest for _group, opt in own.options] == ["ram_allocation_ratio"]
+
+
+# A real distribution, built and installed
+
+
+@pytest.fixture(scope="module")
+def acme(tmp_path_factory) -> Path:
+    """Where tests/plugins is installed by pip, without network."""
+    here = tmp_path_factory.mktemp("acme")
+    source, target = here / "source", here / "site"
+    copy_tree(ACME, source)
+    offline = ["--no-deps", "--no-build-isolation", "--no-index", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([sys.executable, "-m", "pip", "install", *offline, "--target", target, source], check=True)
+    return target
+
+
+def copy_tree(source: Path, target: Path) -> None:
+    for path in source.rglob("*"):
+        if path.is_file() and path.suffix in (".py", ".toml"):
+            (target / path.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
+            (target / path.relative_to(source)).write_bytes(path.read_bytes())
+
+
+def run(code: str, path: Path, **environment: str) -> str:
+    """What a fresh interpreter prints that has `path` on its path."""
+    environ = {**os.environ, "PYTHONPATH": str(path), **environment}
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_an_installed_distribution_takes_part_in_a_decision(acme):
+    code = """
+        import json
+        from filtersched import FilterScheduler, HostState, RequestSpec, make_conf
+        conf = make_conf(
+            ["--acme_max_load=4"],
+            available_filters="all_filters", enabled_filters="MaxLoadFilter", weight_classes="LoadWeigher",
+        )
+        hosts = [HostState(f"h{load}", capabilities={"load": float(load)}) for load in (5, 3, 1, 2)]
+        (chosen,) = FilterScheduler(conf).select_destinations(RequestSpec(), hosts)
+        print(json.dumps([chosen.host, str(chosen.explanation.why("h5"))]))
+        """
+    host, why = json.loads(run(code, acme))
+    assert host == "h1"
+    assert "load 5.0 is above 4.0" in why
+
+
+def test_an_installed_distribution_is_described_and_its_options_listed(acme):
+    code = """
+        import json
+        from filtersched.loader import describe_plugins, list_installed_opts
+        print(json.dumps([
+            [[d.kind, d.name, d.distribution, d.summary, d.problem] for d in describe_plugins() if "acme" in d.target],
+            [[group, opt.dest] for group, opts in list_installed_opts() for opt in opts],
+        ]))
+        """
+    described, listed = json.loads(run(code, acme))
+    assert described == [
+        [
+            "filter",
+            "MaxLoadFilter",
+            "acme-filtersched 1.2",
+            "Refuse hosts whose load average is above ``[acme] max_load``.",
+            "",
+        ],
+        ["weigher", "LoadWeigher", "acme-filtersched 1.2", "Prefer hosts with a low load average.", ""],
+    ]
+    assert listed == [["acme", "max_load"], ["acme", "load_weight_multiplier"]]
+
+
+def test_a_home_that_cannot_be_written_to_is_no_hindrance(acme):
+    code = """
+        from filtersched.conf import make_conf, read_scheduler_settings
+        from filtersched.loader import load_filters
+        conf = make_conf(available_filters="all_filters", enabled_filters="MaxLoadFilter")
+        print(load_filters(conf, read_scheduler_settings(conf)).enabled[0].option("max_load"))
+        """
+    # Below a file no directory can be made, not even by root.
+    home = f"{__file__}/home"
+    assert run(code, acme, HOME=home, XDG_CACHE_HOME=f"{home}/.cache").strip() == "8.0"
+
+
+def test_the_environment_of_these_tests_has_no_plug_ins_of_others():
+    assert list_installed_opts() == []
