@@ -1,0 +1,29 @@
+"""GroupAffinityFilter: ServerGroupAffinityFilter before groups had a policy."""
+
+from __future__ import annotations
+
+from filtersched.filters.base import BaseHostFilter
+from filtersched.host_state import HostState
+from filtersched.request_spec import RequestSpec
+
+
+class GroupAffinityFilter(BaseHostFilter):
+    """Refuse hosts other than those of the request's group, whatever policy it has.
+
+    Under this first name the rule comes from a time when a group had no policy: the list of filters
+    said what groups were for. Passes: no group, a group without hosts, a host of the group. Together
+    with GroupAntiAffinityFilter no host passes once a group has hosts; to tell groups apart by
+    policy use ServerGroupAffinityFilter.
+    """
+
+    host_reads = ("host",)
+    spec_reads = ("instance_group",)
+
+    def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
+        group = spec.instance_group
+        return group is None or not group.hosts or host_state.host in group.hosts
+
+    def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str | None:
+        if self.host_passes(host_state, spec) or spec.instance_group is None:
+            return None
+        return f"the group is on {', '.join(sorted(set(spec.instance_group.hosts)))}"

@@ -1,0 +1,36 @@
+"""GroupAntiAffinityFilter: ServerGroupAntiAffinityFilter before groups had a policy."""
+
+from __future__ import annotations
+
+from filtersched.filters.base import BaseHostFilter
+from filtersched.host_state import HostState
+from filtersched.request_spec import RequestSpec
+
+
+class GroupAntiAffinityFilter(BaseHostFilter):
+    """Refuse the hosts of the request's group, whatever policy it has.
+
+    | group's hosts       | this very instance is here | passes |
+    |---------------------|----------------------------|--------|
+    | no group or none    | -                          | yes    |
+    | not this one        | -                          | yes    |
+    | this one among them | yes (it may stay)          | yes    |
+    | this one among them | no                         | no     |
+
+    Under this first name the rule comes from a time when a group had no policy: the list of filters
+    said what groups were for. It looks at the hosts of the group, not at its members, and knows
+    no `max_server_per_host`. Together with GroupAffinityFilter no host passes once a group has hosts;
+    to tell groups apart by policy use ServerGroupAntiAffinityFilter.
+    """
+
+    host_reads = ("host", "instances")
+    spec_reads = ("instance_group", "instance_uuid")
+
+    def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
+        group = spec.instance_group
+        return group is None or host_state.host not in group.hosts or spec.instance_uuid in host_state.instances
+
+    def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str | None:
+        if self.host_passes(host_state, spec):
+            return None
+        return "is one of the group's hosts"

@@ -1,0 +1,47 @@
+"""MetricsFilter: hosts that measure what the weighing needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from filtersched.filters.base import BaseHostFilter
+from filtersched.host_state import HostState
+from filtersched.request_spec import RequestSpec
+from filtersched.shared_options import METRICS_WEIGHT_SETTING
+from filtersched.weight_settings import read_settings_list
+
+
+class MetricsFilter(BaseHostFilter):
+    """Refuse hosts that lack a metric which MetricsWeigher is to weigh by.
+
+    Needed is every name in `[metrics] weight_setting`; an element that is not `name=number` is left
+    out. Without any, every host passes.
+    """
+
+    host_reads = ("metrics",)
+    option_group = "metrics"
+    options = (METRICS_WEIGHT_SETTING,)
+
+    _needed: tuple[str, ...] | None = None
+
+    def bind(self, values: Mapping[str, Any]) -> None:
+        super().bind(values)
+        self._needed = None
+
+    def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
+        return not self._missing(host_state)
+
+    def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str | None:
+        missing = self._missing(host_state)
+        if not missing:
+            return None
+        has = ", ".join(sorted(metric.name for metric in host_state.metrics)) or "none"
+        return f"lacks the metrics {', '.join(missing)} of [metrics] weight_setting; it has {has}"
+
+    def _missing(self, host: HostState) -> list[str]:
+        if self._needed is None:
+            settings = read_settings_list(self.option("weight_setting"), "[metrics] weight_setting")
+            self._needed = tuple(dict.fromkeys(name for name, _ratio in settings))
+        known = {metric.name for metric in host.metrics or ()}
+        return [name for name in self._needed if name not in known]

@@ -1,0 +1,29 @@
+"""RetryFilter: not where the request failed before."""
+
+from __future__ import annotations
+
+from filtersched.filters.base import BaseHostFilter
+from filtersched.host_state import HostState
+from filtersched.request_spec import RequestSpec
+
+
+class RetryFilter(BaseHostFilter):
+    """Refuse hosts that the request was tried on before.
+
+    Of a host with several nodes only the node that was tried is refused, unless the record names
+    the host alone, as the first schedulers did.
+    """
+
+    host_reads = ("host", "nodename")
+    spec_reads = ("retry",)
+
+    def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
+        if spec.retry is None:
+            return True
+        host, node = host_state.host, host_state.nodename
+        return not any(tried.host == host and tried.nodename in (None, node) for tried in spec.retry.hosts)
+
+    def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str | None:
+        if spec.retry is None or self.host_passes(host_state, spec):
+            return None
+        return f"was tried before; attempt {spec.retry.num_attempts} is for a host that was not"

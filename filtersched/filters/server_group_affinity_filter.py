@@ -1,0 +1,34 @@
+"""ServerGroupAffinityFilter: the instances of a group on one host."""
+
+from __future__ import annotations
+
+from filtersched.filters.base import BaseHostFilter
+from filtersched.host_state import HostState
+from filtersched.request_spec import RequestSpec
+
+
+class ServerGroupAffinityFilter(BaseHostFilter):
+    """Refuse hosts other than those of the request's affinity group.
+
+    | group           | policy     | hosts of the group | this host is one | passes |
+    |-----------------|------------|--------------------|------------------|--------|
+    | none            | -          | -                  | -                | yes    |
+    | any             | any other  | -                  | -                | yes    |
+    | any             | affinity   | none yet           | -                | yes    |
+    | any             | affinity   | some               | yes              | yes    |
+    | any             | affinity   | some               | no               | no     |
+
+    Hosts are compared by name: every node of a host is the same host.
+    """
+
+    host_reads = ("host",)
+    spec_reads = ("instance_group",)
+
+    def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
+        group = spec.instance_group
+        return group is None or group.policy != "affinity" or not group.hosts or host_state.host in group.hosts
+
+    def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str | None:
+        if self.host_passes(host_state, spec) or spec.instance_group is None:
+            return None
+        return f"the group is on {', '.join(sorted(set(spec.instance_group.hosts)))}"

@@ -1,0 +1,63 @@
+"""ServerGroupAntiAffinityFilter: the instances of a group apart from each other."""
+
+from __future__ import annotations
+
+from filtersched.errors import InvalidRequest
+from filtersched.filters.base import BaseHostFilter
+from filtersched.host_state import HostState
+from filtersched.request_parts import InstanceGroup
+from filtersched.request_spec import RequestSpec
+
+_MAX = "max_server_per_host"
+
+
+class ServerGroupAntiAffinityFilter(BaseHostFilter):
+    """Refuse hosts that hold as many members of the request's anti-affinity group as one may.
+
+    | group | policy        | this very instance is here | members here | passes |
+    |-------|---------------|----------------------------|--------------|--------|
+    | none  | -             | -                          | -            | yes    |
+    | any   | any other     | -                          | -            | yes    |
+    | any   | anti-affinity | yes (it may stay)          | -            | yes    |
+    | any   | anti-affinity | no                         | below max    | yes    |
+    | any   | anti-affinity | no                         | max or more  | no     |
+
+    max is the rule `max_server_per_host` of the group, 1 without it. Members are counted among the
+    instances of the host; the hosts of the group are not looked at. Raises InvalidRequest if the
+    rule is not a whole number.
+    """
+
+    host_reads = ("instances",)
+    spec_reads = ("instance_group", "instance_uuid")
+
+    def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
+        group = spec.instance_group
+        if group is None or group.policy != "anti-affinity" or spec.instance_uuid in host_state.instances:
+            return True
+        return _members_here(host_state, group) < most_members(group)
+
+    def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str | None:
+        group = spec.instance_group
+        if group is None or self.host_passes(host_state, spec):
+            return None
+        here, most = _members_here(host_state, group), most_members(group)
+        return f"holds {here} members of the group, {most} may be on one host"
+
+
+def _members_here(host: HostState, group: InstanceGroup) -> int:
+    return len(host.instances.keys() & group.members) if host.instances else 0
+
+
+def most_members(group: InstanceGroup) -> int:
+    """How many members of an anti-affinity group may be on one host."""
+    most = group.rules.get(_MAX)
+    if most is None:
+        return 1
+    try:
+        return int(most)
+    except (ValueError, TypeError, OverflowError):
+        raise InvalidRequest(
+            f"instance_group.rules: {_MAX} must be a whole number, not {most!r}",
+            field=f"instance_group.rules.{_MAX}",
+            value=most,
+        ) from None
