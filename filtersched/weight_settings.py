@@ -19,7 +19,7 @@ def read_settings_list(items: Iterable[str], spelling: str) -> list[tuple[str, f
     for item in items:
         setting = setting_of(item)
         if setting is None:
-            LOG.warning("%s: %r is ignored; it must be a name, '=' and a number, such as os_distro=1.5.", spelling, item)
+            LOG.warning("%s: %r is ignored; it must be a name, '=' and a number, such as os_distro=2.", spelling, item)
         else:
             settings.append(setting)
     return settings

@@ -58,7 +58,7 @@ class CapabilityWeigher(BaseWeigher):
         ),
     )
     multiplier_option = "capability_weight_multiplier"
-    host_reads = ("host", "capabilities", "stats", "traits")
+    host_reads = ("capabilities", "stats", "traits")
 
     _preferences: tuple[_Preference, ...] | None = None
 
@@ -84,9 +84,8 @@ class CapabilityWeigher(BaseWeigher):
             return float(found) * ratio
         except (TypeError, ValueError):
             raise InvalidHost(
-                f"CapabilityWeigher: host {host.host!r} announces {name} as {found!r}, which is no number. "
+                f"CapabilityWeigher: a host announces {name} as {found!r}, which is no number. "
                 f"To prefer a named one write {name}:{found}={ratio:g} in [filter_scheduler] {_OPTION}.",
-                host=host.host,
                 attribute="capabilities",
                 value=found,
             ) from None

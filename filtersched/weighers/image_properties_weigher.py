@@ -34,10 +34,12 @@ class ImagePropertiesWeigher(BaseWeigher):
         ),
     )
     multiplier_option = "image_props_weight_multiplier"
-    host_reads = ("instances",)
     spec_reads = ("image",)
 
     _ratios: dict[str, float] | None = None
+
+    def host_reads(self, spec: Any) -> tuple[str, ...]:
+        return ("instances",) if self._looks_at(spec.image) else ()
 
     def bind(self, values: Mapping[str, Any]) -> None:
         super().bind(values)
@@ -45,7 +47,7 @@ class ImagePropertiesWeigher(BaseWeigher):
 
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:
         image = weight_properties.image
-        if self.option("image_props_weight_multiplier") == 0 or image is None or not host_state.instances:
+        if not self._looks_at(image):
             return 0.0
         if self._ratios is None:
             setting = self.option("image_props_weight_setting")
@@ -57,3 +59,6 @@ class ImagePropertiesWeigher(BaseWeigher):
             alike = sum(1 for properties in here if name in properties and str(properties[name]) == str(value))
             weight += alike * ratio
         return weight
+
+    def _looks_at(self, image: Any) -> bool:
+        return image is not None and self.option("image_props_weight_multiplier") != 0

@@ -48,10 +48,12 @@ class MetricsWeigher(BaseWeigher):
         ),
     )
     option_group = "metrics"
-    # The multiplier decides what a missing metric means, and aggregates may set it.
-    host_reads = ("metrics", "host", "nodename", "aggregates")
 
     _settings: list[tuple[str, float]] | None = None
+
+    def host_reads(self, spec: Any) -> tuple[str, ...]:
+        """Nothing without settings; aggregates because a missing metric counts by the multiplier."""
+        return ("metrics", "aggregates", "host", "nodename") if self._read_settings() else ()
 
     def bind(self, values: Mapping[str, Any]) -> None:
         super().bind(values)
@@ -63,11 +65,12 @@ class MetricsWeigher(BaseWeigher):
         )
 
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:
-        if self._settings is None:
-            self._settings = read_settings_list(self.option("weight_setting"), "[metrics] weight_setting")
+        settings = self._read_settings()
+        if not settings:
+            return 0.0
         values = {metric.name: metric.value for metric in host_state.metrics or ()}
         weight = 0.0
-        for name, ratio in self._settings:
+        for name, ratio in settings:
             if name in values:
                 weight += values[name] * ratio
             elif self.option("required"):
@@ -81,3 +84,8 @@ class MetricsWeigher(BaseWeigher):
             elif ratio * self.weight_multiplier(host_state) != 0:
                 return self.option("weight_of_unavailable")
         return weight
+
+    def _read_settings(self) -> list[tuple[str, float]]:
+        if self._settings is None:
+            self._settings = read_settings_list(self.option("weight_setting"), "[metrics] weight_setting")
+        return self._settings

@@ -22,16 +22,17 @@ class ServerGroupSoftAffinityWeigher(BaseWeigher):
         ),
     )
     multiplier_option = "soft_affinity_weight_multiplier"
-    host_reads = ("instances",)
     spec_reads = ("instance_group",)
 
+    def host_reads(self, spec: Any) -> tuple[str, ...]:
+        return ("instances",) if _keeps_together(spec.instance_group) else ()
+
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:
-        return members_on(host_state, weight_properties, "soft-affinity")
+        group = weight_properties.instance_group
+        if not _keeps_together(group) or not host_state.instances:
+            return 0
+        return len(host_state.instances.keys() & group.members)
 
 
-def members_on(host: Any, spec: Any, policy: str) -> int:
-    """How many members of the request's group are on the host; 0 unless the group has that policy."""
-    group = spec.instance_group
-    if group is None or group.policy != policy or not host.instances:
-        return 0
-    return len(host.instances.keys() & set(group.members))
+def _keeps_together(group: Any) -> bool:
+    return group is not None and group.policy == "soft-affinity"

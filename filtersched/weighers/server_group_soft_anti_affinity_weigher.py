@@ -7,7 +7,6 @@ from typing import Any
 from oslo_config import cfg
 
 from filtersched.weighers.base import BaseWeigher
-from filtersched.weighers.server_group_soft_affinity_weigher import members_on
 
 
 class ServerGroupSoftAntiAffinityWeigher(BaseWeigher):
@@ -23,8 +22,17 @@ class ServerGroupSoftAntiAffinityWeigher(BaseWeigher):
         ),
     )
     multiplier_option = "soft_anti_affinity_weight_multiplier"
-    host_reads = ("instances",)
     spec_reads = ("instance_group",)
 
+    def host_reads(self, spec: Any) -> tuple[str, ...]:
+        return ("instances",) if _keeps_apart(spec.instance_group) else ()
+
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:
-        return -members_on(host_state, weight_properties, "soft-anti-affinity")
+        group = weight_properties.instance_group
+        if not _keeps_apart(group) or not host_state.instances:
+            return 0
+        return -len(host_state.instances.keys() & group.members)
+
+
+def _keeps_apart(group: Any) -> bool:
+    return group is not None and group.policy == "soft-anti-affinity"
