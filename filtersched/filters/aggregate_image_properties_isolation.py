@@ -32,7 +32,6 @@ class AggregateImagePropertiesIsolation(BaseHostFilter):
 
     run_filter_once_per_request = True
     RUN_ON_REBUILD = True
-    host_reads = ("aggregates",)
     spec_reads = ("image",)
     options = (
         cfg.StrOpt(
@@ -47,6 +46,10 @@ class AggregateImagePropertiesIsolation(BaseHostFilter):
         ),
     )
 
+    def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:
+        """Nothing if the image has no properties."""
+        return ("aggregates",) if spec.image is not None and spec.image.properties else ()
+
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
         return next(self._unmet(host_state, spec), None) is None
 
@@ -57,7 +60,7 @@ class AggregateImagePropertiesIsolation(BaseHostFilter):
         return None
 
     def _unmet(self, host: HostState, spec: RequestSpec) -> Iterator[tuple[str, set[str]]]:
-        if spec.image is None:
+        if spec.image is None or not spec.image.properties:
             return
         namespace = self.option(_NAMESPACE)
         prefix = f"{namespace}{self.option(_SEPARATOR)}" if namespace else ""

@@ -30,7 +30,8 @@ class ComputeCapabilitiesFilter(BaseHostFilter):
     A step leads to the item of a mapping, or of text that is JSON; else to an attribute, and where
     that is None to the host's statistic of the name. A step that leads nowhere refuses. What is
     found is compared as text, with the operators of extra specs. Methods, names that begin with `_`
-    and `limits`, which belong to a decision and not to the host, are no attributes here.
+    or are no Python names, and `limits`, which belong to a decision and not to the host, are no
+    attributes here.
     """
 
     run_filter_once_per_request = True
@@ -109,7 +110,7 @@ def _has_attribute(value: Any, name: str) -> bool:
 
 
 def _is_public(name: str) -> bool:
-    return name != "" and not name.startswith("_") and name != "limits"
+    return name.isidentifier() and not name.startswith("_") and name != "limits"
 
 
 def _text(found: Any) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from filtersched.column import is_named
 from filtersched.filters.base import BaseHostFilter
 from filtersched.host_state import HostState
 from filtersched.request_spec import RequestSpec
@@ -18,10 +21,11 @@ class GroupAffinityFilter(BaseHostFilter):
 
     host_reads = ("host",)
     spec_reads = ("instance_group",)
+    columnar = True
 
-    def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
+    def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
         group = spec.instance_group
-        return group is None or not group.hosts or host_state.host in group.hosts
+        return group is None or not group.hosts or is_named(host_state, group.hosts)
 
     def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str | None:
         if self.host_passes(host_state, spec) or spec.instance_group is None:

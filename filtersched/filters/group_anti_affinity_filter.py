@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
+from filtersched.column import count_instances, is_named
 from filtersched.filters.base import BaseHostFilter
 from filtersched.host_state import HostState
 from filtersched.request_spec import RequestSpec
@@ -25,10 +30,16 @@ class GroupAntiAffinityFilter(BaseHostFilter):
 
     host_reads = ("host", "instances")
     spec_reads = ("instance_group", "instance_uuid")
+    columnar = True
 
-    def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
+    def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
         group = spec.instance_group
-        return group is None or host_state.host not in group.hosts or spec.instance_uuid in host_state.instances
+        if group is None or not group.hosts:
+            return True
+        elsewhere = np.logical_not(is_named(host_state, group.hosts))
+        if spec.instance_uuid is None:
+            return elsewhere
+        return elsewhere | (count_instances(host_state, (spec.instance_uuid,)) > 0)
 
     def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str | None:
         if self.host_passes(host_state, spec):

@@ -19,15 +19,18 @@ class MetricsFilter(BaseHostFilter):
     out. Without any, every host passes.
     """
 
-    host_reads = ("metrics",)
     option_group = "metrics"
     options = (METRICS_WEIGHT_SETTING,)
 
-    _needed: tuple[str, ...] | None = None
+    _names: tuple[str, ...] | None = None
 
     def bind(self, values: Mapping[str, Any]) -> None:
         super().bind(values)
-        self._needed = None
+        self._names = None
+
+    def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:
+        """Nothing if no metric is needed."""
+        return ("metrics",) if self._needed() else ()
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
         return not self._missing(host_state)
@@ -40,8 +43,12 @@ class MetricsFilter(BaseHostFilter):
         return f"lacks the metrics {', '.join(missing)} of [metrics] weight_setting; it has {has}"
 
     def _missing(self, host: HostState) -> list[str]:
-        if self._needed is None:
+        needed = self._needed()
+        known = {metric.name for metric in host.metrics or ()} if needed else ()
+        return [name for name in needed if name not in known]
+
+    def _needed(self) -> tuple[str, ...]:
+        if self._names is None:
             settings = read_settings_list(self.option("weight_setting"), "[metrics] weight_setting")
-            self._needed = tuple(dict.fromkeys(name for name, _ratio in settings))
-        known = {metric.name for metric in host.metrics or ()}
-        return [name for name in self._needed if name not in known]
+            self._names = tuple(dict.fromkeys(name for name, _ratio in settings))
+        return self._names

@@ -14,8 +14,11 @@ class RetryFilter(BaseHostFilter):
     the host alone, as the first schedulers did.
     """
 
-    host_reads = ("host", "nodename")
     spec_reads = ("retry",)
+
+    def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:
+        """Nothing for a request that was not tried yet."""
+        return ("host", "nodename") if spec.retry is not None and spec.retry.hosts else ()
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
         if spec.retry is None:

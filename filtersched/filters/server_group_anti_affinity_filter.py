@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from filtersched.column import count_instances
 from filtersched.errors import InvalidRequest
 from filtersched.filters.base import BaseHostFilter
 from filtersched.host_state import HostState
@@ -29,23 +32,23 @@ class ServerGroupAntiAffinityFilter(BaseHostFilter):
 
     host_reads = ("instances",)
     spec_reads = ("instance_group", "instance_uuid")
+    columnar = True
 
-    def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
+    def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
         group = spec.instance_group
-        if group is None or group.policy != "anti-affinity" or spec.instance_uuid in host_state.instances:
+        if group is None or group.policy != "anti-affinity":
             return True
-        return _members_here(host_state, group) < most_members(group)
+        room = count_instances(host_state, group.members) < most_members(group)
+        if spec.instance_uuid is None:
+            return room
+        return room | (count_instances(host_state, (spec.instance_uuid,)) > 0)
 
     def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str | None:
         group = spec.instance_group
         if group is None or self.host_passes(host_state, spec):
             return None
-        here, most = _members_here(host_state, group), most_members(group)
+        here, most = count_instances(host_state, group.members), most_members(group)
         return f"holds {here} members of the group, {most} may be on one host"
-
-
-def _members_here(host: HostState, group: InstanceGroup) -> int:
-    return len(host.instances.keys() & group.members) if host.instances else 0
 
 
 def most_members(group: InstanceGroup) -> int:

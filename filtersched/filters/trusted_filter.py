@@ -35,8 +35,11 @@ class TrustedFilter(BaseHostFilter):
     """
 
     run_filter_once_per_request = True
-    host_reads = ("capabilities",)
     spec_reads = ("extra_specs",)
+
+    def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:
+        """Nothing if the flavor asks for no trust."""
+        return ("capabilities",) if spec.extra_specs.get(_KEY) else ()
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
         asked = spec.extra_specs.get(_KEY)

@@ -79,6 +79,12 @@ def test_old_name_of_a_property_is_compared_with_the_key_of_today():
     assert passes([{"hw_architecture": "x86_64"}], {"architecture": "x86_64"})
 
 
+def test_reads_nothing_of_a_host_if_the_image_has_no_properties():
+    rule = AggregateImagePropertiesIsolation()
+    assert rule.host_reads(RequestSpec()) == ()
+    assert rule.host_reads(RequestSpec(image={"properties": {"os": "linux"}})) == ("aggregates",)
+
+
 def test_is_asked_for_the_first_instance_only_but_on_a_rebuild_too():
     rule = AggregateImagePropertiesIsolation()
     assert [rule.run_filter_for_index(index) for index in (0, 1)] == [True, False]

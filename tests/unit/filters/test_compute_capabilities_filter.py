@@ -147,6 +147,11 @@ def test_methods_private_names_and_limits_are_no_attributes(name):
     assert not passes(host(), {f"capabilities:{name}": "<in> o"})
 
 
+def test_name_with_a_dot_is_a_statistic_and_never_a_path_through_attributes():
+    assert passes(host(free_ram_mb=300), {"free_ram_mb.real": "1"})
+    assert not passes(host(stats={"cpu.percent": 90}), {"cpu.percent": "<= 80"})
+
+
 def test_reads_are_the_beginnings_of_the_paths_and_the_statistics():
     asked = {"free_ram_mb": ">= 1", "capabilities:cpu_info:vendor": "x", "capabilities:_owner": "x", "hw:numa": "1"}
     spec = RequestSpec(flavor={"extra_specs": asked})

@@ -63,6 +63,11 @@ def test_settings_are_read_anew_when_options_are_bound_again():
     assert filter_.host_passes(measuring("bar"), RequestSpec())
 
 
+def test_reads_nothing_of_a_host_if_no_metric_is_needed():
+    assert rule().host_reads(RequestSpec()) == ()
+    assert rule("foo=1").host_reads(RequestSpec()) == ("metrics",)
+
+
 def test_is_asked_for_every_instance():
     assert rule().run_filter_for_index(1)
 

@@ -40,6 +40,12 @@ def test_retry_record_of_old_filter_properties(hosts, expected):
     assert RetryFilter().host_passes(NODE_2, spec) is expected
 
 
+def test_reads_nothing_of_a_host_before_the_first_failure():
+    assert RetryFilter().host_reads(RequestSpec()) == ()
+    assert RetryFilter().host_reads(RequestSpec(retry={"hosts": []})) == ()
+    assert RetryFilter().host_reads(RequestSpec(retry={"hosts": ["cmp1"]})) == ("host", "nodename")
+
+
 def test_is_asked_for_every_instance():
     assert RetryFilter().run_filter_for_index(1)
 

@@ -57,8 +57,13 @@ def test_derived_filter_is_not_asked_for_a_level_that_nobody_wants():
 
 
 def test_derived_filter_promises_nothing_so_no_answer_of_it_is_reused():
-    assert declaration_of(TrustedFilter).host_reads == ("capabilities",)
+    assert declaration_of(TrustedFilter).spec_reads == ("extra_specs",)
     assert declaration_of(AttestedFilter) is None
+
+
+def test_reads_nothing_of_a_host_if_no_trust_is_asked_for():
+    assert TrustedFilter().host_reads(spec(None)) == ()
+    assert TrustedFilter().host_reads(spec("trusted")) == ("capabilities",)
 
 
 def test_is_asked_for_the_first_instance_only_and_not_on_a_rebuild():
