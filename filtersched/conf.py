@@ -126,19 +126,24 @@ class SchedulerSettings:
 
 
 def make_conf(
-    args: Sequence[str] = (), files: Iterable[str | os.PathLike[str]] = (), **options: Any
+    args: Sequence[str] = (),
+    files: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
+    **options: Any,
 ) -> SchedulerConf:
     """A configuration from a command line, settings files and code; nothing else is read.
 
     args : flags only, such as sys.argv[1:] of a program without arguments of its own (see
         `split_args` for one with). The files it names (--config-file, --config-dir) are read
         instead of `files`.
-    files : settings files, the later ones winning; with sections or as old flags.
+    files : a settings file or several, the later ones winning; with sections or as old flags.
     options : by any spelling: scheduler_default_filters=["RamFilter"], enabled_filters="RamFilter",
         acme_max_load=4.0. None means not given.
 
     Raises ConfigurationError for an unknown name, a bad value or an unreadable file.
     """
+    if isinstance(args, str):
+        raise ConfigurationError(f"args must be a list of arguments, not the text {args!r}.", value=args)
+    paths = [files] if isinstance(files, str | os.PathLike) else files
     names = OptionNames()
     line = take_apart(args, names)
     if line.rest:
@@ -148,7 +153,7 @@ def make_conf(
         raise ConfigurationError(f"The argument {stray!r} is neither an option nor the value of one.", value=stray)
     conf = SchedulerConf()
     register_opts(conf)
-    _parse_files(conf, _files_named(line.files) or [os.fspath(path) for path in files])
+    _parse_files(conf, _files_named(line.files) if line.files else [os.fspath(path) for path in paths])
     for name, value in options.items():
         if value is not None:
             spelling, opt = names.find(name) or _raise(names.unknown(name))
@@ -307,11 +312,12 @@ def _look_up(conf: cfg.ConfigOpts, opt: cfg.Opt, spelling: Spelling) -> tuple[_S
     """How strongly, and to what, this spelling is set."""
     group, name = spelling
     try:
+        # None also for a flat name that is hidden by a group of the same name.
         location = conf.get_location(name, None if group == DEFAULT else group)
         strength = _STRENGTH[location.location] if location is not None else 0
-        value = _read(conf, spelling)
-        if strength == 0 or isinstance(value, cfg.ConfigOpts.GroupAttr):  # a group hides its namesake
+        if strength == 0:
             return _UNSET, None
+        value = _read(conf, spelling)
         order = 0
         if isinstance(conf, SchedulerConf):
             if strength == _STRENGTH[cfg.Locations.command_line]:

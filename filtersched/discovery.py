@@ -161,7 +161,7 @@ def not_found(
 ) -> PluginNotFound:
     known = list(known)
     said = f"{spelled(spelling)} names" if spelling else "The request names"
-    hints = dict.fromkeys([hint, *(nearest(name, known) for name in names)])
+    hints = dict.fromkeys([hint, *(nearest(name, known) for name in names if known)])
     listed = ", ".join(repr(name) for name in names)
     return PluginNotFound(
         f"{said} {listed}, {what}. {' '.join(hint for hint in hints if hint)}".rstrip(),
@@ -191,6 +191,8 @@ def import_path(path: str, spelling: Spelling) -> Any:
     Raises PluginNotFound if nothing stands there, PluginLoadError if what does fails to import.
     """
     module_name, _separator, attribute = path.partition(":") if ":" in path else path.rpartition(".")
+    if not all(part.isidentifier() for part in [*module_name.split("."), attribute]):
+        raise not_found([path], (), spelling, "which is neither a name nor package.module.attribute")
     try:
         module = guarded(lambda: importlib.import_module(module_name), path, path)
     except PluginLoadError as error:
@@ -200,7 +202,7 @@ def import_path(path: str, spelling: Spelling) -> Any:
         raise
     if not hasattr(module, attribute):
         names = [name for name, value in vars(module).items() if inspect.isclass(value) or inspect.isroutine(value)]
-        hint = nearest(attribute, names)
+        hint = nearest(attribute, names) if names else ""
         raise not_found([path], (), spelling, f"but {module_name} has no {attribute!r}", hint)
     return getattr(module, attribute)
 

@@ -60,6 +60,7 @@ _AVAILABLE: Spelling = (DEFAULT, "scheduler_available_filters")
 _WEIGHT_CLASSES: Spelling = (DEFAULT, "scheduler_weight_classes")
 _COST_FUNCTIONS: Spelling = (DEFAULT, "least_cost_functions")
 _DRIVER: Spelling = (DEFAULT, "scheduler_driver")
+_COMPUTE_DRIVER: Spelling = (DEFAULT, "compute_scheduler_driver")
 
 # Names that Nova's own entry points gave its schedulers.
 _DRIVER_NAMES = {"filter_scheduler": "FilterScheduler", "chance_scheduler": "ChanceScheduler"}
@@ -227,16 +228,16 @@ def _cost_weighers(conf: cfg.ConfigOpts, paths: Sequence[str], scheduler: object
 
 def load_driver(_conf: cfg.ConfigOpts, settings: SchedulerSettings) -> type:
     """The scheduler class that scheduler_driver names; calling it with a conf makes the scheduler."""
-    name = _driver_name(settings.driver)
+    name, spelling = _driver_name(settings.driver), _DRIVER
     if name == "MultiScheduler":
-        name = _driver_name(settings.compute_driver)
+        name, spelling = _driver_name(settings.compute_driver), _COMPUTE_DRIVER
     if "." in name or ":" in name:
-        driver = import_path(name, _DRIVER)
+        driver = import_path(name, spelling)
     else:
-        driver = Registry(DRIVERS).load(name, _DRIVER)
+        driver = Registry(DRIVERS).load(name, spelling)
     if not (inspect.isclass(driver) and callable(getattr(driver, "select_destinations", None))):
         raise PluginLoadError(
-            f"{spelled(_DRIVER)} is {name!r}, which is {driver!r} and not a class with select_destinations; derive "
+            f"{spelled(spelling)} is {name!r}, which is {driver!r} and not a class with select_destinations; derive "
             "it from FilterScheduler.",
             name=name,
             entry_point=name,

@@ -215,6 +215,23 @@ def test_config_dir_reads_its_conf_files_in_sorted_order(tmp_path):
     assert (chosen.service_down_time, chosen.verbose) == (20, True)
 
 
+def test_an_empty_config_dir_still_replaces_the_given_files(settings_file, tmp_path):
+    given = settings_file("[DEFAULT]\nverbose = true\n")
+    (tmp_path / "empty").mkdir()
+    assert settings(f"--config-dir={tmp_path / 'empty'}", files=[given]).verbose is False
+
+
+def test_a_single_file_need_not_be_a_list(settings_file):
+    path = settings_file("[DEFAULT]\nverbose = true\n")
+    assert settings(files=path).verbose is True
+    assert settings(files=str(path)).verbose is True
+
+
+def test_arguments_that_are_one_text_are_refused():
+    with pytest.raises(ConfigurationError, match="list"):
+        make_conf("--verbose")
+
+
 def test_the_environment_is_not_read(monkeypatch):
     monkeypatch.setenv("OS_DEFAULT__SCHEDULER_HOST_SUBSET_SIZE", "4")
     assert settings().host_subset_size == 1
