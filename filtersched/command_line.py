@@ -16,7 +16,14 @@ from typing import Any
 from oslo_config import cfg, types
 
 from filtersched.errors import ConfigurationError, nearest
-from filtersched.options import DEFAULT, Spelling, scheduler_options, spelled
+from filtersched.options import (
+    COST_FUNCTION_PREFIXES,
+    DEFAULT,
+    Spelling,
+    cost_weight_option,
+    scheduler_options,
+    spelled,
+)
 
 _OptGroups = Iterable[tuple[str, cfg.Opt]]
 _FILE_FLAGS = {"config_file", "config_dir"}
@@ -53,6 +60,8 @@ class OptionNames:
     def __init__(self) -> None:
         self._full: dict[str, tuple[Spelling, cfg.Opt]] = {}
         self._bare: dict[str, list[tuple[Spelling, cfg.Opt]]] = {}
+        # Function to option, for the cost functions that only their weight is known of.
+        self.cost_functions: dict[str, str] = {}
         self._unread: list[Callable[[], _OptGroups]] = [
             scheduler_options,
             _own_plugin_options,
@@ -65,8 +74,16 @@ class OptionNames:
         while True:
             known = self._full.get(name) or self._only(name)
             if known is not None or not self._unread:
-                return known
+                return known or self._cost_weight(name)
             self._read(self._unread.pop(0)())
+
+    def _cost_weight(self, name: str) -> tuple[Spelling, cfg.Opt] | None:
+        """The weight of a cost function that is somebody's own; whether it is used is seen later."""
+        if not (name.startswith(COST_FUNCTION_PREFIXES) and name.endswith("_weight")):
+            return None
+        function = name.removesuffix("_weight")
+        self.cost_functions[function] = name
+        return (DEFAULT, name), cost_weight_option(function)
 
     def unknown(self, name: str) -> ConfigurationError:
         """The error for a name that nothing answers to."""

@@ -160,6 +160,11 @@ def make_conf(
             _override(conf, opt, spelling, value)
     for spelling, opt, values in _gathered(line):
         _override(conf, opt, spelling, values, commanded=True)
+    if names.cost_functions:
+        used = {path.rpartition(".")[2] for path in read_scheduler_settings(conf).least_cost_functions or ()}
+        for function, name in names.cost_functions.items():
+            if function not in used:
+                raise names.unknown(name)
     return conf
 
 

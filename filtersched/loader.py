@@ -33,7 +33,7 @@ from filtersched.filters.base import BaseHostFilter
 from filtersched.options import DEFAULT, GROUPED, Spelling, respelled, scheduler_options, spelled
 from filtersched.plugin import Declaration, Plugin, declaration_of, declared_options
 from filtersched.weighers.base import BaseWeigher
-from filtersched.weighers.least_cost import BUILT_IN, cost_weigher, is_used, weight_option
+from filtersched.weighers.least_cost import BUILT_IN, cost_weigher, is_used
 
 LOG = logging.getLogger(__name__)
 
@@ -255,7 +255,6 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     options = list(scheduler_options())
     for plugin_class in _plugin_classes(own=True):
         options += _spellings(plugin_class)
-    options += [(DEFAULT, weight_option(name)) for name in BUILT_IN]
     return _by_group(options)
 
 

@@ -230,6 +230,21 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 
+# Cost functions of other names were ignored by the first filter scheduler, and are here.
+COST_FUNCTION_PREFIXES = ("compute_", "noop")
+_COST_WEIGHTS = {"noop_cost_fn": 1.0, "compute_fill_first_cost_fn": -1.0}
+
+
+def cost_weight_option(function: str) -> cfg.Opt:
+    """The option that weighs a cost function; there is one for every name of a function."""
+    return cfg.FloatOpt(
+        f"{function}_weight",
+        default=_COST_WEIGHTS.get(function),
+        help=f"What the cost of {function} is multiplied by, if least_cost_functions names it. Positive: low costs "
+        "win. Negative: high costs win. 0: no say.",
+    )
+
+
 def _without_effect(opt: cfg.Opt, why: str) -> cfg.Opt:
     opt.help = f"Accepted without effect: {why}"
     return opt
@@ -299,4 +314,5 @@ NO_EFFECT: tuple[tuple[str, cfg.Opt], ...] = (
 @functools.cache
 def scheduler_options() -> tuple[tuple[str, cfg.Opt], ...]:
     """Every scheduler-level option under every spelling, as (group, option)."""
-    return (*(spelled_opt for setting in SETTINGS for spelled_opt in setting.opts), *NO_EFFECT)
+    cost_weights = ((DEFAULT, cost_weight_option(function)) for function in _COST_WEIGHTS)
+    return (*(spelled_opt for setting in SETTINGS for spelled_opt in setting.opts), *cost_weights, *NO_EFFECT)

@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from oslo_config import cfg
-
 from filtersched.errors import ConfigurationError
 from filtersched.host_state import HostState
+from filtersched.options import COST_FUNCTION_PREFIXES, cost_weight_option
 from filtersched.request_spec import RequestSpec
 from filtersched.weighers.base import BaseWeigher
 
@@ -35,7 +34,6 @@ BUILT_IN: dict[str, CostFunction] = {
     "noop_cost_fn": noop_cost_fn,
     "compute_fill_first_cost_fn": compute_fill_first_cost_fn,
 }
-_DEFAULT_WEIGHTS = {"noop_cost_fn": 1.0, "compute_fill_first_cost_fn": -1.0}
 
 
 class LeastCostWeigher(BaseWeigher):
@@ -77,21 +75,11 @@ def cost_weigher(name: str, function: CostFunction) -> type[LeastCostWeigher]:
             "__doc__": function.__doc__,
             "__module__": getattr(function, "__module__", __name__),
             "cost_function": staticmethod(function),
-            "options": (weight_option(name),),
+            "options": (cost_weight_option(name),),
         },
-    )
-
-
-def weight_option(name: str) -> cfg.Opt:
-    """The option that weighs the cost function `name`."""
-    return cfg.FloatOpt(
-        f"{name}_weight",
-        default=_DEFAULT_WEIGHTS.get(name),
-        help=f"What the cost of {name} is multiplied by, if least_cost_functions names it. Positive: low costs "
-        "win. Negative: high costs win. 0: no say.",
     )
 
 
 def is_used(name: str) -> bool:
     """Whether the first filter scheduler would have used a cost function of this name."""
-    return name.startswith(("compute_", "noop"))
+    return name.startswith(COST_FUNCTION_PREFIXES)
