@@ -118,6 +118,8 @@ class SchedulerSettings:
     json_config_location: str
     use_baremetal_filters: bool
     baremetal_enabled_filters: tuple[str, ...]
+    reserved_host_memory_mb: int
+    reserved_host_disk_mb: int
     connection_type: str | None
     verbose: bool
 

@@ -212,6 +212,28 @@ SETTINGS: tuple[Setting, ...] = (
         (GROUPED, "baremetal_enabled_filters"),
     ),
     _setting(
+        "reserved_host_memory_mb",
+        cfg.IntOpt(
+            "reserved_host_memory_mb",
+            default=512,
+            min=0,
+            help="MiB of its memory that a host keeps for itself, where an inventory file tells how much it has and "
+            "not how much of that is free. 0: all of it is free. What a file tells to be free was measured with it.",
+        ),
+        (GROUPED, "reserved_host_memory_mb"),
+    ),
+    _setting(
+        "reserved_host_disk_mb",
+        cfg.IntOpt(
+            "reserved_host_disk_mb",
+            default=0,
+            min=0,
+            help="MiB of its disk that a host keeps for itself, where an inventory file tells how much it has and "
+            "not how much of that is free. 0: all of it is free. What a file tells to be free was measured with it.",
+        ),
+        (GROUPED, "reserved_host_disk_mb"),
+    ),
+    _setting(
         "connection_type",
         cfg.StrOpt(
             "connection_type",
@@ -250,7 +272,6 @@ def _without_effect(opt: cfg.Opt, why: str) -> cfg.Opt:
     return opt
 
 
-_MEASURED = "what a host keeps for itself is subtracted where its usage is measured, not here."
 _FIRST_RATIO = "the compute service gives a host its first ratio; see the option without initial_."
 _ATTESTED = "no attestation server is asked; TrustedFilter reads the capability trust_lvl of a host."
 
@@ -278,8 +299,6 @@ NO_EFFECT: tuple[tuple[str, cfg.Opt], ...] = (
                 "the instances of a host are what the caller says they are, and always known.",
                 (GROUPED,),
             ),
-            (cfg.IntOpt("reserved_host_memory_mb", default=512, min=0), _MEASURED, (DEFAULT, GROUPED)),
-            (cfg.IntOpt("reserved_host_disk_mb", default=0, min=0), _MEASURED, (DEFAULT, GROUPED)),
             (
                 cfg.StrOpt("node_availability_zone", default="nova"),
                 "a service record carries its zone already; see default_availability_zone.",

@@ -84,6 +84,8 @@ def test_defaults_are_the_documented_ones():
             "ExactDiskFilter",
             "ExactCoreFilter",
         ),
+        reserved_host_memory_mb=512,
+        reserved_host_disk_mb=0,
         connection_type=None,
         verbose=False,
     )
@@ -273,8 +275,9 @@ def test_the_old_flagfile_is_read(settings_file):
     assert (chosen.connection_type, chosen.verbose) == ("fake", True)
 
 
-def test_a_flagfile_may_be_named_on_the_command_line_and_be_overridden_there(settings_file):
-    chosen = settings(f"--config-file={settings_file(FLAGFILE)}", "--connection_type=libvirt")
+@pytest.mark.parametrize("flag", ["--config-file", "--config_file", "--flagfile"])
+def test_a_flagfile_may_be_named_on_the_command_line_and_be_overridden_there(settings_file, flag):
+    chosen = settings(f"{flag}={settings_file(FLAGFILE)}", "--connection_type=libvirt")
     assert chosen.connection_type == "libvirt"
     assert chosen.enabled_filters == ("RamFilter", "ComputeFilter", "MyOwnFilter")
 

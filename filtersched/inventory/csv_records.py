@@ -1,0 +1,104 @@
+"""Records from CSV: a header of attribute names, one row a record.
+
+A dot leads into a mapping: `capabilities.gpus`, `service.availability_zone`, `flavor.memory_mb`,
+`flavor.extra_specs.hw:cpu_policy`. An empty cell is not given. A cell is read as JSON where that
+is possible (`12`, `true`, `["a", "b"]`) and else as text; the cells of columns that hold names
+are text whatever they look like.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from filtersched.errors import nearest
+from filtersched.inventory.json_records import DECODER
+from filtersched.inventory.source import Record, Source, bad_input
+
+# How many of the dots in a column's name lead into a mapping; all further ones belong to the key.
+_DEPTH = {"flavor": 2, "image": 2, "instance_group": 2}
+_INNER = ("extra_specs", "properties", "rules")
+
+# Attributes of hosts and requests that are names: "007" stays "007".
+_TEXT = {
+    *("host", "nodename", "uuid", "cell_uuid", "host_ip", "topic", "hypervisor_type", "hypervisor_hostname"),
+    *("instance_uuid", "request_id", "project_id", "user_id", "availability_zone", "updated", "now"),
+    *("flavor.name", "flavor.flavorid", "image.id", "image.name", "instance_group.policy", "instance_group.uuid"),
+}
+_TEXT_UNDER = ("flavor.extra_specs.", "image.properties.", "scheduler_hints.query")
+
+
+def csv_records(source: Source, known: Sequence[str], required: str) -> Iterator[Record]:
+    """One record from each row that is not blank.
+
+    known : the attributes that a column may set. required : the one that must be among them.
+    Raises InventoryError for a bad header, and for a row with more or fewer cells than it.
+    """
+    rows = csv.reader(source.lines(), strict=True)
+    columns: list[str] | None = None
+    while True:
+        line = source.line + 1
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise bad_input(source.path, line, f"not CSV: {error}") from error
+        if not any(cell.strip() for cell in row):
+            continue
+        if columns is None:
+            columns = _header(row, source.path, line, known, required)
+            continue
+        if len(row) != len(columns):
+            field = columns[len(row)] if len(row) < len(columns) else None
+            which = f"; the first that is missing is {field!r}" if field else ""
+            raise bad_input(
+                source.path, line, f"{len(row)} cells under a header of {len(columns)}{which}", field=field
+            )
+        yield Record(line, _nested(columns, row))
+
+
+def _header(row: list[str], path: str, line: int, known: Sequence[str], required: str) -> list[str]:
+    columns = [cell.strip() for cell in row]
+    for at, column in enumerate(columns):
+        name = column.partition(".")[0]
+        if name not in known:
+            hint = nearest(name, known)
+            raise bad_input(path, line, f"there is no attribute {name!r} for a column. {hint}".rstrip(), field=column)
+        if column in columns[:at]:
+            raise bad_input(path, line, f"the column {column!r} stands there twice", field=column)
+        if name in columns and name != column:
+            raise bad_input(path, line, f"the columns {name!r} and {column!r} set the same", field=column)
+    if not any(column.partition(".")[0] == required for column in columns):
+        raise bad_input(path, line, f"the column {required!r} is missing", field=required)
+    return columns
+
+
+def _nested(columns: Sequence[str], row: Sequence[str]) -> dict[str, Any]:
+    data: dict[str, Any] = {}
+    for column, cell in zip(columns, row, strict=True):
+        if cell == "":
+            continue
+        *path, name = _path(column)
+        inner = data
+        for step in path:
+            inner = inner.setdefault(step, {})
+        inner[name] = _value(column, cell)
+    return data
+
+
+def _path(column: str) -> list[str]:
+    path = column.split(".", _DEPTH.get(column.partition(".")[0], 1))
+    if len(path) == 3 and path[1] not in _INNER:
+        path[1:] = [".".join(path[1:])]
+    return path
+
+
+def _value(column: str, cell: str) -> Any:
+    if column in _TEXT or column.startswith(_TEXT_UNDER):
+        return cell
+    try:
+        return DECODER.decode(cell)
+    except (ValueError, RecursionError):
+        return cell

@@ -1,0 +1,184 @@
+"""Records from JSON, one a line or in one document; stricter than the json module by itself.
+
+Refused, with the line: NaN and Infinity and numbers too large to be finite, a key given twice,
+values nested too deep, anything but objects as records.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, NoReturn
+
+from filtersched.inventory.source import Record, Source, bad_input
+
+_BLANK = re.compile(r"[ \t\n\r]*")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON; a number must be finite")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:40]} is too large; a number must be finite")
+    return number
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _value in pairs]
+        twice = next(name for at, name in enumerate(names) if name in names[:at])
+        raise ValueError(f"the key {twice!r} is given twice")
+    return made
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant, parse_float=_finite)
+
+
+def line_records(source: Source) -> Iterator[Record]:
+    """One record from each line that is not blank."""
+    for text in source.lines():
+        if not text.strip():
+            continue
+        try:
+            data = DECODER.decode(text)
+        except json.JSONDecodeError as error:
+            raise bad_input(source.path, source.line, f"{_said(error)} in column {error.colno}") from error
+        except (ValueError, RecursionError) as error:
+            raise bad_input(source.path, source.line, _words(error)) from error
+        yield Record(source.line, _checked(data, source.path, source.line))
+
+
+def document_records(source: Source, names: Sequence[str]) -> tuple[str, list[Record]]:
+    """The records of one JSON document and the name they stand under.
+
+    The document is a list, which is taken for the first of `names`, or an object with one of
+    `names` as a key and a list under it. Raises InventoryError for any other.
+    """
+    cursor = _Cursor(source.text(), source.path, source.line)
+    if cursor.next() == "[":
+        records = list(cursor.records())
+        cursor.end()
+        return names[0], records
+    found, others = cursor.members(names)
+    cursor.end()
+    if others.get("version", 1) != 1:
+        raise bad_input(
+            source.path, None, f"version {others['version']!r} of the format is not known here, 1 is", field="version"
+        )
+    wrong = [name for name in names if name in others]
+    if wrong:
+        raise bad_input(source.path, None, f"{wrong[0]!r} must be a list", field=wrong[0])
+    if len(found) != 1:
+        listed = " or ".join(repr(name) for name in names)
+        has = "both" if found else ", ".join(repr(name) for name in [*others][:5]) or "nothing"
+        raise bad_input(source.path, None, f"the document must be a list, or an object with {listed}; it has {has}")
+    return next(iter(found.items()))
+
+
+class _Cursor:
+    """A place in the text of a document, so that each record of a list is known by its line."""
+
+    def __init__(self, text: str, path: str, lines_before: int) -> None:
+        self._text = text
+        self._path = path
+        self._at = 0
+        self._line = lines_before + 1
+        self._counted = 0
+
+    def next(self) -> str:
+        """The next character that is not blank; "" at the end."""
+        blank = _BLANK.match(self._text, self._at)
+        assert blank is not None  # it matches everywhere
+        self._at = blank.end()
+        return self._text[self._at : self._at + 1]
+
+    def line(self) -> int:
+        self._line += self._text.count("\n", self._counted, self._at)
+        self._counted = self._at
+        return self._line
+
+    def expect(self, *characters: str) -> str:
+        """Step over one of these characters; says which it was."""
+        found = self.next()
+        if found not in characters or not found:
+            wanted = " or ".join(characters)
+            what = repr(found) if found else "the end of the file"
+            raise bad_input(self._path, self.line(), f"expected {wanted}, found {what}")
+        self._at += 1
+        return found
+
+    def value(self) -> Any:
+        self.next()
+        before = self.line()
+        try:
+            value, self._at = DECODER.raw_decode(self._text, self._at)
+        except json.JSONDecodeError as error:
+            self._at = error.pos
+            raise bad_input(self._path, self.line(), f"{_said(error)} in column {error.colno}") from error
+        except (ValueError, RecursionError) as error:
+            raise bad_input(self._path, before, _words(error)) from error
+        return value
+
+    def records(self) -> Iterator[Record]:
+        """The objects of the list that begins here."""
+        self.expect("[")
+        if self.next() == "]":
+            self.expect("]")
+            return
+        while True:
+            self.next()
+            line = self.line()
+            yield Record(line, _checked(self.value(), self._path, line))
+            if self.expect(",", "]") == "]":
+                return
+
+    def members(self, names: Sequence[str]) -> tuple[dict[str, list[Record]], dict[str, Any]]:
+        """Of the object that begins here: the lists under `names` as records, and all else."""
+        found: dict[str, list[Record]] = {}
+        others: dict[str, Any] = {}
+        self.expect("{")
+        if self.next() == "}":
+            self.expect("}")
+            return found, others
+        while True:
+            key = self.value()
+            if not isinstance(key, str) or key in found or key in others:
+                raise bad_input(self._path, self.line(), f"expected a key not given before, found {key!r}")
+            self.expect(":")
+            if key in names and self.next() == "[":
+                found[key] = list(self.records())
+            else:
+                others[key] = self.value()
+            if self.expect(",", "}") == "}":
+                return found, others
+
+    def end(self) -> None:
+        if self.next():
+            raise bad_input(
+                self._path, self.line(), "more text after the end of the document; one record a line is called .jsonl"
+            )
+
+
+def _checked(data: Any, path: str, line: int) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise bad_input(path, line, f"a record must be an object {{...}}, not {_short(data)}")
+    return data
+
+
+def _said(error: json.JSONDecodeError) -> str:
+    return f"not JSON: {error.msg[:1].lower()}{error.msg[1:]}"
+
+
+def _words(error: Exception) -> str:
+    return "values are nested too deep" if isinstance(error, RecursionError) else str(error)
+
+
+def _short(value: Any) -> str:
+    said = repr(value)
+    return said if len(said) <= 40 else f"{said[:40]}..."

@@ -1,0 +1,211 @@
+"""Reading hosts and requests: the same checks whatever the file's format.
+
+The format is told by the name (`.csv`, `.jsonl`, `.ndjson`) and otherwise by the content: a JSON
+list, a JSON object with `hosts`, `hypervisors` (Nova's) or `requests`, JSON Lines, or CSV.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Generic, TypeVar
+
+from filtersched.errors import FilterschedError, InventoryError
+from filtersched.host_state import HostState
+from filtersched.inventory.csv_records import csv_records
+from filtersched.inventory.json_records import DECODER, document_records, line_records
+from filtersched.inventory.nova import host_from_hypervisor
+from filtersched.inventory.source import Record, Source, bad_input
+from filtersched.request_spec import RequestSpec
+
+LOG = logging.getLogger(__name__)
+
+_Read = TypeVar("_Read", HostState, RequestSpec)
+_HYPERVISORS = "hypervisors"
+
+
+class _Reader(Generic[_Read]):
+    """Iterates over a file once. `line` is where the item at hand begins."""
+
+    _lists: tuple[str, ...]
+    _known: tuple[str, ...]
+    _required: str
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.line = 0
+        self._source = Source(path)
+        self.path = self._source.path
+
+    @property
+    def share_read(self) -> float | None:
+        """How much of the file was read, 0 to 1; None where its size is not known."""
+        source = self._source
+        return source.read_bytes / source.size if source.size else None
+
+    def __iter__(self) -> Iterator[_Read]:
+        empty = True
+        try:
+            name, records = self._records()
+            for record in records:
+                self.line = record.line
+                for item in self._items(name, record):
+                    empty = False
+                    yield item
+        finally:
+            self._source.close()
+        if empty:
+            raise bad_input(self.path, None, f"holds no {self._lists[0]}")
+
+    def _records(self) -> tuple[str, Iterator[Record]]:
+        source = self._source
+        kind = _kind(self.path, source.first(), self._lists)
+        if kind == "csv":
+            return self._lists[0], csv_records(source, self._known, self._required)
+        if kind == "lines":
+            return self._lists[0], line_records(source)
+        name, records = document_records(source, self._lists)
+        return name, iter(records)
+
+    def _items(self, name: str, record: Record) -> Iterator[_Read]:
+        raise NotImplementedError
+
+    def _made(self, make: Callable[[], _Read | None]) -> Iterator[_Read]:
+        """What `make` makes, if anything; its errors become errors of this line."""
+        try:
+            made = make()
+        except InventoryError:
+            raise
+        except FilterschedError as error:
+            field = getattr(error, "attribute", None) or getattr(error, "field", None)
+            raise self._bad(str(error), field) from error
+        except RecursionError as error:
+            raise self._bad("values are nested too deep", None) from error
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            field = error.args[1] if len(error.args) == 2 and isinstance(error.args[1], str) else None
+            raise self._bad(str(error.args[0]) if error.args else str(error), field) from error
+        if made is not None:
+            yield made
+
+    def _bad(self, problem: str, field: str | None) -> InventoryError:
+        return bad_input(self.path, self.line, problem, field=field)
+
+
+def _kind(path: str, first: bytes, lists: Sequence[str]) -> str:
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix == ".csv":
+        return "csv"
+    start = first.lstrip()[:1]
+    if suffix in (".jsonl", ".ndjson"):
+        return "lines"
+    if start == b"[":
+        return "document"
+    if start != b"{":
+        return "csv" if start and suffix != ".json" else "lines"
+    try:
+        whole = DECODER.decode(first.decode())
+    except json.JSONDecodeError as error:
+        # A line that ends in the middle of an object begins a document; a bad record does not.
+        return "document" if error.pos >= len(first.rstrip()) or suffix == ".json" else "lines"
+    except (ValueError, RecursionError):
+        return "lines"
+    return "document" if any(name in whole for name in lists) else "lines"
+
+
+class HostReader(_Reader[HostState]):
+    """The hosts of a file, in its order.
+
+    reserved_ram_mb, reserved_disk_mb : what a host keeps for itself, in MiB. Taken off where a record
+        tells a total and not what is free of it; what is free was measured with it.
+
+    Raises InventoryError, with path, line and field, for anything that is not a host, for a second
+    host (or node) of the same name, and for a file without hosts.
+    """
+
+    _lists = ("hosts", _HYPERVISORS)
+    _known = tuple(HostState.__annotations__)
+    _required = "host"
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, reserved_ram_mb: float = 0, reserved_disk_mb: float = 0
+    ) -> None:
+        super().__init__(path)
+        self._reserved = {"ram": reserved_ram_mb, "disk": reserved_disk_mb}
+        self._lines: dict[tuple[str, str], int] = {}
+
+    def _items(self, name: str, record: Record) -> Iterator[HostState]:
+        for host in self._made(lambda: self._host(name, record.data)):
+            first = self._lines.setdefault((host.host, host.nodename), record.line)
+            if first != record.line:
+                node = "" if host.nodename == host.host else f", node {host.nodename!r},"
+                raise self._bad(f"host {host.host!r}{node} stands there twice, first on line {first}", "host")
+            yield host
+
+    def _host(self, name: str, data: dict[str, Any]) -> HostState | None:
+        if name != _HYPERVISORS:
+            return HostState.from_dict(self._with_free(data))
+        attributes = host_from_hypervisor(data)
+        if attributes is None:
+            LOG.warning("%s, line %d: a hypervisor without a service is left out.", self.path, self.line)
+            return None
+        return HostState.from_dict(attributes)
+
+    def _with_free(self, data: dict[str, Any]) -> dict[str, Any]:
+        """The record with what is free, where only the total is given: all but the reserve."""
+        for what, total, free, unit in (
+            ("ram", "total_usable_ram_mb", "free_ram_mb", 1),
+            ("disk", "total_usable_disk_gb", "free_disk_mb", 1024),
+        ):
+            if isinstance(data.get(total), int | float) and data.get(free) is None:
+                data = {**data, free: data[total] * unit - self._reserved[what]}
+        return data
+
+
+class RequestReader(_Reader[RequestSpec]):
+    """The requests of a file, in its order, which must be that of arrival.
+
+    Raises InventoryError, with path, line and field, for anything that is not a request, for one
+    that arrives before the one above it, and for a file without requests.
+    """
+
+    _lists = ("requests",)
+    _known = tuple(RequestSpec.__annotations__)
+    _required = "flavor"
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        super().__init__(path)
+        self._latest: tuple[float, int] | None = None
+
+    def _items(self, name: str, record: Record) -> Iterator[RequestSpec]:
+        if record.data.get("flavor") is None:
+            raise self._bad("a request needs a 'flavor'", "flavor")
+        for spec in self._made(lambda: RequestSpec.from_dict(record.data)):
+            self._check_times(spec)
+            yield spec
+
+    def _check_times(self, spec: RequestSpec) -> None:
+        arrives, departs = spec.arrives_at, spec.departs_at
+        if arrives is None:
+            return
+        if self._latest is not None and arrives < self._latest[0]:
+            raise self._bad(
+                f"arrives_at is {arrives:g}, before the {self._latest[0]:g} of line {self._latest[1]}; requests "
+                "must be in order of arrival",
+                "arrives_at",
+            )
+        if departs is not None and departs < arrives:
+            raise self._bad(f"departs_at is {departs:g}, before arrives_at, {arrives:g}", "departs_at")
+        self._latest = (arrives, self.line)
+
+
+def read_hosts(
+    path: str | os.PathLike[str], *, reserved_ram_mb: float = 0, reserved_disk_mb: float = 0
+) -> Iterator[HostState]:
+    """The hosts of a file one after another; see HostReader."""
+    yield from HostReader(path, reserved_ram_mb=reserved_ram_mb, reserved_disk_mb=reserved_disk_mb)
+
+
+def read_requests(path: str | os.PathLike[str]) -> Iterator[RequestSpec]:
+    """The requests of a file one after another; see RequestReader."""
+    yield from RequestReader(path)
