@@ -26,7 +26,8 @@ from filtersched.options import (
 )
 
 _OptGroups = Iterable[tuple[str, cfg.Opt]]
-_FILE_FLAGS = {"config_file", "config_dir"}
+# Under --flagfile a program of the first filter scheduler was given its settings.
+_FILE_FLAGS = {"config_file": "config_file", "flagfile": "config_file", "config_dir": "config_dir"}
 # Asking for these must not import other people's plug-ins to see whether one has such an option.
 _NEVER_OPTIONS = {"help", "version"}
 
@@ -162,7 +163,7 @@ def _take(
         return 0
     if name in _FILE_FLAGS:
         text, used = _operand(args, at)
-        line.files.append((name, text))
+        line.files.append((_FILE_FLAGS[name], text))
         return used
     known = names.find(name)
     if known is None and not equals and name.startswith("no"):

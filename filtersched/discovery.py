@@ -22,6 +22,7 @@ import stevedore
 from filtersched.errors import ConfigurationError, DuplicatePlugin, PluginLoadError, PluginNotFound, nearest
 from filtersched.options import Spelling, spelled
 
+_MISSING = object()
 _OWN_LISTS = {
     "filtersched.filters.standard_filters": "standard_filters",
     "filtersched.filters.all_filters": "all_filters",
@@ -131,6 +132,8 @@ def _entry_points(group: str, _state: tuple[tuple[str, int], ...]) -> dict[str, 
     for entry in importlib.metadata.entry_points(group=group):
         origin = f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else ""
         target = entry.value.partition("[")[0].replace(" ", "")
+        if entry.name.startswith("_") or target.rpartition(":")[2].startswith("_"):
+            continue  # private
         found.setdefault(entry.name, {}).setdefault(target, Candidate(entry.name, target, origin, entry))
     names = sorted(found, key=lambda name: (not any(c.is_own for c in found[name].values()), name))
     return {name: tuple(found[name].values()) for name in names}
@@ -200,11 +203,12 @@ def import_path(path: str, spelling: Spelling) -> Any:
         if isinstance(error.__cause__, ModuleNotFoundError) and f"{module_name}.".startswith(f"{missing}."):
             raise not_found([path], (), spelling, f"but there is no module {missing}") from error
         raise
-    if not hasattr(module, attribute):
+    found = guarded(lambda: getattr(module, attribute, _MISSING), path, path)
+    if found is _MISSING:
         names = [name for name, value in vars(module).items() if inspect.isclass(value) or inspect.isroutine(value)]
         hint = nearest(attribute, names) if names else ""
         raise not_found([path], (), spelling, f"but {module_name} has no {attribute!r}", hint)
-    return getattr(module, attribute)
+    return found
 
 
 def classes_at(path: str, base: type, spelling: Spelling) -> list[Candidate]:

@@ -70,7 +70,7 @@ def _numbered_sections(text: str, path: str) -> list[tuple[int, str]]:
     """Lines with a section header wherever one is missing, each with its number in the file."""
     section = "[DEFAULT]"
     lines = [(1, section)]
-    for number, line in enumerate(text.removeprefix(_BYTE_ORDER_MARK).splitlines(), 1):
+    for number, line in enumerate(text.removeprefix(_BYTE_ORDER_MARK).split("\n"), 1):
         if line.startswith("--"):
             lines += [(number, "[DEFAULT]"), (number, _flag(line, path, number)), (number, section)]
         elif line.startswith("//"):
@@ -117,7 +117,7 @@ class _Reader(iniparser.BaseParser):
 
 def needs_sections(text: str) -> bool:
     """Whether oslo.config could not read this text as it stands."""
-    if text.startswith(_BYTE_ORDER_MARK) or any(line.startswith(("--", "//")) for line in text.splitlines()):
+    if text.startswith(_BYTE_ORDER_MARK) or any(line.startswith(("--", "//")) for line in text.split("\n")):
         return True
-    lines = (line for line in text.splitlines() if line.strip() and not line.startswith(("#", ";")))
+    lines = (line for line in text.split("\n") if line.strip() and not line.startswith(("#", ";")))
     return not next(lines, "[").startswith("[")

@@ -62,6 +62,10 @@ def test_quotes_are_taken_off_as_oslo_config_does(read):
     assert read("--a='b c'\n")["DEFAULT"]["a"] == ["b c"]
 
 
+def test_only_a_line_feed_ends_a_line(read):
+    assert read("--a=b\x0cc\u2028d\n") == {"DEFAULT": {"a": ["b\x0cc\u2028d"]}}
+
+
 def test_an_empty_file_says_nothing(read):
     assert read("").get("DEFAULT", {}) == {}
 

@@ -155,6 +155,20 @@ def test_a_private_class_named_by_its_path_is_an_error(distribution):
         catalog(available_filters="privatefilters._Hidden", enabled_filters="")
 
 
+def test_private_entry_points_are_never_loaded(distribution):
+    entry_points = "[filtersched.filters]\n_Hidden = hidden:Shown\nShown = hidden:_Hidden\n"
+    distribution("hidden", entry_points, "raise RuntimeError('boom')")
+    assert {"_Hidden", "Shown"}.isdisjoint(catalog(available_filters="all_filters").available)
+    with pytest.raises(PluginNotFound):
+        catalog(available_filters="Shown")
+
+
+def test_a_module_that_fails_when_asked_for_the_class_is_named(distribution):
+    distribution("moody", "", "def __getattr__(name): raise RuntimeError('boom')\n")
+    with pytest.raises(PluginLoadError, match="RuntimeError: boom"):
+        catalog(available_filters="moody.Filter")
+
+
 @pytest.mark.parametrize(
     ("path", "name"),
     [
@@ -214,7 +228,18 @@ def test_an_available_name_that_is_not_installed_is_refused():
 
 
 @pytest.mark.parametrize(
-    "path", ["no_such_package.Filter", "filtersched.no_such.Filter", "filtersched.filters.NoSuchFilter"]
+    "path",
+    [
+        "no_such_package.Filter",
+        "filtersched.no_such.Filter",
+        "filtersched.filters.NoSuchFilter",
+        "filtersched..filters",
+        ".",
+        "..a.B",
+        "os:",
+        ":path",
+        "a b.C",
+    ],
 )
 def test_a_path_that_leads_nowhere_is_not_found(path):
     with pytest.raises(PluginNotFound) as caught:
