@@ -2,54 +2,22 @@
 
 from __future__ import annotations
 
-import math
+import copy
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from filtersched.errors import InvalidHost, nearest
-from filtersched.frozen import EMPTY, FrozenDict, freeze, thaw
+from filtersched.frozen import EMPTY, FrozenDict
+from filtersched.host_parts import CHECKS, Aggregate, Instance, Metric, plain
 
 if TYPE_CHECKING:
     from filtersched.request_spec import RequestSpec
 
+__all__ = ["Aggregate", "HostState", "Instance", "Metric", "deciding"]
+
 FORMAT_VERSION = 1
-
-
-class Metric(NamedTuple):
-    """One measured value of a host."""
-
-    name: str
-    value: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Aggregate:
-    """A named group of hosts with metadata; key and value are text, as in Nova."""
-
-    name: str = ""
-    metadata: FrozenDict = EMPTY
-    id: int | None = None
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "metadata", freeze(self.metadata))
-
-
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """An instance that runs on a host, as far as scheduling cares."""
-
-    uuid: str
-    project_id: str | None = None
-    user_id: str | None = None
-    instance_type_id: Any = None
-    image_ref: str | None = None
-    image_properties: FrozenDict = EMPTY
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "image_properties", freeze(self.image_properties))
 
 
 class Owner(Protocol):
@@ -144,9 +112,9 @@ class HostState:
         write(self, "host", host)
         write(self, "nodename", self._checked("nodename", host if nodename is None else nodename))
         for name, value in attributes.items():
-            if name not in _CHECKS:
+            if name not in CHECKS:
                 raise InvalidHost(
-                    f"host {host!r}: {name!r} is not an attribute of HostState. {nearest(name, _CHECKS)}".rstrip(),
+                    f"host {host!r}: {name!r} is not an attribute of HostState. {nearest(name, CHECKS)}".rstrip(),
                     host=host,
                     attribute=name,
                     value=value,
@@ -154,10 +122,10 @@ class HostState:
             write(self, name, self._checked(name, value))
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in _SLOTS:
+        if name in _UNWATCHED:
             object.__setattr__(self, name, value)
             return
-        if name in _CHECKS:
+        if name in CHECKS:
             value = self._checked(name, value)
         if self._scratch is not _decision.limits and _decision.limits is not None:
             raise InvalidHost(
@@ -173,6 +141,9 @@ class HostState:
             self._owner.change(self, name, value)
 
     def __delattr__(self, name: str) -> None:
+        if name == "limits":
+            self.limits = {}
+            return
         if not hasattr(type(self), name):
             raise AttributeError(f"host {self.host!r}: {name} cannot be deleted")
         setattr(self, name, getattr(type(self), name))
@@ -186,7 +157,10 @@ class HostState:
 
     def _checked(self, name: str, value: Any) -> Any:
         try:
-            return _CHECKS[name](value)
+            return CHECKS[name](value)
+        except RecursionError:
+            host = self.__dict__.get("host")
+            raise InvalidHost(f"host {host!r}: {name} is nested too deeply", host=host, attribute=name) from None
         except (ValueError, TypeError) as problem:
             host = self.__dict__.get("host")
             raise InvalidHost(
@@ -237,9 +211,17 @@ class HostState:
         return self._counts("num_task_")
 
     def copy(self) -> Self:
-        """A host of its own with the same attributes; containers are shared, being read-only."""
+        """A host of its own with the same attributes.
+
+        Read-only containers are shared; lists, dicts and sets that a plug-in or subclass added are
+        copied, one level deep.
+        """
         new = type(self).__new__(type(self))
         new.__dict__.update(self.__dict__)
+        for name in self.__dict__.keys() - CHECKS.keys():
+            value = self.__dict__[name]
+            if isinstance(value, list | dict | set | bytearray) and not isinstance(value, FrozenDict):
+                new.__dict__[name] = copy.copy(value)
         if "limits" in new.__dict__ or _decision.limits is not None:
             new.__dict__["limits"] = dict(self.limits)
         new._owner = None
@@ -314,12 +296,14 @@ class HostState:
 
         Attributes that plug-ins added, and limits, are left out.
         """
-        given = {name: value for name, value in self.__dict__.items() if name in _CHECKS}
-        return {"version": FORMAT_VERSION, **{name: _plain(value) for name, value in given.items()}}
+        given = {name: value for name, value in self.__dict__.items() if name in CHECKS}
+        return {"version": FORMAT_VERSION, **{name: plain(value) for name, value in given.items()}}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The host that `to_dict` wrote down. Raises InvalidHost for what no HostState has."""
+        if not isinstance(data, Mapping):
+            raise InvalidHost(f"a host must be a mapping, not {data!r}", value=data)
         known = dict(data)
         version = known.pop("version", FORMAT_VERSION)
         if version != FORMAT_VERSION:
@@ -335,147 +319,4 @@ class HostState:
         return cls(**known)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, tuple) and value and isinstance(value[0], Metric):
-        return {metric.name: metric.value for metric in value}
-    if isinstance(value, tuple) and value and isinstance(value[0], Aggregate):
-        return [{"name": one.name, "metadata": thaw(one.metadata), "id": one.id} for one in value]
-    if isinstance(value, FrozenDict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, Instance):
-        fields = ((name, thaw(getattr(value, name))) for name in Instance.__slots__)
-        return {name: field for name, field in fields if field not in (None, {})}
-    return thaw(value)
-
-
-def number(value: Any) -> Any:
-    """`value` if it is a finite number or None; NumPy's scalars become Python's."""
-    kind = type(value)
-    if kind is int or value is None:
-        return value
-    if kind is not float and not isinstance(value, bool) and hasattr(value, "item") and not hasattr(value, "__len__"):
-        value = value.item()
-        kind = type(value)
-    if kind not in (int, float) or not math.isfinite(value):
-        raise ValueError("a finite number")
-    return value
-
-
-def amount(value: Any) -> Any:
-    """`value` if it is a number that is not negative, or None."""
-    value = number(value)
-    if value is not None and value < 0:
-        raise ValueError("zero or more")
-    return value
-
-
-def _text(value: Any) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise ValueError("text")
-    return value
-
-
-def _mapping(value: Any) -> FrozenDict:
-    if value is None:
-        return EMPTY
-    if not isinstance(value, Mapping):
-        raise ValueError("a mapping")
-    frozen: FrozenDict = freeze(value)
-    return frozen
-
-
-def _service(value: Any) -> Any:
-    return freeze(value) if value is not None else EMPTY
-
-
-def _items(value: Any) -> list[Any]:
-    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
-        raise ValueError("a list")
-    return list(value)
-
-
-def _aggregates(value: Any) -> tuple[Any, ...]:
-    given = _items(value or ())
-    for one in given:
-        if isinstance(one, str) or (isinstance(one, Mapping) and not one.keys() <= {"name", "metadata", "id"}):
-            raise ValueError("a list of aggregates, each with name, metadata and id")
-    return tuple(Aggregate(**one) if isinstance(one, Mapping) else one for one in given)
-
-
-def _metrics(value: Any) -> tuple[Any, ...]:
-    pairs = value.items() if isinstance(value, Mapping) else _items(value or ())
-    return tuple(Metric(*one) if isinstance(one, tuple | list) else one for one in pairs)
-
-
-def _instances(value: Any) -> FrozenDict:
-    if isinstance(value, FrozenDict) and all(isinstance(one, Instance) for one in value.values()):
-        return value
-    if not isinstance(value, Mapping):
-        value = {one if isinstance(one, str) else one.uuid: one for one in _items(value or ())}
-    return FrozenDict({uuid: _instance(uuid, one) for uuid, one in value.items()})
-
-
-def _instance(uuid: str, one: Any) -> Any:
-    if isinstance(one, Mapping):
-        return Instance(**{"uuid": uuid, **one})
-    return Instance(uuid) if one is None or isinstance(one, str) else one
-
-
-def _resources(value: Any) -> FrozenDict:
-    given = _mapping(value)
-    try:
-        pairs = {name: (amount(total), amount(used)) for name, (total, used) in given.items()}
-    except (TypeError, ValueError):
-        raise ValueError("a mapping from a name to (total, used), both zero or more") from None
-    return FrozenDict(pairs)
-
-
-def _supported(value: Any) -> tuple[Any, ...] | None:
-    return None if value is None else tuple(freeze(one) for one in _items(value))
-
-
-def naive_utc(value: Any) -> datetime | None:
-    """A time as Nova keeps it: UTC, without saying so. ISO text is read, other zones converted."""
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            raise ValueError("a time such as 2026-01-31T12:00:00") from None
-    if value is None:
-        return None
-    if not isinstance(value, datetime):
-        raise ValueError("a time such as 2026-01-31T12:00:00")
-    return value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
-
-
-def _name(value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError("a name")
-    return value
-
-
-def _traits(value: Any) -> frozenset[str]:
-    return value if isinstance(value, frozenset) else frozenset(_items(value or ()))
-
-
-_CHECKS: dict[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("host", "nodename"), _name),
-    **dict.fromkeys(("uuid", "cell_uuid", "host_ip", "topic", "hypervisor_type", "hypervisor_hostname"), _text),
-    **dict.fromkeys(("free_ram_mb", "free_disk_mb", "hypervisor_version"), number),
-    **dict.fromkeys(("total_usable_ram_mb", "total_usable_disk_gb", "disk_mb_used"), amount),
-    **dict.fromkeys(("ram_allocation_ratio", "cpu_allocation_ratio", "disk_allocation_ratio"), amount),
-    **dict.fromkeys(("vcpus_total", "vcpus_used", "num_instances", "num_io_ops", "failed_builds"), amount),
-    **dict.fromkeys(("capabilities", "stats"), _mapping),
-    **dict.fromkeys(("cpu_info", "numa_topology", "pci_stats"), freeze),
-    "service": _service,
-    "instances": _instances,
-    "aggregates": _aggregates,
-    "metrics": _metrics,
-    "traits": _traits,
-    "resources": _resources,
-    "supported_instances": _supported,
-    "updated": naive_utc,
-}
-_SLOTS = frozenset(("_owner", "_generation", "_scratch"))
+_UNWATCHED = frozenset(("_owner", "_generation", "_scratch", "limits"))

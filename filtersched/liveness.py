@@ -6,20 +6,26 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from filtersched.host_state import naive_utc
+from filtersched.host_parts import naive_utc
+
+
+def last_heartbeat(service: Any) -> datetime | None:
+    """When the service was last heard of: `last_seen_up` or `updated_at`, else `created_at`."""
+    for name in ("last_seen_up", "updated_at", "created_at"):
+        heartbeat = naive_utc(service_fact(service, name))
+        if heartbeat is not None:
+            return heartbeat
+    return None
 
 
 def service_is_up(service: Any, now: datetime, down_time_s: float) -> bool:
     """Whether the last heartbeat is no more than `down_time_s` from `now`, in either direction.
 
-    The heartbeat is `last_seen_up` or `updated_at`, else `created_at`. A service that is not known,
-    or tells no time, counts as up. A stamp in the future counts like one in the past, as in Nova.
+    A service that is not known, or tells no time, counts as up. A stamp in the future counts like
+    one in the past, as in Nova.
     """
-    for name in ("last_seen_up", "updated_at", "created_at"):
-        heartbeat = naive_utc(service_fact(service, name))
-        if heartbeat is not None:
-            return abs((now - heartbeat).total_seconds()) <= down_time_s
-    return True
+    heartbeat = last_heartbeat(service)
+    return heartbeat is None or abs((now - heartbeat).total_seconds()) <= down_time_s
 
 
 def service_fact(service: Any, name: str) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 from filtersched.errors import InvalidRequest, nearest
 from filtersched.frozen import EMPTY, FrozenDict, freeze, thaw
-from filtersched.host_state import amount
+from filtersched.host_parts import amount
 
 _RESOURCE_KEY = re.compile(r"resources(?:_?[A-Za-z0-9_-]{1,64})?:(?P<name>.+)")
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 from filtersched import filter_properties
 from filtersched.errors import InvalidRequest
 from filtersched.frozen import EMPTY, FrozenDict, freeze
-from filtersched.host_state import Instance, naive_utc
+from filtersched.host_parts import Instance, naive_utc
 from filtersched.request_parts import (
     Destination,
     Flavor,
