@@ -49,3 +49,10 @@ SERVICE_DOWN_TIME = cfg.IntOpt(
     help="Seconds since its last heartbeat after which a service counts as down; exactly this many is still up. "
     "A host without a service record is up.",
 )
+
+METRICS_WEIGHT_SETTING = cfg.ListOpt(
+    "weight_setting",
+    default=[],
+    help="The metrics to weigh by, each as name=ratio: cpu.percent=-1.0 prefers hosts whose cpu.percent is low. "
+    "An element that is not a name, '=' and a number is ignored. Empty: metrics have no say.",
+)

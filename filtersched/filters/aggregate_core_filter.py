@@ -1,0 +1,24 @@
+"""AggregateCoreFilter: CoreFilter with the ratio set by aggregates."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from filtersched import aggregates
+from filtersched.filters.core_filter import CoreFilter
+from filtersched.host_state import HostState
+
+
+class AggregateCoreFilter(CoreFilter):
+    """Refuse hosts without enough virtual CPUs for the flavor, the ratio set by aggregates.
+
+    The host's aggregates may set `cpu_allocation_ratio`; the lowest of several counts. Where none does, or one
+    sets what is no number, it is as for CoreFilter.
+    """
+
+    host_reads: ClassVar[Any] = ("aggregates", *CoreFilter.host_reads)
+    spec_reads = CoreFilter.spec_reads
+    columnar = True
+
+    def ratio(self, host: HostState) -> Any:
+        return aggregates.number(host, "cpu_allocation_ratio", float, super().ratio(host))

@@ -1,0 +1,24 @@
+"""AggregateDiskFilter: DiskFilter with the ratio set by aggregates."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from filtersched import aggregates
+from filtersched.filters.disk_filter import DiskFilter
+from filtersched.host_state import HostState
+
+
+class AggregateDiskFilter(DiskFilter):
+    """Refuse hosts without enough disk for the flavor, the ratio set by aggregates.
+
+    The host's aggregates may set `disk_allocation_ratio`; the lowest of several counts. Where none does, or one
+    sets what is no number, it is as for DiskFilter.
+    """
+
+    host_reads: ClassVar[Any] = ("aggregates", *DiskFilter.host_reads)
+    spec_reads = DiskFilter.spec_reads
+    columnar = True
+
+    def ratio(self, host: HostState) -> Any:
+        return aggregates.number(host, "disk_allocation_ratio", float, super().ratio(host))

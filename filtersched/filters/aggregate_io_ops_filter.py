@@ -1,0 +1,24 @@
+"""AggregateIoOpsFilter: IoOpsFilter with the number set by aggregates."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from filtersched import aggregates
+from filtersched.filters.io_ops_filter import IoOpsFilter
+from filtersched.host_state import HostState
+
+
+class AggregateIoOpsFilter(IoOpsFilter):
+    """Refuse hosts with too many I/O operations running, the number set by aggregates.
+
+    The host's aggregates may set `max_io_ops_per_host`; the lowest of several counts. Where none does, or one
+    sets what is no whole number, it is as for IoOpsFilter.
+    """
+
+    host_reads: ClassVar[Any] = ("aggregates", *IoOpsFilter.host_reads)
+    spec_reads = IoOpsFilter.spec_reads
+    columnar = True
+
+    def most(self, host: HostState) -> Any:
+        return aggregates.number(host, "max_io_ops_per_host", int, super().most(host))

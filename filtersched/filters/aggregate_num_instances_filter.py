@@ -1,0 +1,24 @@
+"""AggregateNumInstancesFilter: NumInstancesFilter with the number set by aggregates."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from filtersched import aggregates
+from filtersched.filters.num_instances_filter import NumInstancesFilter
+from filtersched.host_state import HostState
+
+
+class AggregateNumInstancesFilter(NumInstancesFilter):
+    """Refuse hosts with too many instances, the number set by aggregates.
+
+    The host's aggregates may set `max_instances_per_host`; the lowest of several counts. Where none does, or one
+    sets what is no whole number, it is as for NumInstancesFilter.
+    """
+
+    host_reads: ClassVar[Any] = ("aggregates", *NumInstancesFilter.host_reads)
+    spec_reads = NumInstancesFilter.spec_reads
+    columnar = True
+
+    def most(self, host: HostState) -> Any:
+        return aggregates.number(host, "max_instances_per_host", int, super().most(host))

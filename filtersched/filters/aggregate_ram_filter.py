@@ -1,0 +1,24 @@
+"""AggregateRamFilter: RamFilter with the ratio set by aggregates."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from filtersched import aggregates
+from filtersched.filters.ram_filter import RamFilter
+from filtersched.host_state import HostState
+
+
+class AggregateRamFilter(RamFilter):
+    """Refuse hosts without enough memory for the flavor, the ratio set by aggregates.
+
+    The host's aggregates may set `ram_allocation_ratio`; the lowest of several counts. Where none does, or one
+    sets what is no number, it is as for RamFilter.
+    """
+
+    host_reads: ClassVar[Any] = ("aggregates", *RamFilter.host_reads)
+    spec_reads = RamFilter.spec_reads
+    columnar = True
+
+    def ratio(self, host: HostState) -> Any:
+        return aggregates.number(host, "ram_allocation_ratio", float, super().ratio(host))

@@ -1,0 +1,41 @@
+"""AvailabilityZoneFilter: hosts of the zone that the request names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from filtersched import aggregates
+from filtersched.filters.base import BaseHostFilter
+from filtersched.host_state import HostState
+from filtersched.liveness import service_fact
+from filtersched.request_spec import RequestSpec
+from filtersched.shared_options import DEFAULT_AVAILABILITY_ZONE
+
+
+class AvailabilityZoneFilter(BaseHostFilter):
+    """Refuse hosts outside the availability zone that the request names.
+
+    A host's zones are what its aggregates say (`availability_zone`, commas separate); without that,
+    the zone of its service; without that, `default_availability_zone`. A request that names no zone
+    may go anywhere.
+    """
+
+    # A host does not change zones while a request is placed.
+    run_filter_once_per_request = True
+    options = (DEFAULT_AVAILABILITY_ZONE,)
+    spec_reads = ("availability_zone",)
+
+    def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:
+        return ("aggregates", "service") if spec.availability_zone else ()
+
+    def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
+        return not spec.availability_zone or spec.availability_zone in self._zones(host_state)
+
+    def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str:
+        zones = " and ".join(repr(zone) for zone in sorted(self._zones(host_state)))
+        return f"is in zone {zones}, asked {spec.availability_zone!r}"
+
+    def _zones(self, host: HostState) -> set[Any]:
+        return aggregates.split_values(host, "availability_zone") or {
+            service_fact(host.service, "availability_zone") or self.option("default_availability_zone")
+        }

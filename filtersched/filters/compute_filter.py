@@ -1,0 +1,124 @@
+"""ComputeFilter: hosts that work, and that announce what the flavor asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from filtersched.column import filled, of_each
+from filtersched.filters.base import BaseHostFilter
+from filtersched.filters.extra_specs import match
+from filtersched.host_state import HostState
+from filtersched.liveness import last_heartbeat, service_fact, service_is_up
+from filtersched.request_spec import RequestSpec
+from filtersched.shared_options import SERVICE_DOWN_TIME
+
+# What every host announces about itself, and no flavor asks for.
+_NO_CAPABILITIES = frozenset(("enabled", "timestamp"))
+
+
+class ComputeFilter(BaseHostFilter):
+    """Refuse hosts that are disabled, down, or do not announce what the flavor asks for.
+
+    All of these must hold; a host of another topic than compute passes.
+
+    | of                            | must hold                                                     |
+    |-------------------------------|---------------------------------------------------------------|
+    | `service["disabled"]`         | false; no service known is fine                               |
+    | last heartbeat of the service | `service_down_time` ago or less; no heartbeat known is fine   |
+    | `capabilities["enabled"]`     | true or not announced                                         |
+    | other capabilities            | none announced, or each extra spec of the flavor whose key is |
+    |                               | bare or begins with `capabilities:` matches what is announced |
+    """
+
+    # The state of the services is that of the moment when the request came.
+    run_filter_once_per_request = True
+    options = (SERVICE_DOWN_TIME,)
+    host_reads = ("topic", "service", "capabilities")
+    spec_reads = ("flavor", "now")
+    columnar = True
+
+    def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
+        now = _microseconds(spec.now)
+        age = abs(now - filled(of_each(host_state, "service", _heartbeat), now))
+        alive = age <= self.option("service_down_time") * 1_000_000
+        enabled = of_each(host_state, "service", _is_enabled) & of_each(host_state, "capabilities", _announces_enabled)
+        wishes = _wishes(spec)
+        able = of_each(host_state, "capabilities", lambda announced: _first_unmet(announced, wishes) is None)
+        return of_each(host_state, "topic", _is_not_compute) | (alive & enabled & able)
+
+    def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str | None:
+        service, capabilities = host_state.service, host_state.capabilities
+        if not _is_enabled(service):
+            why = service_fact(service, "disabled_reason")
+            return f"its service is disabled ({why})" if why else "its service is disabled"
+        down_time = self.option("service_down_time")
+        if not service_is_up(service, spec.now, down_time):
+            return f"its service was last heard of at {last_heartbeat(service)}, more than {down_time} s away"
+        if not _announces_enabled(capabilities):
+            return "it announces that it is not enabled"
+        unmet = _first_unmet(capabilities, _wishes(spec))
+        if unmet is None:
+            return None
+        announced = _announced(capabilities, unmet.path)
+        said = "not announced" if announced is None else f"announced as {announced!r}"
+        return f"{':'.join(unmet.path)!r} is {said}, asked {unmet.requirement!r}"
+
+
+def _is_not_compute(topic: Any) -> bool:
+    return bool(topic != "compute")
+
+
+def _is_enabled(service: Any) -> bool:
+    return not service_fact(service, "disabled")
+
+
+def _announces_enabled(capabilities: Mapping[str, Any]) -> bool:
+    return bool(capabilities.get("enabled", True))
+
+
+def _heartbeat(service: Any) -> int | None:
+    heartbeat = last_heartbeat(service)
+    return None if heartbeat is None else _microseconds(heartbeat)
+
+
+def _microseconds(time: datetime) -> int:
+    """Since 1970: whole, so that a column holds it exactly."""
+    return (time - datetime(1970, 1, 1)) // timedelta(microseconds=1)
+
+
+class _Wish(NamedTuple):
+    """An extra spec that is about capabilities: where to find the value, and what it must match."""
+
+    path: list[str]
+    requirement: Any
+
+
+def _wishes(spec: RequestSpec) -> list[_Wish]:
+    """What the flavor asks of capabilities: extra specs without a scope, and with this one."""
+    split = ((key.split(":"), requirement) for key, requirement in spec.flavor.extra_specs.items())
+    return [
+        _Wish(parts if len(parts) == 1 else parts[1:], requirement)
+        for parts, requirement in split
+        if len(parts) == 1 or parts[0] == "capabilities"
+    ]
+
+
+def _first_unmet(capabilities: Mapping[str, Any], wishes: Sequence[_Wish]) -> _Wish | None:
+    """The first wish that the announced capabilities do not meet; a host that announces none meets all."""
+    if not wishes or capabilities.keys() <= _NO_CAPABILITIES:
+        return None
+    for wish in wishes:
+        announced = _announced(capabilities, wish.path)
+        if announced is None or not match(str(announced), wish.requirement):
+            return wish
+    return None
+
+
+def _announced(capabilities: Mapping[str, Any], path: Sequence[str]) -> Any:
+    """The capability of that name; of two names, the second is looked up in what the first is."""
+    found: Any = capabilities
+    for name in path:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found

@@ -1,0 +1,55 @@
+"""CoreFilter: enough virtual CPUs, oversubscription included."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from filtersched.column import filled, of_each
+from filtersched.filters.capacity import CapacityFilter
+from filtersched.host_state import HostState
+from filtersched.request_spec import RequestSpec
+from filtersched.shared_options import CPU_ALLOCATION_RATIO
+
+
+class CoreFilter(CapacityFilter):
+    """Refuse hosts without enough virtual CPUs for the flavor, oversubscription included.
+
+    | topic   | vcpus_total  | verdict                                                    |
+    |---------|--------------|------------------------------------------------------------|
+    | other   | any          | pass, not a compute host                                   |
+    | compute | 0 or unknown | pass, what it has could not be measured                    |
+    | compute | above 0      | pass if the flavor fits in it, and in total × ratio − used |
+
+    The ratio is the host's own, else the configured one.
+    """
+
+    options = (CPU_ALLOCATION_RATIO,)
+    host_reads = ("topic", "vcpus_total", "vcpus_used", "cpu_allocation_ratio")
+    spec_reads = ("vcpus",)
+    columnar = True
+
+    what = "vCPUs"
+
+    def needed(self, spec: RequestSpec) -> Any:
+        return spec.vcpus
+
+    def total(self, host: HostState) -> Any:
+        return filled(host.vcpus_total, 0)
+
+    def used(self, host: HostState) -> Any:
+        return host.vcpus_used
+
+    def ratio(self, host: HostState) -> Any:
+        return self.or_option(host.cpu_allocation_ratio, "cpu_allocation_ratio")
+
+    def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
+        not_asked = of_each(host_state, "topic", _is_not_compute) | (self.total(host_state) == 0)
+        return not_asked | super().host_passes(host_state, spec)
+
+    def limits(self, host_state: HostState, spec: RequestSpec) -> dict[str, Any]:
+        limit = self.total(host_state) * self.ratio(host_state)
+        return {"vcpu": limit} if limit > 0 else {}
+
+
+def _is_not_compute(topic: Any) -> bool:
+    return bool(topic != "compute")

@@ -1,0 +1,41 @@
+"""DiskFilter: enough disk, oversubscription included."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from filtersched.filters.capacity import CapacityFilter
+from filtersched.host_state import HostState
+from filtersched.request_spec import RequestSpec
+from filtersched.shared_options import DISK_ALLOCATION_RATIO
+
+
+class DiskFilter(CapacityFilter):
+    """Refuse hosts without enough disk for the flavor, oversubscription included.
+
+    The flavor needs its root and ephemeral disks and its swap. It must fit in what the host has and
+    in total × ratio − used; exactly enough passes. The ratio is the host's own, else the configured
+    one. Swap is looked at but not taken when the host is depleted, as in Nova.
+    """
+
+    options = (DISK_ALLOCATION_RATIO,)
+    host_reads = ("total_usable_disk_gb", "free_disk_mb", "disk_allocation_ratio")
+    spec_reads = ("root_gb", "ephemeral_gb", "swap")
+    columnar = True
+
+    what, unit = "disk", "MB"
+
+    def needed(self, spec: RequestSpec) -> Any:
+        return 1024 * (spec.root_gb + spec.ephemeral_gb) + spec.swap
+
+    def total(self, host: HostState) -> Any:
+        return host.total_usable_disk_gb * 1024
+
+    def used(self, host: HostState) -> Any:
+        return self.total(host) - host.free_disk_mb
+
+    def ratio(self, host: HostState) -> Any:
+        return self.or_option(host.disk_allocation_ratio, "disk_allocation_ratio")
+
+    def limits(self, host_state: HostState, spec: RequestSpec) -> dict[str, Any]:
+        return {"disk_gb": host_state.total_usable_disk_gb * self.ratio(host_state)}

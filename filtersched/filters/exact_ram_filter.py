@@ -1,0 +1,28 @@
+"""ExactRamFilter: exactly the memory asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from filtersched.filters.capacity import ExactFilter
+from filtersched.host_state import HostState
+from filtersched.request_spec import RequestSpec
+
+
+class ExactRamFilter(ExactFilter):
+    """Refuse hosts whose free memory is not exactly what the flavor asks for."""
+
+    host_reads = ("free_ram_mb",)
+    spec_reads = ("memory_mb",)
+    columnar = True
+
+    what, unit = "RAM", "MB"
+
+    def needed(self, spec: RequestSpec) -> Any:
+        return spec.memory_mb
+
+    def free(self, host: HostState) -> Any:
+        return host.free_ram_mb
+
+    def limits(self, host_state: HostState, spec: RequestSpec) -> dict[str, Any]:
+        return {"memory_mb": host_state.total_usable_ram_mb}

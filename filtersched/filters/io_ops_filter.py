@@ -1,0 +1,25 @@
+"""IoOpsFilter: not too many heavy operations on a host at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from filtersched.filters.capacity import CountFilter
+from filtersched.host_state import HostState
+from filtersched.shared_options import MAX_IO_OPS_PER_HOST
+
+
+class IoOpsFilter(CountFilter):
+    """Refuse hosts on which ``max_io_ops_per_host`` builds, resizes, copies or moves are running, or more."""
+
+    options = (MAX_IO_OPS_PER_HOST,)
+    host_reads = ("num_io_ops",)
+    columnar = True
+
+    what = "I/O operations running"
+
+    def count(self, host: HostState) -> Any:
+        return host.num_io_ops
+
+    def most(self, host: HostState) -> Any:
+        return self.option("max_io_ops_per_host")

@@ -1,0 +1,66 @@
+"""IsolatedHostsFilter: some images and some hosts for one another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oslo_config import cfg
+
+from filtersched.column import is_named
+from filtersched.filters.base import BaseHostFilter
+from filtersched.host_state import HostState
+from filtersched.request_spec import RequestSpec
+
+
+class IsolatedHostsFilter(BaseHostFilter):
+    """Keep isolated images on isolated hosts and other images off them.
+
+    |                                                   | isolated image | other image, or none |
+    |---------------------------------------------------|----------------|----------------------|
+    | isolated host                                     | pass           | refuse               |
+    | other host                                        | refuse         | pass                 |
+    | isolated host, if hosts are not kept for images   | pass           | pass                 |
+    | other host, if hosts are not kept for images      | refuse         | pass                 |
+
+    Hosts are kept for images by `restrict_isolated_hosts_to_isolated_images`, the default.
+    """
+
+    run_filter_once_per_request = True
+    # A rebuild may bring another image.
+    RUN_ON_REBUILD = True
+    options = (
+        cfg.ListOpt(
+            "isolated_images",
+            default=[],
+            help="Ids of images that may run on isolated_hosts only. Empty: any image may run anywhere, isolated "
+            "hosts apart.",
+        ),
+        cfg.ListOpt(
+            "isolated_hosts",
+            default=[],
+            help="Names of the hosts that isolated_images run on. Empty: isolated images find no host.",
+        ),
+        cfg.BoolOpt(
+            "restrict_isolated_hosts_to_isolated_images",
+            default=True,
+            help="True: isolated_hosts take isolated_images only. False: they take any image.",
+        ),
+    )
+    host_reads = ("host",)
+    spec_reads = ("image",)
+    columnar = True
+
+    def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
+        isolated_image = self._isolated_image(spec)
+        isolated_host = is_named(host_state, self.option("isolated_hosts"))
+        if self.option("restrict_isolated_hosts_to_isolated_images"):
+            return isolated_host == isolated_image
+        return isolated_host | (not isolated_image)
+
+    def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str:
+        if spec.image is not None and self._isolated_image(spec):
+            return f"image {spec.image.id} may run on isolated hosts only"
+        return "an isolated host takes isolated images only"
+
+    def _isolated_image(self, spec: RequestSpec) -> bool:
+        return spec.image is not None and spec.image.id in self.option("isolated_images")

@@ -1,0 +1,25 @@
+"""NumInstancesFilter: not too many instances on a host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from filtersched.filters.capacity import CountFilter
+from filtersched.host_state import HostState
+from filtersched.shared_options import MAX_INSTANCES_PER_HOST
+
+
+class NumInstancesFilter(CountFilter):
+    """Refuse hosts that have ``max_instances_per_host`` instances or more."""
+
+    options = (MAX_INSTANCES_PER_HOST,)
+    host_reads = ("num_instances",)
+    columnar = True
+
+    what = "instances"
+
+    def count(self, host: HostState) -> Any:
+        return host.num_instances
+
+    def most(self, host: HostState) -> Any:
+        return self.option("max_instances_per_host")

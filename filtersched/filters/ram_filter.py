@@ -1,0 +1,47 @@
+"""RamFilter: enough memory, oversubscription included."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from filtersched.filters.capacity import CapacityFilter
+from filtersched.host_state import HostState
+from filtersched.request_spec import RequestSpec
+from filtersched.shared_options import RAM_ALLOCATION_RATIO
+
+
+class RamFilter(CapacityFilter):
+    """Refuse hosts without enough memory for the flavor, oversubscription included.
+
+    A host may give out `ratio` times its memory, its own ratio or the configured one, though never
+    more to a single instance than it has. So a host of 4096 MiB with ratio 1.5 may give out 6144:
+
+    | given out so far | asked | verdict                      |
+    |------------------|-------|------------------------------|
+    | 5120             | 1024  | pass, exactly enough is left |
+    | 5120             | 1025  | refuse                       |
+    | 0                | 4096  | pass                         |
+    | 0                | 4097  | refuse, it has not so much   |
+    """
+
+    options = (RAM_ALLOCATION_RATIO,)
+    host_reads = ("total_usable_ram_mb", "free_ram_mb", "ram_allocation_ratio")
+    spec_reads = ("memory_mb",)
+    columnar = True
+
+    what, unit = "RAM", "MB"
+
+    def needed(self, spec: RequestSpec) -> Any:
+        return spec.memory_mb
+
+    def total(self, host: HostState) -> Any:
+        return host.total_usable_ram_mb
+
+    def used(self, host: HostState) -> Any:
+        return host.total_usable_ram_mb - host.free_ram_mb
+
+    def ratio(self, host: HostState) -> Any:
+        return self.or_option(host.ram_allocation_ratio, "ram_allocation_ratio")
+
+    def limits(self, host_state: HostState, spec: RequestSpec) -> dict[str, Any]:
+        return {"memory_mb": self.total(host_state) * self.ratio(host_state)}

@@ -1,0 +1,42 @@
+"""ResourceFilter: enough of anything that can be counted."""
+
+from __future__ import annotations
+
+from filtersched.filters.base import BaseHostFilter
+from filtersched.host_state import HostState
+from filtersched.request_spec import RequestSpec
+from filtersched.selection import Shortage
+
+
+class ResourceFilter(BaseHostFilter):
+    """Refuse hosts without enough of a resource that the flavor asks for by name.
+
+    The extra spec `resources:CUSTOM_FPGA = 2` asks for two of what `HostState.resources` counts as
+    `{"CUSTOM_FPGA": (total, used)}`; amounts of numbered groups (`resources1:CUSTOM_FPGA`) are added
+    up.
+
+    | asked | host counts it | verdict                         |
+    |-------|----------------|---------------------------------|
+    | 0     | yes or no      | pass                            |
+    | above | no             | refuse                          |
+    | above | yes            | pass if `total - used >= asked` |
+    """
+
+    host_reads = ("resources",)
+    spec_reads = ("resources",)
+
+    def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
+        return all(_free(host_state, name) >= amount for name, amount in spec.resources.items() if amount)
+
+    def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> Shortage | None:
+        for name, amount in spec.resources.items():
+            have = _free(host_state, name)
+            if amount and have < amount:
+                return Shortage(name, need=amount, have=have)
+        return None
+
+
+def _free(host: HostState, name: str) -> float:
+    total, used = host.resources.get(name, (0, 0))
+    free: float = total - used
+    return free

@@ -1,0 +1,34 @@
+"""SameHostFilter: together with given instances."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from filtersched.column import count_instances
+from filtersched.filters.base import BaseHostFilter
+from filtersched.host_state import HostState
+from filtersched.request_spec import RequestSpec
+
+
+class SameHostFilter(BaseHostFilter):
+    """Refuse hosts that run none of the instances named in the hint ``same_host``.
+
+    The hint is an instance's uuid or a list of them; one is enough to pass. Without the hint, or
+    with an empty one, every host passes.
+    """
+
+    run_filter_once_per_request = True
+    host_reads = ("instances",)
+    spec_reads = ("scheduler_hints",)
+    columnar = True
+
+    def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
+        wanted = _wanted(spec)
+        return not wanted or count_instances(host_state, wanted) > 0
+
+    def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str:
+        return f"runs none of {', '.join(map(str, _wanted(spec)))}, asked for the same host"
+
+
+def _wanted(spec: RequestSpec) -> list[Any]:
+    return [uuid for uuid in spec.scheduler_hints.get("same_host", ()) if uuid]

@@ -1,0 +1,87 @@
+"""SimpleCIDRAffinityFilter: near a given address."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+from typing import Any
+
+from filtersched.errors import InvalidHost, InvalidRequest
+from filtersched.filter_properties import unwrapped
+from filtersched.filters.base import BaseHostFilter
+from filtersched.host_state import HostState
+from filtersched.request_spec import RequestSpec
+
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class SimpleCIDRAffinityFilter(BaseHostFilter):
+    """Refuse hosts whose address is not in the network that the hints name.
+
+    The hint `build_near_host_ip` is an address and the hint `cidr` how wide around it, `/24` unless
+    given. The host's address is its `host_ip`, else the capability of that name.
+
+    | build_near_host_ip | address of the host | verdict                      |
+    |--------------------|---------------------|------------------------------|
+    | no                 | any                 | pass                         |
+    | yes                | not known           | refuse                       |
+    | yes                | known               | pass if it is in the network |
+    """
+
+    run_filter_once_per_request = True
+    spec_reads = ("scheduler_hints",)
+
+    def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:
+        return ("host", "host_ip", "capabilities") if _near(spec) else ()
+
+    def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
+        if not _near(spec):
+            return True
+        network = _wanted_network(spec)
+        address = _address(host_state)
+        return address is not None and address in network
+
+    def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str:
+        address = _address(host_state)
+        if address is None:
+            return "its address is not known"
+        return f"its address {address} is outside {_wanted_network(spec)}"
+
+
+def _near(spec: RequestSpec) -> Any:
+    return unwrapped(spec.scheduler_hints.get("build_near_host_ip"))
+
+
+def _wanted_network(spec: RequestSpec) -> _Network:
+    return _network(str(_near(spec)), str(unwrapped(spec.scheduler_hints.get("cidr", "/24"))))
+
+
+@functools.lru_cache(maxsize=128)
+def _network(address: str, width: str) -> _Network:
+    if width[:1] not in ("", "/"):
+        raise InvalidRequest(
+            f"the hint cidr is {width!r}, write it with a slash, such as '/24'", field="scheduler_hints", value=width
+        )
+    try:
+        return ipaddress.ip_network(f"{address}{width}", strict=False)
+    except ValueError:
+        raise InvalidRequest(
+            f"the hints build_near_host_ip {address!r} and cidr {width!r} make no network",
+            field="scheduler_hints",
+            value=address,
+        ) from None
+
+
+def _address(host: HostState) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    text = host.host_ip or host.capabilities.get("host_ip")
+    if not text:
+        return None
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        raise InvalidHost(
+            f"host {host.host!r}: host_ip must be an address, not {text!r}",
+            host=host.host,
+            attribute="host_ip",
+            value=text,
+        ) from None
