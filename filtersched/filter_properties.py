@@ -76,8 +76,8 @@ def view(spec: RequestSpec) -> dict[str, Any]:
 
 def attributes(properties: Mapping[str, Any]) -> dict[str, Any]:
     """The RequestSpec attributes that a `filter_properties` dict tells of."""
-    request = properties.get("request_spec") or {}
-    instance = request.get("instance_properties") or {}
+    request = _mapping_in(properties, "request_spec")
+    instance = _mapping_in(request, "instance_properties")
     context = properties.get("context")
     uuids = request.get("instance_uuids") or ()
     told = {
@@ -96,6 +96,13 @@ def attributes(properties: Mapping[str, Any]) -> dict[str, Any]:
         **{name: properties.get(name) for name in _SAME_NAME},
     }
     return {name: value for name, value in told.items() if value is not None}
+
+
+def _mapping_in(source: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = source.get(name) or {}
+    if not isinstance(found, Mapping):
+        raise InvalidRequest(f"{name} must be a mapping, not {found!r}", field=name, value=found)
+    return found
 
 
 def _flavor_of(instance_type: Any, instance: Mapping[str, Any]) -> Flavor | None:
@@ -121,9 +128,7 @@ def _image_of(image: Any, instance: Mapping[str, Any]) -> Image | None:
 
 
 def _hints_of(properties: Mapping[str, Any]) -> dict[str, Any]:
-    hints = properties.get("scheduler_hints") or {}
-    if not isinstance(hints, Mapping):
-        raise InvalidRequest("scheduler_hints must be a mapping", field="scheduler_hints", value=hints)
+    hints = _mapping_in(properties, "scheduler_hints")
     query = properties.get("query")
     return dict(hints) if query is None else {**hints, "query": query}
 

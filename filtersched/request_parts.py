@@ -30,8 +30,18 @@ def checked_mapping(field: str, value: Any) -> FrozenDict:
         return EMPTY
     if not isinstance(value, Mapping):
         raise InvalidRequest(f"{field} must be a mapping, not {value!r}", field=field, value=value)
-    frozen: FrozenDict = freeze(value)
+    for key in value:
+        if not isinstance(key, str):
+            raise InvalidRequest(f"{field}: a key must be text, not {key!r}", field=field, value=value)
+    frozen: FrozenDict = checked_data(field, value)
     return frozen
+
+
+def checked_data(field: str, value: Any) -> Any:
+    try:
+        return freeze(value)
+    except RecursionError:
+        raise InvalidRequest(f"{field} is nested too deeply", field=field) from None
 
 
 def checked_names(field: str, value: Any) -> tuple[str, ...]:
@@ -230,8 +240,22 @@ class Retry(Record):
     hosts: tuple[HostNode, ...] = ()
 
     def __post_init__(self) -> None:
-        tried = (HostNode(one) if isinstance(one, str) else HostNode(*one) for one in self.hosts)
-        object.__setattr__(self, "hosts", tuple(tried))
+        attempts = self.num_attempts
+        if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 0:
+            raise InvalidRequest(
+                f"retry.num_attempts must be a whole number of zero or more, not {attempts!r}",
+                field="retry.num_attempts",
+                value=attempts,
+            )
+        try:
+            tried = tuple(HostNode(one) if isinstance(one, str) else HostNode(*one) for one in self.hosts)
+        except TypeError:
+            raise InvalidRequest(
+                f"retry.hosts must be a list of hosts, or of [host, node], not {self.hosts!r}",
+                field="retry.hosts",
+                value=self.hosts,
+            ) from None
+        object.__setattr__(self, "hosts", tried)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from filtersched import filter_properties
 from filtersched.errors import InvalidRequest
-from filtersched.frozen import EMPTY, FrozenDict, freeze
+from filtersched.frozen import EMPTY, FrozenDict
 from filtersched.host_parts import Instance, naive_utc
 from filtersched.request_parts import (
     Destination,
@@ -17,6 +17,7 @@ from filtersched.request_parts import (
     InstanceGroup,
     Record,
     Retry,
+    checked_data,
     checked_mapping,
     checked_names,
     checked_size,
@@ -187,7 +188,7 @@ class RequestSpec(Mapping[str, Any]):
         if not isinstance(properties, Mapping):
             raise InvalidRequest("filter_properties must be a mapping", field=None, value=properties)
         spec = cls(**filter_properties.attributes(properties))
-        spec._given = freeze(properties)
+        spec._given = checked_data("filter_properties", properties)
         return spec
 
     # -- reading and writing -----------------------------------------------------------------
@@ -200,6 +201,8 @@ class RequestSpec(Mapping[str, Any]):
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The request that `to_dict` wrote down. Raises InvalidRequest for what no request has."""
+        if not isinstance(data, Mapping):
+            raise InvalidRequest(f"a request must be a mapping, not {data!r}", value=data)
         known = dict(data)
         version = known.pop("version", FORMAT_VERSION)
         if version != FORMAT_VERSION:
@@ -251,8 +254,8 @@ def _record_of(kind: type[Record], *, required: bool = False) -> Callable[[str, 
     return check
 
 
-def _anything(_field: str, value: Any) -> Any:
-    return freeze(value)
+def _anything(field: str, value: Any) -> Any:
+    return checked_data(field, value)
 
 
 def _as_given(_field: str, value: Any) -> Any:

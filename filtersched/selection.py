@@ -35,9 +35,9 @@ class Shortage:
         return self.missing / self.need if self.need > 0 else float("inf")
 
     def __str__(self) -> str:
-        unit = f" {self.unit}" if self.unit else ""
+        what = f"{self.unit} of {self.what}" if self.unit else self.what
         have, need = _amount(self.have), _amount(self.need)
-        return f"lacks {_amount(self.missing)}{unit} of {self.what} (free {have}, asked {need})"
+        return f"lacks {_amount(self.missing)} {what} (free {have}, asked {need})"
 
 
 def _amount(value: float) -> str:
@@ -270,9 +270,14 @@ class Explanation:
     def why(self, host: str | HostState) -> HostVerdicts:
         """What every filter says of a host, not only the first that refused it.
 
-        Raises InvalidRequest for a host that was not among those offered.
+        Raises InvalidRequest for a host that was not among those offered. An explanation that was
+        pickled knows the hosts that came nearest.
         """
         name = host if isinstance(host, str) else host.host
+        if self._words is not None:
+            kept = [verdicts for verdicts in self._words[1] if name in (verdicts.host, verdicts.nodename)]
+            if kept:
+                return kept[0]
         for candidate in self._hosts():
             if candidate is host or (isinstance(host, str) and name in (candidate.host, candidate.nodename)):
                 return self._ask(candidate)
@@ -350,12 +355,11 @@ def _unpickled(kept: dict[str, Any], words: tuple[str, list[HostVerdicts]]) -> E
     steps = [FilterStep(name, before, after, tuple) for name, before, after in kept.pop("steps")]
     earlier = [FilterStep(name, before, after, tuple) for name, before, after in kept.pop("earlier")]
     shares = kept.pop("shares")
-    known = {verdicts.host: verdicts for verdicts in words[1]}
     made = Explanation(
         **kept,
         steps=steps,
         hosts=tuple,
-        ask=lambda host: known[host.host],
+        ask=lambda host: HostVerdicts(host.host, host.nodename, ()),
         earlier=lambda: earlier,
         shares=lambda: shares,
     )
@@ -423,6 +427,8 @@ class Selection:
 
         Raises InvalidRequest for another version of the format or a missing key.
         """
+        if not isinstance(data, Mapping):
+            raise InvalidRequest(f"a selection must be a mapping, not {data!r}", field="selection", value=data)
         known = dict(data)
         version = known.pop("version", FORMAT_VERSION)
         if version != FORMAT_VERSION:

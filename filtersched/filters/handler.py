@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from filtersched.filters.base import BaseHostFilter
 from filtersched.host_state import HostState
+from filtersched.plugin import asking
 from filtersched.request_spec import RequestSpec
 from filtersched.selection import Filtered, FilterStep, Verdict
 
@@ -27,12 +28,13 @@ class HostFilterHandler:
         for one in filters:
             if not left:
                 break
-            if not one.run_filter_for_index(index):
-                continue
-            passed = one.filter_all(left, spec)
-            if passed is None:
-                return None
-            before, left = left, list(passed)
+            with asking(one, f"about {len(left)} hosts, instance {spec.instance_uuid}"):
+                if not one.run_filter_for_index(index):
+                    continue
+                passed = one.filter_all(left, spec)
+                if passed is None:
+                    return None
+                before, left = left, list(passed)
             steps.append(FilterStep.of_lists(type(one).__name__, before, left))
         return Filtered(left, steps)
 

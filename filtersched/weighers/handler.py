@@ -8,6 +8,7 @@ from typing import Any
 
 from filtersched.errors import InvalidWeight
 from filtersched.host_state import HostState
+from filtersched.plugin import add_note, asking
 from filtersched.request_spec import RequestSpec
 from filtersched.selection import WeighedHost, WeigherColumn
 from filtersched.weighers.base import BaseWeigher, invalid_weight, is_weight
@@ -32,8 +33,7 @@ class HostWeightHandler:
                 continue
             raw = _raw(weigher, weighed, spec)
             normal = normalize(raw, weigher.minval, weigher.maxval) if weigher.normalized else raw
-            multiplier_of = multiplier(weigher)
-            multipliers = [multiplier_of(one.obj) for one in weighed]
+            multipliers = _multipliers(weigher, weighed, spec)
             for place, one in enumerate(weighed):
                 totals[place] += multipliers[place] * normal[place]
                 if not is_weight(totals[place]):
@@ -72,8 +72,24 @@ def multiplier(weigher: BaseWeigher) -> Callable[[HostState], Any]:
     return lambda host: current(host)
 
 
+def _multipliers(weigher: BaseWeigher, weighed: list[WeighedHost], spec: RequestSpec) -> list[float]:
+    multiplier_of = multiplier(weigher)
+    multipliers = []
+    for one in weighed:
+        try:
+            multipliers.append(multiplier_of(one.obj))
+        except Exception as problem:
+            # The boundary to the plug-in: its exception goes on, saying where it happened.
+            add_note(problem, weigher, f"for its multiplier on {one.obj!r}, instance {spec.instance_uuid}")
+            raise
+        if not is_weight(multipliers[-1]):
+            raise invalid_weight(weigher, one.obj, multipliers[-1])
+    return multipliers
+
+
 def _raw(weigher: BaseWeigher, weighed: list[WeighedHost], spec: RequestSpec) -> list[float]:
-    raw = list(weigher.weigh_objects(weighed, spec))
+    with asking(weigher, f"about {len(weighed)} hosts, instance {spec.instance_uuid}"):
+        raw = list(weigher.weigh_objects(weighed, spec))
     if len(raw) != len(weighed):
         name = type(weigher).__name__
         raise InvalidWeight(
