@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,8 +11,9 @@ from filtersched.errors import NoValidHost
 from filtersched.filters.handler import HostFilterHandler
 from filtersched.frozen import freeze
 from filtersched.host_pool import HostPool
-from filtersched.host_state import HostState
+from filtersched.host_state import HostState, deciding
 from filtersched.narrowing import skips_filters
+from filtersched.plugin import asking
 from filtersched.request_spec import RequestSpec
 from filtersched.selection import (
     Alternate,
@@ -21,22 +22,32 @@ from filtersched.selection import (
     HostVerdicts,
     Selection,
     WeighedHost,
-    steps_of,
+    WeigherColumn,
+    WeigherShare,
 )
 
 
 @dataclass(slots=True)
 class Choice:
-    """One instance's host: as it was, as it is with the instance, and whom it was chosen from.
+    """One instance's host: as it was, as it is with the instance, and how it was chosen.
 
-    ranked : the hosts that passed, the chosen one first, then in order of weight.
+    weight : the sum that made it win.
+    steps, shares : made when called, for the explanation.
+    second : the best of the others and its weight.
+    rest : gives the others in list order; None if nobody will ask.
+    columns, ranked : every host's weights, if they are to be kept.
     """
 
     spec: RequestSpec
     host: HostState
     depleted: HostState
-    ranked: Sequence[WeighedHost]
-    steps: Sequence[FilterStep]
+    weight: float
+    steps: Callable[[], Sequence[FilterStep]] = tuple
+    shares: Callable[[], tuple[WeigherShare, ...]] = tuple
+    second: tuple[HostState, float] | None = None
+    rest: Callable[[], Iterable[HostState]] | None = None
+    columns: Sequence[WeigherColumn] = ()
+    ranked: Sequence[str] = ()
 
 
 @dataclass
@@ -46,7 +57,7 @@ class Decision:
     spec : a private copy, its time set and its group complete.
     uuids : one per instance.
     alternates : how many further hosts each selection names.
-    left : the ranking after the last instance, where alternates come from.
+    left : the hosts in order after the last instance, where alternates come from.
     """
 
     spec: RequestSpec
@@ -56,7 +67,7 @@ class Decision:
     alternates: int = 0
     seed: int = 0
     keep_columns: bool = False
-    left: Sequence[WeighedHost] | None = None
+    left: Sequence[HostState] | None = None
     _random: random.Random | None = field(default=None, repr=False)
     _generation: int = 0
 
@@ -82,6 +93,31 @@ class Decision:
             spec.instance_group = spec.instance_group.with_host(choices[-1].host.host)
         return spec
 
+    def choice(
+        self,
+        spec: RequestSpec,
+        ranked: Sequence[WeighedHost],
+        depleted: HostState,
+        steps: Callable[[], Sequence[FilterStep]],
+    ) -> Choice:
+        """The choice of the first of a ranking."""
+        chosen, others = ranked[0], ranked[1:]
+        # The draw may take another than the best, so the next best is looked for by weight.
+        second = max(others, key=lambda one: one.weight, default=None)
+        shares = chosen.shares
+        return Choice(
+            spec=spec,
+            host=chosen.obj,
+            depleted=depleted,
+            weight=chosen.weight,
+            steps=steps,
+            shares=lambda: shares,
+            second=None if second is None else (second.obj, second.weight),
+            rest=lambda: [one.obj for one in others],
+            columns=chosen.columns if self.keep_columns else (),
+            ranked=[one.obj.host for one in ranked] if self.keep_columns else (),
+        )
+
     def ask(self, host: HostState, index: int, choices: Sequence[Choice] = ()) -> HostVerdicts:
         """What every filter says of a host, as it was for the instance at `index`."""
         key = (host.host, host.nodename)
@@ -90,13 +126,16 @@ class Decision:
         asked = depleted[-1] if depleted else host
         spec = choices[index].spec if index < len(choices) else self.spec_for(index, choices[:index])
         filters = () if skips_filters(spec) else self.filters
-        verdicts = HostFilterHandler().verdicts(filters, asked, spec, index)
+        with deciding():
+            verdicts = HostFilterHandler().verdicts(filters, asked, spec, index)
         return HostVerdicts(host.host, host.nodename, verdicts, changed)
 
-    def refusal(self, index: int, filtered: Sequence[HostState], choices: Sequence[Choice]) -> NoValidHost:
+    def refusal(
+        self, index: int, steps: Callable[[], Sequence[FilterStep]], choices: Sequence[Choice]
+    ) -> NoValidHost:
         """The error for an instance that found no host."""
         total = len(self.uuids)
-        explanation = self._explanation(index, steps_of(filtered), list(choices))
+        explanation = self._explanation(index, steps, list(choices))
         reason = f"Instance {index + 1} of {total}:"
         return NoValidHost(reason, index=index, num_instances=total, explanation=explanation)
 
@@ -113,7 +152,7 @@ class Decision:
             nodename=host.nodename,
             instance_uuid=self.uuids[index],
             index=index,
-            weight=choice.ranked[0].weight,
+            weight=choice.weight,
             limits=self._limits(host, choice.spec),
             alternates=self._alternates(choice, taken) if self.alternates else (),
             host_state=choice.depleted,
@@ -127,36 +166,34 @@ class Decision:
         limits = dict(host.limits)
         if not skips_filters(spec):
             for one in self.filters:
-                limits.update(one.limits(host, spec))
+                with asking(one, f"for the limits of {host!r}, instance {spec.instance_uuid}"):
+                    limits.update(one.limits(host, spec))
         return freeze(limits)
 
     def _alternates(self, choice: Choice, taken: set[tuple[str, str]]) -> tuple[Alternate, ...]:
         found: list[Alternate] = []
-        for one in choice.ranked if self.left is None else self.left:
-            host = one.obj
+        for host in choice.rest() if self.left is None and choice.rest is not None else self.left or ():
             if len(found) == self.alternates:
                 break
             if host.cell_uuid == choice.host.cell_uuid and (host.host, host.nodename) not in taken:
                 found.append(Alternate(host.host, host.nodename, self._limits(host, choice.spec)))
         return tuple(found)
 
-    def _explanation(self, index: int, steps: Sequence[FilterStep], choices: list[Choice]) -> Explanation:
-        chosen = index < len(choices)
-        ranked = choices[index].ranked if chosen else ()
-        # The draw may take another than the best, so the next best is looked for by weight.
-        rivals = ranked[1:]
-        runner_up = max(rivals, key=lambda one: one.weight) if rivals else None
-        shares = ranked[0].shares if chosen else ()
+    def _explanation(
+        self, index: int, steps: Callable[[], Sequence[FilterStep]], choices: list[Choice]
+    ) -> Explanation:
+        choice = choices[index] if index < len(choices) else None
+        second = choice.second if choice is not None else None
         return Explanation(
             index=index,
             num_instances=len(self.uuids),
             steps=steps,
             hosts=self.offered,
             ask=lambda host: self.ask(host, index, choices),
-            earlier=lambda: [step for choice in choices[:index] for step in choice.steps],
-            shares=lambda: shares,
-            runner_up=runner_up.obj.host if runner_up else None,
-            margin=ranked[0].weight - runner_up.weight if runner_up else None,
-            columns=ranked[0].columns if chosen and self.keep_columns else (),
-            ranked=[one.obj.host for one in ranked] if self.keep_columns else (),
+            earlier=lambda: [step for one in choices[:index] for step in one.steps()],
+            shares=choice.shares if choice is not None else tuple,
+            runner_up=second[0].host if second else None,
+            margin=choice.weight - second[1] if choice is not None and second else None,
+            columns=choice.columns if choice is not None else (),
+            ranked=choice.ranked if choice is not None else (),
         )

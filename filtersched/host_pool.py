@@ -6,7 +6,8 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from filtersched.errors import CommitConflict, InvalidHost, InvalidRequest
+from filtersched.errors import CommitConflict, InvalidHost, InvalidRequest, nearest
+from filtersched.host_rows import HostRows
 from filtersched.host_state import HostState
 from filtersched.selection import Selection
 
@@ -28,18 +29,18 @@ class HostPool:
     def __init__(self, hosts: Iterable[HostState] = ()) -> None:
         self.lock = threading.RLock()
         self.generation = 0
-        self._hosts: list[HostState] = []
+        self.rows = HostRows()
         self._rows: dict[Key, int] = {}
         self._nodes: dict[str, list[Key]] = {}
         for host in hosts:
             self.add(host)
 
     def __len__(self) -> int:
-        return len(self._hosts)
+        return len(self.rows)
 
     def __iter__(self) -> Iterator[HostState]:
         with self.lock:
-            return iter(list(self._hosts))
+            return iter(list(self.rows.hosts()))
 
     def __contains__(self, name: object) -> bool:
         return name in self._nodes or name in self._rows
@@ -50,7 +51,7 @@ class HostPool:
         Raises KeyError for an unknown name, and for the bare name of a host with several nodes.
         """
         with self.lock:
-            return self._hosts[self._row(name)]
+            return self.rows.host(self._row(name))
 
     def __repr__(self) -> str:
         return f"<HostPool of {len(self)} hosts>"
@@ -65,6 +66,8 @@ class HostPool:
 
     def add(self, host: HostState) -> None:
         """Keep one more host, last in order."""
+        if not isinstance(host, HostState):
+            raise InvalidHost(f"a pool keeps hosts, not {host!r}", value=host)
         with self.lock:
             key = (host.host, host.nodename)
             if key in self._rows:
@@ -76,9 +79,9 @@ class HostPool:
                 )
             if host._owner is not None:
                 raise InvalidHost(f"host {host.host!r} is in another pool already", host=host.host)
-            self._rows[key] = len(self._hosts)
+            self._rows[key] = len(self.rows)
             self._nodes.setdefault(host.host, []).append(key)
-            self._hosts.append(host)
+            self.rows.append(host)
             host._owner = self
             self._changed(host)
 
@@ -86,23 +89,34 @@ class HostPool:
         """Keep a host no longer; returns it. Raises KeyError for an unknown name."""
         with self.lock:
             row = self._row(name)
-            host = self._hosts.pop(row)
+            host = self.rows.pop(row)
             key = (host.host, host.nodename)
             self._nodes[host.host].remove(key)
             if not self._nodes[host.host]:
                 del self._nodes[host.host]
-            self._rows = {(one.host, one.nodename): at for at, one in enumerate(self._hosts)}
+            self._rows = {(one.host, one.nodename): at for at, one in enumerate(self.rows.hosts())}
             host._owner = None
             return host
 
     def update(self, name: str | Key, **changes: Any) -> None:
-        """Assign attributes of one host, all of them at once or none. Raises KeyError, InvalidHost."""
+        """Assign attributes of one host, all of them at once or none.
+
+        Raises KeyError for an unknown host, and InvalidHost for a name that is no attribute of the
+        host; a plain assignment adds one.
+        """
         with self.lock:
             host = self[name]
             changed = host.copy()
             for attribute, value in changes.items():
                 if attribute in ("host", "nodename"):
                     raise InvalidHost(f"host {host.host!r}: a host in a pool keeps its name", host=host.host)
+                if not hasattr(changed, attribute):
+                    raise InvalidHost(
+                        f"host {host.host!r} has no attribute {attribute!r}. {nearest(attribute, dir(changed))}".rstrip(),
+                        host=host.host,
+                        attribute=attribute,
+                        value=value,
+                    )
                 setattr(changed, attribute, value)
             self._assume(host, changed)
 
@@ -119,6 +133,7 @@ class HostPool:
     def _changed(self, host: HostState) -> None:
         self.generation += 1
         host._generation = self.generation
+        self.rows.mark(self._rows[host.host, host.nodename])
 
     def _assume(self, host: HostState, changed: HostState) -> None:
         """Give `host` the attributes of a changed copy of it."""
@@ -162,7 +177,7 @@ class HostPool:
 
     def _unmoved(self, selection: Selection) -> bool:
         row = self._rows.get((selection.host, selection.nodename))
-        return row is not None and self._hosts[row]._generation == selection.generation
+        return row is not None and self.rows.host(row)._generation == selection.generation
 
     def release(self, selections: Selection | Iterable[Selection]) -> None:
         """Give back what commit took: the instances leave their hosts.

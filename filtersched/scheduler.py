@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import random
 from collections.abc import Callable, Iterable, Sequence
@@ -18,7 +19,8 @@ from oslo_config import cfg
 from filtersched import narrowing
 from filtersched.conf import make_conf, read_scheduler_settings
 from filtersched.decision import Choice, Decision
-from filtersched.errors import InvalidRequest, NoValidHost
+from filtersched.engine import Engine, StrangerReturned
+from filtersched.errors import InvalidHost, InvalidRequest, NoValidHost
 from filtersched.filters.handler import HostFilterHandler
 from filtersched.host_pool import HostPool
 from filtersched.host_state import HostState, deciding
@@ -136,7 +138,7 @@ class Scheduler:
             ready.instance_group = group.with_members(uuids)
         return Decision(
             spec=ready,
-            hosts=hosts if isinstance(hosts, HostPool) else list(hosts),
+            hosts=hosts if isinstance(hosts, HostPool) else _as_hosts(hosts),
             uuids=uuids,
             filters=self._filters_named(filters),
             alternates=self.settings.max_attempts - 1 if return_alternates else 0,
@@ -145,6 +147,8 @@ class Scheduler:
         )
 
     def _uuids(self, spec: RequestSpec, given: Sequence[str] | None) -> list[str]:
+        if isinstance(given, str):
+            raise InvalidRequest("instance_uuids must be a list of texts", field="instance_uuids", value=given)
         uuids = list(given or spec.instance_uuids)
         if not uuids and spec.num_instances == 1 and spec.instance_uuid is not None:
             uuids = [spec.instance_uuid]
@@ -178,13 +182,27 @@ class FilterScheduler(Scheduler):
     `deplete`; it is then called for every instance, on host objects.
     """
 
-    def __init__(self, conf: cfg.ConfigOpts | None = None) -> None:
+    def __init__(self, conf: cfg.ConfigOpts | None = None, *, use_engine: bool = True) -> None:
+        """use_engine : False decides on host objects, step by step; the answer is the same."""
         super().__init__(conf)
         self.catalog = load_filters(self.conf, self.settings)
         self.filters = self.catalog.get(self._enabled(), spelling=self.settings.enabled_filters_option)
         self.weighers = load_weighers(self.conf, self.settings, scheduler=self)
+        self._engine = self._engine_for() if use_engine else None
         self._filter_handler = HostFilterHandler()
         self._weight_handler = HostWeightHandler()
+
+    def _engine_for(self) -> Engine | None:
+        """The fast path, for a scheduler that leaves the steps as they are."""
+        steps = ("narrow", "filter", "weigh", "select", "deplete")
+        if any(getattr(type(self), step) is not getattr(FilterScheduler, step) for step in steps):
+            return None
+        settings = self.settings
+        return Engine(
+            self.weighers,
+            shuffle=settings.shuffle_best_same_weighed_hosts,
+            subset_size=settings.host_subset_size,
+        )
 
     def _enabled(self) -> Sequence[str]:
         settings = self.settings
@@ -201,6 +219,13 @@ class FilterScheduler(Scheduler):
         return self._under_lock(decision.hosts, lambda: decision.ask(host, 0))
 
     def _decide(self, decision: Decision) -> list[Choice]:
+        if self._engine is not None and not decision.keep_columns:
+            with contextlib.suppress(StrangerReturned):
+                return self._engine.choices(decision)
+        return self._decide_plainly(decision)
+
+    def _decide_plainly(self, decision: Decision) -> list[Choice]:
+        """The pipeline on host objects: what the engine must equal."""
         hosts = decision.offered()
         choices: list[Choice] = []
         for index in range(len(decision.uuids)):
@@ -208,16 +233,16 @@ class FilterScheduler(Scheduler):
             filtered = self.filter(self.narrow(hosts, spec), spec, index, decision.filters)
             ranked = self.select(self.weigh(filtered, spec), decision.random)
             if not ranked:
-                raise decision.refusal(index, filtered, choices)
+                raise decision.refusal(index, functools.partial(steps_of, filtered), choices)
             chosen = ranked[0].obj
             depleted = self.deplete(chosen, spec)
-            choices.append(Choice(spec, chosen, depleted, ranked, steps_of(filtered)))
+            choices.append(decision.choice(spec, ranked, depleted, functools.partial(steps_of, filtered)))
             hosts = [depleted, *(other.obj for other in ranked[1:])]
         if decision.alternates and len(choices) > 1:
             # Once more, now that everything is depleted: alternates are what would be left.
             spec = decision.spec_for(len(choices) - 1, choices)
             filtered = self.filter(self.narrow(hosts, spec), spec, len(choices) - 1, decision.filters)
-            decision.left = self.select(self.weigh(filtered, spec), decision.random)
+            decision.left = [one.obj for one in self.select(self.weigh(filtered, spec), decision.random)]
         return choices
 
     def narrow(self, hosts: Sequence[HostState], spec: RequestSpec) -> Sequence[HostState]:
@@ -273,12 +298,21 @@ class ChanceScheduler(Scheduler):
         choices: list[Choice] = []
         for index in range(len(decision.uuids)):
             host = decision.random().choice(hosts)
-            choices.append(Choice(decision.spec_for(index, choices), host, host, [WeighedHost(host, 0.0)], ()))
+            choices.append(Choice(decision.spec_for(index, choices), host, host, 0.0))
         return choices
 
     def _is_up(self, host: HostState, spec: RequestSpec) -> bool:
         disabled = service_fact(host.service, "disabled")
         return not disabled and service_is_up(host.service, spec.now, self.settings.service_down_time)
+
+
+def _as_hosts(given: Iterable[HostState]) -> list[HostState]:
+    hosts = list(given)
+    for kind in set(map(type, hosts)):
+        if not issubclass(kind, HostState):
+            strange = next(one for one in hosts if type(one) is kind)
+            raise InvalidHost(f"the hosts must be of HostState, not {strange!r}", value=strange)
+    return hosts
 
 
 def _made_up_uuid(chance: random.Random) -> str:
