@@ -18,13 +18,13 @@ from filtersched.ovirt.plugins import KINDS
 
 FILTERS, SCORES, BALANCE = KINDS
 BALANCERS = "filtersched.balancers"
-NOTHING, DOCUMENTS, VMS = "nothing", "documents", "vms"
+DOCUMENTS, VMS = "documents", "vms"
 
 
 class CoreUnit:
     """What the units of the library share.
 
-    needs : what must be known for an answer: "nothing" but ids, the hosts' "documents", or their "vms".
+    needs : what must be known for an answer: the hosts' "documents", or also the "vms" that run there.
     """
 
     kind = ""
@@ -132,11 +132,7 @@ def _needs(plugin: Any) -> str | None:
         except Exception:
             # The boundary to the plug-in: one that cannot say is not offered.
             return None
-    if reads is None:
-        return DOCUMENTS
-    wanted = frozenset(reads)
-    if wanted <= {"host"}:
-        return NOTHING
+    wanted = frozenset(reads or ())
     if wanted <= HOST_FACTS:
         return DOCUMENTS
     return VMS if wanted <= HOST_FACTS | HOST_FACTS_OF_VMS else None

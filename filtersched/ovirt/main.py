@@ -117,6 +117,7 @@ class _Daemon:
 
     def __init__(self, proxy: Proxy, path: str | None) -> None:
         self._proxy = proxy
+        self._retired: list[Proxy] = []
         self._path = path
         self._application = Application(proxy.service)
         self._server = Server(proxy.settings, self._application)
@@ -142,7 +143,8 @@ class _Daemon:
                 self._reload()
         finally:
             # Workers first: a call that waits for a plug-in ends now, and so can its thread.
-            self._proxy.close()
+            for proxy in (self._proxy, *self._retired):
+                proxy.close()
             self._server.stop()
             LOG.info("stopped")
 
@@ -163,6 +165,7 @@ class _Daemon:
         self._proxy = new
         self._application.service = new.service
         old.retire()
+        self._retired = [proxy for proxy in [*self._retired, old] if proxy.folders.busy]
         LOG.info("reloaded")
 
 

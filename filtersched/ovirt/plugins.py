@@ -87,6 +87,7 @@ class PluginFolders:
         self._seen: Any = None
         self._closed = False
         self._pools: list[WorkerPool] = []
+        self._retired: list[WorkerPool] = []
         self.catalogue = Catalogue()
 
     def discover(self) -> Catalogue:
@@ -98,7 +99,8 @@ class PluginFolders:
                 self.catalogue = self._load()
                 self._seen = seen
                 for pool in old:
-                    pool.close()
+                    pool.close(now=False)
+                self._retired = [pool for pool in self._retired + old if pool.busy]
                 for problem in self.catalogue.problems:
                     LOG.warning("%s", problem)
             return self.catalogue
@@ -106,8 +108,13 @@ class PluginFolders:
     def close(self, *, now: bool) -> None:
         """End all workers: at once if `now`, else each after the job that it has."""
         self._closed = True
-        for pool in list(self._pools):
+        for pool in self._pools + self._retired:
             pool.close(now=now)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a call still waits for a plug-in."""
+        return any(pool.busy for pool in self._pools + self._retired)
 
     def _folders(self) -> list[str]:
         beside = self._settings.conf_folder

@@ -101,8 +101,7 @@ class Application:
             self._budget.give_back(taken)
         if connection is not None:
             connection.answering()
-        # The engine's client makes a connection per call; one kept alive would only use up a place.
-        headers = [("Content-Type", kind), ("Content-Length", str(len(answer))), ("Connection", "close")]
+        headers = [("Content-Type", kind), ("Content-Length", str(len(answer)))]
         start_response(status, [*headers, ("Allow", "POST")] if status.startswith("405") else headers)
         return [answer]
 
@@ -186,7 +185,9 @@ def _pieces(environ: Mapping[str, Any], limit: int) -> Iterator[bytes]:
         try:
             piece = environ["wsgi.input"].read(min(left, _PIECE))
         except OSError as error:
-            raise _Refused("408 Request Timeout") from error
+            # cheroot says in this way that a chunk is too large.
+            too_large = "Too Large" in str(error)
+            raise _Refused("413 Request Entity Too Large" if too_large else "408 Request Timeout") from error
         except MaxSizeExceeded as error:
             raise _Refused("413 Request Entity Too Large") from error
         except ValueError as error:
@@ -311,6 +312,8 @@ class _Gateway(wsgi.Gateway_10):
     def get_environ(self) -> dict[str, Any]:  # type: ignore[override]
         environ: dict[str, Any] = super().get_environ()  # type: ignore[no-untyped-call]
         environ["filtersched.connection"] = self.req.conn
+        # The engine's client makes a connection per call; one kept alive would only use up a place.
+        self.req.close_connection = True
         return environ
 
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from xml.etree import ElementTree as ET
 
 from filtersched.ovirt import answers
-from filtersched.ovirt.core_units import DOCUMENTS, NOTHING, VMS, CoreUnit
+from filtersched.ovirt.core_units import DOCUMENTS, VMS, CoreUnit
 from filtersched.ovirt.documents import Known, host_elements, vm_element
 from filtersched.ovirt.errors import OvirtError, UnitError, WireError
 from filtersched.ovirt.plugins import KINDS, Catalogue, PluginUnit
@@ -74,11 +74,10 @@ class Service:
         for unit in own_units:
             self._own[unit.kind][unit.name] = unit
         self._facts = facts or NoFacts()
-        self._tellable = {NOTHING}
         if settings.engine_url is not None:
-            self._tellable |= {DOCUMENTS, VMS}
-        elif settings.dialect == "page":
-            self._tellable.add(DOCUMENTS)
+            self._tellable = {DOCUMENTS, VMS}
+        else:
+            self._tellable = {DOCUMENTS} if settings.dialect == "page" else set()
 
     # -- discover ----------------------------------------------------------------------------
 

@@ -36,6 +36,7 @@ _SERIAL = itertools.count(1)
 _CHUNK = 1 << 18
 _GLANCE = 0.05  # seconds between looks at a silent worker: has it died while a child holds its socket?
 _LOGGED_LINES = 50
+_STOPPING = "the daemon is stopping"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,7 @@ class WorkerPool:
         self._idle: list[Worker] = []
         self._busy: set[Worker] = set()
         self._starting = 0
+        self._retired = False
         self._closed = False
         self._changed = threading.Condition()
 
@@ -176,7 +178,7 @@ class WorkerPool:
                     return worker
                 worker.end()
             if self._closed:
-                raise OSError("the daemon is stopping")
+                raise OSError(_STOPPING)
             if len(self._busy) + self._starting >= WORKERS_PER_FILE:
                 return None
             self._starting += 1
@@ -189,13 +191,16 @@ class WorkerPool:
         with self._changed:
             self._starting -= 1
             self._busy.add(worker)
-        return worker
+            if not self._closed:
+                return worker
+        self.give_back(worker, usable=False)
+        raise OSError(_STOPPING)
 
     def give_back(self, worker: Worker, *, usable: bool) -> None:
         """The job is done; a worker that is not usable any more is ended with all it started."""
         with self._changed:
             self._busy.discard(worker)
-            usable = usable and not self._closed
+            usable = usable and not self._retired
             if usable:
                 self._idle.append(worker)
             self._changed.notify()
@@ -208,20 +213,25 @@ class WorkerPool:
             if len(self._busy) + self._starting >= WORKERS_PER_FILE and not self._idle:
                 self._changed.wait(seconds)
 
-    def close(self, *, now: bool = False) -> None:
-        """End the idle workers, and the busy ones after their job, or at once if `now`."""
+    @property
+    def busy(self) -> bool:
+        """Whether a job still has a worker of this pool."""
+        return bool(self._busy or self._starting)
+
+    def close(self, *, now: bool) -> None:
+        """End the idle workers. Jobs still get one, ended after them; with `now` all end at once."""
         with self._changed:
-            self._closed = True
-            ending = self._idle + (list(self._busy) if now else [])
-            self._idle = []
+            self._retired = True
+            self._closed = self._closed or now
+            idle, self._idle = self._idle, []
+            busy = list(self._busy) if now else []
             self._changed.notify_all()
-        for worker in ending:
-            if worker in self._busy:
-                # Its job's thread sees the end of the channel and cleans up.
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(worker.process.pid, signal.SIGKILL)
-            else:
-                worker.end()
+        for worker in busy:
+            # Its job's thread sees the end of the channel and cleans up.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(worker.process.pid, signal.SIGKILL)
+        for worker in idle:
+            worker.end()
 
 
 class Job:

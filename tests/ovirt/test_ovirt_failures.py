@@ -1,0 +1,264 @@
+"""What happens when a plug-in misbehaves: docs/ovirt.md has a table of this, a test for each cell."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+HEADER = '''
+import ctypes, os, subprocess, sys, time
+
+def misbehave(hosts, vm, args):
+    {body}
+
+class Alone:
+    def do_filter(self, hosts, vm, args):
+        return misbehave(hosts, vm, args)
+    def do_score(self, hosts, vm, args):
+        return misbehave(hosts, vm, args)
+    def do_balance(self, hosts, args):
+        return misbehave(hosts, "", args)
+'''
+GOOD = '''
+class Good:
+    def do_filter(self, hosts, vm, args):
+        return hosts[:2]
+    def do_score(self, hosts, vm, args):
+        return [(host, 5) for host in hosts]
+    def do_balance(self, hosts, args):
+        return "33333333-3333-4333-8333-333333333333", hosts
+'''
+# What the plug-in does -> what plugin_errors says of it.
+MISDEEDS = {
+    "raises": ("raise ValueError('no luck')", "ValueError: no luck"),
+    "garbage": ("print('garbage [[[')", "printed something that is no Python literal"),
+    "wrong type": ("return 42", "answered 42"),
+    "nested list": ("return [[hosts]]", "answered"),
+    "silent": ("pass", "gave no answer"),
+    "chatty": ("print('oh dear', file=sys.stderr)", "gave no answer.*oh dear"),
+    "hangs": ("time.sleep(60)", "gave no answer within 1 s"),
+    "spins": ("\n    while True: pass", "gave no answer within 1 s"),
+    "exits": ("sys.exit(3)", "exited with 3"),
+    "dies": ("os._exit(3)", r"ended the process \(exit status 3\)"),
+    "crashes": ("ctypes.string_at(0)", "signal 11"),
+    "leaves a child": ("subprocess.Popen(['sleep', '60']); return hosts", "left a process behind"),
+    "hides a child": ("subprocess.call('setsid sleep 60 &', shell=True); return hosts", "left a process behind"),
+    "fork bomb": ("\n    while True: os.fork()", "gave no answer|left a process|BlockingIOError|ended the process"),
+    "eats memory": ("x = []\n    while True: x.append('x' * 10**7)", "MemoryError"),
+    "floods stdout": ("\n    while True: print('x' * 100000)", "printed more than 1000000 bytes"),
+    "floods stderr": ("\n    while True: os.write(2, b'x' * 100000)", "printed more than 1000000 bytes"),
+    "floods the answer": ("return ['x' * 2000000]", "answered with more than 1000000 bytes"),
+    "closes everything": ("os.closerange(0, 100); return hosts", "ended the process"),
+    "recurses": ("return misbehave(hosts, vm, args)", "RecursionError"),
+    "answers in a circle": ("x = []; x.append(x); return x", "ValueError: Circular"),
+    "answers without end": ("\n    def forever():\n        while True: yield 'x'\n    return forever()", "MemoryError"),
+    "raises what cannot be read": (
+        "\n    class Odd(BaseException):\n        def __str__(self): raise Odd()\n    raise Odd()",
+        "Odd: its text cannot be read",
+    ),
+}
+
+
+# A name -> what the cost function answers, what is sent (by the host's place), what is said of it.
+ODD_SCORES = {
+    "float": ("[(hosts[0], 2.5), (hosts[1], 3.0)]", [(0, 2), (1, 3)], "2 scores are no whole numbers and were rounded"),
+    "bool": ("[(hosts[0], True)]", [(0, 1)], "1 scores are no whole numbers and were rounded, such as True"),
+    "nan": ("[(hosts[0], float('nan')), (hosts[1], 4)]", [(1, 4)], "1 scores are no numbers and count for nothing"),
+    "infinite": ("[(hosts[0], float('inf'))]", [(0, 2**31 - 1)], "rounded"),
+    "text": ("[(hosts[0], '5'), (hosts[1], 4)]", [(1, 4)], "such as '5'"),
+    "none": ("[(hosts[0], None)]", [], "such as None"),
+    "large": ("[(hosts[0], -10**30)]", [(0, -(2**31))], "32 bits"),
+    "huge": ("[(hosts[0], 10**5000)]", [], "ValueError"),
+}
+
+
+@pytest.fixture(scope="module")
+def daemon(start_for_module):
+    plugins = {"good.py": GOOD}
+    for number, (body, _said) in enumerate(MISDEEDS.values()):
+        plugins[f"bad{number}.py"] = HEADER.replace("{body}", body).replace("Alone", f"Bad{number}")
+    for case, (answer, _result, _said) in ODD_SCORES.items():
+        plugins[f"odd_{case}.py"] = f"def do_score(hosts, vm, args):\n    return {answer}\n"
+    conf = {"max_plugin_output_bytes": "1000000", "plugin_memory_mb": "128", "plugin_timeout": "1"}
+    return start_for_module(plugins, conf)
+
+
+def unit(misdeed: str) -> str:
+    return f"Bad{list(MISDEEDS).index(misdeed)}"
+
+
+def check_report(answer, misdeed):
+    assert answer["result_code"] == 1
+    assert list(answer["plugin_errors"]) == [unit(misdeed)]
+    (said,) = answer["plugin_errors"][unit(misdeed)]
+    assert re.search(MISDEEDS[misdeed][1], said), said
+
+
+@pytest.mark.parametrize("misdeed", MISDEEDS)
+def test_a_filter_that_misbehaves_is_left_out_beside_a_good_one(daemon, hosts, vm, misdeed):
+    answer = daemon.proxy.runFilters([unit(misdeed), "Good"], hosts, vm, {})
+    assert answer["result"] == hosts[:2]
+    check_report(answer, misdeed)
+    assert "errors" not in answer
+
+
+@pytest.mark.parametrize("misdeed", ["raises", "hangs", "dies"])
+def test_a_filter_that_misbehaves_alone_lets_all_hosts_pass(daemon, hosts, vm, misdeed):
+    answer = daemon.proxy.runFilters([unit(misdeed)], hosts, vm, {})
+    assert answer["result"] == hosts
+    assert answer["errors"] == ["all filters failed"]
+    check_report(answer, misdeed)
+
+
+@pytest.mark.parametrize("misdeed", ["raises", "garbage", "hangs", "dies", "nested list", "floods stdout"])
+def test_a_cost_function_that_misbehaves_is_left_out(daemon, hosts, vm, misdeed):
+    answer = daemon.proxy.runCostFunctions([[unit(misdeed), 2], ["Good", 2]], hosts, vm, {})
+    assert answer["result"] == [[host, 10] for host in hosts]
+    check_report(answer, misdeed)
+
+
+@pytest.mark.parametrize("misdeed", ["raises", "garbage", "hangs", "dies", "wrong type", "silent", "leaves a child"])
+def test_a_balancer_that_misbehaves_answers_two_empty_items(daemon, hosts, misdeed):
+    answer = daemon.proxy.runLoadBalancing(unit(misdeed), hosts, {})
+    assert answer["result"] == ["", []]
+    check_report(answer, misdeed)
+
+
+def test_the_call_after_a_misdeed_finds_a_fresh_worker(start, hosts, vm):
+    plugin = '''
+        import os
+        calls = []
+        class Moody:
+            def do_filter(self, hosts, vm, args):
+                calls.append(vm)
+                if args: os._exit(1)
+                return hosts[: len(calls)]
+    '''
+    daemon = start({"moody.py": plugin})
+    proxy = daemon.proxy
+    assert proxy.runFilters(["Moody"], hosts, vm, {})["result"] == hosts[:1]
+    assert proxy.runFilters(["Moody"], hosts, vm, {})["result"] == hosts[:2]
+    assert proxy.runFilters(["Moody"], hosts, vm, {"die": "1"})["result_code"] == 1
+    assert proxy.runFilters(["Moody"], hosts, vm, {})["result"] == hosts[:1]
+
+
+@pytest.mark.parametrize("misdeed", ["leaves a child", "hides a child", "fork bomb"])
+def test_what_a_plugin_started_is_ended_with_its_worker(daemon, hosts, vm, until, misdeed):
+    daemon.proxy.runFilters([unit(misdeed)], hosts, vm, {})
+    # A worker is a child of the daemon; whatever else carries its mark was started by a plug-in.
+    assert until(lambda: all(parent(pid) == daemon.process.pid for pid in daemon.processes()))
+
+
+def parent(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/stat") as stream:
+            return int(stream.read().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+def test_stderr_is_logged_and_does_not_fail_a_unit_that_answers(start, hosts, vm):
+    plugin = '''
+        import sys
+        def do_filter(hosts, vm, args):
+            print("minding my business", file=sys.stderr)
+            return hosts[:1]
+    '''
+    daemon = start({"chatty.py": plugin})
+    assert daemon.proxy.runFilters(["chatty"], hosts, vm, {}) == {"result_code": 0, "result": hosts[:1]}
+    daemon.wait_for(r"chatty \(.*chatty\.py\) on stderr: 'minding my business'")
+
+
+def test_a_plugin_that_prints_and_exits_well_has_answered(start, hosts, vm):
+    plugin = "import sys\ndef do_filter(hosts, vm, args):\n    print(hosts[:1])\n    sys.exit(0)\n"
+    daemon = start({"leaver.py": plugin})
+    assert daemon.proxy.runFilters(["leaver"], hosts, vm, {}) == {"result_code": 0, "result": hosts[:1]}
+
+
+def test_a_child_that_ends_before_the_answer_is_fine_and_may_print_it(start, hosts, vm):
+    plugin = '''
+        import subprocess
+        def do_filter(hosts, vm, args):
+            subprocess.run(["echo", repr(hosts[:1])])
+    '''
+    daemon = start({"parent.py": plugin})
+    assert daemon.proxy.runFilters(["parent"], hosts, vm, {}) == {"result_code": 0, "result": hosts[:1]}
+
+
+def test_a_forked_copy_of_a_plugin_answers_nothing(start, hosts, vm):
+    plugin = "import os\ndef do_filter(hosts, vm, args):\n    os.fork()\n    return hosts[:1]\n"
+    daemon = start({"fork.py": plugin})
+    proxy = daemon.proxy
+    for _call in range(3):
+        assert proxy.runFilters(["fork"], hosts, vm, {}) == {"result_code": 0, "result": hosts[:1]}
+
+
+@pytest.mark.parametrize("case", ODD_SCORES)
+def test_scores_that_the_engine_could_not_read_are_repaired_and_reported(daemon, hosts, vm, case):
+    _answer, result, said = ODD_SCORES[case]
+    struct = daemon.proxy.runCostFunctions([[f"odd_{case}", 1]], hosts, vm, {})
+    assert struct["result"] == [[hosts[place], score] for place, score in result]
+    assert struct["result_code"] == 1
+    assert said in struct["plugin_errors"][f"odd_{case}"][0]
+
+
+def test_ids_not_asked_for_are_dropped(start, hosts, vm):
+    plugin = '''
+        def do_filter(hosts, vm, args): return ["x", hosts[0], "<b>", ""]
+        def do_score(hosts, vm, args): return [("x", 1), (hosts[0], 2), (hosts[0], 3)]
+        def do_balance(hosts, args): return ("33333333-3333-4333-8333-333333333333", ["x", hosts[1], hosts[0]])
+    '''
+    proxy = start({"more.py": plugin}).proxy
+    assert proxy.runFilters(["more"], hosts, vm, {}) == {"result_code": 0, "result": [hosts[0]]}
+    assert proxy.runCostFunctions([["more", 1]], hosts, vm, {}) == {"result_code": 0, "result": [[hosts[0], 5]]}
+    assert proxy.runLoadBalancing("more", hosts, {}) == {"result_code": 0, "result": [vm, [hosts[0], hosts[1]]]}
+
+
+def test_a_vm_id_that_the_engine_could_not_parse_is_not_sent(start, hosts):
+    proxy = start({"odd.py": "def do_balance(hosts, args): return ('vm-1', hosts)\n"}).proxy
+    answer = proxy.runLoadBalancing("odd", hosts, {})
+    assert answer["result"] == ["", []]
+    assert answer["plugin_errors"] == {"odd": ["answered VM 'vm-1', which is no UUID"]}
+
+
+def test_with_fail_one_broken_filter_leaves_no_host(start, hosts, vm):
+    daemon = start({"good.py": GOOD, "bad.py": HEADER.replace("{body}", "raise ValueError('no')")},
+                   {"on_plugin_error": "fail"})
+    proxy = daemon.proxy
+    answer = proxy.runFilters(["Good", "Alone"], hosts, vm, {})
+    assert (answer["result"], answer["result_code"]) == ([], 1)
+    scores = proxy.runCostFunctions([["Good", 1], ["Alone", 1]], hosts, vm, {})
+    assert (scores["result"], scores["result_code"]) == ([], 1)
+    assert proxy.runFilters(["Good"], hosts, vm, {}) == {"result_code": 0, "result": hosts[:2]}
+
+
+def test_files_that_misbehave_at_import_are_left_out_and_reported(start):
+    sources = {
+        "leaves.py": ("import sys; sys.exit(0)", "the file ends the program when imported"),
+        "dies.py": ("import os; os._exit(0)", r"ended the process \(exit status 0\)"),
+        "needs.py": ("import no_such_module", "ModuleNotFoundError"),
+        "eats.py": ("x = []\nwhile True: x.append('x' * 10**7)", "MemoryError"),
+        "floods.py": ("while True: print('x' * 10**6)", "printed more than"),
+        "nul.py": ("\x00", "SyntaxError|ValueError"),
+        "coding.py": ("# coding: klingon", "SyntaxError"),
+        "syntax.py": ("(", "SyntaxError"),
+        "sleepy.py": ("import time; time.sleep(60)", "gave no answer within 1 s"),
+    }
+    daemon = start({"good.py": GOOD, **{name: source for name, (source, _why) in sources.items()}})
+    assert list(daemon.proxy.discover()["filters"]) == ["Good"]
+    for name, (_source, why) in sources.items():
+        daemon.wait_for(rf"{name} is left out: .*({why})")
+
+
+def test_units_of_one_name_in_two_files_are_reported(start):
+    daemon = start({"a.py": GOOD, "b.py": GOOD})
+    assert list(daemon.proxy.discover()["filters"]) == ["Good"]
+    daemon.wait_for(r"unit 'Good' of .*b\.py is left out: .*a\.py has one of that name")
+
+
+def test_properties_that_the_engine_would_refuse_leave_the_unit_out(start):
+    plugin = "class A:\n    properties_validation = 'no regex'\n    def do_filter(self, hosts, vm, args): pass\n"
+    daemon = start({"a.py": plugin})
+    assert daemon.proxy.discover()["filters"] == {}
+    daemon.wait_for("unit 'A' of .* is left out, since the engine would refuse its properties 'no regex'")

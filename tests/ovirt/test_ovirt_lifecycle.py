@@ -1,0 +1,224 @@
+"""Starting, checking, reloading and stopping; plug-in files that change while calls run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import xmlrpc.client
+
+import pytest
+
+FIRST = "class A:\n    def do_filter(self, hosts, vm, args): return hosts[:1]\n"
+SECOND = "class A:\n    def do_filter(self, hosts, vm, args): return hosts[:2]\n"
+SLOW = "import time\nclass Slow:\n    def do_filter(self, hosts, vm, args):\n        time.sleep(30)\n"
+BROKEN = "class A(:\n"
+
+
+def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "filtersched.ovirt", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, **environ},
+    )
+
+
+def result(daemon, hosts, vm):
+    return daemon.proxy.runFilters(["A"], hosts, vm, {})["result"]
+
+
+def test_an_edited_file_takes_effect_at_the_next_discover(start, hosts, vm):
+    daemon = start({"a.py": FIRST})
+    assert result(daemon, hosts, vm) == hosts[:1]
+    daemon.write("a.py", SECOND)
+    assert result(daemon, hosts, vm) == hosts[:1]
+    daemon.proxy.discover()
+    assert result(daemon, hosts, vm) == hosts[:2]
+
+
+def test_a_worker_started_between_edit_and_discover_still_runs_the_old_file(start, hosts, vm):
+    dying = FIRST.replace("return hosts[:1]", "\n        if args: raise MemoryError\n        return hosts[:1]")
+    daemon = start({"a.py": dying})
+    daemon.write("a.py", SECOND)
+    assert daemon.proxy.runFilters(["A"], hosts, vm, {"die": "1"})["result_code"] == 1
+    assert result(daemon, hosts, vm) == hosts[:1]
+
+
+def test_a_file_changed_broken_and_mended_while_calls_run(start, hosts, vm):
+    daemon = start({"a.py": FIRST})
+    seen: list[int] = []
+    problems: list[object] = []
+    stop = threading.Event()
+
+    def call() -> None:
+        with daemon.proxy as proxy:
+            while not stop.is_set():
+                answer = proxy.runFilters(["A"], hosts, vm, {})
+                if answer["result_code"] and answer["plugin_errors"] != {"A": ["plugin not found: 'A'"]}:
+                    problems.append(answer)
+                seen.append(len(answer["result"]))
+
+    callers = [threading.Thread(target=call) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    with daemon.proxy as proxy:
+        for text, units in [(SECOND, ["A"]), (BROKEN, []), (FIRST, ["A"]), (BROKEN, []), (SECOND, ["A"])]:
+            daemon.write("a.py", text)
+            assert list(proxy.discover()["filters"]) == units
+    stop.set()
+    for caller in callers:
+        caller.join(30)
+    assert problems == []
+    assert set(seen) <= {1, 2, len(hosts)}
+    assert result(daemon, hosts, vm) == hosts[:2]
+
+
+def test_files_appear_and_disappear_at_discover(start):
+    daemon = start({"a.py": FIRST})
+    daemon.write("b.py", FIRST.replace("A", "B"))
+    daemon.write("notes.txt", "no plug-in")
+    assert sorted(daemon.proxy.discover()["filters"]) == ["A", "B"]
+    (daemon.plugins / "a.py").unlink()
+    assert sorted(daemon.proxy.discover()["filters"]) == ["B"]
+
+
+def test_a_changed_module_beside_a_plugin_counts_as_a_change_of_it(start, hosts, vm):
+    plugin = "from _shared import N\nclass A:\n    def do_filter(self, hosts, vm, args): return hosts[:N]\n"
+    daemon = start({"_shared.py": "N = 1\n", "a.py": plugin})
+    assert result(daemon, hosts, vm) == hosts[:1]
+    daemon.write("_shared.py", "N = 3\n")
+    daemon.proxy.discover()
+    assert result(daemon, hosts, vm) == hosts[:3]
+
+
+def test_a_discover_without_changes_keeps_the_workers(start, hosts, vm):
+    daemon = start({"a.py": FIRST})
+    result(daemon, hosts, vm)
+    before = daemon.processes()
+    daemon.proxy.discover()
+    assert before
+    assert daemon.processes() == before
+
+
+def test_sigterm_ends_everything_within_seconds_even_under_load(start, hosts, vm):
+    daemon = start({"a.py": FIRST, "slow.py": SLOW}, {"plugin_timeout": "30", "request_timeout": "30"})
+    outcomes: list[str] = []
+
+    def call(name: str) -> None:
+        try:
+            outcomes.append(str(daemon.proxy.runFilters([name], hosts, vm, {})["result_code"]))
+        except (OSError, xmlrpc.client.Error) as error:
+            outcomes.append(type(error).__name__)
+
+    callers = [threading.Thread(target=call, args=(name,)) for name in ["Slow"] * 10 + ["A"] * 20]
+    for caller in callers:
+        caller.start()
+    daemon.wait_for("'A' 1 hosts")
+    workers = daemon.processes()
+    assert workers
+    started = time.monotonic()
+    assert daemon.stop() == 0
+    assert time.monotonic() - started < 6
+    for caller in callers:
+        caller.join(10)
+    assert len(outcomes) == 30
+    assert daemon.processes() == []
+
+
+def test_a_killed_daemon_leaves_no_idle_workers(start, hosts, vm, until):
+    daemon = start({"a.py": FIRST})
+    result(daemon, hosts, vm)
+    daemon.stop(signal.SIGKILL)
+    assert until(lambda: not daemon.processes())
+
+
+def test_sighup_reads_the_configuration_anew(start, hosts, vm):
+    daemon = start({"a.py": FIRST})
+    other = daemon.folder / "other"
+    other.mkdir()
+    (other / "a.py").write_text(SECOND)
+    daemon.configure({"plugins_path": str(other)})
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.wait_for("reloaded")
+    assert result(daemon, hosts, vm) == hosts[:2]
+
+
+def test_a_bad_file_at_sighup_leaves_the_old_configuration_running(start, hosts, vm):
+    daemon = start({"a.py": FIRST})
+    daemon.configure({"plugin_timeout": "soon"})
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.wait_for("not reloaded, the old configuration stays: plugin_timeout = 'soon': must be a number of seconds")
+    assert result(daemon, hosts, vm) == hosts[:1]
+
+
+def test_a_call_that_runs_at_a_reload_ends_on_what_it_began_with(start, hosts, vm, until):
+    slow = '''
+        import time
+        def do_filter(hosts, vm, args):
+            open("begun", "w").close()
+            time.sleep(1)
+            return hosts[:1]
+    '''
+    daemon = start({"slow.py": slow}, {"plugin_timeout": "5", "request_timeout": "5"})
+    answers: list[object] = []
+    caller = threading.Thread(target=lambda: answers.append(daemon.proxy.runFilters(["slow"], hosts, vm, {})))
+    caller.start()
+    until((daemon.plugins / "begun").exists)
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.wait_for("reloaded")
+    caller.join(10)
+    assert answers == [{"result_code": 0, "result": hosts[:1]}]
+
+
+def test_check_prints_the_units_and_is_content(tmp_path):
+    (tmp_path / "a.py").write_text(FIRST)
+    conf = tmp_path / "scheduler.conf"
+    conf.write_text(f"plugins_path={tmp_path}\n#ssl=true\n")
+    checked = run("--check", "--config-file", str(conf))
+    assert checked.returncode == 0, checked.stderr
+    assert "filters:\n  A\n" in checked.stdout
+
+
+def test_check_names_every_problem_and_fails(tmp_path):
+    (tmp_path / "a.py").write_text(BROKEN)
+    (tmp_path / "b.py").write_text("X = 1\n")
+    conf = tmp_path / "scheduler.conf"
+    conf.write_text(f"plugins_path={tmp_path}\nplugin_timeot=3\n")
+    checked = run("--check", "--config-file", str(conf))
+    assert checked.returncode == 1
+    assert "'plugin_timeot' is not a key of filtersched-proxy. Did you mean 'plugin_timeout'" in checked.stderr
+    assert "a.py is left out: SyntaxError" in checked.stderr
+    assert "b.py is left out: it has none of" in checked.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("port = 99999\n", "port = '99999': must be a whole number from 0 to 65535"),
+        ("listen = 0.0.0.0\n", "can be reached from other machines"),
+        ("ssl = true\n", "openssl req -x509"),
+        ("scheduler_default_filters = NoSuchFilter\n", "NoSuchFilter"),
+        ("[[\n", "line 1"),
+    ],
+)
+def test_a_configuration_that_cannot_be_is_refused_with_a_sentence(tmp_path, text, said):
+    conf = tmp_path / "scheduler.conf"
+    conf.write_text(text)
+    refused = run("--config-file", str(conf))
+    assert refused.returncode == 1
+    assert said in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_port_in_use_is_a_sentence(start):
+    daemon = start()
+    conf = daemon.folder / "second.conf"
+    conf.write_text(f"port = {daemon.port}\n")
+    refused = run("--config-file", str(conf))
+    assert refused.returncode == 1
+    assert "cannot serve" in refused.stderr
