@@ -111,8 +111,9 @@ class HostPool:
                 if attribute in ("host", "nodename"):
                     raise InvalidHost(f"host {host.host!r}: a host in a pool keeps its name", host=host.host)
                 if not hasattr(changed, attribute):
+                    hint = nearest(attribute, dir(changed))
                     raise InvalidHost(
-                        f"host {host.host!r} has no attribute {attribute!r}. {nearest(attribute, dir(changed))}".rstrip(),
+                        f"host {host.host!r} has no attribute {attribute!r}. {hint}".rstrip(),
                         host=host.host,
                         attribute=attribute,
                         value=value,
