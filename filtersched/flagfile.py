@@ -117,7 +117,7 @@ class _Reader(iniparser.BaseParser):
 
 def needs_sections(text: str) -> bool:
     """Whether oslo.config could not read this text as it stands."""
-    if text.startswith(_BYTE_ORDER_MARK) or any(line.startswith(("--", "//")) for line in text.split("\n")):
+    if any(line.startswith(("--", "//")) for line in text.split("\n")):
         return True
     lines = (line for line in text.split("\n") if line.strip() and not line.startswith(("#", ";")))
     return not next(lines, "[").startswith("[")

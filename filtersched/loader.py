@@ -159,8 +159,6 @@ class FilterCatalog:
     def _add(self, candidates: Sequence[Candidate]) -> None:
         """Make a name available. Being named alone decides between the namesakes it is one of."""
         name = candidates[0].name
-        if name.startswith("_"):
-            return
         known = {c.target: c for c in self._candidates.get(name, ())}
         new = {c.target: c for c in candidates}
         shared = known.keys() & new.keys()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
-from filtersched.conf import make_conf, read_scheduler_settings
+from filtersched.conf import make_conf, read_scheduler_settings, split_args
 from filtersched.discovery import local_name
 from filtersched.errors import ConfigurationError, DuplicatePlugin, PluginLoadError, PluginNotFound
 from filtersched.filters import BaseHostFilter
@@ -275,6 +275,33 @@ def test_what_is_not_used_is_not_imported(distribution):
     assert "explosive" not in sys.modules
 
 
+def test_what_is_installed_while_the_program_runs_is_found_by_the_next_scheduler(distribution):
+    site = distribution("gpu", "[filtersched.filters]\nGpuFilter = gpu:GpuFilter\n", filter_code("GpuFilter"))
+    assert "TpuFilter" not in catalog(available_filters="all_filters").available
+    info = site / "tpu-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tpu\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[filtersched.filters]\nTpuFilter = tpu:TpuFilter\n")
+    assert "TpuFilter" in catalog(available_filters="all_filters").available
+
+
+def test_asking_for_help_imports_no_plug_in_of_others(distribution):
+    code = "raise RuntimeError('boom')"
+    distribution("explosive", "[filtersched.filters]\nExplosive = explosive:Explosive\n", code)
+    assert split_args(["schedule", "--help", "--version"]) == ([], ["schedule", "--help", "--version"])
+    assert "explosive" not in sys.modules
+
+
+def test_an_option_of_others_is_a_flag_and_a_keyword(distribution):
+    code = filter_code("GpuFilter").replace(
+        "    def host_passes", '    options = (cfg.IntOpt("gpus"),)\n    option_group = "tpu"\n    def host_passes'
+    )
+    entry_points = "[filtersched.filters]\nGpuFilter = gpu:GpuFilter\n"
+    distribution("gpu", entry_points, "from oslo_config import cfg\n" + code)
+    for conf in (make_conf(["--tpu-gpus=3"]), make_conf(tpu_gpus=3), make_conf(gpus=3)):
+        assert conf.tpu.gpus == 3
+
+
 @pytest.mark.parametrize(
     ("code", "telling"),
     [
@@ -426,6 +453,12 @@ def test_multipliers_are_bound():
     assert chosen.option("ram_weight_multiplier") == -1.0
 
 
+def test_a_filter_is_no_weigher(distribution):
+    distribution("wrongkind", "[filtersched.weighers]\nOdd = filtersched.filters.base:BaseHostFilter\n")
+    with pytest.raises(PluginLoadError, match="BaseWeigher"):
+        weighers(weight_classes="Odd")
+
+
 # Drivers
 
 
@@ -569,7 +602,7 @@ def test_an_installed_distribution_is_described_and_its_options_listed(acme):
 
 def test_a_home_that_cannot_be_written_to_is_no_hindrance(acme):
     code = """
-        from filtersched.conf import make_conf, read_scheduler_settings
+        from filtersched.conf import make_conf, read_scheduler_settings, split_args
         from filtersched.loader import load_filters
         conf = make_conf(available_filters="all_filters", enabled_filters="MaxLoadFilter")
         print(load_filters(conf, read_scheduler_settings(conf)).enabled[0].option("max_load"))
