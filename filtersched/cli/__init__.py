@@ -1,0 +1,1 @@
+"""The command filtersched: try requests on an inventory, and see why."""

@@ -1,0 +1,224 @@
+"""The arguments of the command: settings in every spelling, and the flags that are its own.
+
+A setting may stand before or after the sub-command, with `-` or `_`; so may the command's own flags.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, NoReturn
+
+from filtersched import __version__
+from filtersched.cli.errors import UsageError
+from filtersched.cli.request_flags import add_request_flags
+from filtersched.conf import SchedulerConf, make_conf, split_args
+from filtersched.errors import nearest
+from filtersched.loader import list_installed_opts, list_opts
+
+_SETTINGS_HELP = """\
+Every setting is a flag too, before or after the command, with - or _:
+  --config-file FILE             settings of Nova's, old flag files included; may be repeated
+  --scheduler-default-filters RamFilter,CoreFilter,DiskFilter
+  --ram-weight-multiplier -1.0   fill hosts up instead of spreading
+  --ram-allocation-ratio 1.0     no oversubscription of memory
+  --connection_type=fake         a made-up inventory of 36 hosts
+  --verbose                      each stage and each choice's why, on stderr
+All of them are in etc/filtersched/filtersched.conf.sample, those of plug-ins in 'filtersched plugins'.
+"""
+
+_SCHEDULE = """\
+Place requests on the hosts of an inventory, and say why.
+
+Requests are placed in order of arrival (arrives_at). Each placement is real for those after it;
+instances leave when departs_at is not later than the next arrival. A request is placed whole or
+not at all. A few are shown one by one, many as a summary. Nothing outside is changed.
+"""
+_SCHEDULE_EXAMPLES = """\
+Examples:
+  filtersched schedule --inventory examples/hosts.jsonl --flavor ram=4096,vcpus=2,disk=20 --count 3
+  filtersched schedule --inventory hosts.csv --requests requests.jsonl --output placements.jsonl
+  filtersched schedule --connection_type=fake --flavor ram=900000 --verbose
+
+Exit status: 0 something was placed, 1 nothing fits, 2 an error.
+"""
+_WHY = """\
+Say for one host what every filter says of a request: what it needs and what the host has.
+"""
+_WHY_EXAMPLES = """\
+Example:
+  filtersched why cmp-az1-01 --inventory examples/hosts.jsonl --flavor ram=65536,vcpus=8
+
+Exit status: 0 every filter passes it, 1 it is refused, 2 an error.
+"""
+_PLUGINS = """\
+List the filters, weighers and drivers that are installed: where each is from, what it does, its
+options with their defaults, and what it declares to read.
+"""
+_CHECK = """\
+Look for settings that are valid and risky: filters that fight over the same extra specs, a weigher
+that drowns all others, filters that can never refuse or never pass, values that Nova ignores.
+With an inventory, also say how much each weigher really decides on it.
+"""
+_CHECK_STATUS = """\
+Exit status: 0 checked, with or without warnings; 1 there are warnings and --strict was given;
+2 the settings or the inventory cannot be used.
+"""
+
+_INPUT_HELP = "JSON Lines, JSON, CSV, or Nova's GET /os-hypervisors/detail as JSON; - is the standard input"
+
+
+class Invocation(NamedTuple):
+    """A command line understood: the command's own arguments, and the settings."""
+
+    args: argparse.Namespace
+    conf: SchedulerConf
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}. See '{self.prog} --help'.")
+
+
+def parse(argv: Sequence[str]) -> Invocation:
+    """Understand a command line. Raises UsageError or ConfigurationError; SystemExit after --help."""
+    parser, commands = _make_parser()
+    takes_value = {
+        flag: action.nargs != 0
+        for one in (parser, *commands.values())
+        for action in one._actions
+        for flag in action.option_strings
+    }
+    own = {flag.lstrip("-").replace("-", "_") for flag in takes_value if flag.startswith("--")}
+    settings, rest = split_args(argv, reserved=own)
+    rest = _command_first([_dashed(arg) for arg in rest], takes_value, commands)
+    args, unknown = parser.parse_known_args(rest)
+    if unknown:
+        raise _unknown(unknown[0], args.command, commands[args.command])
+    return Invocation(args, make_conf(settings))
+
+
+def _make_parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
+    parser = _Parser(
+        prog="filtersched",
+        description="Try requests on an inventory of hosts with Nova's filters and weighers, and see why.",
+        epilog=_SETTINGS_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"filtersched {__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands: dict[str, argparse.ArgumentParser] = {}
+
+    def command(name: str, short: str, description: str, epilog: str) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = subparsers.add_parser(
+            name,
+            help=short,
+            description=description,
+            epilog=f"{epilog}\n{_SETTINGS_HELP}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        commands[name] = made
+        return made
+
+    schedule = command("schedule", "place requests on hosts", _SCHEDULE, _SCHEDULE_EXAMPLES)
+    _add_input(schedule)
+    schedule.add_argument(
+        "--requests", metavar="FILE", help="the requests: JSON Lines, JSON or CSV; - is the standard input"
+    )
+    add_request_flags(schedule)
+    _add_deciding(schedule)
+    schedule.add_argument("--alternates", action="store_true", help="also name hosts to try if the chosen one fails")
+    schedule.add_argument(
+        "--seed", type=int, metavar="N", help="make random draws and made-up uuids the same in every run"
+    )
+    output = _add_output(schedule)
+    output.add_argument(
+        "--output", metavar="FILE", help="write a line of JSON for each request; complete or not at all"
+    )
+
+    why = command("why", "what every filter says of one host", _WHY, _WHY_EXAMPLES)
+    why.add_argument("host", metavar="HOST", help="the name of the host or node")
+    _add_input(why)
+    add_request_flags(why)
+    _add_deciding(why)
+    _add_output(why)
+
+    _add_output(command("plugins", "list filters, weighers and drivers", _PLUGINS, ""))
+
+    check = command("check-config", "look for risky settings", _CHECK, _CHECK_STATUS)
+    _add_input(check)
+    check.add_argument("--strict", action="store_true", help="exit with status 1 if there are warnings")
+    _add_output(check)
+    return parser, commands
+
+
+def _add_input(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--inventory", metavar="FILE", help=f"the hosts: {_INPUT_HELP}")
+
+
+def _add_deciding(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--filters", metavar="NAME,...", help="use these filters instead of the configured ones, in this order"
+    )
+    parser.add_argument(
+        "--now", metavar="TIME", help="decide as of this time, such as 2026-01-31T12:00:00 (UTC): whose service is alive?"
+    )
+
+
+def _add_output(parser: argparse.ArgumentParser) -> Any:
+    group = parser.add_argument_group("output")
+    group.add_argument(
+        "--format", choices=("text", "json"), default="text", help="for people (the default) or for programs"
+    )
+    group.add_argument("--debug", action="store_true", help="log everything, and show the traceback of an error")
+    return group
+
+
+def _dashed(arg: str) -> str:
+    """A flag with dashes in its name, however it was written."""
+    if not arg.startswith("--"):
+        return arg
+    flag, equals, value = arg.partition("=")
+    return flag.replace("_", "-") + equals + value
+
+
+def _command_first(
+    rest: Sequence[str], takes_value: dict[str, bool], commands: dict[str, argparse.ArgumentParser]
+) -> list[str]:
+    """The arguments with the command before all flags but those that need none."""
+    at = 0
+    while at < len(rest):
+        arg = rest[at]
+        if arg == "--":
+            break
+        if not arg.startswith("-"):
+            if arg not in commands:
+                raise UsageError(f"there is no command {arg!r}. {nearest(arg, commands)} See 'filtersched --help'.")
+            return [arg, *rest[:at], *rest[at + 1 :]]
+        if arg not in takes_value and "=" not in arg:
+            break
+        at += 2 if takes_value.get(arg) else 1
+    if rest and rest[0] in ("-h", "--help", "--version"):
+        return list(rest)
+    if at < len(rest) and rest[at] != "--":
+        raise _unknown(rest[at], None, *commands.values())
+    raise UsageError(f"which command? {', '.join(commands)}. See 'filtersched --help'.")
+
+
+def _unknown(arg: str, command: str | None, *parsers: argparse.ArgumentParser) -> UsageError:
+    """The error for an argument that nothing takes."""
+    after = f" after {command!r}" if command else ""
+    if not arg.startswith("-"):
+        return UsageError(f"the argument {arg!r} is not understood{after}. See 'filtersched --help'.")
+    flag = arg.partition("=")[0]
+    own = {flag for parser in parsers for flag in _flags(parser)}
+    options = [(group, opt.dest) for group, opts in (*list_opts(), *list_installed_opts()) for opt in opts]
+    known = {*own, *(f"--{name.replace('_', '-')}" for _group, name in options)}
+    hint = nearest(_dashed(flag), known)
+    return UsageError(f"there is no flag {flag}{after}. {hint} See 'filtersched --help'.".replace("  ", " "))
+
+
+def _flags(parser: argparse.ArgumentParser) -> Iterable[str]:
+    return (flag for action in parser._actions for flag in action.option_strings if flag.startswith("--"))

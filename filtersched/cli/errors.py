@@ -1,0 +1,13 @@
+"""What the command itself has to complain about."""
+
+from __future__ import annotations
+
+from filtersched.errors import FilterschedError
+
+
+class UsageError(FilterschedError):
+    """Arguments that make no sense."""
+
+
+class OutputError(FilterschedError):
+    """A result that cannot be written."""

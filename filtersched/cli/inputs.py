@@ -1,0 +1,79 @@
+"""The hosts and requests that a command line asks for."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from filtersched.cli.errors import UsageError
+from filtersched.conf import SchedulerSettings
+from filtersched.errors import InvalidRequest, InventoryError
+from filtersched.host_pool import HostPool
+from filtersched.host_state import HostState
+from filtersched.inventory import HostReader, RequestReader, fake_hosts
+from filtersched.request_spec import RequestSpec
+
+
+def hosts_of(args: argparse.Namespace, settings: SchedulerSettings) -> Iterable[HostState] | None:
+    """The hosts of the inventory, or made-up ones; None if neither was asked for."""
+    if args.inventory is not None:
+        return HostReader(
+            args.inventory,
+            reserved_ram_mb=settings.reserved_host_memory_mb,
+            reserved_disk_mb=settings.reserved_host_disk_mb,
+        )
+    if settings.connection_type == "fake":
+        return fake_hosts()
+    return None
+
+
+def pool_of(args: argparse.Namespace, settings: SchedulerSettings) -> HostPool:
+    """A pool of the hosts. Raises UsageError if the command line names none."""
+    hosts = hosts_of(args, settings)
+    if hosts is None:
+        raise UsageError("which hosts? Give --inventory FILE, or --connection_type=fake for made-up ones.")
+    return HostPool(hosts)
+
+
+def timed(spec: RequestSpec, args: argparse.Namespace) -> RequestSpec:
+    """The request, to be decided at the time that the command line gives, if it gives one."""
+    if args.now is not None:
+        spec.now = _time(args.now)
+    return spec
+
+
+def _time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--now must be a time such as 2026-01-31T12:00:00, not {text!r}") from None
+
+
+def filters_of(args: argparse.Namespace) -> list[str] | None:
+    """The filters that the command line chooses, or None for the configured ones."""
+    if args.filters is None:
+        return None
+    return [name.strip() for name in args.filters.split(",") if name.strip()]
+
+
+class Requests:
+    """The requests of a run, one after another, knowing where in the input they stand."""
+
+    def __init__(self, specs: Iterable[RequestSpec], *, reader: RequestReader | None = None) -> None:
+        self._specs = specs
+        self._reader = reader
+
+    def __iter__(self) -> Iterator[RequestSpec]:
+        return iter(self._specs)
+
+    def share_read(self) -> float | None:
+        """How much of the file was read, 0 to 1; None where that is not known."""
+        return None if self._reader is None else self._reader.share_read
+
+    def located(self, error: InvalidRequest) -> Exception:
+        """The error of the request at hand, with path and line where it is from a file."""
+        if self._reader is None or error.field == "filters":
+            return error
+        path, line = self._reader.path, self._reader.line
+        return InventoryError(f"{path}, line {line}: {error}", path=path, line=line, field=error.field)

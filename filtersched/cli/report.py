@@ -1,0 +1,193 @@
+"""What the command says of outcomes: records for programs, sentences and tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from filtersched.cli.terminal import Terminal
+from filtersched.cli.trial import NO_FILTER, Outcome
+from filtersched.errors import NoValidHost
+from filtersched.frozen import thaw
+from filtersched.selection import Explanation, HostVerdicts, Selection, Shortage
+
+FORMAT_VERSION = 1
+_NEAREST = 3
+
+
+# -- for programs ----------------------------------------------------------------------------------
+
+
+def outcome_record(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as plain data: selections, or the refusal with counts and nearest misses."""
+    spec = outcome.spec
+    record: dict[str, Any] = {
+        "version": FORMAT_VERSION,
+        "request": outcome.number,
+        "request_id": spec.request_id,
+        "num_instances": len(outcome.selections) or spec.num_instances,
+        "arrives_at": spec.arrives_at,
+        "departs_at": spec.departs_at,
+        "placed": outcome.refusal is None,
+    }
+    if outcome.refusal is None:
+        return record | {"selections": [_selection_record(one) for one in outcome.selections]}
+    return record | {"refusal": _refusal_record(outcome, outcome.refusal)}
+
+
+def _selection_record(one: Selection) -> dict[str, Any]:
+    return {
+        "index": one.index,
+        "instance_uuid": one.instance_uuid,
+        "host": one.host,
+        "nodename": one.nodename,
+        "weight": one.weight,
+        "limits": thaw(one.limits),
+        "alternates": [{"host": other.host, "nodename": other.nodename} for other in one.alternates],
+        "seed": one.seed,
+    }
+
+
+def _refusal_record(outcome: Outcome, refusal: NoValidHost) -> dict[str, Any]:
+    record: dict[str, Any] = {"message": str(refusal), "index": refusal.index, "refused_by": outcome.refused_by}
+    explanation = refusal.explanation
+    if explanation is not None:
+        record["refused"] = explanation.refused
+        record["steps"] = [
+            {"filter": step.name, "before": step.before, "after": step.after} for step in explanation.steps
+        ]
+        record["near_misses"] = [verdicts_record(one, refusals_only=True) for one in explanation.near_misses(_NEAREST)]
+    return record
+
+
+def verdicts_record(verdicts: HostVerdicts, *, refusals_only: bool = False) -> dict[str, Any]:
+    """What filters say of a host as plain data."""
+    shown = verdicts.refused_by if refusals_only else verdicts.verdicts
+    filters = []
+    for verdict in shown:
+        reason = verdict.reason
+        entry: dict[str, Any] = {"filter": verdict.filter, "passed": verdict.passed}
+        if reason is not None:
+            entry["reason"] = str(reason)
+        if isinstance(reason, Shortage):
+            entry |= {"what": reason.what, "need": reason.need, "have": reason.have, "unit": reason.unit}
+        filters.append(entry)
+    return {"host": verdicts.host, "nodename": verdicts.nodename, "filters": filters}
+
+
+# -- for people ------------------------------------------------------------------------------------
+
+
+def show_placements(terminal: Terminal, outcomes: Sequence[Outcome]) -> None:
+    """One row for each instance that was placed."""
+    rows = []
+    for outcome in outcomes:
+        for one in outcome.selections:
+            total = len(outcome.selections)
+            place = f"{one.index + 1} of {total}" if total > 1 else "1"
+            rows.append((outcome.name, place, _host_name(one), f"{one.weight:.3f}", why_chosen(one)))
+    if rows:
+        terminal.table(("request", "instance", "host", "weight", "why"), rows, numbers=("weight",))
+
+
+def _host_name(one: Selection) -> str:
+    return one.host if one.nodename == one.host else f"{one.host}/{one.nodename}"
+
+
+def why_chosen(one: Selection) -> str:
+    """What made this host the choice, in few words."""
+    explanation = one.explanation
+    if explanation is None:
+        return ""
+    left = _left(explanation)
+    if explanation.runner_up is None and left in (None, 1):
+        return "the only host left" if left == 1 else "drawn at random"
+    shares = sorted(explanation.shares, key=lambda share: -abs(share.contribution))
+    said = [f"{share.weigher} {share.contribution:+.3f}" for share in shares if abs(share.contribution) >= 0.0005]
+    words = [f"best of {left}" if left is not None else "best"]
+    if explanation.margin is not None and explanation.margin < 0:
+        words = [f"drawn from {left}" if left is not None else "drawn"]
+    if said:
+        words.append(", ".join(said[:3]))
+    if explanation.runner_up is not None and explanation.margin is not None:
+        margin, other = explanation.margin, explanation.runner_up
+        if margin == 0:
+            words.append(f"equal to {other}")
+        else:
+            words.append(f"{abs(margin):.3f} {'ahead of' if margin > 0 else 'behind'} {other}")
+    return "; ".join(words)
+
+
+def _left(explanation: Explanation) -> int | None:
+    """How many hosts the filters left, where filters ran."""
+    return explanation.steps[-1].after if explanation.steps else None
+
+
+def show_refusal(terminal: Terminal, outcome: Outcome) -> None:
+    """Why a request found no place: each filter's count, and the nearest misses."""
+    refusal = outcome.refusal
+    if refusal is None:
+        return
+    explanation = refusal.explanation
+    if explanation is None:
+        terminal.heading(f"{outcome.name}: {refusal}")
+        return
+    terminal.heading(f"{outcome.name}: No valid host was found. {refusal.args[0].rstrip(':')} found none.")
+    if explanation.steps:
+        rows = [(step.name, step.before, step.before - step.after, step.after) for step in explanation.steps]
+        terminal.table(("filter", "hosts", "refused", "left"), rows, numbers=("hosts", "refused", "left"))
+    else:
+        terminal.line("No filter was asked: the request's own lists of hosts leave none.")
+    earlier = sum(step.before - step.after for step in explanation.earlier)
+    if earlier:
+        terminal.line(f"{earlier} hosts were refused for the instances of this request before it.")
+    for at, miss in enumerate(explanation.near_misses(_NEAREST)):
+        terminal.line(f"{'Nearest: ' if at == 0 else '         '}{miss.miss}")
+
+
+def show_totals(terminal: Terminal, summary: dict[str, Any]) -> None:
+    """The last line after a few requests."""
+    terminal.line(
+        f"{summary['placed']} of {_counted(summary['requests'], 'request')} placed"
+        f" ({_counted(summary['instances_placed'], 'instance')}) on {_counted(summary['hosts'], 'host')}."
+        f" In use: {', '.join(_in_use(name, share['final']) for name, share in summary['utilisation'].items())}."
+    )
+
+
+def show_summary(terminal: Terminal, summary: dict[str, Any]) -> None:
+    """What came of many requests."""
+    rate = summary["requests_per_second"]
+    speed = f", {rate:,.0f} a second" if rate is not None else ""
+    terminal.heading(f"{_counted(summary['requests'], 'request')} on {_counted(summary['hosts'], 'host')}{speed}")
+    instances = _counted(summary["instances_placed"], "instance")
+    terminal.line(f"placed   {summary['placed']:>8,}   ({instances}, {summary['instances_released']:,} of them have left)")
+    terminal.line(f"refused  {summary['refused']:>8,}")
+    if summary["refused_by"]:
+        terminal.line()
+        rows = [(name, f"{one['requests']:,}", f"{one['hosts']:,}") for name, one in summary["refused_by"].items()]
+        counts = ("requests", "hosts refused")
+        terminal.table(("left no host", *counts), rows, numbers=counts)
+        if NO_FILTER in summary["refused_by"]:
+            terminal.line(f"{NO_FILTER}: the request's own lists of hosts left none, or no host was up.")
+    terminal.line()
+    uses = [
+        (_WORDS[name], *(_percent(share[point]) for point in ("before", "peak", "final")))
+        for name, share in summary["utilisation"].items()
+    ]
+    when = ("before", "peak", "at the end")
+    terminal.table(("in use", *when), uses, numbers=when)
+
+
+_WORDS = {"ram_mb": "RAM", "vcpus": "vCPUs", "disk_mb": "disk"}
+
+
+def _in_use(name: str, share: float | None) -> str:
+    return f"{_WORDS[name]} {_percent(share)}"
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f} %"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,159 @@
+"""filtersched schedule: place requests on hosts, and say why."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from filtersched.cli.errors import UsageError
+from filtersched.cli.inputs import Requests, filters_of, pool_of, timed
+from filtersched.cli.output import Output
+from filtersched.cli.report import (
+    outcome_record,
+    show_placements,
+    show_refusal,
+    show_summary,
+    show_totals,
+    why_chosen,
+)
+from filtersched.cli.request_flags import request_from
+from filtersched.cli.terminal import Terminal
+from filtersched.cli.trial import Outcome, Trial
+from filtersched.conf import SchedulerConf, read_scheduler_settings
+from filtersched.errors import InvalidRequest
+from filtersched.inventory import RequestReader
+from filtersched.scheduler import scheduler_from
+
+# Up to so many requests and instances are shown one by one, more as a summary.
+_FEW_REQUESTS = 20
+_FEW_INSTANCES = 100
+
+
+def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:
+    """Run the command; 0 if something was placed, else 1."""
+    requests = _requests(args)
+    settings = read_scheduler_settings(conf)
+    scheduler = scheduler_from(conf)
+    pool = pool_of(args, settings)
+    trial = Trial(scheduler, pool, filters=filters_of(args), alternates=args.alternates, seed=args.seed)
+    with contextlib.ExitStack() as stack:
+        output = None
+        if args.output is not None:
+            output = stack.enter_context(Output(args.output, inputs=(args.inventory, args.requests)))
+        report = _JsonReport(terminal) if args.format == "json" else _TextReport(terminal)
+        # A bar would be torn apart by what --verbose says.
+        share = _unknown if settings.verbose else requests.share_read
+        step = stack.enter_context(terminal.progress("placing", share))
+        for outcome in _outcomes(trial, requests, args):
+            if settings.verbose:
+                _tell(terminal, outcome)
+            if output is not None:
+                output.write(outcome_record(outcome))
+            report.add(outcome)
+            step()
+    report.finish(trial)
+    return 0 if trial.placed else 1
+
+
+def _unknown() -> None:
+    return None
+
+
+def _requests(args: argparse.Namespace) -> Requests:
+    spec = request_from(args)
+    if spec is None:
+        if args.requests is None:
+            raise UsageError("which requests? Give --requests FILE, or one request by --flavor ram=4096,vcpus=2.")
+        if args.requests == "-" and args.inventory == "-":
+            raise UsageError("--inventory and --requests cannot both be the standard input")
+        reader = RequestReader(args.requests)
+        return Requests(reader, reader=reader)
+    if args.requests is not None:
+        raise UsageError("give either --requests or --flavor, not both")
+    return Requests([spec])
+
+
+def _outcomes(trial: Trial, requests: Requests, args: argparse.Namespace) -> Iterator[Outcome]:
+    for spec in requests:
+        try:
+            outcome = trial.place(timed(spec, args))
+        except InvalidRequest as error:
+            raise requests.located(error) from error
+        except Exception as error:
+            # From inside a plug-in; it goes on, saying which request it was.
+            error.add_note(f"request {spec.request_id or trial.requests}")
+            raise
+        yield outcome
+
+
+def _tell(terminal: Terminal, outcome: Outcome) -> None:
+    """Each stage of a decision, and each choice's why."""
+    spec = outcome.spec
+    terminal.note(
+        f"{outcome.name}: {len(outcome.selections) or spec.num_instances} x {spec.memory_mb} MiB, {spec.vcpus} vCPUs, "
+        f"{spec.root_gb + spec.ephemeral_gb} GiB"
+    )
+    explained = [one.explanation for one in outcome.selections]
+    if outcome.refusal is not None:
+        explained = [outcome.refusal.explanation]
+    for at, explanation in enumerate(explained):
+        for step in explanation.steps if explanation is not None else ():
+            terminal.note(f"  {step.name}: {step.before} -> {step.after} hosts")
+        if outcome.selections:
+            one = outcome.selections[at]
+            terminal.note(f"  {one.index + 1}: {one.host}, weight {one.weight:.6g}: {why_chosen(one)}")
+    if outcome.refusal is not None:
+        terminal.note(f"  {outcome.refusal}")
+
+
+class _TextReport:
+    """Tables for a few requests, a summary for many; keeps no more than a few."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._few: list[Outcome] | None = []
+        self._instances = 0
+
+    def add(self, outcome: Outcome) -> None:
+        if self._few is None:
+            return
+        self._few.append(outcome)
+        self._instances += len(outcome.selections)
+        if len(self._few) > _FEW_REQUESTS or self._instances > _FEW_INSTANCES:
+            self._few = None
+
+    def finish(self, trial: Trial) -> None:
+        summary = trial.summary()
+        if self._few is None:
+            show_summary(self._terminal, summary)
+            return
+        show_placements(self._terminal, self._few)
+        for outcome in self._few:
+            if outcome.refusal is not None:
+                if outcome is not self._few[0]:
+                    self._terminal.line()
+                show_refusal(self._terminal, outcome)
+        self._terminal.line()
+        show_totals(self._terminal, summary)
+
+
+class _JsonReport:
+    """One JSON object: the placements, written as they come, and the summary."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._out = terminal.out
+        self._between = '{"placements": [\n'
+
+    def add(self, outcome: Outcome) -> None:
+        self._write(json.dumps(outcome_record(outcome)))
+
+    def _write(self, record: str) -> None:
+        self._out.write(self._between + record)
+        self._between = ",\n"
+
+    def finish(self, trial: Trial) -> None:
+        summary: dict[str, Any] = trial.summary()
+        self._out.write(f'\n],\n"summary": {json.dumps(summary)}}}\n')

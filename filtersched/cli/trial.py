@@ -1,0 +1,199 @@
+"""A trial run: requests placed one after another on a pool, and what came of it."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import random
+import time
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from filtersched.errors import NoValidHost
+from filtersched.host_pool import HostPool
+from filtersched.request_spec import RequestSpec
+from filtersched.selection import Selection
+
+# Who is said to have refused a request that no filter was asked about.
+NO_FILTER = "(no filter)"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one request; `number` counts requests from 1."""
+
+    number: int
+    spec: RequestSpec
+    selections: list[Selection] = field(default_factory=list)
+    refusal: NoValidHost | None = None
+
+    @property
+    def name(self) -> str:
+        """The request's id, or its number."""
+        return self.spec.request_id or f"#{self.number}"
+
+    @property
+    def refused_by(self) -> str:
+        """The filter that left no host."""
+        explanation = self.refusal.explanation if self.refusal is not None else None
+        steps = explanation.steps if explanation is not None else ()
+        return steps[-1].name if steps and steps[-1].after == 0 else NO_FILTER
+
+
+class Usage:
+    """How much of all hosts is in use, by resource: before, at the peak, and at the end."""
+
+    def __init__(self, pool: HostPool) -> None:
+        self.total = dict.fromkeys(("ram_mb", "vcpus", "disk_mb"), 0.0)
+        for host in pool:
+            self.total["ram_mb"] += host.total_usable_ram_mb or 0
+            self.total["vcpus"] += host.vcpus_total or 0
+            self.total["disk_mb"] += (host.total_usable_disk_gb or 0) * 1024
+        self.before = _used(pool)
+        self.now = dict(self.before)
+        self.peak = dict(self.before)
+
+    def add(self, spec: RequestSpec, count: int) -> None:
+        """Count that many instances of the request in, or out if negative."""
+        self.now["ram_mb"] += count * spec.memory_mb
+        self.now["vcpus"] += count * spec.vcpus
+        self.now["disk_mb"] += count * (spec.root_gb + spec.ephemeral_gb) * 1024
+        for name, used in self.now.items():
+            self.peak[name] = max(self.peak[name], used)
+
+
+def _used(pool: HostPool) -> dict[str, float]:
+    used = dict.fromkeys(("ram_mb", "vcpus", "disk_mb"), 0.0)
+    for host in pool:
+        used["ram_mb"] += (host.total_usable_ram_mb or 0) - (host.free_ram_mb or 0)
+        used["vcpus"] += host.vcpus_used or 0
+        used["disk_mb"] += (host.total_usable_disk_gb or 0) * 1024 - (host.free_disk_mb or 0)
+    return used
+
+
+class Trial:
+    """Places requests on a pool, for real as far as the pool is concerned, and keeps count.
+
+    seed : makes draws and made-up instance uuids the same in every run. The first request's
+        decision has this very seed, later ones have seeds drawn from it.
+    """
+
+    def __init__(
+        self,
+        scheduler: Any,
+        pool: HostPool,
+        *,
+        filters: Sequence[str] | None = None,
+        alternates: bool = False,
+        seed: int | None = None,
+    ) -> None:
+        self.usage = Usage(pool)
+        self.hosts = len(pool)
+        self.requests = self.placed = self.instances = self.released = 0
+        self.refused_by: Counter[str] = Counter()
+        self.hosts_refused_by: Counter[str] = Counter()
+        self.seconds = 0.0
+        self._scheduler = scheduler
+        self._pool = pool
+        self._options: dict[str, Any] = {"filters": filters, "return_alternates": alternates}
+        self._seed = seed
+        self._random = random.Random(seed)
+        self._leaving: list[tuple[float, int, list[Selection]]] = []
+        self._order = itertools.count()
+
+    def place(self, spec: RequestSpec) -> Outcome:
+        """Place one request, after the instances that have left by its arrival have been released."""
+        began = time.perf_counter()
+        if spec.arrives_at is not None:
+            self._release(spec.arrives_at)
+        self.requests += 1
+        outcome = Outcome(self.requests, spec)
+        try:
+            outcome.selections = self._scheduler.select_destinations(
+                spec, self._pool, self._uuids(spec), seed=self._next_seed(), **self._options
+            )
+        except NoValidHost as refusal:
+            outcome.refusal = refusal
+            self._count_refusal(outcome)
+        else:
+            self._pool.commit(outcome.selections)
+            self._count_placement(outcome)
+        self.seconds += time.perf_counter() - began
+        return outcome
+
+    def _release(self, now: float) -> None:
+        while self._leaving and self._leaving[0][0] <= now:
+            _when, _order, selections = heapq.heappop(self._leaving)
+            self._pool.release(selections)
+            self.released += len(selections)
+            self.usage.add(selections[0].spec, -len(selections))
+
+    def _count_placement(self, outcome: Outcome) -> None:
+        self.placed += 1
+        self.instances += len(outcome.selections)
+        self.usage.add(outcome.spec, len(outcome.selections))
+        if outcome.spec.departs_at is not None:
+            # Kept until they leave, and so without all that they know about how they were chosen.
+            kept = [
+                replace(one, explanation=None, host_state=self._pool[one.host, one.nodename])
+                for one in outcome.selections
+            ]
+            heapq.heappush(self._leaving, (outcome.spec.departs_at, next(self._order), kept))
+
+    def _count_refusal(self, outcome: Outcome) -> None:
+        self.refused_by[outcome.refused_by] += 1
+        refusal = outcome.refusal
+        if refusal is not None and refusal.explanation is not None:
+            self.hosts_refused_by.update(refusal.explanation.refused)
+
+    def _next_seed(self) -> int | None:
+        if self._seed is None:
+            return None
+        return self._seed if self.requests == 1 else self._random.getrandbits(63)
+
+    def _uuids(self, spec: RequestSpec) -> list[str] | None:
+        """Uuids made up from the seed, where there is one and nobody named any."""
+        if self._seed is None or spec.instance_uuids or spec.instance_uuid is not None:
+            return None
+        bits = (self._random.getrandbits(128) for _ in range(spec.num_instances))
+        return [str(uuid.UUID(int=one, version=4)) for one in bits]
+
+    @property
+    def refused(self) -> int:
+        """How many requests found no place."""
+        return self.requests - self.placed
+
+    def summary(self) -> dict[str, Any]:
+        """What came of it all, as plain data."""
+        shares = {
+            name: {
+                "before": _share(self.usage.before[name], total),
+                "peak": _share(self.usage.peak[name], total),
+                "final": _share(self.usage.now[name], total),
+            }
+            for name, total in self.usage.total.items()
+        }
+        return {
+            "hosts": self.hosts,
+            "requests": self.requests,
+            "placed": self.placed,
+            "refused": self.refused,
+            "instances_placed": self.instances,
+            "instances_released": self.released,
+            "refused_by": {
+                name: {"requests": count, "hosts": self.hosts_refused_by[name]}
+                for name, count in self.refused_by.most_common()
+            },
+            "utilisation": shares,
+            "seconds": round(self.seconds, 6),
+            "requests_per_second": round(self.requests / self.seconds, 3) if self.seconds else None,
+        }
+
+
+def _share(used: float, total: float) -> float | None:
+    """The part in use, 1.0 for all; more where hosts are oversubscribed, None of nothing."""
+    return round(used / total, 6) if total else None
+

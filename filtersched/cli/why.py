@@ -1,0 +1,82 @@
+"""filtersched why: what every filter says of one host."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from filtersched.cli.errors import UsageError
+from filtersched.cli.inputs import filters_of, pool_of, timed
+from filtersched.cli.report import verdicts_record
+from filtersched.cli.request_flags import request_from
+from filtersched.cli.terminal import Terminal
+from filtersched.conf import SchedulerConf, read_scheduler_settings
+from filtersched.errors import nearest
+from filtersched.host_pool import HostPool
+from filtersched.host_state import HostState
+from filtersched.narrowing import narrow, skips_filters
+from filtersched.request_spec import RequestSpec
+from filtersched.scheduler import scheduler_from
+from filtersched.selection import HostVerdicts, Shortage
+
+
+def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:
+    """Run the command; 0 if every filter passes one of the nodes of that name, else 1."""
+    spec = request_from(args)
+    if spec is None:
+        raise UsageError("which request? Describe it by --flavor ram=4096,vcpus=2,disk=20.")
+    settings = read_scheduler_settings(conf)
+    scheduler = scheduler_from(conf)
+    if not hasattr(scheduler, "explain"):
+        raise UsageError(f"{type(scheduler).__name__} uses no filters; why is for schedulers that do")
+    hosts = _named(args.host, pool_of(args, settings))
+    timed(spec, args)
+    answers = [(host, scheduler.explain(spec, host, filters=filters_of(args))) for host in hosts]
+    let_in = [_let_in(spec, host) for host in hosts]
+    if args.format == "json":
+        records = [_record(verdicts, one) for (_host, verdicts), one in zip(answers, let_in, strict=True)]
+        terminal.out.write(json.dumps({"hosts": records}) + "\n")
+    else:
+        for (host, verdicts), one in zip(answers, let_in, strict=True):
+            _show(terminal, spec, host, verdicts, one)
+    passed = (one and not verdicts.refused_by for (_host, verdicts), one in zip(answers, let_in, strict=True))
+    return 0 if any(passed) else 1
+
+
+def _named(name: str, pool: HostPool) -> list[HostState]:
+    found = [host for host in pool if name in (host.host, host.nodename, f"{host.host}/{host.nodename}")]
+    if not found:
+        hint = nearest(name, {host.host for host in pool})
+        raise UsageError(f"there is no host {name!r} in the inventory. {hint}".rstrip())
+    return found
+
+
+def _let_in(spec: RequestSpec, host: HostState) -> bool:
+    """Whether the request's own lists of hosts leave this one."""
+    return bool(narrow([host], spec))
+
+
+def _record(verdicts: HostVerdicts, let_in: bool) -> dict[str, Any]:
+    passed = let_in and not verdicts.refused_by
+    return {**verdicts_record(verdicts), "let_in_by_request": let_in, "passed": passed}
+
+
+def _show(terminal: Terminal, spec: RequestSpec, host: HostState, verdicts: HostVerdicts, let_in: bool) -> None:
+    name = host.host if host.nodename == host.host else f"{host.host}/{host.nodename}"
+    refused, asked = len(verdicts.refused_by), len(verdicts.verdicts)
+    if not let_in:
+        terminal.line(f"{name}: the request's own lists of hosts leave it out.")
+    if skips_filters(spec):
+        terminal.line(f"{name}: no filter is asked, because the request forces hosts or nodes.")
+        return
+    passes = f"{refused} of {asked} filters refuse it" if refused else f"all {asked} filters pass it"
+    terminal.heading(f"{name}: {passes}")
+    rows = []
+    for verdict in verdicts.verdicts:
+        reason, need, have = verdict.reason, "", ""
+        if isinstance(reason, Shortage):
+            need, have = (f"{number:.12g} {reason.unit}".strip() for number in (reason.need, reason.have))
+        said = "" if reason is None else str(reason)
+        rows.append((verdict.filter, "passes" if verdict.passed else "refuses", need, have, said))
+    terminal.table(("filter", "verdict", "need", "have", "reason"), rows, numbers=("need", "have"))
