@@ -166,7 +166,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """The end of a sentence about an unknown name: the nearest known ones, or all if they are few."""
     names = sorted(known)
     folded: dict[str, str] = {known_name.casefold(): known_name for known_name in names}
-    close = difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.6)
+    same = [name.casefold()] if name.casefold() in folded else []
+    close = same or difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.6)
     if close:
         return "Did you mean " + " or ".join(repr(folded[c]) for c in close) + "?"
     if len(names) <= 12:
