@@ -211,6 +211,7 @@ class Explanation:
         "_earlier",
         "_hosts",
         "_shares",
+        "_steps",
         "_words",
         "columns",
         "index",
@@ -218,7 +219,6 @@ class Explanation:
         "num_instances",
         "ranked",
         "runner_up",
-        "steps",
     )
 
     def __init__(
@@ -226,7 +226,7 @@ class Explanation:
         *,
         index: int,
         num_instances: int,
-        steps: Sequence[FilterStep],
+        steps: Callable[[], Sequence[FilterStep]],
         hosts: Callable[[], Iterable[HostState]],
         ask: Callable[[HostState], HostVerdicts],
         earlier: Callable[[], Sequence[FilterStep]] = tuple,
@@ -238,7 +238,7 @@ class Explanation:
     ) -> None:
         self.index = index
         self.num_instances = num_instances
-        self.steps = tuple(steps)
+        self._steps = steps
         self.runner_up = runner_up
         self.margin = margin
         self.columns = tuple(columns)
@@ -253,6 +253,11 @@ class Explanation:
     def shares(self) -> tuple[WeigherShare, ...]:
         """What each weigher added to the chosen host's weight."""
         return self._shares()
+
+    @property
+    def steps(self) -> tuple[FilterStep, ...]:
+        """The steps of this instance."""
+        return tuple(self._steps())
 
     @property
     def earlier(self) -> tuple[FilterStep, ...]:
@@ -357,7 +362,7 @@ def _unpickled(kept: dict[str, Any], words: tuple[str, list[HostVerdicts]]) -> E
     shares = kept.pop("shares")
     made = Explanation(
         **kept,
-        steps=steps,
+        steps=lambda: steps,
         hosts=tuple,
         ask=lambda host: HostVerdicts(host.host, host.nodename, ()),
         earlier=lambda: earlier,

@@ -1,1 +1,65 @@
 """The fast path: the decisions of the plain handlers, bit for bit. Private to the library."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+from filtersched.decision import Choice, Decision
+from filtersched.engine.filtering import FastFilter, StrangerReturned
+from filtersched.engine.kept import Kept
+from filtersched.engine.run import Run
+from filtersched.engine.weighing import FastWeigher
+from filtersched.filters.base import BaseHostFilter
+from filtersched.host_pool import HostPool
+from filtersched.host_rows import HostRows
+from filtersched.weighers.base import BaseWeigher
+
+__all__ = ["Engine", "StrangerReturned"]
+
+
+class Engine:
+    """Makes decisions for one scheduler: its weighers, its draws, and what it keeps per pool."""
+
+    def __init__(self, weighers: Sequence[BaseWeigher], *, shuffle: bool, subset_size: int) -> None:
+        self._weighers = [FastWeigher(weigher) for weigher in weighers]
+        self._shuffle = shuffle
+        self._subset_size = subset_size
+        self._filters: dict[BaseHostFilter, FastFilter] = {}
+        self._kept: weakref.WeakKeyDictionary[HostRows, Kept] = weakref.WeakKeyDictionary()
+
+    def choices(self, decision: Decision) -> list[Choice]:
+        """One choice per instance, the same that the plain loop makes.
+
+        Raises StrangerReturned where only the plain loop can tell; then nothing has been changed.
+        """
+        rows, kept = self._rows_of(decision.hosts)
+        run = Run(
+            decision,
+            rows,
+            kept,
+            [self._fast(one) for one in decision.filters],
+            self._weighers,
+            shuffle=self._shuffle,
+            subset_size=self._subset_size,
+        )
+        return run.choices_made()
+
+    def _rows_of(self, hosts: Any) -> tuple[HostRows, Kept]:
+        if not isinstance(hosts, HostPool):
+            names = {(host.host, host.nodename) for host in hosts}
+            if len(names) < len(hosts):
+                raise StrangerReturned
+            rows = HostRows(hosts)
+            return rows, Kept(rows)
+        kept = self._kept.get(hosts.rows)
+        if kept is None:
+            kept = self._kept[hosts.rows] = Kept(hosts.rows)
+        return hosts.rows, kept
+
+    def _fast(self, one: BaseHostFilter) -> FastFilter:
+        found = self._filters.get(one)
+        if found is None:
+            found = self._filters[one] = FastFilter(one)
+        return found

@@ -29,7 +29,10 @@ class View:
     def __init__(self, seen: Any) -> None:
         object.__setattr__(self, "_seen", seen)
 
-    def __getattr__(self, name: str) -> NoReturn:
+    def __getattr__(self, name: str) -> Any:
+        if name in vars(type(self)):
+            # Declared, and the host itself does not have it.
+            return getattr(self._seen, name)
         raise undeclared(self._plugin, self._declaration, name)
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:

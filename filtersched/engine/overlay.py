@@ -1,0 +1,88 @@
+"""Overlay: the rows of a pool as one decision sees them, with what it has depleted so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+from filtersched.column import AskEachHost, Column, count_instances
+from filtersched.host_rows import EXACT, HostRows
+from filtersched.host_state import HostState
+
+
+class Overlay:
+    """Rows of hosts, some of them in another state; the rows underneath stay as they are."""
+
+    def __init__(self, rows: HostRows) -> None:
+        self.rows = rows
+        self.depleted: dict[int, HostState] = {}
+        self._columns: dict[Any, Column] = {}
+
+    def host(self, row: int) -> HostState:
+        """The host as the decision sees it."""
+        found = self.depleted.get(row)
+        return self.rows.host(row) if found is None else found
+
+    def deplete(self, row: int, host: HostState) -> None:
+        """Put a host in another state."""
+        self.depleted[row] = host
+        for (kind, argument), column in list(self._columns.items()):
+            if not _write(column, row, self._value(kind, argument, host)):
+                del self._columns[kind, argument]
+
+    def _value(self, kind: str, argument: Any, host: HostState) -> Any:
+        if kind == "column":
+            return getattr(host, argument, None)
+        if kind == "of_each":
+            attribute, function = argument
+            return function(getattr(host, attribute))
+        return count_instances(host, argument)
+
+    def _seen(self, kind: str, argument: Any, underneath: Callable[[], Column]) -> Column:
+        """A column of the rows underneath with the depleted ones written over it, kept."""
+        if not self.depleted:
+            return underneath()
+        column = self._columns.get((kind, argument))
+        if column is None:
+            below = underneath()
+            missing = None if below.missing is None else below.missing.copy()
+            column = Column(below.values.copy(), missing)
+            for row, host in self.depleted.items():
+                if not _write(column, row, self._value(kind, argument, host)):
+                    raise AskEachHost
+            self._columns[kind, argument] = column
+        return column
+
+    def column(self, attribute: str) -> Column:
+        """The attribute as numbers; see HostRows."""
+        return self._seen("column", attribute, lambda: self.rows.column(attribute))
+
+    def of_each(self, attribute: str, function: Callable[[Any], Any]) -> Column:
+        """`function` of each distinct value of the attribute; see HostRows."""
+        return self._seen("of_each", (attribute, function), lambda: self.rows.of_each(attribute, function))
+
+    def named(self, names: Collection[str]) -> Column:
+        """Whether the host's name is one of `names`; a host that is depleted keeps its name."""
+        return self.rows.named(names)
+
+    def count_instances(self, uuids: Collection[str]) -> Column:
+        """How many of these instances are on the host."""
+        if not isinstance(uuids, tuple | frozenset):
+            uuids = frozenset(uuids)
+        return self._seen("instances", uuids, lambda: self.rows.count_instances(uuids))
+
+
+def _write(column: Column, row: int, value: Any) -> bool:
+    """Whether the value could be written into the column."""
+    if value is None:
+        if column.missing is None:
+            return False
+        column.missing[row] = True
+        return True
+    kinds = (bool,) if column.values.dtype.kind == "b" else (int, float)
+    if type(value) not in kinds or not -EXACT < value < EXACT:
+        return False
+    column.values[row] = value
+    if column.missing is not None:
+        column.missing[row] = False
+    return True
