@@ -20,8 +20,8 @@ from filtersched.ovirt.wire import INVALID_PARAMS, NOT_WELL_FORMED, repaired
 
 _DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
 
-# What the documents tell, by the names of the scheduler's attributes. A ratio that no host has of
-# its own is the configured one, and hosts announce no capabilities here: both are answers.
+# What the documents tell, by the names of the scheduler's attributes. That a CPU ratio is the
+# configured one, and that hosts announce no capabilities, are answers too.
 HOST_FACTS = frozenset(
     [
         *("host", "nodename", "uuid", "total_usable_ram_mb", "free_ram_mb", "ram_allocation_ratio"),
@@ -176,6 +176,9 @@ def host_state(id: str, element: Any, running: Mapping[str, Sequence[Any]] | Non
         "vcpus_total": _vcpus(element),
         "num_instances": max(0, _number(element.findtext("summary/active"), 0)),
     }
+    if free is not None:
+        # The engine has counted overcommitment in already.
+        attributes["ram_allocation_ratio"] = 1.0
     address = (element.findtext("address") or "").strip()
     if address:
         attributes["host_ip"] = address
