@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 from filtersched.column import filled, of_each
 from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.extra_specs import match
+from filtersched.frozen import thaw
 from filtersched.host_state import HostState
 from filtersched.liveness import last_heartbeat, service_fact, service_is_up
 from filtersched.request_spec import RequestSpec
@@ -36,7 +38,7 @@ class ComputeFilter(BaseHostFilter):
     run_filter_once_per_request = True
     options = (SERVICE_DOWN_TIME,)
     host_reads = ("topic", "service", "capabilities")
-    spec_reads = ("flavor", "now")
+    spec_reads = ("extra_specs", "now")
     columnar = True
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
@@ -97,7 +99,7 @@ class _Wish(NamedTuple):
 
 def _wishes(spec: RequestSpec) -> list[_Wish]:
     """What the flavor asks of capabilities: extra specs without a scope, and with this one."""
-    split = ((key.split(":"), requirement) for key, requirement in spec.flavor.extra_specs.items())
+    split = ((key.split(":"), requirement) for key, requirement in spec.extra_specs.items())
     return [
         _Wish(parts if len(parts) == 1 else parts[1:], requirement)
         for parts, requirement in split
@@ -111,14 +113,27 @@ def _first_unmet(capabilities: Mapping[str, Any], wishes: Sequence[_Wish]) -> _W
         return None
     for wish in wishes:
         announced = _announced(capabilities, wish.path)
-        if announced is None or not match(str(announced), wish.requirement):
+        # Lists are kept as tuples; their text is that of a list.
+        if announced is None or not match(str(thaw(announced)), wish.requirement):
             return wish
     return None
 
 
 def _announced(capabilities: Mapping[str, Any], path: Sequence[str]) -> Any:
-    """The capability of that name; of two names, the second is looked up in what the first is."""
+    """The capability of that name; of two names, the second is looked up in what the first is.
+
+    That may be a mapping, or JSON text of one, as `cpu_info` often is.
+    """
     found: Any = capabilities
     for name in path:
+        if isinstance(found, str):
+            found = _from_json(found)
         found = found.get(name) if isinstance(found, Mapping) else None
     return found
+
+
+def _from_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

@@ -158,11 +158,14 @@ def _variables(query: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _is_public(name: str) -> bool:
-    return name.isidentifier() and not name.startswith("_")
+    """Whether hosts have attributes of this name; `limits` belong to a decision and not to the host."""
+    return name.isidentifier() and not name.startswith("_") and name != "limits"
 
 
 def _look_up(host: HostState, name: str, path: tuple[str, ...]) -> Any:
     found = getattr(host, name, None) if _is_public(name) else None
+    if callable(found):
+        return None
     for key in path:
         if found is None:
             return None

@@ -30,10 +30,10 @@ class TraitsFilter(BaseHostFilter):
 
     # Traits do not change while a request is placed.
     run_filter_once_per_request = True
-    spec_reads = ("flavor",)
+    spec_reads = ("extra_specs",)
 
     def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:
-        return ("traits",) if any(key.startswith("trait") for key in spec.flavor.extra_specs) else ()
+        return ("traits",) if any(key.startswith("trait") for key in spec.extra_specs) else ()
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
         return all((name in host_state.traits) == required for name, required in _asked(spec))
@@ -47,7 +47,7 @@ class TraitsFilter(BaseHostFilter):
 
 def _asked(spec: RequestSpec) -> Iterator[tuple[str, bool]]:
     """The traits that the flavor speaks of; True for required, False for forbidden."""
-    for key, value in spec.flavor.extra_specs.items():
+    for key, value in spec.extra_specs.items():
         match = _KEY.fullmatch(key)
         if match is None:
             continue

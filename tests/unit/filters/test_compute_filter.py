@@ -126,6 +126,18 @@ def test_a_scoped_key_may_name_a_part_of_a_capability():
     assert passes(announcing, {"capabilities:gpu:cores": ">= 1"}) is False
 
 
+@pytest.mark.parametrize(
+    ("cpu_info", "expected"), [('{"cores": 8}', True), ('{"cores": 4}', False), ("8 cores", False), ("[8]", False)]
+)
+def test_a_part_may_be_in_json_text(cpu_info, expected):
+    assert passes(host(capabilities={"cpu_info": cpu_info}), {"capabilities:cpu_info:cores": ">= 8"}) is expected
+
+
+def test_a_list_is_compared_as_the_text_of_a_list():
+    assert passes(host(capabilities={"cards": ["gpu", "fpga"]}), {"cards": "['gpu', 'fpga']"}) is True
+    assert passes(host(capabilities={"cards": ["gpu", "fpga"]}), {"cards": "<in> fpga"}) is True
+
+
 def test_text_where_a_number_is_asked_ends_the_request():
     with pytest.raises(InvalidRequest):
         passes(host(capabilities={"gpu": "plenty"}), {"gpu": ">= 1"})

@@ -142,7 +142,7 @@ def test_text_without_a_dollar_is_itself():
 
 
 def test_what_is_private_to_a_host_is_not_known():
-    assert passes(["or", "$__class__", "$_owner", "$__dict__"]) is False
+    assert passes(["or", "$__class__", "$_owner", "$__dict__", "$copy", "$limits"]) is False
 
 
 def test_the_outermost_not_is_true_if_one_argument_is_false():
