@@ -1,0 +1,207 @@
+"""The filter_properties mapping of the first filter scheduler, written and read."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from filtersched import Destination, Flavor, Image, InstanceGroup, InvalidRequest, RequestSpec, Retry
+
+# As a scheduler of the first releases handed it to its filters.
+CALLER = SimpleNamespace(user_id="u1", project_id="p1", is_admin=False)
+OLD = {
+    "context": CALLER,
+    "request_spec": {
+        "instance_properties": {
+            "project_id": "p1",
+            "user_id": "u1",
+            "uuid": "i1",
+            "image_ref": "img",
+            "availability_zone": "az1",
+            "memory_mb": 512,
+            "vcpus": 1,
+            "root_gb": 1,
+            "ephemeral_gb": 0,
+            "os_type": "linux",
+            "launch_index": 3,
+        },
+        "instance_type": {"id": 7, "name": "m1.tiny", "memory_mb": 512, "vcpus": 1, "root_gb": 1, "ephemeral_gb": 0},
+        "image": {"id": "img", "properties": {"architecture": "x86_64"}, "min_ram": 0},
+        "num_instances": 2,
+        "security_group": "default",
+    },
+    "instance_type": {
+        "id": 7,
+        "name": "m1.tiny",
+        "memory_mb": 512,
+        "vcpus": 1,
+        "root_gb": 1,
+        "ephemeral_gb": 0,
+        "extra_specs": {"gpu": "yes"},
+        "deleted": False,
+    },
+    "config_options": {"option": 1},
+    "scheduler_hints": {"different_host": ["i8", "i9"], "same_host": "i7"},
+    "ignore_hosts": ["cmp9"],
+    "retry": {"num_attempts": 1, "hosts": ["cmp3"]},
+    "our_own_key": {"x": [1]},
+}
+
+
+# -- reading ----------------------------------------------------------------------------------
+
+
+def test_old_mapping_becomes_a_request():
+    spec = RequestSpec.from_filter_properties(OLD)
+    assert spec.flavor == Flavor(512, 1, 1, 0, id=7, name="m1.tiny", extra_specs={"gpu": "yes"})
+    assert spec.image == Image("img", properties={"architecture": "x86_64"})
+    assert (spec.num_instances, spec.instance_uuid, spec.availability_zone) == (2, "i1", "az1")
+    assert (spec.project_id, spec.user_id, spec.security_groups) == ("p1", "u1", ("default",))
+    assert (spec.get_scheduler_hint("different_host"), spec.get_scheduler_hint("same_host")) == (["i8", "i9"], "i7")
+    assert (spec.ignore_hosts, spec.retry) == (("cmp9",), Retry(1, ["cmp3"]))
+    assert (spec.context, spec.config_options) == (CALLER, {"option": 1})
+
+
+def test_old_mapping_reads_back_with_every_key_it_had():
+    spec = RequestSpec.from_filter_properties(OLD)
+    assert spec["our_own_key"] == {"x": (1,)}
+    assert spec["request_spec"]["instance_properties"]["os_type"] == "linux"
+    assert spec["request_spec"]["instance_properties"]["launch_index"] == 3
+    assert spec["retry"] == {"num_attempts": 1, "hosts": ["cmp3"]}
+    assert spec["ignore_hosts"] == ["cmp9"]
+    assert spec["scheduler_hints"] == {"different_host": ["i8", "i9"], "same_host": "i7"}
+
+
+def test_given_mapping_stays_as_it_is():
+    given = {"request_spec": {"instance_uuids": ["i1", "i2"]}, "own": [1]}
+    spec = RequestSpec.from_filter_properties(given)
+    given["own"].append(2)
+    spec.instance_uuid = "i1"
+    assert spec["own"] == (1,)
+    assert given == {"request_spec": {"instance_uuids": ["i1", "i2"]}, "own": [1, 2]}
+
+
+def test_uuids_count_and_not_the_number():
+    spec = RequestSpec.from_filter_properties({"request_spec": {"instance_uuids": ["a", "b"], "num_instances": 5}})
+    assert (spec.num_instances, spec.instance_uuids) == (2, ("a", "b"))
+
+
+def test_without_a_flavor_the_sizes_of_the_instance_count():
+    instance = {"memory_mb": 64, "vcpus": 2, "id": 99, "name": "instance-1"}
+    spec = RequestSpec.from_filter_properties(
+        {"instance_type": None, "request_spec": {"instance_properties": instance}}
+    )
+    assert spec.flavor == Flavor(64, 2)
+
+
+def test_query_of_the_first_release_is_a_hint():
+    spec = RequestSpec.from_filter_properties({"query": '[">", "$free_ram_mb", 1]', "scheduler_hints": None})
+    assert spec.get_scheduler_hint("query") == '[">", "$free_ram_mb", 1]'
+    assert spec["query"] == '[">", "$free_ram_mb", 1]'
+
+
+def test_group_keys_of_later_releases_make_a_group():
+    spec = RequestSpec.from_filter_properties(
+        {"group_hosts": ["cmp1"], "group_policies": ["affinity"], "group_members": ["i1"], "group_uuid": "g"}
+    )
+    assert spec.instance_group == InstanceGroup("affinity", {}, ["cmp1"], ["i1"], "g")
+
+
+def test_empty_mapping_is_an_empty_request():
+    assert RequestSpec.from_filter_properties({}).flavor == Flavor()
+
+
+@pytest.mark.parametrize(
+    ("properties", "field"),
+    [
+        (None, None),
+        ([], None),
+        ({"request_spec": 5}, "request_spec"),
+        ({"request_spec": {"instance_properties": [1]}}, "instance_properties"),
+        ({"instance_type": 5}, "instance_type"),
+        ({"instance_type": {"memory_mb": "512"}}, "flavor.memory_mb"),
+        ({"scheduler_hints": ["same_host"]}, "scheduler_hints"),
+        ({"request_spec": {"num_instances": 0}}, "num_instances"),
+        ({"ignore_hosts": 5}, "ignore_hosts"),
+        ({"request_spec": {"security_group": 5}}, "security_group"),
+    ],
+)
+def test_mapping_that_makes_no_sense_is_refused_by_name(properties, field):
+    with pytest.raises(InvalidRequest) as caught:
+        RequestSpec.from_filter_properties(properties)
+    assert caught.value.field == field
+
+
+# -- writing ----------------------------------------------------------------------------------
+
+
+def test_request_of_today_can_be_read_as_the_old_mapping():
+    spec = RequestSpec(
+        Flavor(512, 1, 2, 3, id=7),
+        image=Image("img"),
+        num_instances=2,
+        instance_uuid="i1",
+        project_id="p1",
+        user_id="u1",
+        availability_zone="az1",
+        security_groups=["default"],
+    )
+    assert spec["instance_type"]["memory_mb"] == 512
+    assert spec["request_spec"]["instance_type"] is spec["instance_type"]
+    assert spec["request_spec"]["num_instances"] == 2
+    assert spec["request_spec"]["security_group"] == ["default"]
+    assert spec["request_spec"]["image"]["id"] == "img"
+    assert spec["request_spec"]["instance_properties"] == {
+        "project_id": "p1",
+        "user_id": "u1",
+        "uuid": "i1",
+        "image_ref": "img",
+        "availability_zone": "az1",
+        "instance_type_id": 7,
+        "memory_mb": 512,
+        "vcpus": 1,
+        "root_gb": 2,
+        "ephemeral_gb": 3,
+    }
+    assert (spec["context"].user_id, spec["context"].elevated().is_admin) == ("u1", True)
+
+
+def test_keys_without_anything_to_say_are_left_out():
+    assert sorted(RequestSpec()) == ["config_options", "context", "instance_type", "request_spec", "scheduler_hints"]
+    assert RequestSpec().get("ignore_hosts") is None
+    assert "image" not in RequestSpec()["request_spec"]
+
+
+def test_lists_come_as_lists_and_single_hints_unwrapped():
+    spec = RequestSpec(ignore_hosts=["a"], force_nodes=["n"], scheduler_hints={"one": ["x"], "two": ["x", "y"]})
+    assert (spec["ignore_hosts"], spec["force_nodes"]) == (["a"], ["n"])
+    assert spec["scheduler_hints"] == {"one": "x", "two": ["x", "y"]}
+
+
+def test_tried_hosts_come_as_names_or_as_pairs():
+    assert RequestSpec(retry=Retry(2, ["a", ["b", "n"]]))["retry"] == {"num_attempts": 2, "hosts": ["a", ["b", "n"]]}
+
+
+def test_group_keys_are_there_only_with_a_group():
+    assert not [key for key in RequestSpec() if key.startswith("group_")]
+    spec = RequestSpec(instance_group=InstanceGroup("affinity", {}, ["cmp1"], ["i1"], "g"))
+    assert (spec["group_hosts"], spec["group_policies"], spec["group_members"]) == (["cmp1"], ["affinity"], ["i1"])
+    assert (spec["group_uuid"], spec["group_updated"]) == ("g", True)
+
+
+def test_destination_is_there_under_its_name():
+    assert RequestSpec(requested_destination=Destination("cmp1"))["requested_destination"]["host"] == "cmp1"
+
+
+def test_mapping_follows_the_attributes():
+    spec = RequestSpec(Flavor(512))
+    assert spec["instance_type"]["memory_mb"] == 512
+    spec.flavor = Flavor(1024)
+    spec.ignore_hosts = ["cmp1"]
+    assert (spec["instance_type"]["memory_mb"], spec["ignore_hosts"]) == (1024, ["cmp1"])
+
+
+def test_request_is_a_mapping_that_cannot_be_written_to():
+    with pytest.raises(TypeError):
+        RequestSpec()["query"] = "x"
