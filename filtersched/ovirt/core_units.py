@@ -12,9 +12,10 @@ from typing import Any
 
 from filtersched import BaseHostFilter, BaseWeigher, FilterScheduler, HostFilterHandler, HostWeightHandler, RequestSpec
 from filtersched.ovirt.balancers import BaseBalancer
-from filtersched.ovirt.documents import HOST_FACTS, HOST_FACTS_OF_VMS, Known
+from filtersched.ovirt.documents import HOST_FACTS, HOST_FACTS_OF_STATISTICS, HOST_FACTS_OF_VMS, Known
 from filtersched.ovirt.errors import UnitError
 from filtersched.ovirt.plugins import KINDS
+from filtersched.ovirt.settings import Settings
 
 FILTERS, SCORES, BALANCE = KINDS
 BALANCERS = "filtersched.balancers"
@@ -99,21 +100,22 @@ class BalancerUnit(CoreUnit):
         return self.plugin.balance(known.entities(), running, properties)
 
 
-def core_units(scheduler: Any, scale: int, problems: list[str]) -> list[CoreUnit]:
+def core_units(scheduler: Any, settings: Settings, problems: list[str]) -> list[CoreUnit]:
     """The units of a configured scheduler; another driver than FilterScheduler has none but balancers.
 
     problems : gets a sentence for each balancer that cannot be loaded.
     """
     units: list[CoreUnit] = []
+    from_engine = HOST_FACTS_OF_VMS | (HOST_FACTS_OF_STATISTICS if settings.engine_statistics else frozenset())
     if isinstance(scheduler, FilterScheduler):
         for one in _once(scheduler.filters):
-            needs = _needs(one)
+            needs = _needs(one, from_engine)
             if needs is not None:
                 units.append(FilterUnit(one, needs))
         for weigher in _once(scheduler.weighers):
-            needs = _needs(weigher)
+            needs = _needs(weigher, from_engine)
             if needs is not None:
-                units.append(WeigherUnit(weigher, needs, scale))
+                units.append(WeigherUnit(weigher, needs, settings.cost_scale))
     return units + _balancers(problems)
 
 
@@ -122,7 +124,7 @@ def _once(plugins: Iterable[Any]) -> list[Any]:
     return list({type(plugin).__name__: plugin for plugin in plugins}.values())
 
 
-def _needs(plugin: Any) -> str | None:
+def _needs(plugin: Any, from_engine: frozenset[str]) -> str | None:
     """What must be known for this plug-in to answer; None if oVirt can't tell it."""
     reads = plugin.host_reads
     if callable(reads):
@@ -135,7 +137,7 @@ def _needs(plugin: Any) -> str | None:
     wanted = frozenset(reads or ())
     if wanted <= HOST_FACTS:
         return DOCUMENTS
-    return VMS if wanted <= HOST_FACTS | HOST_FACTS_OF_VMS else None
+    return VMS if wanted <= HOST_FACTS | from_engine else None
 
 
 def _balancers(problems: list[str]) -> list[CoreUnit]:

@@ -7,6 +7,7 @@ elements. Memory is in bytes there and in MiB (`_mb`) here.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -29,8 +30,9 @@ HOST_FACTS = frozenset(
         *("hypervisor_hostname", "cpu_allocation_ratio", "capabilities"),
     ]
 )
-# Known only where the VMs of the hosts are known as well.
+# Known only where the engine is asked: which VMs run where, and statistics if they are asked for.
 HOST_FACTS_OF_VMS = frozenset(("vcpus_used", "instances"))
+HOST_FACTS_OF_STATISTICS = frozenset(("metrics",))
 
 
 def parse(text: str) -> Any:
@@ -78,6 +80,7 @@ class Known:
     hosts : ids in the order asked, each once.
     running : host id -> elements of the VMs there, or None where nobody told.
     problems : sentences about facts that are missing or old.
+    texts, states : id -> what was made of an element before, shared by calls; states grows.
     """
 
     def __init__(
@@ -89,6 +92,8 @@ class Known:
         vm_element: Any = None,
         running: Mapping[str, Sequence[Any]] | None = None,
         problems: Sequence[str] = (),
+        texts: Mapping[str, str] | None = None,
+        states: dict[str, HostState] | None = None,
     ) -> None:
         self.hosts = list(dict.fromkeys(hosts))
         self.vm = vm
@@ -96,7 +101,8 @@ class Known:
         self.problems = list(problems)
         self._elements = {} if elements is None else elements
         self._vm_element = vm_element
-        self._states: dict[str, HostState] = {}
+        self._texts = {} if texts is None else texts
+        self._states = {} if states is None else states
         self._spec: RequestSpec | None = None
 
     def among(self, hosts: Iterable[str]) -> Known:
@@ -108,15 +114,21 @@ class Known:
             elements=self._elements,
             vm_element=self._vm_element,
             running=self.running,
-            problems=self.problems,
+            texts=self._texts,
+            states=self._states,
         )
-        fewer._states, fewer._spec = self._states, self.spec() if self._spec else None
+        fewer.problems, fewer._spec = self.problems, self._spec
         return fewer
 
     def for_workers(self) -> str:
         """Hosts and VM with their documents, as members of a JSON object."""
-        hosts = [(id, _text(self._elements.get(id))) for id in self.hosts]
-        return json.dumps({"hosts": hosts, "vm": (self.vm, _text(self._vm_element))})[1:-1]
+        hosts = [(id, self._text(id, self._elements.get(id))) for id in self.hosts]
+        return json.dumps({"hosts": hosts, "vm": (self.vm, self._text(self.vm, self._vm_element))})[1:-1]
+
+    def _text(self, id: str, element: Any) -> str | None:
+        if element is None:
+            return None
+        return self._texts.get(id) or text_of(element)
 
     def entities(self) -> Hosts:
         """The hosts as plug-ins see them."""
@@ -128,20 +140,24 @@ class Known:
         return [Entity(_id_of(vm, "vm"), _loader(vm)) for vm in vms]
 
     def host_states(self) -> list[HostState]:
-        """The hosts as the scheduler's filters and weighers see them.
+        """The hosts as the scheduler's filters and weighers see them; those known by id only are left out.
 
-        Raises WireError, naming the hosts, where one is known by its id only.
+        Leaving out is said in `problems`. Raises WireError if nothing is known of any.
         """
         unknown = [id for id in self.hosts if id not in self._elements]
         if unknown:
-            raise WireError(
-                f"nothing is known of {len(unknown)} of {len(self.hosts)} hosts but the id, such as {unknown[0]!r}",
-                code=INVALID_PARAMS,
-            )
+            said = f"nothing is known of {len(unknown)} of {len(self.hosts)} hosts but the id, such as {unknown[0]!r}"
+            if len(unknown) == len(self.hosts):
+                raise WireError(said, code=INVALID_PARAMS)
+            if said not in self.problems:
+                self.problems.append(said)
+        states = []
         for id in self.hosts:
-            if id not in self._states:
-                self._states[id] = host_state(id, self._elements[id], self.running)
-        return [self._states[id] for id in self.hosts]
+            if id in self._elements:
+                if id not in self._states:
+                    self._states[id] = host_state(id, self._elements[id], self.running)
+                states.append(self._states[id])
+        return states
 
     def spec(self) -> RequestSpec:
         """The VM as a request; nothing is asked for where it is known by its id only."""
@@ -150,8 +166,9 @@ class Known:
         return self._spec
 
 
-def _text(element: Any) -> str | None:
-    return None if element is None else etree.tostring(element, encoding="unicode", with_tail=False)
+def text_of(element: Any) -> str:
+    """An element as text of its own."""
+    return str(etree.tostring(element, encoding="unicode", with_tail=False))
 
 
 def _loader(element: Any) -> Callable[[], Any] | None:
@@ -166,11 +183,11 @@ def host_state(id: str, element: Any, running: Mapping[str, Sequence[Any]] | Non
     """
     memory = _bytes(element, "memory")
     free = element.findtext("max_scheduling_memory")
-    name = (element.findtext("name") or "").strip() or id
+    nodename = (element.findtext("name") or "").strip() or id
     state = (element.findtext("status/state") or element.findtext("status") or "").strip()
     attributes: dict[str, Any] = {
         "uuid": id,
-        "hypervisor_hostname": name,
+        "hypervisor_hostname": nodename,
         "total_usable_ram_mb": max(0, memory >> 20),
         "free_ram_mb": (memory if free is None else _number(free, memory)) >> 20,
         "vcpus_total": _vcpus(element),
@@ -187,13 +204,17 @@ def host_state(id: str, element: Any, running: Mapping[str, Sequence[Any]] | Non
     if cluster is not None and cluster.get("id"):
         zone = cluster.get("id")
         service["availability_zone"] = zone
-        attributes["aggregates"] = [{"name": zone, "metadata": {"availability_zone": zone}}]
+        name = cluster.findtext("name") or zone
+        attributes["aggregates"] = [{"name": name, "metadata": {"availability_zone": zone}}]
     attributes["service"] = service
+    statistics = {one.findtext("name"): one.findtext("values/value/datum") for one in element.iterfind("statistics/*")}
+    if statistics:
+        attributes["metrics"] = {name: float(datum) for name, datum in statistics.items() if _is_number(datum)}
     if running is not None:
         here = running.get(id, ())
         attributes["vcpus_used"] = sum(_vcpus(vm) for vm in here)
         attributes["instances"] = {vm.get("id"): Instance(vm.get("id")) for vm in here}
-    return HostState(id, name, **attributes)
+    return HostState(id, nodename, **attributes)
 
 
 def request_spec(id: str, element: Any) -> RequestSpec:
@@ -218,6 +239,13 @@ def _vcpus(element: Any) -> int:
 
 def _bytes(element: Any, name: str) -> int:
     return _number(element.findtext(name), 0)
+
+
+def _is_number(text: str | None) -> bool:
+    try:
+        return math.isfinite(float(text or ""))
+    except ValueError:
+        return False
 
 
 def _number(text: str | None, default: int) -> int:

@@ -10,14 +10,15 @@ import socket
 import sys
 import threading
 from collections.abc import Sequence
+from typing import Any
 
-from filtersched import FilterschedError, make_conf, scheduler_from
+from filtersched import ConfigurationError, FilterschedError, make_conf, scheduler_from
 from filtersched.loader import list_installed_opts, list_opts
 from filtersched.ovirt import settings as settings_module
 from filtersched.ovirt.core_units import core_units
 from filtersched.ovirt.plugins import KINDS, PluginFolders
 from filtersched.ovirt.server import Application, Server, tls_context
-from filtersched.ovirt.service import Facts, NoFacts, Service
+from filtersched.ovirt.service import Service
 from filtersched.ovirt.settings import Settings
 
 LOG = logging.getLogger(__name__)
@@ -33,24 +34,47 @@ class Proxy:
         tls_context(self.settings)
         self._problems: list[str] = list(self.settings.warnings)
         scheduler = scheduler_from(make_conf(files=[] if path is None else [path]))
-        own_units = core_units(scheduler, self.settings.cost_scale, self._problems)
-        self.facts: Facts = NoFacts()
+        own_units = core_units(scheduler, self.settings, self._problems)
+        self.engine = _engine_facts(self.settings)
         self.folders = PluginFolders(self.settings)
         self.service = Service(
-            self.settings, self.folders.discover, lambda: self.folders.catalogue, own_units, self.facts
+            self.settings, self.folders.discover, lambda: self.folders.catalogue, own_units, self.engine
         )
 
     def problems(self) -> list[str]:
         """What an operator should mend; looks at the plug-in folders."""
-        return [*self._problems, *self.folders.discover().problems]
+        engine = [] if self.engine is None else self.engine.problems()
+        return [*self._problems, *self.folders.discover().problems, *engine]
+
+    def start(self) -> None:
+        """Begin to ask the engine for facts, if that is set; the first answer may take a moment."""
+        if self.engine is not None:
+            self.engine.start(patience=5.0)
 
     def retire(self) -> None:
         """Be replaced: calls that run may end."""
         self.folders.close(now=False)
+        if self.engine is not None:
+            self.engine.close()
 
     def close(self) -> None:
         """End the workers at once, whatever they do."""
         self.folders.close(now=True)
+        if self.engine is not None:
+            self.engine.close()
+
+
+def _engine_facts(settings: Settings) -> Any:
+    """The facts of `engine_url`, or None. httpx is imported only by those who use it."""
+    if settings.engine_url is None:
+        return None
+    try:
+        from filtersched.ovirt.engine_facts import EngineFacts
+    except ImportError as error:
+        raise ConfigurationError(
+            f"engine_url needs {error.name}: pip install filtersched[ovirt]", group="DEFAULT", option="engine_url"
+        ) from error
+    return EngineFacts(settings)
 
 
 def _scheduler_keys() -> set[str]:
@@ -97,6 +121,7 @@ def _parser() -> argparse.ArgumentParser:
 def _check(proxy: Proxy) -> int:
     """Print units and problems; 1 if there is any problem."""
     try:
+        proxy.start()
         problems = proxy.problems()
         units = proxy.service.announced(proxy.folders.catalogue)
         for kind in KINDS:
@@ -133,6 +158,7 @@ class _Daemon:
         serving = threading.Thread(target=self._server.serve, name="serve")
         try:
             self._server.prepare()
+            self._proxy.start()
             for problem in self._proxy.problems():
                 LOG.warning("%s", problem)
             serving.start()
@@ -158,6 +184,7 @@ class _Daemon:
         old = self._proxy
         if _needs_restart(old.settings, new.settings):
             LOG.warning("port, listen and ssl change with a restart only")
+        new.start()
         for problem in new.problems():
             LOG.warning("%s", problem)
         if new.settings.ssl == old.settings.ssl:

@@ -50,6 +50,7 @@ class Settings:
     engine_password_file: str | None = None
     engine_ca_file: str | None = None
     engine_refresh: float = 10.0
+    engine_statistics: bool = False
     source: str | None = None
     warnings: tuple[str, ...] = ()
 
@@ -233,6 +234,7 @@ _CHECKS: dict[str, Callable[[str], Any]] = {
     "port": _whole(0, 65535),
     "listen": _text,
     "ssl": _flag,
+    "engine_statistics": _flag,
     "plugins_path": _text,
     "dialect": _choice("engine", "page"),
     "plugin_timeout": _seconds(0.1, 600),
