@@ -16,7 +16,7 @@ from filtersched.engine.kept import Kept
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.views import host_view
 from filtersched.host_state import HostState
-from filtersched.plugin import declaration_of
+from filtersched.plugin import add_note, asking, declaration_of
 from filtersched.request_spec import RequestSpec
 from filtersched.weighers.base import BaseWeigher, is_weight
 from filtersched.weighers.handler import multiplier
@@ -92,7 +92,8 @@ class FastWeigher:
 
     def called(self, hosts: Sequence[Any], spec: RequestSpec) -> Floats:
         """The raw weights as the weigher itself gives them, for weighed hosts in order of the list."""
-        raw = list(self.plugin.weigh_objects(hosts, spec))
+        with asking(self.plugin, f"about {len(hosts)} hosts, instance {spec.instance_uuid}"):
+            raw = list(self.plugin.weigh_objects(hosts, spec))
         if len(raw) != len(hosts) or not all(is_weight(weight) for weight in raw):
             raise StrangerReturned
         return np.array([float(weight) for weight in raw], dtype=np.float64)
@@ -100,7 +101,7 @@ class FastWeigher:
     def multipliers(self, overlay: Overlay, in_play: Rows) -> float | Floats:
         """The multiplier of every row in play, one number where all have the same."""
         if not self.multiplier_by_value:
-            each = [float(self._multiplier_of(overlay.host(row))) for row in in_play.tolist()]
+            each = [self.multiplier_of(overlay.host(row)) for row in in_play.tolist()]
             return np.array(each, dtype=np.float64)
         codes = overlay.rows.codes(("aggregates",))
         if codes is None:
@@ -113,11 +114,19 @@ class FastWeigher:
 
     def _multiplier(self, aggregates: Any) -> float:
         view: Any = self._aggregates_view(_WithAggregates(aggregates))
-        return float(self._multiplier_of(view))
+        return self.multiplier_of(view)
 
     def multiplier_of(self, host: HostState) -> float:
         """The multiplier of one host."""
-        return float(self._multiplier_of(host))
+        try:
+            multiplier = self._multiplier_of(host)
+        except Exception as problem:
+            # The boundary to the plug-in: its exception goes on, saying where it happened.
+            add_note(problem, self.plugin, f"for its multiplier on {host!r}")
+            raise
+        if not is_weight(multiplier):
+            raise StrangerReturned
+        return float(multiplier)
 
 
 class _WithAggregates:
