@@ -1,0 +1,26 @@
+"""For authors of filters and weighers: things to try them on, and checks that they keep the rules.
+
+    from filtersched.testing import check_filter, make_host, make_spec
+
+    def test_max_load_filter_keeps_the_rules():
+        check_filter(MaxLoadFilter)
+
+    def test_host_at_the_limit_passes():
+        assert MaxLoadFilter().host_passes(make_host(capabilities={"load": 8.0}), make_spec())
+
+`check_filter` and `check_weigher` ask a plug-in about hosts and requests of many kinds, always the
+same ones, and raise ConformanceError, an AssertionError, at the first rule that it breaks.
+"""
+
+from filtersched.testing.conformance import ConformanceError, check_filter, check_weigher
+from filtersched.testing.samples import make_host, make_spec, sample_hosts, sample_specs
+
+__all__ = [
+    "ConformanceError",
+    "check_filter",
+    "check_weigher",
+    "make_host",
+    "make_spec",
+    "sample_hosts",
+    "sample_specs",
+]

@@ -1,0 +1,379 @@
+"""The rules that every filter and weigher keeps, tried out on many hosts and requests."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, NoReturn, TypeVar
+
+import numpy as np
+from oslo_config import cfg
+
+from filtersched.column import AskEachHost, Column, NotColumnarError
+from filtersched.engine.views import ColumnView, View, host_view, spec_view
+from filtersched.filters.base import BaseHostFilter
+from filtersched.host_rows import HostRows
+from filtersched.host_state import HostState, deciding
+from filtersched.plugin import Declaration, Plugin, declaration_of
+from filtersched.request_spec import RequestSpec
+from filtersched.selection import Shortage, WeighedHost
+from filtersched.testing.samples import sample_hosts, sample_specs
+from filtersched.testing.unchanged import Snapshot
+from filtersched.weighers.base import BaseWeigher, is_weight
+from filtersched.weighers.handler import multiplier
+
+_P = TypeVar("_P", bound=Plugin)
+
+
+class ConformanceError(AssertionError):
+    """A plug-in breaks a rule: `plugin` is its name, `rule` says which in a word or two."""
+
+    def __init__(self, message: str = "", *, plugin: str = "", rule: str = "") -> None:
+        super().__init__(message)
+        self.plugin = plugin
+        self.rule = rule
+
+
+def check_filter(
+    filter_: BaseHostFilter | type[BaseHostFilter],
+    hosts: Iterable[HostState] | None = None,
+    specs: Iterable[RequestSpec] | None = None,
+) -> None:
+    """Raise ConformanceError if a filter breaks a rule.
+
+    filter_ : a class, or an instance whose options are bound.
+    hosts, specs : to be asked about; by default `sample_hosts()` and `sample_specs()`. Give some of
+        your own if the filter reads attributes that HostState does not have.
+
+    The rules: every host gets an answer, not None and not an exception; the same question has the
+    same answer; hosts and request stay as they are; what is declared is all that is read; a columnar
+    body answers for columns of no, one and many hosts what it answers for each host;
+    `rejection_reason` and `limits` answer with what they should.
+    """
+    check = _FilterCheck(_made(filter_, BaseHostFilter))
+    check.flags("run_filter_once_per_request", "RUN_ON_REBUILD")
+    for index in (0, 1):
+        if check.call("run_filter_for_index", index) is None:
+            check.fail("index", f"run_filter_for_index({index}) returned None; return True or False")
+    check.run(hosts, specs)
+
+
+def check_weigher(
+    weigher: BaseWeigher | type[BaseWeigher],
+    hosts: Iterable[HostState] | None = None,
+    specs: Iterable[RequestSpec] | None = None,
+) -> None:
+    """Raise ConformanceError if a weigher breaks a rule.
+
+    weigher, hosts, specs : as for `check_filter`.
+
+    The rules: every host gets a finite number; the same question has the same answer; hosts and
+    request stay as they are; what is declared is all that is read; a columnar body answers for
+    columns of no, one and many hosts what it answers for each host; the multiplier is a finite
+    number for every host; `minval` and `maxval` are the ends of a scale.
+    """
+    check = _WeigherCheck(_made(weigher, BaseWeigher))
+    check.flags("normalized")
+    check.scale()
+    check.run(hosts, specs)
+
+
+def _made(plugin: _P | type[_P], base: type[_P]) -> _P:
+    if isinstance(plugin, base):
+        return plugin
+    name = getattr(plugin, "__name__", repr(plugin))
+    if not (inspect.isclass(plugin) and issubclass(plugin, base)):
+        raise ConformanceError(f"{name} is not derived from {base.__name__}", plugin=name, rule="base class")
+    try:
+        return plugin()
+    except Exception as problem:
+        # The boundary to the plug-in.
+        raise ConformanceError(
+            f"{name} must be made without arguments: {problem!r}", plugin=name, rule="constructor"
+        ) from problem
+
+
+class _Check:
+    """One plug-in under examination; a subclass knows what it is asked and what an answer is."""
+
+    # What answers for one host, and what may be overridden instead, answering for all of them.
+    body_name = ""
+    loop_names: tuple[str, ...] = ()
+
+    def __init__(self, plugin: Any) -> None:
+        self.plugin = plugin
+        self.name = type(plugin).__name__
+        self.declaration = self._declaration()
+        for opt in (opt for cls in type(plugin).__mro__ for opt in vars(cls).get("options", ())):
+            if not isinstance(opt, cfg.Opt):
+                self.fail("options", f"has {opt!r} among its options, which is not an oslo.config option")
+
+    def fail(self, rule: str, what: str, cause: BaseException | None = None) -> NoReturn:
+        raise ConformanceError(f"{self.name}: {what}", plugin=self.name, rule=rule) from cause
+
+    def call(self, function: str | Callable[..., Any], *arguments: Any) -> Any:
+        """What a method of the plug-in, or a function that calls it, returns; raising is a failure."""
+        name = function if isinstance(function, str) else function.__name__
+        try:
+            return (getattr(self.plugin, function) if isinstance(function, str) else function)(*arguments)
+        except (AskEachHost, ConformanceError):
+            raise
+        except NotColumnarError as problem:
+            self.fail("columnar", f"is called columnar, but {problem}", problem)
+        except Exception as problem:
+            # The boundary to the plug-in.
+            asked = ", ".join(map(_named, arguments))
+            self.fail("exception", f"{name}({asked}) raised {problem!r}", problem)
+
+    def overrides(self, *names: str) -> bool:
+        """Whether the plug-in defines one of these methods itself."""
+        base = BaseHostFilter if isinstance(self.plugin, BaseHostFilter) else BaseWeigher
+        return any(getattr(type(self.plugin), name) is not getattr(base, name) for name in names)
+
+    def flags(self, *names: str) -> None:
+        for name in names:
+            if not isinstance(getattr(self.plugin, name), bool):
+                self.fail(name, f"{name} must be True or False, not {getattr(self.plugin, name)!r}")
+
+    def answer(self, found: Any, host: Any) -> Any:
+        """The answer as a value to compare; what is no answer is a failure."""
+        raise NotImplementedError
+
+    def further(self, answers: Sequence[Any], hosts: Sequence[HostState], spec: RequestSpec) -> None:
+        """Check the rest of what the plug-in offers."""
+        raise NotImplementedError
+
+    def run(self, hosts: Iterable[HostState] | None, specs: Iterable[RequestSpec] | None) -> None:
+        tried_hosts = sample_hosts() if hosts is None else list(hosts)
+        tried_specs = sample_specs() if specs is None else list(specs)
+        if not tried_hosts or not tried_specs:
+            raise ValueError("a check needs at least one host and one request")
+        before = [Snapshot(host) for host in tried_hosts]
+        for spec in tried_specs:
+            spec_before = Snapshot(spec)
+            with deciding():
+                self._try(tried_hosts, spec)
+            for snapshot in (spec_before, *before):
+                changed = snapshot.changed()
+                if changed:
+                    what = f"{', '.join(changed)} of {_named(snapshot.thing)}"
+                    self.fail("unchanged", f"changes {what}; it may only answer")
+
+    def _try(self, hosts: Sequence[HostState], spec: RequestSpec) -> None:
+        answers: Sequence[Any] = ()
+        if self.overrides(self.body_name) or not self.overrides(*self.loop_names):
+            answers = [self._ask(host, spec) for host in hosts]
+            again = [self._ask(host, spec) for host in reversed(hosts)][::-1]
+            self._same("repeatable", answers, again, hosts, "the second time")
+            if self.declaration is not None:
+                self._try_declared(self.declaration, answers, hosts, spec)
+        self.further(answers, hosts, spec)
+
+    def _ask(self, host: Any, spec: Any) -> Any:
+        try:
+            return self.answer(self.call(self.body_name, host, spec), host)
+        except AskEachHost as problem:
+            self.fail("exception", f"gives up on {_named(host)} as if it were columns", problem)
+
+    def _same(
+        self, rule: str, answers: Sequence[Any], others: Sequence[Any], hosts: Sequence[HostState], how: str
+    ) -> None:
+        for answer, other, host in zip(answers, others, hosts, strict=True):
+            if answer != other:
+                self.fail(rule, f"answers {answer!r} for {_named(host)}, and {other!r} {how}")
+
+    # -- what is declared --------------------------------------------------------------------
+
+    def _declaration(self) -> Declaration | None:
+        cls = type(self.plugin)
+        declaration = declaration_of(cls)
+        if declaration is None:
+            if "columnar" in vars(cls) and cls.columnar:
+                self.fail("columnar", "is called columnar, but declares no host_reads")
+            return None
+        if not callable(declaration.host_reads):
+            self._check_names("host_reads", declaration.host_reads)
+        self._check_names("spec_reads", declaration.spec_reads)
+        for name in declaration.spec_reads:
+            if not hasattr(RequestSpec, name):
+                self.fail("spec_reads", f"spec_reads names {name!r}, which no request has")
+        return declaration
+
+    def _check_names(self, which: str, names: Any) -> None:
+        if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
+            self.fail(which, f"{which} must be a tuple of names, not {names!r}")
+
+    def _try_declared(
+        self, declaration: Declaration, answers: Sequence[Any], hosts: Sequence[HostState], spec: RequestSpec
+    ) -> None:
+        missed: dict[str, list[str]] = {"host_reads": [], "spec_reads": []}
+        seen_spec = _recording(spec_view, self.name, declaration.spec_reads, missed["spec_reads"])(spec)
+        reads: Any = declaration.host_reads
+        if callable(reads):
+            reads = self._watched(missed, partial(self.call, "host_reads", seen_spec))
+            self._check_names("host_reads", reads)
+        view = _recording(host_view, self.name, reads, missed["host_reads"])
+        seen = [self._watched(missed, partial(self._ask, view(host), seen_spec)) for host in hosts]
+        self._same("declaration", answers, seen, hosts, "when it sees only what it declared")
+        if declaration.columnar:
+            self._try_columns(reads, answers, hosts, seen_spec)
+
+    def _watched(self, missed: Mapping[str, Sequence[str]], act: Callable[[], Any]) -> Any:
+        """What `act` gives; that something undeclared was read goes before whatever came of it."""
+        try:
+            return act()
+        finally:
+            for declared, names in missed.items():
+                if names:
+                    listed = ", ".join(repr(name) for name in dict.fromkeys(names))
+                    self.fail("undeclared read", f"reads {listed}, which its {declared} do not name")
+
+    def _try_columns(
+        self, reads: tuple[str, ...], answers: Sequence[Any], hosts: Sequence[HostState], spec: Any
+    ) -> None:
+        everyone = HostRows(hosts)
+        sources: list[tuple[Sequence[int], Any]] = [(range(len(hosts)), everyone), ((), _NoRows(everyone))]
+        sources += [((row,), HostRows([host])) for row, host in enumerate(hosts)]
+        for rows, source in sources:
+            some = [hosts[row] for row in rows]
+            view = ColumnView(self.name, reads, source)
+            try:
+                with np.errstate(all="ignore"):
+                    found = self.call(self.body_name, view, spec)
+            except AskEachHost:
+                # Not everything is a column; such hosts are asked one by one.
+                continue
+            values = self._values(found, len(some))
+            column = [self.answer(value, host) for value, host in zip(values, some, strict=True)]
+            self._same("columnar", [answers[row] for row in rows], column, some, f"in columns of {len(some)}")
+
+    def _values(self, found: Any, count: int) -> list[Any]:
+        if not isinstance(found, Column):
+            return [found] * count
+        if found.missing is not None:
+            self.fail("columnar", "gives a column in which values are missing")
+        if np.shape(found.values) not in ((), (count,)):
+            self.fail("columnar", f"gives a column of shape {np.shape(found.values)} for {count} hosts")
+        values: list[Any] = np.broadcast_to(found.values, (count,)).tolist()
+        return values
+
+
+class _FilterCheck(_Check):
+    body_name = "host_passes"
+    loop_names = ("filter_all", "_filter_one")
+
+    def answer(self, found: Any, host: Any) -> bool:
+        if found is None:
+            self.fail("answer", f"returned None for {_named(host)}; return True or False")
+        return bool(self.call(bool, found))
+
+    def further(self, answers: Sequence[Any], hosts: Sequence[HostState], spec: RequestSpec) -> None:
+        if self.overrides(*self.loop_names):
+            self._check_filter_all(hosts, spec)
+        for host, passes in zip(hosts, answers, strict=bool(answers)):
+            if passes:
+                self._check_limits(self.call("limits", host, spec))
+            else:
+                self._check_reason(self.call("rejection_reason", host, spec))
+
+    def _check_filter_all(self, hosts: Sequence[HostState], spec: RequestSpec) -> None:
+        left = self.call("filter_all", list(hosts), spec)
+        if left is None:
+            return
+        if not isinstance(left, Iterable):
+            self.fail("filter_all", f"filter_all returned {left!r}; return hosts, or None to end filtering")
+        given = {id(host) for host in hosts}
+        # Taking them out of a generator runs the plug-in's code too.
+        if not all(id(host) in given for host in self.call(list, left)):
+            self.fail("filter_all", "filter_all returned what it was not given")
+
+    def _check_limits(self, limits: Any) -> None:
+        if not isinstance(limits, Mapping) or not all(isinstance(name, str) for name in limits):
+            self.fail("limits", f"limits returned {limits!r}; return a mapping from names to values")
+
+    def _check_reason(self, reason: Any) -> None:
+        if isinstance(reason, Shortage):
+            if not (is_weight(reason.need) and is_weight(reason.have) and reason.missing > 0):
+                self.fail("rejection_reason", f"{reason!r} is no shortage; need must be above have, both finite")
+        elif reason is not None and not (isinstance(reason, str) and reason.strip()):
+            self.fail("rejection_reason", f"rejection_reason returned {reason!r}; return a sentence or a Shortage")
+
+
+class _WeigherCheck(_Check):
+    body_name = "_weigh_object"
+    loop_names = ("weigh_objects",)
+
+    def scale(self) -> None:
+        """Check the ends of the scale, and that there is an option for the multiplier."""
+        low, high = self.plugin.minval, self.plugin.maxval
+        for name, end in (("minval", low), ("maxval", high)):
+            if end is not None and not is_weight(end):
+                self.fail(name, f"{name} must be a finite number or None, not {end!r}")
+        if low is not None and high is not None and low > high:
+            self.fail("minval", f"minval {low!r} is above maxval {high!r}")
+        if self.plugin.multiplier_option is not None:
+            self.call("option", self.plugin.multiplier_option)
+
+    def answer(self, found: Any, host: Any) -> float:
+        if not is_weight(found):
+            self.fail("answer", f"returned {found!r} for {_named(host)}; a weight must be a finite number")
+        return float(found)
+
+    def further(self, answers: Sequence[Any], hosts: Sequence[HostState], spec: RequestSpec) -> None:
+        multiplier_of = multiplier(self.plugin)
+        for host in hosts:
+            value = self.call(multiplier_of, host)
+            if not is_weight(value):
+                self.fail("multiplier", f"its multiplier for {_named(host)} is {value!r}, which is no finite number")
+        if self.overrides(*self.loop_names):
+            weighed = [WeighedHost(host, 0.0) for host in hosts]
+            found = self.call(list, self.call("weigh_objects", weighed, spec))
+            if len(found) != len(hosts):
+                self.fail("weigh_objects", f"weigh_objects returned {len(found)} weights for {len(hosts)} hosts")
+            for host, weight in zip(hosts, found, strict=True):
+                self.answer(weight, host)
+
+
+class _NoRows:
+    """The columns of some hosts, cut down to none."""
+
+    def __init__(self, source: HostRows) -> None:
+        self._source = source
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def cut(*arguments: Any) -> Any:
+            found = getattr(self._source, name)(*arguments)
+            if not isinstance(found, Column):
+                return found
+            return Column(found.values[:0], None if found.missing is None else found.missing[:0])
+
+        return cut
+
+
+def _named(thing: Any) -> str:
+    if isinstance(thing, View):
+        thing = thing._seen
+    if isinstance(thing, HostState):
+        return f"host {thing.host!r}" + ("" if thing.nodename == thing.host else f", node {thing.nodename!r}")
+    if isinstance(thing, ColumnView):
+        return "columns"
+    if isinstance(thing, RequestSpec):
+        return f"the request of instance {thing.instance_uuid!r}"
+    return repr(thing)
+
+
+def _recording(
+    make: Callable[[str, tuple[str, ...]], type[View]], plugin: str, shown: tuple[str, ...], missed: list[str]
+) -> type[View]:
+    """A view that notes what it is asked for in vain: a default in its place would hide the error."""
+    view = make(plugin, shown)
+
+    def __getattr__(self: View, name: str) -> Any:  # noqa: N807 - becomes the method of that name
+        if name in shown:
+            raise AttributeError(f"{_named(self)} has no {name!r}")
+        if not name.startswith("__"):
+            missed.append(name)
+        return view.__getattr__(self, name)
+
+    return type(view.__name__, (view,), {"__slots__": (), "__getattr__": __getattr__})

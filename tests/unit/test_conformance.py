@@ -1,0 +1,83 @@
+"""Every installed filter and weigher of ours keeps the rules that `filtersched.testing` checks."""
+
+from importlib.metadata import entry_points
+
+import pytest
+
+from filtersched.plugin import declared_options
+from filtersched.testing import check_filter, check_weigher, sample_hosts, sample_specs
+
+
+def installed(group):
+    points = [point for point in entry_points(group=group) if point.value.startswith("filtersched.")]
+    return {point.name: point.load() for point in sorted(points)}
+
+
+FILTERS = installed("filtersched.filters")
+WEIGHERS = installed("filtersched.weighers")
+
+# Settings under which a plug-in that does nothing by default has something to do.
+SETTINGS = {
+    "IsolatedHostsFilter": {"isolated_hosts": ["host-4", "host-5"], "isolated_images": ["image-1"]},
+    "MetricsFilter": {"weight_setting": ["cpu.percent=-1.0"]},
+    "MetricsWeigher": {"weight_setting": ["cpu.percent=-1.0"], "required": False},
+    "ImagePropertiesFilter": {"image_properties_default_architecture": "x86_64"},
+    "ImagePropertiesWeigher": {"image_props_weight_multiplier": 1.0},
+    "AggregateImagePropertiesIsolation": {
+        "aggregate_image_properties_isolation_namespace": "os",
+        "aggregate_image_properties_isolation_separator": "_",
+    },
+}
+
+
+def bound(plugin_class, settings):
+    plugin = plugin_class()
+    options = {opt.dest: opt.default for _group, opt in declared_options(plugin_class)}
+    assert settings.keys() <= options.keys()
+    plugin.bind(options | settings)
+    return plugin
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_filter_keeps_the_rules(name):
+    check_filter(FILTERS[name])
+
+
+@pytest.mark.parametrize("name", WEIGHERS)
+def test_weigher_keeps_the_rules(name):
+    check_weigher(WEIGHERS[name])
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_plugin_keeps_the_rules_when_it_has_something_to_do(name):
+    if name in FILTERS:
+        check_filter(bound(FILTERS[name], SETTINGS[name]))
+    else:
+        check_weigher(bound(WEIGHERS[name], SETTINGS[name]))
+
+
+@pytest.mark.parametrize("name", sorted(set(FILTERS) - {"AllHostsFilter"}))
+def test_samples_make_a_filter_refuse_and_pass_and_give_its_reasons(name):
+    rule = bound(FILTERS[name], SETTINGS.get(name, {}))
+    verdicts, reasons = set(), set()
+    for spec in sample_specs():
+        for host in sample_hosts():
+            passes = bool(rule.host_passes(host, spec))
+            verdicts.add(passes)
+            if not passes:
+                reasons.add(rule.rejection_reason(host, spec))
+    assert verdicts == {True, False}
+    assert None not in reasons
+
+
+@pytest.mark.parametrize("name", sorted(FILTERS | WEIGHERS))
+def test_description_begins_with_one_sentence_that_says_what_it_does(name):
+    first = (FILTERS | WEIGHERS)[name].__doc__.split("\n\n")[0]
+    assert first.endswith(".")
+    assert first.split()[0] in {"Refuse", "Keep", "Pass", "Prefer", "Spread", "Avoid", "Let", "Place"}
+
+
+@pytest.mark.parametrize("name", sorted(FILTERS | WEIGHERS))
+def test_every_option_says_what_its_values_do(name):
+    for _group, option in declared_options((FILTERS | WEIGHERS)[name]):
+        assert len(option.help) > 40, option.name
