@@ -39,10 +39,23 @@ class HostFilterHandler:
         return Filtered(left, steps)
 
     def verdicts(
-        self, filters: Sequence[BaseHostFilter], host: HostState, spec: RequestSpec, index: int = 0
+        self,
+        filters: Sequence[BaseHostFilter],
+        host: HostState,
+        spec: RequestSpec,
+        index: int = 0,
+        *,
+        first: HostState | None = None,
     ) -> tuple[Verdict, ...]:
-        """What each filter says of one host, the ones behind the first refusal included."""
-        return tuple(self._verdict(one, host, spec) for one in filters if one.run_filter_for_index(index))
+        """What each filter says of one host, the ones behind the first refusal included.
+
+        first : the host as it was for the request's first instance. A filter that skips the instance
+            at `index` is asked about that, because whom it refused then is refused for all of them.
+        """
+        before = host if first is None else first
+        return tuple(
+            self._verdict(one, host if one.run_filter_for_index(index) else before, spec) for one in filters
+        )
 
     def _verdict(self, one: BaseHostFilter, host: HostState, spec: RequestSpec) -> Verdict:
         name = type(one).__name__
