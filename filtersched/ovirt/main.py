@@ -49,7 +49,7 @@ class Proxy:
     def start(self) -> None:
         """Begin to ask the engine for facts, if that is set; the first answer may take a moment."""
         if self.engine is not None:
-            self.engine.start(patience=5.0)
+            self.engine.start(patience=2.0)
 
     def retire(self) -> None:
         """Be replaced: calls that run may end."""
