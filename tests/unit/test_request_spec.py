@@ -50,7 +50,7 @@ def test_sizes_of_the_flavor_are_shorthands_of_the_request():
 
 
 def test_unknown_keyword_is_refused_with_the_nearest_known_one():
-    with pytest.raises(InvalidRequest, match="no .num_instance. in a request") as caught:
+    with pytest.raises(InvalidRequest, match=r"no .num_instance. in a request\. Did you mean .num_instances") as caught:
         RequestSpec(num_instance=2)
     assert (caught.value.field, caught.value.value) == ("num_instance", 2)
 
