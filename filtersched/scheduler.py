@@ -298,7 +298,7 @@ class ChanceScheduler(Scheduler):
         choices: list[Choice] = []
         for index in range(len(decision.uuids)):
             host = decision.random().choice(hosts)
-            choices.append(Choice(decision.spec_for(index, choices), host, host, 0.0))
+            choices.append(Choice(decision.spec_for(index, choices), host, host.copy(), 0.0))
         return choices
 
     def _is_up(self, host: HostState, spec: RequestSpec) -> bool:
