@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from filtersched.errors import NoValidHost
+from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.handler import HostFilterHandler
 from filtersched.frozen import freeze
 from filtersched.host_pool import HostPool
 from filtersched.host_state import HostState, deciding
 from filtersched.narrowing import skips_filters
-from filtersched.plugin import asking
+from filtersched.plugin import add_note
 from filtersched.request_spec import RequestSpec
 from filtersched.selection import (
     Alternate,
@@ -33,7 +34,7 @@ class Choice:
 
     weight : the sum that made it win.
     steps, shares : made when called, for the explanation.
-    second : the best of the others and its weight.
+    second : gives the name of the best of the others, and its weight.
     rest : gives the others in list order; None if nobody will ask.
     columns, ranked : every host's weights, if they are to be kept.
     """
@@ -44,7 +45,7 @@ class Choice:
     weight: float
     steps: Callable[[], Sequence[FilterStep]] = tuple
     shares: Callable[[], tuple[WeigherShare, ...]] = tuple
-    second: tuple[HostState, float] | None = None
+    second: Callable[[], tuple[str, float] | None] = lambda: None
     rest: Callable[[], Iterable[HostState]] | None = None
     columns: Sequence[WeigherColumn] = ()
     ranked: Sequence[str] = ()
@@ -74,6 +75,7 @@ class Decision:
     def __post_init__(self) -> None:
         if isinstance(self.hosts, HostPool):
             self._generation = self.hosts.generation
+        self._limiting = [one for one in self.filters if type(one).limits is not BaseHostFilter.limits]
 
     def offered(self) -> list[HostState]:
         """The hosts, in the caller's order."""
@@ -112,7 +114,7 @@ class Decision:
             weight=chosen.weight,
             steps=steps,
             shares=lambda: shares,
-            second=None if second is None else (second.obj, second.weight),
+            second=lambda: None if second is None else (second.obj.host, second.weight),
             rest=lambda: [one.obj for one in others],
             columns=chosen.columns if self.keep_columns else (),
             ranked=[one.obj.host for one in ranked] if self.keep_columns else (),
@@ -127,7 +129,7 @@ class Decision:
         spec = choices[index].spec if index < len(choices) else self.spec_for(index, choices[:index])
         filters = () if skips_filters(spec) else self.filters
         with deciding():
-            verdicts = HostFilterHandler().verdicts(filters, asked, spec, index)
+            verdicts = HostFilterHandler().verdicts(filters, asked, spec, index, first=host)
         return HostVerdicts(host.host, host.nodename, verdicts, changed)
 
     def refusal(
@@ -165,9 +167,13 @@ class Decision:
     def _limits(self, host: HostState, spec: RequestSpec) -> Any:
         limits = dict(host.limits)
         if not skips_filters(spec):
-            for one in self.filters:
-                with asking(one, f"for the limits of {host!r}, instance {spec.instance_uuid}"):
+            for one in self._limiting:
+                try:
                     limits.update(one.limits(host, spec))
+                except Exception as problem:
+                    # The boundary to the plug-in.
+                    add_note(problem, one, f"for the limits of {host!r}, instance {spec.instance_uuid}")
+                    raise
         return freeze(limits)
 
     def _alternates(self, choice: Choice, taken: set[tuple[str, str]]) -> tuple[Alternate, ...]:
@@ -183,7 +189,6 @@ class Decision:
         self, index: int, steps: Callable[[], Sequence[FilterStep]], choices: list[Choice]
     ) -> Explanation:
         choice = choices[index] if index < len(choices) else None
-        second = choice.second if choice is not None else None
         return Explanation(
             index=index,
             num_instances=len(self.uuids),
@@ -192,8 +197,8 @@ class Decision:
             ask=lambda host: self.ask(host, index, choices),
             earlier=lambda: [step for one in choices[:index] for step in one.steps()],
             shares=choice.shares if choice is not None else tuple,
-            runner_up=second[0].host if second else None,
-            margin=choice.weight - second[1] if choice is not None and second else None,
+            weight=choice.weight if choice is not None else None,
+            second=choice.second if choice is not None else lambda: None,
             columns=choice.columns if choice is not None else (),
             ranked=choice.ranked if choice is not None else (),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from filtersched.errors import CommitConflict, InvalidHost, InvalidRequest, nearest
@@ -129,19 +129,24 @@ class HostPool:
             )
         with self.lock:
             object.__setattr__(host, name, value)
-            self._changed(host)
+            self._changed(host, (name,))
 
-    def _changed(self, host: HostState) -> None:
+    def _changed(self, host: HostState, attributes: Collection[str] | None = None) -> None:
         self.generation += 1
         host._generation = self.generation
-        self.rows.mark(self._rows[host.host, host.nodename])
+        self.rows.mark(self._rows[host.host, host.nodename], attributes)
 
     def _assume(self, host: HostState, changed: HostState) -> None:
         """Give `host` the attributes of a changed copy of it."""
         attributes = changed.__dict__
         attributes.pop("limits", None)
-        host.__dict__.update(attributes)
-        self._changed(host)
+        known = host.__dict__
+        names = None
+        if type(host) is HostState:
+            # A subclass may change something inside of an attribute; then any may have changed.
+            names = [name for name, value in attributes.items() if known.get(name) is not value]
+        known.update(attributes)
+        self._changed(host, names)
 
     def commit(self, selections: Selection | Iterable[Selection]) -> None:
         """Make the depletion of selections real: their instances are on their hosts from now on.

@@ -41,7 +41,7 @@ class Codes:
         self.codes: NDArray[np.intp] = np.fromiter(
             map(self.by_identity.__getitem__, identities), dtype=np.intp, count=len(given)
         )
-        self.seen: dict[Any, list[Any]] = {}
+        self.seen: dict[Any, Any] = {}
 
     def code_of(self, value: Any) -> int:
         """The code of a value, a new one if no row had it; `values` keeps every identity alive."""
@@ -56,6 +56,39 @@ class Codes:
         if self.values[code] is value or id(value) not in self.by_identity:
             self.by_identity[id(value)] = code
         return code
+
+
+class Answers:
+    """What a function says of each distinct value."""
+
+    __slots__ = ("_column", "each")
+
+    def __init__(self) -> None:
+        self.each: list[Any] = []
+        self._column: Column | None = None
+
+    def extend(self, more: Iterable[Any]) -> None:
+        """Answers for further values."""
+        before = len(self.each)
+        self.each.extend(more)
+        if len(self.each) > before:
+            self._column = None
+
+    def of(self, codes: NDArray[np.intp]) -> Any:
+        """The answers for (n_rows,) codes: a Column, or the one that all have."""
+        first = self.each[0]
+        if self._column is None:
+            kinds = set(map(type, self.each))
+            if len(kinds) == 1 and all(answer == first for answer in self.each):
+                return first
+            self._column = as_column(self.each)
+            if self._column is None:
+                raise AskEachHost
+        values, missing = self._column.values.take(codes), self._column.missing
+        if missing is None:
+            return Column(values)
+        missing = missing.take(codes)
+        return Column(values, missing if missing.any() else None)
 
 
 class HostRows:
@@ -77,7 +110,8 @@ class HostRows:
     def _forget(self) -> None:
         """Drop every cache: rows came or went."""
         self.version += 1
-        self._log: list[int] = []
+        self._log: list[tuple[int, Collection[str] | None]] = []
+        self._plain: dict[str, bool] = {}
         self._log_start = 0
         self._columns: dict[str, tuple[int, Column | None]] = {}
         self._codes: dict[tuple[str, ...], tuple[int, Codes]] = {}
@@ -107,6 +141,10 @@ class HostRows:
         self._made.append(row)
         return made
 
+    def names(self) -> list[str]:
+        """The names of the hosts, in order of rows."""
+        return [str(name) for name in self._read("host") or ()]
+
     def append(self, host: HostState) -> None:
         """One more row."""
         if self._given:
@@ -127,23 +165,46 @@ class HostRows:
 
     # -- marks -------------------------------------------------------------------------------
 
-    def mark(self, row: int) -> None:
-        """Note that something of the host in `row` has changed."""
+    def mark(self, row: int, attributes: Collection[str] | None = None) -> None:
+        """Note that these attributes of the host in `row` have changed; None is any of them."""
         if len(self._log) >= _MARKS_KEPT:
             self._log_start += len(self._log)
             self._log.clear()
-        self._log.append(row)
+        self._log.append((row, attributes))
 
     @property
     def now(self) -> int:
         """How many marks there have been; `marked_since` this is nothing."""
         return self._log_start + len(self._log)
 
-    def marked_since(self, then: int) -> list[int] | None:
-        """The rows marked since, each once; None if that is so long ago that all may be."""
+    def marked_since(self, then: int, reads: frozenset[str] | None) -> list[int] | None:
+        """The rows in which something of `reads` was marked since, each once; None reads anything.
+
+        None if that is so long ago that all rows may be.
+        """
         if then < self._log_start:
             return None
-        return list(dict.fromkeys(self._log[then - self._log_start :]))
+        recent = self._log[then - self._log_start :]
+        if not recent:
+            return []
+        if reads is None:
+            return list(dict.fromkeys(row for row, _ in recent))
+        marked = (row for row, names in recent if names is None or not reads.isdisjoint(names))
+        return list(dict.fromkeys(marked))
+
+    def traced(self, reads: Collection[str]) -> frozenset[str] | None:
+        """What to look for among marks for these reads; None where one is worked out from others."""
+        return frozenset(reads) if all(map(self._is_plain, reads)) else None
+
+    def _is_plain(self, attribute: str) -> bool:
+        """Whether changes of the attribute are assignments to it on every host."""
+        known = self._plain.get(attribute)
+        if known is None:
+            kinds = set(map(type, self._hosts)) - {type(None)}
+            worked_out = any(hasattr(getattr(kind, attribute, None), "__get__") for kind in kinds)
+            watched = all(getattr(kind, "__getattribute__") is object.__getattribute__ for kind in kinds)  # noqa: B009
+            known = self._plain[attribute] = watched and not worked_out
+        return known
 
     # -- columns -----------------------------------------------------------------------------
 
@@ -154,7 +215,7 @@ class HostRows:
         """
         then, column = self._columns.get(attribute, (-1, None))
         if then != self.now:
-            marked = self.marked_since(then) if column is not None else None
+            marked = self.marked_since(then, self.traced((attribute,))) if column is not None else None
             if marked is None or not self._patched(column, attribute, marked):
                 column = as_column(self._read(attribute))
             self._columns[attribute] = (self.now, column)
@@ -199,7 +260,7 @@ class HostRows:
         then, codes = self._codes.get(attributes, (-1, None))
         if then == self.now and codes is not None:
             return codes
-        marked = self.marked_since(then) if codes is not None else None
+        marked = self.marked_since(then, self.traced(attributes)) if codes is not None else None
         if codes is None or marked is None or len(codes.values) > 2 * len(self) + 64:
             if len(attributes) == 1:
                 values = self._read(attributes[0])
@@ -231,22 +292,21 @@ class HostRows:
             combined.append(known[key])
         return combined
 
-    def of_each(self, attribute: str, function: Callable[[Any], Any]) -> Column:
-        """`function` of the attribute, called once for each distinct value of it; None is missing."""
+    def of_each(self, attribute: str, function: Callable[[Any], Any]) -> Any:
+        """`function` of the attribute, called once for each distinct value of it; None is missing.
+
+        A Column, or the one answer if it is the same for every host.
+        """
         codes = self.codes((attribute,))
-        if codes is None:
+        if codes is None or not len(self):
             raise AskEachHost
-        answers = codes.seen.setdefault(function, []) if _is_lasting(function) else []
+        answers = codes.seen.setdefault(function, Answers()) if _is_lasting(function) else Answers()
         try:
-            answers.extend(function(value) for value in codes.values[len(answers) :])
+            answers.extend(function(value) for value in codes.values[len(answers.each) :])
         except Exception:
             # The boundary to the plug-in: what raises here may be a value that no host in play has.
             raise AskEachHost from None
-        column = as_column(answers)
-        if column is None:
-            raise AskEachHost
-        missing = None if column.missing is None else column.missing.take(codes.codes)
-        return Column(column.values.take(codes.codes), missing if missing is not None and missing.any() else None)
+        return answers.of(codes.codes)
 
     # -- indexes -----------------------------------------------------------------------------
 
@@ -287,7 +347,7 @@ class HostRows:
         then, index, known = self._instances or (-1, {}, [])
         if then == self.now:
             return index
-        marked = self.marked_since(then) if self._instances is not None else None
+        marked = self.marked_since(then, self.traced(("instances",))) if self._instances is not None else None
         if marked is None:
             index, known = {}, [()] * len(self)
             marked = list(range(len(self)))

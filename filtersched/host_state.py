@@ -246,16 +246,27 @@ class HostState:
         A subclass may override this, `release_request` and `copy` for anything else that is
         countable; whatever it reads and writes must be attributes.
         """
-        self.free_ram_mb -= spec.memory_mb
-        self.free_disk_mb -= (spec.root_gb + spec.ephemeral_gb) * 1024
-        self.vcpus_used += spec.vcpus
-        self.num_instances += 1
-        self.num_io_ops += 1
-        if spec.resources and self.resources:
+        flavor = spec.flavor
+        self._assign(
+            free_ram_mb=self.free_ram_mb - flavor.memory_mb,
+            free_disk_mb=self.free_disk_mb - (flavor.root_gb + flavor.ephemeral_gb) * 1024,
+            vcpus_used=self.vcpus_used + flavor.vcpus,
+            num_instances=self.num_instances + 1,
+            num_io_ops=self.num_io_ops + 1,
+            updated=spec.now,
+        )
+        if self.resources and spec.resources:
             self._take_resources(spec, 1)
         if spec.instance_group is not None and spec.instance_uuid is not None:
             self.add_instance(spec)
-        self.updated = spec.now
+
+    def _assign(self, **values: Any) -> None:
+        """Assign several attributes; at once where nobody watches, their values being right."""
+        if self._owner is None and (self._scratch is _decision.limits or _decision.limits is None):
+            self.__dict__.update(values)
+        else:
+            for name, value in values.items():
+                setattr(self, name, value)
 
     def release_request(self, spec: RequestSpec) -> None:
         """Give back what `consume_from_request` took; counters stop at zero."""

@@ -210,15 +210,15 @@ class Explanation:
         "_ask",
         "_earlier",
         "_hosts",
+        "_second",
         "_shares",
         "_steps",
         "_words",
         "columns",
         "index",
-        "margin",
         "num_instances",
         "ranked",
-        "runner_up",
+        "weight",
     )
 
     def __init__(
@@ -231,16 +231,16 @@ class Explanation:
         ask: Callable[[HostState], HostVerdicts],
         earlier: Callable[[], Sequence[FilterStep]] = tuple,
         shares: Callable[[], tuple[WeigherShare, ...]] = tuple,
-        runner_up: str | None = None,
-        margin: float | None = None,
+        weight: float | None = None,
+        second: Callable[[], tuple[str, float] | None] = lambda: None,
         columns: Sequence[WeigherColumn] = (),
         ranked: Sequence[str] = (),
     ) -> None:
         self.index = index
         self.num_instances = num_instances
         self._steps = steps
-        self.runner_up = runner_up
-        self.margin = margin
+        self.weight = weight
+        self._second = second
         self.columns = tuple(columns)
         self.ranked = tuple(ranked)
         self._hosts = hosts
@@ -253,6 +253,18 @@ class Explanation:
     def shares(self) -> tuple[WeigherShare, ...]:
         """What each weigher added to the chosen host's weight."""
         return self._shares()
+
+    @property
+    def runner_up(self) -> str | None:
+        """The name of the next best host."""
+        found = self._second()
+        return None if found is None else found[0]
+
+    @property
+    def margin(self) -> float | None:
+        """How much lower the next best host's weight is."""
+        found = self._second()
+        return None if found is None or self.weight is None else self.weight - found[1]
 
     @property
     def steps(self) -> tuple[FilterStep, ...]:
@@ -346,8 +358,8 @@ class Explanation:
             "steps": [(step.name, step.before, step.after) for step in self.steps],
             "earlier": [(step.name, step.before, step.after) for step in self.earlier],
             "shares": self.shares,
-            "runner_up": self.runner_up,
-            "margin": self.margin,
+            "weight": self.weight,
+            "second": self._second(),
         }
         return _unpickled, (kept, (self.summary(), self.near_misses()))
 
@@ -359,7 +371,7 @@ def _unpickled(kept: dict[str, Any], words: tuple[str, list[HostVerdicts]]) -> E
     """An explanation that has left its process: counts and words, and no hosts to ask."""
     steps = [FilterStep(name, before, after, tuple) for name, before, after in kept.pop("steps")]
     earlier = [FilterStep(name, before, after, tuple) for name, before, after in kept.pop("earlier")]
-    shares = kept.pop("shares")
+    shares, second = kept.pop("shares"), kept.pop("second")
     made = Explanation(
         **kept,
         steps=lambda: steps,
@@ -367,6 +379,7 @@ def _unpickled(kept: dict[str, Any], words: tuple[str, list[HostVerdicts]]) -> E
         ask=lambda host: HostVerdicts(host.host, host.nodename, ()),
         earlier=lambda: earlier,
         shares=lambda: shares,
+        second=lambda: second,
     )
     made._words = words
     return made

@@ -5,21 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from filtersched.column import AskEachHost, Column, NotColumnarError
 from filtersched.engine.overlay import Overlay
+from filtersched.engine.request import MOVING, Request
 from filtersched.engine.views import ColumnView, UndeclaredReadError, host_view, spec_view
-from filtersched.host_rows import EXACT, HostRows, typed_key
-from filtersched.plugin import Plugin, declaration_of
+from filtersched.host_rows import EXACT, Codes, HostRows
+from filtersched.plugin import Plugin, add_note, declaration_of
 from filtersched.request_spec import RequestSpec
 
 Source = HostRows | Overlay
-
-# What of a request differs between its instances.
-_MOVING = frozenset(("instance_uuid", "instance_group"))
-
 
 class Question:
     """A declared plug-in and the method that answers for a host and a request."""
@@ -33,8 +27,9 @@ class Question:
         self.columnar = declaration.columnar
         self._host_reads = declaration.host_reads
         self.spec_reads = declaration.spec_reads
-        self._spec_view = spec_view(self.name, self.spec_reads)
-        self.moving = bool(_MOVING & set(self.spec_reads))
+        self._spec_view: Any = spec_view(self.name, self.spec_reads)
+        self.moving = tuple(name for name in self.spec_reads if name in MOVING)
+        self.lasting = "now" not in self.spec_reads
 
     def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:
         """The host attributes that the answer depends on, for this request."""
@@ -42,39 +37,36 @@ class Question:
             return self._host_reads
         return tuple(self._host_reads(self.plugin, self._spec_view(spec)))
 
-    def key(self, spec: RequestSpec) -> Any:
+    def key(self, request: Request) -> Any:
         """What the answer depends on in the request, or None if it is not worth keeping."""
-        values = []
-        for name in self.spec_reads:
-            if name == "now" or (name in _MOVING and getattr(spec, name) is not None):
-                return None
-            values.append(typed_key(getattr(spec, name)))
-        return (self, *values)
+        if not self.lasting or any(getattr(request.spec, name) is not None for name in self.moving):
+            return None
+        return (self, *map(request.key_of, self.spec_reads))
 
-    def of(self, host: Any, spec: RequestSpec) -> Any:
+    def of(self, host: Any, request: Request) -> Any:
         """The answer for one host. A plug-in's exception goes on with a note where it happened."""
         try:
-            return self.method(host_view(self.name, self.host_reads(spec))(host), self._spec_view(spec))
+            view = host_view(self.name, request.reads_of(self))(host)
+            return self.method(view, self._spec_view(request.spec))
         except Exception as problem:
             # The boundary to the plug-in.
-            problem.add_note(f"{self.name} was asked about {host!r}, instance {spec.instance_uuid}")
+            add_note(problem, self.plugin, f"about {host!r}, instance {request.spec.instance_uuid}")
             raise
 
-    def of_columns(self, source: Source, spec: RequestSpec) -> Any:
+    def of_columns(self, source: Source, request: Request) -> Any:
         """The answer for all rows: a (n_rows,) array, or one value if it is the same for all.
 
         Raises AskEachHost where columns and numbers would differ, or the values are no numbers.
         """
         for name in self.spec_reads:
-            value = getattr(spec, name)
+            value = getattr(request.spec, name)
             if type(value) is int and not -EXACT < value < EXACT:
                 raise AskEachHost
-        view = ColumnView(self.name, self.host_reads(spec), source)
+        view = ColumnView(self.name, request.reads_of(self), source)
         try:
-            with np.errstate(all="ignore"):
-                answer = self.method(view, self._spec_view(spec))
+            answer = self.method(view, self._spec_view(request.spec))
         except NotColumnarError as problem:
-            problem.add_note(f"{self.name} calls itself columnar")
+            add_note(problem, self.plugin, "about columns of hosts, as its class says it can be")
             raise
         except (AskEachHost, UndeclaredReadError):
             raise
@@ -87,27 +79,26 @@ class Question:
             raise AskEachHost
         return answer.values
 
-    def of_distinct(self, rows: HostRows, spec: RequestSpec, known: dict[int, Any]) -> NDArray[np.intp] | None:
-        """The (n_rows,) codes of the rows, each code's answer in `known`: asked only where it is new.
+    def of_distinct(self, rows: HostRows, request: Request, known: dict[int, Any]) -> Codes:
+        """The codes of the rows, each code's answer in `known`: asked only where it is new.
 
         An answer that raised is kept as the exception, since no host in play may have that value.
-        None if the attributes cannot be coded.
+        Raises AskEachHost if the attributes cannot be coded.
         """
-        reads = self.host_reads(spec)
+        reads = request.reads_of(self)
         codes = rows.codes(reads)
         if codes is None:
-            return None
-        for code in range(len(codes.values)):
-            if code not in known:
-                values = codes.values[code] if len(reads) > 1 else (codes.values[code],)
-                stand_in = _StandIn(zip(reads, values, strict=True))
-                try:
-                    view = host_view(self.name, reads)(stand_in)
-                    known[code] = self.method(view, self._spec_view(spec))
-                except Exception as problem:
-                    # The boundary to the plug-in; raised if a host in play has this value.
-                    known[code] = Raised(problem)
-        return codes.codes
+            raise AskEachHost
+        spec = self._spec_view(request.spec)
+        view_of = host_view(self.name, reads)
+        for code in range(len(known), len(codes.values)):
+            values = codes.values[code] if len(reads) > 1 else (codes.values[code],)
+            try:
+                known[code] = self.method(view_of(_StandIn(zip(reads, values, strict=True))), spec)
+            except Exception as problem:
+                # The boundary to the plug-in; raised if a host in play has this value.
+                known[code] = Raised(problem)
+        return codes
 
 
 class _StandIn:

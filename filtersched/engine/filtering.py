@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,16 +10,32 @@ from numpy.typing import NDArray
 
 from filtersched.column import AskEachHost
 from filtersched.engine.asking import Question, question
+from filtersched.engine.in_play import InPlay
 from filtersched.engine.kept import Kept
 from filtersched.engine.overlay import Overlay
+from filtersched.engine.request import Request
 from filtersched.filters.base import BaseHostFilter
 from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
 from filtersched.selection import FilterStep
 
-Rows = NDArray[np.intp]
-
 _DEFAULTS = ("filter_all", "_filter_one", "_passing", "asked_about")
+
+
+class Verdicts:
+    """Verdicts as an array's values: by truth value."""
+
+    dtype = np.bool_
+
+    def one(self, answer: Any) -> bool:
+        """One host's verdict."""
+        return bool(answer)
+
+    def many(self, answers: NDArray[Any]) -> NDArray[np.bool_]:
+        """All rows' verdicts."""
+        return answers.astype(np.bool_)
+
+
+_VERDICTS = Verdicts()
 
 
 class FastFilter:
@@ -30,55 +46,49 @@ class FastFilter:
         self.name = type(plugin).__name__
         self.question: Question | None = question(plugin, "host_passes", _DEFAULTS)
 
-    def on_rows(self, overlay: Overlay, kept: Kept, spec: RequestSpec, in_play: Rows) -> Rows:
-        """Those of the rows that pass, in order.
-
-        in_play : rows in the order of the list.
-        """
-        if not len(in_play) or (self.question is not None and not self.plugin.asked_about(spec)):
+    def left(self, overlay: Overlay, kept: Kept, request: Request, in_play: InPlay) -> InPlay:
+        """Those of the rows in play that pass."""
+        if not in_play.count or (self.question is not None and not self.plugin.asked_about(request.spec)):
             return in_play
         if self.question is None:
-            return self._called(overlay, spec, in_play)
-        passes = self._answers(self.question, overlay, kept, spec, in_play)
+            return self._called(overlay, request, in_play)
+        passes = self._answers(self.question, overlay, kept, request, in_play)
         if passes is None:
-            return self._each(self.question, overlay, spec, in_play)
-        if isinstance(passes, bool):
-            return in_play if passes else in_play[:0]
-        return in_play[passes.take(in_play)]
+            rows = in_play.rows()
+            passes = np.zeros(in_play.n_rows, dtype=np.bool_)
+            for row in rows.tolist():
+                passes[row] = bool(self.question.of(overlay.host(row), request))
+        return in_play.where(passes)
 
     def _answers(
-        self, question: Question, overlay: Overlay, kept: Kept, spec: RequestSpec, in_play: Rows
+        self, question: Question, overlay: Overlay, kept: Kept, request: Request, in_play: InPlay
     ) -> NDArray[np.bool_] | bool | None:
         if not overlay.depleted:
-            return kept.answers(question, spec, np.bool_, bool, lambda: in_play)  # type: ignore[return-value]
+            return kept.answers(question, request, _VERDICTS, in_play.rows)  # type: ignore[no-any-return]
         if not question.columnar:
             return None
         try:
-            answer = question.of_columns(overlay, spec)
+            answer = question.of_columns(overlay, request)
         except AskEachHost:
             return None
         return answer.astype(np.bool_) if isinstance(answer, np.ndarray) else bool(answer)
 
-    def _each(self, question: Question, overlay: Overlay, spec: RequestSpec, in_play: Rows) -> Rows:
-        passes = [bool(question.of(overlay.host(row), spec)) for row in in_play.tolist()]
-        return in_play[np.array(passes, dtype=np.bool_)]
-
-    def _called(self, overlay: Overlay, spec: RequestSpec, in_play: Rows) -> Rows:
+    def _called(self, overlay: Overlay, request: Request, in_play: InPlay) -> InPlay:
         """The rows of the hosts that the filter itself returns, in the order that it returns them."""
-        rows = in_play.tolist()
+        rows = in_play.rows().tolist()
         hosts = [overlay.host(row) for row in rows]
-        passed = self.plugin.filter_all(hosts, spec)
+        passed = self.plugin.filter_all(hosts, request.spec)
         if passed is None:
             raise EndFiltering
         left = list(passed)
         if len(left) == len(hosts) and all(map(_same, left, hosts)):
             return in_play
-        return np.array(_rows_of(left, hosts, rows), dtype=np.intp)
+        return InPlay.of_rows(in_play.n_rows, _rows_of(left, hosts, rows))
 
-    def passes_again(self, host: HostState, spec: RequestSpec) -> bool:
+    def passes_again(self, host: HostState, request: Request) -> bool:
         """Whether a host that has just been depleted still passes."""
         assert self.question is not None
-        return not self.plugin.asked_about(spec) or bool(self.question.of(host, spec))
+        return not self.plugin.asked_about(request.spec) or bool(self.question.of(host, request))
 
 
 class EndFiltering(Exception):
@@ -110,15 +120,12 @@ class Steps:
         self._names = names
         self._steps: list[tuple[str, int, int, Any]] = []
 
-    def add(self, name: str, before: Rows, after: Rows, n_rows: int) -> None:
+    def add(self, name: str, before: InPlay, after: InPlay) -> None:
         """Note that a filter made `after` out of `before`."""
-        if len(before) == len(after):
-            self.unchanged(name, len(before))
-            return
-        mask = np.zeros(n_rows, dtype=np.bool_)
-        mask[before] = True
-        mask[after] = False
-        self._steps.append((name, len(before), len(after), np.packbits(mask)))
+        who = None
+        if before.count > after.count:
+            who = np.packbits(before.as_mask() & ~after.as_mask())
+        self._steps.append((name, before.count, after.count, who))
 
     def unchanged(self, name: str, count: int) -> None:
         """Note that a filter let all of them pass."""
@@ -132,7 +139,7 @@ class Steps:
         """The steps for a person to read."""
         return tuple(FilterStep(name, before, after, self._who(who)) for name, before, after, who in self._steps)
 
-    def _who(self, who: Any) -> Callable[[], Iterable[str]]:
+    def _who(self, who: Any) -> Callable[[], list[str]]:
         def names() -> list[str]:
             if who is None:
                 return []

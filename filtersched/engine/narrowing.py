@@ -6,17 +6,19 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from filtersched.engine.filtering import Rows
+from filtersched.engine.in_play import InPlay, Rows
 from filtersched.host_rows import HostRows
 from filtersched.request_spec import RequestSpec
 
 
-def narrow_rows(rows: HostRows, spec: RequestSpec) -> Rows:
+def narrow_rows(rows: HostRows, spec: RequestSpec) -> InPlay:
     """The rows that destination, ignored and forced hosts leave; the rule is in filtersched.narrowing.
 
     No two rows are of the same host and node.
     """
     wanted = spec.requested_destination
+    if wanted is None and not (spec.ignore_hosts or spec.force_hosts or spec.force_nodes):
+        return InPlay(len(rows))
     left: Rows = np.arange(len(rows), dtype=np.intp)
     if wanted is not None and wanted.host is not None:
         left = _rows(row for row in rows.rows_named(wanted.host) if not wanted.node or _node(rows, row) == wanted.node)
@@ -29,7 +31,7 @@ def narrow_rows(rows: HostRows, spec: RequestSpec) -> Rows:
         left = left[np.isin(left, _named(rows, spec.force_hosts))]
     if spec.force_nodes:
         left = _rows(row for row in left.tolist() if _node(rows, row) in spec.force_nodes)
-    return left
+    return InPlay.of_rows(len(rows), left)
 
 
 def _named(rows: HostRows, names: Iterable[str]) -> Rows:

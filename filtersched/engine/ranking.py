@@ -16,8 +16,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from filtersched.engine.filtering import Rows
-from filtersched.engine.weighing import Floats, Part, score_of, scores
+from filtersched.engine.in_play import InPlay, Mask, Rows
+from filtersched.engine.weighing import Floats, Part, weight_of, weights
 
 Places = NDArray[np.intp]
 
@@ -25,26 +25,34 @@ Places = NDArray[np.intp]
 class Ranking:
     """The hosts in play by weight, touched only where they change.
 
-    rows : (n,) the hosts in play, in list order. A place is an index into it, until the next `best`.
-    parts : each weigher's raw weights, (n,), in the same order; normalised ones only.
+    in_play : the hosts, in list order. A place is a row, or an index into its order, until the next
+        `best`.
+    parts : each weigher's raw weights by place; normalised ones only.
     wanted : how many times a best host will be asked for.
     """
 
-    def __init__(self, rows: Rows, parts: Sequence[Part], wanted: int) -> None:
-        self.rows = rows
+    def __init__(self, in_play: InPlay, parts: Sequence[Part], wanted: int) -> None:
+        self._n_rows = in_play.n_rows
+        self._rows: Rows | None = in_play.order
+        self.places = in_play.n_rows if in_play.order is None else in_play.count
+        self.alive: Mask | None = in_play.mask if in_play.order is None else None
+        self.count = in_play.count
         self.parts = parts
         self._wanted = wanted
         self._steps = 0
+        if wanted > 1:
+            # What is written to must be the ranking's own.
+            self.alive = None if self.alive is None else self.alive.copy()
+            for part in parts:
+                part.raw = part.raw.copy()
         self._start()
 
     def _start(self) -> None:
         """Weigh everything; from here on places are in list order."""
-        self.count = len(self.rows)
-        self.alive = np.ones(self.count, dtype=np.bool_)
         for part in self.parts:
-            part.scale.fit(part.raw)
-        self.totals = scores(self.parts, self.count)
-        self.scales = tuple((part.scale.low, part.scale.high) for part in self.parts)
+            part.fit(self.alive)
+        self.totals = weights(self.parts, self.places, self.alive)
+        self.scales = tuple((part.low, part.high) for part in self.parts)
         self._moved = False
         # When each place was last chosen, and those put back, as (-weight, -when, place).
         self._latest: dict[int, int] = {}
@@ -53,6 +61,31 @@ class Ranking:
         self._fresh: list[int] = []
         self._used = 0
         self._all_listed = False
+
+    def row(self, place: int) -> int:
+        """The row of the host at `place`."""
+        return place if self._rows is None else int(self._rows[place])
+
+    def rows(self, places: Places) -> Rows:
+        """The rows of the hosts at `places`."""
+        return places if self._rows is None else self._rows[places]
+
+    def places_of(self, mask: Mask) -> list[int]:
+        """The places of the rows in a (n_rows,) mask."""
+        if self._rows is None:
+            return np.flatnonzero(mask).tolist()
+        return np.flatnonzero(mask[self._rows]).tolist()
+
+    def in_play(self) -> InPlay:
+        """Those alive, in order of places: not list order once one was chosen."""
+        if self._rows is None:
+            return InPlay(self._n_rows, mask=self._living().copy())
+        return InPlay(self._n_rows, order=self._rows[self._living()])
+
+    def _living(self) -> Mask:
+        if self.alive is None:
+            self.alive = np.ones(self.places, dtype=np.bool_)
+        return self.alive
 
     def best(self) -> int:
         """The place of the best host; it is out of the ranking until it is put back or dropped."""
@@ -83,7 +116,7 @@ class Ranking:
         while True:
             while self._used < len(self._fresh):
                 place = self._fresh[self._used]
-                if self.alive[place]:
+                if self.alive is None or self.alive[place]:
                     return place
                 self._used += 1
             if self._all_listed:
@@ -91,7 +124,10 @@ class Ranking:
             self._list_fresh()
 
     def _list_fresh(self) -> None:
-        never = self.alive.copy()
+        if self._wanted == 1 and not self._latest:
+            self._fresh = [int(self.totals.argmax())]
+            return
+        never = self._living().copy()
         never[list(self._latest)] = False
         places = np.flatnonzero(never)
         # One more than may be chosen, to name the runner-up.
@@ -101,7 +137,7 @@ class Ranking:
         self._used = 0
 
     def _best_back(self) -> int | None:
-        while self._back and not self.alive[self._back[0][2]]:
+        while self._back and self.alive is not None and not self.alive[self._back[0][2]]:
             heapq.heappop(self._back)
         return self._back[0][2] if self._back else None
 
@@ -111,52 +147,56 @@ class Ranking:
             heapq.heappush(self._back, (0.0, -self._steps, place))
             return
         for part, raw in zip(self.parts, raws, strict=True):
-            old = part.raw[place]
+            old = float(part.raw[place])
             part.raw[place] = raw
-            self._watch(part, float(old), raw)
+            if part.beyond(raw):
+                self._moved = True
+            elif old != raw:
+                self._look(part, old)
         if not self._moved:
-            score = score_of(self.parts, raws, place)
-            self.totals[place] = score
-            heapq.heappush(self._back, (-score, -self._steps, place))
+            weight = weight_of(self.parts, raws, place)
+            self.totals[place] = weight
+            heapq.heappush(self._back, (-weight, -self._steps, place))
 
     def drop(self, places: Sequence[int]) -> None:
         """Take hosts out for good: a filter refuses them now."""
-        self.alive[places] = False
+        self._living()[places] = False
+        self.totals[places] = -np.inf
         self.count -= len(places)
         if self.count:
             for part in self.parts:
                 for place in places:
-                    self._watch(part, float(part.raw[place]), None)
+                    self._look(part, float(part.raw[place]))
 
     def replace_raw(self, part: Part, raw: Floats) -> None:
-        """Give all hosts other raw weights, in order of places."""
+        """Give all hosts other raw weights, as they belong to `in_play`."""
+        if self._rows is not None:
+            placed = part.raw.copy()
+            placed[self._living()] = raw
+            raw = placed
         if not np.array_equal(raw, part.raw):
             part.raw = raw
             self._moved = True
 
-    def _watch(self, part: Part, old: float, new: float | None) -> None:
-        """Note if an end of the scale moves, now that one raw weight is `new`, or gone."""
-        scale = part.scale
-        above = scale.maxval is None and new is not None and new > scale.high
-        below = scale.minval is None and new is not None and new < scale.low
-        if above or below:
-            self._moved = True
-        elif not self._moved and old != new:
-            at_end = (scale.maxval is None and old == scale.high) or (scale.minval is None and old == scale.low)
-            if at_end:
-                self._moved = scale.ends(part.raw[self.alive]) != (scale.low, scale.high)
+    def _look(self, part: Part, gone: float) -> None:
+        """Note if an end of the scale moves, now that one raw weight of `gone` is gone."""
+        if not self._moved and part.at_end(gone):
+            self._moved = part.ends(self.alive) != (part.low, part.high)
 
     def listed(self) -> Places:
         """The places in list order: by weight, equals by when they were last chosen."""
-        chosen = sorted((place for place in self._latest if self.alive[place]), key=self._latest.__getitem__)
-        never = self.alive.copy()
+        living = self._living()
+        chosen = sorted((place for place in self._latest if living[place]), key=self._latest.__getitem__)
+        never = living.copy()
         never[chosen] = False
         base = np.concatenate((np.array(chosen[::-1], dtype=np.intp), np.flatnonzero(never)))
         order: Places = base[np.argsort(-self.totals[base], kind="stable")]
         return order
 
     def _reorder(self, order: Places) -> None:
-        self.rows = self.rows[order]
+        self._rows = self.rows(order)
+        self.places = self.count = len(order)
+        self.alive = None
         for part in self.parts:
             part.take(order)
         self._start()

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from filtersched.decision import Choice, Decision
-from filtersched.engine.filtering import EndFiltering, FastFilter, Rows, Steps
+from filtersched.engine.asking import Question
+from filtersched.engine.filtering import EndFiltering, FastFilter, Steps
+from filtersched.engine.in_play import InPlay
 from filtersched.engine.kept import Kept
 from filtersched.engine.narrowing import narrow_rows
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.ranking import Ranking
-from filtersched.engine.weighing import FastWeigher, Floats, Part, scores
+from filtersched.engine.request import Request
+from filtersched.engine.weighing import FastWeigher, Floats, Part, weights
 from filtersched.host_rows import HostRows
 from filtersched.host_state import HostState
 from filtersched.narrowing import skips_filters
-from filtersched.request_spec import RequestSpec
-from filtersched.selection import WeighedHost, WeigherShare
+from filtersched.selection import WeigherShare
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class _Chosen:
     row: int
     weight: float
     shares: Callable[[], tuple[WeigherShare, ...]]
-    second: tuple[int, float] | None
+    second: Callable[[], tuple[int, float] | None]
     rest: Callable[[], Iterable[int]]
 
 
@@ -62,11 +62,11 @@ class Run:
         self.is_fast = not shuffle and subset_size <= 1 and all(weigher.is_fast for weigher in weighers)
         self.overlay = Overlay(rows)
         self.choices: list[Choice] = []
-        self._in_play: Rows = np.zeros(0, dtype=np.intp)
+        self._in_play = InPlay(0)
         self._ranking: Ranking | None = None
         self._place = -1
         self._ran: frozenset[FastFilter] = frozenset()
-        self._spec: RequestSpec | None = None
+        self._last = Request(decision.spec)
 
     def choices_made(self) -> list[Choice]:
         """One choice per instance. Raises NoValidHost, StrangerReturned, and what plug-ins raise."""
@@ -74,17 +74,17 @@ class Run:
         total = len(decision.uuids)
         self._in_play = narrow_rows(self.rows, decision.spec)
         for index in range(total):
-            spec = decision.spec_for(index, self.choices)
-            steps = Steps(self._names)
-            found = self._next(index, spec, steps)
+            request = Request(decision.spec_for(index, self.choices))
+            steps = Steps(self.rows.names)
+            found = self._next(index, request, steps)
             if found is None:
                 raise decision.refusal(index, steps.made, self.choices)
             host = self.overlay.host(found.row)
             depleted = host.copy()
-            depleted.consume_from_request(spec)
+            depleted.consume_from_request(request.spec)
             self.choices.append(
                 Choice(
-                    spec=spec,
+                    spec=request.spec,
                     host=host,
                     depleted=depleted,
                     weight=found.weight,
@@ -97,148 +97,139 @@ class Run:
             if total > 1:
                 self.overlay.deplete(found.row, depleted)
         if decision.alternates and total > 1:
-            found = self._next(total - 1, decision.spec_for(total - 1, self.choices), Steps(self._names))
+            request = Request(decision.spec_for(total - 1, self.choices))
+            found = self._next(total - 1, request, Steps(self.rows.names))
             rest = [] if found is None else [found.row, *found.rest()]
             decision.left = [self.overlay.host(row) for row in rest]
         return self.choices
 
-    def _names(self) -> list[str]:
-        return [host.host for host in self.rows.hosts()]
+    def _named(self, second: Callable[[], tuple[int, float] | None]) -> Callable[[], tuple[str, float] | None]:
+        def named() -> tuple[str, float] | None:
+            found = second()
+            return None if found is None else (self.rows.host(found[0]).host, found[1])
 
-    def _named(self, second: tuple[int, float] | None) -> tuple[HostState, float] | None:
-        return None if second is None else (self.rows.host(second[0]), second[1])
+        return named
 
     def _hosts_of(self, rest: Callable[[], Iterable[int]]) -> Callable[[], Iterator[HostState]]:
         return lambda: (self.overlay.host(row) for row in rest())
 
     # -- one instance ------------------------------------------------------------------------
 
-    def _next(self, index: int, spec: RequestSpec, steps: Steps) -> _Chosen | None:
+    def _next(self, index: int, request: Request, steps: Steps) -> _Chosen | None:
         """The host for one instance, from what the last one left."""
         if self._ranking is None:
-            found = self._from_list(index, spec, steps)
+            found = self._from_list(index, request, steps)
         else:
-            found = self._from_ranking(index, spec, steps)
-        self._spec = spec
+            found = self._from_ranking(index, request, steps, self._ranking)
+        self._last = request
         return found
 
     def _filters_for(self, index: int) -> list[FastFilter]:
         return [one for one in self.filters if one.plugin.run_filter_for_index(index)]
 
-    def _from_list(self, index: int, spec: RequestSpec, steps: Steps) -> _Chosen | None:
+    def _from_list(self, index: int, request: Request, steps: Steps) -> _Chosen | None:
         running = self._filters_for(index)
         self._ran = frozenset(running)
         for one in running:
-            if not len(self._in_play):
+            if not self._in_play.count:
                 return None
             before = self._in_play
             try:
-                self._in_play = one.on_rows(self.overlay, self.kept, spec, before)
+                self._in_play = one.left(self.overlay, self.kept, request, before)
             except EndFiltering:
                 return None
-            steps.add(one.name, before, self._in_play, len(self.rows))
-        if not len(self._in_play):
+            steps.add(one.name, before, self._in_play)
+        if not self._in_play.count:
             return None
+        parts = self._parts(request)
         if self.is_fast:
-            parts = self._parts(spec)
-            self._ranking = Ranking(self._in_play, parts, len(self.decision.uuids) - index + 1)
-            return self._chosen_of(self._ranking)
-        return self._drawn(spec)
+            wanted = len(self.decision.uuids) - index
+            if self.decision.alternates and wanted > 1:
+                wanted += 1
+            self._ranking = Ranking(self._in_play, parts, wanted)
+            return self._best_of(self._ranking, wanted)
+        return self._drawn(parts)
 
-    def _parts(self, spec: RequestSpec) -> list[Part]:
+    def _parts(self, request: Request) -> list[Part]:
         """Each weigher's part; of a single host only those of weighers that are not normalised."""
         in_play = self._in_play
         return [
-            Part(weigher, self._raw(weigher, spec), weigher.multipliers(self.overlay, in_play))
+            Part(
+                weigher,
+                weigher.raw(self.overlay, self.kept, request, in_play),
+                weigher.multipliers(self.overlay, in_play),
+            )
             for weigher in self.weighers
-            if len(in_play) > 1 or not weigher.normalized
+            if in_play.count > 1 or not weigher.normalized
         ]
-
-    def _raw(self, weigher: FastWeigher, spec: RequestSpec) -> Floats:
-        if weigher.question is not None:
-            return weigher.raw(self.overlay, self.kept, spec, self._in_play)
-        weighed = [WeighedHost(self.overlay.host(row), 0.0) for row in self._in_play.tolist()]
-        return weigher.called(weighed, spec)
 
     # -- the list in order for every instance ------------------------------------------------
 
-    def _drawn(self, spec: RequestSpec) -> _Chosen:
+    def _drawn(self, parts: Sequence[Part]) -> _Chosen:
         in_play = self._in_play
-        parts = self._parts(spec)
+        alive = in_play.mask if in_play.order is None else None
+        places = in_play.n_rows if in_play.order is None else in_play.count
         for part in parts:
-            part.scale.fit(part.raw)
-        totals = scores(parts, len(in_play))
-        order = np.argsort(-totals, kind="stable").tolist()
+            part.fit(alive)
+        totals = weights(parts, places, alive)
+        order = np.argsort(-totals, kind="stable")[: in_play.count].tolist()
         place = self._draw(order, totals)
-        self._in_play = in_play[order]
-        scales = tuple((part.scale.low, part.scale.high) for part in parts)
-        raws = [float(part.raw[place]) for part in parts]
-        rest = self._in_play[1:].tolist()
-        second = max(order[1:], key=lambda at: totals[at], default=None)
-        return _Chosen(
-            row=int(in_play[place]),
-            weight=float(totals[place]),
-            shares=_shares(parts, raws, scales, place),
-            second=None if second is None else (int(in_play[second]), float(totals[second])),
-            rest=lambda: rest,
-        )
+        rows = order if in_play.order is None else in_play.order[order].tolist()
+        self._in_play = InPlay(in_play.n_rows, order=np.array(rows, dtype=np.intp))
+
+        def second() -> tuple[int, float] | None:
+            at = max(range(1, len(order)), key=lambda at: float(totals[order[at]]), default=None)
+            return None if at is None else (rows[at], float(totals[order[at]]))
+
+        return _Chosen(rows[0], float(totals[place]), _shares(parts, place), second, lambda: rows[1:])
 
     def _draw(self, order: list[int], totals: Floats) -> int:
         """Put the chosen place first, as FilterScheduler.select does; returns it."""
         if self.shuffle:
             tied = [at for at in order if totals[at] == totals[order[0]]]
             if len(tied) > 1:
-                self._random().shuffle(tied)
+                self.decision.random().shuffle(tied)
                 order[: len(tied)] = tied
         subset = min(self.subset_size, len(order))
         if subset > 1:
-            order.insert(0, order.pop(self._random().randrange(subset)))
+            order.insert(0, order.pop(self.decision.random().randrange(subset)))
         return order[0]
-
-    def _random(self) -> random.Random:
-        return self.decision.random()
 
     # -- the ranking, touched only where something changed -----------------------------------
 
-    def _from_ranking(self, index: int, spec: RequestSpec, steps: Steps) -> _Chosen | None:
-        ranking = self._ranking
-        assert ranking is not None
+    def _from_ranking(self, index: int, request: Request, steps: Steps, ranking: Ranking) -> _Chosen | None:
         running = self._filters_for(index)
         if any(one.question is None for one in running):
-            return self._back_to_list(index, spec, steps, ranking)
-        stays = self._filter_again(running, spec, steps, ranking)
+            # A filter that is called as it stands sees the whole list, in order.
+            self._in_play = InPlay(len(self.rows), order=ranking.rows(ranking.listed()))
+            self._ranking = None
+            return self._from_list(index, request, steps)
+        stays = self._filter_again(running, request, steps, ranking)
         self._ran = frozenset(running)
         if not ranking.count:
             return None
-        self._weigh_again(spec, ranking, stays=stays)
-        return self._chosen_of(ranking)
+        self._weigh_again(request, ranking, stays=stays)
+        return self._best_of(ranking, len(self.decision.uuids))
 
-    def _back_to_list(self, index: int, spec: RequestSpec, steps: Steps, ranking: Ranking) -> _Chosen | None:
-        """Go on with the list in order: a filter that is called as it stands sees it whole."""
-        self._in_play = ranking.rows[ranking.listed()]
-        self._ranking = None
-        return self._from_list(index, spec, steps)
-
-    def _filter_again(self, running: Sequence[FastFilter], spec: RequestSpec, steps: Steps, ranking: Ranking) -> bool:
+    def _filter_again(self, running: Sequence[FastFilter], request: Request, steps: Steps, ranking: Ranking) -> bool:
         """Drop whom the filters refuse now; whether the host chosen last stays."""
         place = self._place
-        row = int(ranking.rows[place])
+        row = ranking.row(place)
         host = self.overlay.host(row)
         stays = True
         for one in running:
             before = ranking.count
             if not before:
                 break
-            if one not in self._ran or self._changed(one.question, spec):
-                places = np.flatnonzero(ranking.alive)
-                rows = ranking.rows[places]
-                left = one.on_rows(self.overlay, self.kept, spec, rows)
-                steps.add(one.name, rows, left, len(self.rows))
-                if len(left) < before:
-                    refused = places[~np.isin(rows, left)].tolist()
+            if one not in self._ran or self._differs(one.question, request):
+                in_play = ranking.in_play()
+                left = one.left(self.overlay, self.kept, request, in_play)
+                steps.add(one.name, in_play, left)
+                if left.count < before:
+                    refused = ranking.places_of(in_play.as_mask() & ~left.as_mask())
                     stays = stays and place not in refused
                     ranking.drop(refused)
-            elif stays and not one.passes_again(host, spec):
+            elif stays and not one.passes_again(host, request):
                 stays = False
                 ranking.drop([place])
                 steps.refused_one(one.name, before, row)
@@ -246,59 +237,59 @@ class Run:
                 steps.unchanged(one.name, before)
         return stays
 
-    def _changed(self, question: Any, spec: RequestSpec) -> bool:
+    def _differs(self, question: Question | None, request: Request) -> bool:
         """Whether the request differs from the last instance's in what a plug-in reads."""
-        if not question.moving:
+        if question is None or not question.moving:
             return False
-        return any(getattr(spec, name) is not getattr(self._spec, name) for name in question.spec_reads)
+        spec, last = request.spec, self._last.spec
+        return any(getattr(spec, name) is not getattr(last, name) for name in question.moving)
 
-    def _weigh_again(self, spec: RequestSpec, ranking: Ranking, *, stays: bool) -> None:
+    def _weigh_again(self, request: Request, ranking: Ranking, *, stays: bool) -> None:
         if ranking.count == 1:
             if stays:
                 ranking.put_back(self._place, None)
             return
+        host = self.overlay.host(ranking.row(self._place))
         raws = []
-        host = self.overlay.host(int(ranking.rows[self._place]))
         for part in ranking.parts:
-            if self._changed(part.weigher.question, spec):
-                raw = part.raw.copy()
-                raw[ranking.alive] = part.weigher.raw(self.overlay, self.kept, spec, ranking.rows[ranking.alive])
-                raws.append(float(raw[self._place]))
+            if self._differs(part.weigher.question, request):
+                raw = part.weigher.raw(self.overlay, self.kept, request, ranking.in_play())
                 ranking.replace_raw(part, raw)
+                if stays:
+                    raws.append(float(part.raw[self._place]))
             elif stays:
-                raws.append(part.weigher.raw_of(host, spec))
+                raws.append(part.weigher.raw_of(host, request))
         if stays:
             ranking.put_back(self._place, raws)
 
-    def _chosen_of(self, ranking: Ranking) -> _Chosen:
+    def _best_of(self, ranking: Ranking, wanted: int) -> _Chosen:
         place = ranking.best()
         self._place = place
-        weighed = ranking.count > 1
-        parts: Sequence[Part] = ranking.parts if weighed else ()
-        raws = [float(part.raw[place]) for part in parts]
-        second = ranking.second()
-        return _Chosen(
-            row=int(ranking.rows[place]),
-            weight=ranking.weight(place),
-            shares=_shares(parts, raws, ranking.scales, place),
-            second=None if second is None else (int(ranking.rows[second]), ranking.weight(second)),
-            rest=lambda: ranking.rows[ranking.listed()][1:].tolist(),
-        )
+        row = ranking.row(place)
+        weight = ranking.weight(place)
+
+        def second() -> tuple[int, float] | None:
+            at = ranking.second()
+            return None if at is None else (ranking.row(at), ranking.weight(at))
+
+        if wanted > 1:
+            # The ranking goes on; what it says now is to be kept.
+            found = second()
+            second = lambda: found  # noqa: E731
+        shares = _shares(ranking.parts if ranking.count > 1 else (), place)
+        return _Chosen(row, weight, shares, second, lambda: ranking.rows(ranking.listed())[1:].tolist())
 
 
-def _shares(
-    parts: Sequence[Part], raws: Sequence[float], scales: Sequence[tuple[float, float]], place: int
-) -> Callable[[], tuple[WeigherShare, ...]]:
-    """What each weigher added, to be worked out when it is read."""
-    multipliers = [part.multiplier_at(place) for part in parts]
+def _shares(parts: Sequence[Part], place: int) -> Callable[[], tuple[WeigherShare, ...]]:
+    """What each weigher added, worked out when it is read, from what is so now."""
+    said = [(part, float(part.raw[place]), part.low, part.high, part.multiplier_at(place)) for part in parts]
 
     def shares() -> tuple[WeigherShare, ...]:
         made = []
-        for part, raw, (low, high), multiplier in zip(parts, raws, scales, multipliers, strict=False):
+        for part, raw, low, high, multiplier in said:
+            normal = raw
             if part.normalized:
                 normal = 0.0 if low == high else (raw - low) / (high - low)
-            else:
-                normal = raw
             made.append(WeigherShare(part.weigher.name, raw, normal, multiplier))
         return tuple(made)
 

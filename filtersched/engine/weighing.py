@@ -11,13 +11,16 @@ from numpy.typing import NDArray
 
 from filtersched.column import AskEachHost
 from filtersched.engine.asking import question
-from filtersched.engine.filtering import Rows, StrangerReturned
+from filtersched.engine.filtering import StrangerReturned
+from filtersched.engine.in_play import InPlay, Mask
 from filtersched.engine.kept import Kept
 from filtersched.engine.overlay import Overlay
+from filtersched.engine.request import Request
 from filtersched.engine.views import host_view
+from filtersched.host_rows import Answers
 from filtersched.host_state import HostState
-from filtersched.plugin import add_note, asking, declaration_of
-from filtersched.request_spec import RequestSpec
+from filtersched.plugin import declaration_of
+from filtersched.selection import WeighedHost
 from filtersched.weighers.base import BaseWeigher, is_weight
 from filtersched.weighers.handler import multiplier
 
@@ -29,104 +32,103 @@ _DEFAULTS = ("weigh_objects", "_weigh_one")
 class FastWeigher:
     """A weigher and how to ask it; `question` is None for one that is called as it stands."""
 
+    dtype = np.float64
+
     def __init__(self, plugin: BaseWeigher) -> None:
         self.plugin = plugin
         self.name = type(plugin).__name__
         self.question = question(plugin, "_weigh_object", _DEFAULTS)
         self.normalized = plugin.normalized
-        self._multiplier_of = multiplier(plugin)
+        self.multiplier_of = multiplier(plugin)
         by_aggregates = type(plugin).weight_multiplier is BaseWeigher.weight_multiplier and not hasattr(
             plugin, "_weight_multiplier"
         )
         # A declared weigher's multiplier promises to read nothing but aggregates.
         self.multiplier_by_value = by_aggregates or declaration_of(type(plugin)) is not None
-        self._aggregates_view = host_view(self.name, ("aggregates",))
+        self._aggregates_view: Any = host_view(self.name, ("aggregates",))
 
     @property
     def is_fast(self) -> bool:
         """Whether it can be asked again about single hosts only."""
         return self.question is not None and self.multiplier_by_value and self.normalized
 
-    def raw(self, overlay: Overlay, kept: Kept, spec: RequestSpec, in_play: Rows) -> Floats:
-        """The (n_in_play,) raw weights, moved to the ends of the scale. Raises StrangerReturned."""
-        assert self.question is not None
+    def one(self, answer: Any) -> float:
+        """One host's raw weight, moved to the ends of the scale. Raises StrangerReturned."""
+        if not is_weight(answer):
+            raise StrangerReturned
+        plugin = self.plugin
+        if plugin.minval is not None and answer < plugin.minval:
+            answer = plugin.minval
+        if plugin.maxval is not None and answer > plugin.maxval:
+            answer = plugin.maxval
+        return float(answer)
+
+    def many(self, answers: NDArray[Any]) -> Floats:
+        """All rows' raw weights, likewise. Raises AskEachHost where one is not finite."""
+        raw: Floats = answers.astype(np.float64)
+        if not np.isfinite(raw).all():
+            raise AskEachHost
+        if self.plugin.minval is not None:
+            np.maximum(raw, float(self.plugin.minval), out=raw)
+        if self.plugin.maxval is not None:
+            np.minimum(raw, float(self.plugin.maxval), out=raw)
+        return raw
+
+    def raw(self, overlay: Overlay, kept: Kept, request: Request, in_play: InPlay) -> Floats:
+        """The raw weights, (n_rows,), or (count,) where the list is not in order of rows.
+
+        Those of rows that are not in play may be anything. Not to be written to.
+        """
+        if self.question is None:
+            return _placed(self._called(overlay, request, in_play), in_play)
         answers: Any = None
         if not overlay.depleted:
-            answers = kept.answers(self.question, spec, np.float64, self._checked, lambda: in_play)
+            answers = kept.answers(self.question, request, self, in_play.rows)
         elif self.question.columnar:
             try:
-                answers = self.question.of_columns(overlay, spec)
+                answers = self.question.of_columns(overlay, request)
+                answers = self.many(answers) if isinstance(answers, np.ndarray) else self.one(answers)
             except AskEachHost:
                 answers = None
         if answers is None:
-            answers = [self.raw_of(overlay.host(row), spec) for row in in_play.tolist()]
-            return np.array(answers, dtype=np.float64)
+            each = [self.one(self.question.of(overlay.host(row), request)) for row in in_play.rows().tolist()]
+            return _placed(np.array(each, dtype=np.float64), in_play)
         if not isinstance(answers, np.ndarray):
-            return np.full(len(in_play), self._checked(answers), dtype=np.float64)
-        raw: Floats = answers.take(in_play).astype(np.float64, copy=False)
-        if not np.isfinite(raw).all():
-            raise StrangerReturned
-        return self._clamped(raw)
-
-    def _clamped(self, raw: Floats) -> Floats:
-        if self.plugin.minval is not None:
-            raw = np.maximum(raw, float(self.plugin.minval))
-        if self.plugin.maxval is not None:
-            raw = np.minimum(raw, float(self.plugin.maxval))
+            answers = np.full(in_play.n_rows, answers, dtype=np.float64)
+        raw: Floats = answers if in_play.order is None else answers[in_play.order]
         return raw
 
-    def raw_of(self, host: HostState, spec: RequestSpec) -> float:
-        """The raw weight of one host, moved to the ends of the scale. Raises StrangerReturned."""
-        assert self.question is not None
-        return self._checked(self.question.of(host, spec))
-
-    def _checked(self, weight: Any) -> float:
-        if not is_weight(weight):
-            raise StrangerReturned
-        plugin = self.plugin
-        if plugin.minval is not None and weight < plugin.minval:
-            weight = plugin.minval
-        if plugin.maxval is not None and weight > plugin.maxval:
-            weight = plugin.maxval
-        return float(weight)
-
-    def called(self, hosts: Sequence[Any], spec: RequestSpec) -> Floats:
-        """The raw weights as the weigher itself gives them, for weighed hosts in order of the list."""
-        with asking(self.plugin, f"about {len(hosts)} hosts, instance {spec.instance_uuid}"):
-            raw = list(self.plugin.weigh_objects(hosts, spec))
-        if len(raw) != len(hosts) or not all(is_weight(weight) for weight in raw):
+    def _called(self, overlay: Overlay, request: Request, in_play: InPlay) -> Floats:
+        """The raw weights as the weigher itself gives them, in list order."""
+        weighed = [WeighedHost(overlay.host(row), 0.0) for row in in_play.rows().tolist()]
+        raw = list(self.plugin.weigh_objects(weighed, request.spec))
+        if len(raw) != len(weighed) or not all(is_weight(weight) for weight in raw):
             raise StrangerReturned
         return np.array([float(weight) for weight in raw], dtype=np.float64)
 
-    def multipliers(self, overlay: Overlay, in_play: Rows) -> float | Floats:
-        """The multiplier of every row in play, one number where all have the same."""
+    def raw_of(self, host: HostState, request: Request) -> float:
+        """The raw weight of one host, moved to the ends of the scale. Raises StrangerReturned."""
+        assert self.question is not None
+        return self.one(self.question.of(host, request))
+
+    def multipliers(self, overlay: Overlay, in_play: InPlay) -> float | Floats:
+        """The multiplier of every host in play, one number where all have the same; as `raw`."""
         if not self.multiplier_by_value:
-            each = [self.multiplier_of(overlay.host(row)) for row in in_play.tolist()]
-            return np.array(each, dtype=np.float64)
+            each = [float(self.multiplier_of(overlay.host(row))) for row in in_play.rows().tolist()]
+            return _placed(np.array(each, dtype=np.float64), in_play)
         codes = overlay.rows.codes(("aggregates",))
         if codes is None:
             raise StrangerReturned
-        known = codes.seen.setdefault(self, [])
-        known.extend(self._multiplier(value) for value in codes.values[len(known) :])
-        if len(set(known)) == 1:
-            return float(known[0])
-        return np.array(known, dtype=np.float64).take(codes.codes).take(in_play)
+        known = codes.seen.setdefault(self, Answers())
+        known.extend(self._multiplier(value) for value in codes.values[len(known.each) :])
+        found = known.of(codes.codes)
+        if isinstance(found, float):
+            return found
+        values: Floats = found.values
+        return values if in_play.order is None else values[in_play.order]
 
     def _multiplier(self, aggregates: Any) -> float:
-        view: Any = self._aggregates_view(_WithAggregates(aggregates))
-        return self.multiplier_of(view)
-
-    def multiplier_of(self, host: HostState) -> float:
-        """The multiplier of one host."""
-        try:
-            multiplier = self._multiplier_of(host)
-        except Exception as problem:
-            # The boundary to the plug-in: its exception goes on, saying where it happened.
-            add_note(problem, self.plugin, f"for its multiplier on {host!r}")
-            raise
-        if not is_weight(multiplier):
-            raise StrangerReturned
-        return float(multiplier)
+        return float(self.multiplier_of(self._aggregates_view(_WithAggregates(aggregates))))
 
 
 class _WithAggregates:
@@ -138,41 +140,53 @@ class _WithAggregates:
         self.aggregates = aggregates
 
 
-class Scale:
-    """The ends between which one weigher's raw weights are normalised."""
-
-    __slots__ = ("high", "low", "maxval", "minval")
-
-    def __init__(self, minval: float | None, maxval: float | None) -> None:
-        self.minval = minval
-        self.maxval = maxval
-        self.low = self.high = 0.0
-
-    def ends(self, raw: Floats) -> tuple[float, float]:
-        """The ends that these raw weights make."""
-        low = float(raw.min()) if self.minval is None else float(self.minval)
-        high = float(raw.max()) if self.maxval is None else float(self.maxval)
-        return low, high
-
-    def fit(self, raw: Floats) -> None:
-        """Set the ends for these raw weights."""
-        self.low, self.high = self.ends(raw)
+def _placed(values: Floats, in_play: InPlay) -> Floats:
+    """Values in list order, put where their rows are if the list is in order of rows."""
+    if in_play.order is not None:
+        return values
+    placed = np.zeros(in_play.n_rows, dtype=np.float64)
+    placed[in_play.rows()] = values
+    return placed
 
 
 class Part:
-    """One weigher's part in the scores of the hosts in play."""
+    """One weigher's part in the weights of the hosts in play, each in its place.
 
-    __slots__ = ("multiplier", "normalized", "raw", "scale", "weigher")
+    raw, multiplier : (n_places,), or one multiplier for all.
+    low, high : the ends between which raw weights are normalised.
+    """
+
+    __slots__ = ("high", "low", "maxval", "minval", "multiplier", "normalized", "raw", "weigher")
 
     def __init__(self, weigher: FastWeigher, raw: Floats, multipliers: float | Floats) -> None:
         self.weigher = weigher
         self.raw = raw
         self.multiplier = multipliers
         self.normalized = weigher.normalized
-        self.scale = Scale(weigher.plugin.minval, weigher.plugin.maxval)
+        self.minval = weigher.plugin.minval
+        self.maxval = weigher.plugin.maxval
+        self.low = self.high = 0.0
+
+    def ends(self, alive: Mask | None) -> tuple[float, float]:
+        """The ends that the raw weights of the places that are alive make; None is all."""
+        low = _end(self.raw, alive, np.argmin) if self.minval is None else float(self.minval)
+        high = _end(self.raw, alive, np.argmax) if self.maxval is None else float(self.maxval)
+        return low, high
+
+    def fit(self, alive: Mask | None) -> None:
+        """Set the ends."""
+        self.low, self.high = self.ends(alive)
+
+    def at_end(self, raw: float) -> bool:
+        """Whether the raw weight is what an end that can move is made of."""
+        return (self.maxval is None and raw == self.high) or (self.minval is None and raw == self.low)
+
+    def beyond(self, raw: float) -> bool:
+        """Whether the raw weight is outside of the ends, so that one must move."""
+        return (self.maxval is None and raw > self.high) or (self.minval is None and raw < self.low)
 
     def take(self, order: NDArray[np.intp]) -> None:
-        """Keep only these hosts, in this order."""
+        """Keep only these places, in this order."""
         self.raw = self.raw[order]
         if not isinstance(self.multiplier, float):
             self.multiplier = self.multiplier[order]
@@ -181,45 +195,67 @@ class Part:
         """The multiplier of the host at `place`."""
         return self.multiplier if isinstance(self.multiplier, float) else float(self.multiplier[place])
 
-    def normal_at(self, raw: float) -> float:
+    def normal_of(self, raw: float) -> float:
         """One raw weight on the scale."""
         if not self.normalized:
             return raw
-        low, high = self.scale.low, self.scale.high
-        return 0.0 if low == high else (raw - low) / (high - low)
+        return 0.0 if self.low == self.high else (raw - self.low) / (self.high - self.low)
 
-    def add_to(self, totals: Floats, scratch: Floats) -> None:
-        """Add multiplier × normalised to the totals; every operation as the handler does it."""
-        low, high = self.scale.low, self.scale.high
-        if not self.normalized:
-            np.multiply(self.raw, self.multiplier, out=scratch)
-        elif low == high:
-            scratch.fill(0.0)
-            np.multiply(scratch, self.multiplier, out=scratch)
-        else:
-            np.subtract(self.raw, low, out=scratch)
-            np.divide(scratch, high - low, out=scratch)
-            np.multiply(scratch, self.multiplier, out=scratch)
-        np.add(totals, scratch, out=totals)
+    def weighted(self, scratch: Floats) -> Floats | None:
+        """Multiplier × normalised, in `scratch` or as it is; None if it is zero for all.
+
+        Operations that change nothing are left out: minus 0.0, times 1.0.
+        """
+        values = self.raw
+        if self.normalized:
+            if self.low == self.high and isinstance(self.multiplier, float) and math.isfinite(self.multiplier):
+                return None
+            if self.low == self.high:
+                scratch.fill(0.0)
+                values = scratch
+            else:
+                if self.low != 0.0:
+                    values = np.subtract(values, self.low, out=scratch)
+                values = np.divide(values, self.high - self.low, out=scratch)
+        if isinstance(self.multiplier, float) and self.multiplier == 1.0:
+            return values
+        return np.multiply(values, self.multiplier, out=scratch)
 
 
-def scores(parts: Sequence[Part], count: int) -> Floats:
-    """The (count,) weights of all hosts in play. Raises StrangerReturned where one is not finite."""
-    totals = np.zeros(count, dtype=np.float64)
-    scratch = np.empty(count, dtype=np.float64)
+def _end(raw: Floats, alive: Mask | None, best: Any) -> float:
+    """The least or largest raw weight of those alive; nearly always that of all, which is cheap to see."""
+    place = int(best(raw))
+    if alive is None or alive[place]:
+        return float(raw[place])
+    living = raw[alive]
+    return float(living[best(living)])
+
+
+def weights(parts: Sequence[Part], places: int, alive: Mask | None) -> Floats:
+    """The (places,) weights; of those not alive minus infinity.
+
+    Raises StrangerReturned where one is not finite.
+    """
+    totals = np.zeros(places, dtype=np.float64)
+    scratch = np.empty(places, dtype=np.float64)
     with np.errstate(all="ignore"):
         for part in parts:
-            part.add_to(totals, scratch)
-    if not np.isfinite(totals).all():
+            added = part.weighted(scratch)
+            if added is not None:
+                np.add(totals, added, out=totals)
+    finite = np.isfinite(totals)
+    if not finite.all() and (alive is None or not finite[alive].all()):
         raise StrangerReturned
+    if alive is not None:
+        np.copyto(totals, -np.inf, where=~alive)
     return totals
 
 
-def score_of(parts: Sequence[Part], raws: Sequence[float], place: int) -> float:
+def weight_of(parts: Sequence[Part], raws: Sequence[float], place: int) -> float:
     """The weight of one host, its raw weights given: the same operations on plain numbers."""
     total = 0.0
     for part, raw in zip(parts, raws, strict=True):
-        total += part.multiplier_at(place) * part.normal_at(raw)
+        total += part.multiplier_at(place) * part.normal_of(raw)
     if not math.isfinite(total):
         raise StrangerReturned
     return total

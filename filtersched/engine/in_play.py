@@ -1,0 +1,71 @@
+"""InPlay: the rows that are left, in list order."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+
+
+class InPlay:
+    """Rows in list order: as a mask while that is the order of rows, else one by one.
+
+    n_rows : how many rows there are in all.
+    mask : (n_rows,) bool; None is all of them.
+    order : (count,) row numbers, where the list is in another order than the rows.
+    """
+
+    __slots__ = ("count", "mask", "n_rows", "order")
+
+    def __init__(self, n_rows: int, *, mask: Mask | None = None, order: Rows | None = None) -> None:
+        self.n_rows = n_rows
+        self.mask = mask
+        self.order = order
+        if order is not None:
+            self.count = len(order)
+        else:
+            self.count = n_rows if mask is None else int(np.count_nonzero(mask))
+
+    @classmethod
+    def of_rows(cls, n_rows: int, rows: Any) -> Self:
+        """These rows, as a mask if they stand in their order."""
+        order: Rows = np.asarray(rows, dtype=np.intp)
+        if len(order) and bool((order[1:] <= order[:-1]).any()):
+            return cls(n_rows, order=order)
+        mask = np.zeros(n_rows, dtype=np.bool_)
+        mask[order] = True
+        return cls(n_rows, mask=mask)
+
+    def rows(self) -> Rows:
+        """The row numbers, in list order."""
+        if self.order is not None:
+            return self.order
+        return np.arange(self.n_rows, dtype=np.intp) if self.mask is None else np.flatnonzero(self.mask)
+
+    def where(self, passes: Mask | bool) -> InPlay:
+        """Those of them that pass; `passes` is (n_rows,), or one answer for all."""
+        if isinstance(passes, bool):
+            return self if passes else InPlay(self.n_rows, order=np.zeros(0, dtype=np.intp))
+        if self.order is not None:
+            left = InPlay(self.n_rows, order=self.order[passes[self.order]])
+        else:
+            left = InPlay(self.n_rows, mask=passes if self.mask is None else passes & self.mask)
+        return self if left.count == self.count else left
+
+    def as_mask(self) -> Mask:
+        """(n_rows,) bool, a new array."""
+        if self.order is None:
+            return np.ones(self.n_rows, dtype=np.bool_) if self.mask is None else self.mask.copy()
+        mask = np.zeros(self.n_rows, dtype=np.bool_)
+        mask[self.order] = True
+        return mask
+
+    def of(self, values: NDArray[Any]) -> NDArray[Any]:
+        """The (count,) of (n_rows,) values that are in play."""
+        if self.order is not None:
+            return values[self.order]
+        return values if self.mask is None else values[self.mask]

@@ -1,0 +1,36 @@
+"""Request: the request of one instance as the engine asks about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from filtersched.host_rows import typed_key
+from filtersched.request_spec import RequestSpec
+
+# What of a request differs between its instances.
+MOVING = frozenset(("instance_uuid", "instance_group"))
+
+
+class Request:
+    """A request with the keys of what plug-ins read of it, each worked out once."""
+
+    __slots__ = ("_keys", "_reads", "spec")
+
+    def __init__(self, spec: RequestSpec) -> None:
+        self.spec = spec
+        self._keys: dict[str, Any] = {}
+        self._reads: dict[Any, Any] = {}
+
+    def key_of(self, name: str) -> Any:
+        """A key for one attribute: equal only where no plug-in can tell the values apart."""
+        key = self._keys.get(name)
+        if key is None:
+            key = self._keys[name] = (typed_key(getattr(self.spec, name)),)
+        return key
+
+    def reads_of(self, question: Any) -> Any:
+        """What a plug-in reads of hosts for this request, asked once."""
+        reads = self._reads.get(question)
+        if reads is None:
+            reads = self._reads[question] = question.host_reads(self.spec)
+        return reads
