@@ -46,9 +46,11 @@ class ComputeFilter(BaseHostFilter):
         age = abs(now - filled(of_each(host_state, "service", _heartbeat), now))
         alive = age <= self.option("service_down_time") * 1_000_000
         enabled = of_each(host_state, "service", _is_enabled) & of_each(host_state, "capabilities", _announces_enabled)
+        works = alive & enabled
         wishes = _wishes(spec)
-        able = of_each(host_state, "capabilities", lambda announced: _first_unmet(announced, wishes) is None)
-        return of_each(host_state, "topic", _is_not_compute) | (alive & enabled & able)
+        if wishes:
+            works &= of_each(host_state, "capabilities", lambda announced: _first_unmet(announced, wishes) is None)
+        return of_each(host_state, "topic", _is_not_compute) | works
 
     def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str | None:
         service, capabilities = host_state.service, host_state.capabilities
@@ -109,7 +111,7 @@ def _wishes(spec: RequestSpec) -> list[_Wish]:
 
 def _first_unmet(capabilities: Mapping[str, Any], wishes: Sequence[_Wish]) -> _Wish | None:
     """The first wish that the announced capabilities do not meet; a host that announces none meets all."""
-    if not wishes or capabilities.keys() <= _NO_CAPABILITIES:
+    if capabilities.keys() <= _NO_CAPABILITIES:
         return None
     for wish in wishes:
         announced = _announced(capabilities, wish.path)
