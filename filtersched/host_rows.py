@@ -27,9 +27,10 @@ class Codes:
     """One attribute as small integers: which of the distinct values each row has.
 
     codes : (n_rows,) intp into `values`, which may hold values that no row has any more.
+    stamp : counts up when the code of a row changes.
     """
 
-    __slots__ = ("by_identity", "by_key", "codes", "seen", "values")
+    __slots__ = ("by_identity", "by_key", "codes", "seen", "stamp", "values")
 
     def __init__(self, given: Sequence[Any]) -> None:
         self.values: list[Any] = []
@@ -41,7 +42,15 @@ class Codes:
         self.codes: NDArray[np.intp] = np.fromiter(
             map(self.by_identity.__getitem__, identities), dtype=np.intp, count=len(given)
         )
-        self.seen: dict[Any, Any] = {}
+        self.stamp = 0
+        self.seen: dict[Any, Answers] = {}
+
+    def put(self, row: int, value: Any) -> None:
+        """Give a row another value."""
+        code = self.code_of(value)
+        if code != self.codes[row]:
+            self.codes[row] = code
+            self.stamp += 1
 
     def code_of(self, value: Any) -> int:
         """The code of a value, a new one if no row had it; `values` keeps every identity alive."""
@@ -59,36 +68,34 @@ class Codes:
 
 
 class Answers:
-    """What a function says of each distinct value."""
+    """What a function says of each distinct value, and with that of each row."""
 
-    __slots__ = ("_column", "each")
+    __slots__ = ("_found", "_stamp", "each")
 
     def __init__(self) -> None:
         self.each: list[Any] = []
-        self._column: Column | None = None
+        self._stamp = -1
+        self._found: Any = None
 
-    def extend(self, more: Iterable[Any]) -> None:
-        """Answers for further values."""
-        before = len(self.each)
-        self.each.extend(more)
-        if len(self.each) > before:
-            self._column = None
-
-    def of(self, codes: NDArray[np.intp]) -> Any:
-        """The answers for (n_rows,) codes: a Column, or the one that all have."""
-        first = self.each[0]
-        if self._column is None:
-            kinds = set(map(type, self.each))
-            if len(kinds) == 1 and all(answer == first for answer in self.each):
-                return first
-            self._column = as_column(self.each)
-            if self._column is None:
+    def of(self, codes: Codes, function: Callable[[Any], Any]) -> Any:
+        """The answers of all rows: a Column, or the one that all have. Raises AskEachHost."""
+        if self._stamp == codes.stamp:
+            return self._found
+        each = self.each
+        each.extend(function(value) for value in codes.values[len(each) :])
+        first = each[0]
+        if all(type(answer) is type(first) and answer == first for answer in each):
+            self._found = first
+        else:
+            table = as_column(each)
+            if table is None:
                 raise AskEachHost
-        values, missing = self._column.values.take(codes), self._column.missing
-        if missing is None:
-            return Column(values)
-        missing = missing.take(codes)
-        return Column(values, missing if missing.any() else None)
+            missing = None if table.missing is None else table.missing.take(codes.codes)
+            self._found = Column(
+                table.values.take(codes.codes), missing if missing is not None and missing.any() else None
+            )
+        self._stamp = codes.stamp
+        return self._found
 
 
 class HostRows:
@@ -105,14 +112,16 @@ class HostRows:
         self._given = dict(given or {})
         self._made: list[int] = []
         self.version = 0
+        # How many marks there have been; since this nothing is marked.
+        self.now = 0
         self._forget()
 
     def _forget(self) -> None:
         """Drop every cache: rows came or went."""
         self.version += 1
         self._log: list[tuple[int, Collection[str] | None]] = []
+        self._log_start = self.now
         self._plain: dict[str, bool] = {}
-        self._log_start = 0
         self._columns: dict[str, tuple[int, Column | None]] = {}
         self._codes: dict[tuple[str, ...], tuple[int, Codes]] = {}
         self._by_name: dict[str, list[int]] | None = None
@@ -171,11 +180,7 @@ class HostRows:
             self._log_start += len(self._log)
             self._log.clear()
         self._log.append((row, attributes))
-
-    @property
-    def now(self) -> int:
-        """How many marks there have been; `marked_since` this is nothing."""
-        return self._log_start + len(self._log)
+        self.now += 1
 
     def marked_since(self, then: int, reads: frozenset[str] | None) -> list[int] | None:
         """The rows in which something of `reads` was marked since, each once; None reads anything.
@@ -272,7 +277,7 @@ class HostRows:
             codes = Codes(values)
         else:
             for row in marked:
-                codes.codes[row] = codes.code_of(self._value(row, attributes))
+                codes.put(row, self._value(row, attributes))
         self._codes[attributes] = (self.now, codes)
         return codes
 
@@ -300,13 +305,16 @@ class HostRows:
         codes = self.codes((attribute,))
         if codes is None or not len(self):
             raise AskEachHost
-        answers = codes.seen.setdefault(function, Answers()) if _is_lasting(function) else Answers()
+        answers = codes.seen.get(function)
+        if answers is None:
+            answers = Answers()
+            if _is_lasting(function):
+                codes.seen[function] = answers
         try:
-            answers.extend(function(value) for value in codes.values[len(answers.each) :])
+            return answers.of(codes, function)
         except Exception:
             # The boundary to the plug-in: what raises here may be a value that no host in play has.
             raise AskEachHost from None
-        return answers.of(codes.codes)
 
     # -- indexes -----------------------------------------------------------------------------
 

@@ -25,23 +25,26 @@ class Question:
         self.name = type(plugin).__name__
         self.method = method
         self.columnar = declaration.columnar
-        self._host_reads = declaration.host_reads
+        # What is read of hosts; None if that depends on the request.
+        self.reads = declaration.host_reads if isinstance(declaration.host_reads, tuple) else None
+        self._host_reads: Any = declaration.host_reads
         self.spec_reads = declaration.spec_reads
         self._spec_view: Any = spec_view(self.name, self.spec_reads)
         self.moving = tuple(name for name in self.spec_reads if name in MOVING)
         self.lasting = "now" not in self.spec_reads
 
-    def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:
-        """The host attributes that the answer depends on, for this request."""
-        if isinstance(self._host_reads, tuple):
-            return self._host_reads
+    def reads_for(self, spec: RequestSpec) -> tuple[str, ...]:
+        """The host attributes that the answer depends on, where that depends on the request."""
         return tuple(self._host_reads(self.plugin, self._spec_view(spec)))
 
     def key(self, request: Request) -> Any:
         """What the answer depends on in the request, or None if it is not worth keeping."""
-        if not self.lasting or any(getattr(request.spec, name) is not None for name in self.moving):
+        if not self.lasting:
             return None
-        return (self, *map(request.key_of, self.spec_reads))
+        for name in self.moving:
+            if getattr(request.spec, name) is not None:
+                return None
+        return (self, *map(request.key_of, self.spec_reads)) if self.spec_reads else self
 
     def of(self, host: Any, request: Request) -> Any:
         """The answer for one host. A plug-in's exception goes on with a note where it happened."""

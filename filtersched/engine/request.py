@@ -30,7 +30,9 @@ class Request:
 
     def reads_of(self, question: Any) -> Any:
         """What a plug-in reads of hosts for this request, asked once."""
+        if question.reads is not None:
+            return question.reads
         reads = self._reads.get(question)
         if reads is None:
-            reads = self._reads[question] = question.host_reads(self.spec)
+            reads = self._reads[question] = question.reads_for(self.spec)
         return reads

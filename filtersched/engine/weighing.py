@@ -119,9 +119,10 @@ class FastWeigher:
         codes = overlay.rows.codes(("aggregates",))
         if codes is None:
             raise StrangerReturned
-        known = codes.seen.setdefault(self, Answers())
-        known.extend(self._multiplier(value) for value in codes.values[len(known.each) :])
-        found = known.of(codes.codes)
+        known = codes.seen.get(self)
+        if known is None:
+            known = codes.seen[self] = Answers()
+        found = known.of(codes, self._multiplier)
         if isinstance(found, float):
             return found
         values: Floats = found.values
