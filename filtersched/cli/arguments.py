@@ -6,6 +6,7 @@ A setting may stand before or after the sub-command, with `-` or `_`; so may the
 from __future__ import annotations
 
 import argparse
+import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, NoReturn
 
@@ -75,6 +76,11 @@ class Invocation(NamedTuple):
     conf: SchedulerConf
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=28)
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}. See '{self.prog} --help'.")
@@ -103,26 +109,33 @@ def _make_parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
         prog="filtersched",
         description="Try requests on an inventory of hosts with Nova's filters and weighers, and see why.",
         epilog=_SETTINGS_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"filtersched {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     commands: dict[str, argparse.ArgumentParser] = {}
 
-    def command(name: str, short: str, description: str, epilog: str) -> argparse.ArgumentParser:
+    def command(name: str, short: str, description: str, epilog: str, usage: str) -> argparse.ArgumentParser:
         made: argparse.ArgumentParser = subparsers.add_parser(
             name,
+            usage=f"filtersched {name} {usage}",
             help=short,
             description=description,
-            epilog=f"{epilog}\n{_SETTINGS_HELP}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            epilog=f"{epilog}\n{_SETTINGS_HELP}".lstrip(),
+            formatter_class=_Help,
             allow_abbrev=False,
         )
         commands[name] = made
         return made
 
-    schedule = command("schedule", "place requests on hosts", _SCHEDULE, _SCHEDULE_EXAMPLES)
+    schedule = command(
+        "schedule",
+        "place requests on hosts, and say why",
+        _SCHEDULE,
+        _SCHEDULE_EXAMPLES,
+        "--inventory FILE (--requests FILE | --flavor KEY=N,... [flag ...]) [setting ...]",
+    )
     _add_input(schedule)
     schedule.add_argument(
         "--requests", metavar="FILE", help="the requests: JSON Lines, JSON or CSV; - is the standard input"
@@ -138,16 +151,28 @@ def _make_parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
         "--output", metavar="FILE", help="write a line of JSON for each request; complete or not at all"
     )
 
-    why = command("why", "what every filter says of one host", _WHY, _WHY_EXAMPLES)
+    why = command(
+        "why",
+        "say what every filter says of one host",
+        _WHY,
+        _WHY_EXAMPLES,
+        "HOST --inventory FILE --flavor KEY=N,... [flag ...] [setting ...]",
+    )
     why.add_argument("host", metavar="HOST", help="the name of the host or node")
     _add_input(why)
     add_request_flags(why)
     _add_deciding(why)
     _add_output(why)
 
-    _add_output(command("plugins", "list filters, weighers and drivers", _PLUGINS, ""))
+    _add_output(command("plugins", "list filters, weighers and drivers", _PLUGINS, "", "[flag ...]"))
 
-    check = command("check-config", "look for risky settings", _CHECK, _CHECK_STATUS)
+    check = command(
+        "check-config",
+        "look for risky settings",
+        _CHECK,
+        _CHECK_STATUS,
+        "[--inventory FILE] [flag ...] [setting ...]",
+    )
     _add_input(check)
     check.add_argument("--strict", action="store_true", help="exit with status 1 if there are warnings")
     _add_output(check)
@@ -163,7 +188,10 @@ def _add_deciding(parser: argparse.ArgumentParser) -> None:
         "--filters", metavar="NAME,...", help="use these filters instead of the configured ones, in this order"
     )
     parser.add_argument(
-        "--now", metavar="TIME", help="decide as of this time, such as 2026-01-31T12:00:00 (UTC): whose service is alive?"
+        "--now",
+        metavar="TIME",
+        help="decide as of this time (UTC), such as 2026-01-31T12:00:00, for inventories that tell when a host's "
+        "service was last seen",
     )
 
 
@@ -215,10 +243,11 @@ def _unknown(arg: str, command: str | None, *parsers: argparse.ArgumentParser) -
     flag = arg.partition("=")[0]
     own = {flag for parser in parsers for flag in _flags(parser)}
     options = [(group, opt.dest) for group, opts in (*list_opts(), *list_installed_opts()) for opt in opts]
-    known = {*own, *(f"--{name.replace('_', '-')}" for _group, name in options)}
-    hint = nearest(_dashed(flag), known)
-    return UsageError(f"there is no flag {flag}{after}. {hint} See 'filtersched --help'.".replace("  ", " "))
+    known = {*own, *(name.replace("_", "-") for _group, name in options)}
+    close = difflib.get_close_matches(_dashed(flag).lstrip("-"), sorted(known), n=2, cutoff=0.7)
+    hint = f"Did you mean {' or '.join(f'--{name}' for name in close)}? " if close else ""
+    return UsageError(f"there is no flag {flag}{after}. {hint}See 'filtersched --help'.")
 
 
 def _flags(parser: argparse.ArgumentParser) -> Iterable[str]:
-    return (flag for action in parser._actions for flag in action.option_strings if flag.startswith("--"))
+    return (flag[2:] for action in parser._actions for flag in action.option_strings if flag.startswith("--"))

@@ -123,26 +123,29 @@ def _left(explanation: Explanation) -> int | None:
     return explanation.steps[-1].after if explanation.steps else None
 
 
-def show_refusal(terminal: Terminal, outcome: Outcome) -> None:
-    """Why a request found no place: each filter's count, and the nearest misses."""
-    refusal = outcome.refusal
-    if refusal is None:
-        return
-    explanation = refusal.explanation
+def refusal_lines(outcome: Outcome) -> tuple[list[tuple[str, int]], list[str]]:
+    """How many hosts each filter refused, and the nearest misses in words; as of now."""
+    explanation = outcome.refusal.explanation if outcome.refusal is not None else None
     if explanation is None:
-        terminal.heading(f"{outcome.name}: {refusal}")
+        return [], []
+    return list(explanation.refused.items()), [miss.miss for miss in explanation.near_misses(_NEAREST)]
+
+
+def show_refusal(
+    terminal: Terminal, outcome: Outcome, counts: Sequence[tuple[str, int]], misses: Sequence[str]
+) -> None:
+    """Why a request found no place: each filter's count, and the nearest misses."""
+    if outcome.refusal is None:
         return
-    terminal.heading(f"{outcome.name}: No valid host was found. {refusal.args[0].rstrip(':')} found none.")
-    if explanation.steps:
-        rows = [(step.name, step.before, step.before - step.after, step.after) for step in explanation.steps]
-        terminal.table(("filter", "hosts", "refused", "left"), rows, numbers=("hosts", "refused", "left"))
-    else:
+    said = outcome.refusal.args[0].rstrip(":")
+    found = "" if outcome.refusal.explanation is None else " found none"
+    terminal.heading(f"{outcome.name}: No valid host was found. {said}{found}{'' if said.endswith('.') else '.'}")
+    if counts:
+        terminal.table(("filter", "hosts refused"), counts, numbers=("hosts refused",))
+    elif outcome.refusal.explanation is not None:
         terminal.line("No filter was asked: the request's own lists of hosts leave none.")
-    earlier = sum(step.before - step.after for step in explanation.earlier)
-    if earlier:
-        terminal.line(f"{earlier} hosts were refused for the instances of this request before it.")
-    for at, miss in enumerate(explanation.near_misses(_NEAREST)):
-        terminal.line(f"{'Nearest: ' if at == 0 else '         '}{miss.miss}")
+    for at, miss in enumerate(misses):
+        terminal.line(f"{'Nearest: ' if at == 0 else '         '}{miss}")
 
 
 def show_totals(terminal: Terminal, summary: dict[str, Any]) -> None:
@@ -160,7 +163,8 @@ def show_summary(terminal: Terminal, summary: dict[str, Any]) -> None:
     speed = f", {rate:,.0f} a second" if rate is not None else ""
     terminal.heading(f"{_counted(summary['requests'], 'request')} on {_counted(summary['hosts'], 'host')}{speed}")
     instances = _counted(summary["instances_placed"], "instance")
-    terminal.line(f"placed   {summary['placed']:>8,}   ({instances}, {summary['instances_released']:,} of them have left)")
+    left = f"{summary['instances_released']:,} of them have left"
+    terminal.line(f"placed   {summary['placed']:>8,}   ({instances}, {left})")
     terminal.line(f"refused  {summary['refused']:>8,}")
     if summary["refused_by"]:
         terminal.line()

@@ -13,6 +13,7 @@ from filtersched.cli.inputs import Requests, filters_of, pool_of, timed
 from filtersched.cli.output import Output
 from filtersched.cli.report import (
     outcome_record,
+    refusal_lines,
     show_placements,
     show_refusal,
     show_summary,
@@ -115,6 +116,8 @@ class _TextReport:
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
         self._few: list[Outcome] | None = []
+        # Put in words at once, before the hosts change.
+        self._refusals: list[tuple[Outcome, list[tuple[str, int]], list[str]]] = []
         self._instances = 0
 
     def add(self, outcome: Outcome) -> None:
@@ -124,6 +127,9 @@ class _TextReport:
         self._instances += len(outcome.selections)
         if len(self._few) > _FEW_REQUESTS or self._instances > _FEW_INSTANCES:
             self._few = None
+            self._refusals.clear()
+        elif outcome.refusal is not None:
+            self._refusals.append((outcome, *refusal_lines(outcome)))
 
     def finish(self, trial: Trial) -> None:
         summary = trial.summary()
@@ -131,11 +137,10 @@ class _TextReport:
             show_summary(self._terminal, summary)
             return
         show_placements(self._terminal, self._few)
-        for outcome in self._few:
-            if outcome.refusal is not None:
-                if outcome is not self._few[0]:
-                    self._terminal.line()
-                show_refusal(self._terminal, outcome)
+        for at, (outcome, counts, misses) in enumerate(self._refusals):
+            if at or trial.placed:
+                self._terminal.line()
+            show_refusal(self._terminal, outcome, counts, misses)
         self._terminal.line()
         show_totals(self._terminal, summary)
 

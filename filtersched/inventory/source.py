@@ -85,7 +85,7 @@ class Source:
                 raise bad_input(
                     self.path, self.line, f"the line is longer than {MAX_LINE_BYTES // 2**20} MiB; one record a line"
                 )
-            yield self._decoded(raw)
+            yield self._decoded(raw, self.line)
             raw = self._read(lambda: self._stream.readline(MAX_LINE_BYTES + 1))
 
     def text(self) -> str:
@@ -102,7 +102,7 @@ class Source:
                 f"a JSON document of more than {MAX_DOCUMENT_BYTES // 2**20} MiB is not read; write JSON Lines, "
                 "one record a line",
             )
-        return self._decoded(raw)
+        return self._decoded(raw, self.line + 1)
 
     def _read(self, read: Any) -> bytes:
         try:
@@ -112,11 +112,11 @@ class Source:
         self.read_bytes += len(raw)
         return raw
 
-    def _decoded(self, raw: bytes) -> str:
+    def _decoded(self, raw: bytes, first_line: int) -> str:
         try:
             return raw.decode()
         except UnicodeDecodeError as error:
-            line = (self.line or 1) + raw.count(b"\n", 0, error.start)
+            line = first_line + raw.count(b"\n", 0, error.start)
             raise bad_input(
                 self.path, line, f"not text in UTF-8: byte {raw[error.start]:#04x}, {error.reason}"
             ) from error
