@@ -32,8 +32,13 @@ class HostPool:
         self.rows = HostRows()
         self._rows: dict[Key, int] = {}
         self._nodes: dict[str, list[Key]] = {}
-        for host in hosts:
-            self.add(host)
+        try:
+            for host in hosts:
+                self.add(host)
+        except BaseException:
+            for host in self.rows.hosts():
+                host._owner = None
+            raise
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -16,6 +16,7 @@ from filtersched.engine.overlay import Overlay
 from filtersched.engine.request import Request
 from filtersched.filters.base import BaseHostFilter
 from filtersched.host_state import HostState
+from filtersched.plugin import asking
 from filtersched.selection import FilterStep
 
 _DEFAULTS = ("filter_all", "_filter_one", "_passing", "asked_about")
@@ -77,10 +78,11 @@ class FastFilter:
         """The rows of the hosts that the filter itself returns, in the order that it returns them."""
         rows = in_play.rows().tolist()
         hosts = [overlay.host(row) for row in rows]
-        passed = self.plugin.filter_all(hosts, request.spec)
-        if passed is None:
+        with asking(self.plugin, f"about {len(hosts)} hosts, instance {request.spec.instance_uuid}"):
+            passed = self.plugin.filter_all(hosts, request.spec)
+            left = None if passed is None else list(passed)
+        if left is None:
             raise EndFiltering
-        left = list(passed)
         if len(left) == len(hosts) and all(map(_same, left, hosts)):
             return in_play
         return InPlay.of_rows(in_play.n_rows, _rows_of(left, hosts, rows))

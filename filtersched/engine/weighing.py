@@ -19,7 +19,7 @@ from filtersched.engine.request import Request
 from filtersched.engine.views import host_view
 from filtersched.host_rows import Answers
 from filtersched.host_state import HostState
-from filtersched.plugin import declaration_of
+from filtersched.plugin import add_note, asking, declaration_of
 from filtersched.selection import WeighedHost
 from filtersched.weighers.base import BaseWeigher, is_weight
 from filtersched.weighers.handler import multiplier
@@ -101,7 +101,8 @@ class FastWeigher:
     def _called(self, overlay: Overlay, request: Request, in_play: InPlay) -> Floats:
         """The raw weights as the weigher itself gives them, in list order."""
         weighed = [WeighedHost(overlay.host(row), 0.0) for row in in_play.rows().tolist()]
-        raw = list(self.plugin.weigh_objects(weighed, request.spec))
+        with asking(self.plugin, f"about {len(weighed)} hosts, instance {request.spec.instance_uuid}"):
+            raw = list(self.plugin.weigh_objects(weighed, request.spec))
         if len(raw) != len(weighed) or not all(is_weight(weight) for weight in raw):
             raise StrangerReturned
         return np.array([float(weight) for weight in raw], dtype=np.float64)
@@ -114,7 +115,7 @@ class FastWeigher:
     def multipliers(self, overlay: Overlay, in_play: InPlay) -> float | Floats:
         """The multiplier of every host in play, one number where all have the same; as `raw`."""
         if not self.multiplier_by_value:
-            each = [float(self.multiplier_of(overlay.host(row))) for row in in_play.rows().tolist()]
+            each = [self._multiplier_on(overlay.host(row)) for row in in_play.rows().tolist()]
             return _placed(np.array(each, dtype=np.float64), in_play)
         codes = overlay.rows.codes(("aggregates",))
         if codes is None:
@@ -129,7 +130,18 @@ class FastWeigher:
         return values if in_play.order is None else values[in_play.order]
 
     def _multiplier(self, aggregates: Any) -> float:
-        return float(self.multiplier_of(self._aggregates_view(_WithAggregates(aggregates))))
+        return self._multiplier_on(self._aggregates_view(_WithAggregates(aggregates)))
+
+    def _multiplier_on(self, host: Any) -> float:
+        try:
+            multiplier = self.multiplier_of(host)
+        except Exception as problem:
+            # The boundary to the plug-in: its exception goes on, saying where it happened.
+            add_note(problem, self.plugin, f"for its multiplier on {host!r}")
+            raise
+        if not is_weight(multiplier):
+            raise StrangerReturned
+        return float(multiplier)
 
 
 class _WithAggregates:
