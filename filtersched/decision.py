@@ -10,7 +10,7 @@ from typing import Any
 from filtersched.errors import NoValidHost
 from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.handler import HostFilterHandler
-from filtersched.frozen import freeze
+from filtersched.frozen import EMPTY, FrozenDict
 from filtersched.host_pool import HostPool
 from filtersched.host_state import HostState, deciding
 from filtersched.narrowing import skips_filters
@@ -89,11 +89,10 @@ class Decision:
 
     def spec_for(self, index: int, choices: Sequence[Choice]) -> RequestSpec:
         """The request as it is for one instance: its uuid, and its group with the hosts so far."""
-        spec = (choices[-1].spec if choices else self.spec).copy()
-        spec.instance_uuid = self.uuids[index]
-        if choices and spec.instance_group is not None:
-            spec.instance_group = spec.instance_group.with_host(choices[-1].host.host)
-        return spec
+        if not choices:
+            return self.spec.for_instance(self.uuids[index])
+        last = choices[-1]
+        return last.spec.for_instance(self.uuids[index], last.host.host)
 
     def choice(
         self,
@@ -165,7 +164,7 @@ class Decision:
         )
 
     def _limits(self, host: HostState, spec: RequestSpec) -> Any:
-        limits = dict(host.limits)
+        limits = host.limits_written()
         if not skips_filters(spec):
             for one in self._limiting:
                 try:
@@ -174,7 +173,7 @@ class Decision:
                     # The boundary to the plug-in.
                     add_note(problem, one, f"for the limits of {host!r}, instance {spec.instance_uuid}")
                     raise
-        return freeze(limits)
+        return FrozenDict(limits) if limits else EMPTY
 
     def _alternates(self, choice: Choice, taken: set[tuple[str, str]]) -> tuple[Alternate, ...]:
         found: list[Alternate] = []

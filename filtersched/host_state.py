@@ -186,6 +186,13 @@ class HostState:
         self.limits.clear()
         self.limits.update(value)
 
+    def limits_written(self) -> dict[str, Any]:
+        """A copy of what is in `limits` now."""
+        decision = _decision.limits
+        if decision is not None and decision is not self._scratch and id(self) in decision:
+            return dict(decision[id(self)])
+        return dict(self.__dict__.get("limits", ()))
+
     def _counts(self, prefix: str) -> FrozenDict:
         named = {key[len(prefix) :]: int(count) for key, count in self.stats.items() if key.startswith(prefix)}
         return FrozenDict(named)

@@ -150,6 +150,14 @@ class RequestSpec(Mapping[str, Any]):
 
     __copy__ = copy
 
+    def for_instance(self, uuid: str, last_host: str | None = None) -> Self:
+        """The request as it is for one instance; `last_host` got the one before it."""
+        new = self.copy()
+        new.__dict__["instance_uuid"] = uuid
+        if last_host is not None and self.instance_group is not None:
+            new.__dict__["instance_group"] = self.instance_group.with_host(last_host)
+        return new
+
     def as_instance(self) -> Instance:
         """The record of this request's instance on the host that gets it."""
         image = self.image or Image()

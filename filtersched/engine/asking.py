@@ -8,7 +8,7 @@ from typing import Any
 from filtersched.column import AskEachHost, Column, NotColumnarError
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.request import MOVING, Request
-from filtersched.engine.views import ColumnView, UndeclaredReadError, host_view, spec_view
+from filtersched.engine.views import ColumnView, UndeclaredReadError, host_view, show, spec_view
 from filtersched.host_rows import EXACT, Codes, HostRows
 from filtersched.plugin import Plugin, add_note, declaration_of
 from filtersched.request_spec import RequestSpec
@@ -46,15 +46,26 @@ class Question:
                 return None
         return (self, *map(request.key_of, self.spec_reads)) if self.spec_reads else self
 
+    def asker(self, request: Request) -> Callable[[Any], Any]:
+        """How to ask about one host after another. A plug-in's exception goes on with a note."""
+        view: Any = host_view(self.name, request.reads_of(self))(None)
+        spec = self._spec_view(request.spec)
+        method = self.method
+
+        def ask(host: Any) -> Any:
+            show(view, host)
+            try:
+                return method(view, spec)
+            except Exception as problem:
+                # The boundary to the plug-in.
+                add_note(problem, self.plugin, f"about {host!r}, instance {request.spec.instance_uuid}")
+                raise
+
+        return ask
+
     def of(self, host: Any, request: Request) -> Any:
-        """The answer for one host. A plug-in's exception goes on with a note where it happened."""
-        try:
-            view = host_view(self.name, request.reads_of(self))(host)
-            return self.method(view, self._spec_view(request.spec))
-        except Exception as problem:
-            # The boundary to the plug-in.
-            add_note(problem, self.plugin, f"about {host!r}, instance {request.spec.instance_uuid}")
-            raise
+        """The answer for one host."""
+        return self.asker(request)(host)
 
     def of_columns(self, source: Source, request: Request) -> Any:
         """The answer for all rows: a (n_rows,) array, or one value if it is the same for all.

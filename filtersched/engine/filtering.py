@@ -53,23 +53,24 @@ class FastFilter:
             return in_play
         if self.question is None:
             return self._called(overlay, request, in_play)
-        passes = self._answers(self.question, overlay, kept, request, in_play)
+        if overlay.depleted:
+            passes = self.passes_now(overlay, request)
+        else:
+            passes = kept.answers(self.question, request, _VERDICTS, in_play.rows)
         if passes is None:
-            rows = in_play.rows()
+            ask = self.question.asker(request)
             passes = np.zeros(in_play.n_rows, dtype=np.bool_)
-            for row in rows.tolist():
-                passes[row] = bool(self.question.of(overlay.host(row), request))
+            for row in in_play.rows().tolist():
+                passes[row] = bool(ask(overlay.host(row)))
         return in_play.where(passes)
 
-    def _answers(
-        self, question: Question, overlay: Overlay, kept: Kept, request: Request, in_play: InPlay
-    ) -> NDArray[np.bool_] | bool | None:
-        if not overlay.depleted:
-            return kept.answers(question, request, _VERDICTS, in_play.rows)  # type: ignore[no-any-return]
-        if not question.columnar:
+    def passes_now(self, overlay: Overlay, request: Request) -> NDArray[np.bool_] | bool | None:
+        """The verdicts of all rows in the middle of a request, or one for all; None: ask one by one."""
+        assert self.question is not None
+        if not self.question.columnar:
             return None
         try:
-            answer = question.of_columns(overlay, request)
+            answer = self.question.of_columns(overlay, request)
         except AskEachHost:
             return None
         return answer.astype(np.bool_) if isinstance(answer, np.ndarray) else bool(answer)
@@ -86,11 +87,6 @@ class FastFilter:
         if len(left) == len(hosts) and all(map(_same, left, hosts)):
             return in_play
         return InPlay.of_rows(in_play.n_rows, _rows_of(left, hosts, rows))
-
-    def passes_again(self, host: HostState, request: Request) -> bool:
-        """Whether a host that has just been depleted still passes."""
-        assert self.question is not None
-        return not self.plugin.asked_about(request.spec) or bool(self.question.of(host, request))
 
 
 class EndFiltering(Exception):
@@ -129,9 +125,9 @@ class Steps:
             who = np.packbits(before.as_mask() & ~after.as_mask())
         self._steps.append((name, before.count, after.count, who))
 
-    def unchanged(self, name: str, count: int) -> None:
-        """Note that a filter let all of them pass."""
-        self._steps.append((name, count, count, None))
+    def unchanged(self, filters: Sequence[FastFilter], count: int) -> None:
+        """Note that filters let all of them pass."""
+        self._steps.extend((one.name, count, count, None) for one in filters)
 
     def refused_one(self, name: str, before: int, row: int) -> None:
         """Note that a filter refused one row."""

@@ -131,8 +131,9 @@ class Kept:
             self._fill_rows(entry, kind, marked)
         elif marked:
             try:
+                ask = question.asker(request)
                 for row in marked:
-                    entry.answers[row] = kind.one(question.of(rows.host(row), request))
+                    entry.answers[row] = kind.one(ask(rows.host(row)))
             except Exception:
                 # The boundary to the plug-in: it raises only if the row is in play; ask all.
                 return False

@@ -52,7 +52,7 @@ class Ranking:
         for part in self.parts:
             part.fit(self.alive)
         self.totals = weights(self.parts, self.places, self.alive)
-        self.scales = tuple((part.low, part.high) for part in self.parts)
+        self.scales = tuple((part.weigher, part.low, part.high, part.multiplier) for part in self.parts)
         self._moved = False
         # When each place was last chosen, and those put back, as (-weight, -when, place).
         self._latest: dict[int, int] = {}
@@ -147,12 +147,14 @@ class Ranking:
             heapq.heappush(self._back, (0.0, -self._steps, place))
             return
         for part, raw in zip(self.parts, raws, strict=True):
-            old = float(part.raw[place])
+            old = part.raw.item(place)
+            if old == raw:
+                continue
             part.raw[place] = raw
             if part.beyond(raw):
                 self._moved = True
-            elif old != raw:
-                self._look(part, old)
+            elif not self._moved and part.at_end(old):
+                self._moved = part.ends(self.alive) != (part.low, part.high)
         if not self._moved:
             weight = weight_of(self.parts, raws, place)
             self.totals[place] = weight
@@ -165,8 +167,9 @@ class Ranking:
         self.count -= len(places)
         if self.count:
             for part in self.parts:
-                for place in places:
-                    self._look(part, float(part.raw[place]))
+                at_end = any(part.at_end(part.raw.item(place)) for place in places)
+                if at_end and not self._moved:
+                    self._moved = part.ends(self.alive) != (part.low, part.high)
 
     def replace_raw(self, part: Part, raw: Floats) -> None:
         """Give all hosts other raw weights, as they belong to `in_play`."""
@@ -177,11 +180,6 @@ class Ranking:
         if not np.array_equal(raw, part.raw):
             part.raw = raw
             self._moved = True
-
-    def _look(self, part: Part, gone: float) -> None:
-        """Note if an end of the scale moves, now that one raw weight of `gone` is gone."""
-        if not self._moved and part.at_end(gone):
-            self._moved = part.ends(self.alive) != (part.low, part.high)
 
     def listed(self) -> Places:
         """The places in list order: by weight, equals by when they were last chosen."""

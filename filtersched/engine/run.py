@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +19,7 @@ from filtersched.engine.overlay import Overlay
 from filtersched.engine.ranking import Ranking
 from filtersched.engine.request import Request
 from filtersched.engine.weighing import FastWeigher, Floats, Part, weights
+from filtersched.filters.base import BaseHostFilter
 from filtersched.host_rows import HostRows
 from filtersched.host_state import HostState
 from filtersched.narrowing import skips_filters
@@ -65,7 +68,10 @@ class Run:
         self._in_play = InPlay(0)
         self._ranking: Ranking | None = None
         self._place = -1
-        self._ran: frozenset[FastFilter] = frozenset()
+        self._ran: list[FastFilter] = []
+        # How to ask about the host chosen last: per filter and weigher, for the request at hand.
+        self._asks: dict[FastFilter | FastWeigher, Callable[[HostState], Any]] = {}
+        self._asks_fixed = all(_asks_alike(one.plugin) for one in self.filters)
         self._last = Request(decision.spec)
 
     def choices_made(self) -> list[Choice]:
@@ -125,11 +131,13 @@ class Run:
         return found
 
     def _filters_for(self, index: int) -> list[FastFilter]:
+        if index > 1 and self._asks_fixed:
+            return self._ran
         return [one for one in self.filters if one.plugin.run_filter_for_index(index)]
 
     def _from_list(self, index: int, request: Request, steps: Steps) -> _Chosen | None:
         running = self._filters_for(index)
-        self._ran = frozenset(running)
+        self._ran = running
         for one in running:
             if not self._in_play.count:
                 return None
@@ -181,7 +189,10 @@ class Run:
             at = max(range(1, len(order)), key=lambda at: float(totals[order[at]]), default=None)
             return None if at is None else (rows[at], float(totals[order[at]]))
 
-        return _Chosen(rows[0], float(totals[place]), _shares(parts, place), second, lambda: rows[1:])
+        scales = [(part.weigher, part.low, part.high, part.multiplier) for part in parts]
+        raws = [part.raw.item(place) for part in parts]
+        shares = functools.partial(_shares, scales, raws, place)
+        return _Chosen(rows[0], float(totals[place]), shares, second, lambda: rows[1:])
 
     def _draw(self, order: list[int], totals: Floats) -> int:
         """Put the chosen place first, as FilterScheduler.select does; returns it."""
@@ -205,37 +216,53 @@ class Run:
             self._ranking = None
             return self._from_list(index, request, steps)
         stays = self._filter_again(running, request, steps, ranking)
-        self._ran = frozenset(running)
+        self._ran = running
         if not ranking.count:
             return None
         self._weigh_again(request, ranking, stays=stays)
         return self._best_of(ranking, len(self.decision.uuids))
 
-    def _filter_again(self, running: Sequence[FastFilter], request: Request, steps: Steps, ranking: Ranking) -> bool:
+    def _filter_again(self, running: list[FastFilter], request: Request, steps: Steps, ranking: Ranking) -> bool:
         """Drop whom the filters refuse now; whether the host chosen last stays."""
         place = self._place
         row = ranking.row(place)
         host = self.overlay.host(row)
-        stays = True
-        for one in running:
+        stays, noted = True, 0
+        for at, one in enumerate(running):
+            if not one.plugin.asked_about(request.spec):
+                continue
             before = ranking.count
-            if not before:
-                break
-            if one not in self._ran or self._differs(one.question, request):
+            everyone = one not in self._ran or self._differs(one.question, request)
+            if everyone and one.passes_now(self.overlay, request) is not True:
                 in_play = ranking.in_play()
                 left = one.left(self.overlay, self.kept, request, in_play)
+                if left.count == before:
+                    continue
+                refused = ranking.places_of(in_play.as_mask() & ~left.as_mask())
+                stays = stays and place not in refused
+                ranking.drop(refused)
+                steps.unchanged(running[noted:at], before)
                 steps.add(one.name, in_play, left)
-                if left.count < before:
-                    refused = ranking.places_of(in_play.as_mask() & ~left.as_mask())
-                    stays = stays and place not in refused
-                    ranking.drop(refused)
-            elif stays and not one.passes_again(host, request):
+                noted = at + 1
+            elif not everyone and stays and not self._ask(one, host, request):
                 stays = False
                 ranking.drop([place])
+                steps.unchanged(running[noted:at], before)
                 steps.refused_one(one.name, before, row)
-            else:
-                steps.unchanged(one.name, before)
+                noted = at + 1
+            if not ranking.count:
+                return False
+        steps.unchanged(running[noted:], ranking.count)
         return stays
+
+    def _ask(self, one: FastFilter | FastWeigher, host: HostState, request: Request) -> Any:
+        ask = self._asks.get(one)
+        if ask is None:
+            assert one.question is not None
+            ask = one.question.asker(request)
+            if not one.question.moving:
+                self._asks[one] = ask
+        return ask(host)
 
     def _differs(self, question: Question | None, request: Request) -> bool:
         """Whether the request differs from the last instance's in what a plug-in reads."""
@@ -252,13 +279,14 @@ class Run:
         host = self.overlay.host(ranking.row(self._place))
         raws = []
         for part in ranking.parts:
-            if self._differs(part.weigher.question, request):
-                raw = part.weigher.raw(self.overlay, self.kept, request, ranking.in_play())
+            weigher = part.weigher
+            if self._differs(weigher.question, request):
+                raw = weigher.raw(self.overlay, self.kept, request, ranking.in_play())
                 ranking.replace_raw(part, raw)
                 if stays:
-                    raws.append(float(part.raw[self._place]))
+                    raws.append(part.raw.item(self._place))
             elif stays:
-                raws.append(part.weigher.raw_of(host, request))
+                raws.append(weigher.one(self._ask(weigher, host, request)))
         if stays:
             ranking.put_back(self._place, raws)
 
@@ -276,21 +304,25 @@ class Run:
             # The ranking goes on; what it says now is to be kept.
             found = second()
             second = lambda: found  # noqa: E731
-        shares = _shares(ranking.parts if ranking.count > 1 else (), place)
+        raws = [part.raw.item(place) for part in ranking.parts] if ranking.count > 1 else []
+        shares = functools.partial(_shares, ranking.scales, raws, place)
         return _Chosen(row, weight, shares, second, lambda: ranking.rows(ranking.listed())[1:].tolist())
 
 
-def _shares(parts: Sequence[Part], place: int) -> Callable[[], tuple[WeigherShare, ...]]:
-    """What each weigher added, worked out when it is read, from what is so now."""
-    said = [(part, float(part.raw[place]), part.low, part.high, part.multiplier_at(place)) for part in parts]
+def _shares(
+    scales: Sequence[tuple[FastWeigher, float, float, Any]], raws: Sequence[float], place: int
+) -> tuple[WeigherShare, ...]:
+    """What each weigher added to the weight of the host at `place`."""
+    made = []
+    for (weigher, low, high, multipliers), raw in zip(scales, raws, strict=False):
+        normal = raw
+        if weigher.normalized:
+            normal = 0.0 if low == high else (raw - low) / (high - low)
+        multiplier = multipliers if isinstance(multipliers, float) else multipliers.item(place)
+        made.append(WeigherShare(weigher.name, raw, normal, multiplier))
+    return tuple(made)
 
-    def shares() -> tuple[WeigherShare, ...]:
-        made = []
-        for part, raw, low, high, multiplier in said:
-            normal = raw
-            if part.normalized:
-                normal = 0.0 if low == high else (raw - low) / (high - low)
-            made.append(WeigherShare(part.weigher.name, raw, normal, multiplier))
-        return tuple(made)
 
-    return shares
+def _asks_alike(plugin: BaseHostFilter) -> bool:
+    """Whether all instances but the first are alike to `run_filter_for_index`."""
+    return type(plugin).run_filter_for_index is BaseHostFilter.run_filter_for_index

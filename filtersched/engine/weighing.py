@@ -18,7 +18,6 @@ from filtersched.engine.overlay import Overlay
 from filtersched.engine.request import Request
 from filtersched.engine.views import host_view
 from filtersched.host_rows import Answers
-from filtersched.host_state import HostState
 from filtersched.plugin import add_note, asking, declaration_of
 from filtersched.selection import WeighedHost
 from filtersched.weighers.base import BaseWeigher, is_weight
@@ -39,6 +38,8 @@ class FastWeigher:
         self.name = type(plugin).__name__
         self.question = question(plugin, "_weigh_object", _DEFAULTS)
         self.normalized = plugin.normalized
+        self._minval = plugin.minval
+        self._maxval = plugin.maxval
         self.multiplier_of = multiplier(plugin)
         by_aggregates = type(plugin).weight_multiplier is BaseWeigher.weight_multiplier and not hasattr(
             plugin, "_weight_multiplier"
@@ -56,11 +57,10 @@ class FastWeigher:
         """One host's raw weight, moved to the ends of the scale. Raises StrangerReturned."""
         if not is_weight(answer):
             raise StrangerReturned
-        plugin = self.plugin
-        if plugin.minval is not None and answer < plugin.minval:
-            answer = plugin.minval
-        if plugin.maxval is not None and answer > plugin.maxval:
-            answer = plugin.maxval
+        if self._minval is not None and answer < self._minval:
+            answer = self._minval
+        if self._maxval is not None and answer > self._maxval:
+            answer = self._maxval
         return float(answer)
 
     def many(self, answers: NDArray[Any]) -> Floats:
@@ -91,7 +91,8 @@ class FastWeigher:
             except AskEachHost:
                 answers = None
         if answers is None:
-            each = [self.one(self.question.of(overlay.host(row), request)) for row in in_play.rows().tolist()]
+            ask = self.question.asker(request)
+            each = [self.one(ask(overlay.host(row))) for row in in_play.rows().tolist()]
             return _placed(np.array(each, dtype=np.float64), in_play)
         if not isinstance(answers, np.ndarray):
             answers = np.full(in_play.n_rows, answers, dtype=np.float64)
@@ -106,11 +107,6 @@ class FastWeigher:
         if len(raw) != len(weighed) or not all(is_weight(weight) for weight in raw):
             raise StrangerReturned
         return np.array([float(weight) for weight in raw], dtype=np.float64)
-
-    def raw_of(self, host: HostState, request: Request) -> float:
-        """The raw weight of one host, moved to the ends of the scale. Raises StrangerReturned."""
-        assert self.question is not None
-        return self.one(self.question.of(host, request))
 
     def multipliers(self, overlay: Overlay, in_play: InPlay) -> float | Floats:
         """The multiplier of every host in play, one number where all have the same; as `raw`."""
@@ -204,16 +200,6 @@ class Part:
         if not isinstance(self.multiplier, float):
             self.multiplier = self.multiplier[order]
 
-    def multiplier_at(self, place: int) -> float:
-        """The multiplier of the host at `place`."""
-        return self.multiplier if isinstance(self.multiplier, float) else float(self.multiplier[place])
-
-    def normal_of(self, raw: float) -> float:
-        """One raw weight on the scale."""
-        if not self.normalized:
-            return raw
-        return 0.0 if self.low == self.high else (raw - self.low) / (self.high - self.low)
-
     def weighted(self, scratch: Floats) -> Floats | None:
         """Multiplier × normalised, in `scratch` or as it is; None if it is zero for all.
 
@@ -268,7 +254,11 @@ def weight_of(parts: Sequence[Part], raws: Sequence[float], place: int) -> float
     """The weight of one host, its raw weights given: the same operations on plain numbers."""
     total = 0.0
     for part, raw in zip(parts, raws, strict=True):
-        total += part.multiplier_at(place) * part.normal_of(raw)
+        multiplier = part.multiplier
+        if not isinstance(multiplier, float):
+            multiplier = multiplier.item(place)
+        low, high = part.low, part.high
+        total += multiplier * (0.0 if low == high else (raw - low) / (high - low))
     if not math.isfinite(total):
         raise StrangerReturned
     return total

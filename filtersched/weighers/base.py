@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -62,8 +63,10 @@ class BaseWeigher(Plugin):
 
 def is_weight(value: Any) -> bool:
     """Whether `value` is a number that can be a weight: a finite one."""
+    if type(value) is float:
+        return math.isfinite(value)
     try:
-        return not isinstance(value, str | bytes) and float("-inf") < float(value) < float("inf")
+        return not isinstance(value, str | bytes) and math.isfinite(value)
     except (TypeError, ValueError, OverflowError):
         return False
 
