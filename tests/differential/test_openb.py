@@ -30,7 +30,14 @@ UNSAID = {
     "instances": [],
     "service": {},
 }
-NOBODY_SAID = {"hints": {}, "group": None, "ignore_hosts": [], "force_hosts": [], "force_nodes": [], "destination": None}
+NOBODY_SAID = {
+    "hints": {},
+    "group": None,
+    "ignore_hosts": [],
+    "force_hosts": [],
+    "force_nodes": [],
+    "destination": None,
+}
 
 
 def read(name):
