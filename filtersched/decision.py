@@ -81,6 +81,18 @@ class Decision:
         """The hosts, in the caller's order."""
         return list(self.hosts)
 
+    def find(self, name: str) -> HostState | None:
+        """The host of that name, or else the node; None if none was offered."""
+        if isinstance(self.hosts, HostPool):
+            with self.hosts.lock:
+                rows = self.hosts.rows.rows_named(name)
+                return self.hosts.rows.host(rows[0]) if rows else self._named(name)
+        return self._named(name)
+
+    def _named(self, name: str) -> HostState | None:
+        named = (host for host in self.hosts if name in (host.host, host.nodename))
+        return next(named, None)
+
     def random(self) -> random.Random:
         """The generator of this decision's draws, made at the first one."""
         if self._random is None:
@@ -192,7 +204,8 @@ class Decision:
             index=index,
             num_instances=len(self.uuids),
             steps=steps,
-            hosts=self.offered,
+            offered=len(self.hosts),
+            find=self.find,
             ask=lambda host: self.ask(host, index, choices),
             earlier=lambda: [step for one in choices[:index] for step in one.steps()],
             shares=choice.shares if choice is not None else tuple,

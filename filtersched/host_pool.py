@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Self
 
 from filtersched.errors import CommitConflict, InvalidHost, InvalidRequest, nearest
+from filtersched.given_columns import checked_columns
 from filtersched.host_rows import HostRows
 from filtersched.host_state import HostState
 from filtersched.selection import Selection
@@ -29,9 +30,7 @@ class HostPool:
     def __init__(self, hosts: Iterable[HostState] = ()) -> None:
         self.lock = threading.RLock()
         self.generation = 0
-        self.rows = HostRows()
-        self._rows: dict[Key, int] = {}
-        self._nodes: dict[str, list[Key]] = {}
+        self.rows = HostRows(owner=self)
         try:
             for host in hosts:
                 self.add(host)
@@ -39,6 +38,21 @@ class HostPool:
             for host in self.rows.hosts():
                 host._owner = None
             raise
+
+    @classmethod
+    def from_columns(cls, names: Sequence[str], nodenames: Sequence[str] | None = None, **columns: Any) -> Self:
+        """A pool of hosts whose attributes come as columns, without an object for each.
+
+        names, nodenames : (n_hosts,) text; a host without a node of its own is its own node.
+        columns : HostState attributes, each (n_hosts,): numpy arrays of numbers, or sequences.
+
+        A row is the truth until its host's object is asked for; from then on the object is. Raises
+        InvalidHost for what no HostState can have.
+        """
+        pool = cls()
+        given = checked_columns(names, nodenames, columns)
+        pool.rows = HostRows([None] * len(given["host"]), given=given, owner=pool)
+        return pool
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -48,7 +62,9 @@ class HostPool:
             return iter(list(self.rows.hosts()))
 
     def __contains__(self, name: object) -> bool:
-        return name in self._nodes or name in self._rows
+        if isinstance(name, tuple):
+            return len(name) == 2 and self.rows.row_of(*name) is not None
+        return isinstance(name, str) and bool(self.rows.rows_named(name))
 
     def __getitem__(self, name: str | Key) -> HostState:
         """The host of that name, or the node `(host, nodename)`.
@@ -62,20 +78,19 @@ class HostPool:
         return f"<HostPool of {len(self)} hosts>"
 
     def _row(self, name: str | Key) -> int:
-        if isinstance(name, tuple):
-            return self._rows[name]
-        nodes = self._nodes[name]
-        if len(nodes) > 1:
-            raise KeyError(f"{name} has {len(nodes)} nodes; ask for one as (host, nodename)")
-        return self._rows[nodes[0]]
+        rows = [self.rows.row_of(*name)] if isinstance(name, tuple) else self.rows.rows_named(name)
+        if len(rows) > 1:
+            raise KeyError(f"{name} has {len(rows)} nodes; ask for one as (host, nodename)")
+        if not rows or rows[0] is None:
+            raise KeyError(name)
+        return rows[0]
 
     def add(self, host: HostState) -> None:
         """Keep one more host, last in order."""
         if not isinstance(host, HostState):
             raise InvalidHost(f"a pool keeps hosts, not {host!r}", value=host)
         with self.lock:
-            key = (host.host, host.nodename)
-            if key in self._rows:
+            if self.rows.row_of(host.host, host.nodename) is not None:
                 raise InvalidHost(
                     f"host {host.host!r}, node {host.nodename!r}: there is one of that name in the pool",
                     host=host.host,
@@ -84,8 +99,6 @@ class HostPool:
                 )
             if host._owner is not None:
                 raise InvalidHost(f"host {host.host!r} is in another pool already", host=host.host)
-            self._rows[key] = len(self.rows)
-            self._nodes.setdefault(host.host, []).append(key)
             self.rows.append(host)
             host._owner = self
             self._changed(host)
@@ -93,13 +106,7 @@ class HostPool:
     def remove(self, name: str | Key) -> HostState:
         """Keep a host no longer; returns it. Raises KeyError for an unknown name."""
         with self.lock:
-            row = self._row(name)
-            host = self.rows.pop(row)
-            key = (host.host, host.nodename)
-            self._nodes[host.host].remove(key)
-            if not self._nodes[host.host]:
-                del self._nodes[host.host]
-            self._rows = {(one.host, one.nodename): at for at, one in enumerate(self.rows.hosts())}
+            host = self.rows.pop(self._row(name))
             host._owner = None
             return host
 
@@ -139,7 +146,9 @@ class HostPool:
     def _changed(self, host: HostState, attributes: Collection[str] | None = None) -> None:
         self.generation += 1
         host._generation = self.generation
-        self.rows.mark(self._rows[host.host, host.nodename], attributes)
+        row = self.rows.row_of(host.host, host.nodename)
+        assert row is not None
+        self.rows.mark(row, attributes)
 
     def _assume(self, host: HostState, changed: HostState) -> None:
         """Give `host` the attributes of a changed copy of it."""
@@ -187,7 +196,7 @@ class HostPool:
                 self._assume(self[key], host)
 
     def _unmoved(self, selection: Selection) -> bool:
-        row = self._rows.get((selection.host, selection.nodename))
+        row = self.rows.row_of(selection.host, selection.nodename)
         return row is not None and self.rows.host(row)._generation == selection.generation
 
     def release(self, selections: Selection | Iterable[Selection]) -> None:
@@ -201,7 +210,7 @@ class HostPool:
             for one in chosen:
                 key = (one.host, one.nodename)
                 host = changed.get(key)
-                if host is None and key in self._rows:
+                if host is None and key in self:
                     host = changed[key] = self[key].copy()
                 if host is None or one.instance_uuid not in host.instances:
                     raise InvalidRequest(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filtersched.column import AskEachHost, Column
-from filtersched.host_state import HostState
+from filtersched.host_state import HostState, Owner
 
 # Integers from here on are not all exact as float64; hosts that have such are asked one by one.
 EXACT = 2.0**53
@@ -103,14 +103,21 @@ class HostRows:
 
     given : columns that were handed over instead of objects, name to (n_rows,) sequence; a row is
         the truth until its host's object is asked for, and from then on the object is.
+    owner : of the objects that are made of them.
     """
 
     def __init__(
-        self, hosts: Iterable[HostState | None] = (), given: Mapping[str, Sequence[Any]] | None = None
+        self,
+        hosts: Iterable[HostState | None] = (),
+        *,
+        given: Mapping[str, Sequence[Any]] | None = None,
+        owner: Owner | None = None,
     ) -> None:
         self._hosts: list[HostState | None] = list(hosts)
         self._given = dict(given or {})
         self._made: list[int] = []
+        self._owner = owner
+        self._by_name: dict[str, int | list[int]] | None = None
         self.version = 0
         # How many marks there have been; since this nothing is marked.
         self.now = 0
@@ -124,7 +131,8 @@ class HostRows:
         self._plain: dict[str, bool] = {}
         self._columns: dict[str, tuple[int, Column | None]] = {}
         self._codes: dict[tuple[str, ...], tuple[int, Codes]] = {}
-        self._by_name: dict[str, list[int]] | None = None
+        self._names: Sequence[str] | None = None
+        self._by_lower: dict[str, list[str]] | None = None
         self._instances: tuple[int, dict[str, set[int]], list[Any]] | None = None
 
     def __len__(self) -> int:
@@ -144,33 +152,42 @@ class HostRows:
         return self._hosts  # type: ignore[return-value]
 
     def _make(self, row: int) -> HostState:
-        facts = {name: _python(values[row]) for name, values in self._given.items()}
-        made = HostState(**facts)
+        made = HostState(**{name: _python(values[row]) for name, values in self._given.items()})
+        made._owner = self._owner
+        made._scratch = None
         self._hosts[row] = made
         self._made.append(row)
         return made
 
-    def names(self) -> list[str]:
-        """The names of the hosts, in order of rows."""
-        return [str(name) for name in self._read("host") or ()]
+    def names(self) -> Sequence[str]:
+        """The names of the hosts, in order of rows; the same sequence until rows come or go."""
+        if self._names is None:
+            self._names = self._given["host"] if self._given else [host.host for host in self.hosts()]
+        return self._names
 
     def append(self, host: HostState) -> None:
         """One more row."""
-        if self._given:
-            self.hosts()
-            self._given = {}
+        self._use_objects()
         self._hosts.append(host)
+        if self._by_name is not None:
+            self._note_name(len(self._hosts) - 1, host.host)
         self._forget()
 
     def pop(self, row: int) -> HostState:
         """One row less; the ones behind move up."""
+        self._use_objects()
         host = self.host(row)
+        del self._hosts[row]
+        self._by_name = None
+        self._forget()
+        return host
+
+    def _use_objects(self) -> None:
+        """From here on every host is an object: rows are about to move."""
         if self._given:
             self.hosts()
             self._given = {}
-        del self._hosts[row]
-        self._forget()
-        return host
+            self._made = []
 
     # -- marks -------------------------------------------------------------------------------
 
@@ -318,18 +335,44 @@ class HostRows:
 
     # -- indexes -----------------------------------------------------------------------------
 
-    def rows_named(self, name: str, *, fold: bool = False) -> list[int]:
-        """The rows of the host of that name; `fold`: without regard to case."""
+    def rows_named(self, name: str) -> list[int]:
+        """The rows of the host of that name, several if it has several nodes."""
+        found = self._index_of_names().get(name, ())
+        return [found] if isinstance(found, int) else list(found)
+
+    def rows_named_like(self, name: str) -> list[int]:
+        """The rows of the hosts of that name without regard to case."""
+        if self._by_lower is None:
+            self._by_lower = {}
+            for known in self._index_of_names():
+                self._by_lower.setdefault(known.lower(), []).append(known)
+        return sorted(row for known in self._by_lower.get(name.lower(), ()) for row in self.rows_named(known))
+
+    def row_of(self, host: str, nodename: str) -> int | None:
+        """The row of a node of a host; None if there is none."""
+        for row in self.rows_named(host):
+            if self._node(row) == nodename:
+                return row
+        return None
+
+    def _node(self, row: int) -> str:
+        found = self._hosts[row]
+        return str(self._given["nodename"][row]) if found is None else found.nodename
+
+    def _index_of_names(self) -> dict[str, int | list[int]]:
         if self._by_name is None:
             self._by_name = {}
-            for row, known in enumerate(self._read("host") or ()):
-                self._by_name.setdefault(known, []).append(row)
-                if known.lower() != known:
-                    self._by_name.setdefault(f"\0{known.lower()}", []).append(row)
-        if not fold:
-            return self._by_name.get(name, [])
-        lower = name.lower()
-        return sorted(self._by_name.get(lower, []) + self._by_name.get(f"\0{lower}", []))
+            for row, name in enumerate(self.names()):
+                self._note_name(row, name)
+        return self._by_name
+
+    def _note_name(self, row: int, name: str) -> None:
+        assert self._by_name is not None
+        rows = self._by_name.setdefault(name, row)
+        if isinstance(rows, list):
+            rows.append(row)
+        elif rows != row:
+            self._by_name[name] = [rows, row]
 
     def named(self, names: Collection[str]) -> Column:
         """Whether the host's name is one of `names`."""

@@ -197,6 +197,7 @@ class HostVerdicts:
 class Explanation:
     """Why an instance was placed where it was, or nowhere.
 
+    offered : how many hosts there were.
     steps : one FilterStep per filter that ran for this instance, in order.
     earlier : the steps of the request's instances before it; who was refused then stays refused.
     shares : what each weigher added to the chosen host's weight; empty without one.
@@ -209,7 +210,7 @@ class Explanation:
     __slots__ = (
         "_ask",
         "_earlier",
-        "_hosts",
+        "_find",
         "_second",
         "_shares",
         "_steps",
@@ -217,6 +218,7 @@ class Explanation:
         "columns",
         "index",
         "num_instances",
+        "offered",
         "ranked",
         "weight",
     )
@@ -227,7 +229,8 @@ class Explanation:
         index: int,
         num_instances: int,
         steps: Callable[[], Sequence[FilterStep]],
-        hosts: Callable[[], Iterable[HostState]],
+        offered: int,
+        find: Callable[[str], HostState | None],
         ask: Callable[[HostState], HostVerdicts],
         earlier: Callable[[], Sequence[FilterStep]] = tuple,
         shares: Callable[[], tuple[WeigherShare, ...]] = tuple,
@@ -243,7 +246,8 @@ class Explanation:
         self._second = second
         self.columns = tuple(columns)
         self.ranked = tuple(ranked)
-        self._hosts = hosts
+        self.offered = offered
+        self._find = find
         self._ask = ask
         self._earlier = earlier
         self._shares = shares
@@ -295,9 +299,9 @@ class Explanation:
             kept = [verdicts for verdicts in self._words[1] if name in (verdicts.host, verdicts.nodename)]
             if kept:
                 return kept[0]
-        for candidate in self._hosts():
-            if candidate is host or (isinstance(host, str) and name in (candidate.host, candidate.nodename)):
-                return self._ask(candidate)
+        found = self._find(name)
+        if found is not None:
+            return self._ask(host if isinstance(host, HostState) else found)
         raise InvalidRequest(f"host {name!r} was not among the hosts of this decision", field="host", value=name)
 
     def near_misses(self, limit: int = 3) -> list[HostVerdicts]:
@@ -309,8 +313,8 @@ class Explanation:
             return self._words[1][:limit]
         steps = (*self.earlier, *self.steps)
         refused = itertools.islice((name for step in reversed(steps) for name in step.refused), _MOST_ASKED)
-        looked_at = set(refused)
-        asked = [self._ask(host) for host in self._hosts() if host.host in looked_at]
+        found = map(self._find, dict.fromkeys(refused))
+        asked = [self._ask(host) for host in found if host is not None]
         missed = [verdicts for verdicts in asked if verdicts.refused_by]
         missed.sort(key=lambda one: (len(one.refused_by), one.missing_share))
         return missed[:limit]
@@ -319,8 +323,7 @@ class Explanation:
         """The counts per filter and the nearest miss, in a sentence or two."""
         if self._words is not None:
             return self._words[0]
-        first = (*self.earlier, *self.steps)[:1]
-        start = first[0].before if first else sum(1 for _ in self._hosts())
+        start = self.offered
         counts = [f"{count} refused by {name}" for name, count in self.refused.items() if count]
         said = f"{start} host{'' if start == 1 else 's'}" + "".join(f", {count}" for count in counts) + "."
         nearest = self.near_misses(1) if not self.steps or self.steps[-1].after == 0 else []
@@ -355,6 +358,7 @@ class Explanation:
         kept = {
             "index": self.index,
             "num_instances": self.num_instances,
+            "offered": self.offered,
             "steps": [(step.name, step.before, step.after) for step in self.steps],
             "earlier": [(step.name, step.before, step.after) for step in self.earlier],
             "shares": self.shares,
@@ -375,7 +379,7 @@ def _unpickled(kept: dict[str, Any], words: tuple[str, list[HostVerdicts]]) -> E
     made = Explanation(
         **kept,
         steps=lambda: steps,
-        hosts=tuple,
+        find=lambda _name: None,
         ask=lambda host: HostVerdicts(host.host, host.nodename, ()),
         earlier=lambda: earlier,
         shares=lambda: shares,

@@ -114,7 +114,7 @@ class Steps:
 
     __slots__ = ("_names", "_steps")
 
-    def __init__(self, names: Callable[[], Sequence[str]]) -> None:
+    def __init__(self, names: Sequence[str]) -> None:
         self._names = names
         self._steps: list[tuple[str, int, int, Any]] = []
 
@@ -141,7 +141,7 @@ class Steps:
         def names() -> list[str]:
             if who is None:
                 return []
-            known = self._names()
+            known = self._names
             rows = [who] if isinstance(who, int) else np.flatnonzero(np.unpackbits(who, count=len(known))).tolist()
             return [known[row] for row in rows]
 

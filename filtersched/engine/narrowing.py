@@ -35,7 +35,7 @@ def narrow_rows(rows: HostRows, spec: RequestSpec) -> InPlay:
 
 
 def _named(rows: HostRows, names: Iterable[str]) -> Rows:
-    return _rows(row for name in names for row in rows.rows_named(name, fold=True))
+    return _rows(row for name in names for row in rows.rows_named_like(name))
 
 
 def _node(rows: HostRows, row: int) -> str:

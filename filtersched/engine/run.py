@@ -81,7 +81,7 @@ class Run:
         self._in_play = narrow_rows(self.rows, decision.spec)
         for index in range(total):
             request = Request(decision.spec_for(index, self.choices))
-            steps = Steps(self.rows.names)
+            steps = Steps(self.rows.names())
             found = self._next(index, request, steps)
             if found is None:
                 raise decision.refusal(index, steps.made, self.choices)
@@ -104,7 +104,7 @@ class Run:
                 self.overlay.deplete(found.row, depleted)
         if decision.alternates and total > 1:
             request = Request(decision.spec_for(total - 1, self.choices))
-            found = self._next(total - 1, request, Steps(self.rows.names))
+            found = self._next(total - 1, request, Steps(self.rows.names()))
             rest = [] if found is None else [found.row, *found.rest()]
             decision.left = [self.overlay.host(row) for row in rest]
         return self.choices
