@@ -6,6 +6,7 @@ elements. Memory is in bytes there and in MiB (`_mb`) here.
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
@@ -15,19 +16,19 @@ from typing import Any
 from lxml import etree
 
 from filtersched import Flavor, HostState, Instance, RequestSpec
-from filtersched.ovirt.entities import Entity, Hosts, hosts_of
+from filtersched.ovirt.entities import Entity, Hosts, entity
 from filtersched.ovirt.errors import WireError
 from filtersched.ovirt.wire import INVALID_PARAMS, NOT_WELL_FORMED, repaired
 
+_HUGE = 2**62  # more bytes than there are; what is larger could overflow in a filter
 _DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
 
 # What the documents tell, by the names of the scheduler's attributes. That a CPU ratio is the
 # configured one, and that hosts announce no capabilities, are answers too.
 HOST_FACTS = frozenset(
     [
-        *("host", "nodename", "uuid", "total_usable_ram_mb", "free_ram_mb", "ram_allocation_ratio"),
-        *("vcpus_total", "num_instances", "service", "aggregates", "host_ip", "topic"),
-        *("hypervisor_hostname", "cpu_allocation_ratio", "capabilities"),
+        *("host", "nodename", "total_usable_ram_mb", "free_ram_mb", "ram_allocation_ratio", "vcpus_total"),
+        *("num_instances", "service", "aggregates", "host_ip", "topic", "cpu_allocation_ratio", "capabilities"),
     ]
 )
 # Known only where the engine is asked: which VMs run where, and statistics if they are asked for.
@@ -39,7 +40,8 @@ def parse(text: str) -> Any:
     """The root element of a document. Raises WireError: no DTD, nothing external, bounded depth."""
     if "<!DOCTYPE" in text:
         raise WireError("refused a document with a DTD", code=NOT_WELL_FORMED)
-    body = repaired(_DECLARATION.sub("", text, count=1).encode("utf-8", "replace"))
+    declaration = _DECLARATION.match(text)
+    body = repaired(text[declaration.end() if declaration else 0 :].encode("utf-8", "replace"))
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True, encoding="utf-8"
     )
@@ -121,23 +123,24 @@ class Known:
         return fewer
 
     def for_workers(self) -> str:
-        """Hosts and VM with their documents, as members of a JSON object."""
-        hosts = [(id, self._text(id, self._elements.get(id))) for id in self.hosts]
-        return json.dumps({"hosts": hosts, "vm": (self.vm, self._text(self.vm, self._vm_element))})[1:-1]
+        """Hosts, VM and their documents by id, as members of a JSON object."""
+        documents = {id: self._text(id, self._elements[id]) for id in self.hosts if id in self._elements}
+        said: dict[str, Any] = {"hosts": self.hosts, "vm": self.vm, "documents": documents}
+        if self._vm_element is not None:
+            said["vm_document"] = self._text(self.vm, self._vm_element)
+        return json.dumps(said)[1:-1]
 
-    def _text(self, id: str, element: Any) -> str | None:
-        if element is None:
-            return None
+    def _text(self, id: str, element: Any) -> str:
         return self._texts.get(id) or text_of(element)
 
     def entities(self) -> Hosts:
         """The hosts as plug-ins see them."""
-        return hosts_of((id, _loader(self._elements.get(id))) for id in self.hosts)
+        return Hosts(entity(id, _loader(self._elements.get(id))) for id in self.hosts)
 
     def running_on(self, host: str) -> list[Entity]:
         """The VMs on a host; empty if nobody told."""
         vms = (self.running or {}).get(host, ())
-        return [Entity(_id_of(vm, "vm"), _loader(vm)) for vm in vms]
+        return [entity(_id_of(vm, "vm"), _loader(vm)) for vm in vms]
 
     def host_states(self) -> list[HostState]:
         """The hosts as the scheduler's filters and weighers see them; those known by id only are left out.
@@ -181,38 +184,33 @@ def host_state(id: str, element: Any, running: Mapping[str, Sequence[Any]] | Non
     Host is the id, nodename the name. Without max_scheduling_memory all memory counts as free.
     Only a host whose state is "up" is in service. The cluster is its aggregate and its zone.
     """
-    memory = _bytes(element, "memory")
-    free = element.findtext("max_scheduling_memory")
-    nodename = (element.findtext("name") or "").strip() or id
-    state = (element.findtext("status/state") or element.findtext("status") or "").strip()
+    parts = {part.tag: part for part in element}  # one pass: each search of its own would walk them all
+    memory = _number(_own_text(parts, "memory"), 0)
+    free = _own_text(parts, "max_scheduling_memory")
+    nodename = _own_text(parts, "name") or id
+    status = parts.get("status")
+    state = "" if status is None else (status.findtext("state") or status.text or "").strip()
+    summary = parts.get("summary")
+    service, aggregates = _of_cluster(state != "up", *_zone_and_name(parts.get("cluster")))
     attributes: dict[str, Any] = {
-        "uuid": id,
-        "hypervisor_hostname": nodename,
         "total_usable_ram_mb": max(0, memory >> 20),
         "free_ram_mb": (memory if free is None else _number(free, memory)) >> 20,
-        "vcpus_total": _vcpus(element),
-        "num_instances": max(0, _number(element.findtext("summary/active"), 0)),
+        "vcpus_total": _vcpus(parts.get("cpu")),
+        "num_instances": 0 if summary is None else max(0, _number(summary.findtext("active"), 0)),
+        "service": service,
+        "aggregates": aggregates,
     }
     if free is not None:
         # The engine has counted overcommitment in already.
         attributes["ram_allocation_ratio"] = 1.0
-    address = (element.findtext("address") or "").strip()
-    if address:
+    if address := _own_text(parts, "address"):
         attributes["host_ip"] = address
-    cluster = element.find("cluster")
-    service: dict[str, Any] = {"disabled": state != "up"}
-    if cluster is not None and cluster.get("id"):
-        zone = cluster.get("id")
-        service["availability_zone"] = zone
-        name = cluster.findtext("name") or zone
-        attributes["aggregates"] = [{"name": name, "metadata": {"availability_zone": zone}}]
-    attributes["service"] = service
-    statistics = {one.findtext("name"): one.findtext("values/value/datum") for one in element.iterfind("statistics/*")}
-    if statistics:
-        attributes["metrics"] = {name: float(datum) for name, datum in statistics.items() if _is_number(datum)}
+    if "statistics" in parts:
+        data = {one.findtext("name"): one.findtext("values/value/datum") for one in parts["statistics"]}
+        attributes["metrics"] = {name: float(datum or "") for name, datum in data.items() if _is_number(datum)}
     if running is not None:
         here = running.get(id, ())
-        attributes["vcpus_used"] = sum(_vcpus(vm) for vm in here)
+        attributes["vcpus_used"] = sum(_vcpus(vm.find("cpu")) for vm in here)
         attributes["instances"] = {vm.get("id"): Instance(vm.get("id")) for vm in here}
     return HostState(id, nodename, **attributes)
 
@@ -221,24 +219,43 @@ def request_spec(id: str, element: Any) -> RequestSpec:
     """A VM's document as a request for one instance with its memory and virtual CPUs."""
     if element is None:
         return RequestSpec(instance_uuid=id or None)
-    flavor = Flavor(memory_mb=max(0, _bytes(element, "memory") >> 20), vcpus=_vcpus(element))
+    memory = _number(element.findtext("memory"), 0)
+    flavor = Flavor(memory_mb=max(0, memory >> 20), vcpus=_vcpus(element.find("cpu")))
     return RequestSpec(flavor, instance_uuid=id or None)
 
 
-def _vcpus(element: Any) -> int:
+def _vcpus(cpu: Any) -> int:
     """sockets x cores x threads; what is missing counts as one."""
-    topology = element.find("cpu/topology")
+    topology = None if cpu is None else cpu.find("topology")
     if topology is None:
         return 1
+    said = {part.tag: part.text for part in topology} | dict(topology.attrib)
     product = 1
     for part in ("sockets", "cores", "threads"):
-        text = topology.get(part)
-        product *= max(1, _number(topology.findtext(part) if text is None else text, 1))
+        product *= max(1, _number(said.get(part), 1))
     return product
 
 
-def _bytes(element: Any, name: str) -> int:
-    return _number(element.findtext(name), 0)
+def _zone_and_name(cluster: Any) -> tuple[str | None, str | None]:
+    if cluster is None or not cluster.get("id"):
+        return None, None
+    return cluster.get("id"), cluster.findtext("name") or cluster.get("id")
+
+
+@functools.lru_cache(maxsize=256)
+def _of_cluster(disabled: bool, zone: str | None, name: str | None) -> tuple[Any, Any]:
+    """Service and aggregates, read-only already: the many hosts of a cluster share them."""
+    if zone is None:
+        return HostState("any", service={"disabled": disabled}).service, ()
+    service = {"disabled": disabled, "availability_zone": zone}
+    aggregates = [{"name": name, "metadata": {"availability_zone": zone}}]
+    made = HostState("any", service=service, aggregates=aggregates)
+    return made.service, made.aggregates
+
+
+def _own_text(parts: Mapping[str, Any], name: str) -> str | None:
+    part = parts.get(name)
+    return None if part is None else (part.text or "").strip()
 
 
 def _is_number(text: str | None) -> bool:
@@ -250,6 +267,6 @@ def _is_number(text: str | None) -> bool:
 
 def _number(text: str | None, default: int) -> int:
     try:
-        return int((text or "").strip())
+        return max(-_HUGE, min(_HUGE, int((text or "").strip())))
     except ValueError:
         return default

@@ -5,7 +5,7 @@ Imported inside the plug-in workers too, so nothing but the standard library may
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 _NUMBERS = frozenset(
@@ -26,14 +26,9 @@ class Entity(str):
     AttributeError that says so.
     """
 
-    _load: Callable[[], Any] | None
-    _element: Any
-
-    def __new__(cls, id: str, load: Callable[[], Any] | None = None) -> Entity:
-        new = super().__new__(cls, id)
-        new._load = load
-        new._element = None
-        return new
+    # On the class, so that an id without a document is made as fast as a str.
+    _load: Callable[[], Any] | None = None
+    _element: Any = None
 
     @property
     def id(self) -> str:
@@ -125,6 +120,9 @@ def _leaf(name: str, text: str) -> Any:
     return text
 
 
-def hosts_of(given: Iterable[tuple[str, Callable[[], Any] | None]]) -> Hosts:
-    """The hosts of a call from pairs of id and a function that reads the document."""
-    return Hosts(Entity(id, load) for id, load in given)
+def entity(id: str, load: Callable[[], Any] | None) -> Entity:
+    """An id and how to read its document, which is done when a fact is asked for."""
+    new = Entity(id)
+    if load is not None:
+        new._load = load
+    return new

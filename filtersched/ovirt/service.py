@@ -350,7 +350,7 @@ def _expect(arguments: Sequence[Any], names: Sequence[str]) -> Sequence[Any]:
 
 
 def _names(given: Any) -> list[str]:
-    if not isinstance(given, list) or not all(isinstance(name, str) for name in given):
+    if not isinstance(given, list) or not answers.all_text(given):
         raise WireError("names must be an array of strings", code=INVALID_PARAMS)
     return list(dict.fromkeys(given))
 
@@ -370,7 +370,7 @@ def _factors(given: Any) -> dict[str, int]:
 def _texts(hosts: Any) -> list[str]:
     if isinstance(hosts, str):
         return [hosts] if hosts.strip() else []
-    if not isinstance(hosts, list) or not all(isinstance(host, str) for host in hosts):
+    if not isinstance(hosts, list) or not answers.all_text(hosts):
         raise WireError("hosts must be an array of ids, or documents", code=INVALID_PARAMS)
     return hosts
 

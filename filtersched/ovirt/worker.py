@@ -2,8 +2,9 @@
 
 Run as a script, with nothing but the standard library: `python -P worker.py FD`. Questions and
 answers are JSON, each after its length in 8 bytes, on the socket FD. What the plug-in writes to
-its output goes to the daemon's pipes untouched; text that was printed as an answer comes back
-as a question to read it, so that no plug-in's text is ever parsed inside the daemon.
+its output with print is kept here; what its children or C code write goes to the daemon's pipe,
+and if that is the answer it comes back as a question to read it, so that no plug-in's text is
+ever parsed inside the daemon.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import contextlib
 import ctypes
 import importlib.util
 import inspect
+import io
 import json
 import os
 import re
@@ -51,19 +53,49 @@ class Failed(Exception):
     """The plug-in gave no answer; the text says why."""
 
 
+class _Printed(io.BytesIO):
+    """What a plug-in prints; bounded. To children and to C code it is still file 1."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self._limit = limit
+
+    def write(self, data: Any) -> int:
+        if self.tell() + len(data) > self._limit:
+            raise Failed(f"printed more than {self._limit} bytes")
+        return super().write(data)
+
+    def fileno(self) -> int:
+        return 1
+
+
+def printed_text(stream: io.TextIOWrapper) -> str:
+    """What was printed, unless the plug-in closed or took away its output."""
+    try:
+        stream.flush()
+        return stream.buffer.getvalue().decode("utf-8").strip()  # type: ignore[attr-defined,no-any-return]
+    except ValueError:
+        return ""
+
+
 def serve(channel: socket.socket) -> None:
     """Answer questions until the daemon hangs up."""
     module: types.ModuleType | None = None
+    output_bytes = 0
     while (question := receive(channel)) is not None:
         reply: dict[str, Any] = {}
         signal.setitimer(signal.ITIMER_REAL, question["patience"])
         pid = os.getpid()
         try:
             if question["ask"] == "load":
+                output_bytes = question["output_bytes"]
                 module = load(question)
                 reply["units"] = list(units(module))
             elif question["ask"] == "call":
+                sys.stdout = printed = io.TextIOWrapper(_Printed(output_bytes), "utf-8", "backslashreplace")
                 reply["answer"] = call(module, question)
+                if reply["answer"] is None and (text := printed_text(printed)):
+                    reply["answer"] = literal(text, question["kind"])
             else:
                 reply["answer"] = literal(question["text"], question["kind"])
             text = json.dumps(reply, default=plain)
@@ -161,10 +193,14 @@ def call(module: types.ModuleType | None, question: dict[str, Any]) -> Any:
     try:
         if question["class"] is not None:
             owner = getattr(module, question["class"])()
-        hosts = entities.hosts_of(_given(item) for item in question["hosts"])
+        documents = question["documents"]
+        if documents:
+            hosts = entities.Hosts(entities.entity(id, _reader(documents.get(id))) for id in question["hosts"])
+        else:
+            hosts = entities.Hosts(map(entities.Entity, question["hosts"]))
         arguments = [hosts, question["properties"]]
         if question["kind"] != "balance":
-            arguments.insert(1, entities.Entity(*_given(question["vm"])))
+            arguments.insert(1, entities.entity(question["vm"], _reader(question.get("vm_document"))))
         answer = getattr(owner, question["function"])(*arguments)
     except SystemExit as problem:
         # The original ran a program, and a program that ends well has said what it had to say.
@@ -174,10 +210,9 @@ def call(module: types.ModuleType | None, question: dict[str, Any]) -> Any:
     return answer
 
 
-def _given(item: list[Any]) -> tuple[str, Any]:
-    id, text = item
+def _reader(text: str | None) -> Any:
     # The daemon read this text with a hardened parser before and wrote it anew: no DTD is in it.
-    return id, None if text is None else lambda: ET.fromstring(text)
+    return None if text is None else lambda: ET.fromstring(text)
 
 
 def literal(text: str, kind: str) -> Any:

@@ -95,6 +95,7 @@ class Worker:
             "name": source.name,
             "source": source.text.decode("latin-1"),
             "memory_mb": limits.memory_mb,
+            "output_bytes": limits.output_bytes,
             "patience": patience,
         }
         self.patience = patience

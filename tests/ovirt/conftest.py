@@ -21,7 +21,7 @@ import pytest
 
 HOSTS = [f"{digit * 8}-1111-4111-8111-111111111111" for digit in "abcdef"]
 VM = "33333333-3333-4333-8333-333333333333"
-FAST = {"port": "0", "plugin_timeout": "1", "request_timeout": "4"}
+FAST = {"port": "0", "plugin_timeout": "5", "request_timeout": "10"}
 
 
 class Daemon:

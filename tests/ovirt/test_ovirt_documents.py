@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from filtersched.ovirt.documents import Known, host_elements, host_state, parse, request_spec, vm_element
-from filtersched.ovirt.entities import Entity, hosts_of
+from filtersched.ovirt.entities import Entity, Hosts
+from filtersched.ovirt.entities import entity as entity_of
 from filtersched.ovirt.errors import WireError
 
 DOCUMENTS = Path(__file__).with_name("documents")
@@ -27,7 +28,7 @@ def entity(request):
 
     def make(name: str) -> Entity:
         element = read(text(name))
-        return Entity(element.get("id"), lambda: element)
+        return entity_of(element.get("id"), lambda: element)
 
     return make
 
@@ -102,7 +103,7 @@ def test_an_id_of_which_nothing_is_known_says_so():
 
 
 def test_hosts_are_a_list_and_have_the_list_of_old():
-    hosts = hosts_of([("a", None), ("b", None)])
+    hosts = Hosts([Entity("a"), Entity("b")])
     assert hosts == ["a", "b"]
     assert hosts.host is hosts
     assert repr(hosts) == "['a', 'b']"
@@ -110,7 +111,7 @@ def test_hosts_are_a_list_and_have_the_list_of_old():
 
 def test_a_host_of_version_3_as_host_state():
     state = host_state(OLD, parse(text("host_3")))
-    assert (state.host, state.nodename, state.uuid) == (OLD, "rack1 & 123", OLD)
+    assert (state.host, state.nodename) == (OLD, "rack1 & 123")
     assert (state.total_usable_ram_mb, state.free_ram_mb) == (64420, 31744)
     assert (state.vcpus_total, state.num_instances) == (32, 3)
     assert state.service["disabled"] is False
@@ -130,6 +131,12 @@ def test_a_bare_host_has_its_memory_free_and_one_cpu():
     state = host_state("h", parse("<host id='h'><memory>2097152</memory></host>"))
     assert (state.total_usable_ram_mb, state.free_ram_mb, state.vcpus_total, state.nodename) == (2, 2, 1, "h")
     assert state.service["disabled"] is True
+
+
+@pytest.mark.parametrize("memory", ["", "lots", "9" * 400, "9" * 9999, "-5", "1e9"])
+def test_memory_that_cannot_be_is_no_error(memory):
+    state = host_state("h", parse(f"<host id='h'><memory>{memory}</memory></host>"))
+    assert 0 <= state.total_usable_ram_mb <= 2**42
 
 
 def test_running_vms_tell_used_cpus_and_instances():

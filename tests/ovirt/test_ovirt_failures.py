@@ -243,9 +243,10 @@ def test_files_that_misbehave_at_import_are_left_out_and_reported(start):
         "nul.py": ("\x00", "SyntaxError|ValueError"),
         "coding.py": ("# coding: klingon", "SyntaxError"),
         "syntax.py": ("(", "SyntaxError"),
-        "sleepy.py": ("import time; time.sleep(60)", "gave no answer within 1 s"),
+        "sleepy.py": ("import time; time.sleep(60)", "gave no answer within 2 s"),
     }
-    daemon = start({"good.py": GOOD, **{name: source for name, (source, _why) in sources.items()}})
+    plugins = {"good.py": GOOD, **{name: source for name, (source, _why) in sources.items()}}
+    daemon = start(plugins, {"plugin_timeout": "2", "plugin_memory_mb": "64"})
     assert list(daemon.proxy.discover()["filters"]) == ["Good"]
     for name, (_source, why) in sources.items():
         daemon.wait_for(rf"{name} is left out: .*({why})")
