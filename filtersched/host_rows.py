@@ -239,11 +239,20 @@ class HostRows:
         if then != self.now:
             marked = self.marked_since(then, self.traced((attribute,))) if column is not None else None
             if marked is None or not self._patched(column, attribute, marked):
-                column = as_column(self._read(attribute))
+                column = self._read_column(attribute)
             self._columns[attribute] = (self.now, column)
         if column is None:
             raise AskEachHost
         return column
+
+    def _read_column(self, attribute: str) -> Column | None:
+        if not self._is_default(attribute):
+            return as_column(self._read(attribute))
+        one = as_column([getattr(HostState, attribute)])
+        if one is None:
+            return None
+        missing = None if one.missing is None else one.missing.repeat(len(self))
+        return Column(one.values.repeat(len(self)), missing)
 
     def _patched(self, column: Column | None, attribute: str, rows: list[int]) -> bool:
         """Whether the rows could be written into the column in place."""
@@ -256,6 +265,10 @@ class HostRows:
                 return False
             column.values[row] = value
         return True
+
+    def _is_default(self, attribute: str) -> bool:
+        """Whether no host was given the attribute, so that all have the default of the class."""
+        return bool(self._given) and not self._made and attribute not in self._given and hasattr(HostState, attribute)
 
     def _read(self, attribute: str) -> Sequence[Any] | None:
         """The attribute of every row, or None if some host does not have it."""
@@ -284,6 +297,11 @@ class HostRows:
             return codes
         marked = self.marked_since(then, self.traced(attributes)) if codes is not None else None
         if codes is None or marked is None or len(codes.values) > 2 * len(self) + 64:
+            if len(attributes) == 1 and self._is_default(attributes[0]):
+                codes = Codes([getattr(HostState, attributes[0])])
+                codes.codes = codes.codes.repeat(len(self))
+                self._codes[attributes] = (self.now, codes)
+                return codes
             if len(attributes) == 1:
                 values = self._read(attributes[0])
             else:

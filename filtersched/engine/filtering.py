@@ -66,8 +66,7 @@ class FastFilter:
 
     def passes_now(self, overlay: Overlay, request: Request) -> NDArray[np.bool_] | bool | None:
         """The verdicts of all rows in the middle of a request, or one for all; None: ask one by one."""
-        assert self.question is not None
-        if not self.question.columnar:
+        if self.question is None or not self.question.columnar:
             return None
         try:
             answer = self.question.of_columns(overlay, request)

@@ -69,9 +69,10 @@ class Run:
         self._ranking: Ranking | None = None
         self._place = -1
         self._ran: list[FastFilter] = []
-        # How to ask about the host chosen last: per filter and weigher, for the request at hand.
-        self._asks: dict[FastFilter | FastWeigher, Callable[[HostState], Any]] = {}
-        self._asks_fixed = all(_asks_alike(one.plugin) for one in self.filters)
+        # How to ask about the host chosen last; None where the request differs in what is read.
+        self._asks: dict[FastFilter | FastWeigher, Callable[[HostState], Any] | None] = {}
+        self._declared = True
+        self._alike = all(_asks_alike(one.plugin) for one in self.filters)
         self._last = Request(decision.spec)
 
     def choices_made(self) -> list[Choice]:
@@ -131,9 +132,11 @@ class Run:
         return found
 
     def _filters_for(self, index: int) -> list[FastFilter]:
-        if index > 1 and self._asks_fixed:
+        if index > 1 and self._alike:
             return self._ran
-        return [one for one in self.filters if one.plugin.run_filter_for_index(index)]
+        running = [one for one in self.filters if one.plugin.run_filter_for_index(index)]
+        self._declared = all(one.question is not None for one in running)
+        return [one for one in running if one.question is None or one.plugin.asked_about(self.decision.spec)]
 
     def _from_list(self, index: int, request: Request, steps: Steps) -> _Chosen | None:
         running = self._filters_for(index)
@@ -210,7 +213,7 @@ class Run:
 
     def _from_ranking(self, index: int, request: Request, steps: Steps, ranking: Ranking) -> _Chosen | None:
         running = self._filters_for(index)
-        if any(one.question is None for one in running):
+        if not self._declared:
             # A filter that is called as it stands sees the whole list, in order.
             self._in_play = InPlay(len(self.rows), order=ranking.rows(ranking.listed()))
             self._ranking = None
@@ -229,11 +232,19 @@ class Run:
         host = self.overlay.host(row)
         stays, noted = True, 0
         for at, one in enumerate(running):
-            if not one.plugin.asked_about(request.spec):
-                continue
             before = ranking.count
-            everyone = one not in self._ran or self._differs(one.question, request)
-            if everyone and one.passes_now(self.overlay, request) is not True:
+            again = running is self._ran or one in self._ran
+            ask = self._ask(one, request) if again else None
+            if ask is not None:
+                if not stays or ask(host):
+                    continue
+                stays = False
+                ranking.drop([place])
+                steps.unchanged(running[noted:at], before)
+                steps.refused_one(one.name, before, row)
+            else:
+                if one.passes_now(self.overlay, request) is True:
+                    continue
                 in_play = ranking.in_play()
                 left = one.left(self.overlay, self.kept, request, in_play)
                 if left.count == before:
@@ -243,26 +254,22 @@ class Run:
                 ranking.drop(refused)
                 steps.unchanged(running[noted:at], before)
                 steps.add(one.name, in_play, left)
-                noted = at + 1
-            elif not everyone and stays and not self._ask(one, host, request):
-                stays = False
-                ranking.drop([place])
-                steps.unchanged(running[noted:at], before)
-                steps.refused_one(one.name, before, row)
-                noted = at + 1
+            noted = at + 1
             if not ranking.count:
                 return False
         steps.unchanged(running[noted:], ranking.count)
         return stays
 
-    def _ask(self, one: FastFilter | FastWeigher, host: HostState, request: Request) -> Any:
-        ask = self._asks.get(one)
-        if ask is None:
-            assert one.question is not None
-            ask = one.question.asker(request)
-            if not one.question.moving:
-                self._asks[one] = ask
-        return ask(host)
+    def _ask(self, one: FastFilter | FastWeigher, request: Request) -> Callable[[HostState], Any] | None:
+        """How to ask about the host chosen last; None if all hosts must be asked anew."""
+        if one in self._asks:
+            ask = self._asks[one]
+            if ask is not None or self._differs(one.question, request):
+                return ask
+        assert one.question is not None
+        ask = None if self._differs(one.question, request) else one.question.asker(request)
+        self._asks[one] = None if one.question.moving else ask
+        return ask
 
     def _differs(self, question: Question | None, request: Request) -> bool:
         """Whether the request differs from the last instance's in what a plug-in reads."""
@@ -280,13 +287,14 @@ class Run:
         raws = []
         for part in ranking.parts:
             weigher = part.weigher
-            if self._differs(weigher.question, request):
+            ask = self._ask(weigher, request)
+            if ask is None:
                 raw = weigher.raw(self.overlay, self.kept, request, ranking.in_play())
                 ranking.replace_raw(part, raw)
                 if stays:
                     raws.append(part.raw.item(self._place))
             elif stays:
-                raws.append(weigher.one(self._ask(weigher, host, request)))
+                raws.append(weigher.one(ask(host)))
         if stays:
             ranking.put_back(self._place, raws)
 
