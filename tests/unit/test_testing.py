@@ -2,11 +2,12 @@
 
 import random
 
+import numpy as np
 import pytest
 from oslo_config import cfg
 
 from filtersched import BaseHostFilter, BaseWeigher, HostState, RequestSpec, Shortage
-from filtersched.column import HostColumns
+from filtersched.column import Column, HostColumns
 from filtersched.filters.ram_filter import RamFilter
 from filtersched.testing import (
     ConformanceError,
@@ -325,6 +326,34 @@ def test_weight_that_differs_in_the_last_bit_on_columns_is_caught():
 
     plugin = weigher_with(_weigh_object=weigh, host_reads=("free_ram_mb",), columnar=True)
     assert refused(plugin, hosts=[make_host(free_ram_mb=2)]).rule == "columnar"
+
+
+def on_columns(answer):
+    """A filter that is right on one host, and on columns answers `answer(column)`."""
+
+    def host_passes(self, host_state, spec):
+        if isinstance(host_state, HostColumns):
+            return answer(host_state.free_ram_mb)
+        return host_state.free_ram_mb >= 0
+
+    return declared(host_passes, columnar=True)
+
+
+def test_columnar_body_that_needs_a_row_is_caught():
+    error = refused(on_columns(lambda column: column >= 0 * column.values.min()))
+    assert (error.rule, "zero-size" in str(error)) == ("exception", True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda column: Column(column.values[:1] >= 0), "a column of shape (1,) for 30 hosts"),
+        (lambda column: Column(column.values >= 0, np.zeros(len(column.values), dtype=bool)), "values are missing"),
+    ],
+)
+def test_column_that_is_no_answer_for_every_host_is_caught(answer, said):
+    error = refused(on_columns(answer))
+    assert (error.rule, said in str(error)) == ("columnar", True)
 
 
 def test_columnar_without_host_reads_is_caught():
