@@ -70,3 +70,40 @@ def thaw(value: Any) -> Any:
     if isinstance(value, Set):
         return sorted(thaw(item) for item in value)
     return value
+
+
+def typed_key(value: Any) -> Any:
+    """A key that is equal only for values which no code can tell apart: 1, 1.0 and True differ.
+
+    Objects of classes that are not ours to know are told apart by identity.
+    """
+    kind = type(value)
+    if kind is str or value is None:
+        return value
+    if kind in (int, float, bool):
+        return kind, repr(value) if kind is float else value
+    if isinstance(value, dict):
+        return kind, tuple((typed_key(name), typed_key(item)) for name, item in value.items())
+    if isinstance(value, tuple | list):
+        return kind, tuple(map(typed_key, value))
+    if isinstance(value, frozenset):
+        return kind, frozenset(map(typed_key, value))
+    names = getattr(kind, "__dataclass_fields__", None)
+    if names is not None:
+        return kind, tuple(typed_key(getattr(value, name)) for name in names)
+    return kind, id(value)
+
+
+# Read-only values by their key, dropped all at once when there are too many to be worth it.
+_SHARED: dict[Any, Any] = {}
+_MOST_SHARED = 4096
+
+
+def shared(value: Any) -> Any:
+    """A read-only value, or one that cannot be told from it, so that hosts alike share one object."""
+    key = typed_key(value)
+    if key not in _SHARED:
+        if len(_SHARED) >= _MOST_SHARED:
+            _SHARED.clear()
+        _SHARED[key] = value
+    return _SHARED.get(key, value)

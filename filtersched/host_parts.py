@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from filtersched.errors import InvalidHost
-from filtersched.frozen import EMPTY, FrozenDict, freeze, thaw
+from filtersched.frozen import EMPTY, FrozenDict, freeze, shared, thaw
 
 
 class Metric(NamedTuple):
@@ -105,6 +105,11 @@ def _mapping(value: Any) -> FrozenDict:
         raise ValueError("a mapping")
     frozen: FrozenDict = freeze(value)
     return frozen
+
+
+def _alike(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A check for what many hosts have in common: equal values become one object."""
+    return lambda value: shared(check(value))
 
 
 def _service(value: Any) -> Any:
@@ -224,14 +229,16 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("total_usable_ram_mb", "total_usable_disk_gb", "disk_mb_used"), amount),
     **dict.fromkeys(("ram_allocation_ratio", "cpu_allocation_ratio", "disk_allocation_ratio"), amount),
     **dict.fromkeys(("vcpus_total", "vcpus_used", "num_instances", "num_io_ops", "failed_builds"), amount),
-    **dict.fromkeys(("capabilities", "stats"), _mapping),
-    **dict.fromkeys(("cpu_info", "numa_topology", "pci_stats"), freeze),
-    "service": _service,
+    **dict.fromkeys(("numa_topology", "pci_stats"), freeze),
+    "stats": _mapping,
     "instances": _instances,
-    "aggregates": _aggregates,
     "metrics": _metrics,
-    "traits": _traits,
     "resources": _resources,
-    "supported_instances": _supported,
+    "aggregates": _alike(_aggregates),
+    "capabilities": _alike(_mapping),
+    "cpu_info": _alike(freeze),
+    "service": _alike(_service),
+    "supported_instances": _alike(_supported),
+    "traits": _alike(_traits),
     "updated": naive_utc,
 }

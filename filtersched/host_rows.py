@@ -7,7 +7,6 @@ read again when a column is next asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
 from operator import attrgetter
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filtersched.column import AskEachHost, Column
+from filtersched.frozen import typed_key
 from filtersched.host_state import HostState, Owner
 
 # Integers from here on are not all exact as float64; hosts that have such are asked one by one.
@@ -462,27 +462,6 @@ def as_column(values: Sequence[Any] | None) -> Column | None:
 
 def _inexact(array: NDArray[Any]) -> bool:
     return bool(len(array)) and not bool(np.abs(array).max() < EXACT)
-
-
-def typed_key(value: Any) -> Any:
-    """A key that is equal only for values which no code can tell apart: 1, 1.0 and True differ.
-
-    Objects of classes that are not ours to know are told apart by identity.
-    """
-    kind = type(value)
-    if kind is str or value is None:
-        return value
-    if kind in (int, float, bool):
-        return kind, repr(value) if kind is float else value
-    if isinstance(value, dict):
-        return kind, tuple((typed_key(name), typed_key(item)) for name, item in value.items())
-    if isinstance(value, tuple | list):
-        return kind, tuple(typed_key(item) for item in value)
-    if isinstance(value, frozenset):
-        return kind, frozenset(typed_key(item) for item in value)
-    if is_dataclass(value):
-        return kind, tuple(typed_key(getattr(value, field.name)) for field in fields(value))
-    return kind, id(value)
 
 
 def _is_lasting(function: Callable[[Any], Any]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from filtersched.host_rows import typed_key
+from filtersched.frozen import typed_key
 from filtersched.request_spec import RequestSpec
 
 # What of a request differs between its instances.
