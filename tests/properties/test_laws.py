@@ -1,0 +1,293 @@
+"""Laws: what holds whatever the hosts and the request are."""
+
+# ruff: noqa: PT017 - a law may allow several ends, an error among them
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from fractions import Fraction
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from filtersched import (
+    FilterScheduler,
+    HostPool,
+    HostState,
+    InvalidHost,
+    InvalidRequest,
+    InvalidWeight,
+    NoValidHost,
+    RequestSpec,
+    Selection,
+    make_conf,
+)
+from filtersched.frozen import freeze, thaw
+from filtersched.weighers.handler import normalize
+
+from . import strategies
+
+FILTERS = [
+    "AvailabilityZoneFilter",
+    "RamFilter",
+    "CoreFilter",
+    "ComputeFilter",
+    "DifferentHostFilter",
+    "SameHostFilter",
+    "ServerGroupAntiAffinityFilter",
+    "ServerGroupAffinityFilter",
+]
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["engine", "handlers"])
+def schedulers(request) -> dict[str, FilterScheduler]:
+    filters = {"strict": FILTERS, "ram": ["RamFilter"], "none": []}
+    return {
+        name: FilterScheduler(
+            make_conf(enabled_filters=names, host_subset_size=2, shuffle_best_same_weighed_hosts=True),
+            use_engine=request.param,
+        )
+        for name, names in filters.items()
+    }
+
+
+KINDS = st.sampled_from(["strict", "ram", "none"])
+
+
+def everything(hosts) -> list[dict]:
+    return [copy.copy(vars(one)) for one in hosts]
+
+
+def attributes(hosts) -> list[dict]:
+    """What is known of the hosts apart from the time of the last change, and apart from what was never said."""
+    known = [{name: value for name, value in one.to_dict().items() if name != "updated"} for one in hosts]
+    return [{name: value for name, value in one.items() if value not in (0, {}, [], None)} for one in known]
+
+
+def decide(scheduler, *args, **options):
+    """The selections, or None."""
+    try:
+        return scheduler.select_destinations(*args, **options)
+    except NoValidHost:
+        return None
+
+
+@given(hosts=strategies.hosts(), spec=strategies.REQUESTS, kind=KINDS, alternates=st.booleans())
+def test_hosts_and_request_come_back_unchanged_whatever_is_decided_and_asked(schedulers, hosts, spec, kind, alternates):
+    before, asked = everything(hosts), copy.copy(vars(spec))
+    try:
+        for one in schedulers[kind].select_destinations(spec, hosts, return_alternates=alternates, explain="full"):
+            one.explanation.summary()
+            one.explanation.near_misses()
+            one.to_dict()
+    except NoValidHost as refusal:
+        str(refusal)
+        for host in hosts:
+            refusal.explanation.why(host)
+    assert everything(hosts) == before
+    assert {name: value for name, value in vars(spec).items() if name[0] != "_"} == {
+        name: value for name, value in asked.items() if name[0] != "_"
+    }
+
+
+@given(hosts=strategies.hosts(), spec=strategies.REQUESTS, kind=KINDS)
+def test_a_request_is_placed_whole_or_not_at_all(schedulers, hosts, spec, kind):
+    pool = HostPool(hosts)
+    before, generation = everything(pool), pool.generation
+    known = {(one.host, one.nodename): set(one.instances) for one in pool}
+    try:
+        selections = schedulers[kind].place(spec, pool)
+    except NoValidHost:
+        assert everything(pool) == before
+        assert pool.generation == generation
+    else:
+        assert [one.index for one in selections] == list(range(spec.num_instances))
+        added = {(one.host, one.nodename): set(one.instances) - known[one.host, one.nodename] for one in pool}
+        assert sorted(uuid for uuids in added.values() for uuid in uuids) == sorted(
+            one.instance_uuid for one in selections
+        )
+        for one in selections:
+            assert one.instance_uuid in added[one.host, one.nodename]
+
+
+@given(hosts=strategies.hosts(least=1), spec=strategies.PLACEABLE)
+def test_the_last_selection_of_a_host_shows_what_commit_makes_of_it(schedulers, hosts, spec):
+    pool = HostPool(hosts)
+    selections = schedulers["none"].select_destinations(spec, pool)
+    pool.commit(selections)
+    last = {(one.host, one.nodename): one.host_state for one in selections}
+    sizes = ("free_ram_mb", "free_disk_mb", "vcpus_used", "num_instances", "num_io_ops", "resources", "updated")
+    for key, expected in last.items():
+        assert [getattr(pool[key], name) for name in sizes] == [getattr(expected, name) for name in sizes]
+
+
+@given(hosts=strategies.hosts(least=1), spec=strategies.PLACEABLE, data=st.data())
+def test_release_undoes_commit_in_any_order(schedulers, hosts, spec, data):
+    pool = HostPool(hosts)
+    before = attributes(pool)
+    selections = schedulers["none"].select_destinations(spec, pool)
+    pool.commit(selections)
+    for one in data.draw(st.permutations(selections)):
+        pool.release(one)
+    assert attributes(pool) == before
+
+
+@given(hosts=strategies.hosts(least=1), spec=strategies.PLACEABLE)
+def test_nothing_is_taken_twice(schedulers, hosts, spec):
+    pool = HostPool(hosts)
+    free = sum(one.free_ram_mb for one in pool)
+    selections = schedulers["none"].select_destinations(spec, pool)
+    pool.commit(selections)
+    assert sum(one.free_ram_mb for one in pool) == free - len(selections) * spec.memory_mb
+
+
+@given(hosts=strategies.hosts(), spec=strategies.REQUESTS, kind=KINDS, seed=st.integers(0, 2**63))
+def test_same_seed_same_answer(schedulers, hosts, spec, kind, seed):
+    def answer():
+        selections = decide(schedulers[kind], spec, hosts, seed=seed)
+        return selections and [(one.host, one.nodename, one.weight, one.limits) for one in selections]
+
+    assert answer() == answer()
+
+
+@given(hosts=strategies.hosts(), spec=strategies.REQUESTS, kind=KINDS)
+def test_the_recorded_seed_replays_the_decision(schedulers, hosts, spec, kind):
+    drawn = decide(schedulers[kind], spec, hosts)
+    if drawn is None:
+        return
+    replayed = schedulers[kind].select_destinations(spec, hosts, seed=drawn[0].seed)
+    assert [(one.host, one.nodename) for one in replayed] == [(one.host, one.nodename) for one in drawn]
+
+
+@given(hosts=strategies.hosts(), spec=strategies.REQUESTS, kind=KINDS, seed=st.integers(0, 99))
+def test_a_pool_and_a_list_of_its_hosts_are_decided_alike(schedulers, hosts, spec, kind, seed):
+    def answer(given):
+        selections = decide(schedulers[kind], spec, given, seed=seed, return_alternates=True)
+        return selections and [(one.host, one.nodename, one.weight, one.alternates) for one in selections]
+
+    from_list = answer(hosts)
+    assert answer(HostPool(hosts)) == from_list
+
+
+@given(hosts=strategies.hosts(least=1), spec=strategies.REQUESTS, kind=KINDS)
+def test_every_chosen_host_passes_every_filter_when_it_is_asked_about(schedulers, hosts, spec, kind):
+    selections = decide(schedulers[kind], spec, hosts)
+    for one in selections or ():
+        assert one.explanation.why(one.host_state.host if _alone(one, hosts) else _of(one, hosts)).refused_by == ()
+
+
+def _of(selection, hosts):
+    return next(one for one in hosts if (one.host, one.nodename) == (selection.host, selection.nodename))
+
+
+def _alone(selection, hosts):
+    return [one.host for one in hosts].count(selection.host) == 1 and selection.host not in [
+        one.nodename for one in hosts if one.host != selection.host
+    ]
+
+
+@given(hosts=strategies.hosts(), spec=strategies.REQUESTS, kind=KINDS)
+def test_no_answer_but_these(schedulers, hosts, spec, kind):
+    """Allowed hosts and requests end in selections or in one of the library's own errors."""
+    try:
+        selections = schedulers[kind].select_destinations(spec, hosts)
+    except NoValidHost as refusal:
+        assert 0 <= refusal.index < refusal.num_instances
+        assert str(refusal).startswith("No valid host was found.")
+        assert pickle.loads(pickle.dumps(refusal)).explanation.refused == refusal.explanation.refused
+    except InvalidRequest:
+        assert kind == "strict"
+    else:
+        for one in selections:
+            assert Selection.from_dict(json.loads(json.dumps(one.to_dict()))).to_dict() == one.to_dict()
+            assert pickle.loads(pickle.dumps(one)).to_dict() == one.to_dict()
+
+
+@given(host=strategies.FULL_HOSTS)
+def test_a_host_written_down_and_read_is_the_same(host):
+    again = HostState.from_dict(json.loads(json.dumps(host.to_dict())))
+    assert vars(again) == vars(host)
+    assert again.to_dict() == host.to_dict()
+
+
+@given(spec=strategies.REQUESTS)
+def test_a_request_written_down_and_read_is_the_same(spec):
+    again = RequestSpec.from_dict(json.loads(json.dumps(spec.to_dict())))
+    assert dict(again) == dict(spec)
+    assert again.to_dict() == spec.to_dict()
+
+
+@given(spec=strategies.REQUESTS)
+def test_the_old_mapping_of_a_request_reads_back_as_the_same_mapping(spec):
+    assert thaw(dict(RequestSpec.from_filter_properties(dict(spec)))) == thaw(dict(spec))
+
+
+ATTRIBUTES = st.sampled_from(
+    "free_ram_mb vcpus_total instances aggregates metrics service capabilities traits resources "
+    "supported_instances updated uuid host_ip cpu_info nodename stats".split()
+)
+
+
+@given(name=ATTRIBUTES, value=strategies.DATA)
+@example(name="instances", value=[5])
+@example(name="aggregates", value=[{"metadata": "availability_zone"}])
+@example(name="service", value={"updated_at": 5})
+@example(name="metrics", value=[[1, 2, 3]])
+@example(name="resources", value={"": [1, None]})
+def test_any_data_makes_a_host_or_a_clear_error(schedulers, name, value):
+    try:
+        host = HostState("cmp1", **{name: value})
+    except InvalidHost as problem:
+        assert (problem.host, problem.attribute) == ("cmp1", name)
+    else:
+        # What was let in can be scheduled on, explained and written down.
+        assert HostState.from_dict(host.to_dict()).to_dict() == host.to_dict()
+        try:
+            decide(schedulers["strict"], RequestSpec(), [host, HostState("cmp2", total_usable_ram_mb=5)])
+        except InvalidWeight as problem:
+            assert problem.host == "cmp1"
+        except TypeError as problem:
+            # A size that is not known cannot be reckoned with; who was asked about whom is said.
+            assert value is None
+            assert "<HostState cmp1" in problem.__notes__[0]
+
+
+FIELDS = st.sampled_from(
+    "flavor image num_instances instance_uuids scheduler_hints ignore_hosts instance_group retry "
+    "requested_destination limits now arrives_at pci_requests availability_zone security_groups".split()
+)
+
+
+@given(name=FIELDS, value=strategies.DATA)
+@example(name="retry", value={"hosts": [[1, 2, 3]]})
+@example(name="instance_uuids", value=["", ""])
+def test_any_data_makes_a_request_or_a_clear_error(schedulers, name, value):
+    try:
+        spec = RequestSpec(**{name: value})
+        decide(schedulers["strict"], spec, [HostState("cmp1")])
+    except InvalidRequest as problem:
+        assert problem.field is not None
+    else:
+        assert RequestSpec.from_dict(spec.to_dict()).to_dict() == spec.to_dict()
+        dict(spec)
+
+
+@given(value=strategies.DATA)
+def test_freezing_keeps_the_data_and_thawing_gives_it_back(value):
+    assert thaw(freeze(value)) == value
+    assert freeze(freeze(value)) == freeze(value)
+
+
+@given(
+    raw=st.lists(st.integers(-50, 50).map(float), max_size=6),
+    low=st.none() | st.sampled_from([0.0, -10.0]),
+    high=st.none() | st.sampled_from([20.0]),
+)
+def test_normalising_is_the_linear_map_from_the_ends_of_the_scale_to_0_and_1(raw, low, high):
+    ends = [low if low is not None else min(raw, default=0.0), high if high is not None else max(raw, default=0.0)]
+    bottom, top = map(Fraction, ends)
+    expected = [0.0 if top == bottom else float((Fraction(one) - bottom) / (top - bottom)) for one in raw]
+    assert normalize(raw, low, high) == pytest.approx(expected)
