@@ -65,6 +65,15 @@ class RamFilter(filters.BaseHostFilter):
         return asked <= total * ratio - (total - host_state.free_ram_mb)
 
 
+class BusyFilter(filters.BaseHostFilter):
+    """The filter of benchmarks/third_party.py."""
+
+    RUN_ON_REBUILD = False
+
+    def host_passes(self, host_state, spec_obj):
+        return host_state.num_io_ops < 100 and host_state.free_ram_mb > spec_obj.memory_mb
+
+
 def start():
     """Nova made ready, once a process."""
     logging.disable(logging.CRITICAL)
@@ -82,7 +91,7 @@ class Hosts(host_manager.HostManager):
     def __init__(self, conf):
         handler = filters.HostFilterHandler()
         known = {each.__name__: each for each in handler.get_matching_classes(["nova.scheduler.filters.all_filters"])}
-        known["RamFilter"] = RamFilter
+        known |= {"RamFilter": RamFilter, "BusyFilter": BusyFilter}
         made = {name: known[name]() for name in conf["filters"]}
         self.filter_handler = handler
         self.enabled_filters = [made[name] for name in conf["filters"]]
