@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,17 +81,15 @@ class Decision:
         """The hosts, in the caller's order."""
         return list(self.hosts)
 
-    def find(self, name: str) -> HostState | None:
-        """The host of that name, or else the node; None if none was offered."""
+    def find(self, names: Collection[str]) -> list[HostState]:
+        """The hosts of these names, in the caller's order; without any, the nodes of these names."""
         if isinstance(self.hosts, HostPool):
             with self.hosts.lock:
-                rows = self.hosts.rows.rows_named(name)
-                return self.hosts.rows.host(rows[0]) if rows else self._named(name)
-        return self._named(name)
-
-    def _named(self, name: str) -> HostState | None:
-        named = (host for host in self.hosts if name in (host.host, host.nodename))
-        return next(named, None)
+                rows = sorted(row for name in names for row in self.hosts.rows.rows_named(name))
+                found = [self.hosts.rows.host(row) for row in rows]
+        else:
+            found = [host for host in self.hosts if host.host in names]
+        return found or [host for host in self.hosts if host.nodename in names]
 
     def random(self) -> random.Random:
         """The generator of this decision's draws, made at the first one."""

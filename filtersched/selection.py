@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -230,7 +230,7 @@ class Explanation:
         num_instances: int,
         steps: Callable[[], Sequence[FilterStep]],
         offered: int,
-        find: Callable[[str], HostState | None],
+        find: Callable[[Collection[str]], Sequence[HostState]],
         ask: Callable[[HostState], HostVerdicts],
         earlier: Callable[[], Sequence[FilterStep]] = tuple,
         shares: Callable[[], tuple[WeigherShare, ...]] = tuple,
@@ -299,9 +299,9 @@ class Explanation:
             kept = [verdicts for verdicts in self._words[1] if name in (verdicts.host, verdicts.nodename)]
             if kept:
                 return kept[0]
-        found = self._find(name)
-        if found is not None:
-            return self._ask(host if isinstance(host, HostState) else found)
+        found = self._find((name,))
+        if found:
+            return self._ask(host if isinstance(host, HostState) else found[0])
         raise InvalidRequest(f"host {name!r} was not among the hosts of this decision", field="host", value=name)
 
     def near_misses(self, limit: int = 3) -> list[HostVerdicts]:
@@ -313,8 +313,7 @@ class Explanation:
             return self._words[1][:limit]
         steps = (*self.earlier, *self.steps)
         refused = itertools.islice((name for step in reversed(steps) for name in step.refused), _MOST_ASKED)
-        found = map(self._find, dict.fromkeys(refused))
-        asked = [self._ask(host) for host in found if host is not None]
+        asked = [self._ask(host) for host in self._find(frozenset(refused))]
         missed = [verdicts for verdicts in asked if verdicts.refused_by]
         missed.sort(key=lambda one: (len(one.refused_by), one.missing_share))
         return missed[:limit]
@@ -379,7 +378,7 @@ def _unpickled(kept: dict[str, Any], words: tuple[str, list[HostVerdicts]]) -> E
     made = Explanation(
         **kept,
         steps=lambda: steps,
-        find=lambda _name: None,
+        find=lambda _names: (),
         ask=lambda host: HostVerdicts(host.host, host.nodename, ()),
         earlier=lambda: earlier,
         shares=lambda: shares,
