@@ -71,6 +71,10 @@ class Requests:
         """How much of the file was read, 0 to 1; None where that is not known."""
         return None if self._reader is None else self._reader.share_read
 
+    def close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+
     def located(self, error: InvalidRequest) -> Exception:
         """The error of the request at hand, with path and line where it is from a file."""
         if self._reader is None or error.field == "filters":

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
+import secrets
 import stat
-import tempfile
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Any, Self, TextIO
@@ -25,53 +26,64 @@ class Output:
     def __init__(self, path: str, *, inputs: Iterable[str | None] = ()) -> None:
         self.path = path
         self._target = os.path.realpath(path)
-        self._replaces = True
         self._temporary: str | None = None
-        self._stream: TextIO
+        self._stream: TextIO | None = None
         for one in inputs:
             if one is not None and _same_file(one, self._target):
                 raise UsageError(f"--output {path!r} would overwrite what is read from {one!r}")
 
     def __enter__(self) -> Self:
-        with self._reporting():
-            self._replaces = not os.path.exists(self._target) or stat.S_ISREG(os.stat(self._target).st_mode)
-            if not self._replaces:
-                self._stream = open(self._target, "w", encoding="utf-8")
-                return self
-            if os.path.exists(self._target) and not os.access(self._target, os.W_OK):
-                raise PermissionError(0, "permission denied")
-            folder, name = os.path.split(self._target)
-            number, self._temporary = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
-            self._stream = os.fdopen(number, "w", encoding="utf-8")
         return self
+
+    def begin(self) -> None:
+        """Make the file, before there is anything to write."""
+        with self._reporting():
+            exists = os.path.exists(self._target)
+            if exists and not stat.S_ISREG(os.stat(self._target).st_mode):
+                self._stream = open(self._target, "w", encoding="utf-8")  # noqa: SIM115 - closed on exit
+                return
+            if exists and not os.access(self._target, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            folder, name = os.path.split(self._target)
+            # Known before it is there, so that no interruption leaves it behind.
+            self._temporary = os.path.join(folder, f".{name}.{secrets.token_hex(6)}")
+            self._stream = open(self._temporary, "x", encoding="utf-8")  # noqa: SIM115 - closed on exit
 
     def write(self, record: dict[str, Any]) -> None:
         """One more line."""
         with self._reporting():
-            self._stream.write(json.dumps(record) + "\n")
+            self._open().write(json.dumps(record) + "\n")
+
+    def _open(self) -> TextIO:
+        if self._stream is None:
+            self.begin()
+        assert self._stream is not None  # begin() raises if it cannot open one
+        return self._stream
 
     def __exit__(
         self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         try:
             if kind is None:
-                self._finish()
+                self._finish(self._open())
         finally:
-            with contextlib.suppress(OSError):
-                self._stream.close()
+            if self._stream is not None:
+                with contextlib.suppress(OSError):
+                    self._stream.close()
             if self._temporary is not None:
                 with contextlib.suppress(OSError):
                     os.unlink(self._temporary)
 
-    def _finish(self) -> None:
+    def _finish(self, stream: TextIO) -> None:
         with self._reporting():
-            self._stream.flush()
+            stream.flush()
             if self._temporary is None:
-                self._stream.close()
+                stream.close()
                 return
-            os.fsync(self._stream.fileno())
-            self._stream.close()
-            os.chmod(self._temporary, _mode(self._target))
+            os.fsync(stream.fileno())
+            stream.close()
+            if os.path.exists(self._target):
+                os.chmod(self._temporary, stat.S_IMODE(os.stat(self._target).st_mode))
             os.replace(self._temporary, self._target)
             self._temporary = None
 
@@ -91,12 +103,3 @@ def _same_file(one: str, other: str) -> bool:
         return os.path.samefile(one, other)
     except OSError:
         return False
-
-
-def _mode(path: str) -> int:
-    """The permissions of the file that is replaced, or those of a new file."""
-    with contextlib.suppress(OSError):
-        return stat.S_IMODE(os.stat(path).st_mode)
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask

@@ -49,7 +49,8 @@ def _selection_record(one: Selection) -> dict[str, Any]:
 
 
 def _refusal_record(outcome: Outcome, refusal: NoValidHost) -> dict[str, Any]:
-    record: dict[str, Any] = {"message": str(refusal), "index": refusal.index, "refused_by": outcome.refused_by}
+    message = f"No valid host was found. {refusal.args[0]}".rstrip(": ")
+    record: dict[str, Any] = {"message": message, "index": refusal.index, "refused_by": outcome.refused_by}
     explanation = refusal.explanation
     if explanation is not None:
         record["refused"] = explanation.refused
@@ -169,8 +170,8 @@ def show_summary(terminal: Terminal, summary: dict[str, Any]) -> None:
     if summary["refused_by"]:
         terminal.line()
         rows = [(name, f"{one['requests']:,}", f"{one['hosts']:,}") for name, one in summary["refused_by"].items()]
-        counts = ("requests", "hosts refused")
-        terminal.table(("left no host", *counts), rows, numbers=counts)
+        counts = ("left no host", "hosts refused")
+        terminal.table(("refused by", *counts), rows, numbers=counts)
         if NO_FILTER in summary["refused_by"]:
             terminal.line(f"{NO_FILTER}: the request's own lists of hosts left none, or no host was up.")
     terminal.line()

@@ -35,15 +35,16 @@ _FEW_INSTANCES = 100
 
 def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:
     """Run the command; 0 if something was placed, else 1."""
-    requests = _requests(args)
-    settings = read_scheduler_settings(conf)
-    scheduler = scheduler_from(conf)
-    pool = pool_of(args, settings)
-    trial = Trial(scheduler, pool, filters=filters_of(args), alternates=args.alternates, seed=args.seed)
     with contextlib.ExitStack() as stack:
+        requests = stack.enter_context(contextlib.closing(_requests(args)))
+        settings = read_scheduler_settings(conf)
+        scheduler = scheduler_from(conf)
+        pool = pool_of(args, settings)
+        trial = Trial(scheduler, pool, filters=filters_of(args), alternates=args.alternates, seed=args.seed)
         output = None
         if args.output is not None:
             output = stack.enter_context(Output(args.output, inputs=(args.inventory, args.requests)))
+            output.begin()
         report = _JsonReport(terminal) if args.format == "json" else _TextReport(terminal)
         # A bar would be torn apart by what --verbose says.
         share = _unknown if settings.verbose else requests.share_read

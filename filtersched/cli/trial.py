@@ -148,6 +148,7 @@ class Trial:
         refusal = outcome.refusal
         if refusal is not None and refusal.explanation is not None:
             self.hosts_refused_by.update(refusal.explanation.refused)
+        self.hosts_refused_by[outcome.refused_by] += 0  # has its place among the others even so
 
     def _next_seed(self) -> int | None:
         if self._seed is None:
@@ -184,8 +185,9 @@ class Trial:
             "instances_placed": self.instances,
             "instances_released": self.released,
             "refused_by": {
-                name: {"requests": count, "hosts": self.hosts_refused_by[name]}
-                for name, count in self.refused_by.most_common()
+                name: {"requests": self.refused_by[name], "hosts": hosts}
+                for name, hosts in self.hosts_refused_by.items()
+                if hosts or self.refused_by[name]
             },
             "utilisation": shares,
             "seconds": round(self.seconds, 6),

@@ -44,6 +44,10 @@ class _Reader(Generic[_Read]):
         source = self._source
         return source.read_bytes / source.size if source.size else None
 
+    def close(self) -> None:
+        """Close the file; reading it to its end does that too."""
+        self._source.close()
+
     def __iter__(self) -> Iterator[_Read]:
         empty = True
         try:

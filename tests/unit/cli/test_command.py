@@ -1,0 +1,241 @@
+"""The command as a whole: arguments in every spelling, errors, pipes, help."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+from filtersched import __version__
+
+COMMAND = (sys.executable, "-m", "filtersched")
+
+
+def shell(line, **options):
+    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=120, check=False, **options)
+
+
+# Arguments
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("schedule", "--ram_allocation_ratio=1.0", "--flavor", "ram=16385"),
+        ("schedule", "--ram-allocation-ratio", "1.0", "--flavor", "ram=16385"),
+        ("--ram-allocation-ratio=1.0", "schedule", "--flavor", "ram=16385"),
+        ("--ram_allocation_ratio", "1.0", "--flavor", "ram=16385", "schedule"),
+        ("--flavor=ram=16385", "--format", "json", "schedule"),
+    ],
+)
+def test_settings_and_flags_may_stand_before_or_after_the_command(run, hosts, argv):
+    result = run(*argv, "--inventory", hosts)
+    assert result.status == 1
+    assert "No valid host was found" in result.out
+
+
+def test_config_file_is_read_and_the_command_line_is_stronger(run, hosts, tmp_path):
+    conf = tmp_path / "nova.conf"
+    conf.write_text("[filter_scheduler]\nenabled_filters = ComputeFilter\n")
+    command = ("schedule", "--inventory", hosts, "--flavor", "ram=99999", "--config-file", conf)
+    assert run(*command).status == 0
+    assert run(*command, "--enabled-filters", "RamFilter").status == 1
+
+
+@pytest.mark.parametrize(
+    ("argv", "word"),
+    [
+        (("schedule", "--inventroy", "x"), "--inventory"),
+        (("schedule", "--ram_weight_multiplyer", "1"), "--ram-weight-multiplier"),
+        (("--verbos", "schedule"), "--verbose"),
+        (("shedule",), "'schedule'"),
+        (("--verbose",), "which command?"),
+        (("schedule", "stray"), "'stray' is not understood"),
+        (("why",), "HOST"),
+        (("schedule", "--inventory"), "--inventory"),
+        (("schedule", "--ram-weight-multiplier"), "--ram-weight-multiplier"),
+        (("schedule", "--config-file", "/nowhere.conf"), "/nowhere.conf"),
+    ],
+)
+def test_wrong_argument_is_one_line_that_names_the_nearest(run, argv, word):
+    result = run(*argv)
+    assert result.status == 2
+    assert result.err.startswith("filtersched: error: ")
+    assert result.err.count("\n") == 1
+    assert word in result.err
+
+
+@pytest.mark.parametrize("argv", [("--help",), ("schedule", "--help"), ("why", "-h"), ("--help", "plugins")])
+def test_help_goes_to_the_standard_output(run, argv):
+    result = run(*argv)
+    assert result.status == 0
+    assert result.out.startswith("usage: filtersched")
+    assert "--config-file FILE" in result.out
+    assert max(map(len, result.out.splitlines())) <= 110
+
+
+def test_without_arguments_there_is_help_and_an_error_status(run):
+    result = run()
+    assert result.status == 2
+    assert "schedule" in result.out
+
+
+def test_version_is_that_of_the_library(run):
+    assert run("--version").out == f"filtersched {__version__}\n"
+
+
+# Errors
+
+
+@pytest.fixture
+def broken_plugin(tmp_path, monkeypatch):
+    (tmp_path / "broken_plugin.py").write_text(
+        textwrap.dedent(
+            """
+            from filtersched import BaseHostFilter
+
+            class BrokenFilter(BaseHostFilter):
+                def host_passes(self, host_state, spec):
+                    return host_state.no_such_attribute
+            """
+        )
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    return ("--available-filters", "broken_plugin.BrokenFilter", "--scheduler-default-filters", "BrokenFilter")
+
+
+def test_error_inside_a_plug_in_is_one_line_that_names_plug_in_and_host(run, hosts, broken_plugin):
+    result = run("schedule", "--inventory", hosts, "--flavor", "ram=1", *broken_plugin)
+    assert result.status == 2
+    assert result.err.count("\n") == 1
+    for word in ("AttributeError", "no_such_attribute", "BrokenFilter", "alpha", "--debug"):
+        assert word in result.err
+
+
+def test_debug_shows_the_traceback(run, hosts, broken_plugin):
+    result = run("schedule", "--inventory", hosts, "--flavor", "ram=1", "--debug", *broken_plugin)
+    assert result.status == 2
+    assert "Traceback" in result.err
+    assert "host_passes" in result.err
+
+
+def test_without_rich_tables_are_plain(tmp_path, hosts):
+    (tmp_path / "rich").mkdir()
+    (tmp_path / "rich" / "__init__.py").write_text("raise ImportError('no rich here')")
+    done = _on_a_terminal("schedule", "--inventory", str(hosts), "--flavor", "ram=1", path=str(tmp_path))
+    assert "REQUEST  INSTANCE  HOST" in done
+    assert "\x1b" not in done
+
+
+def test_on_a_terminal_rich_draws_the_table(hosts):
+    pytest.importorskip("rich")
+    done = _on_a_terminal("schedule", "--inventory", str(hosts), "--flavor", "ram=1")
+    assert "─" in done
+    assert "beta" in done
+
+
+def _on_a_terminal(*argv, path=""):
+    """What the command says to a terminal."""
+    ours, theirs = pty.openpty()
+    search = os.pathsep.join(filter(None, [path, os.environ.get("PYTHONPATH", "")]))
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "PYTHONPATH": search}
+    environment.pop("NO_COLOR", None)
+    with subprocess.Popen([*COMMAND, *argv], stdout=theirs, stderr=theirs, stdin=theirs, env=environment) as process:
+        os.close(theirs)
+        said = b""
+        while True:
+            try:
+                piece = os.read(ours, 65536)
+            except OSError:  # how a terminal ends
+                break
+            if not piece:
+                break
+            said += piece
+        assert process.wait(timeout=60) == 0
+    os.close(ours)
+    return said.decode()
+
+
+# The process
+
+
+def test_module_is_the_same_command(hosts):
+    done = subprocess.run(
+        [*COMMAND, "schedule", "--inventory", hosts, "--flavor", "ram=1", "--format", "json"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["summary"]["placed"] == 1
+
+
+def test_closed_pipe_ends_quietly(tmp_path, hosts):
+    requests = tmp_path / "requests.jsonl"
+    requests.write_text('{"flavor": {"memory_mb": 0}}\n' * 3000)
+    done = shell(
+        f"{' '.join(COMMAND)} schedule --inventory {hosts} --requests {requests} --format json | head -n 1; "
+        "echo ${PIPESTATUS[0]}"
+    )
+    assert done.stdout.splitlines() == ['{"placements": [', "141"]
+    assert done.stderr == ""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no /dev/full")
+def test_full_standard_output_is_one_line_and_status_2(hosts):
+    done = shell(f"{' '.join(COMMAND)} schedule --inventory {hosts} --flavor ram=1 > /dev/full")
+    assert done.returncode == 2
+    assert done.stderr == "filtersched: error: the result cannot be written: No space left on device\n"
+
+
+def test_interrupt_ends_quietly_and_leaves_no_half_file(tmp_path, hosts):
+    fifo = tmp_path / "requests"
+    os.mkfifo(fifo)
+    output = tmp_path / "placements.jsonl"
+    argv = [*COMMAND, "schedule", "--inventory", hosts, "--requests", fifo, "--output", output]
+    with (
+        subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process,
+        open(fifo, "w", encoding="utf-8") as stream,
+    ):
+        # A first request is read and placed, then the command waits for more.
+        stream.write('{"flavor": {"memory_mb": 1}}\n')
+        stream.flush()
+        deadline = time.monotonic() + 60
+        while len(os.listdir(tmp_path)) < 3 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (130, "", "")
+    assert sorted(os.listdir(tmp_path)) == ["hosts.jsonl", "requests"]
+
+
+def test_ascii_terminal_gets_escapes_and_no_error(tmp_path):
+    path = tmp_path / "hosts.jsonl"
+    path.write_text('{"host": "köln", "total_usable_ram_mb": 4096}', encoding="utf-8")
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = subprocess.run(
+        [*COMMAND, "schedule", "--inventory", path, "--flavor", "ram=1"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert "k\\xf6ln" in done.stdout
+
+
+def test_standard_input_is_a_dash(hosts):
+    done = shell(
+        f"""echo '{{"flavor": {{"memory_mb": 1}}}}' | {' '.join(COMMAND)} schedule --inventory {hosts} --requests -"""
+    )
+    assert done.returncode == 0
+    assert "1 of 1 request placed" in done.stdout

@@ -1,0 +1,101 @@
+"""filtersched schedule --output: the file of placements."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+
+import pytest
+
+RAM_ONLY = ("--scheduler-weight-classes", "RAMWeigher", "--scheduler-default-filters", "RamFilter,ComputeFilter")
+
+
+def request(name, ram, count=1, **more):
+    return {"request_id": name, "num_instances": count, "flavor": {"memory_mb": ram, "vcpus": 1}, **more}
+
+
+def test_output_is_a_line_for_each_request(run, hosts, requests_file, tmp_path):
+    output = tmp_path / "placements.jsonl"
+    path = requests_file(request("fits", 1024, 2, arrives_at=3, departs_at=9), request("not", 99999, arrives_at=4))
+    result = run("schedule", "--inventory", hosts, "--requests", path, "--output", output, "--alternates", *RAM_ONLY)
+    assert result.status == 0
+    fits, refused = map(json.loads, output.read_text().splitlines())
+    assert [fits[key] for key in ("request", "request_id", "placed", "arrives_at", "departs_at", "num_instances")] == [
+        *(1, "fits", True, 3, 9, 2)
+    ]
+    chosen = [(one["index"], one["host"], one["weight"]) for one in fits["selections"]]
+    assert chosen == [(0, "beta", 1.0), (1, "beta", 1.0)]
+    assert len({one["instance_uuid"] for one in fits["selections"]}) == 2
+    assert refused["placed"] is False
+    assert refused["refusal"]["refused"] == {"RamFilter": 3}
+    assert refused["refusal"]["steps"] == [{"filter": "RamFilter", "before": 3, "after": 0}]
+    nearest = refused["refusal"]["near_misses"][0]
+    assert nearest["host"] == "beta"
+    assert [(one["filter"], one["need"], one["have"]) for one in nearest["filters"]] == [("RamFilter", 99999, 14336)]
+
+
+def test_output_replaces_a_file_and_keeps_its_permissions(run, hosts, tmp_path):
+    output = tmp_path / "placements.jsonl"
+    output.write_text("before\n")
+    output.chmod(0o640)
+    assert run("schedule", "--inventory", hosts, "--flavor", "ram=1", "--output", output).status == 0
+    assert json.loads(output.read_text())["placed"] is True
+    assert output.stat().st_mode & 0o777 == 0o640
+
+
+def test_failed_run_leaves_the_file_of_before_and_nothing_else(run, hosts, tmp_path):
+    requests = tmp_path / "requests.jsonl"
+    requests.write_text(json.dumps(request("fits", 1)) + "\nnonsense\n")
+    folder = tmp_path / "results"
+    folder.mkdir()
+    output = folder / "placements.jsonl"
+    output.write_text("before\n")
+    result = run("schedule", "--inventory", hosts, "--requests", requests, "--output", output)
+    assert result.status == 2
+    assert f"{requests}, line 2" in result.err
+    assert output.read_text() == "before\n"
+    assert os.listdir(folder) == ["placements.jsonl"]
+
+
+@pytest.mark.parametrize("path", ["/nowhere/at/all.jsonl", "."])
+def test_output_that_cannot_be_made_is_an_error(run, hosts, path):
+    result = run("schedule", "--inventory", hosts, "--flavor", "ram=1", "--output", path)
+    assert result.status == 2
+    assert f"filtersched: error: {path} cannot be written: " in result.err
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no /dev/full")
+def test_full_device_is_an_error(run, hosts):
+    result = run("schedule", "--inventory", hosts, "--flavor", "ram=1", "--output", "/dev/full")
+    assert result.status == 2
+    assert result.err == "filtersched: error: /dev/full cannot be written: No space left on device\n"
+
+
+def test_full_disk_is_an_error_and_leaves_the_file_of_before(run, hosts, requests_file, tmp_path):
+    path = requests_file(*(request(f"r{number}", 1) for number in range(100)))
+    output = tmp_path / "placements.jsonl"
+    output.write_text("before\n")
+    old_limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    old_handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, old_limits[1]))
+    try:
+        result = run("schedule", "--inventory", hosts, "--requests", path, "--output", output)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old_limits)
+        signal.signal(signal.SIGXFSZ, old_handler)
+    assert result.status == 2
+    assert "cannot be written: File too large" in result.err
+    assert output.read_text() == "before\n"
+
+
+@pytest.mark.parametrize("flag", ["--inventory", "--requests"])
+def test_output_never_overwrites_an_input(run, hosts, requests_file, flag):
+    requests = requests_file(request("r", 1))
+    target = {"--inventory": hosts, "--requests": requests}[flag]
+    before = target.read_text()
+    result = run("schedule", "--inventory", hosts, "--requests", requests, "--output", target)
+    assert result.status == 2
+    assert "would overwrite" in result.err
+    assert target.read_text() == before

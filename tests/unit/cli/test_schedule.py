@@ -1,0 +1,311 @@
+"""filtersched schedule."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+RAM_ONLY = ("--scheduler-weight-classes", "RAMWeigher", "--scheduler-default-filters", "RamFilter,ComputeFilter")
+
+
+def request(name, ram, count=1, **more):
+    return {"request_id": name, "num_instances": count, "flavor": {"memory_mb": ram, "vcpus": 1}, **more}
+
+
+def placed(result):
+    """Request to hosts, from a run with --format json."""
+    return {
+        one["request_id"]: [chosen["host"] for chosen in one.get("selections", ())] for one in result.json["placements"]
+    }
+
+
+# One request
+
+
+def test_one_request_by_flags_is_shown_with_host_weight_and_why(run, hosts):
+    result = run("schedule", "--inventory", hosts, "--flavor", "ram=4096,vcpus=2,disk=20", "--count", 2, *RAM_ONLY)
+    assert result.status == 0
+    assert [line.split()[:6] for line in result.out.splitlines()[:3]] == [
+        ["REQUEST", "INSTANCE", "HOST", "WEIGHT", "WHY"],
+        ["#1", "1", "of", "2", "beta", "1.000"],
+        ["#1", "2", "of", "2", "beta", "1.000"],
+    ]
+    assert "best of 2; RAMWeigher +1.000; 0.500 ahead of alpha" in result.out
+    assert "1 of 1 request placed (2 instances) on 3 hosts." in result.out
+    assert result.err == ""
+
+
+def test_utilisation_counts_what_was_used_before_and_what_was_placed(run, hosts):
+    result = run("schedule", "--inventory", hosts, "--flavor", "ram=4096,vcpus=2,disk=20", *RAM_ONLY)
+    # Free are 8, 16 and 4 of 3 x 16 GiB, less 4; 2 of 24 vCPUs; 20 of 300 GiB.
+    assert "In use: RAM 50.0 %, vCPUs 8.3 %, disk 6.7 %." in result.out
+
+
+def test_when_nothing_fits_the_status_is_1_and_filters_and_nearest_misses_are_told(run, hosts):
+    result = run("schedule", "--inventory", hosts, "--flavor", "ram=12000", "--availability-zone", "az1")
+    assert result.status == 1
+    lines = [line.split() for line in result.out.splitlines()]
+    assert ["AvailabilityZoneFilter", "1"] in lines
+    assert ["RamFilter", "2"] in lines
+    assert "No valid host was found." in result.out
+    assert "Nearest: alpha lacks 3808 MB of RAM (free 8192, asked 12000)" in result.out
+    assert "0 of 1 request placed" in result.out
+
+
+@pytest.mark.parametrize(
+    ("flags", "host"),
+    [
+        (("--availability_zone", "az1"), "alpha"),
+        (("--ignore-host", "beta"), "alpha"),
+        (("--force-host", "gamma"), "gamma"),
+        (("--force-node", "gamma"), "gamma"),
+        (("--hint", 'query=["=", "$host", "alpha"]', "--filters", "JsonFilter"), "alpha"),
+        (("--ram_weight_multiplier=-1",), "alpha"),
+        (("--group-policy", "anti-affinity", "--group-host", "beta"), "beta"),
+        (("--project", "p", "--user", "u", "--image", "i", "--image-property", "hw_architecture=x86_64"), "beta"),
+        (("--extra-spec", "capabilities:x=1"), "beta"),
+        (("--instance-uuid", "u1"), "beta"),
+        (("--filters", "RamFilter", "--ram_weight_multiplier", "-1"), "gamma"),
+    ],
+)
+def test_flags_of_the_request_and_settings_decide(run, hosts, flags, host):
+    result = run("schedule", "--inventory", hosts, "--flavor", "ram=1024", "--format", "json", *flags)
+    assert placed(result) == {None: [host]}
+
+
+def test_alternates_are_named_if_asked_for(run, hosts):
+    common = ("schedule", "--inventory", hosts, "--flavor", "ram=1024", "--format", "json")
+    assert run(*common).json["placements"][0]["selections"][0]["alternates"] == []
+    assert run(*common, "--alternates").json["placements"][0]["selections"][0]["alternates"] == [
+        {"host": "alpha", "nodename": "alpha"}
+    ]
+
+
+def test_chance_scheduler_places_too(run, hosts):
+    result = run("schedule", "--inventory", hosts, "--flavor", "ram=1", "--scheduler_driver", "ChanceScheduler")
+    assert result.status == 0
+    assert "drawn at random" in result.out
+
+
+def test_chance_scheduler_without_a_host_that_is_up_says_so(run, hosts, tmp_path):
+    only = tmp_path / "down.jsonl"
+    only.write_text(hosts.read_text().splitlines()[2])
+    result = run("schedule", "--inventory", only, "--flavor", "ram=1", "--scheduler_driver", "ChanceScheduler")
+    assert result.status == 1
+    assert "No valid host was found. Is the appropriate service running?" in result.out
+
+
+def test_request_whose_own_lists_leave_no_host_is_told_so(run, hosts):
+    result = run("schedule", "--inventory", hosts, "--flavor", "ram=1", "--force-host", "delta")
+    assert result.status == 1
+    assert "the request's own lists of hosts leave none" in result.out
+
+
+# A made-up inventory
+
+
+@pytest.mark.parametrize("where", ["flag before", "flag after", "file"])
+def test_connection_type_fake_makes_up_an_inventory(run, tmp_path, where):
+    flagfile = tmp_path / "nova.conf"
+    flagfile.write_text("--connection_type=fake\n--verbose\n")
+    command = ["schedule", "--flavor", "ram=4096,vcpus=2", "--count", "3"]
+    argv = {
+        "flag before": ["--connection_type=fake", *command],
+        "flag after": [*command, "--connection-type", "fake"],
+        "file": [*command, "--config-file", str(flagfile)],
+    }[where]
+    result = run(*argv)
+    assert result.status == 0
+    assert "(3 instances) on 36 hosts." in result.out
+    assert ("RamFilter: 36 -> 36 hosts" in result.err) == (where == "file")
+
+
+def test_verbose_tells_each_stage_and_each_choice_on_stderr(run, hosts):
+    result = run("schedule", "--inventory", hosts, "--flavor", "ram=8000,vcpus=1", "--count", 2, "--verbose", *RAM_ONLY)
+    assert result.err.splitlines() == [
+        "#1: 2 x 8000 MiB, 1 vCPUs, 0 GiB",
+        "  RamFilter: 3 -> 2 hosts",
+        "  ComputeFilter: 2 -> 2 hosts",
+        "  1: beta, weight 1: best of 2; RAMWeigher +1.000; 0.500 ahead of alpha",
+        "  RamFilter: 2 -> 2 hosts",
+        "  2: beta, weight 1: best of 2; RAMWeigher +1.000; 0.023 ahead of alpha",
+    ]
+
+
+# Many requests
+
+
+def test_requests_are_placed_in_order_and_each_is_real_for_the_next(run, hosts, requests_file):
+    path = requests_file(request("a", 12000), request("b", 8000), request("c", 5000), request("d", 4000))
+    result = run("schedule", "--inventory", hosts, "--requests", path, "--format", "json", *RAM_ONLY)
+    assert placed(result) == {"a": ["beta"], "b": ["alpha"], "c": [], "d": ["beta"]}
+    assert result.status == 0
+    summary = result.json["summary"]
+    assert (summary["requests"], summary["placed"], summary["refused"], summary["instances_placed"]) == (4, 3, 1, 3)
+    assert summary["refused_by"] == {"RamFilter": {"requests": 1, "hosts": 3}}
+
+
+def test_instances_leave_before_the_arrival_that_their_departure_is_not_later_than(run, hosts, requests_file):
+    path = requests_file(
+        request("a", 16384, arrives_at=0, departs_at=10),
+        request("b", 16384, arrives_at=9),
+        request("c", 16384, arrives_at=10, departs_at=11),
+        request("d", 16384, arrives_at=12),
+    )
+    result = run("schedule", "--inventory", hosts, "--requests", path, "--format", "json", *RAM_ONLY)
+    assert placed(result) == {"a": ["beta"], "b": [], "c": ["beta"], "d": ["beta"]}
+    assert result.json["summary"]["instances_released"] == 2
+
+
+def test_peak_is_the_most_that_was_in_use_at_any_time(run, hosts, requests_file):
+    path = requests_file(
+        request("a", 12288, arrives_at=0, departs_at=10),
+        request("b", 8192, arrives_at=1, departs_at=10),
+        request("c", 2048, arrives_at=20),
+    )
+    ram = run("schedule", "--inventory", hosts, "--requests", path, "--format", "json", *RAM_ONLY)
+    # 20 of 48 GiB are in use before; 12 + 8 come, then go, and 2 come.
+    assert ram.json["summary"]["utilisation"]["ram_mb"] == {
+        "before": round(20 / 48, 6),
+        "peak": round(40 / 48, 6),
+        "final": round(22 / 48, 6),
+    }
+
+
+def test_request_is_placed_whole_or_leaves_no_trace(run, hosts, requests_file):
+    path = requests_file(request("three", 8192, 3), request("four", 8192, 4), request("one", 8192))
+    result = run("schedule", "--inventory", hosts, "--requests", path, "--format", "json", *RAM_ONLY)
+    assert {name: sorted(on) for name, on in placed(result).items()} == {
+        "three": ["alpha", "beta", "beta"],
+        "four": [],
+        "one": [],
+    }
+    assert result.json["summary"]["refused_by"]["RamFilter"]["requests"] == 2
+
+
+def test_many_requests_are_a_summary(run, hosts, requests_file):
+    path = requests_file(*(request(f"r{number}", 1024) for number in range(25)))
+    result = run("schedule", "--inventory", hosts, "--requests", path, *RAM_ONLY)
+    lines = [line.split() for line in result.out.splitlines()]
+    assert lines[0][:6] == ["25", "requests", "on", "3", "hosts,", lines[0][5]]
+    assert ["placed", "24", "(24", "instances,", "0", "of", "them", "have", "left)"] in lines
+    assert ["refused", "1"] in lines
+    assert ["ComputeFilter", "1", "1"] in lines
+    assert ["RamFilter", "0", "2"] in lines
+    assert ["RAM", "41.7", "%", "91.7", "%", "91.7", "%"] in lines
+    assert "r7" not in result.out
+
+
+def test_near_misses_are_those_of_the_moment(run, hosts, requests_file):
+    path = requests_file(request("big", 20000), request("small", 16000))
+    result = run("schedule", "--inventory", hosts, "--requests", path, *RAM_ONLY)
+    assert "beta lacks 3616 MB of RAM (free 16384, asked 20000)" in result.out
+
+
+def test_seed_makes_runs_the_same_to_the_byte(run, hosts, requests_file, tmp_path):
+    path = requests_file(*(request(f"r{number}", 512, 2) for number in range(8)))
+    lines = []
+    for name, seed in (("one", 7), ("two", 7), ("three", 8)):
+        output = tmp_path / name
+        argv = ("--inventory", hosts, "--requests", path, "--host-subset-size", 3, "--seed", seed, "--output", output)
+        assert run("schedule", *argv).status == 0
+        lines.append(output.read_text())
+    assert lines[0] == lines[1]
+    assert lines[0] != lines[2]
+
+
+def test_requests_and_inventory_may_be_one_file(run, tmp_path):
+    both = tmp_path / "both.json"
+    host = {"host": "a", "total_usable_ram_mb": 1024}
+    both.write_text(json.dumps({"hosts": [host], "requests": [request("r", 512)]}))
+    assert run("schedule", "--inventory", both, "--requests", both).status == 0
+
+
+def test_reserve_is_taken_off_hosts_that_tell_only_a_total(run, tmp_path):
+    path = tmp_path / "hosts.jsonl"
+    path.write_text('{"host": "a", "total_usable_ram_mb": 4096, "ram_allocation_ratio": 1.0}')
+    command = ("schedule", "--inventory", path, "--flavor", "ram=4096")
+    assert run(*command).status == 1
+    assert run(*command, "--reserved-host-memory-mb", 0).status == 0
+
+
+# Bad requests
+
+
+def test_request_that_no_filter_can_understand_is_told_with_its_line(run, hosts, requests_file):
+    path = requests_file(request("a", 1), {**request("b", 1), "scheduler_hints": {"query": "[not json"}})
+    result = run("schedule", "--inventory", hosts, "--requests", path, "--filters", "JsonFilter")
+    assert result.status == 2
+    assert f"filtersched: error: {path}, line 2: " in result.err
+    assert result.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "word"),
+    [
+        ((), "which requests?"),
+        (("--count", 2), "--count describes a request by flags; give its --flavor too"),
+        (("--flavor", ""), "--flavor is empty"),
+        (("--flavor", "ram"), "ram=4096,vcpus=2,disk=20"),
+        (("--flavor", "rma=4096"), "'ram'"),
+        (("--flavor", "ram=4G"), "must be a number (MiB), not '4G'"),
+        (("--flavor", "ram=-4"), "zero or more"),
+        (("--flavor", "ram=nan"), "finite number"),
+        (("--flavor", "ram=1,memory=2"), "gives memory_mb twice"),
+        (("--flavor", "ram=1", "--count", 0), "num_instances must be a whole number from 1 to 1000000"),
+        (("--flavor", "ram=1", "--count", 10**9), "num_instances must be a whole number from 1 to 1000000"),
+        (("--flavor", "ram=1", "--count", "two"), "must be a whole number, not 'two'"),
+        (("--flavor", "ram=1", "--count", 2, "--instance-uuid", "u"), "--instance-uuid was given 1 times"),
+        (("--flavor", "ram=1", "--hint", "query"), "--hint must be KEY=VALUE"),
+        (("--flavor", "ram=1", "--extra-spec", "=1"), "--extra-spec must be KEY=VALUE"),
+        (("--flavor", "ram=1", "--group-member", "u"), "need a --group-policy"),
+        (("--flavor", "ram=1", "--now", "noon"), "--now must be a time"),
+        (("--flavor", "ram=1", "--seed", "x"), "--seed"),
+        (("--flavor", "ram=1", "--filters", "RamFiltre"), "'RamFilter'"),
+        (("--flavor", "ram=1", "--format", "xml"), "--format"),
+        (("--flavor", "ram=1", "--requests", "r.jsonl"), "either --requests or --flavor"),
+        (("--flavor", "ram=1", "--ram-allocation-ratio", "-1"), "ram_allocation_ratio"),
+        (("--flavor", "ram=1", "--scheduler_driver", "Nobody"), "Nobody"),
+        (("--requests", "/nowhere.jsonl"), "/nowhere.jsonl: cannot be read: No such file or directory"),
+    ],
+)
+def test_bad_arguments_are_one_clear_line_and_status_2(run, hosts, flags, word):
+    result = run("schedule", "--inventory", hosts, *flags)
+    assert result.status == 2
+    assert result.err.startswith("filtersched: error: ")
+    assert result.err.count("\n") == 1
+    assert word in result.err
+    assert result.out == ""
+
+
+def test_inventory_is_asked_for(run):
+    result = run("schedule", "--flavor", "ram=1")
+    assert result.status == 2
+    assert "which hosts? Give --inventory FILE, or --connection_type=fake" in result.err
+
+
+def test_bad_inventory_is_told_with_its_line(run, tmp_path):
+    path = tmp_path / "hosts.jsonl"
+    path.write_text('{"host": "a"}\n{"host": "b", "vcpus_totl": 4}\n')
+    result = run("schedule", "--inventory", path, "--flavor", "ram=1")
+    assert result.status == 2
+    assert f"{path}, line 2: " in result.err
+    assert "'vcpus_total'" in result.err
+
+
+def test_now_decides_whose_service_is_alive(run, tmp_path):
+    path = tmp_path / "hosts.jsonl"
+    path.write_text('{"host": "a", "service": {"updated_at": "2020-01-01T12:00:00"}}')
+    command = ("schedule", "--inventory", path, "--flavor", "ram=0", "--filters", "ComputeFilter")
+    assert run(*command).status == 1
+    assert run(*command, "--now", "2020-01-01T12:01:00").status == 0
+    assert run(*command, "--now", "2020-01-01T14:01:00+02:00").status == 0
+
+
+def test_names_cannot_steer_the_terminal(run, tmp_path):
+    path = tmp_path / "hosts.jsonl"
+    path.write_text('{"host": "a\\u001b[31m[red]", "total_usable_ram_mb": 4096}')
+    result = run("schedule", "--inventory", path, "--flavor", "ram=1")
+    assert "a\\x1b[31m[red]" in result.out
+    assert "\x1b" not in result.out
