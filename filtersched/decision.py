@@ -125,7 +125,7 @@ class Decision:
             shares=lambda: shares,
             second=lambda: None if second is None else (second.obj.host, second.weight),
             rest=lambda: [one.obj for one in others],
-            columns=chosen.columns if self.keep_columns else (),
+            columns=_ordered(chosen.columns, ranked) if self.keep_columns else (),
             ranked=[one.obj.host for one in ranked] if self.keep_columns else (),
         )
 
@@ -212,3 +212,9 @@ class Decision:
             columns=choice.columns if choice is not None else (),
             ranked=choice.ranked if choice is not None else (),
         )
+
+
+def _ordered(columns: Sequence[WeigherColumn], ranked: Sequence[WeighedHost]) -> list[WeigherColumn]:
+    """The columns with their hosts in the order of the ranking."""
+    places = [one.place for one in ranked]
+    return [column.ordered(places) for column in columns]

@@ -7,6 +7,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from filtersched.errors import InvalidRequest
 from filtersched.frozen import EMPTY, FrozenDict, freeze, thaw
 from filtersched.host_state import HostState
@@ -44,14 +47,15 @@ def _amount(value: float) -> str:
     return str(int(value)) if float(value).is_integer() else f"{value:.6g}"
 
 
+Weights = Sequence[float] | NDArray[np.float64]
+
+
 class WeigherColumn:
     """What one weigher said of all hosts it was asked about, in their order."""
 
     __slots__ = ("multipliers", "name", "normalized", "raw")
 
-    def __init__(
-        self, name: str, raw: Sequence[float], normalized: Sequence[float], multipliers: Sequence[float]
-    ) -> None:
+    def __init__(self, name: str, raw: Weights, normalized: Weights, multipliers: Weights) -> None:
         self.name = name
         self.raw = raw
         self.normalized = normalized
@@ -61,6 +65,14 @@ class WeigherColumn:
         """What it said of the host at `place`."""
         raw, normal, multiplier = float(self.raw[place]), float(self.normalized[place]), float(self.multipliers[place])
         return WeigherShare(self.name, raw, normal, multiplier)
+
+    def ordered(self, places: Sequence[int]) -> WeigherColumn:
+        """The hosts at these places, in this order, as (n_hosts,) float64 arrays."""
+        raw, normal, multipliers = (
+            np.asarray(values, dtype=np.float64)[list(places)]
+            for values in (self.raw, self.normalized, self.multipliers)
+        )
+        return WeigherColumn(self.name, raw, normal, multipliers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,9 +184,10 @@ def test_full_explanation_keeps_the_weights_of_every_host():
         for detail in ("counts", "full")
     )
     (column,) = full.columns
-    assert (column.name, sorted(map(float, column.raw))) == ("RAMWeigher", [450.0, 800.0, 900.0])
-    assert sorted(map(float, column.normalized)) == [0.5, 800 / 900, 1.0]
     assert full.ranked == ("odd", "big", "mid")
+    assert (column.name, column.raw.tolist()) == ("RAMWeigher", [900.0, 800.0, 450.0])
+    assert column.normalized.tolist() == [1.0, 800 / 900, 0.5]
+    assert column.multipliers.tolist() == [1.0, 1.0, 1.0]
     assert (plain.columns, plain.ranked) == ((), ())
 
 
