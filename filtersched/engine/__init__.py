@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from filtersched.decision import Choice, Decision
 from filtersched.engine.filtering import FastFilter, StrangerReturned
 from filtersched.engine.kept import Kept
 from filtersched.engine.run import Run
+from filtersched.engine.trimming import Untrim
 from filtersched.engine.weighing import FastWeigher
 from filtersched.filters.base import BaseHostFilter
 from filtersched.host_pool import HostPool
@@ -20,7 +22,12 @@ __all__ = ["Engine", "StrangerReturned"]
 
 
 class Engine:
-    """Makes decisions for one scheduler: its weighers, its draws, and what it keeps per pool."""
+    """Makes decisions for one scheduler: its weighers, its draws, and what it keeps per pool.
+
+    trim_from : how many hosts make a list worth trimming.
+    """
+
+    trim_from = 100_000
 
     def __init__(self, weighers: Sequence[BaseWeigher], *, shuffle: bool, subset_size: int) -> None:
         self._weighers = [FastWeigher(weigher) for weigher in weighers]
@@ -35,16 +42,24 @@ class Engine:
         Raises StrangerReturned where only the plain loop can tell; then nothing has been changed.
         """
         rows, kept = self._rows_of(decision.hosts)
-        run = Run(
-            decision,
-            rows,
-            kept,
-            [self._fast(one) for one in decision.filters],
-            self._weighers,
-            shuffle=self._shuffle,
-            subset_size=self._subset_size,
-        )
-        return run.choices_made()
+        filters = [self._fast(one) for one in decision.filters]
+
+        def run(trim_from: int) -> list[Choice]:
+            return Run(
+                decision,
+                rows,
+                kept,
+                filters,
+                self._weighers,
+                shuffle=self._shuffle,
+                subset_size=self._subset_size,
+                trim_from=trim_from,
+            ).choices_made()
+
+        try:
+            return run(self.trim_from)
+        except Untrim:
+            return run(sys.maxsize)
 
     def _rows_of(self, hosts: Any) -> tuple[HostRows, Kept]:
         if not isinstance(hosts, HostPool):

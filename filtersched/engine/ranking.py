@@ -31,7 +31,11 @@ class Ranking:
     wanted : how many times a best host will be asked for.
     """
 
+    is_trimmed = False
+
     def __init__(self, in_play: InPlay, parts: Sequence[Part], wanted: int) -> None:
+        # Hosts that are in play and not here; see trimming.
+        self.resting = 0
         self._n_rows = in_play.n_rows
         self._rows: Rows | None = in_play.order
         self.places = in_play.n_rows if in_play.order is None else in_play.count
@@ -52,7 +56,7 @@ class Ranking:
         for part in self.parts:
             part.fit(self.alive)
         self.totals = weights(self.parts, self.places, self.alive)
-        self.scales = tuple((part.weigher, part.low, part.high, part.multiplier) for part in self.parts)
+        self._note_scales()
         self._moved = False
         # When each place was last chosen, and those put back, as (-weight, -when, place).
         self._latest: dict[int, int] = {}
@@ -61,6 +65,10 @@ class Ranking:
         self._fresh: list[int] = []
         self._used = 0
         self._all_listed = False
+
+    def _note_scales(self) -> None:
+        """Keep what weights are made of now, for explanations: places and scales move."""
+        self.scales = tuple((part.weigher, part.low, part.high, part.multiplier) for part in self.parts)
 
     def row(self, place: int) -> int:
         """The row of the host at `place`."""
@@ -133,7 +141,7 @@ class Ranking:
         # One more than may be chosen, to name the runner-up.
         most = self._wanted - self._steps + 2
         self._all_listed = len(places) <= most
-        self._fresh = _best_of(places, self.totals, most).tolist()
+        self._fresh = best_of(places, self.totals, most).tolist()
         self._used = 0
 
     def _best_back(self) -> int | None:
@@ -192,15 +200,20 @@ class Ranking:
         return order
 
     def _reorder(self, order: Places) -> None:
+        self._keep(order)
+        self._start()
+
+    def _keep(self, order: Places) -> None:
+        """Go on with these places only, in this order."""
         self._rows = self.rows(order)
-        self.places = self.count = len(order)
+        self.places = len(order)
+        self.count = self.places + self.resting
         self.alive = None
         for part in self.parts:
             part.take(order)
-        self._start()
 
 
-def _best_of(places: Places, totals: Floats, most: int) -> Places:
+def best_of(places: Places, totals: Floats, most: int) -> Places:
     """The `most` best of the places, best first, equals in their order."""
     found = places
     if most < len(places):

@@ -18,6 +18,7 @@ from filtersched.engine.narrowing import narrow_rows
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.ranking import Ranking
 from filtersched.engine.request import Request
+from filtersched.engine.trimming import TrimmedRanking, Untrim
 from filtersched.engine.weighing import FastWeigher, Floats, Part, weights
 from filtersched.filters.base import BaseHostFilter
 from filtersched.host_rows import HostRows
@@ -42,6 +43,7 @@ class Run:
 
     filters, weighers : in their configured order.
     shuffle, subset_size : as configured; they need the list in order for every instance.
+    trim_from : how many hosts make a list worth trimming. Raises Untrim where that was wrong.
     """
 
     def __init__(
@@ -54,8 +56,10 @@ class Run:
         *,
         shuffle: bool,
         subset_size: int,
+        trim_from: int,
     ) -> None:
         self.decision = decision
+        self.trim_from = trim_from
         self.rows = rows
         self.kept = kept
         self.filters = () if skips_filters(decision.spec) else filters
@@ -157,9 +161,15 @@ class Run:
             wanted = len(self.decision.uuids) - index
             if self.decision.alternates and wanted > 1:
                 wanted += 1
-            self._ranking = Ranking(self._in_play, parts, wanted)
+            self._ranking = self._ranking_class(wanted)(self._in_play, parts, wanted)
             return self._best_of(self._ranking, wanted)
         return self._drawn(parts)
+
+    def _ranking_class(self, wanted: int) -> type[Ranking]:
+        """Trimmed where the list is long, few are wanted of it, and nobody asks for all of it."""
+        count = self._in_play.count
+        worth_it = wanted > 1 and count >= self.trim_from and count > 4 * wanted
+        return TrimmedRanking if worth_it and not self.decision.alternates else Ranking
 
     def _parts(self, request: Request) -> list[Part]:
         """Each weigher's part; of a single host only those of weighers that are not normalised."""
@@ -213,6 +223,8 @@ class Run:
 
     def _from_ranking(self, index: int, request: Request, steps: Steps, ranking: Ranking) -> _Chosen | None:
         running = self._filters_for(index)
+        if not self._declared and ranking.is_trimmed:
+            raise Untrim
         if not self._declared:
             # A filter that is called as it stands sees the whole list, in order.
             self._in_play = InPlay(len(self.rows), order=ranking.rows(ranking.listed()))
@@ -245,6 +257,8 @@ class Run:
             else:
                 if one.passes_now(self.overlay, request) is True:
                     continue
+                if ranking.is_trimmed:
+                    raise Untrim
                 in_play = ranking.in_play()
                 left = one.left(self.overlay, self.kept, request, in_play)
                 if left.count == before:
@@ -288,6 +302,8 @@ class Run:
         for part in ranking.parts:
             weigher = part.weigher
             ask = self._ask(weigher, request)
+            if ask is None and ranking.is_trimmed:
+                raise Untrim
             if ask is None:
                 raw = weigher.raw(self.overlay, self.kept, request, ranking.in_play())
                 ranking.replace_raw(part, raw)

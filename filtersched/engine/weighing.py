@@ -163,9 +163,10 @@ class Part:
 
     raw, multiplier : (n_places,), or one multiplier for all.
     low, high : the ends between which raw weights are normalised.
+    rest : the least and largest raw weight of hosts that are in play and have no place here.
     """
 
-    __slots__ = ("high", "low", "maxval", "minval", "multiplier", "normalized", "raw", "weigher")
+    __slots__ = ("high", "low", "maxval", "minval", "multiplier", "normalized", "raw", "rest", "weigher")
 
     def __init__(self, weigher: FastWeigher, raw: Floats, multipliers: float | Floats) -> None:
         self.weigher = weigher
@@ -175,11 +176,15 @@ class Part:
         self.minval = weigher.plugin.minval
         self.maxval = weigher.plugin.maxval
         self.low = self.high = 0.0
+        self.rest: tuple[float, float] | None = None
 
     def ends(self, alive: Mask | None) -> tuple[float, float]:
         """The ends that the raw weights of the places that are alive make; None is all."""
         low = _end(self.raw, alive, np.argmin) if self.minval is None else float(self.minval)
         high = _end(self.raw, alive, np.argmax) if self.maxval is None else float(self.maxval)
+        if self.rest is not None:
+            low = min(low, self.rest[0]) if self.minval is None else low
+            high = max(high, self.rest[1]) if self.maxval is None else high
         return low, high
 
     def fit(self, alive: Mask | None) -> None:

@@ -1,0 +1,119 @@
+"""Trimming: a ranking of the front of a very large list, with a bound on what the rest can reach.
+
+Of n instances at most n hosts are ever chosen, and the front is twice as long. While no end of a
+scale moves, the weights of the rest stay where they are, below the front. When one moves, the front
+alone is weighed anew, and no host of the rest can weigh more than the bound; whoever is chosen must
+weigh more than that. Where one does not, Untrim is raised and the decision starts over, untrimmed.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+
+from filtersched.engine.in_play import InPlay
+from filtersched.engine.ranking import Places, Ranking, best_of
+from filtersched.engine.weighing import Part
+
+# The bound is worked out by other operations than the weights; this much is allowed for rounding.
+_ROUNDING = 1e-9
+
+
+class Untrim(Exception):
+    """The front is not enough to tell the best: all hosts are needed."""
+
+
+class _Rest:
+    """What is known of one weigher's part in the weights of the hosts that are not in the front.
+
+    least, most : of their weighted parts, on the scale of the start.
+    multipliers : the least and the largest.
+    """
+
+    def __init__(self, part: Part, rest: Places) -> None:
+        raw = part.raw[rest]
+        self.low, self.high = part.low, part.high
+        each = part.multiplier if isinstance(part.multiplier, float) else part.multiplier[rest]
+        spread = self.high - self.low
+        weighted = np.zeros(len(rest)) if spread == 0 else (raw - self.low) / spread * each
+        self.least, self.most = float(weighted.min()), float(weighted.max())
+        self.multipliers = (float(np.min(each)), float(np.max(each)))
+        part.rest = (float(raw.min()), float(raw.max()))
+
+    def factor(self, part: Part) -> float:
+        """How many times as large the weighted parts are on the scale of now."""
+        if part.high == part.low or self.high == self.low:
+            return 0.0
+        return (self.high - self.low) / (part.high - part.low)
+
+    def shift(self, part: Part) -> float:
+        """The most that is added to a weighted part because the lower end moved."""
+        if part.high == part.low:
+            return 0.0
+        moved = (self.low - part.low) / (part.high - part.low)
+        return max(moved * multiplier for multiplier in self.multipliers)
+
+
+class TrimmedRanking(Ranking):
+    """A ranking that keeps the front of the list only. Raises Untrim where that is not enough."""
+
+    is_trimmed = True
+
+    def __init__(self, in_play: InPlay, parts: Sequence[Part], wanted: int) -> None:
+        super().__init__(in_play, parts, wanted)
+        living = np.arange(self.places, dtype=np.intp) if self.alive is None else np.flatnonzero(self.alive)
+        front = best_of(living, self.totals, 2 * wanted + 2)
+        resting = np.zeros(self.places, dtype=np.bool_)
+        resting[living] = True
+        resting[front] = False
+        rest: Places = np.flatnonzero(resting)
+        self.resting = len(rest)
+        self._bound = -np.inf
+        self._exact = True
+        if self.resting:
+            self._rest = [_Rest(part, rest) for part in parts]
+            self._most = self._bound = float(self.totals[rest].max())
+            self._keep(front)
+            self._note_scales()
+            self.totals = self.totals[front]
+            self._fresh = list(range(len(front)))
+            self._all_listed = True
+
+    def best(self) -> int:
+        """The place of the best host, in the front."""
+        place = super().best()
+        if self.resting and not self._is_above(float(self.totals[place])):
+            raise Untrim
+        return place
+
+    def _is_above(self, weight: float) -> bool:
+        """Whether no host of the rest comes first: those of equal weight stand behind the front at the start."""
+        return weight >= self._bound if self._exact else weight > self._bound
+
+    def _reorder(self, order: Places) -> None:
+        super()._reorder(order)
+        if self.resting:
+            self._bound = self._bound_now()
+            self._exact = False
+
+    def _bound_now(self) -> float:
+        """What no weight of the rest is above, on the scales of now.
+
+        A weight is the sum of factor × part + shift. Any common factor c >= 0 may be taken out of
+        the sum, c × the largest weight of the start; what is left is bounded part by part.
+        """
+        factors = [rest.factor(part) for rest, part in zip(self._rest, self.parts, strict=True)]
+        shift = sum(rest.shift(part) for rest, part in zip(self._rest, self.parts, strict=True))
+        bounds = []
+        for common in {0.0, *factors}:
+            left = (
+                max((factor - common) * rest.least, (factor - common) * rest.most)
+                for factor, rest in zip(factors, self._rest, strict=True)
+            )
+            bounds.append(common * self._most + sum(left) + shift)
+        size = sum(
+            abs(value) for rest in self._rest for value in itertools.chain((rest.least, rest.most), rest.multipliers)
+        )
+        return min(bounds) + _ROUNDING * (1.0 + size)
