@@ -9,5 +9,6 @@ core_units    filters, weighers and balancers of the library, as units
 service       discover, runFilters, runCostFunctions, runLoadBalancing
 server        HTTP and TLS around the service
 engine_facts  what the engine's REST API tells about hosts and VMs
+daemon        all of it together, until a signal ends or reloads it
 main          the command
 """

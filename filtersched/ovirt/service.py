@@ -245,9 +245,9 @@ class _Call:
         """One line about the call, and one about each unit that failed."""
         for outcome in outcomes[:20]:
             if outcome.error is not None:
-                LOG.warning("%s %r gave no answer: %s", self._kind, outcome.name[:200], outcome.error)
+                LOG.warning("%s %r gave no answer: %s", self._kind, outcome.name[:200], _one_line(outcome.error))
             for note in outcome.notes:
-                LOG.warning("%s %r: %s", self._kind, outcome.name[:200], note)
+                LOG.warning("%s %r: %s", self._kind, outcome.name[:200], _one_line(note))
         if LOG.isEnabledFor(logging.INFO):
             units = ", ".join(
                 f"{one.name[:100]!r} {_count(one)} in {one.milliseconds:.1f} ms" for one in outcomes[:20]
@@ -255,6 +255,11 @@ class _Call:
             more = f" and {len(outcomes) - 20} more" if len(outcomes) > 20 else ""
             vm = f", vm {self.known.vm[:100]!r}" if self.known.vm else ""
             LOG.info("%s%s: %s%s: %s, %.1f ms", self._kind, vm, units, more, verdict, _since(self._started))
+
+
+def _one_line(text: str) -> str:
+    """Text of a plug-in's as it may stand in a log: it must not look like a line of ours."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _count(outcome: Outcome) -> str:

@@ -90,7 +90,7 @@ def serve(channel: socket.socket) -> None:
             if question["ask"] == "load":
                 output_bytes = question["output_bytes"]
                 module = load(question)
-                reply["units"] = list(units(module))
+                reply["units"] = list(units(module, question["name"]))
             elif question["ask"] == "call":
                 sys.stdout = printed = io.TextIOWrapper(_Printed(output_bytes), "utf-8", "backslashreplace")
                 reply["answer"] = call(module, question)
@@ -149,9 +149,11 @@ def load(question: dict[str, Any]) -> types.ModuleType:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     path, name = question["path"], question["name"]
     sys.path.insert(0, os.path.dirname(path))
-    module = types.ModuleType(name)
+    # A plug-in may be called like a module that others import.
+    known = name in sys.stdlib_module_names or name in sys.modules
+    module = types.ModuleType(f"plugin {name}" if known else name)
     module.__file__ = path
-    sys.modules[name] = module
+    sys.modules[module.__name__] = module
     code = compile(question["source"].encode("latin-1"), path, "exec", dont_inherit=True)
     try:
         exec(code, module.__dict__)  # running the plug-in is what this process is for
@@ -160,14 +162,14 @@ def load(question: dict[str, Any]) -> types.ModuleType:
     return module
 
 
-def units(module: types.ModuleType) -> Iterator[dict[str, Any]]:
+def units(module: types.ModuleType, file_name: str) -> Iterator[dict[str, Any]]:
     """What the file offers: its own classes and functions with one of the known names."""
     for name, thing in list(vars(module).items()):
         if name.startswith("_") or not isinstance(thing, type):
             continue
         if thing.__module__ == module.__name__ and thing.__name__ == name:
             yield from _offers(thing, name, name)
-    yield from _offers(module, module.__name__, None)
+    yield from _offers(module, file_name, None)
 
 
 def _offers(owner: Any, unit: str, cls: str | None) -> Iterator[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filtersched.ovirt import answers
@@ -20,6 +20,7 @@ RAW = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(RAW)
 def test_a_filter_answer_is_a_part_of_the_hosts_or_a_unit_error(raw):
     try:
@@ -29,6 +30,7 @@ def test_a_filter_answer_is_a_part_of_the_hosts_or_a_unit_error(raw):
     assert passed == [host for host in "abc" if host in raw]
 
 
+@settings(deadline=None)
 @given(RAW | st.lists(st.tuples(st.sampled_from("abx"), st.integers() | st.floats() | st.text())))
 def test_scores_are_ints_of_32_bits_for_asked_hosts_or_a_unit_error(raw):
     try:
@@ -39,6 +41,7 @@ def test_scores_are_ints_of_32_bits_for_asked_hosts_or_a_unit_error(raw):
     assert all(type(score) is int and -(2**31) <= score < 2**31 for score in scored.values())
 
 
+@settings(deadline=None)
 @given(RAW | st.tuples(st.just(VM), RAW))
 def test_a_migration_is_nothing_or_a_uuid_and_asked_hosts(raw):
     try:

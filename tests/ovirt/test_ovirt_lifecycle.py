@@ -131,6 +131,40 @@ def test_sigterm_ends_everything_within_seconds_even_under_load(start, hosts, vm
     assert daemon.processes() == []
 
 
+def test_sigterm_ends_a_daemon_that_still_loads_plugins(tmp_path):
+    folder = tmp_path / "plugged"
+    folder.mkdir()
+    for number in range(4):
+        (folder / f"sleepy{number}.py").write_text(f"open('begun{number}', 'w').close()\nimport time\ntime.sleep(60)\n")
+    conf = tmp_path / "scheduler.conf"
+    conf.write_text(f"port=0\nplugins_path={folder}\nplugin_timeout=30\n")
+    command = [sys.executable, "-m", "filtersched.ovirt", "--config-file", str(conf)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    try:
+        give_up = time.monotonic() + 30
+        while not (folder / "begun0").exists():
+            assert time.monotonic() < give_up
+            time.sleep(0.02)
+        process.terminate()
+        assert process.wait(6) == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_plugin_may_be_called_like_a_module_of_the_standard_library(start, hosts, vm):
+    plugin = "import random, dataclasses, logging\ndef do_filter(hosts, vm, args): return hosts[:1]\n"
+    daemon = start({"types.py": plugin, "json.py": plugin})
+    assert daemon.proxy.runFilters(["types", "json"], hosts, vm, {}) == {"result_code": 0, "result": hosts[:1]}
+
+
+def test_what_a_plugin_says_cannot_forge_a_log_line(start, hosts, vm):
+    daemon = start({"a.py": "def do_filter(hosts, vm, args): raise ValueError('x\\nINFO forged: line\\x1b[2J')\n"})
+    daemon.proxy.runFilters(["a"], hosts, vm, {})
+    daemon.wait_for("gave no answer: ValueError: x INFO forged: line")
+    assert not any(line.startswith("INFO forged") for line in daemon.lines)
+
+
 def test_a_killed_daemon_leaves_no_idle_workers(start, hosts, vm, until):
     daemon = start({"a.py": FIRST})
     result(daemon, hosts, vm)

@@ -6,7 +6,7 @@ import uuid
 import xmlrpc.client
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from filtersched.ovirt import wire
@@ -35,6 +35,7 @@ def engine_text(text: str) -> str:
     return "".join(written)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff")))
 @example("\U0001f600")
 @example("a\U0010ffffb\ue000")
@@ -63,6 +64,7 @@ def test_references_that_xml_forbids_are_mended(written, read):
     assert wire.parse_call(body.encode()) == ("m", [read])
 
 
+@settings(deadline=None)
 @given(st.lists(VALUES, max_size=4))
 def test_calls_are_read_like_the_standard_library_reads_them(arguments):
     body = xmlrpc.client.dumps(tuple(arguments), "runFilters", allow_none=True).encode("utf-8", "surrogatepass")
@@ -73,6 +75,7 @@ def test_calls_are_read_like_the_standard_library_reads_them(arguments):
     assert wire.parse_call(body) == ("runFilters", expected)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 @example(b"<methodCall><methodName>a</methodName><params><param><value><array></array></value></param></params></methodCall>")
 def test_any_bytes_are_a_call_or_a_wire_error(body):
@@ -90,6 +93,7 @@ def test_more_elements_than_the_bound_are_refused(monkeypatch):
         wire.parse_call(body)
 
 
+@settings(deadline=None)
 @given(st.text() | st.text(st.characters(categories=("Cs", "Cc"))))
 def test_any_text_leaves_as_xml_that_can_be_read(text):
     answer = wire.answer({"result": [text], text: 1})
