@@ -89,6 +89,10 @@ class SchedulerConf(cfg.ConfigOpts):
         texts = [file[group][name][-1] for file in self._files if name in file.get(group, {})]
         return texts[-1] if texts else None
 
+    def names_in_files(self) -> list[Spelling]:
+        """Everything that the files set, known or not, in their order."""
+        return [(group, name) for file in self._files for group, names in file.items() for name in names]
+
     def get_location(self, name: str, group: str | None = None) -> cfg.LocationInfo | None:
         if (group or DEFAULT, name) in self._commanded:
             return cfg.LocationInfo(cfg.Locations.command_line, "")

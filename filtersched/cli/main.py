@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 
-from filtersched.cli import plugins, schedule, why
+from filtersched.cli import check_config, plugins, schedule, why
 from filtersched.cli.arguments import Invocation, parse
 from filtersched.cli.terminal import Terminal, printable
 from filtersched.errors import FilterschedError
@@ -18,6 +18,7 @@ _COMMANDS: dict[str, Callable[..., int]] = {
     "schedule": schedule.run,
     "why": why.run,
     "plugins": plugins.run,
+    "check-config": check_config.run,
 }
 
 _ERROR = 2

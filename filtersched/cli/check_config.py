@@ -1,0 +1,83 @@
+"""filtersched check-config: valid settings that are risky, and what each weigher really decides."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+
+from filtersched.cli.filter_checks import filter_findings
+from filtersched.cli.findings import Checked, Finding, names_of
+from filtersched.cli.inputs import hosts_of
+from filtersched.cli.setting_checks import setting_findings
+from filtersched.cli.terminal import Terminal
+from filtersched.cli.weigher_checks import Share, shares_of, weigher_findings
+from filtersched.conf import SchedulerConf, read_scheduler_settings
+from filtersched.scheduler import scheduler_from
+
+
+def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:
+    """Run the command; 0, or 1 for warnings with --strict."""
+    settings = read_scheduler_settings(conf)
+    checked = Checked(conf, scheduler_from(conf), list(hosts_of(args, settings) or ()))
+    shares = shares_of(checked)
+    found = (*setting_findings(checked), *filter_findings(checked), *weigher_findings(checked, shares))
+    findings = list(dict.fromkeys(found))
+    if args.format == "json":
+        terminal.out.write(json.dumps(_record(checked, shares, findings), indent=1) + "\n")
+    else:
+        _show(terminal, checked, shares, findings)
+    return 1 if findings and args.strict else 0
+
+
+def _record(checked: Checked, shares: Sequence[Share], findings: Sequence[Finding]) -> dict[str, object]:
+    total = sum(share.span for share in shares)
+    return {
+        "driver": type(checked.scheduler).__name__,
+        "filters": names_of(checked.filters),
+        "weighers": [
+            {
+                "weigher": one.weigher,
+                "multiplier": one.multiplier,
+                "span": one.span if checked.hosts else None,
+                "share": one.span / total if total else None,
+            }
+            for one in shares
+        ],
+        "warnings": [one._asdict() for one in findings],
+    }
+
+
+def _show(terminal: Terminal, checked: Checked, shares: Sequence[Share], findings: Sequence[Finding]) -> None:
+    terminal.line(f"Driver    {type(checked.scheduler).__name__}")
+    terminal.line(f"Filters   {', '.join(names_of(checked.filters)) or 'none'}")
+    if checked.hosts and shares:
+        _show_shares(terminal, checked, shares)
+    else:
+        said = ", ".join(f"{one.weigher} x {one.multiplier:g}" for one in shares)
+        terminal.line(f"Weighers  {said or 'none'}")
+        if shares:
+            terminal.line("          (with --inventory: what each of them really decides)")
+    terminal.line()
+    for one in findings:
+        terminal.line(f"warning: {one.check}: {one.message}")
+    count = len(findings)
+    terminal.line("No warnings." if not count else f"{count} warning{'' if count == 1 else 's'}.")
+
+
+def _show_shares(terminal: Terminal, checked: Checked, shares: Sequence[Share]) -> None:
+    total = sum(share.span for share in shares)
+    rows = [
+        (
+            one.weigher,
+            f"{one.multiplier:g}",
+            f"{min(one.contributions, default=0.0):.4g}",
+            f"{max(one.contributions, default=0.0):.4g}",
+            f"{100 * one.span / total:.1f} %" if total else "-",
+        )
+        for one in shares
+    ]
+    terminal.line()
+    terminal.heading(f"What each weigher adds to the {len(checked.hosts)} hosts, for a request of 1 MiB, 1 vCPU, 1 GiB")
+    numbers = ("multiplier", "least", "most", "share")
+    terminal.table(("weigher", *numbers), rows, numbers=numbers)

@@ -1,0 +1,127 @@
+"""Risks among the filters: those that fight, that can never refuse, that can never pass."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from filtersched.cli.findings import Checked, Finding, listed, names_of
+from filtersched.selection import Verdict
+
+# What each makes of an extra spec without a scope, such as ssd=true.
+_ON_UNSCOPED = {
+    "AggregateInstanceExtraSpecsFilter": "refuses hosts whose aggregates do not have it",
+    "ComputeFilter": "refuses hosts that announce capabilities and not this one",
+    "ComputeCapabilitiesFilter": "refuses hosts that have an attribute of that name with another value",
+}
+
+# The same rule twice; the second reads what aggregates say.
+_TWICE = (
+    ("RamFilter", "AggregateRamFilter"),
+    ("CoreFilter", "AggregateCoreFilter"),
+    ("DiskFilter", "AggregateDiskFilter"),
+    ("IoOpsFilter", "AggregateIoOpsFilter"),
+    ("NumInstancesFilter", "AggregateNumInstancesFilter"),
+)
+
+# These pass nothing but a perfect fit, and the smallest request is none.
+_EXACT = ("ExactRamFilter", "ExactCoreFilter", "ExactDiskFilter")
+
+# Filters that read only these aggregate keys, or keys that begin so.
+_AGGREGATE_KEYS = {
+    "AggregateMultiTenancyIsolation": "filter_tenant_id",
+    "AggregateTypeAffinityFilter": "instance_type",
+}
+
+# An option of this value leaves a filter without any host.
+_NEVER_PASS = {
+    "RamFilter": "ram_allocation_ratio",
+    "CoreFilter": "cpu_allocation_ratio",
+    "DiskFilter": "disk_allocation_ratio",
+    "IoOpsFilter": "max_io_ops_per_host",
+}
+
+
+def filter_findings(checked: Checked) -> Iterator[Finding]:
+    """Every risk among the filters in use."""
+    if hasattr(checked.scheduler, "filters") and not checked.filters:
+        yield Finding("no filters", "scheduler_default_filters is empty: every host passes, however full or broken.")
+    yield from _fights(checked)
+    yield from _repeated(checked)
+    yield from _never_refuse(checked)
+    yield from _never_pass(checked)
+
+
+def _fights(checked: Checked) -> Iterator[Finding]:
+    names = names_of(checked.filters)
+    judges = [name for name in _ON_UNSCOPED if name in names]
+    if checked.hosts and not any(host.capabilities.keys() - {"enabled", "timestamp"} for host in checked.hosts):
+        judges = [name for name in judges if name != "ComputeFilter"]
+    if len(judges) > 1:
+        said = "; ".join(f"{name} {_ON_UNSCOPED[name]}" for name in judges)
+        yield Finding(
+            "unscoped extra specs",
+            f"{listed(judges)} judge extra specs without a scope, each in its way. For ssd=true, {said}. Write "
+            "aggregate_instance_extra_specs:ssd or capabilities:ssd in flavors, so that one of them is meant.",
+        )
+    for plain, aggregate in _TWICE:
+        if plain in names and aggregate in names:
+            yield Finding(
+                "two filters for one rule",
+                f"{plain} and {aggregate} are the same rule twice, and the stricter one wins: aggregates can tighten "
+                f"what {plain} allows and never loosen it. Use one of them.",
+            )
+
+
+def _repeated(checked: Checked) -> Iterator[Finding]:
+    for name, count in Counter(names_of(checked.filters)).items():
+        if count > 1:
+            yield Finding("repeated filter", f"{name} is named {count} times and runs {count} times, to no effect.")
+
+
+def _never_refuse(checked: Checked) -> Iterator[Finding]:
+    names = names_of(checked.filters)
+    if "AllHostsFilter" in names and len(names) > 1:
+        yield Finding("never refuses", "AllHostsFilter lets every host pass; beside other filters it has no effect.")
+    for one in checked.filters:
+        name = type(one).__name__
+        if name == "IsolatedHostsFilter" and not (one.option("isolated_hosts") or one.option("isolated_images")):
+            yield Finding("never refuses", f"{name} never refuses without isolated_hosts and isolated_images.")
+        if name == "MetricsFilter" and not one.option("weight_setting"):
+            yield Finding("never refuses", f"{name} never refuses without [metrics] weight_setting.")
+        key = _AGGREGATE_KEYS.get(name)
+        if key is not None and checked.hosts and not _has_aggregate_key(checked, key):
+            yield Finding(
+                "never refuses", f"{name} never refuses a host of this inventory: no aggregate of it has {key!r}."
+            )
+
+
+def _has_aggregate_key(checked: Checked, key: str) -> bool:
+    found = (name for host in checked.hosts for one in host.aggregates for name in one.metadata)
+    return any(name.startswith(key) for name in found)
+
+
+def _never_pass(checked: Checked) -> Iterator[Finding]:
+    told = set()
+    for one in checked.filters:
+        name = type(one).__name__
+        option = _NEVER_PASS.get(name)
+        if option is not None and one.option(option) == 0:
+            told.add(name)
+            own = " A host's own ratio still counts." if option.endswith("ratio") else ""
+            yield Finding("never passes", f"{option} is 0: {name} refuses every host.{own}")
+    asked = checked.smallest_request()
+    passes: Counter[str] = Counter()
+    refusals: dict[str, Verdict] = {}
+    for host in checked.hosts if checked.filters else ():
+        for verdict in checked.scheduler.explain(asked, host).verdicts:
+            passes[verdict.filter] += verdict.passed
+            if not verdict.passed:
+                refusals.setdefault(verdict.filter, verdict)
+    for name, refusal in refusals.items():
+        if not passes[name] and name not in told and name not in _EXACT:
+            yield Finding(
+                "never passes",
+                f"{name} refuses all {len(checked.hosts)} hosts of this inventory, even for 1 MiB, 1 vCPU and 1 GiB. "
+                f"The first of them: {refusal.reason or 'no reason given'}.",
+            )
