@@ -33,7 +33,9 @@ class Engine:
         self._weighers = [FastWeigher(weigher) for weigher in weighers]
         self._shuffle = shuffle
         self._subset_size = subset_size
+        self._is_fast = not shuffle and subset_size <= 1 and all(one.is_fast for one in self._weighers)
         self._filters: dict[BaseHostFilter, FastFilter] = {}
+        self._last: tuple[Sequence[BaseHostFilter], list[FastFilter]] = ((), [])
         self._kept: weakref.WeakKeyDictionary[HostRows, Kept] = weakref.WeakKeyDictionary()
 
     def choices(self, decision: Decision) -> list[Choice]:
@@ -42,7 +44,7 @@ class Engine:
         Raises StrangerReturned where only the plain loop can tell; then nothing has been changed.
         """
         rows, kept = self._rows_of(decision.hosts)
-        filters = [self._fast(one) for one in decision.filters]
+        filters = self._fast_list(decision.filters)
 
         def run(trim_from: int) -> list[Choice]:
             return Run(
@@ -54,6 +56,7 @@ class Engine:
                 shuffle=self._shuffle,
                 subset_size=self._subset_size,
                 trim_from=trim_from,
+                is_fast=self._is_fast,
             ).choices_made()
 
         try:
@@ -73,8 +76,11 @@ class Engine:
             kept = self._kept[hosts.rows] = Kept(hosts.rows)
         return hosts.rows, kept
 
-    def _fast(self, one: BaseHostFilter) -> FastFilter:
-        found = self._filters.get(one)
-        if found is None:
-            found = self._filters[one] = FastFilter(one)
-        return found
+    def _fast_list(self, filters: Sequence[BaseHostFilter]) -> list[FastFilter]:
+        """The filters of a decision; those of the last one again, if they are the same."""
+        if self._last[0] is not filters:
+            for one in filters:
+                if one not in self._filters:
+                    self._filters[one] = FastFilter(one)
+            self._last = (filters, [self._filters[one] for one in filters])
+        return self._last[1]

@@ -46,6 +46,8 @@ class FastFilter:
         self.plugin = plugin
         self.name = type(plugin).__name__
         self.question: Question | None = question(plugin, "host_passes", _DEFAULTS)
+        # Whether every instance but the first is alike to it.
+        self.asks_alike = type(plugin).run_filter_for_index is BaseHostFilter.run_filter_for_index
 
     def left(self, overlay: Overlay, kept: Kept, request: Request, in_play: InPlay) -> InPlay:
         """Those of the rows in play that pass."""

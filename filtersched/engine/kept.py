@@ -33,11 +33,11 @@ class Kind(Protocol):
 
 
 class _Entry:
-    """One plug-in's answers for one kind of request."""
+    """One plug-in's answers for one kind of request: (n_rows,), or one value for all."""
 
     __slots__ = ("answers", "codes", "known", "raised", "traced", "version", "when")
 
-    def __init__(self, answers: NDArray[Any], rows: HostRows, traced: frozenset[str] | None) -> None:
+    def __init__(self, answers: Any, rows: HostRows, traced: frozenset[str] | None) -> None:
         self.answers = answers
         self.version = rows.version
         self.when = rows.now
@@ -66,12 +66,9 @@ class Kept:
         entry = self._entries.get(key) if key is not None else None
         if entry is None or not self._caught_up(entry, question, request, kind):
             try:
-                found = self._asked(question, request, kind)
+                entry = self._asked(question, request, kind)
             except AskEachHost:
                 return None
-            if not isinstance(found, _Entry):
-                return found
-            entry = found
             if key is not None:
                 self._keep(key, entry)
         else:
@@ -85,19 +82,17 @@ class Kept:
     def _keep(self, key: Any, entry: _Entry) -> None:
         self._entries[key] = entry
         self._entries.move_to_end(key)
-        while len(self._entries) > max(8, min(_ENTRIES, _BYTES // max(1, entry.answers.nbytes))):
+        while len(self._entries) > max(8, min(_ENTRIES, _BYTES // max(1, 8 * len(self.rows)))):
             self._entries.popitem(last=False)
 
-    def _asked(self, question: Question, request: Request, kind: Kind) -> Any:
-        """A new entry, or one value for all rows."""
+    def _asked(self, question: Question, request: Request, kind: Kind) -> _Entry:
         reads = request.reads_of(question)
         if question.columnar:
             found = question.of_columns(self.rows, request)
-            if not isinstance(found, np.ndarray):
-                return kind.one(found)
-            return _Entry(kind.many(found), self.rows, self.rows.traced(reads))
+            made = kind.many(found) if isinstance(found, np.ndarray) else kind.one(found)
+            return _Entry(made, self.rows, self.rows.traced(reads))
         if not reads:
-            return kind.one(question.of(None, request))
+            return _Entry(kind.one(question.of(None, request)), self.rows, frozenset())
         entry = _Entry(np.zeros(0, dtype=kind.dtype), self.rows, self.rows.traced(reads))
         entry.codes = question.of_distinct(self.rows, request, entry.known)
         self._fill(entry, kind)
@@ -124,6 +119,8 @@ class Kept:
             return True
         marked = rows.marked_since(entry.when, entry.traced)
         if marked is None or len(marked) > _FEW + len(rows) // 1000:
+            return False
+        if marked and not isinstance(entry.answers, np.ndarray):
             return False
         if marked and entry.codes is not None:
             if question.of_distinct(rows, request, entry.known) is not entry.codes:

@@ -20,7 +20,6 @@ from filtersched.engine.ranking import Ranking
 from filtersched.engine.request import Request
 from filtersched.engine.trimming import TrimmedRanking, Untrim
 from filtersched.engine.weighing import FastWeigher, Floats, Part, weights
-from filtersched.filters.base import BaseHostFilter
 from filtersched.host_rows import HostRows
 from filtersched.host_state import HostState
 from filtersched.narrowing import skips_filters
@@ -43,6 +42,7 @@ class Run:
 
     filters, weighers : in their configured order.
     shuffle, subset_size : as configured; they need the list in order for every instance.
+    is_fast : neither draws nor weighers need it.
     trim_from : how many hosts make a list worth trimming. Raises Untrim where that was wrong.
     """
 
@@ -57,6 +57,7 @@ class Run:
         shuffle: bool,
         subset_size: int,
         trim_from: int,
+        is_fast: bool,
     ) -> None:
         self.decision = decision
         self.trim_from = trim_from
@@ -66,7 +67,7 @@ class Run:
         self.weighers = weighers
         self.shuffle = shuffle
         self.subset_size = subset_size
-        self.is_fast = not shuffle and subset_size <= 1 and all(weigher.is_fast for weigher in weighers)
+        self.is_fast = is_fast
         self.overlay = Overlay(rows)
         self.choices: list[Choice] = []
         self._in_play = InPlay(0)
@@ -76,7 +77,8 @@ class Run:
         # How to ask about the host chosen last; None where the request differs in what is read.
         self._asks: dict[FastFilter | FastWeigher, Callable[[HostState], Any] | None] = {}
         self._declared = True
-        self._alike = all(_asks_alike(one.plugin) for one in self.filters)
+        self._is_rebuild = decision.spec.is_rebuild
+        self._alike = all(one.asks_alike for one in self.filters)
         self._last = Request(decision.spec)
 
     def choices_made(self) -> list[Choice]:
@@ -140,7 +142,7 @@ class Run:
             return self._ran
         running = [one for one in self.filters if one.plugin.run_filter_for_index(index)]
         self._declared = all(one.question is not None for one in running)
-        return [one for one in running if one.question is None or one.plugin.asked_about(self.decision.spec)]
+        return running
 
     def _from_list(self, index: int, request: Request, steps: Steps) -> _Chosen | None:
         running = self._filters_for(index)
@@ -244,6 +246,8 @@ class Run:
         host = self.overlay.host(row)
         stays, noted = True, 0
         for at, one in enumerate(running):
+            if self._is_rebuild and not one.plugin.asked_about(request.spec):
+                continue
             before = ranking.count
             again = running is self._ran or one in self._ran
             ask = self._ask(one, request) if again else None
@@ -345,8 +349,3 @@ def _shares(
         multiplier = multipliers if isinstance(multipliers, float) else multipliers.item(place)
         made.append(WeigherShare(weigher.name, raw, normal, multiplier))
     return tuple(made)
-
-
-def _asks_alike(plugin: BaseHostFilter) -> bool:
-    """Whether all instances but the first are alike to `run_filter_for_index`."""
-    return type(plugin).run_filter_for_index is BaseHostFilter.run_filter_for_index
