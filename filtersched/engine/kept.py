@@ -47,12 +47,35 @@ class _Entry:
         self.raised: NDArray[np.bool_] | None = None
 
 
+class Standing:
+    """Weights of all rows, as made of these parts on these scales."""
+
+    __slots__ = ("made_of", "totals", "version", "when")
+
+    def __init__(self, totals: NDArray[np.float64], made_of: Any, rows: HostRows) -> None:
+        self.totals = totals
+        self.made_of = made_of
+        self.version = rows.version
+        self.when = rows.now
+
+    def marked(self, made_of: Any, rows: HostRows) -> list[int] | None:
+        """The rows to weigh anew; None if all must be."""
+        if self.version != rows.version or len(made_of) != len(self.made_of):
+            return None
+        if not all(one is other or one == other for one, other in zip(made_of, self.made_of, strict=True)):
+            return None
+        marked = rows.marked_since(self.when, None)
+        return None if marked is None or len(marked) > _FEW + len(rows) // 1000 else marked
+
+
 class Kept:
     """A small cache, least recently used out first, of answers per plug-in and kind of request."""
 
     def __init__(self, rows: HostRows) -> None:
         self.rows = rows
         self._entries: OrderedDict[Any, _Entry] = OrderedDict()
+        self._uniform: dict[float, tuple[int, NDArray[np.float64]]] = {}
+        self.standing: Standing | None = None
 
     def answers(
         self, question: Question, request: Request, kind: Kind, in_play: Callable[[], NDArray[np.intp]]
@@ -78,6 +101,16 @@ class Kept:
                 # The first in play that raised is asked once more, for the exception.
                 question.of(self.rows.host(row), request)
         return entry.answers
+
+    def all_rows(self, value: float) -> NDArray[np.float64]:
+        """The same value for every row, (n_rows,), not to be written to; the same array next time."""
+        version, values = self._uniform.get(value, (-1, None))
+        if values is None or version != self.rows.version:
+            values = np.full(len(self.rows), value, dtype=np.float64)
+            if len(self._uniform) >= 8:
+                self._uniform.clear()
+            self._uniform[value] = (self.rows.version, values)
+        return values
 
     def _keep(self, key: Any, entry: _Entry) -> None:
         self._entries[key] = entry

@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filtersched.engine.in_play import InPlay, Mask, Rows
-from filtersched.engine.weighing import Floats, Part, weight_of, weights
+from filtersched.engine.kept import Kept
+from filtersched.engine.weighing import Floats, Part, kept_weights, weight_of, weights
+from filtersched.host_rows import HostRows
 
 Places = NDArray[np.intp]
 
@@ -33,7 +35,9 @@ class Ranking:
 
     is_trimmed = False
 
-    def __init__(self, in_play: InPlay, parts: Sequence[Part], wanted: int) -> None:
+    def __init__(
+        self, in_play: InPlay, parts: Sequence[Part], wanted: int, *, totals: Floats | None = None
+    ) -> None:
         # Hosts that are in play and not here; see trimming.
         self.resting = 0
         self._n_rows = in_play.n_rows
@@ -49,13 +53,15 @@ class Ranking:
             self.alive = None if self.alive is None else self.alive.copy()
             for part in parts:
                 part.raw = part.raw.copy()
-        self._start()
+        self._start(totals)
 
-    def _start(self) -> None:
+    def _start(self, totals: Floats | None = None) -> None:
         """Weigh everything; from here on places are in list order."""
-        for part in self.parts:
-            part.fit(self.alive)
-        self.totals = weights(self.parts, self.places, self.alive)
+        if totals is None:
+            for part in self.parts:
+                part.fit(self.alive)
+            totals = weights(self.parts, self.places, self.alive)
+        self.totals = totals
         self._note_scales()
         self._moved = False
         # When each place was last chosen, and those put back, as (-weight, -when, place).
@@ -95,6 +101,13 @@ class Ranking:
             self.alive = np.ones(self.places, dtype=np.bool_)
         return self.alive
 
+    @classmethod
+    def of_kept(cls, in_play: InPlay, parts: Sequence[Part], rows: HostRows, kept: Kept) -> Ranking:
+        """A ranking of which one best host is wanted, of raw weights that are all kept by row."""
+        for part in parts:
+            part.fit(in_play.mask)
+        return cls(in_play, parts, 1, totals=kept_weights(parts, rows, kept, in_play.mask))
+
     def best(self) -> int:
         """The place of the best host; it is out of the ranking until it is put back or dropped."""
         if self._moved:
@@ -115,6 +128,17 @@ class Ranking:
         if back is None or (fresh is not None and self.totals[fresh] > self.totals[back]):
             return fresh
         return back
+
+    def runner_up(self) -> int | None:
+        """The place of the second best, where one best host was wanted and taken."""
+        if self.count == 1:
+            return None
+        best = self._fresh[0]
+        weight = self.totals[best]
+        self.totals[best] = -np.inf
+        place = int(self.totals.argmax())
+        self.totals[best] = weight
+        return place
 
     def weight(self, place: int) -> float:
         """The weight of the host at `place`; 0.0 for one without rivals, which is not weighed."""

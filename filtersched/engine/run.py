@@ -163,15 +163,19 @@ class Run:
             wanted = len(self.decision.uuids) - index
             if self.decision.alternates and wanted > 1:
                 wanted += 1
-            self._ranking = self._ranking_class(wanted)(self._in_play, parts, wanted)
+            self._ranking = self._ranked(parts, wanted)
             return self._best_of(self._ranking, wanted)
         return self._drawn(parts)
 
-    def _ranking_class(self, wanted: int) -> type[Ranking]:
-        """Trimmed where the list is long, few are wanted of it, and nobody asks for all of it."""
-        count = self._in_play.count
-        worth_it = wanted > 1 and count >= self.trim_from and count > 4 * wanted
-        return TrimmedRanking if worth_it and not self.decision.alternates else Ranking
+    def _ranked(self, parts: Sequence[Part], wanted: int) -> Ranking:
+        """The hosts in play by weight."""
+        in_play = self._in_play
+        if wanted == 1 and in_play.order is None and parts:
+            return Ranking.of_kept(in_play, parts, self.rows, self.kept)
+        # Trimmed where the list is long, few are wanted of it, and nobody asks for all of it.
+        worth_it = wanted > 1 and in_play.count >= self.trim_from and in_play.count > 4 * wanted
+        ranking = TrimmedRanking if worth_it and not self.decision.alternates else Ranking
+        return ranking(in_play, parts, wanted)
 
     def _parts(self, request: Request) -> list[Part]:
         """Each weigher's part; of a single host only those of weighers that are not normalised."""
@@ -324,17 +328,12 @@ class Run:
         row = ranking.row(place)
         weight = ranking.weight(place)
 
-        def second() -> tuple[int, float] | None:
-            at = ranking.second()
-            return None if at is None else (ranking.row(at), ranking.weight(at))
-
-        if wanted > 1:
-            # The ranking goes on; what it says now is to be kept.
-            found = second()
-            second = lambda: found  # noqa: E731
+        # What the ranking says now: it goes on, and what it is made of changes with the pool.
+        at = ranking.runner_up() if wanted == 1 else ranking.second()
+        second = None if at is None else (ranking.row(at), ranking.weight(at))
         raws = [part.raw.item(place) for part in ranking.parts] if ranking.count > 1 else []
         shares = functools.partial(_shares, ranking.scales, raws, place)
-        return _Chosen(row, weight, shares, second, lambda: ranking.rows(ranking.listed())[1:].tolist())
+        return _Chosen(row, weight, shares, lambda: second, lambda: ranking.rows(ranking.listed())[1:].tolist())
 
 
 def _shares(

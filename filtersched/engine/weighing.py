@@ -13,11 +13,11 @@ from filtersched.column import AskEachHost
 from filtersched.engine.asking import question
 from filtersched.engine.filtering import StrangerReturned
 from filtersched.engine.in_play import InPlay, Mask
-from filtersched.engine.kept import Kept
+from filtersched.engine.kept import Kept, Standing
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.request import Request
 from filtersched.engine.views import host_view
-from filtersched.host_rows import Answers
+from filtersched.host_rows import Answers, HostRows
 from filtersched.plugin import add_note, asking, declaration_of
 from filtersched.selection import WeighedHost
 from filtersched.weighers.base import BaseWeigher, is_weight
@@ -95,7 +95,7 @@ class FastWeigher:
             each = [self.one(ask(overlay.host(row))) for row in in_play.rows().tolist()]
             return _placed(np.array(each, dtype=np.float64), in_play)
         if not isinstance(answers, np.ndarray):
-            answers = np.full(in_play.n_rows, answers, dtype=np.float64)
+            answers = kept.all_rows(answers)
         raw: Floats = answers if in_play.order is None else answers[in_play.order]
         return raw
 
@@ -240,6 +240,50 @@ def weights(parts: Sequence[Part], places: int, alive: Mask | None) -> Floats:
 
     Raises StrangerReturned where one is not finite.
     """
+    totals = _sums(parts, places)
+    finite = np.isfinite(totals)
+    if not finite.all() and (alive is None or not finite[alive].all()):
+        raise StrangerReturned
+    return totals if alive is None else np.where(alive, totals, -np.inf)
+
+
+def kept_weights(parts: Sequence[Part], rows: HostRows, kept: Kept, alive: Mask | None) -> Floats:
+    """The same for raw weights that are kept as they are, (n_rows,): only marked rows are weighed anew.
+
+    Not to be written to.
+    """
+    made_of = [made for part in parts for made in (_Same(part.raw), part.low, part.high, _Same(part.multiplier))]
+    standing = kept.standing
+    marked = standing.marked(made_of, rows) if standing is not None else None
+    if standing is None or marked is None:
+        totals = _sums(parts, len(rows))
+        if not np.isfinite(totals).all():
+            return weights(parts, len(rows), alive)
+        standing = kept.standing = Standing(totals, made_of, rows)
+    elif marked:
+        for row in marked:
+            standing.totals[row] = weight_of(parts, [part.raw.item(row) for part in parts], row)
+        standing.when = rows.now
+    return standing.totals if alive is None else np.where(alive, standing.totals, -np.inf)
+
+
+class _Same:
+    """Equal to what holds the same object, or the same number."""
+
+    __slots__ = ("held",)
+
+    def __init__(self, held: Any) -> None:
+        self.held = held
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Same):
+            return NotImplemented
+        return self.held is other.held or (isinstance(self.held, float) and bool(self.held == other.held))
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _sums(parts: Sequence[Part], places: int) -> Floats:
     totals = np.zeros(places, dtype=np.float64)
     scratch = np.empty(places, dtype=np.float64)
     with np.errstate(all="ignore"):
@@ -247,11 +291,6 @@ def weights(parts: Sequence[Part], places: int, alive: Mask | None) -> Floats:
             added = part.weighted(scratch)
             if added is not None:
                 np.add(totals, added, out=totals)
-    finite = np.isfinite(totals)
-    if not finite.all() and (alive is None or not finite[alive].all()):
-        raise StrangerReturned
-    if alive is not None:
-        np.copyto(totals, -np.inf, where=~alive)
     return totals
 
 
