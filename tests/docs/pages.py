@@ -6,7 +6,7 @@ python     executed; the blocks of one page share a namespace
 pycon      a session with `>>>`, compared with what it shows
 console    each line that starts with `$ ` is run by bash in the page's directory; it must end with
            status 0, and what follows it is its output, where anything does
-others     not run: text, ini, json, …
+others     not run: text, ini, json and the like
 
 A `text` block right behind a `python` block is what that one prints. In expected output `...`
 stands for anything. A comment right before a block changes what happens to it:
@@ -41,12 +41,12 @@ NOT_RUN = (
     "html",
     "ini",
     "json",
-    "jsonl",
     "systemd",
     "text",
     "toml",
     "xml",
     "yaml",
+    "{toctree}",
 )
 TIMEOUT_S = 120
 

@@ -1,0 +1,192 @@
+"""Writes docs/reference/ from the classes of the filters and weighers, and from the options.
+
+python docs/generate_reference.py          writes the pages
+python docs/generate_reference.py DIR      writes them somewhere else
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from oslo_config import cfg, types
+
+from filtersched.loader import STANDARD_WEIGHERS, PluginDescription, describe_plugins
+from filtersched.options import NO_EFFECT, SETTINGS, spelled
+
+HERE = Path(__file__).resolve().parent / "reference"
+GENERATED = "<!-- Written by docs/generate_reference.py; change the docstrings and options instead. -->\n"
+TYPES = {types.Integer: "integer", types.Float: "number", types.Boolean: "true or false", types.List: "list"}
+
+
+def main(target: Path = HERE) -> None:
+    """Write every page into the directory."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        (target / name).write_text(text, encoding="utf-8")
+
+
+def pages() -> dict[str, str]:
+    """File name to text."""
+    ours = [one for one in describe_plugins() if one.target.startswith("filtersched.")]
+    broken = [one for one in ours if one.problem]
+    if broken:
+        raise SystemExit("\n".join(one.problem for one in broken))
+    filters, aliases = _without_aliases(one for one in ours if one.kind == "filter")
+    weighers, _none = _without_aliases(one for one in ours if one.kind == "weigher")
+    return {
+        "index.md": _index(filters, weighers),
+        "filters.md": _page("Filters", FILTERS_INTRO, (_filter(one, aliases) for one in filters)),
+        "weighers.md": _page("Weighers", WEIGHERS_INTRO, (_weigher(one) for one in weighers)),
+        "settings.md": _page("Settings", SETTINGS_INTRO, _settings()),
+    }
+
+
+FILTERS_INTRO = """\
+A filter answers, for one host at a time, whether it can take an instance of the request. Those in
+`scheduler_default_filters` run in the order of that list. Under "reads" stand the attributes of host
+and request that the answer depends on, besides the options."""
+WEIGHERS_INTRO = """\
+A weigher gives each host that passed a raw weight. Raw weights are mapped to 0 … 1 between the ends of
+the scale, multiplied, and added up; the highest sum wins. A multiplier option may be overridden for the
+hosts of an aggregate by metadata of its name. `all_weighers` weighs in the order of this page, down to
+the line; weighers below it must be named."""
+SETTINGS_INTRO = """\
+What the scheduler itself reads. Options of filters and weighers stand with them; those of the group
+`filter_scheduler` may also be written flat, in `[DEFAULT]`."""
+
+
+def _index(filters: list[PluginDescription], weighers: list[PluginDescription]) -> str:
+    lines = [GENERATED, "# Reference\n", "```{toctree}", ":hidden:", "", "filters", "weighers", "settings", "```\n"]
+    for title, page, found in (("Filters", "filters.md", filters), ("Weighers", "weighers.md", weighers)):
+        lines += [f"## {title}\n", "| | |", "|---|---|"]
+        lines += [f"| [{one.name}]({page}#{one.name.lower()}) | {_cell(one.summary)} |" for one in found]
+        lines.append("")
+    lines += ["## Settings\n", "[Settings of the scheduler](settings.md); all options together stand in"]
+    lines.append("`etc/filtersched/filtersched.conf.sample`.\n")
+    return "\n".join(lines)
+
+
+def _page(title: str, intro: str, parts: Iterable[str]) -> str:
+    return "\n".join([GENERATED, f"# {title}\n", f"{intro}\n", *parts])
+
+
+def _without_aliases(
+    plugins: Iterable[PluginDescription],
+) -> tuple[list[PluginDescription], dict[str, list[str]]]:
+    """One description per class, and the other names by class path. Weighers come in weighing order."""
+    found: dict[str, PluginDescription] = {}
+    aliases: dict[str, list[str]] = {}
+    for one in plugins:
+        if one.target.partition(":")[2] == one.name:
+            found[one.target] = one
+        else:
+            aliases.setdefault(one.target, []).append(one.name)
+    order = {name: place for place, name in enumerate(STANDARD_WEIGHERS)}
+    return sorted(found.values(), key=lambda one: (order.get(one.name, len(order)), one.name)), aliases
+
+
+def _class(one: PluginDescription) -> Any:
+    module, _colon, name = one.target.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _filter(one: PluginDescription, aliases: dict[str, list[str]]) -> str:
+    found = _class(one)
+    facts = []
+    if one.target in aliases:
+        facts.append(f"Also called {', '.join(f'`{name}`' for name in aliases[one.target])}.")
+    if found.run_filter_once_per_request:
+        facts.append("Asked for the first instance of a request only.")
+    if found.RUN_ON_REBUILD:
+        facts.append("Asked on a rebuild too.")
+    return "\n".join([*_described(one), *_paragraph(facts), *_options(one.options), _reads(one)])
+
+
+def _weigher(one: PluginDescription) -> str:
+    found = _class(one)
+    facts = []
+    if one.name not in STANDARD_WEIGHERS:
+        facts.append("Not among `all_weighers`: name it in `scheduler_weight_classes`.")
+    if not found.normalized:
+        facts.append("Its raw weight is added as it is.")
+    ends = [str(end) for end in (found.minval, found.maxval)]
+    if ends != ["None", "None"]:
+        facts.append(
+            f"The scale begins at {ends[0]}." if ends[1] == "None" else f"The scale goes from {ends[0]} to {ends[1]}."
+        )
+    if found.multiplier_option:
+        facts.append(f"Multiplied by `{found.multiplier_option}`.")
+    return "\n".join([*_described(one), *_paragraph(facts), *_options(one.options), _reads(one)])
+
+
+def _described(one: PluginDescription) -> list[str]:
+    text = inspect.getdoc(_class(one)) or ""
+    return [f"## {one.name}\n", text.replace("``", "`") + "\n"]
+
+
+def _paragraph(facts: list[str]) -> list[str]:
+    return [" ".join(facts) + "\n"] if facts else []
+
+
+def _reads(one: PluginDescription) -> str:
+    promise = one.declaration
+    if promise is None:
+        return "Reads: whatever it likes; it is asked about every host each time.\n"
+    host = "depends on the request" if callable(promise.host_reads) else _names(promise.host_reads)
+    columns = ", for all hosts at once" if promise.columnar else ""
+    return f"Reads of the host: {host}; of the request: {_names(promise.spec_reads)}{columns}.\n"
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names) or "nothing"
+
+
+def _options(options: Iterable[tuple[str, cfg.Opt]]) -> list[str]:
+    rows = [_option_row([(group, opt.dest)], opt) for group, opt in options]
+    return ["| option | | |", "|---|---|---|", *rows, ""] if rows else []
+
+
+def _settings() -> Iterator[str]:
+    yield "| option | | |"
+    yield "|---|---|---|"
+    for setting in SETTINGS:
+        opt = setting.opts[0][1]
+        yield _option_row(setting.spellings, opt, (opt.help or "").partition(" Also written ")[0])
+    yield "\n## Accepted without effect\n"
+    yield "An existing file may set these; nothing here reads them.\n"
+    yield "| option | |"
+    yield "|---|---|"
+    for group, opt in NO_EFFECT:
+        why = (opt.help or "").removeprefix("Accepted without effect: ")
+        yield f"| `{spelled((group, opt.dest))}` | {_cell(why)} |"
+    yield ""
+
+
+def _option_row(spellings: list[tuple[str, str]], opt: cfg.Opt, text: str | None = None) -> str:
+    names = "<br>".join(f"`{spelled(spelling)}`" for spelling in spellings)
+    kind = next((word for cls, word in TYPES.items() if isinstance(opt.type, cls)), "text")
+    if opt.multi:
+        kind += ", may be repeated"
+    least, most = getattr(opt.type, "min", None), getattr(opt.type, "max", None)
+    bounds = "".join(f", {word} {end:g}" for word, end in (("at least", least), ("at most", most)) if end is not None)
+    return f"| {names} | {kind}{bounds}; {_default(opt)} | {_cell(text if text is not None else opt.help or '')} |"
+
+
+def _default(opt: cfg.Opt) -> str:
+    if opt.default is None:
+        return "unset"
+    default = ", ".join(map(str, opt.default)) if isinstance(opt.default, list) else str(opt.default)
+    return f"default `{default}`" if default else "empty"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("``", "`").replace("|", r"\|").split())
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))

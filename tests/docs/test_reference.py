@@ -1,0 +1,39 @@
+"""The reference is what the classes say now."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    target = tmp_path_factory.mktemp("reference")
+    subprocess.run([sys.executable, str(DOCS / "generate_reference.py"), str(target)], check=True, timeout=120)
+    return target
+
+
+@pytest.mark.parametrize("name", ["index.md", "filters.md", "weighers.md", "settings.md"])
+def test_page_is_what_the_generator_makes_now(made, name):
+    assert (DOCS / "reference" / name).read_text() == (made / name).read_text(), "run: tox -e reference"
+
+
+def test_no_other_page_stands_beside_them(made):
+    assert sorted(path.name for path in (DOCS / "reference").iterdir()) == sorted(path.name for path in made.iterdir())
+
+
+def test_every_filter_and_weigher_has_its_section():
+    spec = importlib.util.spec_from_file_location("generate_reference", DOCS / "generate_reference.py")
+    generator = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generator)
+    pages = generator.pages()
+    for one in generator.describe_plugins():
+        if one.kind in ("filter", "weigher") and one.target.startswith("filtersched."):
+            name = one.target.partition(":")[2]
+            assert f"## {name}\n\n{one.summary}".replace("``", "`") in pages[f"{one.kind}s.md"]
