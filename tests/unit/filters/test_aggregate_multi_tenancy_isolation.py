@@ -57,5 +57,8 @@ def test_reason_names_a_few_of_the_projects_and_the_one_that_asks():
     assert rule.rejection_reason(on({"filter_tenant_id": "g,f,e,d,c,b,a"}), spec) == (
         "is for projects a, b, c, d, e and 2 more, not for 'mine'"
     )
+    assert rule.rejection_reason(on({"filter_tenant_id": "e,d,c,b,a"}), spec) == (
+        "is for projects a, b, c, d, e, not for 'mine'"
+    )
     assert rule.rejection_reason(on({"filter_tenant_id": "mine"}), spec) is None
     assert rule.rejection_reason(on(), spec) is None

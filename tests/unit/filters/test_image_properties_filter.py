@@ -122,6 +122,8 @@ def test_architecture_of_the_image_wins_over_the_default():
         (6000000, "<=6", True),
         (6010000, ">6.9", True),
         (5000, "==5.0", True),
+        (1000, "==1.0", True),
+        (1, "==1", True),
         (5000, "<6.0", True),
         (6000000, " >= 6.0 , < 6.2 ", True),
         (0, ">=9", True),
