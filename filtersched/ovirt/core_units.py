@@ -6,7 +6,7 @@ Only the enabled ones, and none that reads what oVirt cannot tell, such as disk.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -75,7 +75,7 @@ class WeigherUnit(CoreUnit):
         columns = weighed[0].columns if weighed else ()
         if not columns:
             return [(host.host, 1) for host in states]  # a single host: nothing to compare
-        normal: Sequence[float] = columns[0].normalized
+        normal = [float(value) for value in columns[0].normalized]
         if not self.plugin.normalized:
             low, high = min(normal), max(normal)
             normal = [0.0 if low == high else (value - low) / (high - low) for value in normal]

@@ -153,6 +153,8 @@ class PluginFolders:
             kind, name = offer["kind"], offer["name"]
             try:
                 properties, defaults = plugin_conf(name, folders)
+                if properties is None and not offer["properties"]:
+                    properties, defaults = plugin_conf(source.name, folders)
             except ConfigurationError as error:
                 problems.append(f"unit {name!r} is left out: {error}")
                 continue

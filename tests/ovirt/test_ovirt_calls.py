@@ -59,6 +59,14 @@ PLUGINS = {
     ''',
     "nothing.py": "X = 1\n",
     "broken.py": "def (:\n",
+    "Named.py": '''
+        class One:
+            def do_filter(self, hosts, vm, args): return []
+        class Two:
+            properties_validation = "own=[0-9]"
+            def do_filter(self, hosts, vm, args): return []
+    ''',
+    "Named.conf": "customProperties = file=[0-9]\n",
     "_module.py": "def do_filter(hosts, vm, args): return []\n",
     "functions.conf": "customProperties = ip=\\b[0-9]{1,3}$;level=[0-9]\ndefaultValues = 127;4\n",
     "defaults.py": '''
@@ -84,6 +92,8 @@ def test_discover_names_every_unit_with_description_and_properties(daemon):
             "functions": ["Pass the last.", "ip=\\b[0-9]{1,3}$;level=[0-9]"],
             "odd-name 1": ["", ""],
             "defaults": ["", "level=[0-9];name=[a-z]"],
+            "One": ["", "file=[0-9]"],
+            "Two": ["", "own=[0-9]"],
         },
         "scores": {
             "Returns": ["What the class says.", "cpu=[0-9]+;mem=[a-z]*"],

@@ -51,6 +51,12 @@ MISDEEDS = {
     "floods stderr": ("\n    while True: os.write(2, b'x' * 100000)", "printed more than 1000000 bytes"),
     "floods the answer": ("return ['x' * 2000000]", "answered with more than 1000000 bytes"),
     "closes everything": ("os.closerange(0, 100); return hosts", "ended the process"),
+    "stops itself": ("os.kill(os.getpid(), 19)", "gave no answer within 1 s"),
+    "writes to our socket": (
+        "\n    for fd in range(3, 64):\n        try: os.write(fd, b'x' * 64)\n        except OSError: pass\n"
+        "    return hosts",
+        "answered with more than",
+    ),
     "recurses": ("return misbehave(hosts, vm, args)", "RecursionError"),
     "answers in a circle": ("x = []; x.append(x); return x", "ValueError: Circular"),
     "answers without end": (
