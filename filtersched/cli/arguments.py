@@ -100,7 +100,8 @@ def parse(argv: Sequence[str]) -> Invocation:
     rest = _command_first([_dashed(arg) for arg in rest], takes_value, commands)
     args, unknown = parser.parse_known_args(rest)
     if unknown:
-        raise _unknown(unknown[0], args.command, commands[args.command])
+        stray = next((one for one in unknown if one != "--"), "--")
+        raise _unknown(stray, args.command, commands[args.command])
     return Invocation(args, make_conf(settings))
 
 

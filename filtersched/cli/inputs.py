@@ -54,7 +54,10 @@ def filters_of(args: argparse.Namespace) -> list[str] | None:
     """The filters that the command line chooses, or None for the configured ones."""
     if args.filters is None:
         return None
-    return [name.strip() for name in args.filters.split(",") if name.strip()]
+    names = [name.strip() for name in args.filters.split(",") if name.strip()]
+    if not names:
+        raise UsageError("--filters names none. To use none, write --scheduler-default-filters= instead.")
+    return names
 
 
 class Requests:

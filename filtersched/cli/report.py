@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from filtersched.selection import Explanation, HostVerdicts, Selection, Shortage
 
 FORMAT_VERSION = 1
 _NEAREST = 3
+_MOST_HOSTS = 20
 
 
 # -- for programs ----------------------------------------------------------------------------------
@@ -132,6 +134,15 @@ def refusal_lines(outcome: Outcome) -> tuple[list[tuple[str, int]], list[str]]:
     return list(explanation.refused.items()), [miss.miss for miss in explanation.near_misses(_NEAREST)]
 
 
+def show_hosts(terminal: Terminal, outcome: Outcome) -> None:
+    """How many instances of one large request went where, the fullest hosts first."""
+    counts = Counter(_host_name(one) for one in outcome.selections).most_common()
+    terminal.table(("host", "instances"), counts[:_MOST_HOSTS], numbers=("instances",))
+    if len(counts) > _MOST_HOSTS:
+        terminal.line(f"and {len(counts) - _MOST_HOSTS} more hosts")
+    terminal.line()
+
+
 def show_refusal(
     terminal: Terminal, outcome: Outcome, counts: Sequence[tuple[str, int]], misses: Sequence[str]
 ) -> None:
@@ -161,11 +172,12 @@ def show_totals(terminal: Terminal, summary: dict[str, Any]) -> None:
 def show_summary(terminal: Terminal, summary: dict[str, Any]) -> None:
     """What came of many requests."""
     rate = summary["requests_per_second"]
-    speed = f", {rate:,.0f} a second" if rate is not None else ""
+    speed = f", {rate:,.0f} a second" if rate is not None and summary["requests"] > 1 else ""
     terminal.heading(f"{_counted(summary['requests'], 'request')} on {_counted(summary['hosts'], 'host')}{speed}")
     instances = _counted(summary["instances_placed"], "instance")
-    left = f"{summary['instances_released']:,} of them have left"
-    terminal.line(f"placed   {summary['placed']:>8,}   ({instances}, {left})")
+    released = summary["instances_released"]
+    left = f", {released:,} of them have left" if released else ""
+    terminal.line(f"placed   {summary['placed']:>8,}   ({instances}{left})")
     terminal.line(f"refused  {summary['refused']:>8,}")
     if summary["refused_by"]:
         terminal.line()

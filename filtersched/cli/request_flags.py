@@ -55,6 +55,7 @@ def add_request_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--user", metavar="ID", help="the user who asks")
     group.add_argument(
         "--group-policy",
+        choices=("affinity", "anti-affinity", "soft-affinity", "soft-anti-affinity"),
         metavar="POLICY",
         help="the instances are a server group: affinity, anti-affinity, soft-affinity or soft-anti-affinity",
     )

@@ -14,6 +14,7 @@ from filtersched.cli.output import Output
 from filtersched.cli.report import (
     outcome_record,
     refusal_lines,
+    show_hosts,
     show_placements,
     show_refusal,
     show_summary,
@@ -120,13 +121,17 @@ class _TextReport:
         # Put in words at once, before the hosts change.
         self._refusals: list[tuple[Outcome, list[tuple[str, int]], list[str]]] = []
         self._instances = 0
+        # A first request too large to be shown instance by instance.
+        self._large: Outcome | None = None
 
     def add(self, outcome: Outcome) -> None:
         if self._few is None:
+            self._large = None
             return
         self._few.append(outcome)
         self._instances += len(outcome.selections)
         if len(self._few) > _FEW_REQUESTS or self._instances > _FEW_INSTANCES:
+            self._large = outcome if len(self._few) == 1 else None
             self._few = None
             self._refusals.clear()
         elif outcome.refusal is not None:
@@ -135,6 +140,8 @@ class _TextReport:
     def finish(self, trial: Trial) -> None:
         summary = trial.summary()
         if self._few is None:
+            if trial.requests == 1 and self._large is not None:
+                show_hosts(self._terminal, self._large)
             show_summary(self._terminal, summary)
             return
         show_placements(self._terminal, self._few)
