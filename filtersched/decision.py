@@ -12,7 +12,7 @@ from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.handler import HostFilterHandler
 from filtersched.frozen import EMPTY, FrozenDict
 from filtersched.host_pool import HostPool
-from filtersched.host_state import HostState, deciding
+from filtersched.host_state import HostState, deciding, forget_limits
 from filtersched.narrowing import skips_filters
 from filtersched.plugin import add_note
 from filtersched.request_spec import RequestSpec
@@ -34,7 +34,7 @@ class Choice:
 
     weight : the sum that made it win.
     steps, shares : made when called, for the explanation.
-    second : gives the name of the best of the others, and its weight.
+    second : the name of the best of the others, and its weight.
     rest : gives the others in list order; None if nobody will ask.
     columns, ranked : every host's weights, if they are to be kept.
     """
@@ -45,7 +45,7 @@ class Choice:
     weight: float
     steps: Callable[[], Sequence[FilterStep]] = tuple
     shares: Callable[[], tuple[WeigherShare, ...]] = tuple
-    second: Callable[[], tuple[str, float] | None] = lambda: None
+    second: tuple[str, float] | None = None
     rest: Callable[[], Iterable[HostState]] | None = None
     columns: Sequence[WeigherColumn] = ()
     ranked: Sequence[str] = ()
@@ -91,6 +91,12 @@ class Decision:
             found = [host for host in self.hosts if host.host in names]
         return found or [host for host in self.hosts if host.nodename in names]
 
+    def start_over(self) -> None:
+        """Forget what an attempt left behind that was given up: its draws, and limits written."""
+        self._random = None
+        self.left = None
+        forget_limits()
+
     def random(self) -> random.Random:
         """The generator of this decision's draws, made at the first one."""
         if self._random is None:
@@ -123,7 +129,7 @@ class Decision:
             weight=chosen.weight,
             steps=steps,
             shares=lambda: shares,
-            second=lambda: None if second is None else (second.obj.host, second.weight),
+            second=None if second is None else (second.obj.host, second.weight),
             rest=lambda: [one.obj for one in others],
             columns=_ordered(chosen.columns, ranked) if self.keep_columns else (),
             ranked=[one.obj.host for one in ranked] if self.keep_columns else (),
@@ -208,7 +214,7 @@ class Decision:
             earlier=lambda: [step for one in choices[:index] for step in one.steps()],
             shares=choice.shares if choice is not None else tuple,
             weight=choice.weight if choice is not None else None,
-            second=choice.second if choice is not None else lambda: None,
+            second=choice.second if choice is not None else None,
             columns=choice.columns if choice is not None else (),
             ranked=choice.ranked if choice is not None else (),
         )

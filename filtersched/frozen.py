@@ -91,7 +91,22 @@ def typed_key(value: Any) -> Any:
     names = getattr(kind, "__dataclass_fields__", None)
     if names is not None:
         return kind, tuple(typed_key(getattr(value, name)) for name in names)
-    return kind, id(value)
+    return _Itself(value)
+
+
+class _Itself:
+    """A key that is equal for the very same object only, and keeps it alive: an address is used again."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and other.value is self.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
 
 
 # Read-only values by their key, dropped all at once when there are too many to be worth it.

@@ -225,7 +225,8 @@ class HostRows:
             kinds = set(map(type, self._hosts)) - {type(None)}
             worked_out = any(hasattr(getattr(kind, attribute, None), "__get__") for kind in kinds)
             watched = all(getattr(kind, "__getattribute__") is object.__getattribute__ for kind in kinds)  # noqa: B009
-            known = self._plain[attribute] = watched and not worked_out
+            made_up = any(hasattr(kind, "__getattr__") for kind in kinds)
+            known = self._plain[attribute] = watched and not worked_out and not made_up
         return known
 
     # -- columns -----------------------------------------------------------------------------

@@ -50,6 +50,12 @@ class deciding:  # noqa: N801 - used like a function
         _decision.limits = self._outer
 
 
+def forget_limits() -> None:
+    """Drop the limits that filters wrote in this thread's decision: it starts over."""
+    if _decision.limits is not None:
+        _decision.limits.clear()
+
+
 class HostState:
     """One host (or one node of it) and what is known of it.
 

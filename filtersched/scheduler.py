@@ -220,8 +220,10 @@ class FilterScheduler(Scheduler):
 
     def _decide(self, decision: Decision) -> list[Choice]:
         if self._engine is not None and not decision.keep_columns:
-            with contextlib.suppress(StrangerReturned):
+            try:
                 return self._engine.choices(decision)
+            except StrangerReturned:
+                decision.start_over()
         return self._decide_plainly(decision)
 
     def _decide_plainly(self, decision: Decision) -> list[Choice]:

@@ -62,6 +62,7 @@ class Engine:
         try:
             return run(self.trim_from)
         except Untrim:
+            decision.start_over()
             return run(sys.maxsize)
 
     def _rows_of(self, hosts: Any) -> tuple[HostRows, Kept]:

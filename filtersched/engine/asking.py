@@ -73,7 +73,7 @@ class Question:
         Raises AskEachHost where columns and numbers would differ, or the values are no numbers.
         """
         for name in self.spec_reads:
-            value = getattr(request.spec, name)
+            value = getattr(request.spec, name, None)
             if type(value) is int and not -EXACT < value < EXACT:
                 raise AskEachHost
         view = ColumnView(self.name, request.reads_of(self), source)
@@ -131,13 +131,12 @@ class Raised:
         self.problem = problem
 
 
-def question(plugin: Plugin, method: str, defaults: Sequence[str]) -> Question | None:
+def question(plugin: Plugin, method: str, base: type[Plugin], defaults: Sequence[str]) -> Question | None:
     """How to ask a declared plug-in fast; None for one that must be called as it stands.
 
-    defaults : methods of its base class that must not be overridden, since they are not called.
+    defaults : methods of `base` that must not be overridden, since they are not called.
     """
     cls = type(plugin)
-    base = next(one for one in cls.__mro__ if one.__module__.endswith(".base"))
     if declaration_of(cls) is None or any(getattr(cls, name) is not getattr(base, name) for name in defaults):
         return None
     return Question(plugin, getattr(plugin, method))

@@ -45,7 +45,7 @@ class FastFilter:
     def __init__(self, plugin: BaseHostFilter) -> None:
         self.plugin = plugin
         self.name = type(plugin).__name__
-        self.question: Question | None = question(plugin, "host_passes", _DEFAULTS)
+        self.question: Question | None = question(plugin, "host_passes", BaseHostFilter, _DEFAULTS)
         # Whether every instance but the first is alike to it.
         self.asks_alike = type(plugin).run_filter_for_index is BaseHostFilter.run_filter_for_index
 
@@ -125,6 +125,10 @@ class Steps:
         if before.count > after.count:
             who = np.packbits(before.as_mask() & ~after.as_mask())
         self._steps.append((name, before.count, after.count, who))
+
+    def forget(self) -> None:
+        """Note that filtering was ended: as in Nova nothing is said of the filters before."""
+        self._steps.clear()
 
     def unchanged(self, filters: Sequence[FastFilter], count: int) -> None:
         """Note that filters let all of them pass."""

@@ -62,7 +62,6 @@ class Ranking:
                 part.fit(self.alive)
             totals = weights(self.parts, self.places, self.alive)
         self.totals = totals
-        self._note_scales()
         self._moved = False
         # When each place was last chosen, and those put back, as (-weight, -when, place).
         self._latest: dict[int, int] = {}
@@ -71,10 +70,6 @@ class Ranking:
         self._fresh: list[int] = []
         self._used = 0
         self._all_listed = False
-
-    def _note_scales(self) -> None:
-        """Keep what weights are made of now, for explanations: places and scales move."""
-        self.scales = tuple((part.weigher, part.low, part.high, part.multiplier) for part in self.parts)
 
     def row(self, place: int) -> int:
         """The row of the host at `place`."""

@@ -9,6 +9,8 @@ from filtersched.request_spec import RequestSpec
 
 # What of a request differs between its instances.
 MOVING = frozenset(("instance_uuid", "instance_group"))
+# An attribute that some requests do not have.
+_MISSING = object()
 
 
 class Request:
@@ -25,7 +27,7 @@ class Request:
         """A key for one attribute: equal only where no plug-in can tell the values apart."""
         key = self._keys.get(name)
         if key is None:
-            key = self._keys[name] = (typed_key(getattr(self.spec, name)),)
+            key = self._keys[name] = (typed_key(getattr(self.spec, name, _MISSING)),)
         return key
 
     def reads_of(self, question: Any) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 
 from filtersched.decision import Choice, Decision
 from filtersched.engine.asking import Question
-from filtersched.engine.filtering import EndFiltering, FastFilter, Steps
+from filtersched.engine.filtering import EndFiltering, FastFilter, Steps, StrangerReturned
 from filtersched.engine.in_play import InPlay
 from filtersched.engine.kept import Kept
 from filtersched.engine.narrowing import narrow_rows
@@ -33,7 +33,7 @@ class _Chosen:
     row: int
     weight: float
     shares: Callable[[], tuple[WeigherShare, ...]]
-    second: Callable[[], tuple[int, float] | None]
+    second: tuple[int, float] | None
     rest: Callable[[], Iterable[int]]
 
 
@@ -85,16 +85,20 @@ class Run:
         """One choice per instance. Raises NoValidHost, StrangerReturned, and what plug-ins raise."""
         decision = self.decision
         total = len(decision.uuids)
+        names = self.rows.names()
         self._in_play = narrow_rows(self.rows, decision.spec)
         for index in range(total):
             request = Request(decision.spec_for(index, self.choices))
-            steps = Steps(self.rows.names())
+            steps = Steps(names)
             found = self._next(index, request, steps)
             if found is None:
                 raise decision.refusal(index, steps.made, self.choices)
             host = self.overlay.host(found.row)
             depleted = host.copy()
             depleted.consume_from_request(request.spec)
+            if depleted.aggregates is not host.aggregates:
+                # Multipliers come from aggregates, and are not expected to change within a request.
+                raise StrangerReturned
             self.choices.append(
                 Choice(
                     spec=request.spec,
@@ -103,7 +107,7 @@ class Run:
                     weight=found.weight,
                     steps=steps.made,
                     shares=found.shares,
-                    second=self._named(found.second),
+                    second=None if found.second is None else (names[found.second[0]], found.second[1]),
                     rest=self._hosts_of(found.rest) if decision.alternates else None,
                 )
             )
@@ -111,17 +115,10 @@ class Run:
                 self.overlay.deplete(found.row, depleted)
         if decision.alternates and total > 1:
             request = Request(decision.spec_for(total - 1, self.choices))
-            found = self._next(total - 1, request, Steps(self.rows.names()))
+            found = self._next(total - 1, request, Steps(names))
             rest = [] if found is None else [found.row, *found.rest()]
             decision.left = [self.overlay.host(row) for row in rest]
         return self.choices
-
-    def _named(self, second: Callable[[], tuple[int, float] | None]) -> Callable[[], tuple[str, float] | None]:
-        def named() -> tuple[str, float] | None:
-            found = second()
-            return None if found is None else (self.rows.host(found[0]).host, found[1])
-
-        return named
 
     def _hosts_of(self, rest: Callable[[], Iterable[int]]) -> Callable[[], Iterator[HostState]]:
         return lambda: (self.overlay.host(row) for row in rest())
@@ -140,7 +137,11 @@ class Run:
     def _filters_for(self, index: int) -> list[FastFilter]:
         if index > 1 and self._alike:
             return self._ran
-        running = [one for one in self.filters if one.plugin.run_filter_for_index(index)]
+        try:
+            running = [one for one in self.filters if one.plugin.run_filter_for_index(index)]
+        except Exception:
+            # The boundary to the plug-in: behind a filter that leaves nothing it is not even asked.
+            raise StrangerReturned from None
         self._declared = all(one.question is not None for one in running)
         return running
 
@@ -154,6 +155,7 @@ class Run:
             try:
                 self._in_play = one.left(self.overlay, self.kept, request, before)
             except EndFiltering:
+                steps.forget()
                 return None
             steps.add(one.name, before, self._in_play)
         if not self._in_play.count:
@@ -204,13 +206,9 @@ class Run:
         rows = order if in_play.order is None else in_play.order[order].tolist()
         self._in_play = InPlay(in_play.n_rows, order=np.array(rows, dtype=np.intp))
 
-        def second() -> tuple[int, float] | None:
-            at = max(range(1, len(order)), key=lambda at: float(totals[order[at]]), default=None)
-            return None if at is None else (rows[at], float(totals[order[at]]))
-
-        scales = [(part.weigher, part.low, part.high, part.multiplier) for part in parts]
-        raws = [part.raw.item(place) for part in parts]
-        shares = functools.partial(_shares, scales, raws, place)
+        # The others are in order of weight, whoever was drawn.
+        second = (rows[1], float(totals[order[1]])) if len(rows) > 1 else None
+        shares = _shares(parts, place)
         return _Chosen(rows[0], float(totals[place]), shares, second, lambda: rows[1:])
 
     def _draw(self, order: list[int], totals: Floats) -> int:
@@ -331,20 +329,24 @@ class Run:
         # What the ranking says now: it goes on, and what it is made of changes with the pool.
         at = ranking.runner_up() if wanted == 1 else ranking.second()
         second = None if at is None else (ranking.row(at), ranking.weight(at))
-        raws = [part.raw.item(place) for part in ranking.parts] if ranking.count > 1 else []
-        shares = functools.partial(_shares, ranking.scales, raws, place)
-        return _Chosen(row, weight, shares, lambda: second, lambda: ranking.rows(ranking.listed())[1:].tolist())
+        shares = _shares(ranking.parts if ranking.count > 1 else (), place)
+        return _Chosen(row, weight, shares, second, lambda: ranking.rows(ranking.listed())[1:].tolist())
 
 
-def _shares(
-    scales: Sequence[tuple[FastWeigher, float, float, Any]], raws: Sequence[float], place: int
-) -> tuple[WeigherShare, ...]:
-    """What each weigher added to the weight of the host at `place`."""
+def _shares(parts: Sequence[Part], place: int) -> Callable[[], tuple[WeigherShare, ...]]:
+    """What each weigher adds to the weight of the host at `place` now, to be told when it is read.
+
+    Nothing that is as long as the list is kept for it.
+    """
+    said = [(part.weigher, part.raw.item(place), part.low, part.high, part.multiplier_at(place)) for part in parts]
+    return functools.partial(_told, said)
+
+
+def _told(said: Sequence[tuple[FastWeigher, float, float, float, float]]) -> tuple[WeigherShare, ...]:
     made = []
-    for (weigher, low, high, multipliers), raw in zip(scales, raws, strict=False):
+    for weigher, raw, low, high, multiplier in said:
         normal = raw
         if weigher.normalized:
             normal = 0.0 if low == high else (raw - low) / (high - low)
-        multiplier = multipliers if isinstance(multipliers, float) else multipliers.item(place)
         made.append(WeigherShare(weigher.name, raw, normal, multiplier))
     return tuple(made)

@@ -76,7 +76,6 @@ class TrimmedRanking(Ranking):
             self._rest = [_Rest(part, rest) for part in parts]
             self._most = self._bound = float(self.totals[rest].max())
             self._keep(front)
-            self._note_scales()
             self.totals = self.totals[front]
             self._fresh = list(range(len(front)))
             self._all_listed = True

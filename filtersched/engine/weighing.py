@@ -36,7 +36,7 @@ class FastWeigher:
     def __init__(self, plugin: BaseWeigher) -> None:
         self.plugin = plugin
         self.name = type(plugin).__name__
-        self.question = question(plugin, "_weigh_object", _DEFAULTS)
+        self.question = question(plugin, "_weigh_object", BaseWeigher, _DEFAULTS)
         self.normalized = plugin.normalized
         self._minval = plugin.minval
         self._maxval = plugin.maxval
@@ -119,7 +119,11 @@ class FastWeigher:
         known = codes.seen.get(self)
         if known is None:
             known = codes.seen[self] = Answers()
-        found = known.of(codes, self._multiplier)
+        try:
+            found = known.of(codes, self._multiplier)
+        except Exception:
+            # The boundary to the plug-in: it may be a value that no host in play has.
+            raise StrangerReturned from None
         if isinstance(found, float):
             return found
         values: Floats = found.values
@@ -204,6 +208,10 @@ class Part:
         self.raw = self.raw[order]
         if not isinstance(self.multiplier, float):
             self.multiplier = self.multiplier[order]
+
+    def multiplier_at(self, place: int) -> float:
+        """The multiplier of the host at `place`."""
+        return self.multiplier if isinstance(self.multiplier, float) else self.multiplier.item(place)
 
     def weighted(self, scratch: Floats) -> Floats | None:
         """Multiplier × normalised, in `scratch` or as it is; None if it is zero for all.
@@ -298,11 +306,8 @@ def weight_of(parts: Sequence[Part], raws: Sequence[float], place: int) -> float
     """The weight of one host, its raw weights given: the same operations on plain numbers."""
     total = 0.0
     for part, raw in zip(parts, raws, strict=True):
-        multiplier = part.multiplier
-        if not isinstance(multiplier, float):
-            multiplier = multiplier.item(place)
         low, high = part.low, part.high
-        total += multiplier * (0.0 if low == high else (raw - low) / (high - low))
+        total += part.multiplier_at(place) * (0.0 if low == high else (raw - low) / (high - low))
     if not math.isfinite(total):
         raise StrangerReturned
     return total
