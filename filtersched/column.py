@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 # Where an operator on one number raises and on an array gives inf or nan.
 _DIVISIONS = frozenset((np.divide, np.floor_divide, np.remainder, np.fmod))
+_ARITHMETIC = _DIVISIONS | {np.add, np.subtract, np.multiply, np.negative, np.absolute}
 
 
 class NotColumnarError(TypeError):
@@ -141,9 +142,20 @@ def _apply(ufunc: np.ufunc, *inputs: Any) -> Column:
     if ufunc is np.invert:
         raise NotColumnarError("~ means something else on one host; write numpy.logical_not(...)")
     arrays = [_values(value) for value in inputs]
+    if ufunc in _ARITHMETIC:
+        arrays = [_as_numbers(value) for value in arrays]
     if ufunc is np.power or (ufunc in _DIVISIONS and not np.all(arrays[1])):
         raise AskEachHost
     return Column(ufunc(*arrays))
+
+
+def _as_numbers(value: Any) -> Any:
+    """Truth values count 0 and 1, as Python's do, and not as numpy's: there True + True is True."""
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biu":
+        return value.astype(np.float64)
+    if type(value) is int and not -(2**53) < value < 2**53:
+        raise AskEachHost
+    return value
 
 
 def _values(value: Any) -> Any:
