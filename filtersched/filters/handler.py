@@ -53,13 +53,14 @@ class HostFilterHandler:
             at `index` is asked about that, because whom it refused then is refused for all of them.
         """
         before = host if first is None else first
-        return tuple(
-            self._verdict(one, host if one.run_filter_for_index(index) else before, spec) for one in filters
-        )
+        return tuple(self._verdict(one, host, before, spec, index) for one in filters)
 
-    def _verdict(self, one: BaseHostFilter, host: HostState, spec: RequestSpec) -> Verdict:
+    def _verdict(
+        self, one: BaseHostFilter, now: HostState, before: HostState, spec: RequestSpec, index: int
+    ) -> Verdict:
         name = type(one).__name__
         try:
+            host = now if one.run_filter_for_index(index) else before
             if list(one.filter_all([host], spec) or ()):
                 return Verdict(name, passed=True)
             return Verdict(name, passed=False, reason=one.rejection_reason(host, spec))

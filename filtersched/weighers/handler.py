@@ -84,7 +84,8 @@ def _multipliers(weigher: BaseWeigher, weighed: list[WeighedHost], spec: Request
             raise
         if not is_weight(multipliers[-1]):
             raise invalid_weight(weigher, one.obj, multipliers[-1])
-    return multipliers
+    # As plain floats, so that a short one of numpy's does not make the product a short one.
+    return list(map(float, multipliers))
 
 
 def _raw(weigher: BaseWeigher, weighed: list[WeighedHost], spec: RequestSpec) -> list[float]:
