@@ -39,10 +39,12 @@ class Proxy:
         )
 
     def start(self, *, patience: float = 2.0) -> list[str]:
-        """Load the plug-ins and begin to ask the engine for facts; what an operator should mend.
+        """Load the plug-ins and begin to ask the engine for facts; what an operator should mend, logged too.
 
         patience : seconds to wait for the engine's first answer.
         """
+        for problem in self._problems:
+            LOG.warning("%s", problem)
         problems = [*self._problems, *self.folders.discover().problems]
         if self.engine is not None:
             self.engine.start(patience=patience)
@@ -115,8 +117,7 @@ class Daemon:
     def _serve(self) -> None:
         try:
             proxy = self._proxies[0]
-            for problem in proxy.start():
-                LOG.warning("%s", problem)
+            proxy.start()
             settings = proxy.settings
             address = f"[{settings.listen}]" if ":" in settings.listen else settings.listen
             scheme = "https" if settings.ssl else "http"
@@ -138,8 +139,7 @@ class Daemon:
                 return
             old = self._proxies[-1]
             self._proxies = [*(proxy for proxy in self._proxies if proxy is old or proxy.folders.busy), new]
-            for problem in new.start():
-                LOG.warning("%s", problem)
+            new.start()
             if self._stopping:
                 new.close(now=True)
                 return

@@ -73,9 +73,9 @@ class Catalogue:
 class PluginFolders:
     """The plug-in files of the configured folders, looked at anew at each discovery.
 
-    A folder in which nothing changed keeps its workers; where any file changed (a plug-in, its
-    `.conf`, a module beside it), all plug-ins of the folder are loaded anew. Calls that run
-    meanwhile end on the workers that they began on.
+    While nothing changed the workers stay. If any file did (a plug-in, its `.conf`, a module beside
+    it), or one took too long to load, all plug-ins are loaded anew. Calls that run meanwhile end
+    on the workers that they began on.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -96,11 +96,12 @@ class PluginFolders:
             seen = [_listing(folder) for folder in self._folders()]
             if seen != self._seen and not self._closed:
                 old = self._pools
-                self.catalogue = self._load()
-                self._seen = seen
+                self._retired = self._retired + old
+                self.catalogue, complete = self._load()
+                self._seen = seen if complete else None
                 for pool in old:
                     pool.close(now=False)
-                self._retired = [pool for pool in self._retired + old if pool.busy]
+                self._retired = [pool for pool in self._retired if pool.busy]
                 for problem in self.catalogue.problems:
                     LOG.warning("%s", problem)
             return self.catalogue
@@ -120,14 +121,15 @@ class PluginFolders:
         beside = self._settings.conf_folder
         return [*self._settings.plugins_path, *([] if beside is None else [beside])]
 
-    def _load(self) -> Catalogue:
+    def _load(self) -> tuple[Catalogue, bool]:
+        """What there is now, and whether that is final: a file that was too slow may be faster next time."""
         problems: list[str] = []
         sources: list[PluginSource] = []
         for folder in self._settings.plugins_path:
             sources += _sources(folder, problems)
         self._pools = [WorkerPool(source, self._limits) for source in sources]
         if self._closed:
-            return Catalogue()
+            return Catalogue(), False
         jobs = [Job(pool, {"ask": "load"}, unit=pool.source.name) for pool in self._pools]
         # Two at a time, so that each import has a processor to itself and its time means something.
         for at in range(0, len(jobs), 2):
@@ -143,7 +145,7 @@ class PluginFolders:
                 )
             else:
                 self._add(units, job, problems)
-        return Catalogue(units, tuple(problems))
+        return Catalogue(units, tuple(problems)), not any(job.late for job in jobs)
 
     def _add(self, units: dict[str, dict[str, PluginUnit]], job: Job, problems: list[str]) -> None:
         source = job.pool.source

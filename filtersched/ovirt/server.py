@@ -34,6 +34,7 @@ LOG = logging.getLogger(__name__)
 THREADS = 256
 MAX_HEADER_BYTES = 64 << 10
 _PIECE = 1 << 18
+_BODIES = 4  # how many bodies of the largest size may be in memory at once
 _PATHS = ("/", "/RPC2")
 _SIGNATURES = {
     "discover": [["struct"]],
@@ -51,21 +52,23 @@ class _Refused(Exception):
 
 
 class _Budget:
-    """How many bytes of request bodies may be in memory at once, over all connections."""
+    """How many bytes of request bodies are in memory, over all connections."""
 
-    def __init__(self, limit: int) -> None:
-        self._left = limit
+    def __init__(self) -> None:
+        self._used = 0
         self._lock = threading.Lock()
 
-    def take(self, count: int) -> None:
+    def take(self, count: int, limit: int) -> None:
+        """Count so many more bytes; refuses the request beyond `limit`."""
         with self._lock:
-            if count > self._left:
+            if self._used + count > limit:
                 raise _Refused("503 Service Unavailable")
-            self._left -= count
+            self._used += count
 
     def give_back(self, count: int) -> None:
+        """The bytes are gone."""
         with self._lock:
-            self._left += count
+            self._used -= count
 
 
 class Application:
@@ -76,7 +79,7 @@ class Application:
 
     def __init__(self, service: Service) -> None:
         self.service = service
-        self._budget = _Budget(4 * service.settings.max_request_bytes)
+        self._budget = _Budget()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         connection = environ.get("filtersched.connection")
@@ -86,8 +89,9 @@ class Application:
         try:
             _check(environ)
             pieces = []
-            for piece in _pieces(environ, self.service.settings.max_request_bytes):
-                self._budget.take(len(piece))
+            limit = self.service.settings.max_request_bytes
+            for piece in _pieces(environ, limit):
+                self._budget.take(len(piece), _BODIES * limit)
                 taken += len(piece)
                 pieces.append(piece)
             if connection is not None:

@@ -240,6 +240,7 @@ class Job:
 
     answer : what the unit returned or printed, as plain data; None if it failed.
     error : why it failed, or None.
+    late : it failed for want of time, not for what it did.
     shared : members of the question, as JSON text, that jobs have in common: encoded once.
     """
 
@@ -249,6 +250,7 @@ class Job:
         self._shared = shared
         self.answer: Any = None
         self.error: str | None = None
+        self.late = False
         self.milliseconds = 0.0
         self.worker: Worker | None = None
         self.deadline = 0.0
@@ -385,9 +387,10 @@ class Job:
         self.answer = answer
         self._close(usable=True)
 
-    def fail(self, why: str, *, usable: bool = False) -> None:
+    def fail(self, why: str, *, usable: bool = False, late: bool = False) -> None:
         """The unit gave no answer; unless `usable`, its worker goes, with all that it started."""
         self.error = why
+        self.late = late
         self._close(usable=usable)
 
     def _how_it_died(self) -> str:
@@ -427,7 +430,7 @@ def ask(jobs: Iterable[Job], deadline: float) -> None:
         now = time.monotonic()
         if now >= deadline:
             for job in waiting:
-                job.fail("all workers of its file were busy until the call's time was up")
+                job.fail("all workers of its file were busy until the call's time was up", late=True)
             waiting = []
         if running:
             _listen_once(running, deadline, 0.01 if waiting else _GLANCE)
@@ -480,7 +483,8 @@ def _listen_once(running: list[Job], deadline: float, at_most: float) -> None:
             continue
         if now >= min(job.deadline, deadline):
             limit = job.pool.limits.timeout
-            job.fail(f"gave no answer within {limit:g} s" if now >= job.deadline else "the call's time was up")
+            why = f"gave no answer within {limit:g} s" if now >= job.deadline else "the call's time was up"
+            job.fail(why, late=True)
         elif not happened and job.worker.dead():
             # A child that it forked still holds the socket, or it would have said so itself.
             job.read()

@@ -256,6 +256,21 @@ def test_silent_connections_do_not_keep_others_waiting(daemon, hosts, vm):
         connection.close()
 
 
+def test_more_large_bodies_at_once_than_memory_is_meant_for_are_refused_with_a_status(daemon):
+    connections = []
+    head = request("Content-Type: text/xml\r\nContent-Length: 1000000\r\n")
+    for _client in range(6):
+        connection = socket.create_connection(("127.0.0.1", daemon.port), timeout=10)
+        connection.sendall(head + b" " * 999_999)
+        connections.append(connection)
+    answers = []
+    for connection in connections:
+        connection.settimeout(10)
+        answers.append(connection.recv(12))
+        connection.close()
+    assert set(answers) == {b"HTTP/1.1 503", b"HTTP/1.1 408"}
+
+
 def test_two_hundred_clients_at_once_are_all_answered(daemon, hosts, vm):
     answers: list[object] = []
     ready = threading.Barrier(200)

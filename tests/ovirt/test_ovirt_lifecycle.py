@@ -97,6 +97,19 @@ def test_a_changed_module_beside_a_plugin_counts_as_a_change_of_it(start, hosts,
     assert result(daemon, hosts, vm) == hosts[:3]
 
 
+def test_a_file_that_was_too_slow_to_load_is_tried_again_at_the_next_discover(start):
+    slow = '''
+        import os, time
+        if not os.path.exists("been here"):
+            open("been here", "w").close()
+            time.sleep(60)
+        def do_filter(hosts, vm, args): return hosts
+    '''
+    daemon = start({"slow.py": slow}, {"plugin_timeout": "2"})
+    daemon.wait_for(r"slow\.py is left out: gave no answer within 2 s")
+    assert list(daemon.proxy.discover()["filters"]) == ["slow"]
+
+
 def test_a_discover_without_changes_keeps_the_workers(start, hosts, vm):
     daemon = start({"a.py": FIRST})
     result(daemon, hosts, vm)
