@@ -11,3 +11,7 @@ class UsageError(FilterschedError):
 
 class OutputError(FilterschedError):
     """A result that cannot be written."""
+
+
+class StdoutError(OutputError):
+    """The standard output cannot be written to."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from filtersched.cli import check_config, plugins, schedule, why
 from filtersched.cli.arguments import Invocation, parse
+from filtersched.cli.errors import StdoutError
 from filtersched.cli.terminal import Terminal, printable
 from filtersched.errors import FilterschedError
 
@@ -36,8 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = "--debug" in given
     try:
         with _logging(debug):
-            status = _run(given or ["--help"])
-            sys.stdout.flush()
+            terminal = Terminal()
+            status = _run(given or ["--help"], terminal)
+            terminal.out.flush()
         return status if given else _ERROR
     except KeyboardInterrupt:
         return _INTERRUPTED
@@ -45,22 +47,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         _forget_stdout()
         return _BROKEN_PIPE
     except FilterschedError as error:
+        if isinstance(error, StdoutError):
+            _forget_stdout()
         return _complain(str(error), debug)
-    except OSError as error:
-        _forget_stdout()
-        return _complain(f"the result cannot be written: {error.strerror or error}", debug)
     except Exception as error:
         # From inside a plug-in, whose words are the notes; or a mistake of ours.
         notes = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
         return _complain(f"{type(error).__name__}: {error}{notes} (--debug shows where)", debug)
 
 
-def _run(argv: Sequence[str]) -> int:
+def _run(argv: Sequence[str], terminal: Terminal) -> int:
     try:
         invocation: Invocation = parse(argv)
     except SystemExit as end:  # after --help and --version
         return end.code if isinstance(end.code, int) else 0
-    return _COMMANDS[invocation.args.command](invocation.args, invocation.conf, Terminal())
+    return _COMMANDS[invocation.args.command](invocation.args, invocation.conf, terminal)
 
 
 def _complain(problem: str, debug: bool) -> int:

@@ -106,7 +106,11 @@ def why_chosen(one: Selection) -> str:
     if explanation.runner_up is None and left in (None, 1):
         return "the only host left" if left == 1 else "drawn at random"
     shares = sorted(explanation.shares, key=lambda share: -abs(share.contribution))
-    said = [f"{share.weigher} {share.contribution:+.3f}" for share in shares if abs(share.contribution) >= 0.0005]
+    said = [
+        f"{share.weigher.removesuffix('Weigher')} {share.contribution:+.2f}"
+        for share in shares
+        if abs(share.contribution) >= 0.005
+    ]
     words = [f"best of {left}" if left is not None else "best"]
     if explanation.margin is not None and explanation.margin < 0:
         words = [f"drawn from {left}" if left is not None else "drawn"]

@@ -6,7 +6,9 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
+
+from filtersched.cli.errors import StdoutError
 
 _PROGRESS_EVERY_S = 0.1
 
@@ -19,11 +21,39 @@ def printable(text: object) -> str:
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in said)
 
 
+class _Checked:
+    """A stream whose failures are known to be its own, and not those of a plug-in's files."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with _reporting():
+            return self._stream.write(text)
+
+    def flush(self) -> None:
+        with _reporting():
+            self._stream.flush()
+
+
+@contextlib.contextmanager
+def _reporting() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise StdoutError(f"the result cannot be written: {error.strerror or error}") from error
+
+
 class Terminal:
     """Standard output, with tables and headings; and progress on the standard error."""
 
     def __init__(self, out: TextIO | None = None, err: TextIO | None = None) -> None:
-        self.out = sys.stdout if out is None else out
+        self.out = cast(TextIO, _Checked(sys.stdout if out is None else out))
         self.err = sys.stderr if err is None else err
         self._console = _console(self.out)
 
@@ -32,14 +62,14 @@ class Terminal:
         if self._console is None:
             print(printable(text), file=self.out)
         else:
-            self._console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
+            self._console.print(printable(text), markup=False, highlight=False)
 
     def heading(self, text: str) -> None:
         """A line above what belongs together."""
         if self._console is None:
             print(printable(text), file=self.out)
         else:
-            self._console.print(printable(text), markup=False, highlight=False, soft_wrap=True, style="bold")
+            self._console.print(printable(text), markup=False, highlight=False, style="bold")
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]], *, numbers: Sequence[str] = ()) -> None:
         """A table; `numbers` are the columns that are aligned to the right."""

@@ -104,23 +104,35 @@ def broken_plugin(tmp_path, monkeypatch):
             class BrokenFilter(BaseHostFilter):
                 def host_passes(self, host_state, spec):
                     return host_state.no_such_attribute
+
+            class FilelessFilter(BaseHostFilter):
+                def host_passes(self, host_state, spec):
+                    return open("/nowhere/at/all")
             """
         )
     )
     monkeypatch.syspath_prepend(tmp_path)
-    return ("--available-filters", "broken_plugin.BrokenFilter", "--scheduler-default-filters", "BrokenFilter")
+    return ("--available-filters", "broken_plugin.BrokenFilter,broken_plugin.FilelessFilter", "--enabled-filters")
 
 
 def test_error_inside_a_plug_in_is_one_line_that_names_plug_in_and_host(run, hosts, broken_plugin):
-    result = run("schedule", "--inventory", hosts, "--flavor", "ram=1", *broken_plugin)
+    result = run("schedule", "--inventory", hosts, "--flavor", "ram=1", *broken_plugin, "BrokenFilter")
     assert result.status == 2
     assert result.err.count("\n") == 1
     for word in ("AttributeError", "no_such_attribute", "BrokenFilter", "alpha", "--debug"):
         assert word in result.err
 
 
+def test_file_that_a_plug_in_lacks_is_not_taken_for_one_that_cannot_be_written(run, hosts, broken_plugin):
+    result = run("schedule", "--inventory", hosts, "--flavor", "ram=1", *broken_plugin, "FilelessFilter")
+    assert result.status == 2
+    assert "FileNotFoundError" in result.err
+    assert "FilelessFilter" in result.err
+    assert "written" not in result.err
+
+
 def test_debug_shows_the_traceback(run, hosts, broken_plugin):
-    result = run("schedule", "--inventory", hosts, "--flavor", "ram=1", "--debug", *broken_plugin)
+    result = run("schedule", "--inventory", hosts, "--flavor", "ram=1", "--debug", *broken_plugin, "BrokenFilter")
     assert result.status == 2
     assert "Traceback" in result.err
     assert "host_passes" in result.err

@@ -31,7 +31,7 @@ def test_one_request_by_flags_is_shown_with_host_weight_and_why(run, hosts):
         ["#1", "1", "of", "2", "beta", "1.000"],
         ["#1", "2", "of", "2", "beta", "1.000"],
     ]
-    assert "best of 2; RAMWeigher +1.000; 0.500 ahead of alpha" in result.out
+    assert "best of 2; RAM +1.00; 0.500 ahead of alpha" in result.out
     assert "1 of 1 request placed (2 instances) on 3 hosts." in result.out
     assert result.err == ""
 
@@ -127,9 +127,9 @@ def test_verbose_tells_each_stage_and_each_choice_on_stderr(run, hosts):
         "#1: 2 x 8000 MiB, 1 vCPUs, 0 GiB",
         "  RamFilter: 3 -> 2 hosts",
         "  ComputeFilter: 2 -> 2 hosts",
-        "  1: beta, weight 1: best of 2; RAMWeigher +1.000; 0.500 ahead of alpha",
+        "  1: beta, weight 1: best of 2; RAM +1.00; 0.500 ahead of alpha",
         "  RamFilter: 2 -> 2 hosts",
-        "  2: beta, weight 1: best of 2; RAMWeigher +1.000; 0.023 ahead of alpha",
+        "  2: beta, weight 1: best of 2; RAM +1.00; 0.023 ahead of alpha",
     ]
 
 
