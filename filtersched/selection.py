@@ -247,7 +247,7 @@ class Explanation:
         earlier: Callable[[], Sequence[FilterStep]] = tuple,
         shares: Callable[[], tuple[WeigherShare, ...]] = tuple,
         weight: float | None = None,
-        second: Callable[[], tuple[str, float] | None] = lambda: None,
+        second: tuple[str, float] | None = None,
         columns: Sequence[WeigherColumn] = (),
         ranked: Sequence[str] = (),
     ) -> None:
@@ -273,14 +273,12 @@ class Explanation:
     @property
     def runner_up(self) -> str | None:
         """The name of the next best host."""
-        found = self._second()
-        return None if found is None else found[0]
+        return None if self._second is None else self._second[0]
 
     @property
     def margin(self) -> float | None:
         """How much lower the next best host's weight is."""
-        found = self._second()
-        return None if found is None or self.weight is None else self.weight - found[1]
+        return None if self._second is None or self.weight is None else self.weight - self._second[1]
 
     @property
     def steps(self) -> tuple[FilterStep, ...]:
@@ -374,7 +372,7 @@ class Explanation:
             "earlier": [(step.name, step.before, step.after) for step in self.earlier],
             "shares": self.shares,
             "weight": self.weight,
-            "second": self._second(),
+            "second": self._second,
         }
         return _unpickled, (kept, (self.summary(), self.near_misses()))
 
@@ -394,7 +392,7 @@ def _unpickled(kept: dict[str, Any], words: tuple[str, list[HostVerdicts]]) -> E
         ask=lambda host: HostVerdicts(host.host, host.nodename, ()),
         earlier=lambda: earlier,
         shares=lambda: shares,
-        second=lambda: second,
+        second=second,
     )
     made._words = words
     return made
