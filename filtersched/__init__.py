@@ -13,6 +13,7 @@ from filtersched.errors import (
     NoValidHost,
     PluginLoadError,
     PluginNotFound,
+    UndeclaredRead,
 )
 from filtersched.filters import BaseHostFilter, HostFilterHandler
 from filtersched.host_pool import HostPool
@@ -68,6 +69,7 @@ __all__ = [
     "Retry",
     "Selection",
     "Shortage",
+    "UndeclaredRead",
     "Verdict",
     "WeighedHost",
     "WeigherShare",

@@ -9,6 +9,7 @@ FilterschedError
 ├─ InvalidHost    (ValueError) .host .attribute .value
 ├─ InvalidWeight  (ValueError) .weigher .host .value
 ├─ InventoryError (ValueError) .path .line .field
+├─ UndeclaredRead              .plugin .attribute
 ├─ NoValidHost                 .index .num_instances .explanation
 ├─ CommitConflict              .selections .hosts
 └─ OvirtError                  .unit       (in filtersched.ovirt)
@@ -109,6 +110,15 @@ class InvalidWeight(FilterschedError, ValueError):
         self.weigher = weigher
         self.host = host
         self.value = value
+
+
+class UndeclaredRead(FilterschedError):
+    """A plug-in reads what its class does not declare, so that its answers cannot be kept."""
+
+    def __init__(self, message: str = "", *, plugin: str = "", attribute: str = "") -> None:
+        super().__init__(message)
+        self.plugin = plugin
+        self.attribute = attribute
 
 
 class InventoryError(FilterschedError, ValueError):

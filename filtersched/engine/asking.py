@@ -8,7 +8,8 @@ from typing import Any
 from filtersched.column import AskEachHost, Column, NotColumnarError
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.request import MOVING, Request
-from filtersched.engine.views import ColumnView, UndeclaredReadError, host_view, show, spec_view
+from filtersched.engine.views import ColumnView, host_view, show, spec_view
+from filtersched.errors import UndeclaredRead
 from filtersched.host_rows import EXACT, Codes, HostRows
 from filtersched.plugin import Plugin, add_note, declaration_of
 from filtersched.request_spec import RequestSpec
@@ -82,7 +83,7 @@ class Question:
         except NotColumnarError as problem:
             add_note(problem, self.plugin, "about columns of hosts, as its class says it can be")
             raise
-        except (AskEachHost, UndeclaredReadError):
+        except (AskEachHost, UndeclaredRead):
             raise
         except Exception:
             # The boundary to the plug-in: what fails on columns may be right for the hosts in play.

@@ -8,15 +8,7 @@ from operator import attrgetter
 from typing import Any, NoReturn, Protocol
 
 from filtersched.column import Column, HostColumns
-
-
-class UndeclaredReadError(AttributeError):
-    """A plug-in reads what it did not declare."""
-
-    def __init__(self, message: str = "", *, plugin: str = "", attribute: str = "") -> None:
-        super().__init__(message)
-        self.plugin = plugin
-        self.attribute = attribute
+from filtersched.errors import UndeclaredRead
 
 
 class View:
@@ -33,6 +25,8 @@ class View:
         if name in vars(type(self)):
             # Declared, and the host itself does not have it.
             return getattr(self._seen, name)
+        if name.startswith("__"):
+            raise AttributeError(name)
         raise undeclared(self._plugin, self._declaration, name)
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
@@ -43,9 +37,9 @@ class View:
 show: Callable[[View, Any], None] = vars(View)["_seen"].__set__
 
 
-def undeclared(plugin: str, declaration: str, name: str) -> UndeclaredReadError:
+def undeclared(plugin: str, declaration: str, name: str) -> UndeclaredRead:
     """The error for a read that the plug-in did not declare."""
-    return UndeclaredReadError(
+    return UndeclaredRead(
         f"{plugin} reads {name!r}, which its {declaration} does not name", plugin=plugin, attribute=name
     )
 
@@ -92,6 +86,8 @@ class ColumnView(HostColumns):
         self._source = source
 
     def __getattr__(self, name: str) -> Column:
+        if name.startswith("__"):
+            raise AttributeError(name)
         self._declared(name)
         return self._source.column(name)
 
