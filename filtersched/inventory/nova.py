@@ -62,7 +62,7 @@ def host_from_hypervisor(record: Mapping[str, Any]) -> dict[str, Any] | None:
     if isinstance(record.get("id"), str):
         host["uuid"] = record["id"]
     host |= {name: record[name] for name in _SAME if record.get(name) is not None}
-    host["instances"] = {server["uuid"]: {} for server in record.get("servers") or ()}
+    host["instances"] = {uuid: {} for uuid in _servers(record.get("servers") or [])}
     if record.get("free_disk_gb") is not None:
         host |= {ours: record[name] for name, ours in _RENAMED.items() if record.get(name) is not None}
         host["free_disk_mb"] = _free_disk_mb(record)
@@ -77,6 +77,12 @@ def _service(record: Mapping[str, Any], service: Mapping[str, Any]) -> dict[str,
     if record.get("state") == "down":
         facts["updated_at"] = _LONG_AGO
     return facts
+
+
+def _servers(servers: Any) -> list[str]:
+    if not isinstance(servers, list) or not all(isinstance(one, dict) and "uuid" in one for one in servers):
+        raise ValueError("servers must be a list of objects, each with a uuid", "servers")
+    return [one["uuid"] for one in servers]
 
 
 def _free_disk_mb(record: Mapping[str, Any]) -> Any:

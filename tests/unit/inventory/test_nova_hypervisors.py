@@ -122,8 +122,8 @@ def test_answer_without_capacities_says_which_microversion_to_ask_for(answer):
         ({"local_gb_used": "much"}, "local_gb_used"),
         ({"service": "cmp1"}, "service"),
         ({"service": {"id": 1}}, "host"),
-        ({"servers": [{"name": "one"}]}, None),
-        ({"servers": 5}, None),
+        ({"servers": [{"name": "one"}]}, "servers"),
+        ({"servers": 5}, "servers"),
     ],
 )
 def test_nonsense_is_told_with_line_and_field(answer, change, field):
