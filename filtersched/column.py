@@ -143,14 +143,21 @@ def _apply(ufunc: np.ufunc, *inputs: Any) -> Column:
         raise NotColumnarError("~ means something else on one host; write numpy.logical_not(...)")
     arrays = [_values(value) for value in inputs]
     if ufunc in _ARITHMETIC:
+        if all(map(_is_truth, arrays)):
+            # True + True is 2 to Python, True to numpy, and either may be what one host gives.
+            raise AskEachHost
         arrays = [_as_numbers(value) for value in arrays]
     if ufunc is np.power or (ufunc in _DIVISIONS and not np.all(arrays[1])):
         raise AskEachHost
     return Column(ufunc(*arrays))
 
 
+def _is_truth(value: Any) -> bool:
+    return bool(getattr(value, "dtype", None) == np.bool_) or isinstance(value, bool)
+
+
 def _as_numbers(value: Any) -> Any:
-    """Truth values count 0 and 1, as Python's do, and not as numpy's: there True + True is True."""
+    """Truth values as 0.0 and 1.0, so that no short or whole numbers come of them that run over."""
     if isinstance(value, np.ndarray) and value.dtype.kind in "biu":
         return value.astype(np.float64)
     if type(value) is int and not -(2**53) < value < 2**53:
