@@ -16,7 +16,19 @@ from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_IN_WHEEL = {"tests", "benchmarks", "docs", "examples", "etc"}
-IN_SDIST = ("README.md", "CHANGELOG.md", "LICENSE", "setup.cfg", "pyproject.toml", "filtersched/py.typed")
+IN_SDIST = (
+    "README.md",
+    "CHANGELOG.md",
+    "LICENSE",
+    "setup.cfg",
+    "pyproject.toml",
+    "tox.ini",
+    "filtersched/py.typed",
+    "docs/tutorial.md",
+    "etc/filtersched/filtersched.conf.sample",
+    "examples/hosts.jsonl",
+    "tests/package/check_package.py",
+)
 
 
 def main() -> None:
