@@ -82,7 +82,7 @@ def test_byte_order_mark_and_windows_line_ends_are_fine(file):
         ("host: b", None, "not JSON"),
         ('["b"]', None, "must be an object"),
         ('"b"', None, "must be an object"),
-        ('{"host": "b", "capabilities": ' + '{"x":' * 2000 + "1" + "}" * 2001, None, "nested too deep"),
+        ('{"host": "b", "capabilities": ' + '{"x":' * 100_000 + "1" + "}" * 100_001, None, "nested too deep"),
         ('{"host": "b", "capabilities": {"x": ' + "[" * 100_000 + "]" * 100_000 + "}}", None, "nested too deep"),
         ('{"host": "b", "aggregates": [{"nam": "x"}]}', "aggregates", "name, metadata and id"),
         ('{"host": "b", "aggregates": [7]}', "aggregates", "name, metadata and id"),
