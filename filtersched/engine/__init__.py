@@ -34,8 +34,9 @@ class Engine:
         self._shuffle = shuffle
         self._subset_size = subset_size
         self._is_fast = not shuffle and subset_size <= 1 and all(one.is_fast for one in self._weighers)
-        self._filters: dict[BaseHostFilter, FastFilter] = {}
-        self._last: tuple[Sequence[BaseHostFilter], list[FastFilter]] = ((), [])
+        # By identity: whether two of somebody's filters are equal, or have a hash, is not asked.
+        self._filters: dict[int, FastFilter] = {}
+        self._last: tuple[list[int], list[FastFilter]] = ([], [])
         self._kept: weakref.WeakKeyDictionary[HostRows, Kept] = weakref.WeakKeyDictionary()
 
     def choices(self, decision: Decision) -> list[Choice]:
@@ -64,6 +65,9 @@ class Engine:
         except Untrim:
             decision.start_over()
             return run(sys.maxsize)
+        except StopIteration:
+            # Out of a plug-in; where the handlers are generators it ends as another exception.
+            raise StrangerReturned from None
 
     def _rows_of(self, hosts: Any) -> tuple[HostRows, Kept]:
         if not isinstance(hosts, HostPool):
@@ -74,14 +78,16 @@ class Engine:
             return rows, Kept(rows)
         kept = self._kept.get(hosts.rows)
         if kept is None:
-            kept = self._kept[hosts.rows] = Kept(hosts.rows)
+            # By a weak reference, so that a pool nobody holds any more goes away.
+            kept = self._kept[hosts.rows] = Kept(weakref.proxy(hosts.rows))
         return hosts.rows, kept
 
     def _fast_list(self, filters: Sequence[BaseHostFilter]) -> list[FastFilter]:
         """The filters of a decision; those of the last one again, if they are the same."""
-        if self._last[0] is not filters:
+        names = list(map(id, filters))
+        if self._last[0] != names:
             for one in filters:
-                if one not in self._filters:
-                    self._filters[one] = FastFilter(one)
-            self._last = (filters, [self._filters[one] for one in filters])
+                if id(one) not in self._filters:
+                    self._filters[id(one)] = FastFilter(one)
+            self._last = (names, [self._filters[name] for name in names])
         return self._last[1]
