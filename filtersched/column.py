@@ -7,7 +7,7 @@ a million.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from typing import Any, NoReturn
 
 import numpy as np
@@ -190,8 +190,8 @@ class HostColumns:
         """Whether the host's name is one of `names`."""
         raise NotImplementedError
 
-    def count_instances(self, uuids: Collection[str]) -> Column:
-        """How many of these instances are on the host."""
+    def count_instances(self, uuids: Collection[str]) -> Any:
+        """How many of these instances are on the host: a Column, or 0 if none is on any."""
         raise NotImplementedError
 
 
@@ -226,6 +226,8 @@ def count_instances(host: Any, uuids: Collection[str]) -> Any:
     return _common(host.instances, uuids)
 
 
-def _common(instances: Iterable[str], uuids: Collection[str]) -> int:
+def _common(instances: Collection[str], uuids: Collection[str]) -> int:
+    if len(uuids) <= len(instances):
+        return sum(uuid in instances for uuid in frozenset(uuids))
     wanted = uuids if isinstance(uuids, frozenset | set) else frozenset(uuids)
     return sum(uuid in wanted for uuid in instances)

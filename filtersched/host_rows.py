@@ -404,14 +404,11 @@ class HostRows:
         """The rows of the hosts that an instance is on."""
         return self._index().get(uuid, ())
 
-    def count_instances(self, uuids: Collection[str]) -> Column:
-        """How many of these instances are on the host."""
-        counts = np.zeros(len(self), dtype=np.float64)
+    def count_instances(self, uuids: Collection[str]) -> Any:
+        """How many of these instances are on the host: a Column, or 0 if none is on any."""
         index = self._index()
-        for uuid in uuids if isinstance(uuids, frozenset | set) else frozenset(uuids):
-            for row in index.get(uuid, ()):
-                counts[row] += 1
-        return Column(counts)
+        found = [row for uuid in frozenset(uuids) for row in index.get(uuid, ())]
+        return counted(found, len(self)) if found else 0
 
     def _index(self) -> dict[str, set[int]]:
         then, index, known = self._instances or (-1, {}, [])
@@ -432,6 +429,11 @@ class HostRows:
                 index.setdefault(uuid, set()).add(row)
         self._instances = (self.now, index, known)
         return index
+
+
+def counted(rows: Sequence[int], count: int) -> Column:
+    """How often each of `count` rows is among `rows`."""
+    return Column(np.bincount(np.array(rows, dtype=np.intp), minlength=count).astype(np.float64))
 
 
 def as_column(values: Sequence[Any] | None) -> Column | None:

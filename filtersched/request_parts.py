@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
@@ -217,7 +218,9 @@ class InstanceGroup(Record):
 
     def with_host(self, host: str) -> InstanceGroup:
         """The group with one more instance on `host`; a host is listed once per instance."""
-        return replace(self, hosts=(*self.hosts, host))
+        new = copy.copy(self)
+        object.__setattr__(new, "hosts", (*self.hosts, host))
+        return new
 
 
 class HostNode(NamedTuple):

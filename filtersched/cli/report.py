@@ -10,6 +10,7 @@ from filtersched.cli.terminal import Terminal
 from filtersched.cli.trial import NO_FILTER, Outcome
 from filtersched.errors import NoValidHost
 from filtersched.frozen import thaw
+from filtersched.narrowing import skips_filters
 from filtersched.selection import Explanation, HostVerdicts, Selection, Shortage
 
 FORMAT_VERSION = 1
@@ -81,14 +82,18 @@ def verdicts_record(verdicts: HostVerdicts, *, refusals_only: bool = False) -> d
 # -- for people ------------------------------------------------------------------------------------
 
 
-def show_placements(terminal: Terminal, outcomes: Sequence[Outcome]) -> None:
-    """One row for each instance that was placed."""
-    rows = []
-    for outcome in outcomes:
-        for one in outcome.selections:
-            total = len(outcome.selections)
-            place = f"{one.index + 1} of {total}" if total > 1 else "1"
-            rows.append((outcome.name, place, _host_name(one), f"{one.weight:.3f}", why_chosen(one)))
+def placement_rows(outcome: Outcome) -> list[tuple[str, ...]]:
+    """One row of the table of placements for each instance of a request."""
+    rows: list[tuple[str, ...]] = []
+    total = len(outcome.selections)
+    for one in outcome.selections:
+        place = f"{one.index + 1} of {total}" if total > 1 else "1"
+        rows.append((outcome.name, place, _host_name(one), f"{one.weight:.3f}", why_chosen(one)))
+    return rows
+
+
+def show_placements(terminal: Terminal, rows: Sequence[tuple[str, ...]]) -> None:
+    """The table of placements."""
     if rows:
         terminal.table(("request", "instance", "host", "weight", "why"), rows, numbers=("weight",))
 
@@ -103,8 +108,10 @@ def why_chosen(one: Selection) -> str:
     if explanation is None:
         return ""
     left = _left(explanation)
+    if skips_filters(one.spec):
+        return "forced by the request"
     if explanation.runner_up is None and left in (None, 1):
-        return "the only host left" if left == 1 else "drawn at random"
+        return "the only host left" if left == 1 else "neither filtered nor weighed"
     shares = sorted(explanation.shares, key=lambda share: -abs(share.contribution))
     said = [
         f"{share.weigher.removesuffix('Weigher')} {share.contribution:+.2f}"
@@ -151,14 +158,17 @@ def show_refusal(
     terminal: Terminal, outcome: Outcome, counts: Sequence[tuple[str, int]], misses: Sequence[str]
 ) -> None:
     """Why a request found no place: each filter's count, and the nearest misses."""
-    if outcome.refusal is None:
+    refusal = outcome.refusal
+    if refusal is None:
         return
-    said = outcome.refusal.args[0].rstrip(":")
-    found = "" if outcome.refusal.explanation is None else " found none"
-    terminal.heading(f"{outcome.name}: No valid host was found. {said}{found}{'' if said.endswith('.') else '.'}")
+    if refusal.explanation is None:
+        terminal.heading(f"{outcome.name}: {refusal}")
+        return
+    which = f"Instance {refusal.index + 1} of {refusal.num_instances}"
+    terminal.heading(f"{outcome.name}: No valid host was found. {which} found none.")
     if counts:
         terminal.table(("filter", "hosts refused"), counts, numbers=("hosts refused",))
-    elif outcome.refusal.explanation is not None:
+    else:
         terminal.line("No filter was asked: the request's own lists of hosts leave none.")
     for at, miss in enumerate(misses):
         terminal.line(f"{'Nearest: ' if at == 0 else '         '}{miss}")

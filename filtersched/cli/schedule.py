@@ -13,6 +13,7 @@ from filtersched.cli.inputs import Requests, filters_of, pool_of, timed
 from filtersched.cli.output import Output
 from filtersched.cli.report import (
     outcome_record,
+    placement_rows,
     refusal_lines,
     show_hosts,
     show_placements,
@@ -117,34 +118,33 @@ class _TextReport:
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
-        self._few: list[Outcome] | None = []
+        self._many = False
         # Put in words at once, before the hosts change.
+        self._rows: list[tuple[str, ...]] = []
         self._refusals: list[tuple[Outcome, list[tuple[str, int]], list[str]]] = []
-        self._instances = 0
         # A first request too large to be shown instance by instance.
         self._large: Outcome | None = None
 
     def add(self, outcome: Outcome) -> None:
-        if self._few is None:
-            self._large = None
-            return
-        self._few.append(outcome)
-        self._instances += len(outcome.selections)
-        if len(self._few) > _FEW_REQUESTS or self._instances > _FEW_INSTANCES:
-            self._large = outcome if len(self._few) == 1 else None
-            self._few = None
+        instances = len(self._rows) + len(outcome.selections)
+        if self._many or outcome.number > _FEW_REQUESTS or instances > _FEW_INSTANCES:
+            self._large = outcome if outcome.number == 1 else None
+            self._many = True
+            self._rows.clear()
             self._refusals.clear()
         elif outcome.refusal is not None:
             self._refusals.append((outcome, *refusal_lines(outcome)))
+        else:
+            self._rows += placement_rows(outcome)
 
     def finish(self, trial: Trial) -> None:
         summary = trial.summary()
-        if self._few is None:
-            if trial.requests == 1 and self._large is not None:
+        if self._many:
+            if self._large is not None:
                 show_hosts(self._terminal, self._large)
             show_summary(self._terminal, summary)
             return
-        show_placements(self._terminal, self._few)
+        show_placements(self._terminal, self._rows)
         for at, (outcome, counts, misses) in enumerate(self._refusals):
             if at or trial.placed:
                 self._terminal.line()

@@ -134,9 +134,9 @@ class Steps:
         """Note that filters let all of them pass."""
         self._steps.extend((one.name, count, count, None) for one in filters)
 
-    def refused_one(self, name: str, before: int, row: int) -> None:
-        """Note that a filter refused one row."""
-        self._steps.append((name, before, before - 1, row))
+    def refused(self, name: str, before: int, rows: list[int]) -> None:
+        """Note that a filter refused these rows."""
+        self._steps.append((name, before, before - len(rows), rows))
 
     def made(self) -> tuple[FilterStep, ...]:
         """The steps for a person to read."""
@@ -147,7 +147,7 @@ class Steps:
             if who is None:
                 return []
             known = self._names
-            rows = [who] if isinstance(who, int) else np.flatnonzero(np.unpackbits(who, count=len(known))).tolist()
+            rows = who if isinstance(who, list) else np.flatnonzero(np.unpackbits(who, count=len(known))).tolist()
             return [known[row] for row in rows]
 
         return names

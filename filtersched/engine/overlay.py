@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
+import numpy as np
+
 from filtersched.column import AskEachHost, Column, count_instances
-from filtersched.host_rows import EXACT, HostRows
+from filtersched.host_rows import EXACT, HostRows, counted
 from filtersched.host_state import HostState
 
 
@@ -17,6 +19,9 @@ class Overlay:
         self.rows = rows
         self.depleted: dict[int, HostState] = {}
         self._columns: dict[Any, Column] = {}
+        # Which depleted rows an instance is on; sets of uuids that were asked for, by identity.
+        self._holding: dict[str, set[int]] = {}
+        self._wanted: dict[int, tuple[Collection[str], frozenset[str]]] = {}
 
     def host(self, row: int) -> HostState:
         """The host as the decision sees it."""
@@ -26,6 +31,8 @@ class Overlay:
     def deplete(self, row: int, host: HostState) -> None:
         """Put a host in another state."""
         self.depleted[row] = host
+        for uuid in host.instances:
+            self._holding.setdefault(uuid, set()).add(row)
         for (kind, argument), column in list(self._columns.items()):
             try:
                 written = _write(column, row, self._value(kind, argument, host))
@@ -70,11 +77,21 @@ class Overlay:
         """Whether the host's name is one of `names`; a host that is depleted keeps its name."""
         return self.rows.named(names)
 
-    def count_instances(self, uuids: Collection[str]) -> Column:
-        """How many of these instances are on the host."""
-        if not isinstance(uuids, tuple | frozenset):
-            uuids = frozenset(uuids)
-        return self._seen("instances", uuids, lambda: self.rows.count_instances(uuids))
+    def count_instances(self, uuids: Collection[str]) -> Any:
+        """How many of these instances are on the host: a Column, or 0 if none is on any."""
+        if len(uuids) > 1:
+            # The members of a group are the same object for every instance of a request.
+            wanted = self._wanted.get(id(uuids))
+            if wanted is None:
+                wanted = self._wanted[id(uuids)] = (uuids, frozenset(uuids))
+            return self._seen("instances", wanted[1], lambda: self._counted(uuids))
+        rows = [row for uuid in uuids for row in self.rows.rows_with(uuid) if row not in self.depleted]
+        rows += [row for uuid in uuids for row in self._holding.get(uuid, ())]
+        return counted(rows, len(self.rows)) if rows else 0
+
+    def _counted(self, uuids: Collection[str]) -> Column:
+        counts = self.rows.count_instances(uuids)
+        return counts if isinstance(counts, Column) else Column(np.zeros(len(self.rows), dtype=np.float64))
 
 
 def _write(column: Column, row: int, value: Any) -> bool:

@@ -79,11 +79,11 @@ class Ranking:
         """The rows of the hosts at `places`."""
         return places if self._rows is None else self._rows[places]
 
-    def places_of(self, mask: Mask) -> list[int]:
-        """The places of the rows in a (n_rows,) mask."""
-        if self._rows is None:
-            return np.flatnonzero(mask).tolist()
-        return np.flatnonzero(mask[self._rows]).tolist()
+    def places_refused(self, passes: Mask | bool) -> list[int]:
+        """The places of those alive that do not pass: (n_rows,) verdicts, or one for all."""
+        refused = np.logical_not(passes if isinstance(passes, bool) or self._rows is None else passes[self._rows])
+        found: list[int] = np.flatnonzero(self._living() & refused).tolist()
+        return found
 
     def in_play(self) -> InPlay:
         """Those alive, in order of places: not list order once one was chosen."""

@@ -259,26 +259,33 @@ class Run:
                 stays = False
                 ranking.drop([place])
                 steps.unchanged(running[noted:at], before)
-                steps.refused_one(one.name, before, row)
+                steps.refused(one.name, before, [row])
             else:
-                if one.passes_now(self.overlay, request) is True:
+                passes = one.passes_now(self.overlay, request)
+                if passes is True:
                     continue
                 if ranking.is_trimmed:
                     raise Untrim
-                in_play = ranking.in_play()
-                left = one.left(self.overlay, self.kept, request, in_play)
-                if left.count == before:
+                refused = self._refused(one, passes, request, ranking)
+                if not refused:
                     continue
-                refused = ranking.places_of(in_play.as_mask() & ~left.as_mask())
                 stays = stays and place not in refused
                 ranking.drop(refused)
                 steps.unchanged(running[noted:at], before)
-                steps.add(one.name, in_play, left)
+                steps.refused(one.name, before, [ranking.row(gone) for gone in refused])
             noted = at + 1
             if not ranking.count:
                 return False
         steps.unchanged(running[noted:], ranking.count)
         return stays
+
+    def _refused(self, one: FastFilter, passes: Any, request: Request, ranking: Ranking) -> list[int]:
+        """The places whose hosts a filter refuses; `passes` is its verdict on all rows, if it has one."""
+        if passes is None:
+            in_play = ranking.in_play()
+            left = one.left(self.overlay, self.kept, request, in_play)
+            passes = left.as_mask() | ~in_play.as_mask()
+        return ranking.places_refused(passes)
 
     def _ask(self, one: FastFilter | FastWeigher, request: Request) -> Callable[[HostState], Any] | None:
         """How to ask about the host chosen last; None if all hosts must be asked anew."""
