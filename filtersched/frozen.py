@@ -49,7 +49,7 @@ def freeze(value: Any) -> Any:
     if isinstance(value, FrozenDict | str | int | float | None):
         return value
     if isinstance(value, Mapping):
-        return FrozenDict({key: freeze(item) for key, item in value.items()})
+        return FrozenDict({key: freeze(item) for key, item in value.items()}) if value else EMPTY
     if isinstance(value, list):
         return tuple(freeze(item) for item in value)
     if isinstance(value, tuple):

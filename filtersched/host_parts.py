@@ -163,7 +163,7 @@ def _instances(value: Any) -> FrozenDict:
         return value
     if not isinstance(value, Mapping):
         value = {_instance_uuid(one): one for one in _items(value or ())}
-    return FrozenDict({uuid: _instance(uuid, one) for uuid, one in value.items()})
+    return FrozenDict({uuid: _instance(uuid, one) for uuid, one in value.items()}) if value else EMPTY
 
 
 def _instance_uuid(one: Any) -> Any:

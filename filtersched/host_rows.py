@@ -36,14 +36,20 @@ class Codes:
         self.values: list[Any] = []
         self.by_key: dict[Any, int] = {}
         self.by_identity: dict[int, int] = {}
+        self.codes = self._coded(given)
+        self.stamp = 0
+        self.seen: dict[Any, Answers] = {}
+
+    def _coded(self, given: Sequence[Any]) -> NDArray[np.intp]:
+        if set(map(type, given)) <= {str, type(None)}:
+            # Text is its own key, and hashed already.
+            for value in dict.fromkeys(given):
+                self.code_of(value)
+            return np.fromiter(map(self.by_key.__getitem__, given), dtype=np.intp, count=len(given))
         identities = list(map(id, given))
         for value in dict(zip(identities, given, strict=True)).values():
             self.code_of(value)
-        self.codes: NDArray[np.intp] = np.fromiter(
-            map(self.by_identity.__getitem__, identities), dtype=np.intp, count=len(given)
-        )
-        self.stamp = 0
-        self.seen: dict[Any, Answers] = {}
+        return np.fromiter(map(self.by_identity.__getitem__, identities), dtype=np.intp, count=len(given))
 
     def put(self, row: int, value: Any) -> None:
         """Give a row another value."""
