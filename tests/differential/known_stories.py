@@ -1,0 +1,110 @@
+"""Stories in which the engine once decided in another way than the handlers, as small as they get."""
+
+from __future__ import annotations
+
+_ONE = [{"host": "h0", "nodename": "n0"}]
+_TWO = [{"host": "h0", "nodename": "n0"}, {"host": "h1", "nodename": "n1"}]
+
+
+def _rank(rank):
+    return [{"name": rank, "metadata": {"rank": rank}}]
+
+
+STORIES = {
+    "an attribute that only some requests have": {
+        "conf": {},
+        "hosts": _ONE,
+        "events": [("ask", {}, ["CustomRequestFilter"]), ("ask", {"tenant_limit": 1}, ["CustomRequestFilter"])],
+    },
+    "an object of the request that is gone, and another at its address": {
+        "conf": {},
+        "hosts": _ONE,
+        "events": [("ask", {"caller": [topic]}, ["CallerFilter"]) for topic in ("compute", "volume") * 4],
+    },
+    "filtering ended by None says nothing of the filters before": {
+        "conf": {},
+        "hosts": _ONE,
+        "events": [("ask", {"num_instances": 3}, ["TagFilter", "EndFilter"])],
+    },
+    "a filter that has no say on a rebuild is a step all the same": {
+        "conf": {},
+        "hosts": _ONE,
+        "events": [
+            ("ask", {"num_instances": 2, "scheduler_hints": {"_nova_check_type": ["rebuild"]}}, ["NumInstancesFilter"])
+        ],
+    },
+    "a depleted host in other aggregates": {
+        "conf": {"weighers": ["RAMWeigher"]},
+        "hosts": [{**one, "kind": "TurningHost", "free_ram_mb": 4096} for one in _TWO],
+        "events": [("ask", {"num_instances": 3, "memory_mb": 1}, [])],
+    },
+    "draws made before a filter returned a stranger": {
+        "conf": {"weighers": ["IoOpsWeigher"], "host_subset_size": 2},
+        "hosts": _TWO,
+        "events": [("ask", {"num_instances": 4, "seed": seed}, ["StrangerFilter"]) for seed in range(8)],
+    },
+    "draws made before a weight was too large": {
+        "conf": {"weighers": ["HugeWeigher"], "host_subset_size": 2},
+        "hosts": _TWO,
+        "events": [("ask", {"num_instances": 8, "seed": seed}, []) for seed in range(8)],
+    },
+    "limits written before a filter returned a stranger": {
+        "conf": {},
+        "hosts": [{**one, "num_io_ops": 1} for one in _TWO],
+        "events": [("ask", {"num_instances": 3}, ["LimitFilter", "StrangerFilter"])],
+    },
+    "a filter behind one that leaves nothing is not asked whether it runs": {
+        "conf": {},
+        "hosts": _ONE,
+        "events": [("ask", {"num_instances": 4}, ["UuidFilter", "HowManyFilter", "ImpatientFilter"])],
+    },
+    "a filter fails when asked whether it runs, behind another failure": {
+        "conf": {"weighers": ["IoOpsWeigher"]},
+        "hosts": [{**_ONE[0], "kind": "FragileHost", "num_instances": 2}],
+        "events": [("ask", {"num_instances": 3}, ["ImpatientFilter", "StrangerFilter"])],
+    },
+    "a filter that runs out of an iterator": {
+        "conf": {},
+        "hosts": [{**_ONE[0], "hypervisor_type": "broken", "topic": "volume"}],
+        "events": [("ask", {}, ["BrokenValueFilter"])],
+    },
+    "a multiplier in one of numpy's short floats": {
+        "conf": {"weighers": ["NumpyMultiplierWeigher", "IoOpsWeigher"]},
+        "hosts": [{**_TWO[0], "num_io_ops": 2}, {**_TWO[1], "num_io_ops": 1}, {"host": "h2", "nodename": "n2"}],
+        "events": [("ask", {"num_instances": 3}, [])],
+    },
+    "a multiplier that fails for the aggregates of a refused host": {
+        "conf": {"weighers": ["AggregateMultiplierWeigher"]},
+        "hosts": [*_TWO, {"host": "h2", "nodename": "n2", "aggregates": _rank("none"), "hypervisor_type": "xen"}],
+        "events": [("ask", {}, ["RebuildFilter"]), ("ask", {}, [])],
+    },
+    "a multiplier that is text": {
+        "conf": {"weighers": ["TextMultiplierWeigher"]},
+        "hosts": [*_TWO, {"host": "h2", "nodename": "n2", "aggregates": [{"name": "text"}], "hypervisor_type": "xen"}],
+        "events": [("ask", {}, ["RebuildFilter"]), ("ask", {}, [])],
+    },
+    "truth values that are added up": {
+        "conf": {"weighers": ["ExpressionWeigher"]},
+        "hosts": [*_TWO, {"host": "h2", "nodename": "n2", "num_io_ops": 1}],
+        "events": [
+            ("ask", {"expression": ("==", ("+", (">", "num_io_ops", 0), ("<", "num_io_ops", 2)), 2)}, ["ExpressionFilter"]),
+            ("ask", {"weight": ("+", (">", "num_io_ops", 0), ("<", "num_io_ops", 2))}, []),
+            ("ask", {"weight": ("neg", (">", "num_io_ops", 0))}, []),
+        ],
+    },
+    "truth values of numpy's that are subtracted": {
+        "conf": {},
+        "hosts": _TWO,
+        "events": [("ask", {"expression": ("-", ("not", "num_io_ops"), ("not", "num_io_ops"))}, ["ExpressionFilter"])],
+    },
+    "a function of an attribute that fails for a host after its last instance": {
+        "conf": {"weighers": ["PlaceWeigher"]},
+        "hosts": _TWO,
+        "events": [("ask", {"num_instances": count}, ["TruthFilter", "EachFilter"]) for count in range(2, 9)],
+    },
+    "a function of an attribute that fails for a host refused since": {
+        "conf": {"weighers": ["RAMWeigher"]},
+        "hosts": [{**one, "hypervisor_type": "kvm", "free_ram_mb": 8192} for one in _TWO],
+        "events": [("ask", {"num_instances": 9}, ["OddMemoryFilter", "NumInstancesFilter", "EachFilter"])],
+    },
+}

@@ -1,0 +1,307 @@
+"""Clusters, requests, configurations and what happens between requests, as plain data.
+
+Values come from short ladders, so that hosts tie, fill up, and fall just below and above what is
+asked; now and then comes one that no column holds.
+"""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+from hypothesis import strategies as st
+
+from tests.differential import expressions, third_party_filters, third_party_weighers
+
+GIB = 1024
+UUIDS = ("i1", "i2", "i3", "i4")
+MULTIPLIERS = (1.0, 1.0, -1.0, 0.0, 2.0, 0.3, -0.1, 1000.0)
+
+OWN_FILTERS = (
+    *("RamFilter", "CoreFilter", "DiskFilter", "ComputeFilter", "AvailabilityZoneFilter", "NumInstancesFilter"),
+    *("IoOpsFilter", "AggregateRamFilter", "AggregateIoOpsFilter", "AggregateInstanceExtraSpecsFilter"),
+    *("ServerGroupAntiAffinityFilter", "ServerGroupAffinityFilter", "GroupAntiAffinityFilter", "GroupAffinityFilter"),
+    *("DifferentHostFilter", "SameHostFilter", "IsolatedHostsFilter", "ComputeCapabilitiesFilter", "JsonFilter"),
+    *("ImagePropertiesFilter", "RetryFilter", "TypeAffinityFilter", "ResourceFilter", "TraitsFilter"),
+    *("ExactRamFilter", "MetricsFilter", "AggregateMultiTenancyIsolation", "AggregateTypeAffinityFilter"),
+)
+OWN_WEIGHERS = (
+    *("RAMWeigher", "CPUWeigher", "DiskWeigher", "IoOpsWeigher", "NumInstancesWeigher", "BuildFailureWeigher"),
+    *("ServerGroupSoftAffinityWeigher", "ServerGroupSoftAntiAffinityWeigher", "CrossCellWeigher"),
+    *("HypervisorVersionWeigher", "ProjectSpreadWeigher", "PlainInstanceWeigher", "ImagePropertiesWeigher"),
+)
+
+
+
+class Draw:
+    """Draws from one random generator."""
+
+    def __init__(self, chance):
+        self.chance = chance
+
+    def one(self, *choices):
+        return choices[self.chance.randrange(len(choices))]
+
+    def some(self, items, least, most):
+        """Some of the items in random order, each at most once."""
+        return self.chance.sample(items, min(self.chance.randint(least, most), len(items)))
+
+    def any(self, items, least, most):
+        """Items in random order, some perhaps more than once; none of no items."""
+        return [self.one(*items) for _ in range(self.chance.randint(least, most))] if items else []
+
+    def rarely(self, nr):
+        """True one time in `nr`."""
+        return self.chance.randrange(nr) == 0
+
+
+# -- hosts ------------------------------------------------------------------------------------------
+
+_AGGREGATES = (
+    {"name": "az", "metadata": {"availability_zone": "az1"}},
+    {"name": "az2", "metadata": {"availability_zone": "az2", "ram_weight_multiplier": "-1.0"}},
+    {"name": "fast", "metadata": {"ram_weight_multiplier": "3", "cpu_weight_multiplier": "0.3", "rank": "2"}},
+    {"name": "odd", "metadata": {"ram_weight_multiplier": "much", "io_ops_weight_multiplier": "1.5", "rank": "-1"}},
+    {"name": "roomy", "metadata": {"ram_allocation_ratio": "2", "max_io_ops_per_host": "3", "ssd": "true"}},
+)
+_RARE_AGGREGATES = (
+    {"name": "text", "metadata": {"rank": "5"}},
+    {"name": "broken", "metadata": {"rank": "none"}},
+)
+HOST_VALUES = {
+    "total_usable_ram_mb": (4096, 8192, 8192, 6144.5),
+    "free_ram_mb": (0, 512, 1024, 2048, 4096, 4096, 8192, -100, 1537, 3 * 0.1 * GIB),
+    "ram_allocation_ratio": (None, None, None, 1.0, 1.5, 2),
+    "total_usable_disk_gb": (100, 100, 40),
+    "free_disk_mb": (100 * GIB, 100 * GIB, 20 * GIB, 10, -1),
+    "vcpus_total": (0, 4, 8, 8, 16),
+    "vcpus_used": (0, 0, 1, 4, 8),
+    "num_instances": (0, 0, 1, 2, 49),
+    "num_io_ops": (0, 0, 1, 3, 8),
+    "failed_builds": (0, 0, 0, 1, 5),
+    "hypervisor_type": ("kvm", "kvm", "xen", None),
+    "hypervisor_version": (None, 1, 2, 3),
+    "topic": ("compute", "compute", "compute", "volume"),
+    "cell_uuid": (None, "c1", "c1", "c2"),
+    "instances": ((), (), ("i1",), ("i2", "i3"), ("i4", "x9")),
+    "capabilities": ({}, {}, {"rack": "r1"}, {"rack": "r2", "enabled": True}, {"enabled": False}),
+    "stats": ({}, {}, {"num_proj_p1": "2"}),
+    "service": ({}, {}, {"disabled": True}, {"last_seen_up": "2026-01-31T11:59:30"}, {"updated_at": "2026-01-31"}),
+    "aggregates": ((), (), *((one,) for one in _AGGREGATES), _AGGREGATES[1:4]),
+    "traits": ((), ("SSD",)),
+    "resources": ({}, {"GPU": (4, 1)}),
+    "metrics": ({}, {"load": 0.5}),
+}
+RARE_VALUES = (
+    *(("hypervisor_type", "broken"), ("hypervisor_type", "vmware"), ("hypervisor_version", 4), ("stats", {"a": "b"})),
+    *(("aggregates", (one,)) for one in _RARE_AGGREGATES),
+    *((name, None) for name in ("vcpus_total", "num_io_ops", "num_instances", "free_ram_mb", "vcpus_used")),
+    *((name, np.float64(2.0)) for name in ("num_io_ops", "failed_builds")),
+    *((name, 2**53 + 1) for name in ("free_ram_mb", "num_io_ops", "failed_builds")),
+    *((name, 2**53 - 1) for name in ("free_ram_mb", "num_io_ops", "failed_builds")),
+    *(("num_instances", 3), ("num_instances", 4), ("free_ram_mb", 0.1 + 0.2), ("free_ram_mb", 0.3)),
+    *(("tag", "closed"), ("tag", "open"), ("tag", ["a", "b"]), ("gpus_free", 2), ("gpus_free", "two")),
+    *(("gpus_free", np.int64(3)), ("gpus_free", True), ("updated", "2026-01-31T12:00:30")),
+)
+
+def _host(draw):
+    return {name: draw.one(*values) for name, values in HOST_VALUES.items()}
+
+
+def change(draw):
+    """An attribute of a host and its new value."""
+    if draw.rarely(3):
+        return draw.one(*RARE_VALUES)
+    name = draw.one(*HOST_VALUES)
+    return name, draw.one(*HOST_VALUES[name])
+
+
+def cluster(draw, most=10):
+    """Hosts, each as the attributes it is made with; `kind` is its class."""
+    kinds = [_host(draw) for _ in range(draw.chance.randint(1, 4))]
+    count = draw.one(0, 1, 2, *range(2, most + 1), most)
+    hosts = [{"host": f"h{nr}", "nodename": f"n{nr}", "kind": "HostState", **draw.one(*kinds)} for nr in range(count)]
+    if draw.rarely(2):
+        for host in hosts:
+            host.update(total_usable_ram_mb=65536, free_ram_mb=draw.one(32768, 65536, 49152.5), vcpus_total=64)
+    for host in draw.any(hosts, 0, 4):
+        host.update([change(draw)])
+    for host in draw.any(hosts, 0, 2):
+        host["host"] = draw.one("h0", "H1", "H2")
+    for host in draw.any(hosts, 0, 3):
+        host["kind"] = draw.one("GpuHost", "LicensedHost", "TurningHost", "FragileHost")
+    return hosts
+
+
+# -- requests ---------------------------------------------------------------------------------------
+
+
+def _group(draw):
+    return {
+        "policy": draw.one("affinity", "anti-affinity", "soft-affinity", "soft-anti-affinity"),
+        "members": draw.some((*UUIDS, "u0-1"), 0, 3),
+        "hosts": draw.one((), (), ("h1",), ("h1", "h2")),
+        "rules": draw.one({}, {}, {"max_server_per_host": 2}, {"max_server_per_host": "3"}),
+    }
+
+
+_HINTS = (
+    *({"different_host": ["i1", "i3"]}, {"same_host": "i2"}, {"avoid_in": "num_io_ops"}, {"avoid_in": "topic"}),
+    *({"avoid_in": "hypervisor_type"}, {"avoid_hosts": ["h0", "h3"]}, {"_nova_check_type": ["rebuild"]}),
+    *({"query": '[">=", "$free_ram_mb", 1024]'}, {"query": '["=", "$hypervisor_type", "kvm"]'}),
+    {"_nova_check_type": ["resize"]},
+)
+_EXTRA_SPECS = (
+    *({"rack": "r1"}, {"free_ram_mb": ">= 1000"}, {"ssd": "true"}, {"resources:GPU": "1"}),
+    *({"trait:SSD": "required"}, {"capabilities:rack": "r2"}),
+)
+_DESTINATIONS = (
+    *({"host": "h1"}, {"host": "h2", "node": "n2"}),
+    *({"cell": "c1"}, {"cell": "c1", "allow_cross_cell_move": True}),
+)
+_TIMES = ("2026-01-31T12:00:00", "2026-01-31T12:00:20", "2026-01-31T12:01:00")
+_HOST_NAMES = ("h0", "H1", "h2", "H3", "h9")
+
+
+INSTANCES = (1, 1, 2, 3, 4, 7, 12, 25)
+
+
+def request(draw, instances=INSTANCES):
+    """What is asked for; see world.made_spec."""
+    made = {
+        "memory_mb": draw.one(0, 64, 512, 512, 1024, 2048, 300.3),
+        "vcpus": draw.one(0, 1, 1, 2),
+        "root_gb": draw.one(0, 0, 5, 20),
+        "num_instances": draw.one(*instances),
+        "now": draw.one(*_TIMES),
+        "seed": draw.chance.randrange(100),
+    }
+    if draw.rarely(3):
+        made["uuids"] = draw.one("known", "one known")
+    if draw.rarely(2):
+        made["alternates"] = True
+    seldom = {
+        "extra_specs": (4, lambda: draw.one(*_EXTRA_SPECS)),
+        "expression": (4, lambda: expressions.drawn(draw)),
+        "weight": (4, lambda: expressions.drawn(draw)),
+        "instance_group": (3, lambda: _group(draw)),
+        "scheduler_hints": (3, lambda: draw.one(*_HINTS)),
+        "availability_zone": (8, lambda: draw.one("az1", "az2", "nova")),
+        "ignore_hosts": (8, lambda: draw.any(_HOST_NAMES, 0, 3)),
+        "force_hosts": (10, lambda: draw.any(_HOST_NAMES, 1, 4)),
+        "force_nodes": (14, lambda: draw.any(("n0", "n1", "n2", "N2"), 0, 2)),
+        "requested_destination": (10, lambda: draw.one(*_DESTINATIONS)),
+        "project_id": (3, lambda: draw.one("p1", "p2")),
+        "image": (6, lambda: {"id": "m1", "properties": {"hw_architecture": "x86_64"}}),
+        "retry": (8, lambda: {"num_attempts": 2, "hosts": [["h0", "n0"], ["h2", "n2"]]}),
+        "caller": (4, lambda: draw.some(("compute", "volume"), 0, 2)),
+        "tenant_limit": (4, lambda: draw.chance.randrange(4)),
+        "explain": (10, lambda: "full"),
+    }
+    return made | {name: value() for name, (share, value) in seldom.items() if draw.rarely(share)}
+
+
+def filter_names(draw, most=4):
+    """Names of filters in the order in which they are asked; the same one may come twice."""
+    count = draw.chance.randint(0, most)
+    return [draw.one(*(third_party_filters.NAMES if draw.rarely(2) else OWN_FILTERS)) for _ in range(count)]
+
+
+# -- configurations ---------------------------------------------------------------------------------
+
+
+def configuration(chance, own=OWN_WEIGHERS, others=third_party_weighers.NAMES):
+    """Weighers, their multipliers, and how one is chosen, made with a random generator."""
+    names = chance.sample(own, chance.randint(0, 4))
+    if chance.random() < 0.6:
+        names += chance.sample(others, chance.randint(1, 2))
+        chance.shuffle(names)
+    made = {"weighers": names}
+    if chance.random() < 0.1:
+        made = {"costs": chance.sample(("compute_fill_first_cost_fn", "noop_cost_fn", "compute_third_cost_fn"), 2)}
+    for name in ("ram", "cpu", "disk", "io_ops", "num_instances", "project_spread", "hypervisor_version"):
+        if chance.random() < 0.5:
+            made[f"{name}_weight_multiplier"] = chance.choice(MULTIPLIERS)
+    if chance.random() < 0.3:
+        made["host_subset_size"] = chance.choice((2, 3, 99))
+    if chance.random() < 0.3:
+        made["shuffle_best_same_weighed_hosts"] = True
+    return made
+
+
+# Few enough that each is made once and used often: making one takes longer than ten decisions.
+CONFIGURATIONS = [configuration(random.Random(nr)) for nr in range(120)]
+
+
+# -- what happens to a pool -------------------------------------------------------------------------
+
+
+def event(draw, instances=INSTANCES):
+    """A request, or a change between two. A host is meant by a number, modulo how many there are."""
+    if not draw.rarely(3):
+        return draw.one("ask", "ask", "place", "list", "other"), request(draw, instances), filter_names(draw)
+    kind = draw.one("set", "set", "set", "release", "remove", "add", "update")
+    number = draw.chance.randrange(10)
+    if kind == "set":
+        return kind, number, change(draw)
+    if kind == "add":
+        return kind, number, _host(draw)
+    if kind == "update":
+        return kind, number, draw.one(*HOST_VALUES["free_ram_mb"])
+    return kind, number
+
+
+def story(chance, requests=3):
+    """A cluster, two configurations, and events: in the mean as many requests as asked for."""
+    draw = Draw(chance)
+    again, names = request(draw), filter_names(draw)
+    events = [event(draw) for _ in range(chance.randint(1, 3 * requests - 2))]
+    if draw.rarely(2):
+        # The same kind of request again and again, which is what answers are kept for.
+        events = [(one[0], again, names) if one[0] in ASKING and not draw.rarely(4) else one for one in events]
+    return {
+        "conf": draw.one(*CONFIGURATIONS),
+        "other_conf": draw.one(*CONFIGURATIONS),
+        "hosts": cluster(draw),
+        "events": events,
+    }
+
+
+def long_story(chance):
+    """Many instances on many hosts that tie: what moves is the order of the list and the scales."""
+    draw = Draw(chance)
+    hosts = cluster(draw, most=draw.one(6, 20, 60))
+    for host in hosts:
+        host.update(total_usable_ram_mb=65536, free_ram_mb=draw.one(65536, 65536, 32768, 4096))
+        host.update(vcpus_total=64, num_instances=draw.one(0, 0, 1), instances=())
+    events = []
+    for _ in range(2):
+        wanted = request(draw, (2, 5, 9, 14, 40))
+        wanted.pop("expression", None)
+        names = [draw.one(*_LONG_FILTERS) for _ in range(chance.randint(0, 2))]
+        if draw.rarely(3):
+            wanted["alternates"] = True
+        events.append((draw.one("ask", "place"), wanted, names))
+        events.append(("set", chance.randrange(10), change(draw)))
+    return {"conf": draw.one(*LONG_CONFIGURATIONS), "hosts": hosts, "events": events[:-1]}
+
+
+_LONG_FILTERS = (
+    *("RamFilter", "CoreFilter", "NumInstancesFilter", "EverySecondFilter", "OnceFilter", "UuidFilter", "GpuFilter"),
+    *("ServerGroupAntiAffinityFilter", "AverageFilter", "TagFilter", "FirstHalfFilter", "ComputeFilter", "EachFilter"),
+)
+_LONG_WEIGHERS = (
+    *("StepsWeigher", "BetweenWeigher", "AtMostWeigher", "UuidWeigher", "GroupWeigher", "UsedShareWeigher"),
+    *("AggregateMultiplierWeigher", "TagWeigher", "ExpressionWeigher"),
+)
+LONG_CONFIGURATIONS = [
+    {
+        **configuration(random.Random(-nr), own=OWN_WEIGHERS[:8], others=_LONG_WEIGHERS),
+        **({} if nr % 4 == 0 else {"host_subset_size": 1, "shuffle_best_same_weighed_hosts": False}),
+    }
+    for nr in range(1, 60)
+]
+ASKING = ("ask", "place", "list", "other")
+_NUMBERS = st.integers(0, 2**63)
+STORIES = _NUMBERS.map(lambda number: story(random.Random(number)))
+LONG_STORIES = _NUMBERS.map(lambda number: long_story(random.Random(number)))

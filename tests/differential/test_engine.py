@@ -1,0 +1,113 @@
+"""The engine decides as the plain handlers do: everything that can be seen of a decision is equal.
+
+Stories are made from a number by a random generator; of a failing one the smallest part that fails
+is shown, ready to be kept in known_stories. FILTERSCHED_ENGINE_STORIES=50000 tries that many in
+each test instead of those of every day.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pprint
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from filtersched.engine import Engine
+from tests.differential import expressions, known_stories
+from tests.differential.smallest import smallest
+from tests.differential.strategies import LONG_STORIES, STORIES
+from tests.differential.world import World
+
+COUNT = int(os.environ.get("FILTERSCHED_ENGINE_STORIES", "0"))
+
+
+def stories(every_day):
+    """So many at once: a number is no better for being smaller, so nothing is shrunk."""
+    return settings(max_examples=COUNT or every_day, phases=(Phase.explicit, Phase.generate))
+
+
+def first_difference(story):
+    """The first request of a story that the engine decides in another way: (plain, fast), or None."""
+    return next(((plain, fast) for plain, fast in World(story).run(story["events"]) if plain != fast), None)
+
+
+def check(story):
+    """Fail with the smallest part of the story in which the engine decides in another way."""
+    if first_difference(story) is None:
+        return
+    small = smallest(story, differs)
+    plain, fast = first_difference(small)
+    pytest.fail(f"{pprint.pformat(small, width=110)}\nplain: {plain}\nfast:  {fast}", pytrace=False)
+
+
+def differs(story):
+    try:
+        return first_difference(story) is not None
+    except Exception:  # what is no story any more
+        return False
+
+
+@contextlib.contextmanager
+def trimming_from(count):
+    """Within this context lists of so many hosts count as very large ones."""
+    usual, Engine.trim_from = Engine.trim_from, count
+    try:
+        yield
+    finally:
+        Engine.trim_from = usual
+
+
+@pytest.mark.parametrize("name", known_stories.STORIES)
+def test_what_was_decided_in_another_way_once_is_decided_alike(name):
+    assert first_difference(known_stories.STORIES[name]) is None
+
+
+@stories(3000)
+@given(STORIES)
+def test_random_stories_are_decided_alike(story):
+    check(story)
+
+
+@stories(500)
+@given(LONG_STORIES)
+def test_many_instances_are_placed_alike(story):
+    check(story)
+
+
+@stories(500)
+@given(LONG_STORIES)
+def test_many_instances_are_placed_alike_on_lists_that_are_trimmed(story):
+    with trimming_from(3):
+        check(story)
+
+
+HOSTS = st.lists(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "free_ram_mb": st.sampled_from((0, 1, 512, 4096, -7, 0.1, 2**53 - 1, 2**53 + 1)),
+            "ram_allocation_ratio": st.sampled_from((None, 0, 1, 1.5)),
+            "num_instances": st.sampled_from((0, 1, 3)),
+            "num_io_ops": st.sampled_from((0, 2, None)),
+            "vcpus_used": st.sampled_from((0, 4, 0.5)),
+        },
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(max_examples=COUNT or 600)
+@given(HOSTS, expressions.EXPRESSIONS, expressions.EXPRESSIONS)
+def test_any_body_of_operators_gives_the_same_on_columns_as_on_hosts(hosts, verdict, weight):
+    hosts = [{"host": f"h{nr}", "nodename": f"n{nr}", **one} for nr, one in enumerate(hosts)]
+    request = {"expression": verdict, "weight": weight, "num_instances": 2, "memory_mb": 1}
+    story = {
+        "conf": {"weighers": ["ExpressionWeigher"]},
+        "hosts": hosts,
+        "events": [("ask", request, ["ExpressionFilter"])],
+    }
+    assert first_difference(story) is None

@@ -1,0 +1,322 @@
+"""Filters as other people write them: undeclared, declared by value, declared columnar, and odd ones."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from filtersched.column import count_instances, filled, is_named, of_each
+from filtersched.filters.base import BaseHostFilter
+from tests.differential import expressions
+
+# -- undeclared: called for every host in play, at every instance ----------------------------------
+
+
+class OddMemoryFilter(BaseHostFilter):
+    """Refuse hosts whose free memory is three more than a multiple of seven."""
+
+    def host_passes(self, host_state, spec):
+        return host_state.free_ram_mb % 7 != 3
+
+
+class OnceFilter(BaseHostFilter):
+    """Refuse hosts with two instances and more, but only for the first instance of a request."""
+
+    run_filter_once_per_request = True
+
+    def host_passes(self, host_state, spec):
+        return host_state.num_instances < 2
+
+
+class TruthFilter(BaseHostFilter):
+    """Refuse by truth value: text, lists and None."""
+
+    def host_passes(self, host_state, spec):
+        return host_state.hypervisor_type and [*host_state.capabilities.items(), *host_state.aggregates]
+
+
+class LimitFilter(BaseHostFilter):
+    """Refuse nobody, and write limits, as filters of old do."""
+
+    def host_passes(self, host_state, spec):
+        host_state.limits["seen"] = host_state.limits.get("seen", 0) + 1
+        host_state.limits["memory_mb"] = host_state.total_usable_ram_mb * 1.5
+        return True
+
+
+class PickyFilter(BaseHostFilter):
+    """Raise for a host that is broken."""
+
+    def host_passes(self, host_state, spec):
+        if host_state.hypervisor_type == "broken":
+            raise LookupError(f"{host_state.host} is broken")
+        return True
+
+
+class RebuildFilter(BaseHostFilter):
+    """Refuse hosts of another hypervisor, on a rebuild too."""
+
+    RUN_ON_REBUILD = True
+
+    def host_passes(self, host_state, spec):
+        return host_state.hypervisor_type != "xen"
+
+
+class FirstHalfFilter(BaseHostFilter):
+    """Keep the first half of the list, which depends on its order."""
+
+    def filter_all(self, hosts, spec):
+        hosts = list(hosts)
+        return hosts[: (len(hosts) + 1) // 2] if len(hosts) > 3 else hosts
+
+
+class ReverseFilter(BaseHostFilter):
+    """Turn the list round."""
+
+    def filter_all(self, hosts, spec):
+        return reversed(list(hosts))
+
+
+class EndFilter(BaseHostFilter):
+    """End filtering, by None, for the instances that end in a 2."""
+
+    def filter_all(self, hosts, spec):
+        return None if str(spec.instance_uuid).endswith("2") else iter(hosts)
+
+
+class StrangerFilter(BaseHostFilter):
+    """Return copies of some hosts, and the first one twice, for the instances that end in a 1."""
+
+    def filter_all(self, hosts, spec):
+        hosts = list(hosts)
+        if not str(spec.instance_uuid).endswith("1"):
+            return hosts
+        return [hosts[0], *(host.copy() if host.num_io_ops else host for host in hosts)]
+
+
+class ImpatientFilter(BaseHostFilter):
+    """Fail when it is asked whether to run for a third instance."""
+
+    def run_filter_for_index(self, index):
+        if index >= 2:
+            raise PermissionError("no more than two")
+        return True
+
+    def host_passes(self, host_state, spec):
+        return True
+
+
+# -- declared by value ------------------------------------------------------------------------------
+
+
+class RackFilter(BaseHostFilter):
+    """Refuse hosts outside the rack asked for."""
+
+    host_reads = ("capabilities",)
+    spec_reads = ("extra_specs",)
+
+    def host_passes(self, host_state, spec):
+        wanted = spec.extra_specs.get("rack")
+        return wanted is None or host_state.capabilities.get("rack") == wanted
+
+
+class TagFilter(BaseHostFilter):
+    """Refuse hosts tagged as closed; many hosts have no tag at all."""
+
+    host_reads = ("tag",)
+
+    def host_passes(self, host_state, spec):
+        return getattr(host_state, "tag", "open") != "closed"
+
+
+class BrokenValueFilter(BaseHostFilter):
+    """Raise, in several ways, for values that are broken."""
+
+    host_reads = ("hypervisor_type", "topic")
+
+    def host_passes(self, host_state, spec):
+        if host_state.hypervisor_type == "broken":
+            if host_state.topic == "compute":
+                raise KeyError(host_state.hypervisor_type)
+            return next(iter(()))
+        return host_state.hypervisor_type != "vmware"
+
+
+class UuidFilter(BaseHostFilter):
+    """Refuse by the instance and by what the host has in use."""
+
+    host_reads = ("vcpus_used",)
+    spec_reads = ("instance_uuid",)
+
+    def host_passes(self, host_state, spec):
+        return (len(spec.instance_uuid) + ord(spec.instance_uuid[-1]) + (host_state.vcpus_used or 0)) % 5 != 0
+
+
+class HowManyFilter(BaseHostFilter):
+    """Refuse every host when four instances are asked for."""
+
+    host_reads = ()
+    spec_reads = ("num_instances",)
+
+    def host_passes(self, host_state, spec):
+        return spec.num_instances != 4
+
+
+class ClockFilter(BaseHostFilter):
+    """Refuse hosts heard of in another minute."""
+
+    host_reads = ("updated",)
+    spec_reads = ("now",)
+
+    def host_passes(self, host_state, spec):
+        return host_state.updated is None or host_state.updated.minute == spec.now.minute
+
+
+class CallerFilter(BaseHostFilter):
+    """Refuse by an object in the context of the request."""
+
+    host_reads = ("topic",)
+    spec_reads = ("context",)
+
+    def host_passes(self, host_state, spec):
+        return spec.context is None or spec.context.may_use(host_state.topic)
+
+
+class HintedFilter(BaseHostFilter):
+    """Refuse by an attribute that the request names: what is read depends on the request."""
+
+    spec_reads = ("scheduler_hints",)
+
+    def host_reads(self, spec):
+        return (spec.get_scheduler_hint("avoid_in"),) if "avoid_in" in spec.scheduler_hints else ()
+
+    def host_passes(self, host_state, spec):
+        attribute = spec.get_scheduler_hint("avoid_in")
+        return attribute is None or getattr(host_state, attribute) not in (0, "xen")
+
+
+class CustomRequestFilter(BaseHostFilter):
+    """Refuse hosts by an attribute that only some requests have."""
+
+    host_reads = ("num_instances",)
+    spec_reads = ("tenant_limit",)
+
+    def host_passes(self, host_state, spec):
+        return host_state.num_instances <= getattr(spec, "tenant_limit", 99)
+
+
+class NewsFilter(BaseHostFilter):
+    """Refuse hosts by the one attribute that a test changes and nobody else reads."""
+
+    host_reads = ("topic", "hypervisor_version", "num_io_ops")
+
+    def host_passes(self, host_state, spec):
+        return (host_state.topic, host_state.hypervisor_version, host_state.num_io_ops) != ("compute", 2, 1)
+
+
+# -- declared columnar ------------------------------------------------------------------------------
+
+
+class EverySecondFilter(BaseHostFilter):
+    """Refuse busy hosts, for every second instance of a request only."""
+
+    host_reads = ("num_io_ops",)
+    columnar = True
+
+    def run_filter_for_index(self, index):
+        return index % 2 == 1
+
+    def host_passes(self, host_state, spec):
+        return host_state.num_io_ops < 3
+
+
+class AverageFilter(BaseHostFilter):
+    """Refuse hosts with small instances; it divides by zero where there is none."""
+
+    host_reads = ("free_ram_mb", "num_instances")
+    columnar = True
+
+    def host_passes(self, host_state, spec):
+        return host_state.free_ram_mb / host_state.num_instances >= 100
+
+
+class ConstantFilter(BaseHostFilter):
+    """Answer one truth value for all hosts, by the request."""
+
+    host_reads = ("free_ram_mb",)
+    spec_reads = ("memory_mb",)
+    columnar = True
+
+    def host_passes(self, host_state, spec):
+        return True if spec.memory_mb != 2048 else host_state.free_ram_mb > 2048
+
+
+class EmulationFilter(BaseHostFilter):
+    """Compare text: a columnar body that columns do not help."""
+
+    host_reads = ("hypervisor_type", "topic")
+    columnar = True
+
+    def host_passes(self, host_state, spec):
+        return (host_state.hypervisor_type == "kvm") | (host_state.topic != "compute")
+
+
+class GpuFilter(BaseHostFilter):
+    """Refuse hosts without a GPU left: a number that only some hosts have."""
+
+    host_reads = ("gpus_free",)
+    spec_reads = ("vcpus",)
+    columnar = True
+
+    def host_passes(self, host_state, spec):
+        return getattr(host_state, "gpus_free", 0) >= spec.vcpus
+
+
+class EachFilter(BaseHostFilter):
+    """Refuse by functions of attributes, which fail for values that are broken."""
+
+    host_reads = ("hypervisor_type", "num_instances")
+    columnar = True
+
+    def host_passes(self, host_state, spec):
+        age = filled(of_each(host_state, "hypervisor_type", age_of), 7)
+        return (age < 9) & (of_each(host_state, "num_instances", lambda count: 12 // (3 - count)) > 1)
+
+
+class NamesFilter(BaseHostFilter):
+    """Refuse by name, and by what runs there."""
+
+    host_reads = ("host", "instances")
+    spec_reads = ("scheduler_hints", "instance_group")
+    columnar = True
+
+    def host_passes(self, host_state, spec):
+        names = spec.scheduler_hints.get("avoid_hosts", ())
+        members = spec.instance_group.members if spec.instance_group else ()
+        return np.logical_not(is_named(host_state, names)) & (count_instances(host_state, members) < 3)
+
+
+class ExpressionFilter(BaseHostFilter):
+    """Refuse by any expression over a host's numbers that the request brings."""
+
+    host_reads = expressions.ATTRIBUTES
+    spec_reads = ("extra_specs",)
+    columnar = True
+
+    def host_passes(self, host_state, spec):
+        expression = spec.extra_specs.get("acme:expression")
+        return True if expression is None else expressions.value_of(expression, host_state)
+
+
+def age_of(hypervisor):
+    """A number for a name; None for one that is not known, and an error for a broken one."""
+    if hypervisor == "broken":
+        raise ValueError(hypervisor)
+    return {"kvm": 3, "xen": 9}.get(hypervisor)
+
+
+def every_filter():
+    """The classes of this module, as `scheduler_available_filters` wants them."""
+    return [each for each in globals().values() if isinstance(each, type) and each.__module__ == __name__]
+
+
+NAMES = tuple(each.__name__ for each in every_filter())

@@ -1,0 +1,263 @@
+"""A story made real: two schedulers, one with the engine and one without, on the same hosts."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+
+from filtersched.conf import make_conf
+from filtersched.errors import InvalidRequest, NoValidHost
+from filtersched.host_parts import CHECKS
+from filtersched.host_pool import HostPool
+from filtersched.host_state import HostState
+from filtersched.request_spec import RequestSpec
+from filtersched.scheduler import FilterScheduler
+from tests.differential import third_party_weighers
+
+_FILTERS = "tests.differential.third_party_filters.every_filter"
+_WEIGHERS = third_party_weighers.__name__
+
+
+class GpuHost(HostState):
+    """A host with a number of GPUs that instances take."""
+
+    gpus_free = 4
+
+    def consume_from_request(self, spec):
+        super().consume_from_request(spec)
+        self.gpus_free -= spec.vcpus
+
+    def release_request(self, spec):
+        super().release_request(spec)
+        self.gpus_free += spec.vcpus
+
+
+class LicensedHost(HostState):
+    """A host with a list of licences, one an instance, and a tag that says so."""
+
+    licences = ("a", "b", "c")
+
+    def copy(self):
+        new = super().copy()
+        new.licences = list(self.licences)
+        return new
+
+    def consume_from_request(self, spec):
+        super().consume_from_request(spec)
+        self.licences = self.licences[1:]
+        self.tag = "closed" if not self.licences else "".join(self.licences)
+
+
+class TurningHost(HostState):
+    """A host whose aggregates and hypervisor change with its first instance."""
+
+    def consume_from_request(self, spec):
+        super().consume_from_request(spec)
+        self.aggregates = [{"name": "turned", "metadata": {"ram_weight_multiplier": "-2", "rank": "7"}}]
+        self.hypervisor_type = "xen"
+
+
+class FragileHost(HostState):
+    """A host that cannot take a fourth instance."""
+
+    def consume_from_request(self, spec):
+        if self.num_instances == 3:
+            raise OverflowError(f"{self.host} takes no fourth instance")
+        super().consume_from_request(spec)
+
+
+KINDS = {each.__name__: each for each in (HostState, GpuHost, LicensedHost, TurningHost, FragileHost)}
+
+
+class Caller:
+    """Who asks, as an object that is made anew for each request."""
+
+    def __init__(self, topics):
+        self._topics = frozenset(topics)
+
+    def may_use(self, topic):
+        return topic in self._topics
+
+
+def made_host(data):
+    known = {name: value for name, value in data.items() if name in CHECKS}
+    host = KINDS[data.get("kind", "HostState")](**known)
+    for name in data.keys() - known.keys() - {"kind"}:
+        setattr(host, name, data[name])
+    return host
+
+
+def made_spec(request):
+    extra_specs = dict(request.get("extra_specs") or {})
+    for name in ("expression", "weight"):
+        if request.get(name) is not None:
+            extra_specs[f"acme:{name}"] = request[name]
+    flavor = {name: request[name] for name in ("memory_mb", "vcpus", "root_gb") if name in request}
+    given = {name: request[name] for name in _PLAIN if request.get(name) is not None}
+    spec = RequestSpec({**flavor, "extra_specs": extra_specs}, **{"now": "2026-01-31T12:00:00", **given})
+    if request.get("caller") is not None:
+        spec.context = Caller(request["caller"])
+    if request.get("tenant_limit") is not None:
+        spec.tenant_limit = request["tenant_limit"]
+    return spec
+
+
+_PLAIN = (
+    *("num_instances", "now", "instance_group", "scheduler_hints", "availability_zone", "ignore_hosts"),
+    *("force_hosts", "force_nodes", "requested_destination", "project_id", "image", "retry"),
+)
+
+
+def made_uuids(request, nr):
+    """The uuids of a request's instances; those of `nr` are new, others may be on hosts already."""
+    count = request.get("num_instances", 1)
+    new = [f"u{nr}-{index}" for index in range(count)]
+    return {"new": new, "known": ["i1", "i3", *new][:count], "one known": ["i2"]}[request.get("uuids", "new")]
+
+
+@functools.lru_cache(maxsize=400)
+def _schedulers(text):
+    options = json.loads(text)
+    costs, weighers = options.pop("costs", None), options.pop("weighers", [])
+    if costs is not None:
+        options["least_cost_functions"] = [f"{_WEIGHERS}.{one}" if "third" in one else one for one in costs]
+        options["compute_fill_first_cost_fn_weight"] = options.get("ram_weight_multiplier", -1.0)
+        options |= {"compute_third_cost_fn_weight": 0.7} if "compute_third_cost_fn" in costs else {}
+    else:
+        theirs = third_party_weighers.NAMES
+        options["scheduler_weight_classes"] = [f"{_WEIGHERS}.{one}" if one in theirs else one for one in weighers]
+    conf = make_conf(
+        scheduler_available_filters=["standard_filters", _FILTERS],
+        scheduler_default_filters=[],
+        **options,
+    )
+    return FilterScheduler(conf, use_engine=False), FilterScheduler(conf)
+
+
+def schedulers(options):
+    """The plain scheduler and the fast one of a configuration; made once for each."""
+    return _schedulers(json.dumps(options, sort_keys=True))
+
+
+# -- what came out ----------------------------------------------------------------------------------
+
+
+def outcome(decide, *, with_words=False):
+    """All that can be seen of a decision, to be compared with `==`."""
+    try:
+        selections = decide()
+    except NoValidHost as refusal:
+        words = str if with_words else type
+        return "refused", refusal.index, refusal.num_instances, _explained(refusal.explanation), words(refusal)
+    except Exception as problem:  # any exception of a plug-in is an outcome
+        return "raised", type(problem), str(problem)
+    return "placed", [_selected(one) for one in selections]
+
+
+def _selected(one):
+    state = one.host_state
+    attributes = {name: value for name, value in vars(state).items() if name not in CHECKS}
+    return (
+        (one.host, one.nodename, one.index, one.seed, one.generation, repr(float(one.weight))),
+        dict(one.limits),
+        [(each.host, each.nodename, dict(each.limits)) for each in one.alternates],
+        (type(state), state.to_dict(), attributes),
+        one.spec.to_dict() | {"instance_uuid": None, "instance_group": None},
+        _explained(one.explanation),
+    )
+
+
+def _explained(explanation):
+    if explanation is None:
+        return None
+    return (
+        [_step(step) for step in explanation.steps],
+        [_step(step) for step in explanation.earlier],
+        explanation.refused,
+        [(one.weigher, one.raw, one.normalized, one.multiplier) for one in explanation.shares],
+        (explanation.runner_up, explanation.margin),
+        [(one.name, list(one.raw), list(one.normalized), list(one.multipliers)) for one in explanation.columns],
+        explanation.ranked,
+    )
+
+
+def _step(step):
+    return step.name, step.before, step.after, sorted(step.refused)
+
+
+class World:
+    """A pool and what happens to it. Every request is decided with and without the engine."""
+
+    def __init__(self, story):
+        hosts = [made_host(one) for one in story["hosts"]]
+        self.conf, self.other_conf = story["conf"], story.get("other_conf", story["conf"])
+        self.extra = [host.copy() for host in hosts[:2]]
+        self.pool = HostPool()
+        for host in hosts:
+            self._add(host)
+        self.placed = []
+        self.nr = 0
+
+    def _add(self, host):
+        if (host.host, host.nodename) in self.pool:
+            # Only a list may hold the same name twice.
+            self.extra.append(host)
+        else:
+            self.pool.add(host)
+
+    def run(self, events):
+        """Let things happen; gives (plain outcome, fast outcome) of every request."""
+        for kind, *arguments in events:
+            if kind in ("ask", "place", "list", "other"):
+                yield self._ask(kind, *arguments)
+            elif kind == "add":
+                self._add(made_host({"host": f"a{arguments[0]}", **arguments[1]}))
+            elif kind == "release":
+                if self.placed:
+                    self._release(self.placed.pop(arguments[0] % len(self.placed)))
+            elif len(self.pool):
+                self._change(kind, *arguments)
+
+    def _change(self, kind, nr, *arguments):
+        host = list(self.pool)[nr % len(self.pool)]
+        if kind == "remove":
+            self.pool.remove((host.host, host.nodename))
+        elif kind == "update":
+            self.pool.update((host.host, host.nodename), free_ram_mb=arguments[0], num_io_ops=1)
+        else:
+            name, value = arguments[0]
+            setattr(host, name, value)
+
+    def _release(self, selections):
+        with contextlib.suppress(InvalidRequest, TypeError):
+            self.pool.release(selections)
+
+    def _ask(self, kind, request, filters):
+        plain, fast = schedulers(self.other_conf if kind == "other" else self.conf)
+        hosts = self.pool if kind != "list" else [*(host.copy() for host in self.pool), *self.extra]
+        uuids = made_uuids(request, self.nr)
+        self.nr += 1
+
+        def decided(scheduler):
+            return scheduler.select_destinations(
+                made_spec(request),
+                hosts,
+                uuids,
+                filters=list(filters),
+                return_alternates=request.get("alternates", False),
+                seed=request.get("seed", 0),
+                explain=request.get("explain") or "counts",
+            )
+
+        # Words are made by asking every filter about every host, so only now and then.
+        with_words = request.get("seed", 0) % 8 == 0 and "ImpatientFilter" not in filters
+        slow = outcome(lambda: decided(plain), with_words=with_words)
+        chosen = []
+        quick = outcome(lambda: chosen.extend(decided(fast)) or chosen, with_words=with_words)
+        if kind == "place" and chosen and slow == quick:
+            # An instance may be there already, or a host may be too fragile for it.
+            with contextlib.suppress(InvalidRequest, OverflowError, TypeError):
+                self.pool.commit(chosen)
+                self.placed.append(chosen)
+        return slow, quick
