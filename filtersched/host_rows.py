@@ -135,6 +135,7 @@ class HostRows:
         self._log: list[tuple[int, Collection[str] | None]] = []
         self._log_start = self.now
         self._plain: dict[str, bool] = {}
+        self._kinds: set[type] | None = None
         self._columns: dict[str, tuple[int, Column | None]] = {}
         self._codes: dict[tuple[str, ...], tuple[int, Codes]] = {}
         self._names: Sequence[str] | None = None
@@ -228,10 +229,10 @@ class HostRows:
         """Whether changes of the attribute are assignments to it on every host."""
         known = self._plain.get(attribute)
         if known is None:
-            kinds = set(map(type, self._hosts)) - {type(None)}
-            worked_out = any(hasattr(getattr(kind, attribute, None), "__get__") for kind in kinds)
-            watched = all(getattr(kind, "__getattribute__") is object.__getattribute__ for kind in kinds)  # noqa: B009
-            made_up = any(hasattr(kind, "__getattr__") for kind in kinds)
+            if self._kinds is None:
+                self._kinds = set(map(type, self._hosts)) - {type(None)}
+            worked_out = any(hasattr(getattr(kind, attribute, None), "__get__") for kind in self._kinds)
+            watched = all(getattr(kind, "__getattribute__") is object.__getattribute__ for kind in self._kinds)  # noqa: B009
             known = self._plain[attribute] = watched and not worked_out and not made_up
         return known
 

@@ -291,8 +291,9 @@ class HostState:
         if spec.resources and self.resources:
             self._take_resources(spec, -1)
         if spec.instance_uuid in self.instances:
-            rest = {uuid: one for uuid, one in self.instances.items() if uuid != spec.instance_uuid}
-            self.instances = FrozenDict(rest)
+            rest = dict(self.instances)
+            del rest[spec.instance_uuid]
+            self._assign(instances=FrozenDict(rest))
         self.updated = spec.now
 
     def consume_from_instance(self, instance_properties: Mapping[str, Any]) -> None:
@@ -305,7 +306,8 @@ class HostState:
     def add_instance(self, spec: RequestSpec) -> None:
         """Note the instance that `spec` places as one that is here."""
         if spec.instance_uuid not in self.instances:
-            self.instances = FrozenDict({**self.instances, spec.instance_uuid: spec.as_instance()})
+            # Assigned as they are: they were checked when they came.
+            self._assign(instances=FrozenDict({**self.instances, spec.instance_uuid: spec.as_instance()}))
 
     def _take_resources(self, spec: RequestSpec, sign: int) -> None:
         changed = dict(self.resources)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 from filtersched.decision import Choice, Decision
@@ -17,6 +18,8 @@ from filtersched.filters.base import BaseHostFilter
 from filtersched.host_pool import HostPool
 from filtersched.host_rows import HostRows
 from filtersched.weighers.base import BaseWeigher
+
+_NODE = attrgetter("host", "nodename")
 
 __all__ = ["Engine", "StrangerReturned"]
 
@@ -71,8 +74,7 @@ class Engine:
 
     def _rows_of(self, hosts: Any) -> tuple[HostRows, Kept]:
         if not isinstance(hosts, HostPool):
-            names = {(host.host, host.nodename) for host in hosts}
-            if len(names) < len(hosts):
+            if len(set(map(_NODE, hosts))) < len(hosts):
                 raise StrangerReturned
             rows = HostRows(hosts)
             return rows, Kept(rows)
