@@ -233,6 +233,7 @@ class HostRows:
                 self._kinds = set(map(type, self._hosts)) - {type(None)}
             worked_out = any(hasattr(getattr(kind, attribute, None), "__get__") for kind in self._kinds)
             watched = all(getattr(kind, "__getattribute__") is object.__getattribute__ for kind in self._kinds)  # noqa: B009
+            made_up = any(hasattr(kind, "__getattr__") for kind in self._kinds)
             known = self._plain[attribute] = watched and not worked_out and not made_up
         return known
 
