@@ -121,6 +121,8 @@ class FastWeigher:
             known = codes.seen[self] = Answers()
         try:
             found = known.of(codes, self._multiplier)
+        except UndeclaredRead:
+            raise
         except Exception:
             # The boundary to the plug-in: it may be a value that no host in play has.
             raise StrangerReturned from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 _ONE = [{"host": "h0", "nodename": "n0"}]
 _TWO = [{"host": "h0", "nodename": "n0"}, {"host": "h1", "nodename": "n1"}]
+_BOTH = ("+", (">", "num_io_ops", 0), ("<", "num_io_ops", 2))
 
 
 def _rank(rank):
@@ -87,8 +88,8 @@ STORIES = {
         "conf": {"weighers": ["ExpressionWeigher"]},
         "hosts": [*_TWO, {"host": "h2", "nodename": "n2", "num_io_ops": 1}],
         "events": [
-            ("ask", {"expression": ("==", ("+", (">", "num_io_ops", 0), ("<", "num_io_ops", 2)), 2)}, ["ExpressionFilter"]),
-            ("ask", {"weight": ("+", (">", "num_io_ops", 0), ("<", "num_io_ops", 2))}, []),
+            ("ask", {"expression": ("==", _BOTH, 2)}, ["ExpressionFilter"]),
+            ("ask", {"weight": _BOTH}, []),
             ("ask", {"weight": ("neg", (">", "num_io_ops", 0))}, []),
         ],
     },
