@@ -17,6 +17,7 @@ from filtersched.engine.kept import Kept, Standing
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.request import Request
 from filtersched.engine.views import host_view
+from filtersched.errors import UndeclaredRead
 from filtersched.host_rows import Answers, HostRows
 from filtersched.plugin import add_note, asking, declaration_of
 from filtersched.selection import WeighedHost
