@@ -6,6 +6,8 @@ read again when a column is next asked for.
 
 from __future__ import annotations
 
+import itertools
+import operator
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
@@ -41,6 +43,8 @@ class Codes:
         self.seen: dict[Any, Answers] = {}
 
     def _coded(self, given: Sequence[Any]) -> NDArray[np.intp]:
+        if len(given) and all(map(operator.is_, given, itertools.repeat(given[0]))):
+            return np.full(len(given), self.code_of(given[0]), dtype=np.intp)
         if set(map(type, given)) <= {str, type(None)}:
             # Text is its own key, and hashed already.
             for value in dict.fromkeys(given):
@@ -306,19 +310,9 @@ class HostRows:
             return codes
         marked = self.marked_since(then, self.traced(attributes)) if codes is not None else None
         if codes is None or marked is None or len(codes.values) > 2 * len(self) + 64:
-            if len(attributes) == 1 and self._is_default(attributes[0]):
-                codes = Codes([getattr(HostState, attributes[0])])
-                codes.codes = codes.codes.repeat(len(self))
-                self._codes[attributes] = (self.now, codes)
-                return codes
-            if len(attributes) == 1:
-                values = self._read(attributes[0])
-            else:
-                parts = [self._read(attribute) for attribute in attributes]
-                values = None if any(part is None for part in parts) else self._combined(attributes)
-            if values is None:
+            codes = self._coded(attributes)
+            if codes is None:
                 return None
-            codes = Codes(values)
         else:
             for row in marked:
                 codes.put(row, self._value(row, attributes))
@@ -330,16 +324,17 @@ class HostRows:
         values = tuple(getattr(host, attribute) for attribute in attributes)
         return values[0] if len(values) == 1 else values
 
-    def _combined(self, attributes: tuple[str, ...]) -> list[Any]:
-        """One tuple per row, the same object for rows whose values are all the same."""
-        parts = [self.codes((attribute,)) for attribute in attributes]
-        known: dict[tuple[int, ...], tuple[Any, ...]] = {}
-        combined = []
-        for key in zip(*(part.codes.tolist() for part in parts if part is not None), strict=True):
-            if key not in known:
-                known[key] = tuple(part.values[code] for part, code in zip(parts, key, strict=True) if part)
-            combined.append(known[key])
-        return combined
+    def _coded(self, attributes: tuple[str, ...]) -> Codes | None:
+        if len(attributes) > 1:
+            parts = [self.codes((attribute,)) for attribute in attributes]
+            known = [part for part in parts if part is not None]
+            return _combined(known) if len(known) == len(parts) else None
+        if self._is_default(attributes[0]):
+            codes = Codes([getattr(HostState, attributes[0])])
+            codes.codes = codes.codes.repeat(len(self))
+            return codes
+        values = self._read(attributes[0])
+        return None if values is None else Codes(values)
 
     def of_each(self, attribute: str, function: Callable[[Any], Any]) -> Any:
         """`function` of the attribute, called once for each distinct value of it; None is missing.
@@ -437,6 +432,18 @@ class HostRows:
                 index.setdefault(uuid, set()).add(row)
         self._instances = (self.now, index, known)
         return index
+
+
+def _combined(parts: Sequence[Codes]) -> Codes:
+    """The distinct combinations of the values of several attributes, as tuples."""
+    together = parts[0].codes
+    for part in parts[1:]:
+        if len(part.values) > 1:
+            together = np.unique(together * len(part.values) + part.codes, return_inverse=True)[1]
+    _, first, inverse = np.unique(together, return_index=True, return_inverse=True)
+    codes = Codes([tuple(part.values[part.codes[row]] for part in parts) for row in first.tolist()])
+    codes.codes = codes.codes.take(inverse)
+    return codes
 
 
 def counted(rows: Sequence[int], count: int) -> Column:
