@@ -1,0 +1,109 @@
+"""Which way a declared plug-in is asked: on columns, by value, host by host, or as it stands."""
+
+import pytest
+
+from filtersched.column import AskEachHost
+from filtersched.engine.asking import Raised, question
+from filtersched.engine.request import Request
+from filtersched.errors import UndeclaredRead
+from filtersched.filters.base import BaseHostFilter
+from filtersched.host_rows import HostRows
+from filtersched.host_state import HostState
+from filtersched.request_spec import Flavor, RequestSpec
+
+DEFAULTS = ("filter_all",)
+
+
+class Columnar(BaseHostFilter):
+    host_reads = ("free_ram_mb", "num_io_ops")
+    spec_reads = ("memory_mb",)
+    columnar = True
+
+    def host_passes(self, host_state, spec):
+        return host_state.free_ram_mb / host_state.num_io_ops >= spec.memory_mb
+
+
+class ByValue(BaseHostFilter):
+    host_reads = ("hypervisor_type",)
+
+    def host_passes(self, host_state, spec):
+        return {"kvm": True, "xen": False}[host_state.hypervisor_type]
+
+
+class Overridden(ByValue):
+    host_reads = ("hypervisor_type",)
+
+    def filter_all(self, hosts, spec):
+        return hosts
+
+
+class Undeclared(ByValue):
+    def host_passes(self, host_state, spec):
+        return True
+
+
+def asked(kind):
+    return question(kind(), "host_passes", BaseHostFilter, DEFAULTS)
+
+
+def rows(**columns):
+    hosts = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    return HostRows(HostState(f"h{nr}", **host) for nr, host in enumerate(hosts))
+
+
+def request(**attributes):
+    return Request(RequestSpec(Flavor(memory_mb=2), **attributes))
+
+
+@pytest.mark.parametrize("kind", [Overridden, Undeclared])
+def test_what_is_overridden_or_undeclared_is_called_as_it_stands(kind):
+    assert asked(kind) is None
+
+
+def test_a_columnar_body_answers_for_all_rows_at_once():
+    given = rows(free_ram_mb=[4, 3, 2], num_io_ops=[2, 2, 1])
+    assert asked(Columnar).of_columns(given, request()).tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"free_ram_mb": [4, 3], "num_io_ops": [2, 0]},
+        {"free_ram_mb": [4, None], "num_io_ops": [2, 2]},
+        {"free_ram_mb": [4, 2**53], "num_io_ops": [2, 2]},
+    ],
+)
+def test_where_columns_would_differ_from_numbers_hosts_are_asked_one_by_one(columns):
+    with pytest.raises(AskEachHost):
+        asked(Columnar).of_columns(rows(**columns), request())
+
+
+def test_a_distinct_value_is_asked_about_once_and_what_raises_is_kept():
+    known = {}
+    codes = asked(ByValue).of_distinct(rows(hypervisor_type=["kvm", "odd", "xen", "kvm"]), request(), known)
+    assert codes.codes.tolist() == [0, 1, 2, 0]
+    assert (known[0], known[2]) == (True, False)
+    assert isinstance(known[1], Raised)
+    assert isinstance(known[1].problem, KeyError)
+
+
+def test_one_host_is_asked_about_with_what_is_declared_only():
+    host = HostState("h", hypervisor_type="kvm")
+    assert asked(ByValue).of(host, request()) is True
+
+    class Quiet(BaseHostFilter):
+        host_reads = ("topic",)
+
+        def host_passes(self, host_state, spec):
+            return getattr(host_state, "hypervisor_type", None) == "kvm"
+
+    with pytest.raises(UndeclaredRead, match="hypervisor_type"):
+        asked(Quiet).of(host, request())
+
+
+def test_the_key_of_a_request_tells_apart_what_a_plug_in_can_tell_apart():
+    columnar = asked(Columnar)
+    sizes = [2, 2.0, 3]
+    keys = [columnar.key(Request(RequestSpec(Flavor(memory_mb=size)))) for size in sizes]
+    assert len(set(keys)) == 3
+    assert columnar.key(request(project_id="p")) == columnar.key(request(project_id="q"))

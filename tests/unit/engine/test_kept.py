@@ -1,0 +1,118 @@
+"""Answers that are kept are never old, and are asked for again only where something changed."""
+
+import pytest
+
+from filtersched import (
+    BaseHostFilter,
+    FilterScheduler,
+    Flavor,
+    HostPool,
+    HostState,
+    NoValidHost,
+    RequestSpec,
+    make_conf,
+)
+from filtersched.frozen import typed_key
+
+ASKED = []
+
+
+class RackFilter(BaseHostFilter):
+    """Asked once for each rack, and noting for which."""
+
+    host_reads = ("hypervisor_type",)
+    spec_reads = ("memory_mb",)
+
+    def host_passes(self, host_state, spec):
+        ASKED.append(host_state.hypervisor_type)
+        if host_state.hypervisor_type == "bad":
+            raise LookupError("bad")
+        return host_state.hypervisor_type != "full"
+
+
+class LargeFilter(BaseHostFilter):
+    """Refuses the hosts of one rack."""
+
+    def host_passes(self, host_state, spec):
+        return host_state.hypervisor_type != "bad"
+
+
+@pytest.fixture
+def asked():
+    ASKED.clear()
+    return ASKED
+
+
+def scheduler_of(*filters):
+    names = [one.__name__ for one in filters]
+    available = [f"{__name__}.{name}" for name in names]
+    return FilterScheduler(
+        make_conf(
+            scheduler_available_filters=available, scheduler_default_filters=names, scheduler_weight_classes=[]
+        )
+    )
+
+
+def a_pool(*racks):
+    return HostPool(HostState(f"h{nr}", hypervisor_type=rack) for nr, rack in enumerate(racks))
+
+
+def first(scheduler, pool, memory_mb=1):
+    return scheduler.select_destinations(RequestSpec(Flavor(memory_mb)), pool)[0].host
+
+
+def test_each_value_is_asked_about_once_for_each_kind_of_request(asked):
+    scheduler, pool = scheduler_of(RackFilter), a_pool("a", "b", "a", "a")
+    assert [first(scheduler, pool) for _ in range(3)] == ["h0", "h0", "h0"]
+    assert asked == ["a", "b"]
+    assert first(scheduler, pool, memory_mb=2) == "h0"
+    assert asked == ["a", "b", "a", "b"]
+
+
+def test_only_a_value_that_is_new_is_asked_about_after_a_change(asked):
+    scheduler, pool = scheduler_of(RackFilter), a_pool("a", "b", "a")
+    first(scheduler, pool)
+    asked.clear()
+    pool["h1"].hypervisor_type = "a"
+    pool["h1"].num_instances = 3
+    assert first(scheduler, pool) == "h0"
+    assert asked == []
+    pool["h0"].hypervisor_type = "full"
+    assert first(scheduler, pool) == "h1"
+    assert asked == ["full"]
+
+
+def test_an_exception_is_raised_only_while_a_host_in_play_has_the_value():
+    scheduler, pool = scheduler_of(LargeFilter, RackFilter), a_pool("bad", "a")
+    assert first(scheduler, pool) == "h1"
+    alone = scheduler_of(RackFilter)
+    with pytest.raises(LookupError) as caught:
+        first(alone, pool)
+    assert "h0" in caught.value.__notes__[0]
+    pool["h0"].hypervisor_type = "b"
+    assert first(alone, pool) == "h0"
+    pool["h1"].hypervisor_type = "bad"
+    with pytest.raises(LookupError):
+        first(alone, pool)
+
+
+def test_hosts_that_come_and_go_are_seen():
+    scheduler, pool = scheduler_of(RackFilter), a_pool("full", "a")
+    assert first(scheduler, pool) == "h1"
+    pool.remove("h0")
+    assert first(scheduler, pool) == "h1"
+    pool.remove("h1")
+    with pytest.raises(NoValidHost):
+        first(scheduler, pool)
+    pool.add(HostState("new", hypervisor_type="a"))
+    assert first(scheduler, pool) == "new"
+
+
+def test_a_key_keeps_the_object_that_it_is_of_alive():
+    class Unknown:
+        pass
+
+    keys = {typed_key(Unknown()) for _ in range(50)}
+    assert len(keys) == 50
+    same = Unknown()
+    assert typed_key(same) == typed_key(same)
