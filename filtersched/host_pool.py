@@ -225,4 +225,8 @@ class HostPool:
 
 
 def _as_list(selections: Selection | Iterable[Selection]) -> Sequence[Selection]:
-    return [selections] if isinstance(selections, Selection) else list(selections)
+    chosen = [selections] if isinstance(selections, Selection) else list(selections)
+    for one in chosen:
+        if not isinstance(one, Selection):
+            raise InvalidRequest(f"only selections can be committed and released, not {one!r}", field="selections")
+    return chosen

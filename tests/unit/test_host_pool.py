@@ -311,6 +311,14 @@ def test_host_that_cannot_take_an_instance_at_commit_leaves_everything_as_it_was
     assert state(pool) == before
 
 
+@pytest.mark.parametrize("strange", [[5], ["i1"], [None], "i1", [host("cmp1")]], ids=repr)
+def test_what_is_no_selection_can_be_neither_committed_nor_released(pool, strange):
+    with pytest.raises(InvalidRequest, match="only selections"):
+        pool.commit(strange)
+    with pytest.raises(InvalidRequest, match="only selections"):
+        pool.release(strange)
+
+
 def test_empty_commit_and_release_do_nothing(pool):
     before = pool.generation
     pool.commit([])
