@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from filtersched.column import AskEachHost, Column, NotColumnarError
+from filtersched.distinct import EXACT, Codes
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.request import MOVING, Request
 from filtersched.engine.views import ColumnView, host_view, show, spec_view
 from filtersched.errors import UndeclaredRead
-from filtersched.host_rows import EXACT, Codes, HostRows
+from filtersched.host_rows import HostRows
 from filtersched.plugin import Plugin, add_note, declaration_of
 from filtersched.request_spec import RequestSpec
 

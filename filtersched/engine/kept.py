@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filtersched.column import AskEachHost
+from filtersched.distinct import Codes
 from filtersched.engine.asking import Question, Raised
 from filtersched.engine.request import Request
-from filtersched.host_rows import Codes, HostRows
+from filtersched.host_rows import HostRows
 
 _ENTRIES = 128
 _BYTES = 64 * 1024 * 1024

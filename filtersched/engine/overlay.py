@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from filtersched.column import AskEachHost, Column, count_instances
-from filtersched.host_rows import EXACT, HostRows, counted
+from filtersched.distinct import EXACT
+from filtersched.host_rows import HostRows, counted
 from filtersched.host_state import HostState
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filtersched.column import AskEachHost
+from filtersched.distinct import Answers
 from filtersched.engine.asking import question
 from filtersched.engine.filtering import StrangerReturned
 from filtersched.engine.in_play import InPlay, Mask
@@ -18,7 +19,7 @@ from filtersched.engine.overlay import Overlay
 from filtersched.engine.request import Request
 from filtersched.engine.views import host_view
 from filtersched.errors import UndeclaredRead
-from filtersched.host_rows import Answers, HostRows
+from filtersched.host_rows import HostRows
 from filtersched.plugin import add_note, asking, declaration_of
 from filtersched.selection import WeighedHost
 from filtersched.weighers.base import BaseWeigher, is_weight
