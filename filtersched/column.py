@@ -13,13 +13,18 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from filtersched.errors import FilterschedError
+
 # Where an operator on one number raises and on an array gives inf or nan.
 _DIVISIONS = frozenset((np.divide, np.floor_divide, np.remainder, np.fmod))
 _ARITHMETIC = _DIVISIONS | {np.add, np.subtract, np.multiply, np.negative, np.absolute}
 
 
-class NotColumnarError(TypeError):
-    """A body that calls itself columnar does something that columns cannot."""
+class NotColumnarError(FilterschedError):
+    """A body that calls itself columnar does something that columns cannot.
+
+    No TypeError, which a body written for one host may well catch.
+    """
 
 
 class AskEachHost(Exception):
