@@ -1,4 +1,6 @@
-"""Stories in which the engine once decided in another way than the handlers, as small as they get."""
+"""Stories in which the engine once decided in another way than the handlers, or an engine a little
+simpler would; as small as they get.
+"""
 
 from __future__ import annotations
 
@@ -63,6 +65,15 @@ STORIES = {
         "conf": {"weighers": ["IoOpsWeigher"]},
         "hosts": [{**_ONE[0], "kind": "FragileHost", "num_instances": 2}],
         "events": [("ask", {"num_instances": 3}, ["ImpatientFilter", "StrangerFilter"])],
+    },
+    "a host that outgrows the scale from its middle": {
+        "conf": {"weighers": ["NameWeigher", "UsedWeigher"]},
+        "hosts": [
+            {"host": "h12", "nodename": "n12"},
+            {"host": "h13", "nodename": "n13"},
+            {"host": "h14", "nodename": "n14", "vcpus_used": 3},
+        ],
+        "events": [("ask", {"num_instances": 3, "vcpus": 2}, [])],
     },
     "a filter that runs out of an iterator": {
         "conf": {},

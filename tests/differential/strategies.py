@@ -271,8 +271,10 @@ def long_story(chance):
     """Many instances on many hosts that tie: what moves is the order of the list and the scales."""
     draw = Draw(chance)
     hosts = cluster(draw, most=draw.one(6, 20, 60))
+    # Near enough that one instance takes a host past the others, or far apart.
+    memory = draw.one((65536, 65536, 32768, 4096), (65536, 64512, 63488))
     for host in hosts:
-        host.update(total_usable_ram_mb=65536, free_ram_mb=draw.one(65536, 65536, 32768, 4096))
+        host.update(total_usable_ram_mb=65536, free_ram_mb=draw.one(*memory), vcpus_used=draw.one(0, 1, 2, 3))
         host.update(vcpus_total=64, num_instances=draw.one(0, 0, 1), instances=())
     events = []
     for _ in range(2):
@@ -283,7 +285,8 @@ def long_story(chance):
             wanted["alternates"] = True
         events.append((draw.one("ask", "place"), wanted, names))
         events.append(("set", chance.randrange(10), change(draw)))
-    return {"conf": draw.one(*LONG_CONFIGURATIONS), "hosts": hosts, "events": events[:-1]}
+    configurations = LONG_CONFIGURATIONS[: 3 if draw.rarely(3) else None]
+    return {"conf": draw.one(*configurations), "hosts": hosts, "events": events[:-1]}
 
 
 _LONG_FILTERS = (
@@ -292,9 +295,13 @@ _LONG_FILTERS = (
 )
 _LONG_WEIGHERS = (
     *("StepsWeigher", "BetweenWeigher", "AtMostWeigher", "UuidWeigher", "GroupWeigher", "UsedShareWeigher"),
-    *("AggregateMultiplierWeigher", "TagWeigher", "ExpressionWeigher"),
+    *("AggregateMultiplierWeigher", "TagWeigher", "ExpressionWeigher", "NameWeigher", "UsedWeigher"),
 )
 LONG_CONFIGURATIONS = [
+    {"weighers": ["UsedWeigher", "NameWeigher"]},
+    {"weighers": ["NameWeigher", "StepsWeigher", "UsedWeigher"]},
+    {"weighers": ["NameWeigher", "UsedWeigher", "RAMWeigher"], "ram_weight_multiplier": -1.0},
+] + [
     {
         **configuration(random.Random(-nr), own=OWN_WEIGHERS[:8], others=_LONG_WEIGHERS),
         **({} if nr % 4 == 0 else {"host_subset_size": 1, "shuffle_best_same_weighed_hosts": False}),

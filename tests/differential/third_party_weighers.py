@@ -97,6 +97,15 @@ class GroupWeigher(BaseWeigher):
         return 0 if group is None else group.hosts.count(host_state.host)
 
 
+class NameWeigher(BaseWeigher):
+    """Prefer hosts by name, so that the others have to follow."""
+
+    host_reads = ("host",)
+
+    def _weigh_object(self, host_state, weight_properties):
+        return sum(map(ord, host_state.host)) % 5
+
+
 class TagWeigher(BaseWeigher):
     """Prefer tagged hosts."""
 
@@ -177,6 +186,16 @@ class StepsWeigher(BaseWeigher):
 
     def _weigh_object(self, host_state, weight_properties):
         return host_state.free_ram_mb // 1024
+
+
+class UsedWeigher(BaseWeigher):
+    """Prefer used CPUs on a scale whose ends both move, by more than one at a time."""
+
+    host_reads = ("vcpus_used",)
+    columnar = True
+
+    def _weigh_object(self, host_state, weight_properties):
+        return host_state.vcpus_used
 
 
 class BetweenWeigher(BaseWeigher):
