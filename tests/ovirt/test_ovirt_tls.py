@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import ssl
 import subprocess
@@ -16,14 +17,20 @@ PLUGIN = "def do_filter(hosts, vm, args):\n    return hosts[:1]\n"
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
     """A CA, a certificate of the server and one of a client, made anew."""
+    if shutil.which("openssl") is None:
+        pytest.skip("the command openssl, which makes the certificates, is not installed")
     folder = tmp_path_factory.mktemp("tls")
 
     def run(*arguments: str) -> None:
         subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
 
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-    run("req", "-x509", *key, "-days", "2", "-subj", "/CN=test CA", "-keyout", "ca.key", "-out", "ca.pem")
-    (folder / "san").write_text("subjectAltName=IP:127.0.0.1\n")
+    use = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")
+    run("req", "-x509", *key, *use, "-days", "2", "-subj", "/CN=test CA", "-keyout", "ca.key", "-out", "ca.pem")
+    # From Python 3.13 on a certificate must say what it is for, and whose it is.
+    (folder / "san").write_text(
+        "subjectAltName=IP:127.0.0.1\nkeyUsage=critical,digitalSignature\nauthorityKeyIdentifier=keyid\n"
+    )
     for name in ("server", "client"):
         run("req", *key, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
         signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "san")
