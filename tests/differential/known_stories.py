@@ -75,6 +75,11 @@ STORIES = {
         ],
         "events": [("ask", {"num_instances": 3, "vcpus": 2}, [])],
     },
+    "a number that grows too large for a column within a request": {
+        "conf": {"weighers": ["PlaceWeigher"]},
+        "hosts": [{**one, "kind": "WornHost"} for one in _TWO],
+        "events": [("ask", {"num_instances": 6, "expression": ("<", "failed_builds", 5)}, ["ExpressionFilter"])],
+    },
     "a filter that runs out of an iterator": {
         "conf": {},
         "hosts": [{**_ONE[0], "hypervisor_type": "broken", "topic": "volume"}],

@@ -129,7 +129,7 @@ def cluster(draw, most=10):
     for host in draw.any(hosts, 0, 2):
         host["host"] = draw.one("h0", "H1", "H2")
     for host in draw.any(hosts, 0, 3):
-        host["kind"] = draw.one("GpuHost", "LicensedHost", "TurningHost", "FragileHost")
+        host["kind"] = draw.one("GpuHost", "LicensedHost", "TurningHost", "FragileHost", "WornHost")
     return hosts
 
 
@@ -156,7 +156,7 @@ _EXTRA_SPECS = (
     *({"trait:SSD": "required"}, {"capabilities:rack": "r2"}),
 )
 _DESTINATIONS = (
-    *({"host": "h1"}, {"host": "h2", "node": "n2"}),
+    *({"host": "h1"}, {"host": "h2", "node": "n2"}, {"host": "h0", "node": "n1"}, {"host": "h1", "node": "n9"}),
     *({"cell": "c1"}, {"cell": "c1", "allow_cross_cell_move": True}),
 )
 _TIMES = ("2026-01-31T12:00:00", "2026-01-31T12:00:20", "2026-01-31T12:01:00")

@@ -67,7 +67,15 @@ class FragileHost(HostState):
         super().consume_from_request(spec)
 
 
-KINDS = {each.__name__: each for each in (HostState, GpuHost, LicensedHost, TurningHost, FragileHost)}
+class WornHost(HostState):
+    """A host that counts failures, more of them than a column holds from its second instance on."""
+
+    def consume_from_request(self, spec):
+        super().consume_from_request(spec)
+        self.failed_builds = self.failed_builds + 1 if self.num_instances < 2 else 2**53 + 1
+
+
+KINDS = {each.__name__: each for each in (HostState, GpuHost, LicensedHost, TurningHost, FragileHost, WornHost)}
 
 
 class Caller:
