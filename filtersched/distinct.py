@@ -36,6 +36,9 @@ class Codes:
         self.seen: dict[Any, Answers] = {}
 
     def _coded(self, given: Sequence[Any]) -> NDArray[np.intp]:
+        if isinstance(given, np.ndarray):
+            # Its items are made when read, and gone again: they have no identity.
+            given = given.tolist()
         if len(given) and all(map(operator.is_, given, itertools.repeat(given[0]))):
             return np.full(len(given), self.code_of(given[0]), dtype=np.intp)
         if set(map(type, given)) <= {str, type(None)}:

@@ -209,9 +209,13 @@ class HostRows:
             return None
         if not self._made:
             return values
-        values = values.copy() if isinstance(values, np.ndarray) else list(values)
-        for row in self._made:
-            values[row] = getattr(self._hosts[row], attribute)
+        made = [getattr(self._hosts[row], attribute) for row in self._made]
+        if isinstance(values, np.ndarray):
+            values = values.copy() if _holds(values.dtype, made) else values.tolist()
+        else:
+            values = list(values)
+        for row, value in zip(self._made, made, strict=True):
+            values[row] = value
         return values
 
     def codes(self, attributes: tuple[str, ...]) -> Codes | None:
@@ -348,6 +352,17 @@ class HostRows:
 def counted(rows: Sequence[int], count: int) -> Column:
     """How often each of `count` rows is among `rows`."""
     return Column(np.bincount(np.array(rows, dtype=np.intp), minlength=count).astype(np.float64))
+
+
+def _holds(dtype: np.dtype[Any], values: Sequence[Any]) -> bool:
+    """Whether an array of that type holds Python values as they are."""
+    kinds = set(map(type, values))
+    if dtype == np.float64 or dtype == np.bool_:
+        return kinds <= {float if dtype == np.float64 else bool}
+    if dtype.kind not in "iu" or not kinds <= {int}:
+        return False
+    ends = np.iinfo(dtype)
+    return all(ends.min <= value <= ends.max for value in values)
 
 
 def _is_lasting(function: Callable[[Any], Any]) -> bool:
