@@ -70,9 +70,15 @@ class Overlay:
         """The attribute as numbers; see HostRows."""
         return self._seen("column", attribute, lambda: self.rows.column(attribute))
 
-    def of_each(self, attribute: str, function: Callable[[Any], Any]) -> Column:
+    def of_each(self, attribute: str, function: Callable[[Any], Any]) -> Any:
         """`function` of each distinct value of the attribute; see HostRows."""
-        return self._seen("of_each", (attribute, function), lambda: self.rows.of_each(attribute, function))
+        below = self.rows.of_each(attribute, function)
+        if isinstance(below, Column):
+            return self._seen("of_each", (attribute, function), lambda: below)
+        answers = (function(getattr(host, attribute)) for host in self.depleted.values())
+        if all(type(answer) is type(below) and answer == below for answer in answers):
+            return below
+        raise AskEachHost
 
     def named(self, names: Collection[str]) -> Column:
         """Whether the host's name is one of `names`; a host that is depleted keeps its name."""

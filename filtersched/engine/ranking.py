@@ -132,6 +132,8 @@ class Ranking:
         weight = self.totals[best]
         self.totals[best] = -np.inf
         place = int(self.totals.argmax())
+        if self.alive is not None and not self.alive[place]:
+            place = int(np.where(self.alive, self.totals, -np.inf).argmax())
         self.totals[best] = weight
         return place
 

@@ -262,7 +262,7 @@ def weights(parts: Sequence[Part], places: int, alive: Mask | None) -> Floats:
 def kept_weights(parts: Sequence[Part], rows: HostRows, kept: Kept, alive: Mask | None) -> Floats:
     """The same for raw weights that are kept as they are, (n_rows,): only marked rows are weighed anew.
 
-    Not to be written to.
+    Not to be written to. Those not alive may weigh anything that is less than the best of those alive.
     """
     made_of = [made for part in parts for made in (_Same(part.raw), part.low, part.high, _Same(part.multiplier))]
     standing = kept.standing
@@ -276,7 +276,9 @@ def kept_weights(parts: Sequence[Part], rows: HostRows, kept: Kept, alive: Mask 
         for row in marked:
             standing.totals[row] = weight_of(parts, [part.raw.item(row) for part in parts], row)
         standing.when = rows.now
-    return standing.totals if alive is None else np.where(alive, standing.totals, -np.inf)
+    if alive is None or alive[standing.totals.argmax()]:
+        return standing.totals
+    return np.where(alive, standing.totals, -np.inf)
 
 
 class _Same:
