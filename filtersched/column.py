@@ -52,6 +52,10 @@ class Column:
             return default
         return Column(np.where(self.missing, _values(default), self.values))
 
+    def _is_known_truth(self) -> bool:
+        """Whether every value is a truth value."""
+        return self.missing is None and self.values.dtype.char == "?"
+
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Column:
         if method != "__call__" or kwargs:
             raise NotColumnarError(f"numpy.{ufunc.__name__}.{method} cannot be used on a column; use plain operators")
@@ -100,11 +104,15 @@ class Column:
         return _apply(np.absolute, self)
 
     def __and__(self, other: Any) -> Column:
+        if other is True and self._is_known_truth():
+            return self
         return _apply(np.bitwise_and, self, other)
 
     __rand__ = __and__
 
     def __or__(self, other: Any) -> Column:
+        if other is False and self._is_known_truth():
+            return self
         return _apply(np.bitwise_or, self, other)
 
     __ror__ = __or__
@@ -147,7 +155,7 @@ def _apply(ufunc: np.ufunc, *inputs: Any) -> Column:
     if ufunc is np.invert:
         raise NotColumnarError("~ means something else on one host; write numpy.logical_not(...)")
     arrays = [_values(value) for value in inputs]
-    if ufunc in _ARITHMETIC:
+    if ufunc in _ARITHMETIC and not all(map(_is_float, arrays)):
         if all(map(_is_truth, arrays)):
             # True + True is 2 to Python, True to numpy, and either may be what one host gives.
             raise AskEachHost
@@ -155,6 +163,10 @@ def _apply(ufunc: np.ufunc, *inputs: Any) -> Column:
     if ufunc is np.power or (ufunc in _DIVISIONS and not np.all(arrays[1])):
         raise AskEachHost
     return Column(ufunc(*arrays))
+
+
+def _is_float(value: Any) -> bool:
+    return type(value) is float or (type(value) is np.ndarray and value.dtype.char == "d")
 
 
 def _is_truth(value: Any) -> bool:

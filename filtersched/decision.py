@@ -19,6 +19,7 @@ from filtersched.request_spec import RequestSpec
 from filtersched.selection import (
     Alternate,
     Explanation,
+    Facts,
     FilterStep,
     HostVerdicts,
     Selection,
@@ -28,27 +29,86 @@ from filtersched.selection import (
 )
 
 
-@dataclass(slots=True)
 class Choice:
     """One instance's host: as it was, as it is with the instance, and how it was chosen.
 
     weight : the sum that made it win.
-    steps, shares : made when called, for the explanation.
-    second : the name of the best of the others, and its weight.
     rest : gives the others in list order; None if nobody will ask.
-    columns, ranked : every host's weights, if they are to be kept.
     """
 
-    spec: RequestSpec
-    host: HostState
-    depleted: HostState
-    weight: float
-    steps: Callable[[], Sequence[FilterStep]] = tuple
-    shares: Callable[[], tuple[WeigherShare, ...]] = tuple
-    second: tuple[str, float] | None = None
-    rest: Callable[[], Iterable[HostState]] | None = None
+    __slots__ = ("depleted", "host", "rest", "spec", "weight")
+
+    # Every host's weights, if they are to be kept.
     columns: Sequence[WeigherColumn] = ()
     ranked: Sequence[str] = ()
+
+    def __init__(
+        self,
+        spec: RequestSpec,
+        host: HostState,
+        depleted: HostState,
+        weight: float,
+        rest: Callable[[], Iterable[HostState]] | None = None,
+    ) -> None:
+        self.spec = spec
+        self.host = host
+        self.depleted = depleted
+        self.weight = weight
+        self.rest = rest
+
+    def steps(self) -> Sequence[FilterStep]:
+        """The filters that ran for the instance."""
+        return ()
+
+    def shares(self) -> tuple[WeigherShare, ...]:
+        """What each weigher added."""
+        return ()
+
+    def second(self) -> tuple[str, float] | None:
+        """The name of the best of the others, and its weight."""
+        return None
+
+
+class RankedChoice(Choice):
+    """The first of a ranking of host objects."""
+
+    __slots__ = ("_ranking", "_steps")
+
+    def __init__(
+        self,
+        spec: RequestSpec,
+        ranking: Sequence[WeighedHost],
+        depleted: HostState,
+        steps: Sequence[FilterStep],
+    ) -> None:
+        chosen = ranking[0]
+        super().__init__(spec, chosen.obj, depleted, chosen.weight, lambda: [one.obj for one in ranking[1:]])
+        self._ranking = ranking
+        self._steps = steps
+
+    def steps(self) -> Sequence[FilterStep]:
+        return self._steps
+
+    def shares(self) -> tuple[WeigherShare, ...]:
+        return self._ranking[0].shares
+
+    def second(self) -> tuple[str, float] | None:
+        # The draw may take another than the best, so the next best is looked for by weight.
+        others = self._ranking[1:]
+        best = max(others, key=lambda one: one.weight, default=None)
+        return None if best is None else (best.obj.host, best.weight)
+
+
+class FullChoice(RankedChoice):
+    """The same with every host's weights."""
+
+    __slots__ = ("columns", "ranked")
+
+    def __init__(self, *told: Any) -> None:
+        super().__init__(*told)
+        places = [one.place for one in self._ranking]
+        self.columns = [column.ordered(places) for column in self._ranking[0].columns]
+        self.ranked = [one.obj.host for one in self._ranking]
 
 
 @dataclass
@@ -71,10 +131,12 @@ class Decision:
     left: Sequence[HostState] | None = None
     _random: random.Random | None = field(default=None, repr=False)
     _generation: int = 0
+    _offered: int = 0
 
     def __post_init__(self) -> None:
         if isinstance(self.hosts, HostPool):
             self._generation = self.hosts.generation
+        self._offered = len(self.hosts)
         self._limiting = [one for one in self.filters if type(one).limits is not BaseHostFilter.limits]
 
     def offered(self) -> list[HostState]:
@@ -111,29 +173,10 @@ class Decision:
         return last.spec.for_instance(self.uuids[index], last.host.host)
 
     def choice(
-        self,
-        spec: RequestSpec,
-        ranked: Sequence[WeighedHost],
-        depleted: HostState,
-        steps: Callable[[], Sequence[FilterStep]],
+        self, spec: RequestSpec, ranked: Sequence[WeighedHost], depleted: HostState, steps: Sequence[FilterStep]
     ) -> Choice:
         """The choice of the first of a ranking."""
-        chosen, others = ranked[0], ranked[1:]
-        # The draw may take another than the best, so the next best is looked for by weight.
-        second = max(others, key=lambda one: one.weight, default=None)
-        shares = chosen.shares
-        return Choice(
-            spec=spec,
-            host=chosen.obj,
-            depleted=depleted,
-            weight=chosen.weight,
-            steps=steps,
-            shares=lambda: shares,
-            second=None if second is None else (second.obj.host, second.weight),
-            rest=lambda: [one.obj for one in others],
-            columns=_ordered(chosen.columns, ranked) if self.keep_columns else (),
-            ranked=[one.obj.host for one in ranked] if self.keep_columns else (),
-        )
+        return (FullChoice if self.keep_columns else RankedChoice)(spec, ranked, depleted, steps)
 
     def ask(self, host: HostState, index: int, choices: Sequence[Choice] = ()) -> HostVerdicts:
         """What every filter says of a host, as it was for the instance at `index`."""
@@ -147,36 +190,37 @@ class Decision:
             verdicts = HostFilterHandler().verdicts(filters, asked, spec, index, first=host)
         return HostVerdicts(host.host, host.nodename, verdicts, changed)
 
-    def refusal(
-        self, index: int, steps: Callable[[], Sequence[FilterStep]], choices: Sequence[Choice]
-    ) -> NoValidHost:
-        """The error for an instance that found no host."""
+    def refusal(self, index: int, steps: Callable[[], Sequence[FilterStep]], choices: list[Choice]) -> NoValidHost:
+        """The error for an instance that found no host; `steps` gives the filters that ran for it."""
         total = len(self.uuids)
-        explanation = self._explanation(index, steps, list(choices))
-        reason = f"Instance {index + 1} of {total}:"
-        return NoValidHost(reason, index=index, num_instances=total, explanation=explanation)
+        return NoValidHost(
+            f"Instance {index + 1} of {total}:",
+            index=index,
+            num_instances=total,
+            explanation=Explanation(self._facts, index, choices, steps),
+        )
 
     def selections(self, choices: list[Choice]) -> list[Selection]:
         """What the caller gets."""
-        taken = {(one.host.host, one.host.nodename) for one in choices}
+        taken = {(one.host.host, one.host.nodename) for one in choices} if self.alternates else set()
         return [self._selection(index, choices, taken) for index in range(len(choices))]
 
     def _selection(self, index: int, choices: list[Choice], taken: set[tuple[str, str]]) -> Selection:
         choice = choices[index]
         host = choice.host
         return Selection(
-            host=host.host,
-            nodename=host.nodename,
-            instance_uuid=self.uuids[index],
-            index=index,
-            weight=choice.weight,
-            limits=self._limits(host, choice.spec),
-            alternates=self._alternates(choice, taken) if self.alternates else (),
-            host_state=choice.depleted,
-            spec=choice.spec,
-            explanation=self._explanation(index, choice.steps, choices),
-            seed=self.seed,
-            generation=host._generation,
+            host.host,
+            host.nodename,
+            self.uuids[index],
+            index,
+            choice.weight,
+            self._limits(host, choice.spec),
+            self._alternates(choice, taken) if self.alternates else (),
+            choice.depleted,
+            choice.spec,
+            Explanation(self._facts, index, choices),
+            self.seed,
+            host._generation,
         )
 
     def _limits(self, host: HostState, spec: RequestSpec) -> Any:
@@ -200,27 +244,21 @@ class Decision:
                 found.append(Alternate(host.host, host.nodename, self._limits(host, choice.spec)))
         return tuple(found)
 
-    def _explanation(
-        self, index: int, steps: Callable[[], Sequence[FilterStep]], choices: list[Choice]
-    ) -> Explanation:
-        choice = choices[index] if index < len(choices) else None
-        return Explanation(
+    def _facts(
+        self, index: int, choices: list[Choice], steps: Callable[[], Sequence[FilterStep]] | None = None
+    ) -> Facts:
+        """Why the instance was placed where it was; or, if it was not, after which steps."""
+        facts = Facts(
             index=index,
             num_instances=len(self.uuids),
-            steps=steps,
-            offered=len(self.hosts),
+            offered=self._offered,
+            steps=(choices[index].steps if steps is None else steps)(),
             find=self.find,
             ask=lambda host: self.ask(host, index, choices),
             earlier=lambda: [step for one in choices[:index] for step in one.steps()],
-            shares=choice.shares if choice is not None else tuple,
-            weight=choice.weight if choice is not None else None,
-            second=choice.second if choice is not None else None,
-            columns=choice.columns if choice is not None else (),
-            ranked=choice.ranked if choice is not None else (),
         )
-
-
-def _ordered(columns: Sequence[WeigherColumn], ranked: Sequence[WeighedHost]) -> list[WeigherColumn]:
-    """The columns with their hosts in the order of the ranking."""
-    places = [one.place for one in ranked]
-    return [column.ordered(places) for column in columns]
+        if steps is None:
+            choice = choices[index]
+            facts.shares, facts.weight, facts.second = choice.shares(), choice.weight, choice.second()
+            facts.columns, facts.ranked = choice.columns, choice.ranked
+        return facts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -230,16 +230,19 @@ class HostState:
         copied, one level deep.
         """
         new = type(self).__new__(type(self))
-        new.__dict__.update(self.__dict__)
-        for name in self.__dict__.keys() - CHECKS.keys():
-            value = self.__dict__[name]
-            if isinstance(value, list | dict | set | bytearray) and not isinstance(value, FrozenDict):
-                new.__dict__[name] = copy.copy(value)
-        if "limits" in new.__dict__ or _decision.limits is not None:
-            new.__dict__["limits"] = dict(self.limits)
-        new._owner = None
-        new._generation = self._generation
-        new._scratch = _decision.limits
+        known, attributes = self.__dict__, new.__dict__
+        attributes.update(known)
+        if not known.keys() <= CHECKS.keys():
+            for name in known.keys() - CHECKS.keys():
+                value = known[name]
+                if isinstance(value, list | dict | set | bytearray) and not isinstance(value, FrozenDict):
+                    attributes[name] = copy.copy(value)
+        limits = _decision.limits
+        if limits or "limits" in known:
+            attributes["limits"] = dict(self.limits)
+        _set_owner(new, None)
+        _set_generation(new, self._generation)
+        _set_scratch(new, limits)
         return new
 
     __copy__ = copy
@@ -334,8 +337,7 @@ class HostState:
         version = known.pop("version", FORMAT_VERSION)
         if version != FORMAT_VERSION:
             raise InvalidHost(
-                f"host {known.get('host')!r}: version {version!r} of the format is not known here, "
-                f"{FORMAT_VERSION} is",
+                f"host {known.get('host')!r}: version {version!r} of the format is not known here, {FORMAT_VERSION} is",
                 host=known.get("host"),
                 attribute="version",
                 value=version,
@@ -345,4 +347,8 @@ class HostState:
         return cls(**known)
 
 
+# Writing past __setattr__, which watches the attributes that others may see.
+_set_owner: Callable[[HostState, Owner | None], None] = vars(HostState)["_owner"].__set__
+_set_generation: Callable[[HostState, int], None] = vars(HostState)["_generation"].__set__
+_set_scratch: Callable[[HostState, Any], None] = vars(HostState)["_scratch"].__set__
 _UNWATCHED = frozenset(("_owner", "_generation", "_scratch", "limits"))

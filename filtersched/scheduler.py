@@ -238,7 +238,7 @@ class FilterScheduler(Scheduler):
                 raise decision.refusal(index, functools.partial(steps_of, filtered), choices)
             chosen = ranked[0].obj
             depleted = self.deplete(chosen, spec)
-            choices.append(decision.choice(spec, ranked, depleted, functools.partial(steps_of, filtered)))
+            choices.append(decision.choice(spec, ranked, depleted, steps_of(filtered)))
             hosts = [depleted, *(other.obj for other in ranked[1:])]
         if decision.alternates and len(choices) > 1:
             # Once more, now that everything is depleted: alternates are what would be left.

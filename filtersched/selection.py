@@ -206,6 +206,30 @@ class HostVerdicts:
         return f"{self.host}: {said}" + (" (it has changed since the decision)" if self.changed else "")
 
 
+@dataclass(slots=True)
+class Facts:
+    """What an explanation is made of.
+
+    steps, earlier : the filters that ran for this instance, and for those before it.
+    find : the hosts of some names, as they are now; ask : what every filter says of one.
+    second : the name of the next best host, and its weight.
+    The others are as Explanation has them.
+    """
+
+    index: int
+    num_instances: int
+    offered: int
+    steps: Sequence[FilterStep]
+    find: Callable[[Collection[str]], Sequence[HostState]]
+    ask: Callable[[HostState], HostVerdicts]
+    earlier: Callable[[], Sequence[FilterStep]] = tuple
+    shares: tuple[WeigherShare, ...] = ()
+    weight: float | None = None
+    second: tuple[str, float] | None = None
+    columns: Sequence[WeigherColumn] = ()
+    ranked: Sequence[str] = ()
+
+
 class Explanation:
     """Why an instance was placed where it was, or nowhere.
 
@@ -216,79 +240,79 @@ class Explanation:
     runner_up, margin : the next best host's name and how much lower its weight is; or None.
     columns : with `explain="full"`, one WeigherColumn per weigher, over the hosts in `ranked`.
 
-    Everything but the counts is worked out when it is read.
+    Everything is worked out when it is read; `tell(*of)` gives the facts.
     """
 
-    __slots__ = (
-        "_ask",
-        "_earlier",
-        "_find",
-        "_second",
-        "_shares",
-        "_steps",
-        "_words",
-        "columns",
-        "index",
-        "num_instances",
-        "offered",
-        "ranked",
-        "weight",
-    )
+    __slots__ = ("_known", "_of", "_tell", "_words")
 
-    def __init__(
-        self,
-        *,
-        index: int,
-        num_instances: int,
-        steps: Callable[[], Sequence[FilterStep]],
-        offered: int,
-        find: Callable[[Collection[str]], Sequence[HostState]],
-        ask: Callable[[HostState], HostVerdicts],
-        earlier: Callable[[], Sequence[FilterStep]] = tuple,
-        shares: Callable[[], tuple[WeigherShare, ...]] = tuple,
-        weight: float | None = None,
-        second: tuple[str, float] | None = None,
-        columns: Sequence[WeigherColumn] = (),
-        ranked: Sequence[str] = (),
-    ) -> None:
-        self.index = index
-        self.num_instances = num_instances
-        self._steps = steps
-        self.weight = weight
-        self._second = second
-        self.columns = tuple(columns)
-        self.ranked = tuple(ranked)
-        self.offered = offered
-        self._find = find
-        self._ask = ask
-        self._earlier = earlier
-        self._shares = shares
+    def __init__(self, tell: Callable[..., Facts], *of: Any) -> None:
+        self._tell = tell
+        self._of = of
+        self._known: Facts | None = None
         self._words: tuple[str, list[HostVerdicts]] | None = None
+
+    @property
+    def _facts(self) -> Facts:
+        if self._known is None:
+            self._known = self._tell(*self._of)
+        return self._known
+
+    @property
+    def index(self) -> int:
+        """The instance's place in the request, from 0."""
+        return self._facts.index
+
+    @property
+    def num_instances(self) -> int:
+        """How many instances the request is for."""
+        return self._facts.num_instances
+
+    @property
+    def offered(self) -> int:
+        """How many hosts there were."""
+        return self._facts.offered
+
+    @property
+    def weight(self) -> float | None:
+        """The chosen host's weight."""
+        return self._facts.weight
 
     @property
     def shares(self) -> tuple[WeigherShare, ...]:
         """What each weigher added to the chosen host's weight."""
-        return self._shares()
+        return self._facts.shares
+
+    @property
+    def columns(self) -> tuple[WeigherColumn, ...]:
+        """Every host's weights, if they were kept."""
+        return tuple(self._facts.columns)
+
+    @property
+    def ranked(self) -> tuple[str, ...]:
+        """The names of the hosts in `columns`."""
+        return tuple(self._facts.ranked)
 
     @property
     def runner_up(self) -> str | None:
         """The name of the next best host."""
-        return None if self._second is None else self._second[0]
+        second = self._facts.second
+        return None if second is None else second[0]
 
     @property
     def margin(self) -> float | None:
         """How much lower the next best host's weight is."""
-        return None if self._second is None or self.weight is None else self.weight - self._second[1]
+        facts = self._facts
+        return None if facts.second is None or facts.weight is None else facts.weight - facts.second[1]
 
     @property
     def steps(self) -> tuple[FilterStep, ...]:
         """The steps of this instance."""
-        return tuple(self._steps())
+        return tuple(self._facts.steps)
 
     @property
     def earlier(self) -> tuple[FilterStep, ...]:
         """The steps of the instances before this one."""
-        return tuple(self._earlier())
+        return tuple(self._facts.earlier())
 
     @property
     def refused(self) -> dict[str, int]:
@@ -309,9 +333,9 @@ class Explanation:
             kept = [verdicts for verdicts in self._words[1] if name in (verdicts.host, verdicts.nodename)]
             if kept:
                 return kept[0]
-        found = self._find((name,))
+        found = self._facts.find((name,))
         if found:
-            return self._ask(host if isinstance(host, HostState) else found[0])
+            return self._facts.ask(host if isinstance(host, HostState) else found[0])
         raise InvalidRequest(f"host {name!r} was not among the hosts of this decision", field="host", value=name)
 
     def near_misses(self, limit: int = 3) -> list[HostVerdicts]:
@@ -323,7 +347,7 @@ class Explanation:
             return self._words[1][:limit]
         steps = (*self.earlier, *self.steps)
         refused = itertools.islice((name for step in reversed(steps) for name in step.refused), _MOST_ASKED)
-        asked = [self._ask(host) for host in self._find(frozenset(refused))]
+        asked = [self._facts.ask(host) for host in self._facts.find(frozenset(refused))]
         missed = [verdicts for verdicts in asked if verdicts.refused_by]
         missed.sort(key=lambda one: (len(one.refused_by), one.missing_share))
         return missed[:limit]
@@ -364,36 +388,37 @@ class Explanation:
         }
 
     def __reduce__(self) -> tuple[Any, ...]:
+        facts = self._facts
         kept = {
-            "index": self.index,
-            "num_instances": self.num_instances,
-            "offered": self.offered,
-            "steps": [(step.name, step.before, step.after) for step in self.steps],
-            "earlier": [(step.name, step.before, step.after) for step in self.earlier],
-            "shares": self.shares,
-            "weight": self.weight,
-            "second": self._second,
+            "index": facts.index,
+            "num_instances": facts.num_instances,
+            "offered": facts.offered,
+            "shares": facts.shares,
+            "weight": facts.weight,
+            "second": facts.second,
         }
-        return _unpickled, (kept, (self.summary(), self.near_misses()))
+        steps, earlier = ([(one.name, one.before, one.after) for one in some] for some in (self.steps, self.earlier))
+        return _unpickled, (kept, steps, earlier, (self.summary(), self.near_misses()))
 
 
 _MOST_ASKED = 10_000
 
 
-def _unpickled(kept: dict[str, Any], words: tuple[str, list[HostVerdicts]]) -> Explanation:
+def _unpickled(
+    kept: dict[str, Any],
+    steps: Sequence[tuple[str, int, int]],
+    earlier: Sequence[tuple[str, int, int]],
+    words: tuple[str, list[HostVerdicts]],
+) -> Explanation:
     """An explanation that has left its process: counts and words, and no hosts to ask."""
-    steps = [FilterStep(name, before, after, tuple) for name, before, after in kept.pop("steps")]
-    earlier = [FilterStep(name, before, after, tuple) for name, before, after in kept.pop("earlier")]
-    shares, second = kept.pop("shares"), kept.pop("second")
-    made = Explanation(
+    facts = Facts(
         **kept,
-        steps=lambda: steps,
+        steps=[FilterStep(name, before, after, tuple) for name, before, after in steps],
+        earlier=lambda: [FilterStep(name, before, after, tuple) for name, before, after in earlier],
         find=lambda _names: (),
         ask=lambda host: HostVerdicts(host.host, host.nodename, ()),
-        earlier=lambda: earlier,
-        shares=lambda: shares,
-        second=second,
     )
+    made = Explanation(lambda: facts)
     made._words = words
     return made
 

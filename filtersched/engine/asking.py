@@ -17,6 +17,7 @@ from filtersched.request_spec import RequestSpec
 
 Source = HostRows | Overlay
 
+
 class Question:
     """A declared plug-in and the method that answers for a host and a request."""
 
@@ -48,10 +49,13 @@ class Question:
                 return None
         return (self, *map(request.key_of, self.spec_reads)) if self.spec_reads else self
 
+    def views(self, request: Request) -> tuple[Any, Any]:
+        """What `method` is given in the place of a host, once one is shown, and of the request."""
+        return host_view(self.name, request.reads_of(self))(None), self._spec_view(request.spec)
+
     def asker(self, request: Request) -> Callable[[Any], Any]:
         """How to ask about one host after another. A plug-in's exception goes on with a note."""
-        view: Any = host_view(self.name, request.reads_of(self))(None)
-        spec = self._spec_view(request.spec)
+        view, spec = self.views(request)
         method = self.method
 
         def ask(host: Any) -> Any:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +59,8 @@ class FastFilter:
         if overlay.depleted:
             passes = self.passes_now(overlay, request)
         else:
-            passes = kept.answers(self.question, request, _VERDICTS, in_play.rows)
+            found = kept.answered(self.question, request, _VERDICTS, in_play.rows)
+            passes = None if found is None else found.answers
         if passes is None:
             ask = self.question.asker(request)
             passes = np.zeros(in_play.n_rows, dtype=np.bool_)
@@ -110,8 +112,18 @@ def _rows_of(left: list[HostState], hosts: list[HostState], rows: list[int]) -> 
     return found
 
 
-class Steps:
-    """The steps of one instance, kept as counts and packed masks; FilterSteps are made when read."""
+class Steps(Protocol):
+    """What the filters did for one instance, in numbers until somebody reads it."""
+
+    def made(self) -> tuple[FilterStep, ...]:
+        """The steps for a person to read."""
+
+
+class FirstSteps:
+    """The steps of an instance for which all hosts were filtered: counts and packed masks.
+
+    names : of the hosts, in order of rows.
+    """
 
     __slots__ = ("_names", "_steps")
 
@@ -123,23 +135,14 @@ class Steps:
         """Note that a filter made `after` out of `before`."""
         who = None
         if before.count > after.count:
-            who = np.packbits(before.as_mask() & ~after.as_mask())
+            who = np.packbits(np.greater(before.as_mask(), after.as_mask()))
         self._steps.append((name, before.count, after.count, who))
 
     def forget(self) -> None:
         """Note that filtering was ended: as in Nova nothing is said of the filters before."""
         self._steps.clear()
 
-    def unchanged(self, filters: Sequence[FastFilter], count: int) -> None:
-        """Note that filters let all of them pass."""
-        self._steps.extend((one.name, count, count, None) for one in filters)
-
-    def refused(self, name: str, before: int, rows: list[int]) -> None:
-        """Note that a filter refused these rows."""
-        self._steps.append((name, before, before - len(rows), rows))
-
     def made(self) -> tuple[FilterStep, ...]:
-        """The steps for a person to read."""
         return tuple(FilterStep(name, before, after, self._who(who)) for name, before, after, who in self._steps)
 
     def _who(self, who: Any) -> Callable[[], list[str]]:
@@ -147,7 +150,35 @@ class Steps:
             if who is None:
                 return []
             known = self._names
-            rows = who if isinstance(who, list) else np.flatnonzero(np.unpackbits(who, count=len(known))).tolist()
-            return [known[row] for row in rows]
+            return [known[row] for row in np.flatnonzero(np.unpackbits(who, count=len(known))).tolist()]
 
         return names
+
+
+class LaterSteps:
+    """The steps of an instance for which single hosts were dropped, or none.
+
+    before : how many hosts there were.
+    refusals : the rows that filters refused, by the filter's place among `filters`.
+    """
+
+    __slots__ = ("_before", "_filters", "_names", "_refusals")
+
+    def __init__(
+        self, names: Sequence[str], filters: Sequence[FastFilter], before: int, refusals: Mapping[int, Sequence[int]]
+    ) -> None:
+        self._names = names
+        self._filters = filters
+        self._before = before
+        self._refusals = refusals
+
+    def made(self) -> tuple[FilterStep, ...]:
+        made = []
+        count = self._before
+        for at, one in enumerate(self._filters):
+            if not count:
+                break
+            gone = [self._names[row] for row in self._refusals.get(at, ())]
+            made.append(FilterStep(one.name, count, count - len(gone), functools.partial(tuple, gone)))
+            count -= len(gone)
+        return tuple(made)

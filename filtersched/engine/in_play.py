@@ -25,10 +25,10 @@ class InPlay:
         self.n_rows = n_rows
         self.mask = mask
         self.order = order
-        if order is not None:
-            self.count = len(order)
+        if mask is not None:
+            self.count = int(np.count_nonzero(mask))
         else:
-            self.count = n_rows if mask is None else int(np.count_nonzero(mask))
+            self.count = n_rows if order is None else len(order)
 
     @classmethod
     def of_rows(cls, n_rows: int, rows: Any) -> Self:
@@ -57,9 +57,9 @@ class InPlay:
         return self if left.count == self.count else left
 
     def as_mask(self) -> Mask:
-        """(n_rows,) bool, a new array."""
+        """(n_rows,) bool, not to be written to."""
         if self.order is None:
-            return np.ones(self.n_rows, dtype=np.bool_) if self.mask is None else self.mask.copy()
+            return np.ones(self.n_rows, dtype=np.bool_) if self.mask is None else self.mask
         mask = np.zeros(self.n_rows, dtype=np.bool_)
         mask[self.order] = True
         return mask

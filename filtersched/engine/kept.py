@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +12,17 @@ from numpy.typing import NDArray
 from filtersched.column import AskEachHost
 from filtersched.distinct import Codes
 from filtersched.engine.asking import Question, Raised
+from filtersched.engine.front import Ends
 from filtersched.engine.request import Request
 from filtersched.host_rows import HostRows
+
+if TYPE_CHECKING:
+    from filtersched.engine.standing import Standing
 
 _ENTRIES = 128
 _BYTES = 64 * 1024 * 1024
 # Asking so many marked rows one by one costs as much as asking a column of a thousand.
-_FEW = 8
+FEW = 8
 
 
 class Kind(Protocol):
@@ -33,10 +37,14 @@ class Kind(Protocol):
         """Answers of all rows, as a new array."""
 
 
-class _Entry:
-    """One plug-in's answers for one kind of request: (n_rows,), or one value for all."""
+class Answered:
+    """One plug-in's answers for one kind of request: (n_rows,), or one value for all.
 
-    __slots__ = ("answers", "codes", "known", "raised", "traced", "version", "when")
+    answers : as they are now, not to be written to.
+    ends : the least and largest of them, where somebody asked.
+    """
+
+    __slots__ = ("answers", "codes", "ends", "known", "raised", "traced", "version", "when")
 
     def __init__(self, answers: Any, rows: HostRows, traced: frozenset[str] | None) -> None:
         self.answers = answers
@@ -46,27 +54,13 @@ class _Entry:
         self.codes: Codes | None = None
         self.known: dict[int, Any] = {}
         self.raised: NDArray[np.bool_] | None = None
+        self.ends: Ends | None = None
 
-
-class Standing:
-    """Weights of all rows, as made of these parts on these scales."""
-
-    __slots__ = ("made_of", "totals", "version", "when")
-
-    def __init__(self, totals: NDArray[np.float64], made_of: Any, rows: HostRows) -> None:
-        self.totals = totals
-        self.made_of = made_of
-        self.version = rows.version
-        self.when = rows.now
-
-    def marked(self, made_of: Any, rows: HostRows) -> list[int] | None:
-        """The rows to weigh anew; None if all must be."""
-        if self.version != rows.version or len(made_of) != len(self.made_of):
-            return None
-        if not all(one is other or one == other for one, other in zip(made_of, self.made_of, strict=True)):
-            return None
-        marked = rows.marked_since(self.when, None)
-        return None if marked is None or len(marked) > _FEW + len(rows) // 1000 else marked
+    def put(self, row: int, answer: Any) -> None:
+        """Give a row another answer."""
+        self.answers[row] = answer
+        if self.ends is not None:
+            self.ends.changed(row)
 
 
 class Kept:
@@ -74,17 +68,16 @@ class Kept:
 
     def __init__(self, rows: HostRows) -> None:
         self.rows = rows
-        self._entries: OrderedDict[Any, _Entry] = OrderedDict()
+        self._entries: OrderedDict[Any, Answered] = OrderedDict()
         self._uniform: dict[float, tuple[int, NDArray[np.float64]]] = {}
-        self.standing: Standing | None = None
+        self.standing: list[Standing] = []
 
-    def answers(
+    def answered(
         self, question: Question, request: Request, kind: Kind, in_play: Callable[[], NDArray[np.intp]]
-    ) -> Any:
-        """The (n_rows,) answers as they are now, not to be written to; one value if all are the same.
+    ) -> Answered | None:
+        """The answers of all rows; None if hosts are to be asked one by one.
 
         in_play : the rows that must be asked; an exception of another row does not surface.
-        None if hosts are to be asked one by one.
         """
         key = question.key(request)
         entry = self._entries.get(key) if key is not None else None
@@ -101,7 +94,7 @@ class Kept:
             for row in in_play()[entry.raised[in_play()]][:1].tolist():
                 # The first in play that raised is asked once more, for the exception.
                 question.of(self.rows.host(row), request)
-        return entry.answers
+        return entry
 
     def all_rows(self, value: float) -> NDArray[np.float64]:
         """The same value for every row, (n_rows,), not to be written to; the same array next time."""
@@ -113,26 +106,26 @@ class Kept:
             self._uniform[value] = (self.rows.version, values)
         return values
 
-    def _keep(self, key: Any, entry: _Entry) -> None:
+    def _keep(self, key: Any, entry: Answered) -> None:
         self._entries[key] = entry
         self._entries.move_to_end(key)
         while len(self._entries) > max(8, min(_ENTRIES, _BYTES // max(1, 8 * len(self.rows)))):
             self._entries.popitem(last=False)
 
-    def _asked(self, question: Question, request: Request, kind: Kind) -> _Entry:
+    def _asked(self, question: Question, request: Request, kind: Kind) -> Answered:
         reads = request.reads_of(question)
         if question.columnar:
             found = question.of_columns(self.rows, request)
             made = kind.many(found) if isinstance(found, np.ndarray) else kind.one(found)
-            return _Entry(made, self.rows, self.rows.traced(reads))
+            return Answered(made, self.rows, self.rows.traced(reads))
         if not reads:
-            return _Entry(kind.one(question.of(None, request)), self.rows, frozenset())
-        entry = _Entry(np.zeros(0, dtype=kind.dtype), self.rows, self.rows.traced(reads))
+            return Answered(kind.one(question.of(None, request)), self.rows, frozenset())
+        entry = Answered(np.zeros(0, dtype=kind.dtype), self.rows, self.rows.traced(reads))
         entry.codes = question.of_distinct(self.rows, request, entry.known)
         self._fill(entry, kind)
         return entry
 
-    def _fill(self, entry: _Entry, kind: Kind) -> None:
+    def _fill(self, entry: Answered, kind: Kind) -> None:
         """The answers of all rows from those of the codes."""
         assert entry.codes is not None
         wrong = [code for code, answer in entry.known.items() if isinstance(answer, Raised)]
@@ -142,9 +135,10 @@ class Kept:
                 table[code] = kind.one(answer)
         codes = entry.codes.codes
         entry.answers = table.take(codes)
+        entry.ends = None
         entry.raised = np.isin(codes, wrong) if wrong else None
 
-    def _caught_up(self, entry: _Entry, question: Question, request: Request, kind: Kind) -> bool:
+    def _caught_up(self, entry: Answered, question: Question, request: Request, kind: Kind) -> bool:
         """Whether the marked rows could be asked again; if not, all must be."""
         rows = self.rows
         if entry.version != rows.version:
@@ -152,7 +146,7 @@ class Kept:
         if entry.when == rows.now:
             return True
         marked = rows.marked_since(entry.when, entry.traced)
-        if marked is None or len(marked) > _FEW + len(rows) // 1000:
+        if marked is None or len(marked) > FEW + len(rows) // 1000:
             return False
         if marked and not isinstance(entry.answers, np.ndarray):
             return False
@@ -164,18 +158,18 @@ class Kept:
             try:
                 ask = question.asker(request)
                 for row in marked:
-                    entry.answers[row] = kind.one(ask(rows.host(row)))
+                    entry.put(row, kind.one(ask(rows.host(row))))
             except Exception:
                 # The boundary to the plug-in: it raises only if the row is in play; ask all.
                 return False
         entry.when = rows.now
         return True
 
-    def _fill_rows(self, entry: _Entry, kind: Kind, marked: list[int]) -> None:
+    def _fill_rows(self, entry: Answered, kind: Kind, marked: list[int]) -> None:
         assert entry.codes is not None
         answers = [entry.known[int(entry.codes.codes[row])] for row in marked]
         if entry.raised is not None or any(isinstance(answer, Raised) for answer in answers):
             self._fill(entry, kind)
             return
         for row, answer in zip(marked, answers, strict=True):
-            entry.answers[row] = kind.one(answer)
+            entry.put(row, kind.one(answer))

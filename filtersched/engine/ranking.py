@@ -16,10 +16,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from filtersched.engine.front import best_of
 from filtersched.engine.in_play import InPlay, Mask, Rows
-from filtersched.engine.kept import Kept
-from filtersched.engine.weighing import Floats, Part, kept_weights, weight_of, weights
-from filtersched.host_rows import HostRows
+from filtersched.engine.weighing import Floats, Part, Scale, multipliers_at, raws_at, weights
 
 Places = NDArray[np.intp]
 
@@ -35,9 +34,7 @@ class Ranking:
 
     is_trimmed = False
 
-    def __init__(
-        self, in_play: InPlay, parts: Sequence[Part], wanted: int, *, totals: Floats | None = None
-    ) -> None:
+    def __init__(self, in_play: InPlay, parts: Sequence[Part], wanted: int, *, totals: Floats | None = None) -> None:
         # Hosts that are in play and not here; see trimming.
         self.resting = 0
         self._n_rows = in_play.n_rows
@@ -52,24 +49,26 @@ class Ranking:
             # What is written to must be the ranking's own.
             self.alive = None if self.alive is None else self.alive.copy()
             for part in parts:
-                part.raw = part.raw.copy()
-        self._start(totals)
+                part.own()
+        self._start()
 
-    def _start(self, totals: Floats | None = None) -> None:
+    def _start(self) -> None:
         """Weigh everything; from here on places are in list order."""
-        if totals is None:
-            for part in self.parts:
-                part.fit(self.alive)
-            totals = weights(self.parts, self.places, self.alive)
-        self.totals = totals
+        for part in self.parts:
+            part.fit(self.alive)
+        self.totals = weights(self.parts, self.places, self.alive)
+        self.scale = Scale(self.parts)
         self._moved = False
         # When each place was last chosen, and those put back, as (-weight, -when, place).
         self._latest: dict[int, int] = {}
         self._back: list[tuple[float, int, int]] = []
         # The best places that were never chosen, best first, and how many of them are used up.
         self._fresh: list[int] = []
+        self._fresh_weights: list[float] = []
         self._used = 0
         self._all_listed = False
+        # The places that were dropped since.
+        self._gone: set[int] = set()
 
     def row(self, place: int) -> int:
         """The row of the host at `place`."""
@@ -96,13 +95,6 @@ class Ranking:
             self.alive = np.ones(self.places, dtype=np.bool_)
         return self.alive
 
-    @classmethod
-    def of_kept(cls, in_play: InPlay, parts: Sequence[Part], rows: HostRows, kept: Kept) -> Ranking:
-        """A ranking of which one best host is wanted, of raw weights that are all kept by row."""
-        for part in parts:
-            part.fit(in_play.mask)
-        return cls(in_play, parts, 1, totals=kept_weights(parts, rows, kept, in_play.mask))
-
     def best(self) -> int:
         """The place of the best host; it is out of the ranking until it is put back or dropped."""
         if self._moved:
@@ -120,32 +112,27 @@ class Ranking:
     def second(self) -> int | None:
         """The place of the best of those in the ranking; None if there is none."""
         fresh, back = self._best_fresh(), self._best_back()
-        if back is None or (fresh is not None and self.totals[fresh] > self.totals[back]):
+        if back is None or (fresh is not None and self._fresh_weights[self._used] > -self._back[0][0]):
             return fresh
         return back
 
-    def runner_up(self) -> int | None:
-        """The place of the second best, where one best host was wanted and taken."""
-        if self.count == 1:
-            return None
-        best = self._fresh[0]
-        weight = self.totals[best]
-        self.totals[best] = -np.inf
-        place = int(self.totals.argmax())
-        if self.alive is not None and not self.alive[place]:
-            place = int(np.where(self.alive, self.totals, -np.inf).argmax())
-        self.totals[best] = weight
-        return place
-
     def weight(self, place: int) -> float:
         """The weight of the host at `place`; 0.0 for one without rivals, which is not weighed."""
-        return float(self.totals[place]) if self.count > 1 else 0.0
+        return self.totals.item(place) if self.count > 1 else 0.0
+
+    def raws(self, place: int) -> list[float]:
+        """The raw weights of the host at `place`."""
+        return raws_at(self.parts, place)
+
+    def multipliers(self, place: int) -> tuple[float, ...]:
+        """The multipliers of the host at `place`."""
+        return self.scale.multipliers or multipliers_at(self.parts, place)
 
     def _best_fresh(self) -> int | None:
         while True:
             while self._used < len(self._fresh):
                 place = self._fresh[self._used]
-                if self.alive is None or self.alive[place]:
+                if place not in self._gone:
                     return place
                 self._used += 1
             if self._all_listed:
@@ -153,20 +140,21 @@ class Ranking:
             self._list_fresh()
 
     def _list_fresh(self) -> None:
-        if self._wanted == 1 and not self._latest:
-            self._fresh = [int(self.totals.argmax())]
-            return
         never = self._living().copy()
         never[list(self._latest)] = False
         places = np.flatnonzero(never)
         # One more than may be chosen, to name the runner-up.
         most = self._wanted - self._steps + 2
         self._all_listed = len(places) <= most
-        self._fresh = best_of(places, self.totals, most).tolist()
+        self._put_fresh(best_of(places, self.totals, most).tolist())
+
+    def _put_fresh(self, places: list[int]) -> None:
+        self._fresh = places
+        self._fresh_weights = self.totals[places].tolist()
         self._used = 0
 
     def _best_back(self) -> int | None:
-        while self._back and self.alive is not None and not self.alive[self._back[0][2]]:
+        while self._back and self._back[0][2] in self._gone:
             heapq.heappop(self._back)
         return self._back[0][2] if self._back else None
 
@@ -177,15 +165,12 @@ class Ranking:
             return
         for part, raw in zip(self.parts, raws, strict=True):
             old = part.raw.item(place)
-            if old == raw:
-                continue
-            part.raw[place] = raw
-            if part.beyond(raw):
-                self._moved = True
-            elif not self._moved and part.at_end(old):
-                self._moved = part.ends(self.alive) != (part.low, part.high)
+            if old != raw:
+                part.raw[place] = raw
+                if not self._moved:
+                    self._moved = part.leave((old,), self.alive) or part.arrive(raw)
         if not self._moved:
-            weight = weight_of(self.parts, raws, place)
+            weight = self.scale.weight(raws, self.multipliers(place))
             self.totals[place] = weight
             heapq.heappush(self._back, (-weight, -self._steps, place))
 
@@ -194,11 +179,9 @@ class Ranking:
         self._living()[places] = False
         self.totals[places] = -np.inf
         self.count -= len(places)
-        if self.count:
-            for part in self.parts:
-                at_end = any(part.at_end(part.raw.item(place)) for place in places)
-                if at_end and not self._moved:
-                    self._moved = part.ends(self.alive) != (part.low, part.high)
+        self._gone.update(places)
+        if self.count and not self._moved:
+            self._moved = any(part.leave(part.raw[places].tolist(), self.alive) for part in self.parts)
 
     def replace_raw(self, part: Part, raw: Floats) -> None:
         """Give all hosts other raw weights, as they belong to `in_play`."""
@@ -220,6 +203,11 @@ class Ranking:
         order: Places = base[np.argsort(-self.totals[base], kind="stable")]
         return order
 
+    def others(self) -> list[int]:
+        """The rows of all but the first of the list, in list order."""
+        others: list[int] = self.rows(self.listed())[1:].tolist()
+        return others
+
     def _reorder(self, order: Places) -> None:
         self._keep(order)
         self._start()
@@ -232,14 +220,3 @@ class Ranking:
         self.alive = None
         for part in self.parts:
             part.take(order)
-
-
-def best_of(places: Places, totals: Floats, most: int) -> Places:
-    """The `most` best of the places, best first, equals in their order."""
-    found = places
-    if most < len(places):
-        values = totals[places]
-        least = np.partition(values, len(values) - most)[len(values) - most]
-        found = places[values >= least]
-    order: Places = found[np.argsort(-totals[found], kind="stable")][:most]
-    return order

@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from filtersched.decision import Choice, Decision
-from filtersched.engine.asking import Question
-from filtersched.engine.filtering import EndFiltering, FastFilter, Steps, StrangerReturned
+from filtersched.engine.again import Again
+from filtersched.engine.chosen import Chosen
+from filtersched.engine.filtering import EndFiltering, FastFilter, FirstSteps, Steps, StrangerReturned
 from filtersched.engine.in_play import InPlay
 from filtersched.engine.kept import Kept
 from filtersched.engine.narrowing import narrow_rows
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.ranking import Ranking
 from filtersched.engine.request import Request
+from filtersched.engine.standing import standing
 from filtersched.engine.trimming import TrimmedRanking, Untrim
-from filtersched.engine.weighing import FastWeigher, Floats, Part, weights
+from filtersched.engine.weighing import FastWeigher, Floats, Part, Scale, multipliers_at, raws_at, weights
+from filtersched.errors import NoValidHost
 from filtersched.host_rows import HostRows
 from filtersched.host_state import HostState
 from filtersched.narrowing import skips_filters
-from filtersched.selection import WeigherShare
-
-
-@dataclass(slots=True)
-class _Chosen:
-    """The host that an instance gets, and what can be said of it."""
-
-    row: int
-    weight: float
-    shares: Callable[[], tuple[WeigherShare, ...]]
-    second: tuple[int, float] | None
-    rest: Callable[[], Iterable[int]]
+from filtersched.request_spec import RequestSpec
 
 
 class Run:
@@ -69,74 +58,67 @@ class Run:
         self.subset_size = subset_size
         self.is_fast = is_fast
         self.overlay = Overlay(rows)
+        self.names = rows.names()
         self.choices: list[Choice] = []
         self._in_play = InPlay(0)
-        self._ranking: Ranking | None = None
-        self._place = -1
-        self._ran: list[FastFilter] = []
-        # How to ask about the host chosen last; None where the request differs in what is read.
-        self._asks: dict[FastFilter | FastWeigher, Callable[[HostState], Any] | None] = {}
+        self._again: Again | None = None
+        self._running: list[FastFilter] = []
         self._declared = True
-        self._is_rebuild = decision.spec.is_rebuild
         self._alike = all(one.asks_alike for one in self.filters)
-        self._last = Request(decision.spec)
 
     def choices_made(self) -> list[Choice]:
         """One choice per instance. Raises NoValidHost, StrangerReturned, and what plug-ins raise."""
         decision = self.decision
         total = len(decision.uuids)
-        names = self.rows.names()
+        last: Chosen | None = None
         self._in_play = narrow_rows(self.rows, decision.spec)
         for index in range(total):
-            request = Request(decision.spec_for(index, self.choices))
-            steps = Steps(names)
-            found = self._next(index, request, steps)
-            if found is None:
-                raise decision.refusal(index, steps.made, self.choices)
-            host = self.overlay.host(found.row)
-            depleted = host.copy()
-            depleted.consume_from_request(request.spec)
-            if depleted.aggregates is not host.aggregates:
+            spec = decision.spec_for(index, self.choices)
+            last = self._next(index, spec, last)
+            depleted = last.depleted = last.host.copy()
+            depleted.consume_from_request(spec)
+            if depleted.aggregates is not last.host.aggregates:
                 # Multipliers come from aggregates, and are not expected to change within a request.
                 raise StrangerReturned
-            self.choices.append(
-                Choice(
-                    spec=request.spec,
-                    host=host,
-                    depleted=depleted,
-                    weight=found.weight,
-                    steps=steps.made,
-                    shares=found.shares,
-                    second=None if found.second is None else (names[found.second[0]], found.second[1]),
-                    rest=self._hosts_of(found.rest) if decision.alternates else None,
-                )
-            )
+            self.choices.append(last)
             if total > 1:
-                self.overlay.deplete(found.row, depleted)
+                self.overlay.deplete(last.row, depleted)
         if decision.alternates and total > 1:
-            request = Request(decision.spec_for(total - 1, self.choices))
-            found = self._next(total - 1, request, Steps(names))
-            rest = [] if found is None else [found.row, *found.rest()]
-            decision.left = [self.overlay.host(row) for row in rest]
+            decision.left = self._left(total - 1, last)
         return self.choices
 
-    def _hosts_of(self, rest: Callable[[], Iterable[int]]) -> Callable[[], Iterator[HostState]]:
-        return lambda: (self.overlay.host(row) for row in rest())
+    def _left(self, index: int, last: Chosen | None) -> list[HostState]:
+        """The hosts that are left, in order, once everything is depleted."""
+        try:
+            found = self._next(index, self.decision.spec_for(index, self.choices), last)
+        except NoValidHost:
+            return []
+        assert found.rest is not None
+        return [self.overlay.host(found.row), *found.rest()]
 
     # -- one instance ------------------------------------------------------------------------
 
-    def _next(self, index: int, request: Request, steps: Steps) -> _Chosen | None:
-        """The host for one instance, from what the last one left."""
-        if self._ranking is None:
-            found = self._from_list(index, request, steps)
-        else:
-            found = self._from_ranking(index, request, steps, self._ranking)
-        self._last = request
-        return found
+    def _next(self, index: int, spec: RequestSpec, last: Chosen | None) -> Chosen:
+        """The choice for one instance, from what the last one left; not depleted yet."""
+        self._running = self._filters_for(index)
+        again = self._again
+        if again is None or last is None:
+            return self._from_list(index, spec)
+        if not self._declared:
+            if again.ranking.is_trimmed:
+                raise Untrim
+            # A filter that is called as it stands sees the whole list, in order.
+            self._in_play = InPlay(len(self.rows), order=again.ranking.rows(again.ranking.listed()))
+            self._again = None
+            return self._from_list(index, spec)
+        steps = again.next(self._running, spec, last)
+        if not again.ranking.count:
+            raise self.decision.refusal(index, steps.made, self.choices)
+        return self._best_of(again, spec, steps)
 
     def _filters_for(self, index: int) -> list[FastFilter]:
         if index > 1 and self._alike:
-            return self._ran
+            return self._running
         try:
             running = [one for one in self.filters if one.plugin.run_filter_for_index(index)]
         except Exception:
@@ -145,56 +127,78 @@ class Run:
         self._declared = all(one.question is not None for one in running)
         return running
 
-    def _from_list(self, index: int, request: Request, steps: Steps) -> _Chosen | None:
-        running = self._filters_for(index)
-        self._ran = running
-        for one in running:
+    def _from_list(self, index: int, spec: RequestSpec) -> Chosen:
+        request = Request(spec)
+        steps = FirstSteps(self.names)
+        for one in self._running:
             if not self._in_play.count:
-                return None
+                break
             before = self._in_play
             try:
                 self._in_play = one.left(self.overlay, self.kept, request, before)
             except EndFiltering:
                 steps.forget()
-                return None
+                self._in_play = InPlay.of_rows(len(self.rows), ())
+                break
             steps.add(one.name, before, self._in_play)
         if not self._in_play.count:
-            return None
+            raise self.decision.refusal(index, steps.made, self.choices)
         parts = self._parts(request)
-        if self.is_fast:
-            wanted = len(self.decision.uuids) - index
-            if self.decision.alternates and wanted > 1:
-                wanted += 1
-            self._ranking = self._ranked(parts, wanted)
-            return self._best_of(self._ranking, wanted)
-        return self._drawn(parts)
-
-    def _ranked(self, parts: Sequence[Part], wanted: int) -> Ranking:
-        """The hosts in play by weight."""
-        in_play = self._in_play
-        if wanted == 1 and in_play.order is None and parts:
-            return Ranking.of_kept(in_play, parts, self.rows, self.kept)
-        # Trimmed where the list is long, few are wanted of it, and nobody asks for all of it.
-        worth_it = wanted > 1 and in_play.count >= self.trim_from and in_play.count > 4 * wanted
-        ranking = TrimmedRanking if worth_it and not self.decision.alternates else Ranking
-        return ranking(in_play, parts, wanted)
+        if not self.is_fast:
+            return self._drawn(parts, spec, steps)
+        wanted = len(self.decision.uuids) - index
+        if wanted == 1 and parts and self._in_play.order is None and not self.overlay.depleted:
+            found = self._standing_best(parts, spec, steps)
+            if found is not None:
+                return found
+        if self.decision.alternates and wanted > 1:
+            wanted += 1
+        self._again = Again(self._ranked(parts, wanted), self.overlay, self.kept, self.names, self._running)
+        return self._best_of(self._again, spec, steps)
 
     def _parts(self, request: Request) -> list[Part]:
         """Each weigher's part; of a single host only those of weighers that are not normalised."""
         in_play = self._in_play
         return [
-            Part(
-                weigher,
-                weigher.raw(self.overlay, self.kept, request, in_play),
-                weigher.multipliers(self.overlay, in_play),
-            )
+            weigher.part(self.overlay, self.kept, request, in_play)
             for weigher in self.weighers
             if in_play.count > 1 or not weigher.normalized
         ]
 
+    def _standing_best(self, parts: Sequence[Part], spec: RequestSpec, steps: Steps) -> Chosen | None:
+        """The choice for the only instance, from weights that are kept; None if they cannot be."""
+        in_play = self._in_play
+        for part in parts:
+            part.fit(in_play.mask)
+        found = standing(parts, self.rows, self.kept)
+        if found is None:
+            return None
+        row, at = found.best_two(in_play.mask)
+        return Chosen(
+            spec,
+            self.overlay.host(row),
+            row,
+            found.totals.item(row),
+            self.names,
+            steps,
+            found.scale,
+            raws_at(parts, row),
+            multipliers_at(parts, row),
+            None if at is None else (at, found.totals.item(at)),
+            (lambda: self._hosts(Ranking(in_play, parts, 1).others())) if self.decision.alternates else None,
+        )
+
+    def _ranked(self, parts: Sequence[Part], wanted: int) -> Ranking:
+        """The hosts in play by weight."""
+        in_play = self._in_play
+        # Trimmed where the list is long, few are wanted of it, and nobody asks for all of it.
+        worth_it = wanted > 1 and in_play.count >= self.trim_from and in_play.count > 4 * wanted
+        ranking = TrimmedRanking if worth_it and not self.decision.alternates else Ranking
+        return ranking(in_play, parts, wanted)
+
     # -- the list in order for every instance ------------------------------------------------
 
-    def _drawn(self, parts: Sequence[Part]) -> _Chosen:
+    def _drawn(self, parts: Sequence[Part], spec: RequestSpec, steps: Steps) -> Chosen:
         in_play = self._in_play
         alive = in_play.mask if in_play.order is None else None
         places = in_play.n_rows if in_play.order is None else in_play.count
@@ -207,9 +211,19 @@ class Run:
         self._in_play = InPlay(in_play.n_rows, order=np.array(rows, dtype=np.intp))
 
         # The others are in order of weight, whoever was drawn.
-        second = (rows[1], float(totals[order[1]])) if len(rows) > 1 else None
-        shares = _shares(parts, place)
-        return _Chosen(rows[0], float(totals[place]), shares, second, lambda: rows[1:])
+        return Chosen(
+            spec,
+            self.overlay.host(rows[0]),
+            rows[0],
+            float(totals[place]),
+            self.names,
+            steps,
+            Scale(parts),
+            raws_at(parts, place),
+            multipliers_at(parts, place),
+            (rows[1], float(totals[order[1]])) if len(rows) > 1 else None,
+            (lambda: self._hosts(rows[1:])) if self.decision.alternates else None,
+        )
 
     def _draw(self, order: list[int], totals: Floats) -> int:
         """Put the chosen place first, as FilterScheduler.select does; returns it."""
@@ -225,135 +239,26 @@ class Run:
 
     # -- the ranking, touched only where something changed -----------------------------------
 
-    def _from_ranking(self, index: int, request: Request, steps: Steps, ranking: Ranking) -> _Chosen | None:
-        running = self._filters_for(index)
-        if not self._declared and ranking.is_trimmed:
-            raise Untrim
-        if not self._declared:
-            # A filter that is called as it stands sees the whole list, in order.
-            self._in_play = InPlay(len(self.rows), order=ranking.rows(ranking.listed()))
-            self._ranking = None
-            return self._from_list(index, request, steps)
-        stays = self._filter_again(running, request, steps, ranking)
-        self._ran = running
-        if not ranking.count:
-            return None
-        self._weigh_again(request, ranking, stays=stays)
-        return self._best_of(ranking, len(self.decision.uuids))
-
-    def _filter_again(self, running: list[FastFilter], request: Request, steps: Steps, ranking: Ranking) -> bool:
-        """Drop whom the filters refuse now; whether the host chosen last stays."""
-        place = self._place
+    def _best_of(self, again: Again, spec: RequestSpec, steps: Steps) -> Chosen:
+        ranking = again.ranking
+        place = again.place = ranking.best()
         row = ranking.row(place)
-        host = self.overlay.host(row)
-        stays, noted = True, 0
-        for at, one in enumerate(running):
-            if self._is_rebuild and not one.plugin.asked_about(request.spec):
-                continue
-            before = ranking.count
-            again = running is self._ran or one in self._ran
-            ask = self._ask(one, request) if again else None
-            if ask is not None:
-                if not stays or ask(host):
-                    continue
-                stays = False
-                ranking.drop([place])
-                steps.unchanged(running[noted:at], before)
-                steps.refused(one.name, before, [row])
-            else:
-                passes = one.passes_now(self.overlay, request)
-                if passes is True:
-                    continue
-                if ranking.is_trimmed:
-                    raise Untrim
-                refused = self._refused(one, passes, request, ranking)
-                if not refused:
-                    continue
-                stays = stays and place not in refused
-                ranking.drop(refused)
-                steps.unchanged(running[noted:at], before)
-                steps.refused(one.name, before, [ranking.row(gone) for gone in refused])
-            noted = at + 1
-            if not ranking.count:
-                return False
-        steps.unchanged(running[noted:], ranking.count)
-        return stays
-
-    def _refused(self, one: FastFilter, passes: Any, request: Request, ranking: Ranking) -> list[int]:
-        """The places whose hosts a filter refuses; `passes` is its verdict on all rows, if it has one."""
-        if passes is None:
-            in_play = ranking.in_play()
-            left = one.left(self.overlay, self.kept, request, in_play)
-            passes = left.as_mask() | ~in_play.as_mask()
-        return ranking.places_refused(passes)
-
-    def _ask(self, one: FastFilter | FastWeigher, request: Request) -> Callable[[HostState], Any] | None:
-        """How to ask about the host chosen last; None if all hosts must be asked anew."""
-        if one in self._asks:
-            ask = self._asks[one]
-            if ask is not None or self._differs(one.question, request):
-                return ask
-        assert one.question is not None
-        ask = None if self._differs(one.question, request) else one.question.asker(request)
-        self._asks[one] = None if one.question.moving else ask
-        return ask
-
-    def _differs(self, question: Question | None, request: Request) -> bool:
-        """Whether the request differs from the last instance's in what a plug-in reads."""
-        if question is None or not question.moving:
-            return False
-        spec, last = request.spec, self._last.spec
-        return any(getattr(spec, name) is not getattr(last, name) for name in question.moving)
-
-    def _weigh_again(self, request: Request, ranking: Ranking, *, stays: bool) -> None:
-        if ranking.count == 1:
-            if stays:
-                ranking.put_back(self._place, None)
-            return
-        host = self.overlay.host(ranking.row(self._place))
-        raws = []
-        for part in ranking.parts:
-            weigher = part.weigher
-            ask = self._ask(weigher, request)
-            if ask is None and ranking.is_trimmed:
-                raise Untrim
-            if ask is None:
-                raw = weigher.raw(self.overlay, self.kept, request, ranking.in_play())
-                ranking.replace_raw(part, raw)
-                if stays:
-                    raws.append(part.raw.item(self._place))
-            elif stays:
-                raws.append(weigher.one(ask(host)))
-        if stays:
-            ranking.put_back(self._place, raws)
-
-    def _best_of(self, ranking: Ranking, wanted: int) -> _Chosen:
-        place = ranking.best()
-        self._place = place
-        row = ranking.row(place)
-        weight = ranking.weight(place)
-
+        at = ranking.second()
+        compared = ranking.count > 1
         # What the ranking says now: it goes on, and what it is made of changes with the pool.
-        at = ranking.runner_up() if wanted == 1 else ranking.second()
-        second = None if at is None else (ranking.row(at), ranking.weight(at))
-        shares = _shares(ranking.parts if ranking.count > 1 else (), place)
-        return _Chosen(row, weight, shares, second, lambda: ranking.rows(ranking.listed())[1:].tolist())
+        return Chosen(
+            spec,
+            self.overlay.host(row),
+            row,
+            ranking.weight(place),
+            self.names,
+            steps,
+            ranking.scale,
+            ranking.raws(place) if compared else (),
+            ranking.multipliers(place),
+            None if at is None else (ranking.row(at), ranking.weight(at)),
+            (lambda: self._hosts(ranking.others())) if self.decision.alternates else None,
+        )
 
-
-def _shares(parts: Sequence[Part], place: int) -> Callable[[], tuple[WeigherShare, ...]]:
-    """What each weigher adds to the weight of the host at `place` now, to be told when it is read.
-
-    Nothing that is as long as the list is kept for it.
-    """
-    said = [(part.weigher, part.raw.item(place), part.low, part.high, part.multiplier_at(place)) for part in parts]
-    return functools.partial(_told, said)
-
-
-def _told(said: Sequence[tuple[FastWeigher, float, float, float, float]]) -> tuple[WeigherShare, ...]:
-    made = []
-    for weigher, raw, low, high, multiplier in said:
-        normal = raw
-        if weigher.normalized:
-            normal = 0.0 if low == high else (raw - low) / (high - low)
-        made.append(WeigherShare(weigher.name, raw, normal, multiplier))
-    return tuple(made)
+    def _hosts(self, rows: Iterable[int]) -> list[HostState]:
+        return [self.overlay.host(row) for row in rows]

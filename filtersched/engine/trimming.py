@@ -13,8 +13,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from filtersched.engine.front import best_of
 from filtersched.engine.in_play import InPlay
-from filtersched.engine.ranking import Places, Ranking, best_of
+from filtersched.engine.ranking import Places, Ranking
 from filtersched.engine.weighing import Part
 
 # The bound is worked out by other operations than the weights; this much is allowed for rounding.
@@ -77,7 +78,7 @@ class TrimmedRanking(Ranking):
             self._most = self._bound = float(self.totals[rest].max())
             self._keep(front)
             self.totals = self.totals[front]
-            self._fresh = list(range(len(front)))
+            self._put_fresh(list(range(len(front))))
             self._all_listed = True
 
     def best(self) -> int:

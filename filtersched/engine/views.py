@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Collection
 from operator import attrgetter
+from types import MemberDescriptorType
 from typing import Any, NoReturn, Protocol
 
 from filtersched.column import Column, HostColumns
@@ -22,7 +23,7 @@ class View:
         show(self, seen)
 
     def __getattr__(self, name: str) -> Any:
-        if name in vars(type(self)):
+        if hasattr(type(self), name):
             # Declared, and the host itself does not have it.
             return getattr(self._seen, name)
         if name.startswith("__"):
@@ -52,11 +53,22 @@ def host_view(plugin: str, reads: tuple[str, ...]) -> type[View]:
 
 @functools.lru_cache(maxsize=512)
 def spec_view(plugin: str, reads: tuple[str, ...]) -> type[View]:
-    """The class of views on a request for a plug-in that declared `reads`."""
-    members = _properties(reads)
-    if "scheduler_hints" in reads:
-        members["get_scheduler_hint"] = property(attrgetter("_seen.get_scheduler_hint"))
-    return type("SpecView", (View,), {"__slots__": (), "_plugin": plugin, "_declaration": "spec_reads", **members})
+    """The class of views on a request for a plug-in that declared `reads`.
+
+    A request stays as it is while it is decided on: what was read once is remembered.
+    """
+    shown = dict.fromkeys((*reads, "get_scheduler_hint") if "scheduler_hints" in reads else reads)
+    members: dict[str, Any] = {"_plugin": plugin, "_declaration": "spec_reads", "__getattr__": _remember}
+    return type("SpecView", (View,), {"__slots__": tuple(shown), **members})
+
+
+def _remember(view: View, name: str) -> Any:
+    slot = getattr(type(view), name, None)
+    if not isinstance(slot, MemberDescriptorType):
+        return View.__getattr__(view, name)
+    value = getattr(view._seen, name)
+    slot.__set__(view, value)
+    return value
 
 
 def _properties(reads: tuple[str, ...]) -> dict[str, Any]:

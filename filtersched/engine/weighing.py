@@ -13,15 +13,15 @@ from filtersched.column import AskEachHost
 from filtersched.distinct import Answers
 from filtersched.engine.asking import question
 from filtersched.engine.filtering import StrangerReturned
+from filtersched.engine.front import Ends, Uniform
 from filtersched.engine.in_play import InPlay, Mask
-from filtersched.engine.kept import Kept, Standing
+from filtersched.engine.kept import Kept
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.request import Request
 from filtersched.engine.views import host_view
 from filtersched.errors import UndeclaredRead
-from filtersched.host_rows import HostRows
 from filtersched.plugin import add_note, asking, declaration_of
-from filtersched.selection import WeighedHost
+from filtersched.selection import WeighedHost, WeigherShare
 from filtersched.weighers.base import BaseWeigher, is_weight
 from filtersched.weighers.handler import multiplier
 
@@ -76,30 +76,48 @@ class FastWeigher:
             np.minimum(raw, float(self.plugin.maxval), out=raw)
         return raw
 
+    def part(self, overlay: Overlay, kept: Kept, request: Request, in_play: InPlay) -> Part:
+        """What the weigher has to say of the hosts in play."""
+        raw, ends = self._raw(overlay, kept, request, in_play)
+        return Part(self, raw, self._multipliers(overlay, in_play), ends)
+
     def raw(self, overlay: Overlay, kept: Kept, request: Request, in_play: InPlay) -> Floats:
         """The raw weights, (n_rows,), or (count,) where the list is not in order of rows.
 
         Those of rows that are not in play may be anything. Not to be written to.
         """
+        return self._raw(overlay, kept, request, in_play)[0]
+
+    def _raw(
+        self, overlay: Overlay, kept: Kept, request: Request, in_play: InPlay
+    ) -> tuple[Floats, Ends | Uniform | None]:
+        """The raw weights, and their ends if these are known."""
         if self.question is None:
-            return _placed(self._called(overlay, request, in_play), in_play)
+            return _placed(self._called(overlay, request, in_play), in_play), None
         answers: Any = None
+        ends: Ends | Uniform | None = None
         if not overlay.depleted:
-            answers = kept.answers(self.question, request, self, in_play.rows)
+            found = kept.answered(self.question, request, self, in_play.rows)
+            answers = None if found is None else found.answers
+            if found is not None and isinstance(answers, np.ndarray):
+                ends = found.ends = found.ends or Ends(answers)
         elif self.question.columnar:
-            try:
-                answers = self.question.of_columns(overlay, request)
-                answers = self.many(answers) if isinstance(answers, np.ndarray) else self.one(answers)
-            except AskEachHost:
-                answers = None
+            answers = self._on_columns(overlay, request)
         if answers is None:
             ask = self.question.asker(request)
             each = [self.one(ask(overlay.host(row))) for row in in_play.rows().tolist()]
-            return _placed(np.array(each, dtype=np.float64), in_play)
+            return _placed(np.array(each, dtype=np.float64), in_play), None
         if not isinstance(answers, np.ndarray):
-            answers = kept.all_rows(answers)
-        raw: Floats = answers if in_play.order is None else answers[in_play.order]
-        return raw
+            ends, answers = Uniform(answers), kept.all_rows(answers)
+        return (answers, ends) if in_play.order is None else (answers[in_play.order], None)
+
+    def _on_columns(self, overlay: Overlay, request: Request) -> Any:
+        assert self.question is not None
+        try:
+            answers = self.question.of_columns(overlay, request)
+            return self.many(answers) if isinstance(answers, np.ndarray) else self.one(answers)
+        except AskEachHost:
+            return None
 
     def _called(self, overlay: Overlay, request: Request, in_play: InPlay) -> Floats:
         """The raw weights as the weigher itself gives them, in list order."""
@@ -110,7 +128,7 @@ class FastWeigher:
             raise StrangerReturned
         return np.array([float(weight) for weight in raw], dtype=np.float64)
 
-    def multipliers(self, overlay: Overlay, in_play: InPlay) -> float | Floats:
+    def _multipliers(self, overlay: Overlay, in_play: InPlay) -> float | Floats:
         """The multiplier of every host in play, one number where all have the same; as `raw`."""
         if not self.multiplier_by_value:
             each = [self._multiplier_on(overlay.host(row)) for row in in_play.rows().tolist()]
@@ -170,13 +188,29 @@ class Part:
     """One weigher's part in the weights of the hosts in play, each in its place.
 
     raw, multiplier : (n_places,), or one multiplier for all.
+    known : the ends of raw weights that are kept as they are.
     low, high : the ends between which raw weights are normalised.
     rest : the least and largest raw weight of hosts that are in play and have no place here.
     """
 
-    __slots__ = ("high", "low", "maxval", "minval", "multiplier", "normalized", "raw", "rest", "weigher")
+    __slots__ = (
+        "_at_high",
+        "_at_low",
+        "_known",
+        "high",
+        "low",
+        "maxval",
+        "minval",
+        "multiplier",
+        "normalized",
+        "raw",
+        "rest",
+        "weigher",
+    )
 
-    def __init__(self, weigher: FastWeigher, raw: Floats, multipliers: float | Floats) -> None:
+    def __init__(
+        self, weigher: FastWeigher, raw: Floats, multipliers: float | Floats, known: Ends | Uniform | None = None
+    ) -> None:
         self.weigher = weigher
         self.raw = raw
         self.multiplier = multipliers
@@ -184,38 +218,76 @@ class Part:
         self.minval = weigher.plugin.minval
         self.maxval = weigher.plugin.maxval
         self.low = self.high = 0.0
+        self._known = known
+        # How many of those alive are at the ends, where somebody asked.
+        self._at_low: int | None = None
+        self._at_high: int | None = None
         self.rest: tuple[float, float] | None = None
 
-    def ends(self, alive: Mask | None) -> tuple[float, float]:
-        """The ends that the raw weights of the places that are alive make; None is all."""
-        low = _end(self.raw, alive, np.argmin) if self.minval is None else float(self.minval)
-        high = _end(self.raw, alive, np.argmax) if self.maxval is None else float(self.maxval)
-        if self.rest is not None:
-            low = min(low, self.rest[0]) if self.minval is None else low
-            high = max(high, self.rest[1]) if self.maxval is None else high
-        return low, high
+    def own(self) -> None:
+        """From here on the raw weights may be written to."""
+        self.raw = self.raw.copy()
+        self._known = None
 
     def fit(self, alive: Mask | None) -> None:
-        """Set the ends."""
-        self.low, self.high = self.ends(alive)
+        """Set the ends to those of the places that are alive; None is all."""
+        self.low = self._least(alive) if self.minval is None else float(self.minval)
+        self.high = self._most(alive) if self.maxval is None else float(self.maxval)
+        self._at_low = self._at_high = None
 
-    def at_end(self, raw: float) -> bool:
-        """Whether the raw weight is what an end that can move is made of."""
-        return (self.maxval is None and raw == self.high) or (self.minval is None and raw == self.low)
+    def _least(self, alive: Mask | None) -> float:
+        if self._known is not None:
+            return self._known.least(alive)
+        least = _end(self.raw, int(self.raw.argmin()), alive, np.min)
+        return least if self.rest is None else min(least, self.rest[0])
 
-    def beyond(self, raw: float) -> bool:
-        """Whether the raw weight is outside of the ends, so that one must move."""
-        return (self.maxval is None and raw > self.high) or (self.minval is None and raw < self.low)
+    def _most(self, alive: Mask | None) -> float:
+        if self._known is not None:
+            return self._known.most(alive)
+        most = _end(self.raw, int(self.raw.argmax()), alive, np.max)
+        return most if self.rest is None else max(most, self.rest[1])
+
+    def leave(self, raws: Sequence[float], alive: Mask | None) -> bool:
+        """Note that those alive no longer have these raw weights; whether an end moves for it."""
+        moves = False
+        if self.minval is None:
+            gone = raws.count(self.low)
+            if gone:
+                self._at_low = self._still(self._at_low, gone, self.low, alive)
+                moves = not self._at_low and (self.rest is None or self.rest[0] != self.low)
+        if self.maxval is None:
+            gone = raws.count(self.high)
+            if gone:
+                self._at_high = self._still(self._at_high, gone, self.high, alive)
+                moves = moves or (not self._at_high and (self.rest is None or self.rest[1] != self.high))
+        return moves
+
+    def _still(self, known: int | None, gone: int, end: float, alive: Mask | None) -> int:
+        """How many of those alive are at an end; counted at the first time, the others being gone by then."""
+        if known is not None:
+            return known - gone
+        at_end = self.raw == end
+        return int(np.count_nonzero(at_end if alive is None else at_end & alive))
+
+    def arrive(self, raw: float) -> bool:
+        """Note that one of those alive has this raw weight now; whether an end moves for it."""
+        if self.minval is None and raw <= self.low:
+            if raw < self.low:
+                return True
+            if self._at_low is not None:
+                self._at_low += 1
+        if self.maxval is None and raw >= self.high:
+            if raw > self.high:
+                return True
+            if self._at_high is not None:
+                self._at_high += 1
+        return False
 
     def take(self, order: NDArray[np.intp]) -> None:
         """Keep only these places, in this order."""
         self.raw = self.raw[order]
         if not isinstance(self.multiplier, float):
             self.multiplier = self.multiplier[order]
-
-    def multiplier_at(self, place: int) -> float:
-        """The multiplier of the host at `place`."""
-        return self.multiplier if isinstance(self.multiplier, float) else self.multiplier.item(place)
 
     def weighted(self, scratch: Floats) -> Floats | None:
         """Multiplier × normalised, in `scratch` or as it is; None if it is zero for all.
@@ -238,13 +310,9 @@ class Part:
         return np.multiply(values, self.multiplier, out=scratch)
 
 
-def _end(raw: Floats, alive: Mask | None, best: Any) -> float:
-    """The least or largest raw weight of those alive; nearly always that of all, which is cheap to see."""
-    place = int(best(raw))
-    if alive is None or alive[place]:
-        return float(raw[place])
-    living = raw[alive]
-    return float(living[best(living)])
+def _end(raw: Floats, place: int, alive: Mask | None, best: Any) -> float:
+    """The best raw weight of those alive; nearly always the one at `place`, the best of all."""
+    return raw.item(place) if alive is None or alive[place] else float(best(raw[alive]))
 
 
 def weights(parts: Sequence[Part], places: int, alive: Mask | None) -> Floats:
@@ -252,52 +320,15 @@ def weights(parts: Sequence[Part], places: int, alive: Mask | None) -> Floats:
 
     Raises StrangerReturned where one is not finite.
     """
-    totals = _sums(parts, places)
+    totals = sums(parts, places)
     finite = np.isfinite(totals)
     if not finite.all() and (alive is None or not finite[alive].all()):
         raise StrangerReturned
     return totals if alive is None else np.where(alive, totals, -np.inf)
 
 
-def kept_weights(parts: Sequence[Part], rows: HostRows, kept: Kept, alive: Mask | None) -> Floats:
-    """The same for raw weights that are kept as they are, (n_rows,): only marked rows are weighed anew.
-
-    Not to be written to. Those not alive may weigh anything that is less than the best of those alive.
-    """
-    made_of = [made for part in parts for made in (_Same(part.raw), part.low, part.high, _Same(part.multiplier))]
-    standing = kept.standing
-    marked = standing.marked(made_of, rows) if standing is not None else None
-    if standing is None or marked is None:
-        totals = _sums(parts, len(rows))
-        if not np.isfinite(totals).all():
-            return weights(parts, len(rows), alive)
-        standing = kept.standing = Standing(totals, made_of, rows)
-    elif marked:
-        for row in marked:
-            standing.totals[row] = weight_of(parts, [part.raw.item(row) for part in parts], row)
-        standing.when = rows.now
-    if alive is None or alive[standing.totals.argmax()]:
-        return standing.totals
-    return np.where(alive, standing.totals, -np.inf)
-
-
-class _Same:
-    """Equal to what holds the same object, or the same number."""
-
-    __slots__ = ("held",)
-
-    def __init__(self, held: Any) -> None:
-        self.held = held
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _Same):
-            return NotImplemented
-        return self.held is other.held or (isinstance(self.held, float) and bool(self.held == other.held))
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-def _sums(parts: Sequence[Part], places: int) -> Floats:
+def sums(parts: Sequence[Part], places: int) -> Floats:
+    """The (places,) weights as the parts make them, whatever they are."""
     totals = np.zeros(places, dtype=np.float64)
     scratch = np.empty(places, dtype=np.float64)
     with np.errstate(all="ignore"):
@@ -308,12 +339,47 @@ def _sums(parts: Sequence[Part], places: int) -> Floats:
     return totals
 
 
-def weight_of(parts: Sequence[Part], raws: Sequence[float], place: int) -> float:
-    """The weight of one host, its raw weights given: the same operations on plain numbers."""
-    total = 0.0
-    for part, raw in zip(parts, raws, strict=True):
-        low, high = part.low, part.high
-        total += part.multiplier_at(place) * (0.0 if low == high else (raw - low) / (high - low))
-    if not math.isfinite(total):
-        raise StrangerReturned
-    return total
+def raws_at(parts: Sequence[Part], place: int) -> list[float]:
+    """The raw weights of the host at `place`."""
+    return [part.raw.item(place) for part in parts]
+
+
+def multipliers_at(parts: Sequence[Part], place: int) -> tuple[float, ...]:
+    """The multipliers of the host at `place`."""
+    each = (part.multiplier for part in parts)
+    return tuple(one if isinstance(one, float) else one.item(place) for one in each)
+
+
+class Scale:
+    """The scales of all weighers as plain numbers, for one host at a time.
+
+    multipliers : one per weigher, where all hosts have the same; else None.
+    """
+
+    __slots__ = ("_spans", "_told", "multipliers")
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self._told = [(part.weigher.name, part.normalized, part.low, part.high) for part in parts]
+        self._spans = [(part.low, part.high - part.low) for part in parts]
+        same = [part.multiplier for part in parts if isinstance(part.multiplier, float)]
+        self.multipliers = tuple(same) if len(same) == len(parts) else None
+
+    def weight(self, raws: Sequence[float], multipliers: Sequence[float]) -> float:
+        """The weight of a host with these raw weights: the operations on columns, on plain numbers."""
+        total = 0.0
+        for (low, span), raw, factor in zip(self._spans, raws, multipliers, strict=True):
+            if span:
+                total += factor * ((raw - low) / span)
+        if not math.isfinite(total):
+            raise StrangerReturned
+        return total
+
+    def shares(self, raws: Sequence[float], multipliers: Sequence[float]) -> tuple[WeigherShare, ...]:
+        """What each weigher added to the weight of such a host."""
+        made = []
+        for (name, normalized, low, high), raw, factor in zip(self._told, raws, multipliers, strict=True):
+            normal = raw
+            if normalized:
+                normal = 0.0 if low == high else (raw - low) / (high - low)
+            made.append(WeigherShare(name, raw, normal, factor))
+        return tuple(made)

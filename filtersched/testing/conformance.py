@@ -371,7 +371,10 @@ def _recording(
 
     def __getattr__(self: View, name: str) -> Any:  # noqa: N807 - becomes the method of that name
         if name in shown:
-            raise AttributeError(f"{_named(self)} has no {name!r}")
+            try:
+                return view.__getattr__(self, name)
+            except AttributeError:
+                raise AttributeError(f"{_named(self)} has no {name!r}") from None
         if not name.startswith("__"):
             missed.append(name)
         return view.__getattr__(self, name)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filtersched.engine.filtering import StrangerReturned
-from filtersched.engine.weighing import FastWeigher, Part, weight_of, weights
+from filtersched.engine.weighing import FastWeigher, Part, Scale, multipliers_at, raws_at, weights
 from filtersched.weighers.base import BaseWeigher
 from filtersched.weighers.handler import normalize
 
@@ -42,7 +42,8 @@ def test_sums_of_columns_are_those_of_a_plain_loop_bit_for_bit(case):
         part.fit(None)
     found = weights(parts, count, None).tolist()
     assert [each.hex() for each in found] == [each.hex() for each in expected]
-    again = [weight_of(parts, [part.raw.item(place) for part in parts], place) for place in range(count)]
+    scale = Scale(parts)
+    again = [scale.weight(raws_at(parts, place), multipliers_at(parts, place)) for place in range(count)]
     assert [each.hex() for each in again] == [each.hex() for each in expected]
 
 

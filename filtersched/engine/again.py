@@ -1,0 +1,200 @@
+"""Asking again: what an instance after the first leaves to be asked.
+
+Everyone in the ranking passed every filter that ran for the instance before. Of plug-ins that say
+what they read, only those have an open question that read what the last choice changed on its host,
+and only about that host; or about all hosts, if they read what the request changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from filtersched.engine.asking import Question
+from filtersched.engine.chosen import Chosen
+from filtersched.engine.filtering import FastFilter, LaterSteps
+from filtersched.engine.kept import Kept
+from filtersched.engine.overlay import Overlay
+from filtersched.engine.ranking import Ranking
+from filtersched.engine.request import Request
+from filtersched.engine.trimming import Untrim
+from filtersched.engine.views import show
+from filtersched.engine.weighing import FastWeigher
+from filtersched.host_state import HostState
+from filtersched.plugin import add_note
+from filtersched.request_spec import RequestSpec
+
+_MISSING = object()
+
+
+class _Asked(NamedTuple):
+    """One plug-in that is asked again; without views, about all hosts.
+
+    at : its place among the filters, or the weighers.
+    """
+
+    at: int
+    one: Any
+    host_view: Any = None
+    spec_view: Any = None
+
+    def about(self, host: HostState, spec: RequestSpec) -> Any:
+        """Its answer for the host chosen last."""
+        show(self.host_view, host)
+        question: Question = self.one.question
+        try:
+            return question.method(self.host_view, self.spec_view)
+        except Exception as problem:
+            # The boundary to the plug-in.
+            add_note(problem, question.plugin, f"about {host!r}, instance {spec.instance_uuid}")
+            raise
+
+
+class Again:
+    """The plug-ins of a request between one instance and the next.
+
+    ran : the filters that ran for the first instance in the ranking.
+    place : where the host chosen last stands in the ranking.
+    """
+
+    def __init__(
+        self, ranking: Ranking, overlay: Overlay, kept: Kept, names: Sequence[str], ran: Sequence[FastFilter]
+    ) -> None:
+        self.ranking = ranking
+        self.place = -1
+        self._overlay = overlay
+        self._kept = kept
+        self._names = names
+        self._running = ran
+        # Who is asked if these attributes changed; None is any.
+        self._plans: dict[tuple[str, ...] | None, tuple[list[_Asked], list[_Asked]]] = {}
+        self._calm: LaterSteps | None = None
+
+    def next(self, running: Sequence[FastFilter], spec: RequestSpec, last: Chosen) -> LaterSteps:
+        """Filter and weigh for one more instance; the ranking may be left empty."""
+        request = Request(spec)
+        filters, weighers = self._plan(running, request, _changed(last.host, last.depleted))
+        before = self.ranking.count
+        stays, refusals = self._filter(filters, request, last.depleted)
+        if self.ranking.count:
+            self._weigh(weighers, request, last.depleted, stays=stays)
+        if refusals:
+            self._calm = None
+            return LaterSteps(self._names, running, before, refusals)
+        if self._calm is None:
+            self._calm = LaterSteps(self._names, running, before, {})
+        return self._calm
+
+    def _plan(
+        self, running: Sequence[FastFilter], request: Request, changed: tuple[str, ...] | None
+    ) -> tuple[list[_Asked], list[_Asked]]:
+        """The filters and the weighers that are asked."""
+        if running != self._running:
+            plan = self._planned(running, request, changed)
+            self._running = running
+            self._plans = {}
+            self._calm = None
+            return plan
+        plan = self._plans.get(changed)  # type: ignore[assignment]
+        if plan is None:
+            plan = self._plans[changed] = self._planned(running, request, changed)
+        return plan
+
+    def _planned(
+        self, running: Sequence[FastFilter], request: Request, changed: tuple[str, ...] | None
+    ) -> tuple[list[_Asked], list[_Asked]]:
+        filters = [
+            self._asked(at, one, request, changed, again=one in self._running)
+            for at, one in enumerate(running)
+            if one.plugin.asked_about(request.spec)
+        ]
+        weighers = [
+            self._asked(at, part.weigher, request, changed, again=True) for at, part in enumerate(self.ranking.parts)
+        ]
+        return [one for one in filters if one is not None], [one for one in weighers if one is not None]
+
+    def _asked(
+        self,
+        at: int,
+        one: FastFilter | FastWeigher,
+        request: Request,
+        changed: tuple[str, ...] | None,
+        *,
+        again: bool,
+    ) -> _Asked | None:
+        question = one.question
+        assert question is not None
+        # The uuid is another for every instance, and a group has one host more.
+        moves = any(name == "instance_uuid" or getattr(request.spec, name) is not None for name in question.moving)
+        if moves or not again:
+            return _Asked(at, one)
+        reads = self._overlay.rows.traced(request.reads_of(question))
+        if reads is not None and changed is not None and reads.isdisjoint(changed):
+            return None
+        return _Asked(at, one, *question.views(request))
+
+    def _filter(self, asked: Sequence[_Asked], request: Request, host: HostState) -> tuple[bool, dict[int, list[int]]]:
+        """Drop whom the filters refuse now: whether the host chosen last stays, and the rows by filter."""
+        ranking, place = self.ranking, self.place
+        stays, refusals = True, {}
+        for one in asked:
+            if one.host_view is None:
+                gone = self._refused(one.one, request)
+                stays = stays and place not in gone
+            elif not stays or one.about(host, request.spec):
+                continue
+            else:
+                gone, stays = [place], False
+            if gone:
+                refusals[one.at] = [ranking.row(each) for each in gone]
+                ranking.drop(gone)
+                if not ranking.count:
+                    break
+        return stays, refusals
+
+    def _refused(self, one: FastFilter, request: Request) -> list[int]:
+        """The places of all hosts that a filter refuses."""
+        passes = one.passes_now(self._overlay, request)
+        if passes is True:
+            return []
+        if self.ranking.is_trimmed:
+            raise Untrim
+        if passes is None:
+            in_play = self.ranking.in_play()
+            left = one.left(self._overlay, self._kept, request, in_play)
+            passes = left.as_mask() | ~in_play.as_mask()
+        return self.ranking.places_refused(passes)
+
+    def _weigh(self, asked: Sequence[_Asked], request: Request, host: HostState, *, stays: bool) -> None:
+        ranking, place = self.ranking, self.place
+        if ranking.count == 1:
+            if stays:
+                ranking.put_back(place, None)
+            return
+        raws = ranking.raws(place)
+        for one in asked:
+            weigher: FastWeigher = one.one
+            if one.host_view is not None:
+                if stays:
+                    raws[one.at] = weigher.one(one.about(host, request.spec))
+                continue
+            if ranking.is_trimmed:
+                raise Untrim
+            part = ranking.parts[one.at]
+            ranking.replace_raw(part, weigher.raw(self._overlay, self._kept, request, ranking.in_play()))
+            raws[one.at] = part.raw.item(place)
+        if stays:
+            ranking.put_back(place, raws)
+
+
+def _changed(before: HostState, after: HostState) -> tuple[str, ...] | None:
+    """The attributes in which two states of a host differ; None if it may be any.
+
+    A subclass may have changed something inside of an attribute.
+    """
+    if type(before) is not HostState:
+        return None
+    old, new = before.__dict__, after.__dict__
+    if not old.keys() <= new.keys():
+        return None
+    return tuple([name for name, value in new.items() if old.get(name, _MISSING) is not value])

@@ -1,0 +1,62 @@
+"""Chosen: the host that an instance gets, and what can be said of it later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from filtersched.decision import Choice
+from filtersched.engine.filtering import Steps
+from filtersched.engine.weighing import Scale
+from filtersched.host_state import HostState
+from filtersched.request_spec import RequestSpec
+from filtersched.selection import FilterStep, WeigherShare
+
+
+class Chosen(Choice):
+    """A choice among rows, kept in numbers until somebody reads it.
+
+    row : of the host.
+    scale, raws, multipliers : what its weight was made of; no raws if it had no rival.
+    next_best : the row of the best of the others, and its weight.
+    """
+
+    __slots__ = ("_multipliers", "_names", "_next_best", "_raws", "_scale", "_steps", "row")
+
+    def __init__(
+        self,
+        spec: RequestSpec,
+        host: HostState,
+        row: int,
+        weight: float,
+        names: Sequence[str],
+        steps: Steps,
+        scale: Scale,
+        raws: Sequence[float],
+        multipliers: Sequence[float],
+        next_best: tuple[int, float] | None,
+        rest: Callable[[], Iterable[HostState]] | None,
+    ) -> None:
+        # `depleted` is still to come.
+        self.spec = spec
+        self.host = host
+        self.row = row
+        self.weight = weight
+        self.rest = rest
+        self._names = names
+        self._steps = steps
+        self._scale = scale
+        self._raws = raws
+        self._multipliers = multipliers
+        self._next_best = next_best
+
+    def steps(self) -> Sequence[FilterStep]:
+        return self._steps.made()
+
+    def shares(self) -> tuple[WeigherShare, ...]:
+        return self._scale.shares(self._raws, self._multipliers) if self._raws else ()
+
+    def second(self) -> tuple[str, float] | None:
+        if self._next_best is None:
+            return None
+        row, weight = self._next_best
+        return self._names[row], weight
