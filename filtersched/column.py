@@ -154,13 +154,23 @@ class Column:
 def _apply(ufunc: np.ufunc, *inputs: Any) -> Column:
     if ufunc is np.invert:
         raise NotColumnarError("~ means something else on one host; write numpy.logical_not(...)")
-    arrays = [_values(value) for value in inputs]
-    if ufunc in _ARITHMETIC and not all(map(_is_float, arrays)):
-        if all(map(_is_truth, arrays)):
-            # True + True is 2 to Python, True to numpy, and either may be what one host gives.
+    arrays = []
+    for value in inputs:
+        if type(value) is Column:
+            if value.missing is not None:
+                raise AskEachHost
+            arrays.append(value.values)
+        else:
+            arrays.append(value)
+    if ufunc in _ARITHMETIC:
+        if not all(map(_is_float, arrays)):
+            if all(map(_is_truth, arrays)):
+                # True + True is 2 to Python, True to numpy, and either may be what one host gives.
+                raise AskEachHost
+            arrays = [_as_numbers(value) for value in arrays]
+        if ufunc in _DIVISIONS and not np.all(arrays[1]):
             raise AskEachHost
-        arrays = [_as_numbers(value) for value in arrays]
-    if ufunc is np.power or (ufunc in _DIVISIONS and not np.all(arrays[1])):
+    elif ufunc is np.power:
         raise AskEachHost
     return Column(ufunc(*arrays))
 

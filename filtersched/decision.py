@@ -137,7 +137,7 @@ class Decision:
         if isinstance(self.hosts, HostPool):
             self._generation = self.hosts.generation
         self._offered = len(self.hosts)
-        self._limiting = [one for one in self.filters if type(one).limits is not BaseHostFilter.limits]
+        self._limiting = () if skips_filters(self.spec) else [one for one in self.filters if _limits(one)]
 
     def offered(self) -> list[HostState]:
         """The hosts, in the caller's order."""
@@ -225,14 +225,13 @@ class Decision:
 
     def _limits(self, host: HostState, spec: RequestSpec) -> Any:
         limits = host.limits_written()
-        if not skips_filters(spec):
-            for one in self._limiting:
-                try:
-                    limits.update(one.limits(host, spec))
-                except Exception as problem:
-                    # The boundary to the plug-in.
-                    add_note(problem, one, f"for the limits of {host!r}, instance {spec.instance_uuid}")
-                    raise
+        for one in self._limiting:
+            try:
+                limits.update(one.limits(host, spec))
+            except Exception as problem:
+                # The boundary to the plug-in.
+                add_note(problem, one, f"for the limits of {host!r}, instance {spec.instance_uuid}")
+                raise
         return FrozenDict(limits) if limits else EMPTY
 
     def _alternates(self, choice: Choice, taken: set[tuple[str, str]]) -> tuple[Alternate, ...]:
@@ -262,3 +261,8 @@ class Decision:
             facts.shares, facts.weight, facts.second = choice.shares(), choice.weight, choice.second()
             facts.columns, facts.ranked = choice.columns, choice.ranked
         return facts
+
+
+def _limits(one: Any) -> bool:
+    """Whether the filter has limits to tell."""
+    return type(one).limits is not BaseHostFilter.limits

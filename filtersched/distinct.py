@@ -41,7 +41,7 @@ class Codes:
             given = given.tolist()
         if len(given) and all(map(operator.is_, given, itertools.repeat(given[0]))):
             return np.full(len(given), self.code_of(given[0]), dtype=np.intp)
-        if set(map(type, given)) <= {str, type(None)}:
+        if len(given) and isinstance(given[0], str | None) and set(map(type, given)) <= {str, type(None)}:
             # Text is its own key, and hashed already.
             for value in dict.fromkeys(given):
                 self.code_of(value)
@@ -137,7 +137,7 @@ def as_column(values: Sequence[Any] | None) -> Column | None:
     if not kinds <= _NUMBERS:
         return None
     try:
-        array = np.array(values, dtype=np.float64)
+        array = np.fromiter(values, dtype=np.float64, count=len(values))
     except OverflowError:
         return None
     return None if int in kinds and _inexact(array) else Column(array, missing)

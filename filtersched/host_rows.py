@@ -50,6 +50,7 @@ class HostRows:
         self._log: list[tuple[int, Collection[str] | None]] = []
         self._log_start = self.now
         self._plain: dict[str, bool] = {}
+        self._traced: dict[tuple[str, ...], frozenset[str] | None] = {}
         self._kinds: set[type] | None = None
         self._columns: dict[str, tuple[int, Column | None]] = {}
         self._codes: dict[tuple[str, ...], tuple[int, Codes]] = {}
@@ -84,7 +85,7 @@ class HostRows:
     def names(self) -> Sequence[str]:
         """The names of the hosts, in order of rows; the same sequence until rows come or go."""
         if self._names is None:
-            self._names = self._given["host"] if self._given else [host.host for host in self.hosts()]
+            self._names = self._given["host"] if self._given else self._read("host") or ()
         return self._names
 
     def append(self, host: HostState) -> None:
@@ -129,16 +130,18 @@ class HostRows:
         if then < self._log_start:
             return None
         recent = self._log[then - self._log_start :]
-        if not recent:
-            return []
         if reads is None:
-            return list(dict.fromkeys(row for row, _ in recent))
-        marked = (row for row, names in recent if names is None or not reads.isdisjoint(names))
-        return list(dict.fromkeys(marked))
+            marked = [row for row, _ in recent]
+        else:
+            marked = [row for row, names in recent if names is None or not reads.isdisjoint(names)]
+        return list(dict.fromkeys(marked)) if len(marked) > 1 else marked
 
     def traced(self, reads: Collection[str]) -> frozenset[str] | None:
         """What to look for among marks for these reads; None where one is worked out from others."""
-        return frozenset(reads) if all(map(self._is_plain, reads)) else None
+        key = tuple(reads)
+        if key not in self._traced:
+            self._traced[key] = frozenset(reads) if all(map(self._is_plain, reads)) else None
+        return self._traced[key]
 
     def _is_plain(self, attribute: str) -> bool:
         """Whether changes of the attribute are assignments to it on every host."""
@@ -224,7 +227,7 @@ class HostRows:
         if then == self.now and codes is not None:
             return codes
         marked = self.marked_since(then, self.traced(attributes)) if codes is not None else None
-        if codes is None or marked is None or len(codes.values) > 2 * len(self) + 64:
+        if codes is None or marked is None or (marked and len(codes.values) > 2 * len(self) + 64):
             codes = self._coded(attributes)
             if codes is None:
                 return None
@@ -257,7 +260,7 @@ class HostRows:
         A Column, or the one answer if it is the same for every host.
         """
         codes = self.codes((attribute,))
-        if codes is None or not len(self):
+        if codes is None or not self._hosts:
             raise AskEachHost
         answers = codes.seen.get(function)
         if answers is None:

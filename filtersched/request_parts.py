@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
@@ -218,8 +217,11 @@ class InstanceGroup(Record):
 
     def with_host(self, host: str) -> InstanceGroup:
         """The group with one more instance on `host`; a host is listed once per instance."""
-        new = copy.copy(self)
-        object.__setattr__(new, "hosts", (*self.hosts, host))
+        # As they are: they were checked when they came, and a large group has many.
+        new = object.__new__(type(self))
+        for name in ("policy", "rules", "members", "uuid"):
+            object.__setattr__(new, name, getattr(self, name))
+        object.__setattr__(new, "hosts", self.hosts + (host,))  # noqa: RUF005 - twice as fast
         return new
 
 

@@ -74,9 +74,9 @@ class Engine:
 
     def _rows_of(self, hosts: Any) -> tuple[HostRows, Kept]:
         if not isinstance(hosts, HostPool):
-            if len(set(map(_NODE, hosts))) < len(hosts):
-                raise StrangerReturned
             rows = HostRows(hosts)
+            if len(set(rows.names())) < len(hosts) and len(set(map(_NODE, hosts))) < len(hosts):
+                raise StrangerReturned
             return rows, Kept(rows)
         kept = self._kept.get(hosts.rows)
         if kept is None:

@@ -7,6 +7,7 @@ and only about that host; or about all hosts, if they read what the request chan
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -23,8 +24,6 @@ from filtersched.engine.weighing import FastWeigher
 from filtersched.host_state import HostState
 from filtersched.plugin import add_note
 from filtersched.request_spec import RequestSpec
-
-_MISSING = object()
 
 
 class _Asked(NamedTuple):
@@ -50,6 +49,9 @@ class _Asked(NamedTuple):
             raise
 
 
+_Plan = tuple[list[_Asked], list[_Asked]]
+
+
 class Again:
     """The plug-ins of a request between one instance and the next.
 
@@ -66,18 +68,20 @@ class Again:
         self._kept = kept
         self._names = names
         self._running = ran
+        # What of hosts is compared: all that one of the plug-ins reads.
+        self._watched: tuple[str, ...] = ()
         # Who is asked if these attributes changed; None is any.
-        self._plans: dict[tuple[str, ...] | None, tuple[list[_Asked], list[_Asked]]] = {}
+        self._plans: dict[tuple[str, ...] | None, _Plan] | None = None
         self._calm: LaterSteps | None = None
 
     def next(self, running: Sequence[FastFilter], spec: RequestSpec, last: Chosen) -> LaterSteps:
         """Filter and weigh for one more instance; the ranking may be left empty."""
         request = Request(spec)
-        filters, weighers = self._plan(running, request, _changed(last.host, last.depleted))
+        filters, weighers = self._plan(running, request, last)
         before = self.ranking.count
         stays, refusals = self._filter(filters, request, last.depleted)
         if self.ranking.count:
-            self._weigh(weighers, request, last.depleted, stays=stays)
+            self._weigh(weighers, request, last, stays=stays)
         if refusals:
             self._calm = None
             return LaterSteps(self._names, running, before, refusals)
@@ -85,28 +89,31 @@ class Again:
             self._calm = LaterSteps(self._names, running, before, {})
         return self._calm
 
-    def _plan(
-        self, running: Sequence[FastFilter], request: Request, changed: tuple[str, ...] | None
-    ) -> tuple[list[_Asked], list[_Asked]]:
+    def _plan(self, running: Sequence[FastFilter], request: Request, last: Chosen) -> _Plan:
         """The filters and the weighers that are asked."""
-        if running != self._running:
-            plan = self._planned(running, request, changed)
-            self._running = running
+        again = running == self._running
+        if not again or self._plans is None:
+            asked = [one.question for one in running] + [part.weigher.question for part in self.ranking.parts]
+            reads = (request.reads_of(question) for question in asked)
+            self._watched = tuple(dict.fromkeys(itertools.chain.from_iterable(reads)))
             self._plans = {}
             self._calm = None
-            return plan
-        plan = self._plans.get(changed)  # type: ignore[assignment]
+        changed = _changed(last.host, last.depleted, self._watched)
+        plan = self._plans.get(changed) if again else None
         if plan is None:
-            plan = self._plans[changed] = self._planned(running, request, changed)
+            plan = self._planned(running, request, changed)
+            if again:
+                self._plans[changed] = plan
+            self._running = running
         return plan
 
     def _planned(
         self, running: Sequence[FastFilter], request: Request, changed: tuple[str, ...] | None
-    ) -> tuple[list[_Asked], list[_Asked]]:
+    ) -> _Plan:
         filters = [
             self._asked(at, one, request, changed, again=one in self._running)
             for at, one in enumerate(running)
-            if one.plugin.asked_about(request.spec)
+            if not request.is_rebuild or one.plugin.asked_about(request.spec)
         ]
         weighers = [
             self._asked(at, part.weigher, request, changed, again=True) for at, part in enumerate(self.ranking.parts)
@@ -124,9 +131,7 @@ class Again:
     ) -> _Asked | None:
         question = one.question
         assert question is not None
-        # The uuid is another for every instance, and a group has one host more.
-        moves = any(name == "instance_uuid" or getattr(request.spec, name) is not None for name in question.moving)
-        if moves or not again:
+        if not again or question.moves(self._overlay, request):
             return _Asked(at, one)
         reads = self._overlay.rows.traced(request.reads_of(question))
         if reads is not None and changed is not None and reads.isdisjoint(changed):
@@ -165,18 +170,18 @@ class Again:
             passes = left.as_mask() | ~in_play.as_mask()
         return self.ranking.places_refused(passes)
 
-    def _weigh(self, asked: Sequence[_Asked], request: Request, host: HostState, *, stays: bool) -> None:
+    def _weigh(self, asked: Sequence[_Asked], request: Request, last: Chosen, *, stays: bool) -> None:
         ranking, place = self.ranking, self.place
         if ranking.count == 1:
             if stays:
                 ranking.put_back(place, None)
             return
-        raws = ranking.raws(place)
+        raws = list(last.raws)
         for one in asked:
             weigher: FastWeigher = one.one
             if one.host_view is not None:
                 if stays:
-                    raws[one.at] = weigher.one(one.about(host, request.spec))
+                    raws[one.at] = weigher.one(one.about(last.depleted, request.spec))
                 continue
             if ranking.is_trimmed:
                 raise Untrim
@@ -187,14 +192,12 @@ class Again:
             ranking.put_back(place, raws)
 
 
-def _changed(before: HostState, after: HostState) -> tuple[str, ...] | None:
-    """The attributes in which two states of a host differ; None if it may be any.
+def _changed(before: HostState, after: HostState, watched: Sequence[str]) -> tuple[str, ...] | None:
+    """Which of the watched attributes differ in two states of a host; None if it may be any.
 
     A subclass may have changed something inside of an attribute.
     """
     if type(before) is not HostState:
         return None
-    old, new = before.__dict__, after.__dict__
-    if not old.keys() <= new.keys():
-        return None
-    return tuple([name for name, value in new.items() if old.get(name, _MISSING) is not value])
+    old, new = before.__dict__.get, after.__dict__.get
+    return tuple([name for name in watched if old(name) is not new(name)])

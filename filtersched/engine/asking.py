@@ -8,7 +8,7 @@ from typing import Any
 from filtersched.column import AskEachHost, Column, NotColumnarError
 from filtersched.distinct import EXACT, Codes
 from filtersched.engine.overlay import Overlay
-from filtersched.engine.request import MOVING, Request
+from filtersched.engine.request import MOVING, Request, moves
 from filtersched.engine.views import ColumnView, host_view, show, spec_view
 from filtersched.errors import UndeclaredRead
 from filtersched.host_rows import HostRows
@@ -33,21 +33,39 @@ class Question:
         self._host_reads: Any = declaration.host_reads
         self.spec_reads = declaration.spec_reads
         self._spec_view: Any = spec_view(self.name, self.spec_reads)
-        self.moving = tuple(name for name in self.spec_reads if name in MOVING)
-        self.lasting = "now" not in self.spec_reads
+        # What a body of operators read of the request when it was last asked. It reads no more of
+        # any request in which these are the same, whatever else it declares.
+        self._been_read = self.spec_reads
 
     def reads_for(self, spec: RequestSpec) -> tuple[str, ...]:
         """The host attributes that the answer depends on, where that depends on the request."""
         return tuple(self._host_reads(self.plugin, self._spec_view(spec)))
 
-    def key(self, request: Request) -> Any:
-        """What the answer depends on in the request, or None if it is not worth keeping."""
-        if not self.lasting:
-            return None
-        for name in self.moving:
-            if getattr(request.spec, name) is not None:
+    def key(self, request: Request, been_read: tuple[str, ...] | None = None) -> Any:
+        """What the answer depends on in the request, or None if it is not worth keeping.
+
+        been_read : what was read of the request for the answer, if it is at hand.
+        """
+        reads = self._been_read if been_read is None else been_read
+        if not reads:
+            return self
+        for name in reads:
+            if name == "now" or (name in MOVING and getattr(request.spec, name) is not None):
                 return None
-        return (self, *map(request.key_of, self.spec_reads)) if self.spec_reads else self
+        return (self, reads, *map(request.key_of, reads))
+
+    def moves(self, source: Source, request: Request) -> bool:
+        """Whether the answer for a host that stays as it is may be another for the next instance."""
+        spec = request.spec
+        if not any(moves(spec, name) for name in self.spec_reads):
+            return False
+        if not self.columnar:
+            return True
+        try:
+            been_read = self.of_columns(source, request)[1]
+        except AskEachHost:
+            return True
+        return any(moves(spec, name) for name in been_read)
 
     def views(self, request: Request) -> tuple[Any, Any]:
         """What `method` is given in the place of a host, once one is shown, and of the request."""
@@ -73,8 +91,10 @@ class Question:
         """The answer for one host."""
         return self.asker(request)(host)
 
-    def of_columns(self, source: Source, request: Request) -> Any:
-        """The answer for all rows: a (n_rows,) array, or one value if it is the same for all.
+    def of_columns(self, source: Source, request: Request) -> tuple[Any, tuple[str, ...]]:
+        """The answer for all rows, and what was read of the request for it.
+
+        A (n_rows,) array, or one value if it is the same for all.
 
         Raises AskEachHost where columns and numbers would differ, or the values are no numbers.
         """
@@ -83,8 +103,9 @@ class Question:
             if type(value) is int and not -EXACT < value < EXACT:
                 raise AskEachHost
         view = ColumnView(self.name, request.reads_of(self), source)
+        spec = self._spec_view(request.spec)
         try:
-            answer = self.method(view, self._spec_view(request.spec))
+            answer = self.method(view, spec)
         except NotColumnarError as problem:
             add_note(problem, self.plugin, "about columns of hosts, as its class says it can be")
             raise
@@ -93,11 +114,12 @@ class Question:
         except Exception:
             # The boundary to the plug-in: what fails on columns may be right for the hosts in play.
             raise AskEachHost from None
+        self._been_read = been_read = self.spec_reads if view.reads_may_differ else tuple(spec.been_read)
         if not isinstance(answer, Column):
-            return answer
+            return answer, been_read
         if answer.missing is not None:
             raise AskEachHost
-        return answer.values
+        return answer.values, been_read
 
     def of_distinct(self, rows: HostRows, request: Request, known: dict[int, Any]) -> Codes:
         """The codes of the rows, each code's answer in `known`: asked only where it is new.

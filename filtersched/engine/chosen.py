@@ -16,11 +16,11 @@ class Chosen(Choice):
     """A choice among rows, kept in numbers until somebody reads it.
 
     row : of the host.
-    scale, raws, multipliers : what its weight was made of; no raws if it had no rival.
+    raws, scale, multipliers : what its weight was made of; no raws if it had no rival.
     next_best : the row of the best of the others, and its weight.
     """
 
-    __slots__ = ("_multipliers", "_names", "_next_best", "_raws", "_scale", "_steps", "row")
+    __slots__ = ("_multipliers", "_names", "_next_best", "_scale", "_steps", "raws", "row")
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Chosen(Choice):
         self._names = names
         self._steps = steps
         self._scale = scale
-        self._raws = raws
+        self.raws = raws
         self._multipliers = multipliers
         self._next_best = next_best
 
@@ -53,7 +53,7 @@ class Chosen(Choice):
         return self._steps.made()
 
     def shares(self) -> tuple[WeigherShare, ...]:
-        return self._scale.shares(self._raws, self._multipliers) if self._raws else ()
+        return self._scale.shares(self.raws, self._multipliers) if self.raws else ()
 
     def second(self) -> tuple[str, float] | None:
         if self._next_best is None:

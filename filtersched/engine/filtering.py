@@ -52,10 +52,12 @@ class FastFilter:
 
     def left(self, overlay: Overlay, kept: Kept, request: Request, in_play: InPlay) -> InPlay:
         """Those of the rows in play that pass."""
-        if not in_play.count or (self.question is not None and not self.plugin.asked_about(request.spec)):
+        if not in_play.count:
             return in_play
         if self.question is None:
             return self._called(overlay, request, in_play)
+        if request.is_rebuild and not self.plugin.asked_about(request.spec):
+            return in_play
         if overlay.depleted:
             passes = self.passes_now(overlay, request)
         else:
@@ -73,10 +75,10 @@ class FastFilter:
         if self.question is None or not self.question.columnar:
             return None
         try:
-            answer = self.question.of_columns(overlay, request)
+            answer, _been_read = self.question.of_columns(overlay, request)
         except AskEachHost:
             return None
-        return answer.astype(np.bool_) if isinstance(answer, np.ndarray) else bool(answer)
+        return answer.astype(np.bool_, copy=False) if isinstance(answer, np.ndarray) else bool(answer)
 
     def _called(self, overlay: Overlay, request: Request, in_play: InPlay) -> InPlay:
         """The rows of the hosts that the filter itself returns, in the order that it returns them."""

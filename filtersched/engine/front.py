@@ -1,17 +1,22 @@
-"""Front: the first of a long column by value, kept from one request to the next."""
+"""Fronts: the best rows of a long column, kept from one request to the next.
+
+To find the best of those in play costs a look at all of them. Between two requests few values change,
+and mostly the same hosts are in play; so the best few are kept in order, and those are looked at.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from filtersched.engine.in_play import Mask
+from filtersched.engine.in_play import Mask, Rows
 
 Floats = NDArray[np.float64]
 _SIZE = 32
+# Filling a front costs as much as some searches without one: what it may be filled for.
+_COST = 4
 _Key = tuple[float, int]
 
 
@@ -22,60 +27,81 @@ class Front:
     sign : 1.0 if the least are the best, -1.0 if the largest are.
     """
 
-    __slots__ = ("_bound", "_keys", "_known", "_sign", "_values")
+    __slots__ = ("_among", "_bound", "_credit", "_keys", "_known", "_sign", "_values")
 
     def __init__(self, values: Floats, sign: float) -> None:
         self._values = values
         self._sign = sign
-        self._fill()
-
-    def _fill(self) -> None:
-        rows = best_of(None, -self._sign * self._values, _SIZE)
-        values = self._values[rows] * self._sign
-        self._keys: list[_Key] = list(zip(values.tolist(), rows.tolist(), strict=True))
-        self._known = {key[1]: key for key in self._keys}
-        # No row outside has a key below this one.
-        self._bound: _Key = self._keys[-1] if len(rows) < len(self._values) else (np.inf, 0)
+        # The rows that the front is made of; None is all of them.
+        self._among: Mask | None = np.zeros(len(values), dtype=np.bool_)
+        self._keys: list[_Key] = []
+        self._known: dict[int, _Key] = {}
+        # No row of them that is outside of the front has a key below this one.
+        self._bound: _Key = (np.inf, 0)
+        self._credit = _COST
 
     def changed(self, row: int) -> None:
         """Note that the row has another value."""
         old = self._known.pop(row, None)
         if old is not None:
             del self._keys[bisect_left(self._keys, old)]
-        new = (self._sign * self._values.item(row), row)
-        if new < self._bound:
-            insort(self._keys, new)
-            self._known[row] = new
+        if self._among is None or self._among[row]:
+            new = (self._sign * self._values.item(row), row)
+            if new < self._bound:
+                insort(self._keys, new)
+                self._known[row] = new
 
     def first(self, alive: Mask | None, count: int = 1) -> list[int]:
-        """The best rows of those alive, at most `count`; None is all of them.
+        """The best rows of those alive, `count` of them or all; None is all rows."""
+        self._credit = min(self._credit + 1, 4 * _COST)
+        covered = self._covers(alive)
+        found = self._found(alive, count) if covered else None
+        if found is not None:
+            return found
+        if self._credit >= _COST:
+            self._credit -= _COST
+            self._fill(alive if covered else self._with(alive))
+            found = self._found(alive, count)
+        return best_of(alive, -self._sign * self._values, count).tolist() if found is None else found
 
-        Fewer if there are no more in the front; the rows outside are not looked at.
-        """
-        if len(self._keys) < count and len(self._keys) < len(self._values):
-            self._fill()
-        if alive is None:
-            return [row for _value, row in self._keys[:count]]
+    def _covers(self, alive: Mask | None) -> bool:
+        if self._among is None:
+            return True
+        return alive is not None and not np.greater(alive, self._among).any()
+
+    def _with(self, alive: Mask | None) -> Mask | None:
+        return None if alive is None or self._among is None else alive | self._among
+
+    def _found(self, alive: Mask | None, count: int) -> list[int] | None:
+        """The best rows of those alive, all of which are covered; None if the front does not reach far enough."""
         found = []
         for _value, row in self._keys:
-            if alive[row]:
+            if alive is None or alive[row]:
                 found.append(row)
                 if len(found) == count:
-                    break
-        return found
+                    return found
+        return found if self._bound[0] == np.inf else None
+
+    def _fill(self, among: Mask | None) -> None:
+        rows = best_of(among, -self._sign * self._values, _SIZE)
+        self._among = None if among is None else among.copy()
+        self._keys = list(zip((self._values[rows] * self._sign).tolist(), rows.tolist(), strict=True))
+        self._known = {key[1]: key for key in self._keys}
+        self._bound = self._keys[-1] if len(rows) == _SIZE else (np.inf, 0)
 
 
-def best_of(rows: NDArray[np.intp] | None, values: Floats, most: int) -> NDArray[np.intp]:
-    """The `most` rows with the largest values, largest first, equals in order; None is all rows."""
-    here = values if rows is None else values[rows]
+def best_of(alive: Mask | None, values: Floats, most: int) -> Rows:
+    """The `most` rows with the largest values of those alive, largest first, equals in order; None is all."""
+    rows = None if alive is None else np.flatnonzero(alive)
+    here = values if rows is None else values.take(rows)
     if most < len(here):
-        least = np.partition(here, len(here) - most)[len(here) - most]
+        least = np.partition(here, len(here) - most)[len(here) - most] if most > 1 else here.max()
         above = np.flatnonzero(here > least)
         level = np.flatnonzero(here == least)[: most - len(above)]
     else:
         above, level = np.arange(len(here), dtype=np.intp), np.zeros(0, dtype=np.intp)
     order = np.concatenate((above[np.argsort(-here[above], kind="stable")], level))
-    found: NDArray[np.intp] = order if rows is None else rows[order]
+    found: Rows = order if rows is None else rows[order]
     return found
 
 
@@ -86,31 +112,21 @@ class Ends:
 
     def __init__(self, values: Floats) -> None:
         self._values = values
-        self._least: Front | None = None
-        self._most: Front | None = None
+        self._least = Front(values, 1.0)
+        self._most = Front(values, -1.0)
 
     def changed(self, row: int) -> None:
         """Note that the row has another value."""
-        if self._least is not None:
-            self._least.changed(row)
-        if self._most is not None:
-            self._most.changed(row)
+        self._least.changed(row)
+        self._most.changed(row)
 
     def least(self, alive: Mask | None) -> float:
         """The least value of those alive; None is all of them."""
-        if self._least is None:
-            self._least = Front(self._values, 1.0)
-        return self._value(self._least, alive, np.min)
+        return self._values.item(self._least.first(alive)[0])
 
     def most(self, alive: Mask | None) -> float:
         """The largest value, likewise."""
-        if self._most is None:
-            self._most = Front(self._values, -1.0)
-        return self._value(self._most, alive, np.max)
-
-    def _value(self, front: Front, alive: Mask | None, of_all: Any) -> float:
-        rows = front.first(alive)
-        return self._values.item(rows[0]) if rows else float(of_all(self._values[alive]))
+        return self._values.item(self._most.first(alive)[0])
 
 
 class Uniform:

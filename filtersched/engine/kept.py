@@ -42,9 +42,10 @@ class Answered:
 
     answers : as they are now, not to be written to.
     ends : the least and largest of them, where somebody asked.
+    is_new : they were asked for once.
     """
 
-    __slots__ = ("answers", "codes", "ends", "known", "raised", "traced", "version", "when")
+    __slots__ = ("answers", "codes", "ends", "is_new", "known", "raised", "traced", "version", "when")
 
     def __init__(self, answers: Any, rows: HostRows, traced: frozenset[str] | None) -> None:
         self.answers = answers
@@ -55,6 +56,12 @@ class Answered:
         self.known: dict[int, Any] = {}
         self.raised: NDArray[np.bool_] | None = None
         self.ends: Ends | None = None
+        self.is_new = True
+
+    @property
+    def size(self) -> int:
+        """How many bytes the answers take."""
+        return self.answers.nbytes if isinstance(self.answers, np.ndarray) else 0
 
     def put(self, row: int, answer: Any) -> None:
         """Give a row another answer."""
@@ -70,6 +77,7 @@ class Kept:
         self.rows = rows
         self._entries: OrderedDict[Any, Answered] = OrderedDict()
         self._uniform: dict[float, tuple[int, NDArray[np.float64]]] = {}
+        self._size = 0
         self.standing: list[Standing] = []
 
     def answered(
@@ -83,13 +91,15 @@ class Kept:
         entry = self._entries.get(key) if key is not None else None
         if entry is None or not self._caught_up(entry, question, request, kind):
             try:
-                entry = self._asked(question, request, kind)
+                entry, been_read = self._asked(question, request, kind)
             except AskEachHost:
                 return None
+            key = question.key(request, been_read)
             if key is not None:
                 self._keep(key, entry)
         else:
             self._entries.move_to_end(key)
+            entry.is_new = False
         if entry.raised is not None:
             for row in in_play()[entry.raised[in_play()]][:1].tolist():
                 # The first in play that raised is asked once more, for the exception.
@@ -107,23 +117,27 @@ class Kept:
         return values
 
     def _keep(self, key: Any, entry: Answered) -> None:
+        replaced = self._entries.pop(key, None)
+        if replaced is not None:
+            self._size -= replaced.size
         self._entries[key] = entry
-        self._entries.move_to_end(key)
-        while len(self._entries) > max(8, min(_ENTRIES, _BYTES // max(1, 8 * len(self.rows)))):
-            self._entries.popitem(last=False)
+        self._size += entry.size
+        while len(self._entries) > _ENTRIES or (self._size > _BYTES and len(self._entries) > 1):
+            self._size -= self._entries.popitem(last=False)[1].size
 
-    def _asked(self, question: Question, request: Request, kind: Kind) -> Answered:
+    def _asked(self, question: Question, request: Request, kind: Kind) -> tuple[Answered, tuple[str, ...]]:
+        """New answers, and what was read of the request for them."""
         reads = request.reads_of(question)
         if question.columnar:
-            found = question.of_columns(self.rows, request)
+            found, been_read = question.of_columns(self.rows, request)
             made = kind.many(found) if isinstance(found, np.ndarray) else kind.one(found)
-            return Answered(made, self.rows, self.rows.traced(reads))
+            return Answered(made, self.rows, self.rows.traced(reads)), been_read
         if not reads:
-            return Answered(kind.one(question.of(None, request)), self.rows, frozenset())
+            return Answered(kind.one(question.of(None, request)), self.rows, frozenset()), question.spec_reads
         entry = Answered(np.zeros(0, dtype=kind.dtype), self.rows, self.rows.traced(reads))
         entry.codes = question.of_distinct(self.rows, request, entry.known)
         self._fill(entry, kind)
-        return entry
+        return entry, question.spec_reads
 
     def _fill(self, entry: Answered, kind: Kind) -> None:
         """The answers of all rows from those of the codes."""

@@ -21,7 +21,7 @@ class Overlay:
         self.depleted: dict[int, HostState] = {}
         self._columns: dict[Any, Column] = {}
         # Which depleted rows an instance is on; sets of uuids that were asked for, by identity.
-        self._holding: dict[str, set[int]] = {}
+        self._holding: dict[str, set[int]] | None = None
         self._wanted: dict[int, tuple[Collection[str], frozenset[str]]] = {}
 
     def host(self, row: int) -> HostState:
@@ -32,8 +32,8 @@ class Overlay:
     def deplete(self, row: int, host: HostState) -> None:
         """Put a host in another state."""
         self.depleted[row] = host
-        for uuid in host.instances:
-            self._holding.setdefault(uuid, set()).add(row)
+        if self._holding is not None:
+            self._note_instances(row, host)
         for (kind, argument), column in list(self._columns.items()):
             try:
                 written = _write(column, row, self._value(kind, argument, host))
@@ -42,6 +42,11 @@ class Overlay:
                 written = False
             if not written:
                 del self._columns[kind, argument]
+
+    def _note_instances(self, row: int, host: HostState) -> None:
+        assert self._holding is not None
+        for uuid in host.instances:
+            self._holding.setdefault(uuid, set()).add(row)
 
     def _value(self, kind: str, argument: Any, host: HostState) -> Any:
         if kind == "column":
@@ -93,7 +98,12 @@ class Overlay:
                 wanted = self._wanted[id(uuids)] = (uuids, frozenset(uuids))
             return self._seen("instances", wanted[1], lambda: self._counted(uuids))
         rows = [row for uuid in uuids for row in self.rows.rows_with(uuid) if row not in self.depleted]
-        rows += [row for uuid in uuids for row in self._holding.get(uuid, ())]
+        if self._holding is None:
+            self._holding = {}
+            for row, host in self.depleted.items():
+                self._note_instances(row, host)
+        holding = ((row, uuid) for uuid in uuids for row in self._holding.get(uuid, ()))
+        rows += [row for row, uuid in holding if uuid in self.depleted[row].instances]
         return counted(rows, len(self.rows)) if rows else 0
 
     def _counted(self, uuids: Collection[str]) -> Column:

@@ -80,8 +80,14 @@ class Ranking:
 
     def places_refused(self, passes: Mask | bool) -> list[int]:
         """The places of those alive that do not pass: (n_rows,) verdicts, or one for all."""
-        refused = np.logical_not(passes if isinstance(passes, bool) or self._rows is None else passes[self._rows])
-        found: list[int] = np.flatnonzero(self._living() & refused).tolist()
+        if not isinstance(passes, bool) and self._rows is not None:
+            passes = passes.take(self._rows)
+        refused = np.greater(self._living(), passes)
+        count = np.count_nonzero(refused)
+        if count <= 1:
+            # The first of them is found faster than all.
+            return [int(refused.argmax())] if count else []
+        found: list[int] = np.flatnonzero(refused).tolist()
         return found
 
     def in_play(self) -> InPlay:
@@ -142,11 +148,10 @@ class Ranking:
     def _list_fresh(self) -> None:
         never = self._living().copy()
         never[list(self._latest)] = False
-        places = np.flatnonzero(never)
         # One more than may be chosen, to name the runner-up.
         most = self._wanted - self._steps + 2
-        self._all_listed = len(places) <= most
-        self._put_fresh(best_of(places, self.totals, most).tolist())
+        self._all_listed = bool(np.count_nonzero(never) <= most)
+        self._put_fresh(best_of(never, self.totals, most).tolist())
 
     def _put_fresh(self, places: list[int]) -> None:
         self._fresh = places
@@ -167,7 +172,7 @@ class Ranking:
             old = part.raw.item(place)
             if old != raw:
                 part.raw[place] = raw
-                if not self._moved:
+                if not self._moved and not (part.low < old < part.high and part.low < raw < part.high):
                     self._moved = part.leave((old,), self.alive) or part.arrive(raw)
         if not self._moved:
             weight = self.scale.weight(raws, self.multipliers(place))
@@ -176,12 +181,16 @@ class Ranking:
 
     def drop(self, places: Sequence[int]) -> None:
         """Take hosts out for good: a filter refuses them now."""
-        self._living()[places] = False
-        self.totals[places] = -np.inf
+        alive = self._living()
+        for place in places:
+            alive[place] = False
+            self.totals[place] = -np.inf
         self.count -= len(places)
         self._gone.update(places)
         if self.count and not self._moved:
-            self._moved = any(part.leave(part.raw[places].tolist(), self.alive) for part in self.parts)
+            self._moved = any(
+                part.leave([part.raw.item(place) for place in places], self.alive) for part in self.parts
+            )
 
     def replace_raw(self, part: Part, raw: Floats) -> None:
         """Give all hosts other raw weights, as they belong to `in_play`."""

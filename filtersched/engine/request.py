@@ -9,6 +9,13 @@ from filtersched.request_spec import RequestSpec
 
 # What of a request differs between its instances.
 MOVING = frozenset(("instance_uuid", "instance_group"))
+
+
+def moves(spec: RequestSpec, name: str) -> bool:
+    """Whether the attribute is another for the request's next instance: the uuid, a group with one host more."""
+    return name == "instance_uuid" or (name == "instance_group" and spec.instance_group is not None)
+
+
 # An attribute that some requests do not have.
 _MISSING = object()
 
@@ -16,10 +23,11 @@ _MISSING = object()
 class Request:
     """A request with the keys of what plug-ins read of it, each worked out once."""
 
-    __slots__ = ("_keys", "_reads", "spec")
+    __slots__ = ("_keys", "_reads", "is_rebuild", "spec")
 
     def __init__(self, spec: RequestSpec) -> None:
         self.spec = spec
+        self.is_rebuild = spec.is_rebuild
         self._keys: dict[str, Any] = {}
         self._reads: dict[Any, Any] = {}
 

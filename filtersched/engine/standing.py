@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from filtersched.engine.front import Front
+from filtersched.engine.front import Front, best_of
 from filtersched.engine.in_play import Mask
 from filtersched.engine.kept import FEW, Kept
 from filtersched.engine.weighing import Part, Scale, multipliers_at, raws_at, sums
@@ -52,15 +52,11 @@ class Standing:
     def best_two(self, alive: Mask | None) -> tuple[int, int | None]:
         """The rows of the best and of the second best host of those alive, of whom there is one."""
         if self._front is None:
+            # Once may be the only time.
             self._front = Front(self.totals, -1.0)
-        rows = self._front.first(alive, 2)
-        if len(rows) < 2:
-            # The front does not reach far enough.
-            totals = self.totals.copy() if alive is None else np.where(alive, self.totals, -np.inf)
-            rows = [int(totals.argmax())]
-            totals[rows[0]] = -np.inf
-            second = int(totals.argmax())
-            rows += [second] if totals[second] != -np.inf else []
+            rows: list[int] = best_of(alive, self.totals, 2).tolist()
+        else:
+            rows = self._front.first(alive, 2)
         return rows[0], rows[1] if len(rows) > 1 else None
 
 

@@ -64,10 +64,8 @@ class TrimmedRanking(Ranking):
 
     def __init__(self, in_play: InPlay, parts: Sequence[Part], wanted: int) -> None:
         super().__init__(in_play, parts, wanted)
-        living = np.arange(self.places, dtype=np.intp) if self.alive is None else np.flatnonzero(self.alive)
-        front = best_of(living, self.totals, 2 * wanted + 2)
-        resting = np.zeros(self.places, dtype=np.bool_)
-        resting[living] = True
+        front = best_of(self.alive, self.totals, 2 * wanted + 2)
+        resting = np.ones(self.places, dtype=np.bool_) if self.alive is None else self.alive.copy()
         resting[front] = False
         rest: Places = np.flatnonzero(resting)
         self.resting = len(rest)

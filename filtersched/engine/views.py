@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Collection
 from operator import attrgetter
-from types import MemberDescriptorType
+from types import FunctionType, MemberDescriptorType
 from typing import Any, NoReturn, Protocol
 
 from filtersched.column import Column, HostColumns
@@ -45,6 +45,31 @@ def undeclared(plugin: str, declaration: str, name: str) -> UndeclaredRead:
     )
 
 
+class SpecView(View):
+    """The request. It stays as it is while it is decided on: what was read once is remembered.
+
+    been_read : the attributes that were, in that order.
+    """
+
+    __slots__ = ("been_read",)
+
+    def __init__(self, seen: Any) -> None:
+        show(self, seen)
+        _note_reads(self, [])
+
+    def __getattr__(self, name: str) -> Any:
+        slot = getattr(type(self), name, None)
+        if not isinstance(slot, MemberDescriptorType):
+            return super().__getattr__(name)
+        self.been_read.append("scheduler_hints" if name == "get_scheduler_hint" else name)
+        value = getattr(self._seen, name)
+        slot.__set__(self, value)
+        return value
+
+
+_note_reads: Callable[[SpecView, list[str]], None] = vars(SpecView)["been_read"].__set__
+
+
 @functools.lru_cache(maxsize=512)
 def host_view(plugin: str, reads: tuple[str, ...]) -> type[View]:
     """The class of views on one host for a plug-in that declared `reads`."""
@@ -53,22 +78,10 @@ def host_view(plugin: str, reads: tuple[str, ...]) -> type[View]:
 
 @functools.lru_cache(maxsize=512)
 def spec_view(plugin: str, reads: tuple[str, ...]) -> type[View]:
-    """The class of views on a request for a plug-in that declared `reads`.
-
-    A request stays as it is while it is decided on: what was read once is remembered.
-    """
+    """The class of views on a request for a plug-in that declared `reads`."""
     shown = dict.fromkeys((*reads, "get_scheduler_hint") if "scheduler_hints" in reads else reads)
-    members: dict[str, Any] = {"_plugin": plugin, "_declaration": "spec_reads", "__getattr__": _remember}
-    return type("SpecView", (View,), {"__slots__": tuple(shown), **members})
-
-
-def _remember(view: View, name: str) -> Any:
-    slot = getattr(type(view), name, None)
-    if not isinstance(slot, MemberDescriptorType):
-        return View.__getattr__(view, name)
-    value = getattr(view._seen, name)
-    slot.__set__(view, value)
-    return value
+    members = {"_plugin": plugin, "_declaration": "spec_reads", "__slots__": tuple(shown)}
+    return type("SpecView", (SpecView,), members)
 
 
 def _properties(reads: tuple[str, ...]) -> dict[str, Any]:
@@ -88,14 +101,18 @@ class ColumnSource(Protocol):
 
 
 class ColumnView(HostColumns):
-    """All hosts in the place of one, with the declared attributes only."""
+    """All hosts in the place of one, with the declared attributes only.
 
-    __slots__ = ("_plugin", "_reads", "_source")
+    reads_may_differ : a function was asked about values that may read the request for some of them only.
+    """
+
+    __slots__ = ("_plugin", "_reads", "_source", "reads_may_differ")
 
     def __init__(self, plugin: str, reads: tuple[str, ...], source: ColumnSource) -> None:
         self._plugin = plugin
         self._reads = reads
         self._source = source
+        self.reads_may_differ = False
 
     def __getattr__(self, name: str) -> Column:
         if name.startswith("__"):
@@ -110,6 +127,8 @@ class ColumnView(HostColumns):
     def of_each(self, attribute: str, function: Callable[[Any], Any]) -> Column:
         """`function` of the attribute, called once for each distinct value of it."""
         self._declared(attribute)
+        if not is_closed(function):
+            self.reads_may_differ = True
         return self._source.of_each(attribute, function)
 
     def named(self, names: Collection[str]) -> Column:
@@ -121,3 +140,13 @@ class ColumnView(HostColumns):
         """How many of these instances are on the host."""
         self._declared("instances")
         return self._source.count_instances(uuids)
+
+
+def is_closed(function: Callable[..., Any]) -> bool:
+    """Whether the function can look at nothing but what it is given."""
+    return (
+        type(function) is FunctionType
+        and function.__closure__ is None
+        and function.__defaults__ is None
+        and function.__kwdefaults__ is None
+    )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filtersched.column import AskEachHost
-from filtersched.distinct import Answers
+from filtersched.distinct import EXACT, Answers
 from filtersched.engine.asking import question
 from filtersched.engine.filtering import StrangerReturned
 from filtersched.engine.front import Ends, Uniform
@@ -57,7 +57,7 @@ class FastWeigher:
 
     def one(self, answer: Any) -> float:
         """One host's raw weight, moved to the ends of the scale. Raises StrangerReturned."""
-        if not is_weight(answer):
+        if not (type(answer) is int and -EXACT < answer < EXACT) and not is_weight(answer):
             raise StrangerReturned
         if self._minval is not None and answer < self._minval:
             answer = self._minval
@@ -99,7 +99,7 @@ class FastWeigher:
         if not overlay.depleted:
             found = kept.answered(self.question, request, self, in_play.rows)
             answers = None if found is None else found.answers
-            if found is not None and isinstance(answers, np.ndarray):
+            if found is not None and isinstance(answers, np.ndarray) and not found.is_new:
                 ends = found.ends = found.ends or Ends(answers)
         elif self.question.columnar:
             answers = self._on_columns(overlay, request)
@@ -114,7 +114,7 @@ class FastWeigher:
     def _on_columns(self, overlay: Overlay, request: Request) -> Any:
         assert self.question is not None
         try:
-            answers = self.question.of_columns(overlay, request)
+            answers, _been_read = self.question.of_columns(overlay, request)
             return self.many(answers) if isinstance(answers, np.ndarray) else self.one(answers)
         except AskEachHost:
             return None

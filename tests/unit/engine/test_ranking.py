@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filtersched.engine.in_play import InPlay
-from filtersched.engine.ranking import Ranking, best_of
+from filtersched.engine.ranking import Ranking
 from filtersched.engine.weighing import FastWeigher, Part
 from filtersched.weighers.base import BaseWeigher
 
@@ -94,11 +94,3 @@ def test_the_best_is_the_first_of_a_list_that_is_sorted_for_every_instance(case)
             break
         if chosen not in gone:
             ranking.put_back(place, None if ranking.count == 1 else new)
-
-
-@given(st.lists(st.sampled_from([0.0, -0.0, 1.0, 1.5, -2.0]), max_size=9), st.integers(1, 9))
-def test_the_best_of_many_are_the_first_of_them_all_sorted(weights, most):
-    totals = np.array(weights, dtype=np.float64)
-    places = np.arange(len(weights), dtype=np.intp)
-    expected = sorted(range(len(weights)), key=lambda place: -weights[place])[:most]
-    assert best_of(places, totals, most).tolist() == expected

@@ -1,0 +1,85 @@
+"""A front names the same rows as a look at all of them does, whatever changes in between."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from filtersched.engine import front
+from filtersched.engine.front import Ends, Front, Uniform, best_of
+
+VALUES = st.sampled_from([0.0, -0.0, 1.0, 1.5, -2.0, 7.0])
+
+
+def the_best(values, alive, count, sign):
+    rows = [row for row in range(len(values)) if alive is None or alive[row]]
+    return sorted(rows, key=lambda row: sign * values[row])[:count]
+
+
+@st.composite
+def masks(draw, length):
+    alive = draw(st.none() | st.lists(st.booleans(), min_size=length, max_size=length))
+    return None if alive is None else np.array(alive, dtype=np.bool_)
+
+
+@st.composite
+def stories(draw):
+    values = draw(st.lists(VALUES, min_size=1, max_size=9))
+    steps = st.tuples(st.integers(0, len(values) - 1), VALUES, masks(len(values)), st.integers(1, 3))
+    return values, draw(st.lists(steps, max_size=12)), draw(st.sampled_from([1.0, -1.0]))
+
+
+@pytest.fixture(autouse=True)
+def small_fronts(monkeypatch):
+    """Fronts so short that a few rows do not fit in."""
+    monkeypatch.setattr(front, "_SIZE", 3)
+
+
+@given(stories())
+def test_a_front_names_the_first_of_all_sorted_after_every_change(story):
+    given_values, steps, sign = story
+    values = np.array(given_values)
+    kept = Front(values, sign)
+    for row, value, alive, count in steps:
+        assert kept.first(alive, count) == the_best(values, alive, count, sign)
+        values[row] = value
+        kept.changed(row)
+        assert kept.first(None, count) == the_best(values, None, count, sign)
+        assert kept.first(alive, count) == the_best(values, alive, count, sign)
+
+
+def test_a_front_that_is_filled_in_vain_is_filled_less_often(monkeypatch):
+    filled = []
+    fill = Front._fill
+    monkeypatch.setattr(Front, "_fill", lambda self, among: (filled.append(among), fill(self, among)))
+    kept = Front(np.arange(100, dtype=np.float64), 1.0)
+    for turn in range(100):
+        alive = np.zeros(100, dtype=np.bool_)
+        alive[turn] = True
+        assert kept.first(alive) == [turn]
+    assert 1 <= len(filled) <= 30
+
+
+@st.composite
+def columns(draw):
+    values = draw(st.lists(VALUES, max_size=9))
+    return values, draw(masks(len(values)))
+
+
+@given(columns(), st.integers(1, 9))
+def test_the_best_of_many_are_the_first_of_them_all_sorted(case, most):
+    values, alive = case
+    found = best_of(alive, np.array(values, dtype=np.float64), most).tolist()
+    assert found == the_best(values, alive, most, -1.0)
+
+
+def test_ends_are_the_least_and_the_largest_of_those_alive():
+    values = np.array([3.0, 1.0, 2.0])
+    ends = Ends(values)
+    alive = np.array([True, False, True])
+    assert (ends.least(None), ends.most(None)) == (1.0, 3.0)
+    assert (ends.least(alive), ends.most(alive)) == (2.0, 3.0)
+    values[0] = 0.5
+    ends.changed(0)
+    assert (ends.least(alive), ends.most(alive)) == (0.5, 2.0)
+    assert (Uniform(4.0).least(alive), Uniform(4.0).most(None)) == (4.0, 4.0)
