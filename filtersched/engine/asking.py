@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from filtersched.column import AskEachHost, Column, NotColumnarError
 from filtersched.distinct import EXACT, Codes
@@ -16,6 +16,19 @@ from filtersched.plugin import Plugin, add_note, declaration_of
 from filtersched.request_spec import RequestSpec
 
 Source = HostRows | Overlay
+
+
+class OfColumns(NamedTuple):
+    """An answer for all rows, and what it was made of.
+
+    answer : a (n_rows,) array, or one value if it is the same for all.
+    spec_reads, host_reads : what was read; a body of operators reads the same of any hosts and of
+        any request in which these are the same, whatever else it declares.
+    """
+
+    answer: Any
+    spec_reads: tuple[str, ...]
+    host_reads: tuple[str, ...]
 
 
 class Question:
@@ -33,8 +46,7 @@ class Question:
         self._host_reads: Any = declaration.host_reads
         self.spec_reads = declaration.spec_reads
         self._spec_view: Any = spec_view(self.name, self.spec_reads)
-        # What a body of operators read of the request when it was last asked. It reads no more of
-        # any request in which these are the same, whatever else it declares.
+        # What was read of the request when columns were last asked.
         self._been_read = self.spec_reads
 
     def reads_for(self, spec: RequestSpec) -> tuple[str, ...]:
@@ -62,10 +74,10 @@ class Question:
         if not self.columnar:
             return True
         try:
-            been_read = self.of_columns(source, request)[1]
+            found = self.of_columns(source, request)
         except AskEachHost:
             return True
-        return any(moves(spec, name) for name in been_read)
+        return any(moves(spec, name) for name in found.spec_reads)
 
     def views(self, request: Request) -> tuple[Any, Any]:
         """What `method` is given in the place of a host, once one is shown, and of the request."""
@@ -91,10 +103,8 @@ class Question:
         """The answer for one host."""
         return self.asker(request)(host)
 
-    def of_columns(self, source: Source, request: Request) -> tuple[Any, tuple[str, ...]]:
-        """The answer for all rows, and what was read of the request for it.
-
-        A (n_rows,) array, or one value if it is the same for all.
+    def of_columns(self, source: Source, request: Request) -> OfColumns:
+        """The answer for all rows.
 
         Raises AskEachHost where columns and numbers would differ, or the values are no numbers.
         """
@@ -102,7 +112,8 @@ class Question:
             value = getattr(request.spec, name, None)
             if type(value) is int and not -EXACT < value < EXACT:
                 raise AskEachHost
-        view = ColumnView(self.name, request.reads_of(self), source)
+        reads = request.reads_of(self)
+        view = ColumnView(self.name, reads, source)
         spec = self._spec_view(request.spec)
         try:
             answer = self.method(view, spec)
@@ -114,12 +125,15 @@ class Question:
         except Exception:
             # The boundary to the plug-in: what fails on columns may be right for the hosts in play.
             raise AskEachHost from None
-        self._been_read = been_read = self.spec_reads if view.reads_may_differ else tuple(spec.been_read)
-        if not isinstance(answer, Column):
-            return answer, been_read
-        if answer.missing is not None:
-            raise AskEachHost
-        return answer.values, been_read
+        if type(answer) is Column:
+            if answer.missing is not None:
+                raise AskEachHost
+            answer = answer.values
+        found = OfColumns(answer, self.spec_reads, reads)
+        if not view.reads_may_differ:
+            found = OfColumns(answer, tuple(spec.been_read), tuple(view.been_read))
+        self._been_read = found.spec_reads
+        return found
 
     def of_distinct(self, rows: HostRows, request: Request, known: dict[int, Any]) -> Codes:
         """The codes of the rows, each code's answer in `known`: asked only where it is new.

@@ -75,7 +75,7 @@ class FastFilter:
         if self.question is None or not self.question.columnar:
             return None
         try:
-            answer, _been_read = self.question.of_columns(overlay, request)
+            answer = self.question.of_columns(overlay, request).answer
         except AskEachHost:
             return None
         return answer.astype(np.bool_, copy=False) if isinstance(answer, np.ndarray) else bool(answer)

@@ -129,9 +129,10 @@ class Kept:
         """New answers, and what was read of the request for them."""
         reads = request.reads_of(question)
         if question.columnar:
-            found, been_read = question.of_columns(self.rows, request)
-            made = kind.many(found) if isinstance(found, np.ndarray) else kind.one(found)
-            return Answered(made, self.rows, self.rows.traced(reads)), been_read
+            found = question.of_columns(self.rows, request)
+            answer = found.answer
+            made = kind.many(answer) if isinstance(answer, np.ndarray) else kind.one(answer)
+            return Answered(made, self.rows, self.rows.traced(found.host_reads)), found.spec_reads
         if not reads:
             return Answered(kind.one(question.of(None, request)), self.rows, frozenset()), question.spec_reads
         entry = Answered(np.zeros(0, dtype=kind.dtype), self.rows, self.rows.traced(reads))

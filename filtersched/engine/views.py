@@ -103,15 +103,17 @@ class ColumnSource(Protocol):
 class ColumnView(HostColumns):
     """All hosts in the place of one, with the declared attributes only.
 
-    reads_may_differ : a function was asked about values that may read the request for some of them only.
+    been_read : the attributes that were read.
+    reads_may_differ : a function was asked about values that may read more for some of them only.
     """
 
-    __slots__ = ("_plugin", "_reads", "_source", "reads_may_differ")
+    __slots__ = ("_plugin", "_reads", "_source", "been_read", "reads_may_differ")
 
     def __init__(self, plugin: str, reads: tuple[str, ...], source: ColumnSource) -> None:
         self._plugin = plugin
         self._reads = reads
         self._source = source
+        self.been_read: list[str] = []
         self.reads_may_differ = False
 
     def __getattr__(self, name: str) -> Column:
@@ -123,6 +125,7 @@ class ColumnView(HostColumns):
     def _declared(self, name: str) -> None:
         if name not in self._reads:
             raise undeclared(self._plugin, "host_reads", name)
+        self.been_read.append(name)
 
     def of_each(self, attribute: str, function: Callable[[Any], Any]) -> Column:
         """`function` of the attribute, called once for each distinct value of it."""

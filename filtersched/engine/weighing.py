@@ -114,7 +114,7 @@ class FastWeigher:
     def _on_columns(self, overlay: Overlay, request: Request) -> Any:
         assert self.question is not None
         try:
-            answers, _been_read = self.question.of_columns(overlay, request)
+            answers = self.question.of_columns(overlay, request).answer
             return self.many(answers) if isinstance(answers, np.ndarray) else self.one(answers)
         except AskEachHost:
             return None

@@ -295,6 +295,36 @@ class NamesFilter(BaseHostFilter):
         return np.logical_not(is_named(host_state, names)) & (count_instances(host_state, members) < 3)
 
 
+class CuriousFilter(BaseHostFilter):
+    """Refuse by what is read of some requests only: the uuid, the group's hosts, the clock."""
+
+    host_reads = ("num_io_ops", "num_instances", "free_ram_mb")
+    spec_reads = ("memory_mb", "vcpus", "instance_uuid", "instance_group", "now")
+    columnar = True
+
+    def host_passes(self, host_state, spec):
+        if spec.memory_mb <= 1:
+            return host_state.num_io_ops <= 2
+        if spec.vcpus <= 1:
+            return (host_state.num_instances + ord(spec.instance_uuid[-1])) % 3 != 0
+        if spec.instance_group is not None and len(spec.instance_group.hosts) > 1:
+            return host_state.free_ram_mb > spec.now.minute
+        return True
+
+
+class ClosureFilter(BaseHostFilter):
+    """Refuse by functions that look at the request, and at the host, for some values only."""
+
+    host_reads = ("hypervisor_type", "num_instances", "num_io_ops")
+    spec_reads = ("vcpus", "instance_uuid", "instance_group")
+    columnar = True
+
+    def host_passes(self, host_state, spec):
+        fits = of_each(host_state, "num_instances", lambda count: count != 1 or ord(spec.instance_uuid[-1]) % 3 != 0)
+        allowed = of_each(host_state, "num_io_ops", lambda count, asked=spec: count < 2 or asked.vcpus < 2)
+        return fits & allowed
+
+
 class ExpressionFilter(BaseHostFilter):
     """Refuse by any expression over a host's numbers that the request brings."""
 

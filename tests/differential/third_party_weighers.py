@@ -97,6 +97,19 @@ class GroupWeigher(BaseWeigher):
         return 0 if group is None else group.hosts.count(host_state.host)
 
 
+class CuriousWeigher(BaseWeigher):
+    """Weigh by the uuid for large requests only."""
+
+    host_reads = ("num_instances", "num_io_ops")
+    spec_reads = ("memory_mb", "instance_uuid")
+    columnar = True
+
+    def _weigh_object(self, host_state, weight_properties):
+        if weight_properties.memory_mb <= 1:
+            return host_state.num_io_ops
+        return (host_state.num_instances * 3 + ord(weight_properties.instance_uuid[-1])) % 4
+
+
 class NameWeigher(BaseWeigher):
     """Prefer hosts by name, so that the others have to follow."""
 

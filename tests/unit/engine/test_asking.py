@@ -62,7 +62,7 @@ def test_what_is_overridden_or_undeclared_is_called_as_it_stands(kind):
 
 def test_a_columnar_body_answers_for_all_rows_at_once():
     given = rows(free_ram_mb=[4, 3, 2], num_io_ops=[2, 2, 1])
-    assert asked(Columnar).of_columns(given, request())[0].tolist() == [True, False, True]
+    assert asked(Columnar).of_columns(given, request()).answer.tolist() == [True, False, True]
 
 
 @pytest.mark.parametrize(
