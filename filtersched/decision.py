@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from filtersched.errors import NoValidHost
+from filtersched.explanation import Explanation, Facts, FilterStep, HostVerdicts, WeigherColumn, WeigherShare
 from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.handler import HostFilterHandler
 from filtersched.frozen import EMPTY, FrozenDict
@@ -16,17 +17,7 @@ from filtersched.host_state import HostState, deciding, forget_limits
 from filtersched.narrowing import skips_filters
 from filtersched.plugin import add_note
 from filtersched.request_spec import RequestSpec
-from filtersched.selection import (
-    Alternate,
-    Explanation,
-    Facts,
-    FilterStep,
-    HostVerdicts,
-    Selection,
-    WeighedHost,
-    WeigherColumn,
-    WeigherShare,
-)
+from filtersched.selection import Alternate, Selection, WeighedHost
 
 
 class Choice:

@@ -25,7 +25,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from filtersched.selection import Explanation, Selection
+    from filtersched.explanation import Explanation
+    from filtersched.selection import Selection
 
 
 class FilterschedError(Exception):

@@ -21,6 +21,7 @@ from filtersched.conf import make_conf, read_scheduler_settings
 from filtersched.decision import Choice, Decision
 from filtersched.engine import Engine, StrangerReturned
 from filtersched.errors import InvalidHost, InvalidRequest, NoValidHost
+from filtersched.explanation import HostVerdicts
 from filtersched.filters.handler import HostFilterHandler
 from filtersched.host_pool import HostPool
 from filtersched.host_state import HostState, deciding
@@ -28,7 +29,7 @@ from filtersched.json_options import JsonOptions
 from filtersched.liveness import service_fact, service_is_up
 from filtersched.loader import load_driver, load_filters, load_weighers
 from filtersched.request_spec import MAX_INSTANCES, RequestSpec
-from filtersched.selection import Filtered, HostVerdicts, Selection, WeighedHost, steps_of
+from filtersched.selection import Filtered, Selection, WeighedHost, steps_of
 from filtersched.weighers.handler import HostWeightHandler
 
 LOG = logging.getLogger(__name__)

@@ -13,12 +13,12 @@ from filtersched.cli.request_flags import request_from
 from filtersched.cli.terminal import Terminal
 from filtersched.conf import SchedulerConf, read_scheduler_settings
 from filtersched.errors import nearest
+from filtersched.explanation import HostVerdicts, Shortage
 from filtersched.host_pool import HostPool
 from filtersched.host_state import HostState
 from filtersched.narrowing import narrow, skips_filters
 from filtersched.request_spec import RequestSpec
 from filtersched.scheduler import scheduler_from
-from filtersched.selection import HostVerdicts, Shortage
 
 
 def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:

@@ -71,7 +71,7 @@ class Question:
         spec = request.spec
         if not any(moves(spec, name) for name in self.spec_reads):
             return False
-        if not self.columnar:
+        if not self.columnar or self.reads is None:
             return True
         try:
             found = self.of_columns(source, request)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from filtersched.decision import Choice
 from filtersched.engine.filtering import Steps
 from filtersched.engine.weighing import Scale
+from filtersched.explanation import FilterStep, WeigherShare
 from filtersched.host_state import HostState
 from filtersched.request_spec import RequestSpec
-from filtersched.selection import FilterStep, WeigherShare
 
 
 class Chosen(Choice):

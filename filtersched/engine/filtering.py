@@ -15,10 +15,10 @@ from filtersched.engine.in_play import InPlay
 from filtersched.engine.kept import Kept
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.request import Request
+from filtersched.explanation import FilterStep
 from filtersched.filters.base import BaseHostFilter
 from filtersched.host_state import HostState
 from filtersched.plugin import asking
-from filtersched.selection import FilterStep
 
 _DEFAULTS = ("filter_all", "_filter_one", "_passing", "asked_about")
 

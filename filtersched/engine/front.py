@@ -20,6 +20,36 @@ _COST = 4
 _Key = tuple[float, int]
 
 
+class Alive:
+    """The rows that are in play, and what is known of them.
+
+    mask : (n_rows,) bool; None is all rows.
+    """
+
+    __slots__ = ("_covered", "_lasting", "mask")
+
+    def __init__(self, mask: Mask | None) -> None:
+        self.mask = mask
+        self._lasting: Mask | None = None
+        # By identity: whether all of them are among those of another mask.
+        self._covered: dict[int, tuple[Mask, bool]] = {}
+
+    def lasting(self) -> Mask | None:
+        """The mask, as it stays when the one of now is written to; the same one every time."""
+        if self.mask is not None and self._lasting is None:
+            self._lasting = self.mask.copy()
+        return self._lasting
+
+    def are_among(self, rows: Mask | None) -> bool:
+        """Whether all of them are among `rows`; None is all rows."""
+        if rows is None or self.mask is None:
+            return rows is None
+        known = self._covered.get(id(rows))
+        if known is None:
+            known = self._covered[id(rows)] = (rows, not np.greater(self.mask, rows).any())
+        return known[1]
+
+
 class Front:
     """The rows with the best values, best first, equals in order of rows.
 
@@ -51,32 +81,28 @@ class Front:
                 insort(self._keys, new)
                 self._known[row] = new
 
-    def first(self, alive: Mask | None, count: int = 1) -> list[int]:
-        """The best rows of those alive, `count` of them or all; None is all rows."""
+    def first(self, alive: Alive, count: int = 1) -> list[int]:
+        """The best rows of those alive, `count` of them or all."""
         self._credit = min(self._credit + 1, 4 * _COST)
-        covered = self._covers(alive)
-        found = self._found(alive, count) if covered else None
+        covered = alive.are_among(self._among)
+        found = self._found(alive.mask, count) if covered else None
         if found is not None:
             return found
         if self._credit >= _COST:
             self._credit -= _COST
-            self._fill(alive if covered else self._with(alive))
-            found = self._found(alive, count)
-        return best_of(alive, -self._sign * self._values, count).tolist() if found is None else found
+            self._fill(alive.lasting() if covered else self._with(alive.mask))
+            found = self._found(alive.mask, count)
+        return best_of(alive.mask, -self._sign * self._values, count).tolist() if found is None else found
 
-    def _covers(self, alive: Mask | None) -> bool:
-        if self._among is None:
-            return True
-        return alive is not None and not np.greater(alive, self._among).any()
+    def _with(self, mask: Mask | None) -> Mask | None:
+        """The rows of the front and these."""
+        return None if mask is None or self._among is None else mask | self._among
 
-    def _with(self, alive: Mask | None) -> Mask | None:
-        return None if alive is None or self._among is None else alive | self._among
-
-    def _found(self, alive: Mask | None, count: int) -> list[int] | None:
+    def _found(self, mask: Mask | None, count: int) -> list[int] | None:
         """The best rows of those alive, all of which are covered; None if the front does not reach far enough."""
         found = []
         for _value, row in self._keys:
-            if alive is None or alive[row]:
+            if mask is None or mask[row]:
                 found.append(row)
                 if len(found) == count:
                     return found
@@ -84,7 +110,7 @@ class Front:
 
     def _fill(self, among: Mask | None) -> None:
         rows = best_of(among, -self._sign * self._values, _SIZE)
-        self._among = None if among is None else among.copy()
+        self._among = among
         self._keys = list(zip((self._values[rows] * self._sign).tolist(), rows.tolist(), strict=True))
         self._known = {key[1]: key for key in self._keys}
         self._bound = self._keys[-1] if len(rows) == _SIZE else (np.inf, 0)
@@ -120,11 +146,11 @@ class Ends:
         self._least.changed(row)
         self._most.changed(row)
 
-    def least(self, alive: Mask | None) -> float:
-        """The least value of those alive; None is all of them."""
+    def least(self, alive: Alive) -> float:
+        """The least value of those alive."""
         return self._values.item(self._least.first(alive)[0])
 
-    def most(self, alive: Mask | None) -> float:
+    def most(self, alive: Alive) -> float:
         """The largest value, likewise."""
         return self._values.item(self._most.first(alive)[0])
 
@@ -137,7 +163,7 @@ class Uniform:
     def __init__(self, value: float) -> None:
         self._value = value
 
-    def least(self, _alive: Mask | None) -> float:
+    def least(self, _alive: Alive) -> float:
         """The value."""
         return self._value
 

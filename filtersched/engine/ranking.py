@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from filtersched.engine.front import best_of
+from filtersched.engine.front import Alive, best_of
 from filtersched.engine.in_play import InPlay, Mask, Rows
 from filtersched.engine.weighing import Floats, Part, Scale, multipliers_at, raws_at, weights
 
@@ -34,7 +34,7 @@ class Ranking:
 
     is_trimmed = False
 
-    def __init__(self, in_play: InPlay, parts: Sequence[Part], wanted: int, *, totals: Floats | None = None) -> None:
+    def __init__(self, in_play: InPlay, parts: Sequence[Part], wanted: int) -> None:
         # Hosts that are in play and not here; see trimming.
         self.resting = 0
         self._n_rows = in_play.n_rows
@@ -54,8 +54,9 @@ class Ranking:
 
     def _start(self) -> None:
         """Weigh everything; from here on places are in list order."""
+        alive = Alive(self.alive)
         for part in self.parts:
-            part.fit(self.alive)
+            part.fit(alive)
         self.totals = weights(self.parts, self.places, self.alive)
         self.scale = Scale(self.parts)
         self._moved = False

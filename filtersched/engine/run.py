@@ -10,6 +10,7 @@ from filtersched.decision import Choice, Decision
 from filtersched.engine.again import Again
 from filtersched.engine.chosen import Chosen
 from filtersched.engine.filtering import EndFiltering, FastFilter, FirstSteps, Steps, StrangerReturned
+from filtersched.engine.front import Alive
 from filtersched.engine.in_play import InPlay
 from filtersched.engine.kept import Kept
 from filtersched.engine.narrowing import narrow_rows
@@ -168,12 +169,13 @@ class Run:
     def _standing_best(self, parts: Sequence[Part], spec: RequestSpec, steps: Steps) -> Chosen | None:
         """The choice for the only instance, from weights that are kept; None if they cannot be."""
         in_play = self._in_play
+        alive = Alive(in_play.mask)
         for part in parts:
-            part.fit(in_play.mask)
+            part.fit(alive)
         found = standing(parts, self.rows, self.kept)
         if found is None:
             return None
-        row, at = found.best_two(in_play.mask)
+        row, at = found.best_two(alive)
         return Chosen(
             spec,
             self.overlay.host(row),
@@ -193,8 +195,22 @@ class Run:
         in_play = self._in_play
         # Trimmed where the list is long, few are wanted of it, and nobody asks for all of it.
         worth_it = wanted > 1 and in_play.count >= self.trim_from and in_play.count > 4 * wanted
-        ranking = TrimmedRanking if worth_it and not self.decision.alternates else Ranking
-        return ranking(in_play, parts, wanted)
+        if not worth_it or self.decision.alternates:
+            return Ranking(in_play, parts, wanted)
+        return TrimmedRanking(in_play, parts, wanted, self._totals(parts))
+
+    def _totals(self, parts: Sequence[Part]) -> Floats:
+        """The weights by place, kept ones if they are at hand; the parts are fit to them."""
+        in_play = self._in_play
+        mask = in_play.mask if in_play.order is None else None
+        alive = Alive(mask)
+        for part in parts:
+            part.fit(alive)
+        if in_play.order is None and not self.overlay.depleted:
+            found = standing(parts, self.rows, self.kept)
+            if found is not None:
+                return found.totals
+        return weights(parts, in_play.n_rows if in_play.order is None else in_play.count, mask)
 
     # -- the list in order for every instance ------------------------------------------------
 
@@ -203,7 +219,7 @@ class Run:
         alive = in_play.mask if in_play.order is None else None
         places = in_play.n_rows if in_play.order is None else in_play.count
         for part in parts:
-            part.fit(alive)
+            part.fit(Alive(alive))
         totals = weights(parts, places, alive)
         order = np.argsort(-totals, kind="stable")[: in_play.count].tolist()
         place = self._draw(order, totals)

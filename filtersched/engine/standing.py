@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from filtersched.engine.front import Front, best_of
-from filtersched.engine.in_play import Mask
+from filtersched.engine.front import Alive, Front, best_of
 from filtersched.engine.kept import FEW, Kept
 from filtersched.engine.weighing import Part, Scale, multipliers_at, raws_at, sums
 from filtersched.host_rows import HostRows
@@ -49,12 +48,12 @@ class Standing:
             for part, (raw, low, high, multiplier) in zip(parts, self._made_of, strict=True)
         )
 
-    def best_two(self, alive: Mask | None) -> tuple[int, int | None]:
+    def best_two(self, alive: Alive) -> tuple[int, int | None]:
         """The rows of the best and of the second best host of those alive, of whom there is one."""
         if self._front is None:
             # Once may be the only time.
             self._front = Front(self.totals, -1.0)
-            rows: list[int] = best_of(alive, self.totals, 2).tolist()
+            rows: list[int] = best_of(alive.mask, self.totals, 2).tolist()
         else:
             rows = self._front.first(alive, 2)
         return rows[0], rows[1] if len(rows) > 1 else None

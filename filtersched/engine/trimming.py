@@ -16,7 +16,7 @@ import numpy as np
 from filtersched.engine.front import best_of
 from filtersched.engine.in_play import InPlay
 from filtersched.engine.ranking import Places, Ranking
-from filtersched.engine.weighing import Part
+from filtersched.engine.weighing import Floats, Part
 
 # The bound is worked out by other operations than the weights; this much is allowed for rounding.
 _ROUNDING = 1e-9
@@ -34,14 +34,20 @@ class _Rest:
     """
 
     def __init__(self, part: Part, rest: Places) -> None:
-        raw = part.raw[rest]
+        raw = part.raw.take(rest)
+        ends = (float(raw.min()), float(raw.max()))
         self.low, self.high = part.low, part.high
-        each = part.multiplier if isinstance(part.multiplier, float) else part.multiplier[rest]
         spread = self.high - self.low
-        weighted = np.zeros(len(rest)) if spread == 0 else (raw - self.low) / spread * each
+        if isinstance(part.multiplier, float):
+            # In order of the raw weights, or in the opposite one: rounding keeps it.
+            each = np.array([part.multiplier])
+            raw = np.array(ends)
+        else:
+            each = part.multiplier[rest]
+        weighted = np.zeros(1) if spread == 0 else (raw - self.low) / spread * each
         self.least, self.most = float(weighted.min()), float(weighted.max())
-        self.multipliers = (float(np.min(each)), float(np.max(each)))
-        part.rest = (float(raw.min()), float(raw.max()))
+        self.multipliers = (float(each.min()), float(each.max()))
+        part.rest = ends
 
     def factor(self, part: Part) -> float:
         """How many times as large the weighted parts are on the scale of now."""
@@ -62,22 +68,24 @@ class TrimmedRanking(Ranking):
 
     is_trimmed = True
 
-    def __init__(self, in_play: InPlay, parts: Sequence[Part], wanted: int) -> None:
-        super().__init__(in_play, parts, wanted)
-        front = best_of(self.alive, self.totals, 2 * wanted + 2)
-        resting = np.ones(self.places, dtype=np.bool_) if self.alive is None else self.alive.copy()
+    def __init__(self, in_play: InPlay, parts: Sequence[Part], wanted: int, totals: Floats) -> None:
+        """totals : the weights of all places; the parts are fit to them. Other arguments as of Ranking."""
+        alive = in_play.mask if in_play.order is None else None
+        size = 2 * wanted + 2
+        best = best_of(alive, totals, size + 1)
+        front: Places = best[:size]
+        resting = np.ones(len(totals), dtype=np.bool_) if alive is None else alive.copy()
         resting[front] = False
         rest: Places = np.flatnonzero(resting)
-        self.resting = len(rest)
-        self._bound = -np.inf
-        self._exact = True
-        if self.resting:
+        if len(rest):
             self._rest = [_Rest(part, rest) for part in parts]
-            self._most = self._bound = float(self.totals[rest].max())
-            self._keep(front)
-            self.totals = self.totals[front]
-            self._put_fresh(list(range(len(front))))
-            self._all_listed = True
+            parts = [part.of(front) for part in parts]
+            in_play = InPlay(in_play.n_rows, order=front if in_play.order is None else in_play.order[front])
+        super().__init__(in_play, parts, wanted)
+        self.resting = len(rest)
+        self.count += self.resting
+        self._most = self._bound = totals.item(best[-1]) if len(rest) else -np.inf
+        self._exact = True
 
     def best(self) -> int:
         """The place of the best host, in the front."""

@@ -13,15 +13,16 @@ from filtersched.column import AskEachHost
 from filtersched.distinct import EXACT, Answers
 from filtersched.engine.asking import question
 from filtersched.engine.filtering import StrangerReturned
-from filtersched.engine.front import Ends, Uniform
+from filtersched.engine.front import Alive, Ends, Uniform
 from filtersched.engine.in_play import InPlay, Mask
 from filtersched.engine.kept import Kept
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.request import Request
 from filtersched.engine.views import host_view
 from filtersched.errors import UndeclaredRead
+from filtersched.explanation import WeigherShare
 from filtersched.plugin import add_note, asking, declaration_of
-from filtersched.selection import WeighedHost, WeigherShare
+from filtersched.selection import WeighedHost
 from filtersched.weighers.base import BaseWeigher, is_weight
 from filtersched.weighers.handler import multiplier
 
@@ -229,22 +230,22 @@ class Part:
         self.raw = self.raw.copy()
         self._known = None
 
-    def fit(self, alive: Mask | None) -> None:
-        """Set the ends to those of the places that are alive; None is all."""
+    def fit(self, alive: Alive) -> None:
+        """Set the ends to those of the places that are alive."""
         self.low = self._least(alive) if self.minval is None else float(self.minval)
         self.high = self._most(alive) if self.maxval is None else float(self.maxval)
         self._at_low = self._at_high = None
 
-    def _least(self, alive: Mask | None) -> float:
+    def _least(self, alive: Alive) -> float:
         if self._known is not None:
             return self._known.least(alive)
-        least = _end(self.raw, int(self.raw.argmin()), alive, np.min)
+        least = _end(self.raw, int(self.raw.argmin()), alive.mask, np.min)
         return least if self.rest is None else min(least, self.rest[0])
 
-    def _most(self, alive: Mask | None) -> float:
+    def _most(self, alive: Alive) -> float:
         if self._known is not None:
             return self._known.most(alive)
-        most = _end(self.raw, int(self.raw.argmax()), alive, np.max)
+        most = _end(self.raw, int(self.raw.argmax()), alive.mask, np.max)
         return most if self.rest is None else max(most, self.rest[1])
 
     def leave(self, raws: Sequence[float], alive: Mask | None) -> bool:
@@ -282,6 +283,13 @@ class Part:
             if self._at_high is not None:
                 self._at_high += 1
         return False
+
+    def of(self, places: NDArray[np.intp]) -> Part:
+        """The part in the weights of these places only, what is known of the rest included."""
+        part = Part(self.weigher, self.raw, self.multiplier)
+        part.rest = self.rest
+        part.take(places)
+        return part
 
     def take(self, order: NDArray[np.intp]) -> None:
         """Keep only these places, in this order."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from filtersched.column import filled
+from filtersched.explanation import Shortage
 from filtersched.filters.capacity import ExactFilter
 from filtersched.host_state import HostState
 from filtersched.request_spec import RequestSpec
-from filtersched.selection import Shortage
 
 
 class ExactCoreFilter(ExactFilter):

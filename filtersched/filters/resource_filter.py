@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from filtersched.explanation import Shortage
 from filtersched.filters.base import BaseHostFilter
 from filtersched.host_state import HostState
 from filtersched.request_spec import RequestSpec
-from filtersched.selection import Shortage
 
 
 class ResourceFilter(BaseHostFilter):

@@ -12,12 +12,13 @@ from oslo_config import cfg
 
 from filtersched.column import AskEachHost, Column, NotColumnarError
 from filtersched.engine.views import ColumnView, View, host_view, spec_view
+from filtersched.explanation import Shortage
 from filtersched.filters.base import BaseHostFilter
 from filtersched.host_rows import HostRows
 from filtersched.host_state import HostState, deciding
 from filtersched.plugin import Declaration, Plugin, declaration_of
 from filtersched.request_spec import RequestSpec
-from filtersched.selection import Shortage, WeighedHost
+from filtersched.selection import WeighedHost
 from filtersched.testing.samples import sample_hosts, sample_specs
 from filtersched.testing.unchanged import Snapshot
 from filtersched.weighers.base import BaseWeigher, is_weight

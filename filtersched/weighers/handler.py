@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from filtersched.errors import InvalidWeight
+from filtersched.explanation import WeigherColumn
 from filtersched.host_state import HostState
 from filtersched.plugin import add_note, asking
 from filtersched.request_spec import RequestSpec
-from filtersched.selection import WeighedHost, WeigherColumn
+from filtersched.selection import WeighedHost
 from filtersched.weighers.base import BaseWeigher, invalid_weight, is_weight
 
 

@@ -124,4 +124,39 @@ STORIES = {
         "hosts": [{**one, "hypervisor_type": "kvm", "free_ram_mb": 8192} for one in _TWO],
         "events": [("ask", {"num_instances": 9}, ["OddMemoryFilter", "NumInstancesFilter", "EachFilter"])],
     },
+    "what a function of values reads of the request for some of them only": {
+        "conf": {},
+        "hosts": [{"host": "h0", "nodename": "n0"}],
+        "events": [
+            ("ask", {"vcpus": 4}, ["ClosureFilter"]),
+            ("set", 0, ("num_io_ops", 2)),
+            ("ask", {"vcpus": 1}, ["ClosureFilter"]),
+            ("ask", {"vcpus": 4}, ["ClosureFilter"]),
+        ],
+    },
+    "a rule that reads the uuid of large requests only": {
+        "conf": {"weighers": ["CuriousWeigher"]},
+        "hosts": _TWO,
+        "events": [
+            ("ask", {"num_instances": 4, "memory_mb": memory_mb, "vcpus": vcpus}, ["CuriousFilter"])
+            for memory_mb in (0, 2)
+            for vcpus in (1, 2)
+        ],
+    },
+    "a host that becomes the best while no end of a scale moves": {
+        "conf": {"weighers": ["RAMWeigher", "IoOpsWeigher"]},
+        "hosts": [
+            {"host": f"h{nr}", "nodename": f"n{nr}", "free_ram_mb": ram, "num_io_ops": io}
+            for nr, (ram, io) in enumerate([(1000, 10), (0, 0), (500, 0), (400, 0), (450, 0)])
+        ],
+        "events": [
+            ("ask", {}, []),
+            ("ask", {}, []),
+            ("ask", {}, []),
+            ("set", 3, ("free_ram_mb", 600)),
+            ("ask", {}, []),
+            ("set", 3, ("free_ram_mb", 10)),
+            ("ask", {}, []),
+        ],
+    },
 }

@@ -313,16 +313,16 @@ class CuriousFilter(BaseHostFilter):
 
 
 class ClosureFilter(BaseHostFilter):
-    """Refuse by functions that look at the request, and at the host, for some values only."""
+    """Refuse by functions that look at the request for some values only."""
 
-    host_reads = ("hypervisor_type", "num_instances", "num_io_ops")
+    host_reads = ("free_ram_mb", "num_instances", "num_io_ops")
     spec_reads = ("vcpus", "instance_uuid", "instance_group")
     columnar = True
 
     def host_passes(self, host_state, spec):
         fits = of_each(host_state, "num_instances", lambda count: count != 1 or ord(spec.instance_uuid[-1]) % 3 != 0)
         allowed = of_each(host_state, "num_io_ops", lambda count, asked=spec: count < 2 or asked.vcpus < 2)
-        return fits & allowed
+        return (host_state.free_ram_mb >= 0) & fits & allowed
 
 
 class ExpressionFilter(BaseHostFilter):

@@ -20,7 +20,7 @@ from filtersched import (
     Shortage,
     make_conf,
 )
-from filtersched.selection import HostVerdicts, Verdict
+from filtersched.explanation import HostVerdicts, Verdict
 
 HERE = __name__
 

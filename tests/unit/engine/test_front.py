@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filtersched.engine import front
-from filtersched.engine.front import Ends, Front, Uniform, best_of
+from filtersched.engine.front import Alive, Ends, Front, Uniform, best_of
 
 VALUES = st.sampled_from([0.0, -0.0, 1.0, 1.5, -2.0, 7.0])
 
@@ -41,11 +41,11 @@ def test_a_front_names_the_first_of_all_sorted_after_every_change(story):
     values = np.array(given_values)
     kept = Front(values, sign)
     for row, value, alive, count in steps:
-        assert kept.first(alive, count) == the_best(values, alive, count, sign)
+        assert kept.first(Alive(alive), count) == the_best(values, alive, count, sign)
         values[row] = value
         kept.changed(row)
-        assert kept.first(None, count) == the_best(values, None, count, sign)
-        assert kept.first(alive, count) == the_best(values, alive, count, sign)
+        assert kept.first(Alive(None), count) == the_best(values, None, count, sign)
+        assert kept.first(Alive(alive), count) == the_best(values, alive, count, sign)
 
 
 def test_a_front_that_is_filled_in_vain_is_filled_less_often(monkeypatch):
@@ -56,7 +56,7 @@ def test_a_front_that_is_filled_in_vain_is_filled_less_often(monkeypatch):
     for turn in range(100):
         alive = np.zeros(100, dtype=np.bool_)
         alive[turn] = True
-        assert kept.first(alive) == [turn]
+        assert kept.first(Alive(alive)) == [turn]
     assert 1 <= len(filled) <= 30
 
 
@@ -76,10 +76,10 @@ def test_the_best_of_many_are_the_first_of_them_all_sorted(case, most):
 def test_ends_are_the_least_and_the_largest_of_those_alive():
     values = np.array([3.0, 1.0, 2.0])
     ends = Ends(values)
-    alive = np.array([True, False, True])
-    assert (ends.least(None), ends.most(None)) == (1.0, 3.0)
+    alive = Alive(np.array([True, False, True]))
+    assert (ends.least(Alive(None)), ends.most(Alive(None))) == (1.0, 3.0)
     assert (ends.least(alive), ends.most(alive)) == (2.0, 3.0)
     values[0] = 0.5
     ends.changed(0)
     assert (ends.least(alive), ends.most(alive)) == (0.5, 2.0)
-    assert (Uniform(4.0).least(alive), Uniform(4.0).most(None)) == (4.0, 4.0)
+    assert (Uniform(4.0).least(alive), Uniform(4.0).most(alive)) == (4.0, 4.0)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filtersched.engine.filtering import StrangerReturned
+from filtersched.engine.front import Alive
 from filtersched.engine.weighing import FastWeigher, Part, Scale, multipliers_at, raws_at, weights
 from filtersched.weighers.base import BaseWeigher
 from filtersched.weighers.handler import normalize
@@ -39,7 +40,7 @@ def test_sums_of_columns_are_those_of_a_plain_loop_bit_for_bit(case):
             expected[place] += each_multiplier[place] * normal
         parts.append(a_part(raw, np.array(multipliers) if isinstance(multipliers, list) else multipliers, minval))
     for part in parts:
-        part.fit(None)
+        part.fit(Alive(None))
     found = weights(parts, count, None).tolist()
     assert [each.hex() for each in found] == [each.hex() for each in expected]
     scale = Scale(parts)
@@ -49,20 +50,20 @@ def test_sums_of_columns_are_those_of_a_plain_loop_bit_for_bit(case):
 
 def test_ends_are_those_of_hosts_in_play_only():
     part = a_part([5.0, 1.0, 9.0], 1.0)
-    part.fit(np.array([True, True, False]))
+    part.fit(Alive(np.array([True, True, False])))
     assert (part.low, part.high) == (1.0, 5.0)
     assert weights([part], 3, np.array([True, True, False])).tolist() == [1.0, 0.0, -np.inf]
 
 
 def test_a_fixed_end_is_the_end_whatever_the_weights():
     part = a_part([2.0, 4.0], 1.0, minval=0, maxval=8)
-    part.fit(None)
+    part.fit(Alive(None))
     assert weights([part], 2, None).tolist() == [0.25, 0.5]
 
 
 def test_a_weigher_that_is_not_normalised_adds_its_weights_as_they_are():
     part = a_part([2.0, 4.5], np.array([1.0, -2.0]), normalized=False)
-    part.fit(None)
+    part.fit(Alive(None))
     assert weights([part], 2, None).tolist() == [2.0, -9.0]
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
+from filtersched.explanation import Shortage
 from filtersched.filters.core_filter import CoreFilter
 from filtersched.host_state import HostState
 from filtersched.request_spec import RequestSpec
-from filtersched.selection import Shortage
 
 
 def host(total, used, ratio=None, **more):

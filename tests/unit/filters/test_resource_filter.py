@@ -3,10 +3,10 @@
 import pytest
 
 from filtersched.errors import InvalidRequest
+from filtersched.explanation import Shortage
 from filtersched.filters.resource_filter import ResourceFilter
 from filtersched.host_state import HostState
 from filtersched.request_spec import RequestSpec
-from filtersched.selection import Shortage
 
 
 def passes(resources, **asked):
