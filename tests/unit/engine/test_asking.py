@@ -2,7 +2,7 @@
 
 import pytest
 
-from filtersched.column import AskEachHost
+from filtersched.column import AskEachHost, of_each
 from filtersched.engine.asking import Raised, question
 from filtersched.engine.request import Request
 from filtersched.errors import UndeclaredRead
@@ -107,3 +107,43 @@ def test_the_key_of_a_request_tells_apart_what_a_plug_in_can_tell_apart():
     keys = [columnar.key(Request(RequestSpec(Flavor(memory_mb=size)))) for size in sizes]
     assert len(set(keys)) == 3
     assert columnar.key(request(project_id="p")) == columnar.key(request(project_id="q"))
+
+
+class OfLargeOnes(BaseHostFilter):
+    """Reads the uuid, and I/O operations, of large requests only."""
+
+    host_reads = ("free_ram_mb", "num_io_ops")
+    spec_reads = ("memory_mb", "instance_uuid")
+    columnar = True
+
+    def host_passes(self, host_state, spec):
+        if spec.memory_mb < 10:
+            return host_state.free_ram_mb > 1
+        return host_state.num_io_ops < len(spec.instance_uuid)
+
+
+def test_a_body_of_operators_depends_on_what_it_was_seen_to_read():
+    one, hosts = asked(OfLargeOnes), rows(free_ram_mb=[4, 1], num_io_ops=[2, 2])
+    small = Request(RequestSpec(Flavor(memory_mb=2), instance_uuid="a"))
+    large = Request(RequestSpec(Flavor(memory_mb=20), instance_uuid="a"))
+    assert one.of_columns(hosts, small)[1:] == (("memory_mb",), ("free_ram_mb",))
+    assert one.key(small) == one.key(Request(RequestSpec(Flavor(memory_mb=2), instance_uuid="b"))) is not None
+    assert one.of_columns(hosts, large)[1:] == (("memory_mb", "instance_uuid"), ("num_io_ops",))
+    assert one.key(large) is None
+    assert (one.moves(hosts, small), one.moves(hosts, large)) == (False, True)
+
+
+class Closed(BaseHostFilter):
+    """Looks at the request from within a function of values."""
+
+    host_reads = ("num_io_ops",)
+    spec_reads = ("memory_mb",)
+    columnar = True
+
+    def host_passes(self, host_state, spec):
+        return of_each(host_state, "num_io_ops", lambda count: count < 2 or spec.memory_mb < 10)
+
+
+def test_a_function_that_looks_at_more_than_its_argument_may_read_all_that_is_declared():
+    found = asked(Closed).of_columns(rows(num_io_ops=[0, 1]), request())
+    assert found == (True, ("memory_mb",), ("num_io_ops",))
