@@ -313,7 +313,7 @@ class Bench:
         spec = spec_of(many)
         self.add(
             f"1000 instances, {count} hosts, kept pool",
-            median(lambda: self.scheduler.select_destinations(spec, pool, many["uuids"]), 3),
+            median(lambda: self.scheduler.select_destinations(spec, pool, many["uuids"]), 7),
             None if few is None else few / MEASURED_INSTANCES * 1000 * scale,
             note,
             target_s=100e-3,

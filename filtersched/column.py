@@ -7,7 +7,7 @@ a million.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -18,6 +18,11 @@ from filtersched.errors import FilterschedError
 # Where an operator on one number raises and on an array gives inf or nan.
 _DIVISIONS = frozenset((np.divide, np.floor_divide, np.remainder, np.fmod))
 _ARITHMETIC = _DIVISIONS | {np.add, np.subtract, np.multiply, np.negative, np.absolute}
+_REMAINDERS = frozenset((np.floor_divide, np.remainder, np.fmod))
+# Each result is one of the inputs.
+_CHOICES = frozenset((np.minimum, np.maximum, np.fmin, np.fmax))
+# Whole numbers from here on are not all exact as float64; hosts that have such are asked one by one.
+EXACT = 2.0**53
 
 
 class NotColumnarError(FilterschedError):
@@ -36,21 +41,29 @@ class Column:
 
     values : (n_hosts,) array; what stands where a value is missing is arbitrary.
     missing : (n_hosts,) bool, where the attribute is None; or None if it nowhere is.
+    whole : no whole number among the values is larger, signs aside; None if there are no whole numbers.
+    was_filled : somebody said what stands for the missing values.
     """
 
-    __slots__ = ("missing", "values")
+    __slots__ = ("missing", "values", "was_filled", "whole")
 
-    def __init__(self, values: NDArray[Any], missing: NDArray[np.bool_] | None = None) -> None:
+    def __init__(
+        self, values: NDArray[Any], missing: NDArray[np.bool_] | None = None, whole: float | None = None
+    ) -> None:
         self.values = values
         self.missing = missing
+        self.whole = whole
+        self.was_filled = False
 
     def filled(self, default: Any) -> Any:
         """This column with `default`, a number or a column, where the value is missing."""
+        self.was_filled = True
         if self.missing is None:
             return self
         if self.missing.all():
             return default
-        return Column(np.where(self.missing, _values(default), self.values))
+        whole = max((one for one in (self.whole, _whole(default)) if one is not None), default=None)
+        return Column(np.where(self.missing, _values(default), self.values), whole=whole)
 
     def _is_known_truth(self) -> bool:
         """Whether every value is a truth value."""
@@ -170,9 +183,38 @@ def _apply(ufunc: np.ufunc, *inputs: Any) -> Column:
             arrays = [_as_numbers(value) for value in arrays]
         if ufunc in _DIVISIONS and not np.all(arrays[1]):
             raise AskEachHost
-    elif ufunc is np.power:
+        return Column(ufunc(*arrays), whole=_whole_of(ufunc, list(map(_whole, inputs))))
+    if ufunc is np.power:
         raise AskEachHost
-    return Column(ufunc(*arrays))
+    return Column(ufunc(*arrays), whole=_largest(inputs) if ufunc in _CHOICES else None)
+
+
+def _whole(value: Any) -> float | None:
+    """No whole number in a column or a number is larger than this; None if it holds none."""
+    if type(value) is Column:
+        return 1.0 if value.values.dtype.char == "?" else value.whole
+    return None if type(value) is float else float(abs(value))
+
+
+def _largest(inputs: Sequence[Any]) -> float | None:
+    return max((one for one in map(_whole, inputs) if one is not None), default=None)
+
+
+def _whole_of(ufunc: np.ufunc, wholes: Sequence[float | None]) -> float | None:
+    """The same for the result of arithmetic: of whole numbers come whole ones. Raises AskEachHost."""
+    one, other = wholes[0], wholes[-1]
+    if one is None or other is None or ufunc is np.divide:
+        return None
+    if ufunc in (np.add, np.subtract):
+        one += other
+    elif ufunc is np.multiply:
+        one *= other
+    elif ufunc in _REMAINDERS:
+        one = max(one, other)
+    if one >= EXACT:
+        # To Python they stay exact.
+        raise AskEachHost
+    return one
 
 
 def _is_float(value: Any) -> bool:
@@ -187,7 +229,7 @@ def _as_numbers(value: Any) -> Any:
     """Truth values as 0.0 and 1.0, so that no short or whole numbers come of them that run over."""
     if isinstance(value, np.ndarray) and value.dtype.kind in "biu":
         return value.astype(np.float64)
-    if type(value) is int and not -(2**53) < value < 2**53:
+    if type(value) is int and not -EXACT < value < EXACT:
         raise AskEachHost
     return value
 
@@ -198,6 +240,13 @@ def _values(value: Any) -> Any:
     if value.missing is not None:
         raise AskEachHost
     return value.values
+
+
+def put(column: Column, row: int, value: float) -> None:
+    """Write a number, or a truth value, of the column's kind into it."""
+    column.values[row] = value
+    if type(value) is int:
+        column.whole = max(column.whole or 0.0, float(abs(value)))
 
 
 class HostColumns:

@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from filtersched.column import AskEachHost, Column
+from filtersched.column import EXACT, AskEachHost, Column
 from filtersched.frozen import typed_key
 
-# Integers from here on are not all exact as float64; hosts that have such are asked one by one.
-EXACT = 2.0**53
 _NUMBERS = frozenset((int, float))
 
 
@@ -98,7 +96,9 @@ class Answers:
                 raise AskEachHost
             missing = None if table.missing is None else table.missing.take(codes.codes)
             self._found = Column(
-                table.values.take(codes.codes), missing if missing is not None and missing.any() else None
+                table.values.take(codes.codes),
+                missing if missing is not None and missing.any() else None,
+                table.whole,
             )
         self._stamp = codes.stamp
         return self._found
@@ -121,8 +121,11 @@ def as_column(values: Sequence[Any] | None) -> Column | None:
     if values is None:
         return None
     if isinstance(values, np.ndarray) and values.dtype.kind in "iufb":
-        array = values if values.dtype.kind == "b" else values.astype(np.float64)
-        return None if array.dtype.kind == "f" and _inexact(array) else Column(array)
+        if values.dtype.kind == "b":
+            return Column(values)
+        array = values.astype(np.float64)
+        largest = _largest(array)
+        return Column(array, whole=None if values.dtype.kind == "f" else largest) if largest < EXACT else None
     kinds = set(map(type, values))
     missing = None
     if type(None) in kinds:
@@ -140,8 +143,12 @@ def as_column(values: Sequence[Any] | None) -> Column | None:
         array = np.fromiter(values, dtype=np.float64, count=len(values))
     except OverflowError:
         return None
-    return None if int in kinds and _inexact(array) else Column(array, missing)
+    if int not in kinds:
+        return Column(array, missing)
+    largest = _largest(array)
+    return Column(array, missing, largest) if largest < EXACT else None
 
 
-def _inexact(array: NDArray[Any]) -> bool:
-    return bool(len(array)) and not bool(np.abs(array).max() < EXACT)
+def _largest(array: NDArray[Any]) -> float:
+    """Signs aside; NaN if there is one."""
+    return float(np.abs(array).max()) if len(array) else 0.0

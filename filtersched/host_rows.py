@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from filtersched.column import AskEachHost, Column
-from filtersched.distinct import EXACT, Answers, Codes, as_column, combined
+from filtersched.column import EXACT, AskEachHost, Column, put
+from filtersched.distinct import Answers, Codes, as_column, combined
 from filtersched.host_state import HostState, Owner
 
 _MARKS_KEPT = 4096
@@ -179,7 +179,7 @@ class HostRows:
         if one is None:
             return None
         missing = None if one.missing is None else one.missing.repeat(len(self))
-        return Column(one.values.repeat(len(self)), missing)
+        return Column(one.values.repeat(len(self)), missing, one.whole)
 
     def _patched(self, column: Column | None, attribute: str, rows: list[int]) -> bool:
         """Whether the rows could be written into the column in place."""
@@ -190,7 +190,7 @@ class HostRows:
             value: Any = getattr(self.host(row), attribute, None)
             if type(value) not in kinds or not -EXACT < value < EXACT:
                 return False
-            column.values[row] = value
+            put(column, row, value)
         return True
 
     def _is_default(self, attribute: str) -> bool:
@@ -354,7 +354,8 @@ class HostRows:
 
 def counted(rows: Sequence[int], count: int) -> Column:
     """How often each of `count` rows is among `rows`."""
-    return Column(np.bincount(np.array(rows, dtype=np.intp), minlength=count).astype(np.float64))
+    counts = np.bincount(np.array(rows, dtype=np.intp), minlength=count)
+    return Column(counts.astype(np.float64), whole=float(len(rows)))
 
 
 def _holds(dtype: np.dtype[Any], values: Sequence[Any]) -> bool:

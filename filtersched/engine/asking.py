@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from filtersched.column import AskEachHost, Column, NotColumnarError
-from filtersched.distinct import EXACT, Codes
+from filtersched.column import EXACT, AskEachHost, Column, NotColumnarError
+from filtersched.distinct import Codes
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.request import MOVING, Request, moves
 from filtersched.engine.views import ColumnView, host_view, show, spec_view
@@ -125,6 +125,9 @@ class Question:
         except Exception:
             # The boundary to the plug-in: what fails on columns may be right for the hosts in play.
             raise AskEachHost from None
+        if not all(column.was_filled for column in view.gaps):
+            # The body may have asked whether it is None, which is no for any column.
+            raise AskEachHost
         if type(answer) is Column:
             if answer.missing is not None:
                 raise AskEachHost

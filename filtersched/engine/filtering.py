@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -122,39 +122,43 @@ class Steps(Protocol):
 
 
 class FirstSteps:
-    """The steps of an instance for which all hosts were filtered: counts and packed masks.
+    """The steps of an instance for which all hosts were filtered: counts, and packed masks of who was left.
 
     names : of the hosts, in order of rows.
+    start : who was there before the first filter.
     """
 
-    __slots__ = ("_names", "_steps")
+    __slots__ = ("_names", "_start", "_steps")
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], start: InPlay) -> None:
         self._names = names
+        self._start = None if start.count == start.n_rows else np.packbits(start.as_mask())
         self._steps: list[tuple[str, int, int, Any]] = []
 
-    def add(self, name: str, before: InPlay, after: InPlay) -> None:
-        """Note that a filter made `after` out of `before`."""
-        who = None
-        if before.count > after.count:
-            who = np.packbits(np.greater(before.as_mask(), after.as_mask()))
-        self._steps.append((name, before.count, after.count, who))
+    def add(self, name: str, before: int, after: InPlay) -> None:
+        """Note whom of so many a filter left."""
+        left = np.packbits(after.as_mask()) if after.count < before else None
+        self._steps.append((name, before, after.count, left))
 
     def forget(self) -> None:
         """Note that filtering was ended: as in Nova nothing is said of the filters before."""
         self._steps.clear()
 
     def made(self) -> tuple[FilterStep, ...]:
-        return tuple(FilterStep(name, before, after, self._who(who)) for name, before, after, who in self._steps)
+        made, last = [], self._start
+        for name, before, after, left in self._steps:
+            who: Callable[[], Iterable[str]] = tuple
+            if left is not None:
+                who = functools.partial(self._gone, last, left)
+                last = left
+            made.append(FilterStep(name, before, after, who))
+        return tuple(made)
 
-    def _who(self, who: Any) -> Callable[[], list[str]]:
-        def names() -> list[str]:
-            if who is None:
-                return []
-            known = self._names
-            return [known[row] for row in np.flatnonzero(np.unpackbits(who, count=len(known))).tolist()]
-
-        return names
+    def _gone(self, before: Any, after: Any) -> list[str]:
+        count = len(self._names)
+        there = np.ones(count, dtype=np.bool_) if before is None else np.unpackbits(before, count=count)
+        gone = np.greater(there, np.unpackbits(after, count=count))
+        return [self._names[row] for row in np.flatnonzero(gone).tolist()]
 
 
 class LaterSteps:

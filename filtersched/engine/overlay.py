@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from filtersched.column import AskEachHost, Column, count_instances
-from filtersched.distinct import EXACT
+from filtersched.column import EXACT, AskEachHost, Column, count_instances, put
 from filtersched.host_rows import HostRows, counted
 from filtersched.host_state import HostState
 
@@ -64,7 +63,7 @@ class Overlay:
         if column is None:
             below = underneath()
             missing = None if below.missing is None else below.missing.copy()
-            column = Column(below.values.copy(), missing)
+            column = Column(below.values.copy(), missing, below.whole)
             for row, host in self.depleted.items():
                 if not _write(column, row, self._value(kind, argument, host)):
                     raise AskEachHost
@@ -108,7 +107,7 @@ class Overlay:
 
     def _counted(self, uuids: Collection[str]) -> Column:
         counts = self.rows.count_instances(uuids)
-        return counts if isinstance(counts, Column) else Column(np.zeros(len(self.rows), dtype=np.float64))
+        return counts if isinstance(counts, Column) else Column(np.zeros(len(self.rows), dtype=np.float64), whole=0.0)
 
 
 def _write(column: Column, row: int, value: Any) -> bool:
@@ -121,7 +120,7 @@ def _write(column: Column, row: int, value: Any) -> bool:
     kinds = (bool,) if column.values.dtype.kind == "b" else (int, float)
     if type(value) not in kinds or not -EXACT < value < EXACT:
         return False
-    column.values[row] = value
+    put(column, row, value)
     if column.missing is not None:
         column.missing[row] = False
     return True

@@ -104,35 +104,44 @@ class ColumnView(HostColumns):
     """All hosts in the place of one, with the declared attributes only.
 
     been_read : the attributes that were read.
+    gaps : the columns with missing values that were handed out.
     reads_may_differ : a function was asked about values that may read more for some of them only.
     """
 
-    __slots__ = ("_plugin", "_reads", "_source", "been_read", "reads_may_differ")
+    __slots__ = ("_plugin", "_reads", "_source", "been_read", "gaps", "reads_may_differ")
 
     def __init__(self, plugin: str, reads: tuple[str, ...], source: ColumnSource) -> None:
         self._plugin = plugin
         self._reads = reads
         self._source = source
         self.been_read: list[str] = []
+        self.gaps: list[Column] = []
         self.reads_may_differ = False
 
-    def __getattr__(self, name: str) -> Column:
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         self._declared(name)
-        return self._source.column(name)
+        return self._noted(self._source.column(name))
 
     def _declared(self, name: str) -> None:
         if name not in self._reads:
             raise undeclared(self._plugin, "host_reads", name)
         self.been_read.append(name)
 
-    def of_each(self, attribute: str, function: Callable[[Any], Any]) -> Column:
+    def of_each(self, attribute: str, function: Callable[[Any], Any]) -> Any:
         """`function` of the attribute, called once for each distinct value of it."""
         self._declared(attribute)
         if not is_closed(function):
             self.reads_may_differ = True
-        return self._source.of_each(attribute, function)
+        return self._noted(self._source.of_each(attribute, function))
+
+    def _noted(self, column: Any) -> Any:
+        if type(column) is Column and column.missing is not None:
+            # One of its own, to see whether the body fills the gaps.
+            column = Column(column.values, column.missing, column.whole)
+            self.gaps.append(column)
+        return column
 
     def named(self, names: Collection[str]) -> Column:
         """Whether the host's name is one of `names`."""

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from filtersched.column import AskEachHost
-from filtersched.distinct import EXACT, Answers
+from filtersched.column import EXACT, AskEachHost
+from filtersched.distinct import Answers
 from filtersched.engine.asking import question
 from filtersched.engine.filtering import StrangerReturned
 from filtersched.engine.front import Alive, Ends, Uniform

@@ -347,7 +347,7 @@ class _NoRows:
             found = getattr(self._source, name)(*arguments)
             if not isinstance(found, Column):
                 return found
-            return Column(found.values[:0], None if found.missing is None else found.missing[:0])
+            return Column(found.values[:0], None if found.missing is None else found.missing[:0], found.whole)
 
         return cut
 

@@ -7,7 +7,8 @@ import operator
 import numpy as np
 import pytest
 
-from filtersched.column import AskEachHost, Column, NotColumnarError, count_instances, filled, is_named, of_each
+from filtersched.column import AskEachHost, Column, NotColumnarError, count_instances, filled, is_named, of_each, put
+from filtersched.distinct import as_column
 from filtersched.host_state import HostState
 
 VALUES = [-3.0, 0.0, 1.0, 2.5]
@@ -141,3 +142,50 @@ def test_functions_for_columns_take_one_host_too():
     assert of_each(host, "capabilities", lambda found: found["gpus"]) == 2
     assert (is_named(host, ["cmp1"]), is_named(host, {"cmp2"})) == (True, False)
     assert [count_instances(host, uuids) for uuids in ([], ["i1"], {"i1", "i2", "i3"})] == [0, 1, 2]
+
+
+def whole_column(*values):
+    return as_column(list(values))
+
+
+@pytest.mark.parametrize(
+    "grow",
+    [
+        lambda column: column + 2,
+        lambda column: 2 - column * -1,
+        lambda column: column * 2,
+        lambda column: -column - column,
+        lambda column: (column // 2) * 3,
+        lambda column: np.maximum(column, 7) + 2,
+        lambda column: (column + True) + True,
+    ],
+)
+def test_whole_numbers_that_may_grow_beyond_what_is_exact_are_left_to_the_hosts(grow):
+    with pytest.raises(AskEachHost):
+        grow(whole_column(1, 2**53 - 2))
+    assert isinstance(grow(whole_column(1, 2.0**53 - 2.5) * 1.0), Column)
+    assert isinstance(grow(whole_column(1, 5)), Column)
+
+
+def test_a_quotient_is_a_float_and_may_be_multiplied():
+    assert ((whole_column(2**52, 4) / 2) * 8).values.tolist() == [2.0**54, 16.0]
+
+
+def test_a_number_that_is_put_into_a_column_counts():
+    column = whole_column(1, 2)
+    put(column, 0, 2**52)
+    with pytest.raises(AskEachHost):
+        column + column
+    floats = whole_column(1.5, 2.5)
+    put(floats, 0, 2**52)
+    with pytest.raises(AskEachHost):
+        floats + floats
+
+
+def test_what_stands_for_missing_values_counts():
+    column = whole_column(1, None)
+    assert not column.was_filled
+    filled = column.filled(2**52)
+    assert column.was_filled
+    with pytest.raises(AskEachHost):
+        filled * 2

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from filtersched.column import AskEachHost
-from filtersched.distinct import EXACT, as_column
+from filtersched.column import EXACT, AskEachHost
+from filtersched.distinct import as_column
 from filtersched.host_pool import HostPool
 from filtersched.host_state import HostState
 
