@@ -45,12 +45,12 @@ class Ranking:
         self.parts = parts
         self._wanted = wanted
         self._steps = 0
+        self._start()
         if wanted > 1:
             # What is written to must be the ranking's own.
             self.alive = None if self.alive is None else self.alive.copy()
             for part in parts:
                 part.own()
-        self._start()
 
     def _start(self) -> None:
         """Weigh everything; from here on places are in list order."""
