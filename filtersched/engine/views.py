@@ -105,7 +105,8 @@ class ColumnView(HostColumns):
 
     been_read : the attributes that were read.
     gaps : the columns with missing values that were handed out.
-    reads_may_differ : a function was asked about values that may read more for some of them only.
+    reads_may_differ : for other hosts the body may read something else. It was given one value that all
+        hosts share, on which it can branch; or a function of single values looks at more than its argument.
     """
 
     __slots__ = ("_plugin", "_reads", "_source", "been_read", "gaps", "reads_may_differ")
@@ -137,10 +138,13 @@ class ColumnView(HostColumns):
         return self._noted(self._source.of_each(attribute, function))
 
     def _noted(self, column: Any) -> Any:
-        if type(column) is Column and column.missing is not None:
-            # One of its own, to see whether the body fills the gaps.
+        if type(column) is not Column:
+            self.reads_may_differ = True
+        elif column.missing is not None:
+            # One of its own, to see whether the body fills the gaps; with one value, where all are.
             column = Column(column.values, column.missing, column.whole)
             self.gaps.append(column)
+            self.reads_may_differ |= bool(column.missing.all())
         return column
 
     def named(self, names: Collection[str]) -> Column:
@@ -148,10 +152,10 @@ class ColumnView(HostColumns):
         self._declared("host")
         return self._source.named(names)
 
-    def count_instances(self, uuids: Collection[str]) -> Column:
+    def count_instances(self, uuids: Collection[str]) -> Any:
         """How many of these instances are on the host."""
         self._declared("instances")
-        return self._source.count_instances(uuids)
+        return self._noted(self._source.count_instances(uuids))
 
 
 def is_closed(function: Callable[..., Any]) -> bool:

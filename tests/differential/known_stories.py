@@ -159,4 +159,14 @@ STORIES = {
             ("ask", {}, []),
         ],
     },
+    "a body that looks no further where all hosts are alike": {
+        "conf": {},
+        "hosts": _TWO,
+        "events": [
+            ("ask", {"vcpus": 4, "seed": 1}, ["SameFilter"]),
+            ("set", 0, ("hypervisor_type", "xen")),
+            ("ask", {"vcpus": 1, "seed": 1}, ["SameFilter"]),
+            ("ask", {"vcpus": 4, "seed": 1}, ["SameFilter"]),
+        ],
+    },
 }

@@ -325,6 +325,21 @@ class ClosureFilter(BaseHostFilter):
         return (host_state.free_ram_mb >= 0) & fits & allowed
 
 
+class SameFilter(BaseHostFilter):
+    """Look no further where all hosts have the same hypervisor, or none has a ratio."""
+
+    host_reads = ("hypervisor_type", "free_ram_mb", "ram_allocation_ratio")
+    spec_reads = ("vcpus",)
+    columnar = True
+
+    def host_passes(self, host_state, spec):
+        same = of_each(host_state, "hypervisor_type", is_xen)
+        if same is False:
+            ratio = filled(host_state.ram_allocation_ratio, 1.5)
+            return host_state.free_ram_mb >= (0 if type(ratio) is float and ratio == 1.5 else ratio - spec.vcpus)
+        return np.logical_not(same) | (spec.vcpus < 2)
+
+
 class ExpressionFilter(BaseHostFilter):
     """Refuse by any expression over a host's numbers that the request brings."""
 
@@ -335,6 +350,11 @@ class ExpressionFilter(BaseHostFilter):
     def host_passes(self, host_state, spec):
         expression = spec.extra_specs.get("acme:expression")
         return True if expression is None else expressions.value_of(expression, host_state)
+
+
+def is_xen(hypervisor):
+    """Whether that is its name."""
+    return hypervisor == "xen"
 
 
 def age_of(hypervisor):
