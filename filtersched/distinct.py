@@ -31,7 +31,8 @@ class Codes:
         self.by_identity: dict[int, int] = {}
         self.codes = self._coded(given)
         self.stamp = 0
-        self.seen: dict[Any, Answers] = {}
+        # What others remember of these values, each under a key of its own.
+        self.seen: dict[Any, Any] = {}
 
     def _coded(self, given: Sequence[Any]) -> NDArray[np.intp]:
         if isinstance(given, np.ndarray):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -371,7 +372,7 @@ def _holds(dtype: np.dtype[Any], values: Sequence[Any]) -> bool:
 
 def _is_lasting(function: Callable[[Any], Any]) -> bool:
     """Whether the function is the same object at every call, and so worth remembering answers for."""
-    return getattr(function, "__closure__", ()) is None and getattr(function, "__name__", "<lambda>") != "<lambda>"
+    return type(function) is FunctionType and function.__closure__ is None and "<" not in function.__qualname__
 
 
 def _python(value: Any) -> Any:

@@ -40,6 +40,7 @@ class Plugin:
     spec_reads: ClassVar[Reads] = ()
     columnar: ClassVar[bool] = False
 
+    # The same object until the plug-in is given other values.
     _values: Mapping[str, Any] | None = None
 
     def bind(self, values: Mapping[str, Any]) -> None:

@@ -45,7 +45,7 @@ class Answered:
     is_new : they were asked for once.
     """
 
-    __slots__ = ("answers", "codes", "ends", "is_new", "known", "raised", "traced", "version", "when")
+    __slots__ = ("answers", "codes", "ends", "is_new", "known", "options", "raised", "traced", "version", "when")
 
     def __init__(self, answers: Any, rows: HostRows, traced: frozenset[str] | None) -> None:
         self.answers = answers
@@ -57,6 +57,8 @@ class Answered:
         self.raised: NDArray[np.bool_] | None = None
         self.ends: Ends | None = None
         self.is_new = True
+        # What the plug-in's options were then.
+        self.options: object = None
 
     @property
     def size(self) -> int:
@@ -94,6 +96,7 @@ class Kept:
                 entry, been_read = self._asked(question, request, kind)
             except AskEachHost:
                 return None
+            entry.options = question.plugin._values
             key = question.key(request, been_read)
             if key is not None:
                 self._keep(key, entry)
@@ -156,7 +159,7 @@ class Kept:
     def _caught_up(self, entry: Answered, question: Question, request: Request, kind: Kind) -> bool:
         """Whether the marked rows could be asked again; if not, all must be."""
         rows = self.rows
-        if entry.version != rows.version:
+        if entry.version != rows.version or entry.options is not question.plugin._values:
             return False
         if entry.when == rows.now:
             return True

@@ -137,9 +137,9 @@ class FastWeigher:
         codes = overlay.rows.codes(("aggregates",))
         if codes is None:
             raise StrangerReturned
-        known = codes.seen.get(self)
-        if known is None:
-            known = codes.seen[self] = Answers()
+        options, known = codes.seen.get(self, (None, None))
+        if known is None or options is not self.plugin._values:
+            known = Answers()
         try:
             found = known.of(codes, self._multiplier)
         except UndeclaredRead:
@@ -147,6 +147,7 @@ class FastWeigher:
         except Exception:
             # The boundary to the plug-in: it may be a value that no host in play has.
             raise StrangerReturned from None
+        codes.seen[self] = (self.plugin._values, known)
         if isinstance(found, float):
             return found
         values: Floats = found.values

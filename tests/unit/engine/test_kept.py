@@ -116,3 +116,21 @@ def test_a_key_keeps_the_object_that_it_is_of_alive():
     assert len(keys) == 50
     same = Unknown()
     assert typed_key(same) == typed_key(same)
+
+
+@pytest.mark.parametrize("name", ["RamFilter", "NumInstancesFilter"])
+def test_a_filter_that_is_given_other_options_is_asked_anew(name):
+    scheduler = FilterScheduler(make_conf(scheduler_default_filters=[name], scheduler_weight_classes=[]))
+    pool = HostPool([HostState("h", total_usable_ram_mb=100, free_ram_mb=40, num_instances=3)])
+    assert first(scheduler, pool, memory_mb=60) == "h"
+    scheduler.filters[0].bind({"ram_allocation_ratio": 1.0, "max_instances_per_host": 3})
+    with pytest.raises(NoValidHost):
+        first(scheduler, pool, memory_mb=60)
+
+
+def test_a_weigher_that_is_given_another_multiplier_weighs_anew():
+    scheduler = FilterScheduler(make_conf(scheduler_default_filters=[], scheduler_weight_classes=["RAMWeigher"]))
+    pool = HostPool(HostState(f"h{ram}", free_ram_mb=ram) for ram in (1, 3, 2))
+    assert [first(scheduler, pool) for _ in range(3)] == ["h3", "h3", "h3"]
+    scheduler.weighers[0].bind({"ram_weight_multiplier": -1.0})
+    assert [first(scheduler, pool) for _ in range(3)] == ["h1", "h1", "h1"]
