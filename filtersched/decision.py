@@ -194,7 +194,12 @@ class Decision:
     def selections(self, choices: list[Choice]) -> list[Selection]:
         """What the caller gets."""
         taken = {(one.host.host, one.host.nodename) for one in choices} if self.alternates else set()
-        return [self._selection(index, choices, taken) for index in range(len(choices))]
+        selections = [self._selection(index, choices, taken) for index in range(len(choices))]
+        if self.alternates:
+            # Explanations keep the choices, and need not keep all hosts for that.
+            for one in choices:
+                one.rest = None
+        return selections
 
     def _selection(self, index: int, choices: list[Choice], taken: set[tuple[str, str]]) -> Selection:
         choice = choices[index]
