@@ -23,6 +23,8 @@ from tests.differential.strategies import LONG_STORIES, STORIES
 from tests.differential.world import World
 
 COUNT = int(os.environ.get("FILTERSCHED_ENGINE_STORIES", "0"))
+# Who asks for more has the time for it.
+pytestmark = [pytest.mark.timeout(0)] if COUNT else []
 
 
 def stories(every_day):

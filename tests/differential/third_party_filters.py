@@ -326,18 +326,17 @@ class ClosureFilter(BaseHostFilter):
 
 
 class SameFilter(BaseHostFilter):
-    """Look no further where all hosts have the same hypervisor, or none has a ratio."""
+    """Look no further where no host is a Xen."""
 
-    host_reads = ("hypervisor_type", "free_ram_mb", "ram_allocation_ratio")
+    host_reads = ("hypervisor_type", "free_ram_mb")
     spec_reads = ("vcpus",)
     columnar = True
 
     def host_passes(self, host_state, spec):
-        same = of_each(host_state, "hypervisor_type", is_xen)
-        if same is False:
-            ratio = filled(host_state.ram_allocation_ratio, 1.5)
-            return host_state.free_ram_mb >= (0 if type(ratio) is float and ratio == 1.5 else ratio - spec.vcpus)
-        return np.logical_not(same) | (spec.vcpus < 2)
+        xen = of_each(host_state, "hypervisor_type", is_xen)
+        if xen is False:
+            return host_state.free_ram_mb >= 0
+        return (np.logical_not(xen) & (host_state.free_ram_mb >= 0)) | (xen & (spec.vcpus < 2))
 
 
 class ExpressionFilter(BaseHostFilter):
