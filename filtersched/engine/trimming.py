@@ -2,8 +2,8 @@
 
 Of n instances at most n hosts are ever chosen, and the front is twice as long. While no end of a
 scale moves, the weights of the rest stay where they are, below the front. When one moves, the front
-alone is weighed anew, and no host of the rest can weigh more than the bound; whoever is chosen must
-weigh more than that. Where one does not, Untrim is raised and the decision starts over, untrimmed.
+alone is weighed anew, and no host of the rest can weigh more than the bound; whoever is chosen, or named
+as the next best, must weigh more than that. Where one does not, Untrim is raised and the decision starts over, untrimmed.
 """
 
 from __future__ import annotations
@@ -87,10 +87,10 @@ class TrimmedRanking(Ranking):
         self._most = self._bound = totals.item(best[-1]) if len(rest) else -np.inf
         self._exact = True
 
-    def best(self) -> int:
-        """The place of the best host, in the front."""
-        place = super().best()
-        if self.resting and not self._is_above(float(self.totals[place])):
+    def second(self) -> int | None:
+        """The place of the best of those in the ranking, in the front. It may be the next best, to be named."""
+        place = super().second()
+        if self.resting and (place is None or not self._is_above(self.totals.item(place))):
             raise Untrim
         return place
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pprint
+import random
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 from filtersched.engine import Engine
 from tests.differential import expressions, known_stories
 from tests.differential.smallest import smallest
-from tests.differential.strategies import LONG_STORIES, STORIES
+from tests.differential.strategies import LONG_STORIES, STORIES, long_story
 from tests.differential.world import World
 
 COUNT = int(os.environ.get("FILTERSCHED_ENGINE_STORIES", "0"))
@@ -87,6 +88,11 @@ def test_many_instances_are_placed_alike(story):
 def test_many_instances_are_placed_alike_on_lists_that_are_trimmed(story):
     with trimming_from(3):
         check(story)
+
+
+def test_the_next_best_may_be_a_host_that_is_not_in_the_front():
+    with trimming_from(3):
+        assert first_difference(long_story(random.Random(8327))) is None
 
 
 HOSTS = st.lists(

@@ -86,21 +86,21 @@ def test_front_of_the_list_decides_as_the_whole_list(seed):
 def test_scales_move_and_the_front_is_nearly_always_enough(monkeypatch):
     """Otherwise the cases above would not show anything."""
     moved, gave_up = [], []
-    bound_now, best = trimming.TrimmedRanking._bound_now, trimming.TrimmedRanking.best
+    bound_now, second = trimming.TrimmedRanking._bound_now, trimming.TrimmedRanking.second
 
     def counted_bound(self):
         moved.append(self)
         return bound_now(self)
 
-    def counted_best(self):
+    def counted_second(self):
         try:
-            return best(self)
+            return second(self)
         except trimming.Untrim:
             gave_up.append(self)
             raise
 
     monkeypatch.setattr(trimming.TrimmedRanking, "_bound_now", counted_bound)
-    monkeypatch.setattr(trimming.TrimmedRanking, "best", counted_best)
+    monkeypatch.setattr(trimming.TrimmedRanking, "second", counted_second)
     for seed in range(40):
         chance = random.Random(seed)
         hosts = some_hosts(chance, 100)
