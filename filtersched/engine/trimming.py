@@ -3,7 +3,8 @@
 Of n instances at most n hosts are ever chosen, and the front is twice as long. While no end of a
 scale moves, the weights of the rest stay where they are, below the front. When one moves, the front
 alone is weighed anew, and no host of the rest can weigh more than the bound; whoever is chosen, or named
-as the next best, must weigh more than that. Where one does not, Untrim is raised and the decision starts over, untrimmed.
+as the next best, must weigh more than that. Where one does not, Untrim is raised and the decision
+starts over, untrimmed.
 """
 
 from __future__ import annotations
