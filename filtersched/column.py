@@ -18,7 +18,6 @@ from filtersched.errors import FilterschedError
 # Where an operator on one number raises and on an array gives inf or nan.
 _DIVISIONS = frozenset((np.divide, np.floor_divide, np.remainder, np.fmod))
 _ARITHMETIC = _DIVISIONS | {np.add, np.subtract, np.multiply, np.negative, np.absolute}
-_REMAINDERS = frozenset((np.floor_divide, np.remainder, np.fmod))
 # Each result is one of the inputs.
 _CHOICES = frozenset((np.minimum, np.maximum, np.fmin, np.fmax))
 # Whole numbers from here on are not all exact as float64; hosts that have such are asked one by one.
@@ -62,8 +61,7 @@ class Column:
             return self
         if self.missing.all():
             return default
-        whole = max((one for one in (self.whole, _whole(default)) if one is not None), default=None)
-        return Column(np.where(self.missing, _values(default), self.values), whole=whole)
+        return Column(np.where(self.missing, _values(default), self.values), whole=_largest((self, default)))
 
     def _is_known_truth(self) -> bool:
         """Whether every value is a truth value."""
@@ -167,14 +165,7 @@ class Column:
 def _apply(ufunc: np.ufunc, *inputs: Any) -> Column:
     if ufunc is np.invert:
         raise NotColumnarError("~ means something else on one host; write numpy.logical_not(...)")
-    arrays = []
-    for value in inputs:
-        if type(value) is Column:
-            if value.missing is not None:
-                raise AskEachHost
-            arrays.append(value.values)
-        else:
-            arrays.append(value)
+    arrays = [_values(value) for value in inputs]
     if ufunc in _ARITHMETIC:
         if not all(map(_is_float, arrays)):
             if all(map(_is_truth, arrays)):
@@ -209,7 +200,7 @@ def _whole_of(ufunc: np.ufunc, wholes: Sequence[float | None]) -> float | None:
         one += other
     elif ufunc is np.multiply:
         one *= other
-    elif ufunc in _REMAINDERS:
+    elif ufunc in _DIVISIONS:
         one = max(one, other)
     if one >= EXACT:
         # To Python they stay exact.
@@ -242,11 +233,15 @@ def _values(value: Any) -> Any:
     return value.values
 
 
-def put(column: Column, row: int, value: float) -> None:
-    """Write a number, or a truth value, of the column's kind into it."""
+def put(column: Column, row: int, value: Any) -> bool:
+    """Whether the value could be written: a number, or a truth value, as the others, and held exactly."""
+    kinds = (bool,) if column.values.dtype.char == "?" else (int, float)
+    if type(value) not in kinds or not -EXACT < value < EXACT:
+        return False
     column.values[row] = value
     if type(value) is int:
         column.whole = max(column.whole or 0.0, float(abs(value)))
+    return True
 
 
 class HostColumns:

@@ -128,7 +128,7 @@ class Decision:
         if isinstance(self.hosts, HostPool):
             self._generation = self.hosts.generation
         self._offered = len(self.hosts)
-        self._limiting = () if skips_filters(self.spec) else [one for one in self.filters if _limits(one)]
+        self._limiting = () if skips_filters(self.spec) else [one for one in self.filters if _has_limits(one)]
 
     def offered(self) -> list[HostState]:
         """The hosts, in the caller's order."""
@@ -259,6 +259,6 @@ class Decision:
         return facts
 
 
-def _limits(one: Any) -> bool:
+def _has_limits(one: Any) -> bool:
     """Whether the filter has limits to tell."""
     return type(one).limits is not BaseHostFilter.limits

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from filtersched.column import EXACT, AskEachHost, Column, put
+from filtersched.column import AskEachHost, Column, put
 from filtersched.distinct import Answers, Codes, as_column, combined
 from filtersched.host_state import HostState, Owner
 
@@ -186,13 +186,7 @@ class HostRows:
         """Whether the rows could be written into the column in place."""
         if column is None or column.missing is not None:
             return False
-        kinds = (bool,) if column.values.dtype == np.bool_ else (int, float)
-        for row in rows:
-            value: Any = getattr(self.host(row), attribute, None)
-            if type(value) not in kinds or not -EXACT < value < EXACT:
-                return False
-            put(column, row, value)
-        return True
+        return all(put(column, row, getattr(self.host(row), attribute, None)) for row in rows)
 
     def _is_default(self, attribute: str) -> bool:
         """Whether no host was given the attribute, so that all have the default of the class."""

@@ -8,10 +8,9 @@ and only about that host; or about all hosts, if they read what the request chan
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from filtersched.engine.asking import Question
 from filtersched.engine.chosen import Chosen
 from filtersched.engine.filtering import FastFilter, LaterSteps
 from filtersched.engine.kept import Kept
@@ -19,34 +18,21 @@ from filtersched.engine.overlay import Overlay
 from filtersched.engine.ranking import Ranking
 from filtersched.engine.request import Request
 from filtersched.engine.trimming import Untrim
-from filtersched.engine.views import show
 from filtersched.engine.weighing import FastWeigher
 from filtersched.host_state import HostState
-from filtersched.plugin import add_note
 from filtersched.request_spec import RequestSpec
 
 
 class _Asked(NamedTuple):
-    """One plug-in that is asked again; without views, about all hosts.
+    """One plug-in that is asked again.
 
     at : its place among the filters, or the weighers.
+    ask : how to ask about the host chosen last; None if all hosts must be.
     """
 
     at: int
     one: Any
-    host_view: Any = None
-    spec_view: Any = None
-
-    def about(self, host: HostState, spec: RequestSpec) -> Any:
-        """Its answer for the host chosen last."""
-        show(self.host_view, host)
-        question: Question = self.one.question
-        try:
-            return question.method(self.host_view, self.spec_view)
-        except Exception as problem:
-            # The boundary to the plug-in.
-            add_note(problem, question.plugin, f"about {host!r}, instance {spec.instance_uuid}")
-            raise
+    ask: Callable[..., Any] | None = None
 
 
 _Plan = tuple[list[_Asked], list[_Asked]]
@@ -136,17 +122,17 @@ class Again:
         reads = self._overlay.rows.traced(request.reads_of(question))
         if reads is not None and changed is not None and reads.isdisjoint(changed):
             return None
-        return _Asked(at, one, *question.views(request))
+        return _Asked(at, one, question.asker(request))
 
     def _filter(self, asked: Sequence[_Asked], request: Request, host: HostState) -> tuple[bool, dict[int, list[int]]]:
         """Drop whom the filters refuse now: whether the host chosen last stays, and the rows by filter."""
         ranking, place = self.ranking, self.place
         stays, refusals = True, {}
         for one in asked:
-            if one.host_view is None:
+            if one.ask is None:
                 gone = self._refused(one.one, request)
                 stays = stays and place not in gone
-            elif not stays or one.about(host, request.spec):
+            elif not stays or one.ask(host, request.spec):
                 continue
             else:
                 gone, stays = [place], False
@@ -179,9 +165,9 @@ class Again:
         raws = list(last.raws)
         for one in asked:
             weigher: FastWeigher = one.one
-            if one.host_view is not None:
+            if one.ask is not None:
                 if stays:
-                    raws[one.at] = weigher.one(one.about(last.depleted, request.spec))
+                    raws[one.at] = weigher.one(one.ask(last.depleted, request.spec))
                 continue
             if ranking.is_trimmed:
                 raise Untrim

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from filtersched.column import EXACT, AskEachHost, Column, NotColumnarError
 from filtersched.distinct import Codes
 from filtersched.engine.overlay import Overlay
-from filtersched.engine.request import MOVING, Request, moves
+from filtersched.engine.request import Request, moves
 from filtersched.engine.views import ColumnView, host_view, show, spec_view
 from filtersched.errors import UndeclaredRead
 from filtersched.host_rows import HostRows
@@ -62,7 +62,7 @@ class Question:
         if not reads:
             return self
         for name in reads:
-            if name == "now" or (name in MOVING and getattr(request.spec, name) is not None):
+            if name == "now" or moves(request.spec, name):
                 return None
         return (self, reads, *map(request.key_of, reads))
 
@@ -79,22 +79,22 @@ class Question:
             return True
         return any(moves(spec, name) for name in found.spec_reads)
 
-    def views(self, request: Request) -> tuple[Any, Any]:
-        """What `method` is given in the place of a host, once one is shown, and of the request."""
-        return host_view(self.name, request.reads_of(self))(None), self._spec_view(request.spec)
+    def asker(self, request: Request) -> Callable[..., Any]:
+        """How to ask about one host after another. A plug-in's exception goes on with a note.
 
-    def asker(self, request: Request) -> Callable[[Any], Any]:
-        """How to ask about one host after another. A plug-in's exception goes on with a note."""
-        view, spec = self.views(request)
+        A later instance of the request may be named, if what is read of it is the same.
+        """
+        view: Any = host_view(self.name, request.reads_of(self))(None)
+        seen = self._spec_view(request.spec)
         method = self.method
 
-        def ask(host: Any) -> Any:
+        def ask(host: Any, instance: RequestSpec = request.spec) -> Any:
             show(view, host)
             try:
-                return method(view, spec)
+                return method(view, seen)
             except Exception as problem:
                 # The boundary to the plug-in.
-                add_note(problem, self.plugin, f"about {host!r}, instance {request.spec.instance_uuid}")
+                add_note(problem, self.plugin, f"about {host!r}, instance {instance.instance_uuid}")
                 raise
 
         return ask

@@ -36,12 +36,9 @@ class Chosen(Choice):
         next_best: tuple[int, float] | None,
         rest: Callable[[], Iterable[HostState]] | None,
     ) -> None:
-        # `depleted` is still to come.
-        self.spec = spec
-        self.host = host
+        # Depleted when it is taken.
+        super().__init__(spec, host, host, weight, rest)
         self.row = row
-        self.weight = weight
-        self.rest = rest
         self._names = names
         self._steps = steps
         self._scale = scale

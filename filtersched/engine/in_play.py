@@ -40,6 +40,11 @@ class InPlay:
         mask[order] = True
         return cls(n_rows, mask=mask)
 
+    @property
+    def places(self) -> int:
+        """How long an array of theirs is: by row while they are a mask, else in list order."""
+        return self.n_rows if self.order is None else self.count
+
     def rows(self) -> Rows:
         """The row numbers, in list order."""
         if self.order is not None:
@@ -63,9 +68,3 @@ class InPlay:
         mask = np.zeros(self.n_rows, dtype=np.bool_)
         mask[self.order] = True
         return mask
-
-    def of(self, values: NDArray[Any]) -> NDArray[Any]:
-        """The (count,) of (n_rows,) values that are in play."""
-        if self.order is not None:
-            return values[self.order]
-        return values if self.mask is None else values[self.mask]

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 _ENTRIES = 128
 _BYTES = 64 * 1024 * 1024
 # Asking so many marked rows one by one costs as much as asking a column of a thousand.
-FEW = 8
+_FEW = 8
+
+
+def few_marked(rows: HostRows, then: int, reads: frozenset[str] | None) -> list[int] | None:
+    """The rows marked since, as HostRows says; None if there are too many to ask one by one."""
+    marked = rows.marked_since(then, reads)
+    return None if marked is None or len(marked) > _FEW + len(rows) // 1000 else marked
 
 
 class Kind(Protocol):
@@ -163,8 +169,8 @@ class Kept:
             return False
         if entry.when == rows.now:
             return True
-        marked = rows.marked_since(entry.when, entry.traced)
-        if marked is None or len(marked) > FEW + len(rows) // 1000:
+        marked = few_marked(rows, entry.when, entry.traced)
+        if marked is None:
             return False
         if marked and not isinstance(entry.answers, np.ndarray):
             return False

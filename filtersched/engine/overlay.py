@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from filtersched.column import EXACT, AskEachHost, Column, count_instances, put
+from filtersched.column import AskEachHost, Column, count_instances, put
 from filtersched.host_rows import HostRows, counted
 from filtersched.host_state import HostState
 
@@ -117,10 +117,8 @@ def _write(column: Column, row: int, value: Any) -> bool:
             return False
         column.missing[row] = True
         return True
-    kinds = (bool,) if column.values.dtype.kind == "b" else (int, float)
-    if type(value) not in kinds or not -EXACT < value < EXACT:
+    if not put(column, row, value):
         return False
-    put(column, row, value)
     if column.missing is not None:
         column.missing[row] = False
     return True

@@ -39,8 +39,8 @@ class Ranking:
         self.resting = 0
         self._n_rows = in_play.n_rows
         self._rows: Rows | None = in_play.order
-        self.places = in_play.n_rows if in_play.order is None else in_play.count
-        self.alive: Mask | None = in_play.mask if in_play.order is None else None
+        self.places = in_play.places
+        self.alive: Mask | None = in_play.mask
         self.count = in_play.count
         self.parts = parts
         self._wanted = wanted

@@ -7,13 +7,12 @@ from typing import Any
 from filtersched.frozen import typed_key
 from filtersched.request_spec import RequestSpec
 
-# What of a request differs between its instances.
-MOVING = frozenset(("instance_uuid", "instance_group"))
+_MOVING = frozenset(("instance_uuid", "instance_group"))
 
 
 def moves(spec: RequestSpec, name: str) -> bool:
     """Whether the attribute is another for the request's next instance: the uuid, a group with one host more."""
-    return name == "instance_uuid" or (name == "instance_group" and spec.instance_group is not None)
+    return name in _MOVING and getattr(spec, name) is not None
 
 
 # An attribute that some requests do not have.

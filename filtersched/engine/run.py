@@ -148,7 +148,7 @@ class Run:
         if not self.is_fast:
             return self._drawn(parts, spec, steps)
         wanted = len(self.decision.uuids) - index
-        if wanted == 1 and parts and self._in_play.order is None and not self.overlay.depleted:
+        if wanted == 1 and parts and self._is_as_kept():
             found = self._standing_best(parts, spec, steps)
             if found is not None:
                 return found
@@ -166,12 +166,21 @@ class Run:
             if in_play.count > 1 or not weigher.normalized
         ]
 
+    def _is_as_kept(self) -> bool:
+        """Whether the list is in order of rows, and none of them is depleted."""
+        return self._in_play.order is None and not self.overlay.depleted
+
+    def _fit(self, parts: Sequence[Part]) -> Alive:
+        """Fit the parts to the hosts in play."""
+        alive = Alive(self._in_play.mask)
+        for part in parts:
+            part.fit(alive)
+        return alive
+
     def _standing_best(self, parts: Sequence[Part], spec: RequestSpec, steps: Steps) -> Chosen | None:
         """The choice for the only instance, from weights that are kept; None if they cannot be."""
         in_play = self._in_play
-        alive = Alive(in_play.mask)
-        for part in parts:
-            part.fit(alive)
+        alive = self._fit(parts)
         found = standing(parts, self.rows, self.kept)
         if found is None:
             return None
@@ -201,26 +210,16 @@ class Run:
 
     def _totals(self, parts: Sequence[Part]) -> Floats:
         """The weights by place, kept ones if they are at hand; the parts are fit to them."""
-        in_play = self._in_play
-        mask = in_play.mask if in_play.order is None else None
-        alive = Alive(mask)
-        for part in parts:
-            part.fit(alive)
-        if in_play.order is None and not self.overlay.depleted:
-            found = standing(parts, self.rows, self.kept)
-            if found is not None:
-                return found.totals
-        return weights(parts, in_play.n_rows if in_play.order is None else in_play.count, mask)
+        self._fit(parts)
+        found = standing(parts, self.rows, self.kept) if self._is_as_kept() else None
+        return weights(parts, self._in_play.places, self._in_play.mask) if found is None else found.totals
 
     # -- the list in order for every instance ------------------------------------------------
 
     def _drawn(self, parts: Sequence[Part], spec: RequestSpec, steps: Steps) -> Chosen:
         in_play = self._in_play
-        alive = in_play.mask if in_play.order is None else None
-        places = in_play.n_rows if in_play.order is None else in_play.count
-        for part in parts:
-            part.fit(Alive(alive))
-        totals = weights(parts, places, alive)
+        self._fit(parts)
+        totals = weights(parts, in_play.places, in_play.mask)
         order = np.argsort(-totals, kind="stable")[: in_play.count].tolist()
         place = self._draw(order, totals)
         rows = order if in_play.order is None else in_play.order[order].tolist()

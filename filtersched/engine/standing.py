@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from filtersched.engine.front import Alive, Front, best_of
-from filtersched.engine.kept import FEW, Kept
+from filtersched.engine.kept import Kept, few_marked
 from filtersched.engine.weighing import Part, Scale, multipliers_at, raws_at, sums
 from filtersched.host_rows import HostRows
 
@@ -32,8 +32,8 @@ class Standing:
         if self._version != rows.version or not self._is_made_of(parts):
             return False
         if self._when != rows.now:
-            marked = rows.marked_since(self._when, None)
-            if marked is None or len(marked) > FEW + len(rows) // 1000:
+            marked = few_marked(rows, self._when, None)
+            if marked is None:
                 return False
             for row in marked:
                 self.totals[row] = self.scale.weight(raws_at(parts, row), multipliers_at(parts, row))

@@ -71,7 +71,7 @@ class TrimmedRanking(Ranking):
 
     def __init__(self, in_play: InPlay, parts: Sequence[Part], wanted: int, totals: Floats) -> None:
         """totals : the weights of all places; the parts are fit to them. Other arguments as of Ranking."""
-        alive = in_play.mask if in_play.order is None else None
+        alive = in_play.mask
         size = 2 * wanted + 2
         best = best_of(alive, totals, size + 1)
         front: Places = best[:size]
