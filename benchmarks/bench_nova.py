@@ -27,8 +27,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from nova_peer.client import VARIABLE, NovaPeer, nova_python
 
-from filtersched import FilterScheduler, HostPool, HostState, RequestSpec, decision, make_conf
-from filtersched.engine import filtering
+from filtersched import FilterScheduler, HostPool, HostState, RequestSpec, make_conf
+from filtersched.engine import decision, filtering
 
 NOW = "2026-01-31T12:00:00"
 FILTERS = [

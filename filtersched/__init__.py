@@ -15,13 +15,13 @@ from filtersched.errors import (
     PluginNotFound,
     UndeclaredRead,
 )
-from filtersched.explanation import Explanation, FilterStep, HostVerdicts, Shortage, Verdict, WeigherShare
 from filtersched.filters import BaseHostFilter, HostFilterHandler
-from filtersched.host_pool import HostPool
-from filtersched.host_state import Aggregate, HostState, Instance, Metric
-from filtersched.request_spec import Destination, Flavor, Image, InstanceGroup, RequestSpec, Retry
+from filtersched.hosts.host_pool import HostPool
+from filtersched.hosts.host_state import Aggregate, HostState, Instance, Metric
+from filtersched.requests.request_spec import Destination, Flavor, Image, InstanceGroup, RequestSpec, Retry
+from filtersched.results.explanation import Explanation, FilterStep, HostVerdicts, Shortage, Verdict, WeigherShare
+from filtersched.results.selection import Alternate, Selection, WeighedHost
 from filtersched.scheduler import ChanceScheduler, FilterScheduler, scheduler_from
-from filtersched.selection import Alternate, Selection, WeighedHost
 from filtersched.weighers import BaseHostWeigher, BaseWeigher, HostWeightHandler
 
 __all__ = [

@@ -25,8 +25,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from filtersched.explanation import Explanation
-    from filtersched.selection import Selection
+    from filtersched.results.explanation import Explanation
+    from filtersched.results.selection import Selection
 
 
 class FilterschedError(Exception):

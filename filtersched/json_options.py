@@ -6,8 +6,8 @@ import json
 import logging
 import os
 
+from filtersched.columns.frozen import EMPTY, FrozenDict, freeze
 from filtersched.errors import ConfigurationError
-from filtersched.frozen import EMPTY, FrozenDict, freeze
 
 LOG = logging.getLogger(__name__)
 

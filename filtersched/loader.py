@@ -31,7 +31,7 @@ from filtersched.discovery import (
 from filtersched.errors import DuplicatePlugin, PluginLoadError, PluginNotFound
 from filtersched.filters.base import BaseHostFilter
 from filtersched.options import DEFAULT, GROUPED, Spelling, respelled, scheduler_options, spelled
-from filtersched.plugin import Declaration, Plugin, declaration_of, declared_options
+from filtersched.plugins.plugin import Declaration, Plugin, declaration_of, declared_options
 from filtersched.weighers.base import BaseWeigher
 from filtersched.weighers.least_cost import BUILT_IN, cost_weigher, is_used
 

@@ -16,20 +16,20 @@ from typing import Any, Literal, TypeVar
 
 from oslo_config import cfg
 
-from filtersched import narrowing
 from filtersched.conf import make_conf, read_scheduler_settings
-from filtersched.decision import Choice, Decision
 from filtersched.engine import Engine, StrangerReturned
+from filtersched.engine.decision import Choice, Decision
 from filtersched.errors import InvalidHost, InvalidRequest, NoValidHost
-from filtersched.explanation import HostVerdicts
 from filtersched.filters.handler import HostFilterHandler
-from filtersched.host_pool import HostPool
-from filtersched.host_state import HostState, deciding
+from filtersched.hosts import narrowing
+from filtersched.hosts.host_pool import HostPool
+from filtersched.hosts.host_state import HostState, deciding
+from filtersched.hosts.service import service_fact, service_is_up
 from filtersched.json_options import JsonOptions
-from filtersched.liveness import service_fact, service_is_up
 from filtersched.loader import load_driver, load_filters, load_weighers
-from filtersched.request_spec import MAX_INSTANCES, RequestSpec
-from filtersched.selection import Filtered, Selection, WeighedHost, steps_of
+from filtersched.requests.request_spec import MAX_INSTANCES, RequestSpec
+from filtersched.results.explanation import HostVerdicts
+from filtersched.results.selection import Filtered, Selection, WeighedHost, steps_of
 from filtersched.weighers.handler import HostWeightHandler
 
 LOG = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from filtersched.conf import SchedulerConf
 from filtersched.filters.base import BaseHostFilter
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 from filtersched.weighers.base import BaseWeigher
 
 # So small that a filter which refuses it refuses everything.

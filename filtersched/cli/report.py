@@ -8,11 +8,11 @@ from typing import Any
 
 from filtersched.cli.terminal import Terminal
 from filtersched.cli.trial import NO_FILTER, Outcome
+from filtersched.columns.frozen import thaw
 from filtersched.errors import NoValidHost
-from filtersched.explanation import Explanation, HostVerdicts, Shortage
-from filtersched.frozen import thaw
-from filtersched.narrowing import skips_filters
-from filtersched.selection import Selection
+from filtersched.hosts.narrowing import skips_filters
+from filtersched.results.explanation import Explanation, HostVerdicts, Shortage
+from filtersched.results.selection import Selection
 
 FORMAT_VERSION = 1
 _NEAREST = 3

@@ -8,7 +8,7 @@ from typing import Any
 
 from filtersched.cli.errors import UsageError
 from filtersched.errors import nearest
-from filtersched.request_spec import RequestSpec
+from filtersched.requests.request_spec import RequestSpec
 
 _SIZES = {
     **dict.fromkeys(("ram", "memory", "memory_mb"), "memory_mb"),

@@ -14,7 +14,7 @@ from filtersched.conf import SchedulerConf, option_values
 from filtersched.errors import ConfigurationError
 from filtersched.loader import describe_plugins, list_installed_opts, list_opts
 from filtersched.options import DEFAULT, GROUPED, NO_EFFECT, Spelling, spelled
-from filtersched.plugin import declared_options
+from filtersched.plugins.plugin import declared_options
 from filtersched.weighers.least_cost import is_used
 from filtersched.weight_settings import setting_of
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from filtersched.errors import NoValidHost
-from filtersched.host_pool import HostPool
-from filtersched.request_spec import RequestSpec
-from filtersched.selection import Selection
+from filtersched.hosts.host_pool import HostPool
+from filtersched.requests.request_spec import RequestSpec
+from filtersched.results.selection import Selection
 
 # Who is said to have refused a request that no filter was asked about.
 NO_FILTER = "(no filter)"

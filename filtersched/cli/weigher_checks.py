@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from filtersched.cli.findings import Checked, Finding
-from filtersched.host_state import HostState
+from filtersched.hosts.host_state import HostState
 from filtersched.weighers.base import BaseWeigher
 from filtersched.weighers.handler import HostWeightHandler, multiplier
 

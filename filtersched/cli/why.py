@@ -13,11 +13,11 @@ from filtersched.cli.request_flags import request_from
 from filtersched.cli.terminal import Terminal
 from filtersched.conf import SchedulerConf, read_scheduler_settings
 from filtersched.errors import nearest
-from filtersched.explanation import HostVerdicts, Shortage
-from filtersched.host_pool import HostPool
-from filtersched.host_state import HostState
-from filtersched.narrowing import narrow, skips_filters
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_pool import HostPool
+from filtersched.hosts.host_state import HostState
+from filtersched.hosts.narrowing import narrow, skips_filters
+from filtersched.requests.request_spec import RequestSpec
+from filtersched.results.explanation import HostVerdicts, Shortage
 from filtersched.scheduler import scheduler_from
 
 

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
-from filtersched.decision import Choice, Decision
+from filtersched.engine.decision import Choice, Decision
 from filtersched.engine.filtering import FastFilter, StrangerReturned
 from filtersched.engine.kept import Kept
 from filtersched.engine.run import Run
 from filtersched.engine.trimming import Untrim
 from filtersched.engine.weighing import FastWeigher
 from filtersched.filters.base import BaseHostFilter
-from filtersched.host_pool import HostPool
-from filtersched.host_rows import HostRows
+from filtersched.hosts.host_pool import HostPool
+from filtersched.hosts.host_rows import HostRows
 from filtersched.weighers.base import BaseWeigher
 
 _NODE = attrgetter("host", "nodename")

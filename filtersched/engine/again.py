@@ -19,8 +19,8 @@ from filtersched.engine.ranking import Ranking
 from filtersched.engine.request import Request
 from filtersched.engine.trimming import Untrim
 from filtersched.engine.weighing import FastWeigher
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 
 
 class _Asked(NamedTuple):

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from filtersched.column import EXACT, AskEachHost, Column, NotColumnarError
-from filtersched.distinct import Codes
+from filtersched.columns.column import EXACT, AskEachHost, Column, NotColumnarError
+from filtersched.columns.distinct_values import Codes
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.request import Request, moves
 from filtersched.engine.views import ColumnView, host_view, show, spec_view
 from filtersched.errors import UndeclaredRead
-from filtersched.host_rows import HostRows
-from filtersched.plugin import Plugin, add_note, declaration_of
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_rows import HostRows
+from filtersched.plugins.plugin import Plugin, add_note, declaration_of
+from filtersched.requests.request_spec import RequestSpec
 
 Source = HostRows | Overlay
 

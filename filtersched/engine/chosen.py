@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from filtersched.decision import Choice
+from filtersched.engine.decision import Choice
 from filtersched.engine.filtering import Steps
 from filtersched.engine.weighing import Scale
-from filtersched.explanation import FilterStep, WeigherShare
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
+from filtersched.results.explanation import FilterStep, WeigherShare
 
 
 class Chosen(Choice):

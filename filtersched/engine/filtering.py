@@ -9,16 +9,16 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from filtersched.column import AskEachHost
+from filtersched.columns.column import AskEachHost
 from filtersched.engine.asking import Question, question
 from filtersched.engine.in_play import InPlay
 from filtersched.engine.kept import Kept
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.request import Request
-from filtersched.explanation import FilterStep
 from filtersched.filters.base import BaseHostFilter
-from filtersched.host_state import HostState
-from filtersched.plugin import asking
+from filtersched.hosts.host_state import HostState
+from filtersched.plugins.plugin import asking
+from filtersched.results.explanation import FilterStep
 
 _DEFAULTS = ("filter_all", "_filter_one", "_passing", "asked_about")
 

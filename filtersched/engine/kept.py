@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from filtersched.column import AskEachHost
-from filtersched.distinct import Codes
+from filtersched.columns.column import AskEachHost
+from filtersched.columns.distinct_values import Codes
 from filtersched.engine.asking import Question, Raised
 from filtersched.engine.front import Ends
 from filtersched.engine.request import Request
-from filtersched.host_rows import HostRows
+from filtersched.hosts.host_rows import HostRows
 
 if TYPE_CHECKING:
     from filtersched.engine.standing import Standing

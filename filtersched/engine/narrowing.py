@@ -7,12 +7,12 @@ from collections.abc import Iterable
 import numpy as np
 
 from filtersched.engine.in_play import InPlay, Rows
-from filtersched.host_rows import HostRows
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_rows import HostRows
+from filtersched.requests.request_spec import RequestSpec
 
 
 def narrow_rows(rows: HostRows, spec: RequestSpec) -> InPlay:
-    """The rows that destination, ignored and forced hosts leave; the rule is in filtersched.narrowing.
+    """The rows that destination, ignored and forced hosts leave; the rule is in filtersched.hosts.narrowing.
 
     No two rows are of the same host and node.
     """

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from filtersched.column import AskEachHost, Column, count_instances, put
-from filtersched.host_rows import HostRows, counted
-from filtersched.host_state import HostState
+from filtersched.columns.column import AskEachHost, Column, count_instances, put
+from filtersched.hosts.host_rows import HostRows, counted
+from filtersched.hosts.host_state import HostState
 
 
 class Overlay:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from filtersched.frozen import typed_key
-from filtersched.request_spec import RequestSpec
+from filtersched.columns.frozen import typed_key
+from filtersched.requests.request_spec import RequestSpec
 
 _MOVING = frozenset(("instance_uuid", "instance_group"))
 

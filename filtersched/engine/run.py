@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from filtersched.decision import Choice, Decision
 from filtersched.engine.again import Again
 from filtersched.engine.chosen import Chosen
+from filtersched.engine.decision import Choice, Decision
 from filtersched.engine.filtering import EndFiltering, FastFilter, FirstSteps, Steps, StrangerReturned
 from filtersched.engine.front import Alive
 from filtersched.engine.in_play import InPlay
@@ -21,10 +21,10 @@ from filtersched.engine.standing import standing
 from filtersched.engine.trimming import TrimmedRanking, Untrim
 from filtersched.engine.weighing import FastWeigher, Floats, Part, Scale, multipliers_at, raws_at, weights
 from filtersched.errors import NoValidHost
-from filtersched.host_rows import HostRows
-from filtersched.host_state import HostState
-from filtersched.narrowing import skips_filters
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_rows import HostRows
+from filtersched.hosts.host_state import HostState
+from filtersched.hosts.narrowing import skips_filters
+from filtersched.requests.request_spec import RequestSpec
 
 
 class Run:

@@ -10,7 +10,7 @@ import numpy as np
 from filtersched.engine.front import Alive, Front, best_of
 from filtersched.engine.kept import Kept, few_marked
 from filtersched.engine.weighing import Part, Scale, multipliers_at, raws_at, sums
-from filtersched.host_rows import HostRows
+from filtersched.hosts.host_rows import HostRows
 
 _MOST = 4
 

@@ -8,7 +8,7 @@ from operator import attrgetter
 from types import FunctionType, MemberDescriptorType
 from typing import Any, NoReturn, Protocol
 
-from filtersched.column import Column, HostColumns
+from filtersched.columns.column import Column, HostColumns
 from filtersched.errors import UndeclaredRead
 
 

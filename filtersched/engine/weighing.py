@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from filtersched.column import EXACT, AskEachHost
-from filtersched.distinct import Answers
+from filtersched.columns.column import EXACT, AskEachHost
+from filtersched.columns.distinct_values import Answers
 from filtersched.engine.asking import question
 from filtersched.engine.filtering import StrangerReturned
 from filtersched.engine.front import Alive, Ends, Uniform
@@ -20,9 +20,9 @@ from filtersched.engine.overlay import Overlay
 from filtersched.engine.request import Request
 from filtersched.engine.views import host_view
 from filtersched.errors import UndeclaredRead
-from filtersched.explanation import WeigherShare
-from filtersched.plugin import add_note, asking, declaration_of
-from filtersched.selection import WeighedHost
+from filtersched.plugins.plugin import add_note, asking, declaration_of
+from filtersched.results.explanation import WeigherShare
+from filtersched.results.selection import WeighedHost
 from filtersched.weighers.base import BaseWeigher, is_weight
 from filtersched.weighers.handler import multiplier
 

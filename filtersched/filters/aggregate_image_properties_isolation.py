@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from oslo_config import cfg
 
-from filtersched import aggregates
 from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.image_properties import image_property
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts import aggregate_metadata as aggregates
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 
 _NAMESPACE = "aggregate_image_properties_isolation_namespace"
 _SEPARATOR = "aggregate_image_properties_isolation_separator"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from filtersched import aggregates
 from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.extra_specs import match
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts import aggregate_metadata as aggregates
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 
 _SCOPE = "aggregate_instance_extra_specs"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from filtersched import aggregates
 from filtersched.filters.ram_filter import RamFilter
-from filtersched.host_state import HostState
+from filtersched.hosts import aggregate_metadata as aggregates
+from filtersched.hosts.host_state import HostState
 
 
 class AggregateRamFilter(RamFilter):

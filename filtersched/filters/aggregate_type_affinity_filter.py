@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from filtersched import aggregates
 from filtersched.filters.base import BaseHostFilter
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts import aggregate_metadata as aggregates
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 
 _KEY = "instance_type"
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from filtersched.filters.base import BaseHostFilter
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 
 
 class AllHostsFilter(BaseHostFilter):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from filtersched import aggregates
 from filtersched.filters.base import BaseHostFilter
-from filtersched.host_state import HostState
-from filtersched.liveness import service_fact
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts import aggregate_metadata as aggregates
+from filtersched.hosts.host_state import HostState
+from filtersched.hosts.service import service_fact
+from filtersched.requests.request_spec import RequestSpec
 from filtersched.shared_options import DEFAULT_AVAILABILITY_ZONE
 
 

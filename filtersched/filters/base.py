@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
-from filtersched.explanation import Shortage
-from filtersched.host_state import HostState
-from filtersched.plugin import Plugin
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.plugins.plugin import Plugin
+from filtersched.requests.request_spec import RequestSpec
+from filtersched.results.explanation import Shortage
 
 
 class BaseHostFilter(Plugin):

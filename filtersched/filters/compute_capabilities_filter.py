@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from filtersched.columns.frozen import thaw
 from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.extra_specs import match
-from filtersched.frozen import thaw
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 
 _SCOPE = "capabilities"
 _ADDRESS_WIDTH = "hw:maxphysaddr_bits"

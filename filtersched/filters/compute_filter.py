@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from filtersched.column import filled, of_each
+from filtersched.columns.column import filled, of_each
+from filtersched.columns.frozen import thaw
 from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.extra_specs import match
-from filtersched.frozen import thaw
-from filtersched.host_state import HostState
-from filtersched.liveness import last_heartbeat, service_fact, service_is_up
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.hosts.service import last_heartbeat, service_fact, service_is_up
+from filtersched.requests.request_spec import RequestSpec
 from filtersched.shared_options import SERVICE_DOWN_TIME
 
 # What every host announces about itself, and no flavor asks for.

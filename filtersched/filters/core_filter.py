@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from filtersched.column import filled, of_each
+from filtersched.columns.column import filled, of_each
 from filtersched.filters.capacity import CapacityFilter
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 from filtersched.shared_options import CPU_ALLOCATION_RATIO
 
 

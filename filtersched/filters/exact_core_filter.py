@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from filtersched.column import filled
-from filtersched.explanation import Shortage
+from filtersched.columns.column import filled
 from filtersched.filters.capacity import ExactFilter
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
+from filtersched.results.explanation import Shortage
 
 
 class ExactCoreFilter(ExactFilter):

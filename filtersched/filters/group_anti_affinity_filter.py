@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from filtersched.column import count_instances, is_named
+from filtersched.columns.column import count_instances, is_named
 from filtersched.filters.base import BaseHostFilter
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 
 
 class GroupAntiAffinityFilter(BaseHostFilter):

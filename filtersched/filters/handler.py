@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from filtersched.explanation import FilterStep, Verdict
 from filtersched.filters.base import BaseHostFilter
-from filtersched.host_state import HostState
-from filtersched.plugin import asking
-from filtersched.request_spec import RequestSpec
-from filtersched.selection import Filtered
+from filtersched.hosts.host_state import HostState
+from filtersched.plugins.plugin import asking
+from filtersched.requests.request_spec import RequestSpec
+from filtersched.results.explanation import FilterStep, Verdict
+from filtersched.results.selection import Filtered
 
 
 class HostFilterHandler:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from filtersched.errors import InvalidRequest, nearest
-from filtersched.request_parts import Image
+from filtersched.requests.request_values import Image
 
 # Name of today to the name it had before; the name of today wins where an image has both.
 OLD_NAMES = {

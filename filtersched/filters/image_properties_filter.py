@@ -14,8 +14,8 @@ from oslo_config import cfg
 from filtersched.errors import InvalidRequest
 from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.image_properties import ARCHITECTURE, HYPERVISOR_TYPE, VM_MODE, canonical, image_property
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 
 _DEFAULT_ARCHITECTURE = "image_properties_default_architecture"
 _VERSION = "img_hv_requested_version"

@@ -6,10 +6,10 @@ from typing import Any
 
 from oslo_config import cfg
 
-from filtersched.column import is_named
+from filtersched.columns.column import is_named
 from filtersched.filters.base import BaseHostFilter
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 
 
 class IsolatedHostsFilter(BaseHostFilter):

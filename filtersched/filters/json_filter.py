@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from filtersched.errors import InvalidRequest
-from filtersched.filter_properties import unwrapped
 from filtersched.filters.base import BaseHostFilter
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.filter_properties import unwrapped
+from filtersched.requests.request_spec import RequestSpec
 
 # How deep a query may be nested: it is walked by functions that call themselves.
 MAX_DEPTH = 100

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from filtersched.filters.base import BaseHostFilter
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 from filtersched.shared_options import METRICS_WEIGHT_SETTING
 from filtersched.weight_settings import read_settings_list
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from filtersched.filters.capacity import CountFilter
-from filtersched.host_state import HostState
+from filtersched.hosts.host_state import HostState
 from filtersched.shared_options import MAX_INSTANCES_PER_HOST
 
 

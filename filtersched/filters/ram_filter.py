@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from filtersched.filters.capacity import CapacityFilter
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 from filtersched.shared_options import RAM_ALLOCATION_RATIO
 
 

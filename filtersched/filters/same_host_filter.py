@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from filtersched.column import count_instances
+from filtersched.columns.column import count_instances
 from filtersched.filters.base import BaseHostFilter
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 
 
 class SameHostFilter(BaseHostFilter):

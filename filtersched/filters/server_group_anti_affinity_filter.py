@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from filtersched.column import count_instances
+from filtersched.columns.column import count_instances
 from filtersched.errors import InvalidRequest
 from filtersched.filters.base import BaseHostFilter
-from filtersched.host_state import HostState
-from filtersched.request_parts import InstanceGroup
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
+from filtersched.requests.request_values import InstanceGroup
 
 _MAX = "max_server_per_host"
 

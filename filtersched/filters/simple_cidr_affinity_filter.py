@@ -7,10 +7,10 @@ import ipaddress
 from typing import Any
 
 from filtersched.errors import InvalidHost, InvalidRequest
-from filtersched.filter_properties import unwrapped
 from filtersched.filters.base import BaseHostFilter
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.filter_properties import unwrapped
+from filtersched.requests.request_spec import RequestSpec
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from filtersched.errors import InvalidRequest
 from filtersched.filters.base import BaseHostFilter
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 
 # "trait:NAME", or of a group: "trait1:NAME", "trait_NET:NAME".
 _KEY = re.compile(r"trait(?:[A-Za-z0-9_-]{1,64})?:(?P<name>.+)")

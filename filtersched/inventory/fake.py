@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from filtersched.host_state import HostState
+from filtersched.hosts.host_state import HostState
 
 _ZONES = ("az1", "az2", "az3")
 

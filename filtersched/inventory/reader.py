@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 from filtersched.errors import FilterschedError, InventoryError
-from filtersched.host_state import HostState
+from filtersched.hosts.host_state import HostState
 from filtersched.inventory.csv_records import csv_records
 from filtersched.inventory.json_records import DECODER, document_records, line_records
 from filtersched.inventory.nova import host_from_hypervisor
 from filtersched.inventory.source import Record, Source, bad_input
-from filtersched.request_spec import RequestSpec
+from filtersched.requests.request_spec import RequestSpec
 
 LOG = logging.getLogger(__name__)
 

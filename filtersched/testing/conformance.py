@@ -10,15 +10,15 @@ from typing import Any, NoReturn, TypeVar
 import numpy as np
 from oslo_config import cfg
 
-from filtersched.column import AskEachHost, Column, NotColumnarError
+from filtersched.columns.column import AskEachHost, Column, NotColumnarError
 from filtersched.engine.views import ColumnView, View, host_view, spec_view
-from filtersched.explanation import Shortage
 from filtersched.filters.base import BaseHostFilter
-from filtersched.host_rows import HostRows
-from filtersched.host_state import HostState, deciding
-from filtersched.plugin import Declaration, Plugin, declaration_of
-from filtersched.request_spec import RequestSpec
-from filtersched.selection import WeighedHost
+from filtersched.hosts.host_rows import HostRows
+from filtersched.hosts.host_state import HostState, deciding
+from filtersched.plugins.plugin import Declaration, Plugin, declaration_of
+from filtersched.requests.request_spec import RequestSpec
+from filtersched.results.explanation import Shortage
+from filtersched.results.selection import WeighedHost
 from filtersched.testing.samples import sample_hosts, sample_specs
 from filtersched.testing.unchanged import Snapshot
 from filtersched.weighers.base import BaseWeigher, is_weight

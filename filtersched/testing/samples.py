@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from filtersched.host_state import HostState
-from filtersched.request_parts import Flavor
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
+from filtersched.requests.request_values import Flavor
 
 NOW = datetime(2026, 1, 31, 12, 0, 0)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 
 # Limits may be written to; the others are what a request remembers for itself.
 _MAY_CHANGE = frozenset(("limits", "_view", "_resources"))

@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from filtersched import aggregates
 from filtersched.errors import InvalidWeight
-from filtersched.host_state import HostState
-from filtersched.plugin import Plugin
-from filtersched.request_spec import RequestSpec
-from filtersched.selection import WeighedHost
+from filtersched.hosts import aggregate_metadata as aggregates
+from filtersched.hosts.host_state import HostState
+from filtersched.plugins.plugin import Plugin
+from filtersched.requests.request_spec import RequestSpec
+from filtersched.results.selection import WeighedHost
 
 
 class BaseWeigher(Plugin):

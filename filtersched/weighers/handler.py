@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from filtersched.errors import InvalidWeight
-from filtersched.explanation import WeigherColumn
-from filtersched.host_state import HostState
-from filtersched.plugin import add_note, asking
-from filtersched.request_spec import RequestSpec
-from filtersched.selection import WeighedHost
+from filtersched.hosts.host_state import HostState
+from filtersched.plugins.plugin import add_note, asking
+from filtersched.requests.request_spec import RequestSpec
+from filtersched.results.explanation import WeigherColumn
+from filtersched.results.selection import WeighedHost
 from filtersched.weighers.base import BaseWeigher, invalid_weight, is_weight
 
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from filtersched.errors import ConfigurationError
-from filtersched.host_state import HostState
+from filtersched.hosts.host_state import HostState
 from filtersched.options import COST_FUNCTION_PREFIXES, cost_weight_option
-from filtersched.request_spec import RequestSpec
+from filtersched.requests.request_spec import RequestSpec
 from filtersched.weighers.base import BaseWeigher
 
 CostFunction = Callable[[HostState, RequestSpec], Any]

@@ -7,8 +7,8 @@ from typing import Any
 
 from oslo_config import cfg
 
-from filtersched import aggregates
 from filtersched.errors import InvalidHost
+from filtersched.hosts import aggregate_metadata as aggregates
 from filtersched.shared_options import METRICS_WEIGHT_SETTING
 from filtersched.weighers.base import BaseWeigher
 from filtersched.weight_settings import read_settings_list

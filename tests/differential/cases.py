@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from filtersched.conf import make_conf
 from filtersched.errors import NoValidHost
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 from filtersched.scheduler import FilterScheduler
 from tests.differential import oracle
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from filtersched.column import AskEachHost
-from filtersched.host_pool import HostPool
+from filtersched.columns.column import AskEachHost
+from filtersched.hosts.host_pool import HostPool
 from tests.differential.strategies import CONFIGURATIONS, HOST_VALUES, Draw, change, cluster, filter_names, request
 from tests.differential.world import made_host, made_spec, made_uuids, outcome, schedulers
 

@@ -11,13 +11,13 @@ import weakref
 
 import pytest
 
-from filtersched.column import NotColumnarError
+from filtersched.columns.column import NotColumnarError
 from filtersched.conf import make_conf
 from filtersched.errors import NoValidHost, UndeclaredRead
 from filtersched.filters.base import BaseHostFilter
-from filtersched.host_pool import HostPool
-from filtersched.host_state import HostState
-from filtersched.request_spec import Flavor, RequestSpec
+from filtersched.hosts.host_pool import HostPool
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import Flavor, RequestSpec
 from filtersched.scheduler import FilterScheduler
 from filtersched.weighers.base import BaseWeigher
 from tests.differential.world import outcome

@@ -13,7 +13,7 @@ import pytest
 from benchmarks.nova_peer.client import VARIABLE, NovaPeer, nova_python
 from filtersched.conf import make_conf
 from filtersched.errors import NoValidHost
-from filtersched.host_state import HostState
+from filtersched.hosts.host_state import HostState
 from filtersched.scheduler import FilterScheduler
 from tests.differential import cases, oracle
 from tests.differential.cases import Draw

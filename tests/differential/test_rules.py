@@ -6,7 +6,7 @@ import random
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from filtersched.host_pool import HostPool
+from filtersched.hosts.host_pool import HostPool
 from tests.differential import cases, oracle
 
 # How many cases are made; more by FILTERSCHED_EXAMPLES=100000.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from filtersched.column import count_instances, filled, is_named, of_each
+from filtersched.columns.column import count_instances, filled, is_named, of_each
 from filtersched.filters.base import BaseHostFilter
 from tests.differential import expressions
 

@@ -8,10 +8,10 @@ import json
 
 from filtersched.conf import make_conf
 from filtersched.errors import InvalidRequest, NoValidHost
-from filtersched.host_parts import CHECKS
-from filtersched.host_pool import HostPool
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_pool import HostPool
+from filtersched.hosts.host_state import HostState
+from filtersched.hosts.host_values import CHECKS
+from filtersched.requests.request_spec import RequestSpec
 from filtersched.scheduler import FilterScheduler
 from tests.differential import third_party_weighers
 

@@ -25,7 +25,7 @@ from filtersched import (
     Selection,
     make_conf,
 )
-from filtersched.frozen import freeze, thaw
+from filtersched.columns.frozen import freeze, thaw
 from filtersched.weighers.handler import normalize
 
 from . import strategies

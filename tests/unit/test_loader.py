@@ -247,7 +247,9 @@ def test_a_path_that_leads_nowhere_is_not_found(path):
     assert caught.value.names == (path,)
 
 
-@pytest.mark.parametrize("path", ["os.path.join", "os.sep", "collections.OrderedDict", "filtersched.plugin.Plugin"])
+@pytest.mark.parametrize(
+    "path", ["os.path.join", "os.sep", "collections.OrderedDict", "filtersched.plugins.plugin.Plugin"]
+)
 def test_a_path_to_something_else_than_a_filter_is_an_error(path):
     with pytest.raises(PluginLoadError) as caught:
         catalog(available_filters=path)

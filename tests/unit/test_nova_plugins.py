@@ -7,8 +7,8 @@ import pytest
 
 from filtersched.conf import make_conf
 from filtersched.errors import NoValidHost
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 from filtersched.scheduler import FilterScheduler
 
 FIRST_FILTER_SCHEDULER = """

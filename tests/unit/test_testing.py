@@ -7,7 +7,7 @@ import pytest
 from oslo_config import cfg
 
 from filtersched import BaseHostFilter, BaseWeigher, HostState, RequestSpec, Shortage
-from filtersched.column import Column, HostColumns
+from filtersched.columns.column import Column, HostColumns
 from filtersched.filters.ram_filter import RamFilter
 from filtersched.testing import (
     ConformanceError,

@@ -2,14 +2,14 @@
 
 import pytest
 
-from filtersched.column import AskEachHost, of_each
+from filtersched.columns.column import AskEachHost, of_each
 from filtersched.engine.asking import Raised, question
 from filtersched.engine.request import Request
 from filtersched.errors import UndeclaredRead
 from filtersched.filters.base import BaseHostFilter
-from filtersched.host_rows import HostRows
-from filtersched.host_state import HostState
-from filtersched.request_spec import Flavor, RequestSpec
+from filtersched.hosts.host_rows import HostRows
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import Flavor, RequestSpec
 
 DEFAULTS = ("filter_all",)
 

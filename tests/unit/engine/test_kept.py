@@ -12,7 +12,7 @@ from filtersched import (
     RequestSpec,
     make_conf,
 )
-from filtersched.frozen import typed_key
+from filtersched.columns.frozen import typed_key
 
 ASKED = []
 

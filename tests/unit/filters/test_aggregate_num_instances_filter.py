@@ -3,8 +3,8 @@
 import pytest
 
 from filtersched.filters.aggregate_num_instances_filter import AggregateNumInstancesFilter
-from filtersched.host_state import Aggregate, HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import Aggregate, HostState
+from filtersched.requests.request_spec import RequestSpec
 
 ASKED = RequestSpec()
 

@@ -1,8 +1,8 @@
 """AllHostsFilter: every host, whatever its state."""
 
 from filtersched.filters.all_hosts_filter import AllHostsFilter
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 
 
 def test_every_host_passes():

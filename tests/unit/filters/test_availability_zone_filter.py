@@ -3,8 +3,8 @@
 import pytest
 
 from filtersched.filters.availability_zone_filter import AvailabilityZoneFilter
-from filtersched.host_state import Aggregate, HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import Aggregate, HostState
+from filtersched.requests.request_spec import RequestSpec
 
 
 def host(*zones_of_aggregates, service=None):

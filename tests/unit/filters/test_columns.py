@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filtersched.column import AskEachHost, Column
+from filtersched.columns.column import AskEachHost, Column
 from filtersched.engine.views import ColumnView, spec_view
 from filtersched.filters.aggregate_core_filter import AggregateCoreFilter
 from filtersched.filters.aggregate_disk_filter import AggregateDiskFilter
@@ -26,10 +26,10 @@ from filtersched.filters.isolated_hosts_filter import IsolatedHostsFilter
 from filtersched.filters.num_instances_filter import NumInstancesFilter
 from filtersched.filters.ram_filter import RamFilter
 from filtersched.filters.same_host_filter import SameHostFilter
-from filtersched.host_rows import HostRows
-from filtersched.host_state import HostState
-from filtersched.plugin import declaration_of
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_rows import HostRows
+from filtersched.hosts.host_state import HostState
+from filtersched.plugins.plugin import declaration_of
+from filtersched.requests.request_spec import RequestSpec
 
 COLUMNAR = [
     AggregateCoreFilter,

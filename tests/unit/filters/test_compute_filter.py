@@ -6,8 +6,8 @@ import pytest
 
 from filtersched.errors import InvalidRequest
 from filtersched.filters.compute_filter import ComputeFilter
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 
 NOW = datetime(2026, 1, 31, 12, 0, 0)
 

@@ -3,8 +3,8 @@
 import pytest
 
 from filtersched.filters.different_host_filter import DifferentHostFilter
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 
 HOST = HostState("cmp1", instances=["a", "b"])
 

@@ -3,8 +3,8 @@
 import pytest
 
 from filtersched.filters.exact_core_filter import ExactCoreFilter
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 
 ASKED = RequestSpec({"vcpus": 3})
 

@@ -3,8 +3,8 @@
 import pytest
 
 from filtersched.filters.exact_disk_filter import ExactDiskFilter
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 
 ASKED = RequestSpec({"root_gb": 2, "ephemeral_gb": 1, "swap": 512})
 

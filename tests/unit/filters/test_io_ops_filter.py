@@ -3,8 +3,8 @@
 import pytest
 
 from filtersched.filters.io_ops_filter import IoOpsFilter
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 
 
 def host(num_io_ops):

@@ -3,8 +3,8 @@
 import pytest
 
 from filtersched.filters.isolated_hosts_filter import IsolatedHostsFilter
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 
 
 def isolating(images=("secret",), hosts=("vault",), *, restrict=True):

@@ -7,8 +7,8 @@ import pytest
 
 from filtersched.errors import InvalidRequest
 from filtersched.filters.json_filter import MAX_DEPTH, JsonFilter
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 
 HOST = HostState(
     "cmp1",

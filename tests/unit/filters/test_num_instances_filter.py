@@ -3,8 +3,8 @@
 import pytest
 
 from filtersched.filters.num_instances_filter import NumInstancesFilter
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 
 
 def host(num_instances):

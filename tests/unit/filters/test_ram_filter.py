@@ -2,10 +2,10 @@
 
 import pytest
 
-from filtersched.explanation import Shortage
 from filtersched.filters.ram_filter import RamFilter
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
+from filtersched.results.explanation import Shortage
 
 
 def host(total, free, ratio=None):

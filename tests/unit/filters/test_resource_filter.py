@@ -3,10 +3,10 @@
 import pytest
 
 from filtersched.errors import InvalidRequest
-from filtersched.explanation import Shortage
 from filtersched.filters.resource_filter import ResourceFilter
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
+from filtersched.results.explanation import Shortage
 
 
 def passes(resources, **asked):

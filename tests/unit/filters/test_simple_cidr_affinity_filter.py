@@ -4,8 +4,8 @@ import pytest
 
 from filtersched.errors import InvalidHost, InvalidRequest
 from filtersched.filters.simple_cidr_affinity_filter import SimpleCIDRAffinityFilter
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 
 
 def passes(address, near, cidr=None, **more):

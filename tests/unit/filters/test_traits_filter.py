@@ -4,8 +4,8 @@ import pytest
 
 from filtersched.errors import InvalidRequest
 from filtersched.filters.traits_filter import TraitsFilter
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 
 HOST = HostState("cmp1", traits=["HW_CPU_X86_AVX2", "CUSTOM_GOLD"])
 

@@ -2,7 +2,7 @@ import pytest
 
 from filtersched import HostState, RequestSpec
 from filtersched.filters.trusted_filter import TrustedFilter
-from filtersched.plugin import declaration_of
+from filtersched.plugins.plugin import declaration_of
 
 
 def spec(level):

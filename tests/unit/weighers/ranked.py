@@ -1,6 +1,6 @@
 """What one weigher makes of some hosts."""
 
-from filtersched.request_spec import RequestSpec
+from filtersched.requests.request_spec import RequestSpec
 from filtersched.weighers import HostWeightHandler
 
 

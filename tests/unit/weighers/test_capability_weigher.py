@@ -1,7 +1,7 @@
 import pytest
 
 from filtersched.errors import ConfigurationError, InvalidHost, InvalidWeight
-from filtersched.host_state import HostState
+from filtersched.hosts.host_state import HostState
 from filtersched.weighers.capability_weigher import CapabilityWeigher
 from tests.unit.weighers.ranked import bound, raw, weights
 

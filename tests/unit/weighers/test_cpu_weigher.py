@@ -1,7 +1,7 @@
 import pytest
 
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 from filtersched.weighers.cpu_weigher import CPUWeigher
 from tests.unit.weighers.ranked import bound, raw, weights
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from oslo_config import cfg
 
-from filtersched.column import Column
-from filtersched.host_state import HostState, Instance
-from filtersched.plugin import declaration_of
-from filtersched.request_spec import RequestSpec
+from filtersched.columns.column import Column
+from filtersched.hosts.host_state import HostState, Instance
+from filtersched.plugins.plugin import declaration_of
+from filtersched.requests.request_spec import RequestSpec
 from filtersched.weighers import BaseWeigher
 
 WEIGHERS = sorted(

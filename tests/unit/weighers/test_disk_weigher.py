@@ -1,7 +1,7 @@
 import pytest
 
 from filtersched.errors import InvalidWeight
-from filtersched.host_state import HostState
+from filtersched.hosts.host_state import HostState
 from filtersched.weighers.disk_weigher import DiskWeigher
 from tests.unit.weighers.ranked import bound, raw, weights
 

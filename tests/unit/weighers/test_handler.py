@@ -5,9 +5,9 @@ import math
 import pytest
 
 from filtersched.errors import InvalidWeight
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
-from filtersched.selection import WeighedHost
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
+from filtersched.results.selection import WeighedHost
 from filtersched.weighers import BaseWeigher, HostWeightHandler
 from filtersched.weighers.ram_weigher import RAMWeigher
 

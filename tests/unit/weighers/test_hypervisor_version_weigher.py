@@ -1,6 +1,6 @@
 import pytest
 
-from filtersched.host_state import HostState
+from filtersched.hosts.host_state import HostState
 from filtersched.weighers.hypervisor_version_weigher import HypervisorVersionWeigher
 from tests.unit.weighers.ranked import bound, raw, weights
 

@@ -3,8 +3,8 @@ import logging
 import pytest
 
 from filtersched.errors import InvalidHost
-from filtersched.host_state import HostState, Metric
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState, Metric
+from filtersched.requests.request_spec import RequestSpec
 from filtersched.weighers.metrics_weigher import MetricsWeigher
 from tests.unit.weighers.ranked import bound, raw, weights
 

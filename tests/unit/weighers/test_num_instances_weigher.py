@@ -1,7 +1,7 @@
 import pytest
 
 from filtersched.errors import InvalidWeight
-from filtersched.host_state import HostState
+from filtersched.hosts.host_state import HostState
 from filtersched.weighers.num_instances_weigher import NumInstancesWeigher
 from tests.unit.weighers.ranked import bound, raw, weights
 

@@ -1,7 +1,7 @@
 import pytest
 
-from filtersched.host_state import HostState, Instance
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState, Instance
+from filtersched.requests.request_spec import RequestSpec
 from filtersched.weighers.project_spread_weigher import ProjectSpreadWeigher
 from tests.unit.weighers.ranked import bound, raw, weights
 

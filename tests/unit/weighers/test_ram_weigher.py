@@ -1,8 +1,8 @@
 import pytest
 
 from filtersched.errors import InvalidWeight
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 from filtersched.weighers import HostWeightHandler
 from filtersched.weighers.ram_weigher import RAMWeigher
 

@@ -1,7 +1,7 @@
 import pytest
 
-from filtersched.host_state import HostState
-from filtersched.request_spec import RequestSpec
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 from filtersched.weighers.server_group_soft_anti_affinity_weigher import ServerGroupSoftAntiAffinityWeigher
 from tests.unit.weighers.ranked import bound, raw, weights
 

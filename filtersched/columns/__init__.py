@@ -1,0 +1,4 @@
+"""Arrays, distinct values and read-only containers. Knows nothing of scheduling.
+
+May import: errors. Everything else may import it.
+"""

@@ -1,0 +1,264 @@
+"""Decision: what one call of the scheduler works with, from the request made ready to selections."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from filtersched.columns.frozen import EMPTY, FrozenDict
+from filtersched.errors import NoValidHost
+from filtersched.filters.base import BaseHostFilter
+from filtersched.filters.handler import HostFilterHandler
+from filtersched.hosts.host_pool import HostPool
+from filtersched.hosts.host_state import HostState, deciding, forget_limits
+from filtersched.hosts.narrowing import skips_filters
+from filtersched.plugins.plugin import add_note
+from filtersched.requests.request_spec import RequestSpec
+from filtersched.results.explanation import Explanation, Facts, FilterStep, HostVerdicts, WeigherColumn, WeigherShare
+from filtersched.results.selection import Alternate, Selection, WeighedHost
+
+
+class Choice:
+    """One instance's host: as it was, as it is with the instance, and how it was chosen.
+
+    weight : the sum that made it win.
+    rest : gives the others in list order; None if nobody will ask.
+    """
+
+    __slots__ = ("depleted", "host", "rest", "spec", "weight")
+
+    # Every host's weights, if they are to be kept.
+    columns: Sequence[WeigherColumn] = ()
+    ranked: Sequence[str] = ()
+
+    def __init__(
+        self,
+        spec: RequestSpec,
+        host: HostState,
+        depleted: HostState,
+        weight: float,
+        rest: Callable[[], Iterable[HostState]] | None = None,
+    ) -> None:
+        self.spec = spec
+        self.host = host
+        self.depleted = depleted
+        self.weight = weight
+        self.rest = rest
+
+    def steps(self) -> Sequence[FilterStep]:
+        """The filters that ran for the instance."""
+        return ()
+
+    def shares(self) -> tuple[WeigherShare, ...]:
+        """What each weigher added."""
+        return ()
+
+    def second(self) -> tuple[str, float] | None:
+        """The name of the best of the others, and its weight."""
+        return None
+
+
+class RankedChoice(Choice):
+    """The first of a ranking of host objects."""
+
+    __slots__ = ("_ranking", "_steps")
+
+    def __init__(
+        self,
+        spec: RequestSpec,
+        ranking: Sequence[WeighedHost],
+        depleted: HostState,
+        steps: Sequence[FilterStep],
+    ) -> None:
+        chosen = ranking[0]
+        super().__init__(spec, chosen.obj, depleted, chosen.weight, lambda: [one.obj for one in ranking[1:]])
+        self._ranking = ranking
+        self._steps = steps
+
+    def steps(self) -> Sequence[FilterStep]:
+        return self._steps
+
+    def shares(self) -> tuple[WeigherShare, ...]:
+        return self._ranking[0].shares
+
+    def second(self) -> tuple[str, float] | None:
+        # The draw may take another than the best, so the next best is looked for by weight.
+        others = self._ranking[1:]
+        best = max(others, key=lambda one: one.weight, default=None)
+        return None if best is None else (best.obj.host, best.weight)
+
+
+class FullChoice(RankedChoice):
+    """The same with every host's weights."""
+
+    __slots__ = ("columns", "ranked")
+
+    def __init__(self, *told: Any) -> None:
+        super().__init__(*told)
+        places = [one.place for one in self._ranking]
+        self.columns = [column.ordered(places) for column in self._ranking[0].columns]
+        self.ranked = [one.obj.host for one in self._ranking]
+
+
+@dataclass
+class Decision:
+    """One request made ready, and the hosts it is offered.
+
+    spec : a private copy, its time set and its group complete.
+    uuids : one per instance.
+    alternates : how many further hosts each selection names.
+    left : the hosts in order after the last instance, where alternates come from.
+    """
+
+    spec: RequestSpec
+    hosts: HostPool | list[HostState]
+    uuids: Sequence[str]
+    filters: Sequence[Any]
+    alternates: int = 0
+    seed: int = 0
+    keep_columns: bool = False
+    left: Sequence[HostState] | None = None
+    _random: random.Random | None = field(default=None, repr=False)
+    _generation: int = 0
+    _offered: int = 0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.hosts, HostPool):
+            self._generation = self.hosts.generation
+        self._offered = len(self.hosts)
+        self._limiting = () if skips_filters(self.spec) else [one for one in self.filters if _has_limits(one)]
+
+    def offered(self) -> list[HostState]:
+        """The hosts, in the caller's order."""
+        return list(self.hosts)
+
+    def find(self, names: Collection[str]) -> list[HostState]:
+        """The hosts of these names, in the caller's order; without any, the nodes of these names."""
+        if isinstance(self.hosts, HostPool):
+            with self.hosts.lock:
+                rows = sorted(row for name in names for row in self.hosts.rows.rows_named(name))
+                found = [self.hosts.rows.host(row) for row in rows]
+        else:
+            found = [host for host in self.hosts if host.host in names]
+        return found or [host for host in self.hosts if host.nodename in names]
+
+    def start_over(self) -> None:
+        """Forget what an attempt left behind that was given up: its draws, and limits written."""
+        self._random = None
+        self.left = None
+        forget_limits()
+
+    def random(self) -> random.Random:
+        """The generator of this decision's draws, made at the first one."""
+        if self._random is None:
+            self._random = random.Random(self.seed)
+        return self._random
+
+    def spec_for(self, index: int, choices: Sequence[Choice]) -> RequestSpec:
+        """The request as it is for one instance: its uuid, and its group with the hosts so far."""
+        if not choices:
+            return self.spec.for_instance(self.uuids[index])
+        last = choices[-1]
+        return last.spec.for_instance(self.uuids[index], last.host.host)
+
+    def choice(
+        self, spec: RequestSpec, ranked: Sequence[WeighedHost], depleted: HostState, steps: Sequence[FilterStep]
+    ) -> Choice:
+        """The choice of the first of a ranking."""
+        return (FullChoice if self.keep_columns else RankedChoice)(spec, ranked, depleted, steps)
+
+    def ask(self, host: HostState, index: int, choices: Sequence[Choice] = ()) -> HostVerdicts:
+        """What every filter says of a host, as it was for the instance at `index`."""
+        key = (host.host, host.nodename)
+        depleted = [one.depleted for one in choices[:index] if (one.host.host, one.host.nodename) == key]
+        changed = isinstance(self.hosts, HostPool) and host._generation > self._generation and not depleted
+        asked = depleted[-1] if depleted else host
+        spec = choices[index].spec if index < len(choices) else self.spec_for(index, choices[:index])
+        filters = () if skips_filters(spec) else self.filters
+        with deciding():
+            verdicts = HostFilterHandler().verdicts(filters, asked, spec, index, first=host)
+        return HostVerdicts(host.host, host.nodename, verdicts, changed)
+
+    def refusal(self, index: int, steps: Callable[[], Sequence[FilterStep]], choices: list[Choice]) -> NoValidHost:
+        """The error for an instance that found no host; `steps` gives the filters that ran for it."""
+        total = len(self.uuids)
+        return NoValidHost(
+            f"Instance {index + 1} of {total}:",
+            index=index,
+            num_instances=total,
+            explanation=Explanation(self._facts, index, choices, steps),
+        )
+
+    def selections(self, choices: list[Choice]) -> list[Selection]:
+        """What the caller gets."""
+        taken = {(one.host.host, one.host.nodename) for one in choices} if self.alternates else set()
+        selections = [self._selection(index, choices, taken) for index in range(len(choices))]
+        if self.alternates:
+            # Explanations keep the choices, and need not keep all hosts for that.
+            for one in choices:
+                one.rest = None
+        return selections
+
+    def _selection(self, index: int, choices: list[Choice], taken: set[tuple[str, str]]) -> Selection:
+        choice = choices[index]
+        host = choice.host
+        return Selection(
+            host.host,
+            host.nodename,
+            self.uuids[index],
+            index,
+            choice.weight,
+            self._limits(host, choice.spec),
+            self._alternates(choice, taken) if self.alternates else (),
+            choice.depleted,
+            choice.spec,
+            Explanation(self._facts, index, choices),
+            self.seed,
+            host._generation,
+        )
+
+    def _limits(self, host: HostState, spec: RequestSpec) -> Any:
+        limits = host.limits_written()
+        for one in self._limiting:
+            try:
+                limits.update(one.limits(host, spec))
+            except Exception as problem:
+                # The boundary to the plug-in.
+                add_note(problem, one, f"for the limits of {host!r}, instance {spec.instance_uuid}")
+                raise
+        return FrozenDict(limits) if limits else EMPTY
+
+    def _alternates(self, choice: Choice, taken: set[tuple[str, str]]) -> tuple[Alternate, ...]:
+        found: list[Alternate] = []
+        for host in choice.rest() if self.left is None and choice.rest is not None else self.left or ():
+            if len(found) == self.alternates:
+                break
+            if host.cell_uuid == choice.host.cell_uuid and (host.host, host.nodename) not in taken:
+                found.append(Alternate(host.host, host.nodename, self._limits(host, choice.spec)))
+        return tuple(found)
+
+    def _facts(
+        self, index: int, choices: list[Choice], steps: Callable[[], Sequence[FilterStep]] | None = None
+    ) -> Facts:
+        """Why the instance was placed where it was; or, if it was not, after which steps."""
+        facts = Facts(
+            index=index,
+            num_instances=len(self.uuids),
+            offered=self._offered,
+            steps=(choices[index].steps if steps is None else steps)(),
+            find=self.find,
+            ask=lambda host: self.ask(host, index, choices),
+            earlier=lambda: [step for one in choices[:index] for step in one.steps()],
+        )
+        if steps is None:
+            choice = choices[index]
+            facts.shares, facts.weight, facts.second = choice.shares(), choice.weight, choice.second()
+            facts.columns, facts.ranked = choice.columns, choice.ranked
+        return facts
+
+
+def _has_limits(one: Any) -> bool:
+    """Whether the filter has limits to tell."""
+    return type(one).limits is not BaseHostFilter.limits

@@ -1,0 +1,62 @@
+"""Reading values that the aggregates of a host may set.
+
+Two ways, as in Nova. Whole values: one text per aggregate that has the key, used for ratios, limits
+and multipliers. Split values: each text cut at commas and stripped, used for lists of names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from filtersched.columns.column import filled, of_each
+from filtersched.hosts.host_state import HostState
+
+
+def whole_values(host: HostState, key: str) -> set[str]:
+    """The texts that the aggregates of `host` give for `key`."""
+    return {one.metadata[key] for one in host.aggregates if key in one.metadata}
+
+
+def split_values(host: HostState, key: str) -> set[str]:
+    """The items of the comma-separated lists that the aggregates of `host` give for `key`."""
+    return {item for text in whole_values(host, key) for item in _split(text)}
+
+
+def split_values_of_prefix(host: HostState, prefix: str) -> set[str]:
+    """The items that the aggregates of `host` give for any key that begins with `prefix`."""
+    texts = (text for one in host.aggregates for key, text in one.metadata.items() if key.startswith(prefix))
+    return {item for text in texts for item in _split(text)}
+
+
+def all_split(host: HostState) -> dict[str, set[str]]:
+    """Every key of the aggregates of `host` with the items that any of them gives for it."""
+    united: dict[str, set[str]] = {}
+    for one in host.aggregates:
+        for key, text in one.metadata.items():
+            united.setdefault(key, set()).update(_split(text))
+    return united
+
+
+def number(host: Any, key: str, cast: Callable[[str], Any], default: Any) -> Any:
+    """The least of the numbers that aggregates give for `key`; `default` without one.
+
+    One text that `cast` cannot read makes it `default` for that host, whatever the others say. For
+    columns in the place of the host this is one call per distinct set of aggregates, and `default`
+    may be a column.
+    """
+    return filled(of_each(host, "aggregates", lambda found: _least(found, key, cast)), default)
+
+
+def _least(found: Iterable[Any], key: str, cast: Callable[[str], Any]) -> Any:
+    texts = {one.metadata[key] for one in found if key in one.metadata}
+    try:
+        numbers = [cast(text) for text in texts]
+    except (ValueError, TypeError):
+        return None
+    # "nan" is a float to Python, but has no place in an order.
+    return min(numbers) if numbers and not any(each != each for each in numbers) else None
+
+
+def _split(text: Any) -> list[str]:
+    return [item.strip() for item in str(text).split(",")]

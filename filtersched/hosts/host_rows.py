@@ -1,0 +1,373 @@
+"""HostRows: hosts in rows, with numpy columns of the attributes that somebody asked for.
+
+The object is the truth, a column is a cache. Whoever changes a host marks its row; marked rows are
+read again when a column is next asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from operator import attrgetter
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from filtersched.columns.column import AskEachHost, Column, put
+from filtersched.columns.distinct_values import Answers, Codes, as_column, combined
+from filtersched.hosts.host_state import HostState, Owner
+
+_MARKS_KEPT = 4096
+
+
+class HostRows:
+    """Hosts in rows, known by their place.
+
+    given : columns that were handed over instead of objects, name to (n_rows,) sequence; a row is
+        the truth until its host's object is asked for, and from then on the object is.
+    owner : of the objects that are made of them.
+    """
+
+    def __init__(
+        self,
+        hosts: Iterable[HostState | None] = (),
+        *,
+        given: Mapping[str, Sequence[Any]] | None = None,
+        owner: Owner | None = None,
+    ) -> None:
+        self._hosts: list[HostState | None] = list(hosts)
+        self._given = dict(given or {})
+        self._made: list[int] = []
+        self._owner = owner
+        self._by_name: dict[str, int | list[int]] | None = None
+        self.version = 0
+        # How many marks there have been; since this nothing is marked.
+        self.now = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        """Drop every cache: rows came or went."""
+        self.version += 1
+        self._log: list[tuple[int, Collection[str] | None]] = []
+        self._log_start = self.now
+        self._plain: dict[str, bool] = {}
+        self._traced: dict[tuple[str, ...], frozenset[str] | None] = {}
+        self._kinds: set[type] | None = None
+        self._columns: dict[str, tuple[int, Column | None]] = {}
+        self._codes: dict[tuple[str, ...], tuple[int, Codes]] = {}
+        self._names: Sequence[str] | None = None
+        self._by_lower: dict[str, list[str]] | None = None
+        self._instances: tuple[int, dict[str, set[int]], list[Any]] | None = None
+
+    def __len__(self) -> int:
+        return len(self._hosts)
+
+    # -- objects -----------------------------------------------------------------------------
+
+    def host(self, row: int) -> HostState:
+        """The object of a row, made now if only columns were given."""
+        found = self._hosts[row]
+        return self._make(row) if found is None else found
+
+    def hosts(self) -> list[HostState]:
+        """All objects, in order of rows."""
+        if self._given:
+            return [self.host(row) for row in range(len(self._hosts))]
+        return self._hosts  # type: ignore[return-value]
+
+    def _make(self, row: int) -> HostState:
+        made = HostState(**{name: _python(values[row]) for name, values in self._given.items()})
+        made._owner = self._owner
+        made._scratch = None
+        self._hosts[row] = made
+        self._made.append(row)
+        return made
+
+    def names(self) -> Sequence[str]:
+        """The names of the hosts, in order of rows; the same sequence until rows come or go."""
+        if self._names is None:
+            self._names = self._given["host"] if self._given else self._read("host") or ()
+        return self._names
+
+    def append(self, host: HostState) -> None:
+        """One more row."""
+        self._use_objects()
+        self._hosts.append(host)
+        if self._by_name is not None:
+            self._note_name(len(self._hosts) - 1, host.host)
+        self._forget()
+
+    def pop(self, row: int) -> HostState:
+        """One row less; the ones behind move up."""
+        self._use_objects()
+        host = self.host(row)
+        del self._hosts[row]
+        self._by_name = None
+        self._forget()
+        return host
+
+    def _use_objects(self) -> None:
+        """From here on every host is an object: rows are about to move."""
+        if self._given:
+            self.hosts()
+            self._given = {}
+            self._made = []
+
+    # -- marks -------------------------------------------------------------------------------
+
+    def mark(self, row: int, attributes: Collection[str] | None = None) -> None:
+        """Note that these attributes of the host in `row` have changed; None is any of them."""
+        if len(self._log) >= _MARKS_KEPT:
+            self._log_start += len(self._log)
+            self._log.clear()
+        self._log.append((row, attributes))
+        self.now += 1
+
+    def marked_since(self, then: int, reads: frozenset[str] | None) -> list[int] | None:
+        """The rows in which something of `reads` was marked since, each once; None reads anything.
+
+        None if that is so long ago that all rows may be.
+        """
+        if then < self._log_start:
+            return None
+        recent = self._log[then - self._log_start :]
+        if reads is None:
+            marked = [row for row, _ in recent]
+        else:
+            marked = [row for row, names in recent if names is None or not reads.isdisjoint(names)]
+        return list(dict.fromkeys(marked)) if len(marked) > 1 else marked
+
+    def traced(self, reads: Collection[str]) -> frozenset[str] | None:
+        """What to look for among marks for these reads; None where one is worked out from others."""
+        key = tuple(reads)
+        if key not in self._traced:
+            self._traced[key] = frozenset(reads) if all(map(self._is_plain, reads)) else None
+        return self._traced[key]
+
+    def _is_plain(self, attribute: str) -> bool:
+        """Whether changes of the attribute are assignments to it on every host."""
+        known = self._plain.get(attribute)
+        if known is None:
+            if self._kinds is None:
+                self._kinds = set(map(type, self._hosts)) - {type(None)}
+            worked_out = any(hasattr(getattr(kind, attribute, None), "__get__") for kind in self._kinds)
+            watched = all(getattr(kind, "__getattribute__") is object.__getattribute__ for kind in self._kinds)  # noqa: B009
+            made_up = any(hasattr(kind, "__getattr__") for kind in self._kinds)
+            known = self._plain[attribute] = watched and not worked_out and not made_up
+        return known
+
+    # -- columns -----------------------------------------------------------------------------
+
+    def column(self, attribute: str) -> Column:
+        """The attribute as numbers: float64, or bool if all are truth values.
+
+        Raises AskEachHost if they are not numbers that a column holds exactly.
+        """
+        then, column = self._columns.get(attribute, (-1, None))
+        if then != self.now:
+            marked = self.marked_since(then, self.traced((attribute,))) if column is not None else None
+            if marked is None or not self._patched(column, attribute, marked):
+                column = self._read_column(attribute)
+            self._columns[attribute] = (self.now, column)
+        if column is None:
+            raise AskEachHost
+        return column
+
+    def _read_column(self, attribute: str) -> Column | None:
+        if not self._is_default(attribute):
+            return as_column(self._read(attribute))
+        one = as_column([getattr(HostState, attribute)])
+        if one is None:
+            return None
+        missing = None if one.missing is None else one.missing.repeat(len(self))
+        return Column(one.values.repeat(len(self)), missing, one.whole)
+
+    def _patched(self, column: Column | None, attribute: str, rows: list[int]) -> bool:
+        """Whether the rows could be written into the column in place."""
+        if column is None or column.missing is not None:
+            return False
+        return all(put(column, row, getattr(self.host(row), attribute, None)) for row in rows)
+
+    def _is_default(self, attribute: str) -> bool:
+        """Whether no host was given the attribute, so that all have the default of the class."""
+        return bool(self._given) and not self._made and attribute not in self._given and hasattr(HostState, attribute)
+
+    def _read(self, attribute: str) -> Sequence[Any] | None:
+        """The attribute of every row, or None if some host does not have it."""
+        if not self._given:
+            try:
+                return list(map(attrgetter(attribute), self._hosts))
+            except AttributeError:
+                return None
+        if attribute in self._given:
+            values = self._given[attribute]
+        elif hasattr(HostState, attribute):
+            values = [getattr(HostState, attribute)] * len(self._hosts)
+        else:
+            return None
+        if not self._made:
+            return values
+        made = [getattr(self._hosts[row], attribute) for row in self._made]
+        if isinstance(values, np.ndarray):
+            values = values.copy() if _holds(values.dtype, made) else values.tolist()
+        else:
+            values = list(values)
+        for row, value in zip(self._made, made, strict=True):
+            values[row] = value
+        return values
+
+    def codes(self, attributes: tuple[str, ...]) -> Codes | None:
+        """The distinct values of an attribute, or of several together; None if some host has none."""
+        then, codes = self._codes.get(attributes, (-1, None))
+        if then == self.now and codes is not None:
+            return codes
+        marked = self.marked_since(then, self.traced(attributes)) if codes is not None else None
+        if codes is None or marked is None or (marked and len(codes.values) > 2 * len(self) + 64):
+            codes = self._coded(attributes)
+            if codes is None:
+                return None
+        else:
+            for row in marked:
+                codes.put(row, self._value(row, attributes))
+        self._codes[attributes] = (self.now, codes)
+        return codes
+
+    def _value(self, row: int, attributes: tuple[str, ...]) -> Any:
+        host = self.host(row)
+        values = tuple(getattr(host, attribute) for attribute in attributes)
+        return values[0] if len(values) == 1 else values
+
+    def _coded(self, attributes: tuple[str, ...]) -> Codes | None:
+        if len(attributes) > 1:
+            parts = [self.codes((attribute,)) for attribute in attributes]
+            known = [part for part in parts if part is not None]
+            return combined(known) if len(known) == len(parts) else None
+        if self._is_default(attributes[0]):
+            codes = Codes([getattr(HostState, attributes[0])])
+            codes.codes = codes.codes.repeat(len(self))
+            return codes
+        values = self._read(attributes[0])
+        return None if values is None else Codes(values)
+
+    def of_each(self, attribute: str, function: Callable[[Any], Any]) -> Any:
+        """`function` of the attribute, called once for each distinct value of it; None is missing.
+
+        A Column, or the one answer if it is the same for every host.
+        """
+        codes = self.codes((attribute,))
+        if codes is None or not self._hosts:
+            raise AskEachHost
+        answers = codes.seen.get(function)
+        if answers is None:
+            answers = Answers()
+            if _is_lasting(function):
+                codes.seen[function] = answers
+        try:
+            return answers.of(codes, function)
+        except Exception:
+            # The boundary to the plug-in: what raises here may be a value that no host in play has.
+            raise AskEachHost from None
+
+    # -- indexes -----------------------------------------------------------------------------
+
+    def rows_named(self, name: str) -> list[int]:
+        """The rows of the host of that name, several if it has several nodes."""
+        found = self._index_of_names().get(name, ())
+        return [found] if isinstance(found, int) else list(found)
+
+    def rows_named_like(self, name: str) -> list[int]:
+        """The rows of the hosts of that name without regard to case."""
+        if self._by_lower is None:
+            self._by_lower = {}
+            for known in self._index_of_names():
+                self._by_lower.setdefault(known.lower(), []).append(known)
+        return sorted(row for known in self._by_lower.get(name.lower(), ()) for row in self.rows_named(known))
+
+    def row_of(self, host: str, nodename: str) -> int | None:
+        """The row of a node of a host; None if there is none."""
+        for row in self.rows_named(host):
+            if self._node(row) == nodename:
+                return row
+        return None
+
+    def _node(self, row: int) -> str:
+        found = self._hosts[row]
+        return str(self._given["nodename"][row]) if found is None else found.nodename
+
+    def _index_of_names(self) -> dict[str, int | list[int]]:
+        if self._by_name is None:
+            self._by_name = {}
+            for row, name in enumerate(self.names()):
+                self._note_name(row, name)
+        return self._by_name
+
+    def _note_name(self, row: int, name: str) -> None:
+        assert self._by_name is not None
+        rows = self._by_name.setdefault(name, row)
+        if isinstance(rows, list):
+            rows.append(row)
+        elif rows != row:
+            self._by_name[name] = [rows, row]
+
+    def named(self, names: Collection[str]) -> Column:
+        """Whether the host's name is one of `names`."""
+        mask = np.zeros(len(self), dtype=np.bool_)
+        for name in names:
+            mask[self.rows_named(name)] = True
+        return Column(mask)
+
+    def rows_with(self, uuid: str) -> Collection[int]:
+        """The rows of the hosts that an instance is on."""
+        return self._index().get(uuid, ())
+
+    def count_instances(self, uuids: Collection[str]) -> Any:
+        """How many of these instances are on the host: a Column, or 0 if none is on any."""
+        index = self._index()
+        found = [row for uuid in frozenset(uuids) for row in index.get(uuid, ())]
+        return counted(found, len(self)) if found else 0
+
+    def _index(self) -> dict[str, set[int]]:
+        then, index, known = self._instances or (-1, {}, [])
+        if then == self.now:
+            return index
+        marked = self.marked_since(then, self.traced(("instances",))) if self._instances is not None else None
+        if marked is None:
+            index, known = {}, [()] * len(self)
+            marked = list(range(len(self)))
+            values = self._read("instances") or ()
+        else:
+            values = {row: self.host(row).instances for row in marked}  # type: ignore[assignment]
+        for row in marked:
+            for uuid in known[row]:
+                index[uuid].discard(row)
+            known[row] = values[row]
+            for uuid in values[row]:
+                index.setdefault(uuid, set()).add(row)
+        self._instances = (self.now, index, known)
+        return index
+
+
+def counted(rows: Sequence[int], count: int) -> Column:
+    """How often each of `count` rows is among `rows`."""
+    counts = np.bincount(np.array(rows, dtype=np.intp), minlength=count)
+    return Column(counts.astype(np.float64), whole=float(len(rows)))
+
+
+def _holds(dtype: np.dtype[Any], values: Sequence[Any]) -> bool:
+    """Whether an array of that type holds Python values as they are."""
+    kinds = set(map(type, values))
+    if dtype == np.float64 or dtype == np.bool_:
+        return kinds <= {float if dtype == np.float64 else bool}
+    if dtype.kind not in "iu" or not kinds <= {int}:
+        return False
+    ends = np.iinfo(dtype)
+    return all(ends.min <= value <= ends.max for value in values)
+
+
+def _is_lasting(function: Callable[[Any], Any]) -> bool:
+    """Whether the function is the same object at every call, and so worth remembering answers for."""
+    return type(function) is FunctionType and function.__closure__ is None and "<" not in function.__qualname__
+
+
+def _python(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,355 @@
+"""HostState: what is known of one host, attribute by attribute."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from filtersched.columns.frozen import EMPTY, FrozenDict
+from filtersched.errors import InvalidHost, nearest
+from filtersched.hosts.host_values import CHECKS, Aggregate, Metric, plain
+from filtersched.requests.instance import Instance
+
+if TYPE_CHECKING:
+    from filtersched.requests.request_spec import RequestSpec
+
+__all__ = ["Aggregate", "HostState", "Instance", "Metric", "deciding"]
+
+FORMAT_VERSION = 1
+
+
+class Owner(Protocol):
+    """Who wants to know of a host's changes: the pool that keeps it."""
+
+    def change(self, host: HostState, name: str, value: Any) -> None:
+        """Write the attribute under the owner's lock and mark the host as changed."""
+
+
+class _Decision(threading.local):
+    """The decision that this thread is making, if any; while it lasts, no host may change.
+
+    A mapping from `id(host)` to the limits written for that host, private to the decision.
+    """
+
+    limits: dict[int, dict[str, Any]] | None = None
+
+
+_decision = _Decision()
+
+
+class deciding:  # noqa: N801 - used like a function
+    """Within this context the thread's decision is on: hosts it did not make itself are sealed."""
+
+    def __enter__(self) -> None:
+        self._outer = _decision.limits
+        _decision.limits = {}
+
+    def __exit__(self, *_exc: object) -> None:
+        _decision.limits = self._outer
+
+
+def forget_limits() -> None:
+    """Drop the limits that filters wrote in this thread's decision: it starts over."""
+    if _decision.limits is not None:
+        _decision.limits.clear()
+
+
+class HostState:
+    """One host (or one node of it) and what is known of it.
+
+    An ordinary object: every attribute has a default on the class, plug-ins may set further ones.
+    Containers are stored read-only; change one by assigning a new one. Memory is in MiB (`_mb`),
+    disk in GiB (`_gb`) or MiB (`_mb`). `free_ram_mb` and `free_disk_mb` may be negative, since a
+    host may be oversubscribed. A ratio of None means the configured one.
+
+    Raises InvalidHost for an unknown keyword, and for a size that is negative or no finite number.
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_generation", "_owner", "_scratch")
+
+    host: str
+    nodename: str
+    uuid: str | None = None
+    cell_uuid: str | None = None
+    host_ip: str | None = None
+    topic: str = "compute"
+
+    total_usable_ram_mb: float = 0
+    free_ram_mb: float = 0
+    ram_allocation_ratio: float | None = None
+    total_usable_disk_gb: float = 0
+    free_disk_mb: float = 0
+    disk_mb_used: float = 0
+    disk_allocation_ratio: float | None = None
+    vcpus_total: float = 0
+    vcpus_used: float = 0
+    cpu_allocation_ratio: float | None = None
+    num_instances: int = 0
+    num_io_ops: int = 0
+    failed_builds: int = 0
+
+    instances: FrozenDict = EMPTY
+    aggregates: tuple[Aggregate, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    service: Any = EMPTY
+    capabilities: FrozenDict = EMPTY
+    stats: FrozenDict = EMPTY
+    traits: frozenset[str] = frozenset()
+    resources: FrozenDict = EMPTY
+
+    hypervisor_type: str | None = None
+    hypervisor_version: int | None = None
+    hypervisor_hostname: str | None = None
+    supported_instances: tuple[Any, ...] | None = ()
+    cpu_info: Any = None
+    numa_topology: Any = None
+    pci_stats: Any = None
+    updated: datetime | None = None
+
+    def __init__(self, host: str, nodename: str | None = None, **attributes: Any) -> None:
+        self._owner: Owner | None = None
+        self._generation = 0
+        self._scratch = _decision.limits
+        if not isinstance(host, str) or not host:
+            raise InvalidHost(f"host must be a name, not {host!r}", attribute="host", value=host)
+        write = object.__setattr__
+        write(self, "host", host)
+        write(self, "nodename", self._checked("nodename", host if nodename is None else nodename))
+        for name, value in attributes.items():
+            if name not in CHECKS:
+                raise InvalidHost(
+                    f"host {host!r}: {name!r} is not an attribute of HostState. {nearest(name, CHECKS)}".rstrip(),
+                    host=host,
+                    attribute=name,
+                    value=value,
+                )
+            write(self, name, self._checked(name, value))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _UNWATCHED:
+            object.__setattr__(self, name, value)
+            return
+        if name in CHECKS:
+            value = self._checked(name, value)
+        if self._scratch is not _decision.limits and _decision.limits is not None:
+            raise InvalidHost(
+                f"host {self.host!r}: {name} may not be changed while hosts are being chosen; "
+                "a filter or weigher only answers (a copy made with host.copy() may be changed)",
+                host=self.host,
+                attribute=name,
+                value=value,
+            )
+        if self._owner is None:
+            object.__setattr__(self, name, value)
+        else:
+            self._owner.change(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if name == "limits":
+            self.limits = {}
+            return
+        if not hasattr(type(self), name):
+            raise AttributeError(f"host {self.host!r}: {name} cannot be deleted")
+        setattr(self, name, getattr(type(self), name))
+
+    def __repr__(self) -> str:
+        node = "" if self.nodename == self.host else f" node={self.nodename}"
+        return (
+            f"<HostState {self.host}{node} ram={self.free_ram_mb}/{self.total_usable_ram_mb} MiB"
+            f" vcpus={self.vcpus_used}/{self.vcpus_total} disk={self.free_disk_mb} MiB free>"
+        )
+
+    def _checked(self, name: str, value: Any) -> Any:
+        try:
+            return CHECKS[name](value)
+        except RecursionError:
+            host = self.__dict__.get("host")
+            raise InvalidHost(f"host {host!r}: {name} is nested too deeply", host=host, attribute=name) from None
+        except (ValueError, TypeError) as problem:
+            host = self.__dict__.get("host")
+            raise InvalidHost(
+                f"host {host!r}: {name} must be {problem}, not {value!r}", host=host, attribute=name, value=value
+            ) from None
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """What the compute side is to enforce; the one thing that a filter may write to.
+
+        During a decision each host has limits of its own that the decision throws away.
+        """
+        decision = _decision.limits
+        if decision is None or decision is self._scratch:
+            limits: dict[str, Any] = self.__dict__.setdefault("limits", {})
+            return limits
+        if id(self) not in decision:
+            decision[id(self)] = dict(self.__dict__.get("limits", ()))
+        return decision[id(self)]
+
+    @limits.setter
+    def limits(self, value: Mapping[str, Any]) -> None:
+        self.limits.clear()
+        self.limits.update(value)
+
+    def limits_written(self) -> dict[str, Any]:
+        """A copy of what is in `limits` now."""
+        decision = _decision.limits
+        if decision is not None and decision is not self._scratch and id(self) in decision:
+            return dict(decision[id(self)])
+        return dict(self.__dict__.get("limits", ()))
+
+    def _counts(self, prefix: str) -> FrozenDict:
+        named = {key[len(prefix) :]: int(count) for key, count in self.stats.items() if key.startswith(prefix)}
+        return FrozenDict(named)
+
+    @property
+    def num_instances_by_project(self) -> FrozenDict:
+        """Project id to number of instances, from the statistics `num_proj_*`."""
+        return self._counts("num_proj_")
+
+    @property
+    def num_instances_by_os_type(self) -> FrozenDict:
+        """Type of operating system to number of instances, from the statistics `num_os_type_*`."""
+        return self._counts("num_os_type_")
+
+    @property
+    def vm_states(self) -> FrozenDict:
+        """State to number of instances, from the statistics `num_vm_*`."""
+        return self._counts("num_vm_")
+
+    @property
+    def task_states(self) -> FrozenDict:
+        """Task to number of instances, from the statistics `num_task_*`."""
+        return self._counts("num_task_")
+
+    def copy(self) -> Self:
+        """A host of its own with the same attributes.
+
+        Read-only containers are shared; lists, dicts and sets that a plug-in or subclass added are
+        copied, one level deep.
+        """
+        new = type(self).__new__(type(self))
+        known, attributes = self.__dict__, new.__dict__
+        attributes.update(known)
+        if not known.keys() <= CHECKS.keys():
+            for name in known.keys() - CHECKS.keys():
+                value = known[name]
+                if isinstance(value, list | dict | set | bytearray) and not isinstance(value, FrozenDict):
+                    attributes[name] = copy.copy(value)
+        limits = _decision.limits
+        if limits or "limits" in known:
+            attributes["limits"] = dict(self.limits)
+        _set_owner(new, None)
+        _set_generation(new, self._generation)
+        _set_scratch(new, limits)
+        return new
+
+    __copy__ = copy
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__.copy()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._owner = None
+        self._generation = 0
+        self._scratch = None
+
+    def consume_from_request(self, spec: RequestSpec) -> None:
+        """Take what one instance of `spec` needs. Swap is not taken, as in Nova.
+
+        A subclass may override this, `release_request` and `copy` for anything else that is
+        countable; whatever it reads and writes must be attributes.
+        """
+        flavor = spec.flavor
+        self._assign(
+            free_ram_mb=self.free_ram_mb - flavor.memory_mb,
+            free_disk_mb=self.free_disk_mb - (flavor.root_gb + flavor.ephemeral_gb) * 1024,
+            vcpus_used=self.vcpus_used + flavor.vcpus,
+            num_instances=self.num_instances + 1,
+            num_io_ops=self.num_io_ops + 1,
+            updated=spec.now,
+        )
+        if self.resources and spec.resources:
+            self._take_resources(spec, 1)
+        if spec.instance_group is not None and spec.instance_uuid is not None:
+            self.add_instance(spec)
+
+    def _assign(self, **values: Any) -> None:
+        """Assign several attributes; at once where nobody watches, their values being right."""
+        if self._owner is None and (self._scratch is _decision.limits or _decision.limits is None):
+            self.__dict__.update(values)
+        else:
+            for name, value in values.items():
+                setattr(self, name, value)
+
+    def release_request(self, spec: RequestSpec) -> None:
+        """Give back what `consume_from_request` took; counters stop at zero."""
+        self.free_ram_mb += spec.memory_mb
+        self.free_disk_mb += (spec.root_gb + spec.ephemeral_gb) * 1024
+        self.vcpus_used = max(0, self.vcpus_used - spec.vcpus)
+        self.num_instances = max(0, self.num_instances - 1)
+        self.num_io_ops = max(0, self.num_io_ops - 1)
+        if spec.resources and self.resources:
+            self._take_resources(spec, -1)
+        if spec.instance_uuid in self.instances:
+            rest = dict(self.instances)
+            del rest[spec.instance_uuid]
+            self._assign(instances=FrozenDict(rest))
+        self.updated = spec.now
+
+    def consume_from_instance(self, instance_properties: Mapping[str, Any]) -> None:
+        """Take what an instance record says: the name of this in the first filter schedulers."""
+        self.free_ram_mb -= instance_properties["memory_mb"]
+        self.free_disk_mb -= (instance_properties["root_gb"] + instance_properties["ephemeral_gb"]) * 1024
+        self.vcpus_used += instance_properties["vcpus"]
+        self.num_instances += 1
+
+    def add_instance(self, spec: RequestSpec) -> None:
+        """Note the instance that `spec` places as one that is here."""
+        if spec.instance_uuid not in self.instances:
+            # Assigned as they are: they were checked when they came.
+            self._assign(instances=FrozenDict({**self.instances, spec.instance_uuid: spec.as_instance()}))
+
+    def _take_resources(self, spec: RequestSpec, sign: int) -> None:
+        changed = dict(self.resources)
+        for name, amount in spec.resources.items():
+            if name in changed:
+                total, used = changed[name]
+                changed[name] = (total, max(0, used + sign * amount))
+        self.resources = FrozenDict(changed)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The attributes that were given, as plain data with a version number; see `from_dict`.
+
+        Attributes that plug-ins added, and limits, are left out.
+        """
+        given = {name: value for name, value in self.__dict__.items() if name in CHECKS}
+        return {"version": FORMAT_VERSION, **{name: plain(value) for name, value in given.items()}}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The host that `to_dict` wrote down. Raises InvalidHost for what no HostState has."""
+        if not isinstance(data, Mapping):
+            raise InvalidHost(f"a host must be a mapping, not {data!r}", value=data)
+        known = dict(data)
+        version = known.pop("version", FORMAT_VERSION)
+        if version != FORMAT_VERSION:
+            raise InvalidHost(
+                f"host {known.get('host')!r}: version {version!r} of the format is not known here, {FORMAT_VERSION} is",
+                host=known.get("host"),
+                attribute="version",
+                value=version,
+            )
+        if "host" not in known:
+            raise InvalidHost("a host needs a 'host' name", attribute="host")
+        return cls(**known)
+
+
+# Writing past __setattr__, which watches the attributes that others may see.
+_set_owner: Callable[[HostState, Owner | None], None] = vars(HostState)["_owner"].__set__
+_set_generation: Callable[[HostState, int], None] = vars(HostState)["_generation"].__set__
+_set_scratch: Callable[[HostState, Any], None] = vars(HostState)["_scratch"].__set__
+_UNWATCHED = frozenset(("_owner", "_generation", "_scratch", "limits"))

@@ -1,0 +1,116 @@
+"""What filters and weighers share: options, and the declarations that make them fast."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, NamedTuple
+
+from oslo_config import cfg
+
+from filtersched.columns.column import filled
+from filtersched.errors import ConfigurationError, nearest
+
+Reads = tuple[str, ...]
+
+
+class Declaration(NamedTuple):
+    """What the class of a plug-in promises; see `declaration_of`."""
+
+    host_reads: Reads | Callable[[Any, Any], Reads]
+    spec_reads: Reads
+    columnar: bool
+
+
+class Plugin:
+    """A filter or weigher: made without arguments, given its options afterwards.
+
+    options, option_group : oslo.config options and the group they stand in.
+    host_reads : attributes of a host that the answer depends on; or a method of the request that
+        tells them. Declaring it promises: no other attribute, no clock, no chance, no memory.
+    spec_reads : attributes of the request that the answer depends on.
+    columnar : the body is operators only and can be given columns in the place of a host.
+
+    A declaration holds for the class that makes it and for subclasses that define no method.
+    """
+
+    options: ClassVar[tuple[cfg.Opt, ...]] = ()
+    option_group: ClassVar[str] = "filter_scheduler"
+    host_reads: ClassVar[Any] = None
+    spec_reads: ClassVar[Reads] = ()
+    columnar: ClassVar[bool] = False
+
+    # The same object until the plug-in is given other values.
+    _values: Mapping[str, Any] | None = None
+
+    def bind(self, values: Mapping[str, Any]) -> None:
+        """Give the plug-in its option values, name to value; until then they are the defaults."""
+        self._values = dict(values)
+
+    def option(self, name: str) -> Any:
+        """The value of one of the plug-in's options. Raises ConfigurationError for another name."""
+        if self._values is None:
+            self._values = {opt.dest: opt.default for _group, opt in declared_options(type(self))}
+        try:
+            return self._values[name]
+        except KeyError:
+            raise ConfigurationError(
+                f"{type(self).__name__} has no option {name!r}. {nearest(name, self._values)}".rstrip(),
+                group=self.option_group,
+                option=name,
+            ) from None
+
+    def or_option(self, value: Any, name: str) -> Any:
+        """`value`, or the option where it is None: one host's number or a column of them."""
+        return filled(value, self.option(name))
+
+
+@contextlib.contextmanager
+def asking(plugin: object, about: str) -> Iterator[None]:
+    """The boundary to a plug-in: its exception goes on, with a note that says where it happened."""
+    try:
+        yield
+    except Exception as problem:
+        add_note(problem, plugin, about)
+        raise
+
+
+def add_note(problem: Exception, plugin: object, about: str) -> None:
+    """Say what the plug-in was asked, unless it is said already."""
+    asked = f"{type(plugin).__name__} was asked"
+    if not any(note.startswith(asked) for note in getattr(problem, "__notes__", ())):
+        problem.add_note(f"{asked} {about}")
+
+
+def declared_options(cls: type[Plugin]) -> list[tuple[str, cfg.Opt]]:
+    """The options of a plug-in class, each with its group.
+
+    A subclass that names options of its own keeps those of its bases, where its bases have them.
+    """
+    declared = [(cls.option_group, opt) for opt in cls.options]
+    for base in cls.__mro__[1:]:
+        names = {opt.dest for _group, opt in declared}
+        group = getattr(base, "option_group", cls.option_group)
+        declared += [(group, opt) for opt in vars(base).get("options", ()) if opt.dest not in names]
+    return declared
+
+
+def declaration_of(cls: type[Plugin]) -> Declaration | None:
+    """What `cls` promises, or None if it must be called as it stands.
+
+    A subclass that defines any method of its own must declare anew, because the promise was made
+    for other code.
+    """
+    for owner in cls.__mro__:
+        if "host_reads" in vars(owner):
+            if owner.host_reads is None:  # type: ignore[attr-defined]
+                return None
+            return Declaration(cls.host_reads, cls.spec_reads, cls.columnar)
+        if any(callable(member) or hasattr(member, "__get__") for member in _own_members(owner)):
+            return None
+    return None
+
+
+def _own_members(owner: type) -> list[Any]:
+    ignored = ("__dict__", "__weakref__", "__doc__", "__module__", "__annotations__")
+    return [member for name, member in vars(owner).items() if name not in ignored]

@@ -1,0 +1,289 @@
+"""RequestSpec: what is asked for, as attributes and as the filter_properties of old."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from filtersched.columns.frozen import EMPTY, FrozenDict
+from filtersched.columns.values import naive_utc
+from filtersched.errors import InvalidRequest
+from filtersched.requests import filter_properties
+from filtersched.requests.instance import Instance
+from filtersched.requests.request_values import (
+    Destination,
+    Flavor,
+    Image,
+    InstanceGroup,
+    Record,
+    Retry,
+    checked_data,
+    checked_mapping,
+    checked_names,
+    checked_size,
+    plain,
+    unknown_field,
+)
+
+__all__ = ["MAX_INSTANCES", "Destination", "Flavor", "Image", "InstanceGroup", "RequestSpec", "Retry"]
+
+FORMAT_VERSION = 1
+MAX_INSTANCES = 1_000_000
+
+
+class RequestSpec(Mapping[str, Any]):
+    """A request for `num_instances` equal instances.
+
+    Read as attributes it is Nova's request of today; read as a mapping it has the keys of the
+    `filter_properties` that the first filter scheduler gave its filters (`spec["instance_type"]`,
+    `spec.get("scheduler_hints")`, …), with keys left out where there is nothing to say. Equality is
+    identity. `now` is the time of the decision, naive UTC, and the only clock a plug-in may read;
+    the scheduler sets it unless the request brings one.
+
+    Raises InvalidRequest for an unknown keyword and for values that cannot be.
+    """
+
+    flavor: Flavor = Flavor()
+    image: Image | None = None
+    num_instances: int = 1
+    instance_uuid: str | None = None
+    instance_uuids: tuple[str, ...] = ()
+    request_id: str | None = None
+    project_id: str | None = None
+    user_id: str | None = None
+    availability_zone: str | None = None
+    scheduler_hints: FrozenDict = EMPTY
+    ignore_hosts: tuple[str, ...] = ()
+    force_hosts: tuple[str, ...] = ()
+    force_nodes: tuple[str, ...] = ()
+    requested_destination: Destination | None = None
+    instance_group: InstanceGroup | None = None
+    retry: Retry | None = None
+    limits: FrozenDict = EMPTY
+    security_groups: tuple[str, ...] = ()
+    numa_topology: Any = None
+    pci_requests: Any = None
+    config_options: FrozenDict = EMPTY
+    context: Any = None
+    now: datetime = datetime(1970, 1, 1)
+    arrives_at: float | None = None
+    departs_at: float | None = None
+
+    def __init__(self, flavor: Flavor | Mapping[str, Any] | None = None, **attributes: Any) -> None:
+        self._given: Mapping[str, Any] = EMPTY
+        if flavor is not None:
+            setattr(self, "flavor", flavor)  # noqa: B010 - a mapping becomes a Flavor on its way in
+        for name, value in attributes.items():
+            if name not in _CHECKS:
+                raise unknown_field(name, name, _CHECKS, value)
+            setattr(self, name, value)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _CHECKS:
+            value = _CHECKS[name](name, value)
+        object.__setattr__(self, name, value)
+        self.__dict__.pop("_view", None)
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        given = (f"{name}={value!r}" for name, value in self.__dict__.items() if name in _CHECKS)
+        return f"RequestSpec({', '.join(given)})"
+
+    @property
+    def memory_mb(self) -> float:
+        """MiB of memory that one instance needs."""
+        return self.flavor.memory_mb
+
+    @property
+    def vcpus(self) -> float:
+        """Virtual CPUs that one instance needs."""
+        return self.flavor.vcpus
+
+    @property
+    def root_gb(self) -> float:
+        """GiB of root disk that one instance needs."""
+        return self.flavor.root_gb
+
+    @property
+    def ephemeral_gb(self) -> float:
+        """GiB of ephemeral disk that one instance needs."""
+        return self.flavor.ephemeral_gb
+
+    @property
+    def swap(self) -> float:
+        """MiB of swap disk that one instance needs."""
+        return self.flavor.swap
+
+    @property
+    def extra_specs(self) -> FrozenDict:
+        """What the flavor asks for by name; flavors that differ in sizes only share the answer."""
+        return self.flavor.extra_specs
+
+    @property
+    def resources(self) -> FrozenDict:
+        """Countable resources that one instance needs, name to amount."""
+        cached = self.__dict__.get("_resources")
+        if cached is None or cached[0] is not self.flavor:
+            cached = self.__dict__["_resources"] = (self.flavor, self.flavor.resources)
+        found: FrozenDict = cached[1]
+        return found
+
+    @property
+    def is_rebuild(self) -> bool:
+        """Whether an instance is rebuilt where it is: hint `_nova_check_type` is exactly ["rebuild"]."""
+        return self.scheduler_hints.get("_nova_check_type") == ("rebuild",)
+
+    def get_scheduler_hint(self, name: str, default: Any = None) -> Any:
+        """The hint; a list of exactly one item is unwrapped, a longer one comes as a list."""
+        if name not in self.scheduler_hints:
+            return default
+        return filter_properties.unwrapped(self.scheduler_hints[name])
+
+    def copy(self) -> Self:
+        """A request of its own with the same attributes."""
+        new = type(self).__new__(type(self))
+        new.__dict__.update(self.__dict__)
+        new.__dict__.pop("_view", None)
+        return new
+
+    __copy__ = copy
+
+    def for_instance(self, uuid: str, last_host: str | None = None) -> Self:
+        """The request as it is for one instance; `last_host` got the one before it."""
+        new = self.copy()
+        new.__dict__["instance_uuid"] = uuid
+        if last_host is not None and self.instance_group is not None:
+            new.__dict__["instance_group"] = self.instance_group.with_host(last_host)
+        return new
+
+    def as_instance(self) -> Instance:
+        """The record of this request's instance on the host that gets it."""
+        image = self.image or Image()
+        return Instance(
+            uuid=self.instance_uuid or "",
+            project_id=self.project_id,
+            user_id=self.user_id,
+            instance_type_id=self.flavor.id,
+            image_ref=image.id,
+            image_properties=image.properties,
+        )
+
+    # -- the mapping of the first filter scheduler -------------------------------------------
+
+    def _filter_properties(self) -> dict[str, Any]:
+        view = self.__dict__.get("_view")
+        if view is None:
+            view = self.__dict__["_view"] = {**self._given, **filter_properties.view(self)}
+        return view
+
+    def __getitem__(self, key: str) -> Any:
+        return self._filter_properties()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._filter_properties())
+
+    def __len__(self) -> int:
+        return len(self._filter_properties())
+
+    @classmethod
+    def from_filter_properties(cls, properties: Mapping[str, Any]) -> Self:
+        """The request that a `filter_properties` dict of the first filter scheduler describes.
+
+        Keys that no scheduler of ours knows are kept and can be read from the mapping.
+        """
+        if not isinstance(properties, Mapping):
+            raise InvalidRequest("filter_properties must be a mapping", field=None, value=properties)
+        spec = cls(**filter_properties.attributes(properties))
+        spec._given = checked_data("filter_properties", properties)
+        return spec
+
+    # -- reading and writing -----------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """The attributes that were given, as plain data with a version number; see `from_dict`."""
+        given = {name: value for name, value in self.__dict__.items() if name in _CHECKS and name != "context"}
+        return {"version": FORMAT_VERSION, **{name: plain(value) for name, value in given.items()}}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The request that `to_dict` wrote down. Raises InvalidRequest for what no request has."""
+        if not isinstance(data, Mapping):
+            raise InvalidRequest(f"a request must be a mapping, not {data!r}", value=data)
+        known = dict(data)
+        version = known.pop("version", FORMAT_VERSION)
+        if version != FORMAT_VERSION:
+            raise InvalidRequest(
+                f"version {version!r} of the format is not known here, {FORMAT_VERSION} is",
+                field="version",
+                value=version,
+            )
+        return cls(**known)
+
+
+def _hints(field: str, value: Any) -> FrozenDict:
+    given = checked_mapping(field, value)
+    return FrozenDict({name: hint if isinstance(hint, tuple) else (hint,) for name, hint in given.items()})
+
+
+def _count(field: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_INSTANCES:
+        raise InvalidRequest(
+            f"{field} must be a whole number from 1 to {MAX_INSTANCES}, not {value!r}", field=field, value=value
+        )
+    return value
+
+
+def _text(field: str, value: Any) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise InvalidRequest(f"{field} must be text, not {value!r}", field=field, value=value)
+    return value
+
+
+def _time(field: str, value: Any) -> datetime:
+    try:
+        time = naive_utc(value)
+    except ValueError as problem:
+        raise InvalidRequest(f"{field} must be {problem}, not {value!r}", field=field, value=value) from None
+    return datetime.now(UTC).replace(tzinfo=None) if time is None else time
+
+
+def _seconds(field: str, value: Any) -> float | None:
+    return None if value is None else checked_size(field, value)
+
+
+def _record_of(kind: type[Record], *, required: bool = False) -> Callable[[str, Any], Any]:
+    def check(field: str, value: Any) -> Any:
+        if value is None:
+            return kind() if required else None
+        return kind.of(value, field)
+
+    return check
+
+
+def _anything(field: str, value: Any) -> Any:
+    return checked_data(field, value)
+
+
+def _as_given(_field: str, value: Any) -> Any:
+    return value
+
+
+_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "flavor": _record_of(Flavor, required=True),
+    "image": _record_of(Image),
+    "requested_destination": _record_of(Destination),
+    "instance_group": _record_of(InstanceGroup),
+    "retry": _record_of(Retry),
+    "num_instances": _count,
+    "scheduler_hints": _hints,
+    **dict.fromkeys(("limits", "config_options"), checked_mapping),
+    **dict.fromkeys(("ignore_hosts", "force_hosts", "force_nodes", "instance_uuids", "security_groups"), checked_names),
+    **dict.fromkeys(("instance_uuid", "request_id", "project_id", "user_id", "availability_zone"), _text),
+    **dict.fromkeys(("arrives_at", "departs_at"), _seconds),
+    **dict.fromkeys(("numa_topology", "pci_requests"), _anything),
+    "context": _as_given,
+    "now": _time,
+}

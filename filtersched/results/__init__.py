@@ -1,0 +1,4 @@
+"""What scheduling returns: selections and their explanations.
+
+May import: hosts, requests, columns, errors.
+"""

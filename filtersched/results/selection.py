@@ -1,0 +1,126 @@
+"""What scheduling returns: hosts with their weights on the way, and a selection for each instance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from filtersched.columns.frozen import EMPTY, FrozenDict, freeze, thaw
+from filtersched.errors import InvalidRequest
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
+from filtersched.results.explanation import Explanation, FilterStep, WeigherColumn, WeigherShare
+
+FORMAT_VERSION = 1
+
+
+class WeighedHost:
+    """A host and its weight; `obj` is Nova's name for the host."""
+
+    __slots__ = ("columns", "obj", "place", "weight")
+
+    def __init__(self, obj: HostState, weight: float, *, columns: Sequence[WeigherColumn] = (), place: int = 0) -> None:
+        self.obj = obj
+        self.weight = weight
+        self.columns = columns
+        self.place = place
+
+    def __repr__(self) -> str:
+        return f"<WeighedHost {self.obj.host} weight={self.weight}>"
+
+    @property
+    def shares(self) -> tuple[WeigherShare, ...]:
+        """What each weigher added."""
+        return tuple(column.share(self.place) for column in self.columns)
+
+
+class Filtered(list[HostState]):
+    """The hosts that are left, with the steps that dropped the others."""
+
+    def __init__(self, hosts: Iterable[HostState], steps: Sequence[FilterStep] = ()) -> None:
+        super().__init__(hosts)
+        self.steps = tuple(steps)
+
+
+def steps_of(hosts: Sequence[HostState]) -> tuple[FilterStep, ...]:
+    """The steps that led to these hosts, where they are known."""
+    return hosts.steps if isinstance(hosts, Filtered) else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Alternate:
+    """Another host that could take the instance, as things stood after the whole request."""
+
+    host: str
+    nodename: str
+    limits: FrozenDict = EMPTY
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selection:
+    """Where one instance goes.
+
+    index : the instance's place in the request, from 0.
+    weight : the sum that made the host win; 0.0 if it had no rival.
+    limits : what the compute side is to enforce, by name.
+    host_state : the host as it is after this instance; a copy, nothing is taken until commit.
+    spec : the request, with this instance's uuid.
+    seed : replays the decision when given to select_destinations.
+    generation : of the host when the decision was made; commit compares it.
+    """
+
+    host: str
+    nodename: str
+    instance_uuid: str
+    index: int
+    weight: float
+    limits: FrozenDict
+    alternates: tuple[Alternate, ...]
+    host_state: HostState
+    spec: RequestSpec
+    explanation: Explanation | None = field(repr=False, default=None)
+    seed: int | None = None
+    generation: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The selection as plain data with a version number, the request included; see `from_dict`."""
+        return {
+            "version": FORMAT_VERSION,
+            "host": self.host,
+            "nodename": self.nodename,
+            "instance_uuid": self.instance_uuid,
+            "index": self.index,
+            "weight": self.weight,
+            "limits": thaw(self.limits),
+            "alternates": [
+                {"host": one.host, "nodename": one.nodename, "limits": thaw(one.limits)} for one in self.alternates
+            ],
+            "host_state": self.host_state.to_dict(),
+            "spec": self.spec.to_dict(),
+            "seed": self.seed,
+            "generation": self.generation,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The selection that `to_dict` wrote down, without its explanation.
+
+        Raises InvalidRequest for another version of the format or a missing key.
+        """
+        if not isinstance(data, Mapping):
+            raise InvalidRequest(f"a selection must be a mapping, not {data!r}", field="selection", value=data)
+        known = dict(data)
+        version = known.pop("version", FORMAT_VERSION)
+        if version != FORMAT_VERSION:
+            raise InvalidRequest(f"version {version!r} of the format is not known here", field="version", value=version)
+        try:
+            known["limits"] = freeze(known["limits"])
+            known["alternates"] = tuple(
+                Alternate(one["host"], one["nodename"], freeze(one["limits"])) for one in known["alternates"]
+            )
+            known["host_state"] = HostState.from_dict(known["host_state"])
+            known["spec"] = RequestSpec.from_dict(known["spec"])
+            return cls(**known)
+        except (KeyError, TypeError) as problem:
+            raise InvalidRequest(f"not a selection: {problem}", field="selection", value=data) from None

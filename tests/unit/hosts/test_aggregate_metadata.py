@@ -1,0 +1,60 @@
+"""Reading values that the aggregates of a host set, whole and split."""
+
+from __future__ import annotations
+
+import pytest
+
+from filtersched import HostState
+from filtersched.hosts import aggregate_metadata as aggregates
+
+
+def host(*metadata: dict) -> HostState:
+    return HostState("cmp1", aggregates=[{"name": f"a{n}", "metadata": one} for n, one in enumerate(metadata)])
+
+
+THREE = ({"k1": "1", "k2": "x"}, {"k1": "3"}, {"k1": "6,7"})
+
+
+def test_whole_values_are_one_text_per_aggregate_that_has_the_key():
+    assert aggregates.whole_values(host(*THREE), "k1") == {"1", "3", "6,7"}
+    assert aggregates.whole_values(host(*THREE), "k2") == {"x"}
+
+
+def test_split_values_are_cut_at_commas_and_stripped():
+    assert aggregates.split_values(host(*THREE), "k1") == {"1", "3", "6", "7"}
+    assert aggregates.split_values(host({"k": " a , b ,"}), "k") == {"a", "b", ""}
+
+
+def test_all_keys_come_with_the_items_of_every_aggregate():
+    assert aggregates.all_split(host(*THREE)) == {"k1": {"1", "3", "6", "7"}, "k2": {"x"}}
+
+
+@pytest.mark.parametrize("reader", [aggregates.whole_values, aggregates.split_values])
+def test_missing_key_and_host_without_aggregates_give_nothing(reader):
+    assert reader(host(*THREE), "k9") == set()
+    assert reader(host(), "k1") == set()
+    assert aggregates.all_split(host()) == {}
+
+
+@pytest.mark.parametrize(
+    ("texts", "cast", "read"),
+    [
+        ([], float, 16.0),
+        (["2.5"], float, 2.5),
+        (["2.5", "1.5"], float, 1.5),
+        (["-1", "1"], float, -1.0),
+        # A text that cannot be read decides for the default, whatever the others say.
+        (["1.5", "6,7"], float, 16.0),
+        (["1.5", ""], float, 16.0),
+        (["2.5"], int, 16.0),
+        (["10", "9"], int, 9),
+    ],
+)
+def test_number_is_the_least_or_the_default(texts, cast, read):
+    assert aggregates.number(host(*({"ratio": text} for text in texts)), "ratio", cast, 16.0) == read
+
+
+def test_value_that_is_no_text_is_read_where_it_can_be():
+    assert aggregates.number(host({"ratio": 2}), "ratio", float, 16.0) == 2.0
+    assert aggregates.number(host({"ratio": None}), "ratio", float, 16.0) == 16.0
+    assert aggregates.split_values(host({"k": 5}), "k") == {"5"}

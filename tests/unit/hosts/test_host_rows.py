@@ -1,0 +1,137 @@
+"""Rows of hosts: columns, codes and indexes that follow every change."""
+
+import numpy as np
+import pytest
+
+from filtersched.columns.column import EXACT, AskEachHost
+from filtersched.columns.distinct_values import as_column
+from filtersched.hosts.host_pool import HostPool
+from filtersched.hosts.host_state import HostState
+
+
+def a_pool(*free, **attributes):
+    return HostPool(HostState(f"h{nr}", free_ram_mb=each, **attributes) for nr, each in enumerate(free))
+
+
+def test_numbers_become_a_column_of_floats():
+    column = as_column([1, 2.5, -3])
+    assert column.values.dtype == np.float64
+    assert column.values.tolist() == [1.0, 2.5, -3.0]
+    assert column.missing is None
+
+
+def test_truth_values_become_a_column_of_truth_values():
+    column = as_column([True, False])
+    assert column.values.dtype == np.bool_
+    assert column.values.tolist() == [True, False]
+
+
+def test_none_is_missing():
+    column = as_column([None, 2, None])
+    assert column.missing.tolist() == [True, False, True]
+    assert column.filled(7).values.tolist() == [7.0, 2.0, 7.0]
+
+
+@pytest.mark.parametrize("values", [["a"], [1, "a"], [1, True], [int(EXACT)], [-int(EXACT), 1.0], [10**400], [], [[1]]])
+def test_what_a_column_cannot_hold_exactly_is_no_column(values):
+    assert as_column(values) is None
+
+
+def test_the_largest_exact_number_is_held():
+    assert as_column([2**53 - 1]).values.tolist() == [2**53 - 1]
+
+
+def test_a_column_follows_assignments():
+    pool = a_pool(1, 2, 3)
+    assert pool.rows.column("free_ram_mb").values.tolist() == [1, 2, 3]
+    pool["h1"].free_ram_mb = 20
+    pool["h1"].num_io_ops = 4
+    assert pool.rows.column("free_ram_mb").values.tolist() == [1, 20, 3]
+    assert pool.rows.column("num_io_ops").values.tolist() == [0, 4, 0]
+
+
+def test_a_column_becomes_none_and_one_again_as_values_do():
+    pool = a_pool(1, 2)
+    assert pool.rows.column("free_ram_mb").values.tolist() == [1, 2]
+    pool["h0"].free_ram_mb = 2**53 + 1
+    with pytest.raises(AskEachHost):
+        pool.rows.column("free_ram_mb")
+    pool["h0"].free_ram_mb = None
+    assert pool.rows.column("free_ram_mb").missing.tolist() == [True, False]
+    pool["h0"].free_ram_mb = 5
+    assert pool.rows.column("free_ram_mb").values.tolist() == [5, 2]
+
+
+def test_an_attribute_that_some_host_does_not_have_is_no_column_and_has_no_codes():
+    pool = a_pool(1, 2)
+    pool["h0"].gpus = 1
+    with pytest.raises(AskEachHost):
+        pool.rows.column("gpus")
+    assert pool.rows.codes(("gpus",)) is None
+    pool["h1"].gpus = 2
+    assert pool.rows.column("gpus").values.tolist() == [1, 2]
+
+
+def test_codes_tell_apart_what_code_can_tell_apart():
+    pool = a_pool(1, 1.0, 2, 1)
+    codes = pool.rows.codes(("free_ram_mb",))
+    assert codes.codes.tolist() == [0, 1, 2, 0]
+    assert [repr(value) for value in codes.values] == ["1", "1.0", "2"]
+
+
+def test_codes_of_several_attributes_follow_assignments():
+    pool = a_pool(1, 1, 1, hypervisor_type="kvm", topic="compute")
+    read = ("hypervisor_type", "topic")
+    assert pool.rows.codes(read).codes.tolist() == [0, 0, 0]
+    pool["h1"].topic = "volume"
+    pool["h2"].hypervisor_type = "xen"
+    codes = pool.rows.codes(read)
+    assert [codes.values[code] for code in codes.codes] == [("kvm", "compute"), ("kvm", "volume"), ("xen", "compute")]
+    pool["h1"].topic = "compute"
+    codes = pool.rows.codes(read)
+    assert codes.codes[1] == codes.codes[0]
+
+
+def test_values_that_no_host_has_any_more_do_not_pile_up():
+    pool = a_pool(1, 2)
+    for number in range(1000):
+        pool["h0"].service = {"last_seen_up": None, "number": number}
+        codes = pool.rows.codes(("service",))
+        assert codes.values[codes.codes[0]]["number"] == number
+    assert len(codes.values) < 200
+
+
+def test_rows_that_come_and_go_are_rows_of_columns_too():
+    pool = a_pool(1, 2, 3)
+    assert pool.rows.column("free_ram_mb").values.tolist() == [1, 2, 3]
+    pool.remove("h1")
+    pool.add(HostState("new", free_ram_mb=9))
+    assert pool.rows.column("free_ram_mb").values.tolist() == [1, 3, 9]
+    assert pool.rows.named(["new", "h1", "h2"]).values.tolist() == [False, True, True]
+
+
+def test_hosts_are_found_by_name_with_and_without_regard_to_case():
+    pool = HostPool([HostState("A", "n1"), HostState("a", "n2"), HostState("A", "n3"), HostState("b")])
+    assert pool.rows.rows_named("A") == [0, 2]
+    assert pool.rows.rows_named("B") == []
+    assert pool.rows.rows_named_like("a") == [0, 1, 2]
+
+
+def test_instances_are_counted_where_they_are_now():
+    pool = a_pool(1, 2, instances=("i1", "i2"))
+    assert pool.rows.count_instances(["i1", "i2", "i1", "i9"]).values.tolist() == [2, 2]
+    pool["h0"].instances = ("i9",)
+    assert pool.rows.count_instances(("i1", "i9")).values.tolist() == [1, 1]
+    assert list(pool.rows.rows_with("i9")) == [0]
+
+
+def test_marks_are_read_back_each_once_until_there_were_too_many():
+    pool = a_pool(1, 2)
+    then = pool.rows.now
+    pool["h1"].free_ram_mb = 5
+    pool["h1"].free_ram_mb = 6
+    assert list(pool.rows.marked_since(then, frozenset(("free_ram_mb",)))) == [1]
+    assert list(pool.rows.marked_since(pool.rows.now, None)) == []
+    for value in range(10_000):
+        pool["h0"].free_ram_mb = value
+    assert pool.rows.marked_since(then, None) is None
