@@ -21,7 +21,7 @@ from filtersched.hosts.host_state import Aggregate, HostState, Instance, Metric
 from filtersched.requests.request_spec import Destination, Flavor, Image, InstanceGroup, RequestSpec, Retry
 from filtersched.results.explanation import Explanation, FilterStep, HostVerdicts, Shortage, Verdict, WeigherShare
 from filtersched.results.selection import Alternate, Selection, WeighedHost
-from filtersched.scheduler import ChanceScheduler, FilterScheduler, scheduler_from
+from filtersched.schedulers import ChanceScheduler, FilterScheduler, scheduler_from
 from filtersched.weighers import BaseHostWeigher, BaseWeigher, HostWeightHandler
 
 __all__ = [

@@ -62,8 +62,13 @@ _COST_FUNCTIONS: Spelling = (DEFAULT, "least_cost_functions")
 _DRIVER: Spelling = (DEFAULT, "scheduler_driver")
 _COMPUTE_DRIVER: Spelling = (DEFAULT, "compute_scheduler_driver")
 
-# Names that Nova's own entry points gave its schedulers.
-_DRIVER_NAMES = {"filter_scheduler": "FilterScheduler", "chance_scheduler": "ChanceScheduler"}
+# Names of Nova's own entry points, and class paths of earlier releases.
+_DRIVER_NAMES = {
+    "filter_scheduler": "FilterScheduler",
+    "chance_scheduler": "ChanceScheduler",
+    "filtersched.scheduler.FilterScheduler": "FilterScheduler",
+    "filtersched.scheduler.ChanceScheduler": "ChanceScheduler",
+}
 _P = TypeVar("_P", bound=Plugin)
 
 
@@ -245,7 +250,7 @@ def load_driver(_conf: cfg.ConfigOpts, settings: SchedulerSettings) -> type:
 
 def _driver_name(path: str) -> str:
     name = local_name(path)
-    return _DRIVER_NAMES.get(name, name)
+    return _DRIVER_NAMES.get(name.replace(":", "."), name)
 
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:

@@ -28,7 +28,7 @@ from filtersched.cli.trial import Outcome, Trial
 from filtersched.conf import SchedulerConf, read_scheduler_settings
 from filtersched.errors import InvalidRequest
 from filtersched.inventory import RequestReader
-from filtersched.scheduler import scheduler_from
+from filtersched.schedulers import scheduler_from
 
 # Up to so many requests and instances are shown one by one, more as a summary.
 _FEW_REQUESTS = 20

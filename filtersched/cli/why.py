@@ -18,7 +18,7 @@ from filtersched.hosts.host_state import HostState
 from filtersched.hosts.narrowing import narrow, skips_filters
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.explanation import HostVerdicts, Shortage
-from filtersched.scheduler import scheduler_from
+from filtersched.schedulers import scheduler_from
 
 
 def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:

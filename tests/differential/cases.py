@@ -12,7 +12,7 @@ from filtersched.conf import make_conf
 from filtersched.errors import NoValidHost
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.scheduler import FilterScheduler
+from filtersched.schedulers import FilterScheduler
 from tests.differential import oracle
 
 NOW = "2026-01-31T12:00:00"

@@ -14,7 +14,7 @@ from benchmarks.nova_peer.client import VARIABLE, NovaPeer, nova_python
 from filtersched.conf import make_conf
 from filtersched.errors import NoValidHost
 from filtersched.hosts.host_state import HostState
-from filtersched.scheduler import FilterScheduler
+from filtersched.schedulers import FilterScheduler
 from tests.differential import cases, oracle
 from tests.differential.cases import Draw
 

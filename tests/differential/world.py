@@ -12,7 +12,7 @@ from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.host_values import CHECKS
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.scheduler import FilterScheduler
+from filtersched.schedulers import FilterScheduler
 from tests.differential import third_party_weighers
 
 _FILTERS = "tests.differential.third_party_filters.every_filter"

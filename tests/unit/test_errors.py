@@ -25,7 +25,7 @@ from filtersched import (
     RequestSpec,
 )
 from filtersched.errors import nearest
-from filtersched.scheduler import FilterScheduler
+from filtersched.schedulers import FilterScheduler
 
 EXAMPLES = [
     (FilterschedError("said"), {}),

@@ -9,7 +9,7 @@ from filtersched.conf import make_conf
 from filtersched.errors import NoValidHost
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.scheduler import FilterScheduler
+from filtersched.schedulers import FilterScheduler
 
 FIRST_FILTER_SCHEDULER = """
     from nova.scheduler import filters

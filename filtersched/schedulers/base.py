@@ -1,12 +1,8 @@
-"""FilterScheduler: the pipeline. ChanceScheduler beside it.
-
-    narrow -> filter -> weigh -> select -> deplete, and on to the next instance
-"""
+"""What all schedulers share: a request made ready, the lock, the commit."""
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 import random
 from collections.abc import Callable, Iterable, Sequence
@@ -17,20 +13,14 @@ from typing import Any, Literal, TypeVar
 from oslo_config import cfg
 
 from filtersched.conf import make_conf, read_scheduler_settings
-from filtersched.engine import Engine, StrangerReturned
 from filtersched.engine.decision import Choice, Decision
 from filtersched.errors import InvalidHost, InvalidRequest, NoValidHost
-from filtersched.filters.handler import HostFilterHandler
-from filtersched.hosts import narrowing
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState, deciding
-from filtersched.hosts.service import service_fact, service_is_up
 from filtersched.json_options import JsonOptions
-from filtersched.loader import load_driver, load_filters, load_weighers
+from filtersched.loader import load_driver
 from filtersched.requests.request_spec import MAX_INSTANCES, RequestSpec
-from filtersched.results.explanation import HostVerdicts
-from filtersched.results.selection import Filtered, Selection, WeighedHost, steps_of
-from filtersched.weighers.handler import HostWeightHandler
+from filtersched.results.selection import Selection
 
 LOG = logging.getLogger(__name__)
 
@@ -174,139 +164,6 @@ class Scheduler:
             LOG.info("No host for instance %d of %d", refusal.index + 1, refusal.num_instances)
             raise
         return decision.selections(choices)
-
-
-class FilterScheduler(Scheduler):
-    """Place instances on the best of the hosts that every filter lets pass.
-
-    A derived class may override any of the steps `narrow`, `filter`, `weigh`, `select` and
-    `deplete`; it is then called for every instance, on host objects.
-    """
-
-    def __init__(self, conf: cfg.ConfigOpts | None = None, *, use_engine: bool = True) -> None:
-        """use_engine : False decides on host objects, step by step; the answer is the same."""
-        super().__init__(conf)
-        self.catalog = load_filters(self.conf, self.settings)
-        self.filters = self.catalog.get(self._enabled(), spelling=self.settings.enabled_filters_option)
-        self.weighers = load_weighers(self.conf, self.settings, scheduler=self)
-        self._engine = self._engine_for() if use_engine else None
-        self._filter_handler = HostFilterHandler()
-        self._weight_handler = HostWeightHandler()
-
-    def _engine_for(self) -> Engine | None:
-        """The fast path, for a scheduler that leaves the steps as they are."""
-        steps = ("narrow", "filter", "weigh", "select", "deplete")
-        if any(getattr(type(self), step) is not getattr(FilterScheduler, step) for step in steps):
-            return None
-        settings = self.settings
-        return Engine(
-            self.weighers,
-            shuffle=settings.shuffle_best_same_weighed_hosts,
-            subset_size=settings.host_subset_size,
-        )
-
-    def _enabled(self) -> Sequence[str]:
-        settings = self.settings
-        return settings.baremetal_enabled_filters if settings.use_baremetal_filters else settings.enabled_filters
-
-    def _filters_named(self, names: str | Sequence[str] | None) -> Sequence[Any]:
-        return self.filters if names is None else self.catalog.get(names)
-
-    def explain(
-        self, spec: RequestSpec, host: HostState, *, filters: str | Sequence[str] | None = None
-    ) -> HostVerdicts:
-        """What every filter says of one host as it is now, not only the first that refuses it."""
-        decision = self._decision(spec, [host], None, filters=filters)
-        return self._under_lock(decision.hosts, lambda: decision.ask(host, 0))
-
-    def _decide(self, decision: Decision) -> list[Choice]:
-        if self._engine is not None and not decision.keep_columns:
-            try:
-                return self._engine.choices(decision)
-            except StrangerReturned:
-                decision.start_over()
-        return self._decide_plainly(decision)
-
-    def _decide_plainly(self, decision: Decision) -> list[Choice]:
-        """The pipeline on host objects: what the engine must equal."""
-        hosts = decision.offered()
-        choices: list[Choice] = []
-        for index in range(len(decision.uuids)):
-            spec = decision.spec_for(index, choices)
-            filtered = self.filter(self.narrow(hosts, spec), spec, index, decision.filters)
-            ranked = self.select(self.weigh(filtered, spec), decision.random)
-            if not ranked:
-                raise decision.refusal(index, functools.partial(steps_of, filtered), choices)
-            chosen = ranked[0].obj
-            depleted = self.deplete(chosen, spec)
-            choices.append(decision.choice(spec, ranked, depleted, steps_of(filtered)))
-            hosts = [depleted, *(other.obj for other in ranked[1:])]
-        if decision.alternates and len(choices) > 1:
-            # Once more, now that everything is depleted: alternates are what would be left.
-            spec = decision.spec_for(len(choices) - 1, choices)
-            filtered = self.filter(self.narrow(hosts, spec), spec, len(choices) - 1, decision.filters)
-            decision.left = [one.obj for one in self.select(self.weigh(filtered, spec), decision.random)]
-        return choices
-
-    def narrow(self, hosts: Sequence[HostState], spec: RequestSpec) -> Sequence[HostState]:
-        """The hosts that the request itself lets in: destination, ignored and forced hosts."""
-        return narrowing.narrow(hosts, spec)
-
-    def filter(
-        self, hosts: Sequence[HostState], spec: RequestSpec, index: int, filters: Sequence[Any]
-    ) -> Sequence[HostState]:
-        """The hosts that every filter lets pass, in their order."""
-        if narrowing.skips_filters(spec):
-            return Filtered(hosts)
-        passed = self._filter_handler.get_filtered_objects(filters, hosts, spec, index)
-        return Filtered(()) if passed is None else passed
-
-    def weigh(self, hosts: Sequence[HostState], spec: RequestSpec) -> list[WeighedHost]:
-        """The hosts with their weights, highest first; equal ones keep their order."""
-        return self._weight_handler.get_weighed_objects(self.weighers, hosts, spec)
-
-    def select(self, ranked: Sequence[WeighedHost], chance: Callable[[], random.Random]) -> list[WeighedHost]:
-        """The ranking with the chosen host first.
-
-        chance : gives the decision's random generator. It is drawn from only where there is a
-            choice: one shuffle of the tied if they are shuffled, one draw among the first
-            `host_subset_size`.
-        """
-        order = list(ranked)
-        if self.settings.shuffle_best_same_weighed_hosts:
-            tied = [one for one in order if one.weight == order[0].weight]
-            if len(tied) > 1:
-                chance().shuffle(tied)
-                order[: len(tied)] = tied
-        subset = min(self.settings.host_subset_size, len(order))
-        if subset > 1:
-            order.insert(0, order.pop(chance().randrange(subset)))
-        return order
-
-    def deplete(self, host: HostState, spec: RequestSpec) -> HostState:
-        """A copy of the host without what one instance of the request takes."""
-        depleted = host.copy()
-        depleted.consume_from_request(spec)
-        return depleted
-
-
-class ChanceScheduler(Scheduler):
-    """Place each instance on a random host that is up; no filters, no weighers, no depletion."""
-
-    def _decide(self, decision: Decision) -> list[Choice]:
-        ignored = decision.spec.ignore_hosts
-        hosts = [host for host in decision.offered() if host.host not in ignored and self._is_up(host, decision.spec)]
-        if not hosts:
-            raise NoValidHost("Is the appropriate service running?", num_instances=len(decision.uuids))
-        choices: list[Choice] = []
-        for index in range(len(decision.uuids)):
-            host = decision.random().choice(hosts)
-            choices.append(Choice(decision.spec_for(index, choices), host, host.copy(), 0.0))
-        return choices
-
-    def _is_up(self, host: HostState, spec: RequestSpec) -> bool:
-        disabled = service_fact(host.service, "disabled")
-        return not disabled and service_is_up(host.service, spec.now, self.settings.service_down_time)
 
 
 def _as_hosts(given: Iterable[HostState]) -> list[HostState]:

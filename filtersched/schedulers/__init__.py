@@ -1,0 +1,10 @@
+"""The schedulers: `base` is what all share, `filter_scheduler` the pipeline, `chance` a random host.
+
+The command, the adapters and user programs import them from here or from `filtersched`.
+"""
+
+from filtersched.schedulers.base import Scheduler, scheduler_from
+from filtersched.schedulers.chance import ChanceScheduler
+from filtersched.schedulers.filter_scheduler import FilterScheduler
+
+__all__ = ["ChanceScheduler", "FilterScheduler", "Scheduler", "scheduler_from"]

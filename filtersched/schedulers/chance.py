@@ -1,0 +1,29 @@
+"""ChanceScheduler: a random host that is up."""
+
+from __future__ import annotations
+
+from filtersched.engine.decision import Choice, Decision
+from filtersched.errors import NoValidHost
+from filtersched.hosts.host_state import HostState
+from filtersched.hosts.service import service_fact, service_is_up
+from filtersched.requests.request_spec import RequestSpec
+from filtersched.schedulers.base import Scheduler
+
+
+class ChanceScheduler(Scheduler):
+    """Place each instance on a random host that is up; no filters, no weighers, no depletion."""
+
+    def _decide(self, decision: Decision) -> list[Choice]:
+        ignored = decision.spec.ignore_hosts
+        hosts = [host for host in decision.offered() if host.host not in ignored and self._is_up(host, decision.spec)]
+        if not hosts:
+            raise NoValidHost("Is the appropriate service running?", num_instances=len(decision.uuids))
+        choices: list[Choice] = []
+        for index in range(len(decision.uuids)):
+            host = decision.random().choice(hosts)
+            choices.append(Choice(decision.spec_for(index, choices), host, host.copy(), 0.0))
+        return choices
+
+    def _is_up(self, host: HostState, spec: RequestSpec) -> bool:
+        disabled = service_fact(host.service, "disabled")
+        return not disabled and service_is_up(host.service, spec.now, self.settings.service_down_time)
