@@ -21,7 +21,7 @@ class RetryFilter(BaseHostFilter):
         return ("host", "nodename") if spec.retry is not None and spec.retry.hosts else ()
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
-        if spec.retry is None:
+        if spec.retry is None or not spec.retry.hosts:
             return True
         host, node = host_state.host, host_state.nodename
         return not any(tried.host == host and tried.nodename in (None, node) for tried in spec.retry.hosts)

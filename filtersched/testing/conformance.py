@@ -19,7 +19,7 @@ from filtersched.plugins.plugin import Declaration, Plugin, declaration_of
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.explanation import Shortage
 from filtersched.results.selection import WeighedHost
-from filtersched.testing.samples import sample_hosts, sample_specs
+from filtersched.testing.samples import emptied, sample_hosts, sample_specs
 from filtersched.testing.unchanged import Snapshot
 from filtersched.weighers.base import BaseWeigher, is_weight
 from filtersched.weighers.handler import multiplier
@@ -48,9 +48,10 @@ def check_filter(
         your own if the filter reads attributes that HostState does not have.
 
     The rules: every host gets an answer, not None and not an exception; the same question has the
-    same answer; hosts and request stay as they are; what is declared is all that is read; a columnar
-    body answers for columns of no, one and many hosts what it answers for each host;
-    `rejection_reason` and `limits` answer with what they should.
+    same answer; hosts and request stay as they are; what is declared is all that is read, also where
+    something of the request is there, but empty; a columnar body answers for columns of no, one and
+    many hosts what it answers for each host; `rejection_reason` and `limits` answer with what they
+    should.
     """
     check = _FilterCheck(_made(filter_, BaseHostFilter))
     check.flags("run_filter_once_per_request", "RUN_ON_REBUILD")
@@ -160,6 +161,10 @@ class _Check:
                 if changed:
                     what = f"{', '.join(changed)} of {_named(snapshot.thing)}"
                     self.fail("unchanged", f"changes {what}; it may only answer")
+        if self.declaration is not None and callable(self.declaration.host_reads):
+            with deciding():
+                for spec in emptied(tried_specs):
+                    self._try_emptied(self.declaration, tried_hosts, spec)
 
     def _try(self, hosts: Sequence[HostState], spec: RequestSpec) -> None:
         answers: Sequence[Any] = ()
@@ -219,6 +224,14 @@ class _Check:
         self._same("declaration", answers, seen, hosts, "when it sees only what it declared")
         if declaration.columnar:
             self._try_columns(reads, answers, hosts, seen_spec)
+
+    def _try_emptied(self, declaration: Declaration, hosts: Sequence[HostState], spec: RequestSpec) -> None:
+        """A `host_reads` method and the body agree what an empty value is, if the body takes one at all."""
+        try:
+            answers = [self._ask(host, spec) for host in hosts]
+        except ConformanceError:
+            return
+        self._try_declared(declaration, answers, hosts, spec)
 
     def _watched(self, missed: Mapping[str, Sequence[str]], act: Callable[[], Any]) -> Any:
         """What `act` gives; that something undeclared was read goes before whatever came of it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
@@ -61,6 +61,7 @@ _HINTS: tuple[Mapping[str, Any], ...] = (
     {"query": '[">=", "$free_ram_mb", 1024]'},
     {"_nova_check_type": ["rebuild"]},
 )
+_EMPTY: tuple[Any, ...] = (None, "", [])
 _POLICIES = (None, "affinity", "anti-affinity", "soft-affinity", "soft-anti-affinity")
 
 
@@ -105,6 +106,31 @@ def sample_specs(count: int = 30, *, seed: int = 0) -> list[RequestSpec]:
     """Well-formed requests of every kind, the first an ordinary one; the same for the same seed."""
     chance = Random(f"specs {seed}")
     return [make_spec(), *(_sample_spec(chance, at) for at in range(1, count))][:count]
+
+
+def emptied(specs: Iterable[RequestSpec]) -> list[RequestSpec]:
+    """Requests in which something is there, but empty: a retry without hosts, an image without properties.
+
+    specs : what they name of hints, extra specs and image properties is there, with nothing in it.
+    """
+    named = list(specs)
+    hints = sorted({name for spec in named for name in spec.scheduler_hints})
+    extra_specs = sorted({name for spec in named for name in spec.extra_specs})
+    properties = sorted({name for spec in named if spec.image is not None for name in spec.image.properties})
+    each: list[Mapping[str, Any]] = [
+        {"retry": {"num_attempts": 1}},
+        *({"instance_group": {"policy": policy}} for policy in _POLICIES),
+        {"image": {}},
+        {"image": {"id": ""}},
+        *({"image": {"properties": {name: empty}}} for name in properties for empty in _EMPTY[:2]),
+        {"requested_destination": {}},
+        *({"scheduler_hints": {name: empty}} for name in hints for empty in _EMPTY),
+        *({"extra_specs": {name: ""}} for name in extra_specs),
+        *({name: empty} for name in ("availability_zone", "project_id", "user_id") for empty in _EMPTY[:2]),
+        {"name": "", "id": None},
+        {"instance_uuid": None},
+    ]
+    return [make_spec(**one) for one in each]
 
 
 def _sample_host(chance: Random, at: int) -> HostState:

@@ -14,6 +14,11 @@ def _rank(rank):
 
 
 STORIES = {
+    "a first attempt, with a record of retries that names no host": {
+        "conf": {},
+        "hosts": _ONE,
+        "events": [("ask", {"retry": {"num_attempts": 1}}, ["RetryFilter"])],
+    },
     "an attribute that only some requests have": {
         "conf": {},
         "hosts": _ONE,

@@ -236,6 +236,43 @@ def test_undeclared_read_of_the_request_by_host_reads_is_caught():
     assert "reads 'scheduler_hints', which its spec_reads do not name" in str(refused(plugin))
 
 
+@pytest.mark.parametrize(
+    ("attribute", "is_there"),
+    [
+        ("retry", lambda spec: spec.retry is not None and spec.retry.hosts),
+        ("image", lambda spec: spec.image is not None and spec.image.id),
+        ("scheduler_hints", lambda spec: spec.scheduler_hints.get("same_host", ("",))[0]),
+        ("availability_zone", lambda spec: spec.availability_zone),
+    ],
+)
+def test_host_reads_that_tells_nothing_for_an_empty_value_that_the_body_reads_on_is_caught(attribute, is_there):
+    class HalfFilter(BaseHostFilter):
+        spec_reads = (attribute,)
+
+        def host_reads(self, spec):
+            return ("host",) if is_there(spec) else ()
+
+        def host_passes(self, host_state, spec):
+            if attribute == "scheduler_hints":
+                return "same_host" not in spec.scheduler_hints or host_state.host != ""
+            return getattr(spec, attribute) is None or host_state.host != ""
+
+    assert refused(HalfFilter).rule == "undeclared read"
+
+
+def test_body_may_refuse_an_empty_value_with_an_exception():
+    class StrictFilter(BaseHostFilter):
+        spec_reads = ("retry",)
+
+        def host_reads(self, spec):
+            return ("host",) if spec.retry is not None else ()
+
+        def host_passes(self, host_state, spec):
+            return spec.retry is None or spec.retry.hosts[0].host != host_state.host
+
+    check_filter(StrictFilter)
+
+
 def test_attributes_that_host_reads_tells_for_the_request_are_shown():
     def host_passes(self, host_state, spec):
         return not spec.availability_zone or host_state.free_ram_mb > 0
