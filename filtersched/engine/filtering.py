@@ -85,7 +85,7 @@ class FastFilter:
         rows = in_play.rows().tolist()
         hosts = [overlay.host(row) for row in rows]
         with asking(self.plugin, f"about {len(hosts)} hosts, instance {request.spec.instance_uuid}"):
-            passed = self.plugin.filter_all(hosts, request.spec)
+            passed = self.plugin.filter_all(list(hosts), request.spec)
             left = None if passed is None else list(passed)
         if left is None:
             raise EndFiltering

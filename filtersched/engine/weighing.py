@@ -122,10 +122,11 @@ class FastWeigher:
 
     def _called(self, overlay: Overlay, request: Request, in_play: InPlay) -> Floats:
         """The raw weights as the weigher itself gives them, in list order."""
+        count = in_play.count
         weighed = [WeighedHost(overlay.host(row), 0.0) for row in in_play.rows().tolist()]
-        with asking(self.plugin, f"about {len(weighed)} hosts, instance {request.spec.instance_uuid}"):
+        with asking(self.plugin, f"about {count} hosts, instance {request.spec.instance_uuid}"):
             raw = list(self.plugin.weigh_objects(weighed, request.spec))
-        if len(raw) != len(weighed) or not all(is_weight(weight) for weight in raw):
+        if len(raw) != count or not all(is_weight(weight) for weight in raw):
             raise StrangerReturned
         return np.array([float(weight) for weight in raw], dtype=np.float64)
 

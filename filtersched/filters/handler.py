@@ -32,7 +32,8 @@ class HostFilterHandler:
             with asking(one, f"about {len(left)} hosts, instance {spec.instance_uuid}"):
                 if not one.run_filter_for_index(index):
                     continue
-                passed = one.filter_all(left, spec)
+                # A list of its own: a filter may drop from it.
+                passed = one.filter_all(list(left), spec)
                 if passed is None:
                     return None
                 before, left = left, list(passed)

@@ -26,23 +26,21 @@ class HostWeightHandler:
         The weight is the sum over the weighers of multiplier times normalised raw weight. A single
         host needs no comparing: only weighers that are not normalised are asked about it.
         """
-        weighed = [WeighedHost(host, 0.0) for host in hosts]
-        totals = [0.0] * len(weighed)
+        given = list(hosts)
+        totals = [0.0] * len(given)
         columns = []
         for weigher in weighers:
-            if not weighed or (len(weighed) == 1 and weigher.normalized):
+            if not given or (len(given) == 1 and weigher.normalized):
                 continue
-            raw = _raw(weigher, weighed, spec)
+            raw = _raw(weigher, given, spec)
             normal = normalize(raw, weigher.minval, weigher.maxval) if weigher.normalized else raw
-            multipliers = _multipliers(weigher, weighed, spec)
-            for place, one in enumerate(weighed):
+            multipliers = _multipliers(weigher, given, spec)
+            for place, host in enumerate(given):
                 totals[place] += multipliers[place] * normal[place]
                 if not is_weight(totals[place]):
-                    raise invalid_weight(weigher, one.obj, totals[place])
+                    raise invalid_weight(weigher, host, totals[place])
             columns.append(WeigherColumn(type(weigher).__name__, raw, normal, multipliers))
-        ranked = [
-            WeighedHost(one.obj, totals[place], columns=columns, place=place) for place, one in enumerate(weighed)
-        ]
+        ranked = [WeighedHost(host, totals[place], columns=columns, place=place) for place, host in enumerate(given)]
         return sorted(ranked, key=lambda one: one.weight, reverse=True)
 
 
@@ -73,31 +71,32 @@ def multiplier(weigher: BaseWeigher) -> Callable[[HostState], Any]:
     return lambda host: current(host)
 
 
-def _multipliers(weigher: BaseWeigher, weighed: list[WeighedHost], spec: RequestSpec) -> list[float]:
+def _multipliers(weigher: BaseWeigher, hosts: list[HostState], spec: RequestSpec) -> list[float]:
     multiplier_of = multiplier(weigher)
     multipliers = []
-    for one in weighed:
+    for host in hosts:
         try:
-            multipliers.append(multiplier_of(one.obj))
+            multipliers.append(multiplier_of(host))
         except Exception as problem:
             # The boundary to the plug-in: its exception goes on, saying where it happened.
-            add_note(problem, weigher, f"for its multiplier on {one.obj!r}, instance {spec.instance_uuid}")
+            add_note(problem, weigher, f"for its multiplier on {host!r}, instance {spec.instance_uuid}")
             raise
         if not is_weight(multipliers[-1]):
-            raise invalid_weight(weigher, one.obj, multipliers[-1])
+            raise invalid_weight(weigher, host, multipliers[-1])
     # As plain floats, so that a short one of numpy's does not make the product a short one.
     return list(map(float, multipliers))
 
 
-def _raw(weigher: BaseWeigher, weighed: list[WeighedHost], spec: RequestSpec) -> list[float]:
-    with asking(weigher, f"about {len(weighed)} hosts, instance {spec.instance_uuid}"):
-        raw = list(weigher.weigh_objects(weighed, spec))
-    if len(raw) != len(weighed):
+def _raw(weigher: BaseWeigher, hosts: list[HostState], spec: RequestSpec) -> list[float]:
+    with asking(weigher, f"about {len(hosts)} hosts, instance {spec.instance_uuid}"):
+        # A list of its own: a weigher may sort it, and write to what is in it.
+        raw = list(weigher.weigh_objects([WeighedHost(host, 0.0) for host in hosts], spec))
+    if len(raw) != len(hosts):
         name = type(weigher).__name__
         raise InvalidWeight(
-            f"{name}.weigh_objects returned {len(raw)} weights for {len(weighed)} hosts", weigher=name, value=raw
+            f"{name}.weigh_objects returned {len(raw)} weights for {len(hosts)} hosts", weigher=name, value=raw
         )
-    for one, weight in zip(weighed, raw, strict=True):
+    for host, weight in zip(hosts, raw, strict=True):
         if not is_weight(weight):
-            raise invalid_weight(weigher, one.obj, weight)
+            raise invalid_weight(weigher, host, weight)
     return [float(weight) for weight in raw]

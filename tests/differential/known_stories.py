@@ -14,6 +14,26 @@ def _rank(rank):
 
 
 STORIES = {
+    "a filter that drops from the list it is given": {
+        "conf": {},
+        "hosts": [{**_TWO[0], "num_io_ops": 1}, _TWO[1]],
+        "events": [("ask", {}, ["DroppingFilter"])],
+    },
+    "a filter that takes hosts out of the list it is given": {
+        "conf": {},
+        "hosts": [{**_TWO[0], "num_instances": 1}, _TWO[1]],
+        "events": [("ask", {"num_instances": 2}, ["EmptyingFilter", "DroppingFilter"])],
+    },
+    "a weigher that sorts the list it is given": {
+        "conf": {"weighers": ["SortingWeigher"]},
+        "hosts": _TWO[::-1],
+        "events": [("ask", {"num_instances": 3}, [])],
+    },
+    "a weigher that writes to the list it is given": {
+        "conf": {"weighers": ["PuttingWeigher", "PlaceWeigher"]},
+        "hosts": [{**_TWO[0], "num_io_ops": 1}, _TWO[1]],
+        "events": [("ask", {"num_instances": 3}, [])],
+    },
     "a first attempt, with a record of retries that names no host": {
         "conf": {},
         "hosts": _ONE,

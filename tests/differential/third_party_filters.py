@@ -76,6 +76,28 @@ class ReverseFilter(BaseHostFilter):
         return reversed(list(hosts))
 
 
+class DroppingFilter(BaseHostFilter):
+    """Drop from the list it is given, and return that list."""
+
+    def filter_all(self, hosts, spec):
+        for host in list(hosts):
+            if host.num_io_ops == 1:
+                hosts.remove(host)
+        return hosts
+
+
+class EmptyingFilter(BaseHostFilter):
+    """Take hosts out of the list it is given until none is left, and return those that it likes."""
+
+    def filter_all(self, hosts, spec):
+        liked = []
+        while hosts:
+            host = hosts.pop()
+            if host.num_instances != 1:
+                liked.insert(0, host)
+        return liked
+
+
 class EndFilter(BaseHostFilter):
     """End filtering, by None, for the instances that end in a 2."""
 

@@ -25,6 +25,26 @@ class PlaceWeigher(BaseWeigher):
         return [(place * 7) % 5 for place, _one in enumerate(weighed_obj_list)]
 
 
+class SortingWeigher(BaseWeigher):
+    """Sort the list it is given, and weigh by a host's place in the other."""
+
+    def weigh_objects(self, weighed_obj_list, weight_properties):
+        names = [one.obj.host for one in weighed_obj_list]
+        weighed_obj_list.sort(key=lambda one: one.obj.host)
+        return [sorted(names).index(name) for name in names]
+
+
+class PuttingWeigher(BaseWeigher):
+    """Put other hosts in the places of those that it is given, and drop the last."""
+
+    def weigh_objects(self, weighed_obj_list, weight_properties):
+        raw = [one.obj.num_io_ops for one in weighed_obj_list]
+        for one in weighed_obj_list:
+            one.obj, one.weight = weighed_obj_list[0].obj, 99.0
+        del weighed_obj_list[-1]
+        return raw
+
+
 class TooFewWeigher(BaseWeigher):
     """Return a weight too few for requests of three instances."""
 
