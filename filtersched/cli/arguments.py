@@ -12,12 +12,13 @@ from typing import Any, NamedTuple, NoReturn
 
 from filtersched import __version__
 from filtersched.cli.errors import UsageError
+from filtersched.cli.package_files import SHELLS
 from filtersched.cli.request_flags import add_request_flags
 from filtersched.conf import SchedulerConf, make_conf, split_args
 from filtersched.errors import nearest
 from filtersched.loader import list_installed_opts, list_opts
 
-_SETTINGS_HELP = """\
+SETTINGS_HELP = """\
 Every setting is a flag too, before or after the command, with - or _:
   --config-file FILE             settings of Nova's, old flag files included; may be repeated
   --scheduler-default-filters RamFilter,CoreFilter,DiskFilter
@@ -65,6 +66,23 @@ _CHECK_STATUS = """\
 Exit status: 0 checked, with or without warnings; 1 there are warnings and --strict was given;
 2 the settings or the inventory cannot be used.
 """
+_COMPLETION = """\
+Print the completion script of a shell: sub-commands, their flags, and all settings.
+"""
+_COMPLETION_EXAMPLES = """\
+Install it for your user:
+  filtersched completion bash > ~/.local/share/bash-completion/completions/filtersched
+  filtersched completion zsh > ~/.zfunc/_filtersched     with fpath+=~/.zfunc before compinit in ~/.zshrc
+  filtersched completion fish > ~/.config/fish/completions/filtersched.fish
+"""
+_MAN = """\
+Print the man page in roff.
+"""
+_MAN_EXAMPLES = """\
+Read it, or install it for your user:
+  filtersched man | man -l -
+  filtersched man > ~/.local/share/man/man1/filtersched.1
+"""
 
 _INPUT_HELP = "JSON Lines, JSON, CSV, or Nova's GET /os-hypervisors/detail as JSON; - is the standard input"
 
@@ -88,7 +106,7 @@ class _Parser(argparse.ArgumentParser):
 
 def parse(argv: Sequence[str]) -> Invocation:
     """Understand a command line. Raises UsageError or ConfigurationError; SystemExit after --help."""
-    parser, commands = _make_parser()
+    parser, commands = make_parser()
     takes_value = {
         flag: action.nargs != 0
         for one in (parser, *commands.values())
@@ -105,25 +123,28 @@ def parse(argv: Sequence[str]) -> Invocation:
     return Invocation(args, make_conf(settings))
 
 
-def _make_parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
+def make_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser of the command without its settings, and those of its sub-commands by name."""
     parser = _Parser(
         prog="filtersched",
         description="Try requests on an inventory of hosts with Nova's filters and weighers, and see why.",
-        epilog=_SETTINGS_HELP,
+        epilog=SETTINGS_HELP,
         formatter_class=_Help,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"filtersched {__version__}")
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    subparsers = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
     commands: dict[str, argparse.ArgumentParser] = {}
 
-    def command(name: str, short: str, description: str, epilog: str, usage: str) -> argparse.ArgumentParser:
+    def command(
+        name: str, short: str, description: str, epilog: str, usage: str, *, settings: bool = True
+    ) -> argparse.ArgumentParser:
         made: argparse.ArgumentParser = subparsers.add_parser(
             name,
             usage=f"filtersched {name} {usage}",
             help=short,
             description=description,
-            epilog=f"{epilog}\n{_SETTINGS_HELP}".lstrip(),
+            epilog=f"{epilog}\n{SETTINGS_HELP}".lstrip() if settings else epilog,
             formatter_class=_Help,
             allow_abbrev=False,
         )
@@ -177,6 +198,17 @@ def _make_parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
     _add_input(check)
     check.add_argument("--strict", action="store_true", help="exit with status 1 if there are warnings")
     _add_output(check)
+
+    completion = command(
+        "completion",
+        "print the completion script of a shell",
+        _COMPLETION,
+        _COMPLETION_EXAMPLES,
+        "{bash,zsh,fish}",
+        settings=False,
+    )
+    completion.add_argument("shell", choices=SHELLS, metavar="SHELL", help="bash, zsh or fish")
+    command("man", "print the man page", _MAN, _MAN_EXAMPLES, "", settings=False)
     return parser, commands
 
 

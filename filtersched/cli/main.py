@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 
-from filtersched.cli import check_config, plugins, schedule, why
+from filtersched.cli import check_config, package_files, plugins, schedule, why
 from filtersched.cli.arguments import Invocation, parse
 from filtersched.cli.errors import StdoutError
 from filtersched.cli.terminal import Terminal, printable
@@ -20,6 +20,8 @@ _COMMANDS: dict[str, Callable[..., int]] = {
     "why": why.run,
     "plugins": plugins.run,
     "check-config": check_config.run,
+    "completion": package_files.run_completion,
+    "man": package_files.run_man,
 }
 
 _ERROR = 2

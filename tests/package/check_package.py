@@ -59,7 +59,9 @@ def check_wheel(wheel: Path) -> None:
     top = {name.parts[0] for name in names}
     assert not top & NOT_IN_WHEEL, f"the wheel holds {sorted(top & NOT_IN_WHEEL)}"
     packed = {str(name) for name in names}
-    sources = {str(path.relative_to(ROOT)) for path in (ROOT / "filtersched").rglob("*.py")}
+    package = ROOT / "filtersched"
+    files = [*package.rglob("*.py"), *(path for path in (package / "data").rglob("*") if path.is_file())]
+    sources = {str(path.relative_to(ROOT)) for path in files}
     assert sources <= packed, f"not in the wheel: {sorted(sources - packed)}"
     assert "filtersched/py.typed" in packed, "the wheel has no filtersched/py.typed"
     assert any(name.name == "LICENSE" for name in names), "the wheel has no LICENSE"
@@ -97,6 +99,7 @@ def check_installed(wheel: Path, work: Path) -> None:
     inventory, requests = (str(ROOT / "examples" / name) for name in ("hosts.jsonl", "requests.jsonl"))
     said = run(command, "schedule", "--inventory", inventory, "--requests", requests, cwd=work)
     assert said.strip(), "filtersched schedule printed nothing"
+    assert run(command, "man", cwd=work).startswith(".TH FILTERSCHED"), "the man page is not installed"
     print(f"{wheel.name} installs alone and runs: {version.strip()}")
 
 

@@ -1,0 +1,191 @@
+"""Writes the man page and the shell completions of the command from its argument parser.
+
+python docs/generate_command_files.py          writes them into filtersched/data
+python docs/generate_command_files.py DIR      writes them somewhere else
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import shtab
+from argparse_manpage.manpage import Manpage
+from oslo_config import cfg, types
+
+from filtersched import __version__
+from filtersched.cli.arguments import SETTINGS_HELP, make_parser
+from filtersched.cli.package_files import SHELLS
+from filtersched.loader import list_opts
+from filtersched.options import NO_EFFECT, spelled
+
+DATA = Path(__file__).resolve().parents[1] / "filtersched" / "data"
+# Flags whose value is a file, whatever the parser says of them otherwise.
+FILES = ("--inventory", "--requests", "--output", "--config-file")
+
+
+def main(target: Path = DATA) -> None:
+    """Write every file below the directory."""
+    for name, text in files().items():
+        path = target / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def files() -> dict[str, str]:
+    """Path below filtersched/data to text."""
+    completions = {f"completion/filtersched.{shell}": completion(shell) for shell in SHELLS}
+    return {**completions, "man/filtersched.1": man_page()}
+
+
+def completion(shell: str) -> str:
+    """The completion script: sub-commands, their flags, and the settings as flags."""
+    parser, commands = make_parser()
+    for name, command in commands.items():
+        if name not in ("completion", "man"):
+            _add_settings(command)
+    for each in (parser, *commands.values()):
+        for action in each._actions:
+            if set(action.option_strings) & set(FILES):
+                action.complete = shtab.FILE
+            if action.help:
+                # Scripts show one line; the rest of a long help is in the man page.
+                action.help = _first_sentence(action.help)
+    text: str = shtab.complete(parser, shell)
+    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+
+
+def man_page() -> str:
+    """The page in roff, section 1."""
+    parser, _commands = make_parser()
+    parser.epilog = None
+    page = Manpage(
+        parser,
+        {
+            "project_name": "filtersched",
+            "version": __version__,
+            "date": f"filtersched {__version__}",
+            "description": "place instances on hosts with Nova's filters and weighers, and say why",
+            "manual_title": "User Commands",
+        },
+        format="single-commands-section",
+    )
+    page.synopsis = ["filtersched", "COMMAND", "[flag ...]", "[setting ...]"]
+    for heading, text in SECTIONS.items():
+        page.add_section(heading, "=", text)
+    page.add_section("SETTINGS", "=", _settings_section())
+    return "\n".join(line.rstrip() for line in str(page).splitlines()) + "\n"
+
+
+SECTIONS = {
+    "EXIT STATUS": r"""
+.TP
+.B 0
+The command did what was asked: something was placed, the host passes, or there are no warnings.
+.TP
+.B 1
+Nothing fits, the host is refused, or
+.B check\-config \-\-strict
+found warnings.
+.TP
+.B 2
+The arguments, the settings, or a file cannot be used.
+""".strip(),
+    "EXAMPLES": r"""
+Place three instances on the hosts of a file:
+.PP
+.RS 4
+.EX
+filtersched schedule \-\-inventory hosts.jsonl \-\-flavor ram=4096,vcpus=2 \-\-count 3
+.EE
+.RE
+.PP
+Ask why a host is refused:
+.PP
+.RS 4
+.EX
+filtersched why cmp1 \-\-inventory hosts.jsonl \-\-flavor ram=65536
+.EE
+.RE
+.PP
+Check an existing configuration of Nova:
+.PP
+.RS 4
+.EX
+filtersched check\-config \-\-config\-file nova.conf
+.EE
+.RE
+""".strip(),
+    "ENVIRONMENT": r"""
+.TP
+.B NO_COLOR
+If set, the output has no colors.
+.TP
+.B COLUMNS
+The width of the output, in characters.
+""".strip(),
+}
+
+
+def _settings_section() -> str:
+    lines = [_roff(SETTINGS_HELP.splitlines()[0]), ".PP"]
+    for flag, opt in _settings():
+        lines += [".TP", rf"\fB{_roff(flag)}\fR \fI{_metavar(opt)}\fR" if _metavar(opt) else rf"\fB{_roff(flag)}\fR"]
+        lines.append(_roff(" ".join((opt.help or "").split())))
+    return "\n".join(lines)
+
+
+def _add_settings(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("settings")
+    for flag, opt in _settings():
+        if flag in command._option_string_actions:
+            continue
+        if _metavar(opt):
+            choices = getattr(opt.type, "choices", None)
+            group.add_argument(flag, metavar=_metavar(opt), choices=choices, help=(opt.help or "").replace("%", "%%"))
+        else:
+            group.add_argument(flag, action="store_true", help=(opt.help or "").replace("%", "%%"))
+
+
+def _settings() -> Iterator[tuple[str, cfg.Opt]]:
+    """Every option that has an effect, by its flat flag; its spellings with a group do the same."""
+    yield "--config-file", cfg.StrOpt("config_file", help="A settings file, old flag files included; may be repeated.")
+    yield "--config-dir", cfg.StrOpt("config_dir", help="A directory whose *.conf files are read, in sorted order.")
+    without_effect = {spelled((group, opt.dest)) for group, opt in NO_EFFECT}
+    flat = {opt.dest for group, opts in list_opts() if group == "DEFAULT" for opt in opts}
+    for group, opts in list_opts():
+        for opt in opts:
+            if spelled((group, opt.dest)) in without_effect:
+                continue
+            if group == "DEFAULT":
+                yield _flag(opt.dest), opt
+            elif opt.dest not in flat and group not in ("filter_scheduler", "scheduler"):
+                yield _flag(f"{group}_{opt.dest}"), opt
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _metavar(opt: cfg.Opt) -> str:
+    if opt.dest in ("config_file", "config_dir"):
+        return opt.dest.removeprefix("config_").upper()
+    kinds = {types.Boolean: "", types.Integer: "N", types.Float: "X", types.List: "NAME,..."}
+    return next((word for cls, word in kinds.items() if isinstance(opt.type, cls)), "TEXT")
+
+
+def _first_sentence(text: str) -> str:
+    first = re.split(r"(?<=[.;:]) ", " ".join(text.split()), maxsplit=1)[0]
+    return first.rstrip(".;:")
+
+
+def _roff(text: str) -> str:
+    safe = text.replace("\\", r"\e").replace("-", r"\-")
+    return rf"\&{safe}" if safe.startswith((".", "'")) else safe
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))

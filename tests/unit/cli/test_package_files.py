@@ -1,0 +1,108 @@
+"""The man page and the completion scripts that are installed with the command."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from filtersched.cli.arguments import make_parser
+from filtersched.loader import list_opts
+from filtersched.options import NO_EFFECT
+
+SHELLS = ("bash", "zsh", "fish")
+COMPLETE_IN_BASH = """
+source "$1"; shift
+COMP_WORDS=(filtersched "$@") COMP_CWORD=$#
+_shtab_filtersched
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+def completed(path, *words):
+    """What bash offers for the last of the words."""
+    command = ["bash", "-c", COMPLETE_IN_BASH, "bash", str(path), *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.split()
+
+
+@pytest.fixture
+def script(run, tmp_path):
+    def script(shell):
+        path = tmp_path / f"filtersched.{shell}"
+        path.write_text(run("completion", shell).out)
+        return path
+
+    return script
+
+
+def own_flags():
+    _parser, commands = make_parser()
+    return {
+        flag for command in commands.values() for action in command._actions for flag in action.option_strings
+    } - {"-h", "--help"}
+
+
+def setting_flags():
+    without_effect = {(group, opt.dest) for group, opt in NO_EFFECT}
+    return {
+        "--" + opt.dest.replace("_", "-")
+        for group, opts in list_opts()
+        for opt in opts
+        if group == "DEFAULT" and (group, opt.dest) not in without_effect
+    }
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_completion_knows_every_command_flag_and_setting(run, shell):
+    words = set(re.findall(r"[\w-]+", run("completion", shell).out))
+    mark = "" if shell == "fish" else "--"  # fish: complete -l inventory
+    wanted = {mark + flag.removeprefix("--") for flag in own_flags() | setting_flags()}
+    assert wanted | set(make_parser()[1]) <= words, "run: tox -e reference"
+
+
+def test_man_page_knows_every_command_flag_and_setting(run):
+    page = re.sub(r"\\f.", "", run("man").out).replace("\\-", "-")
+    words = set(re.findall(r"[\w-]+", page))
+    assert own_flags() | setting_flags() | set(make_parser()[1]) <= words, "run: tox -e reference"
+
+
+def test_bash_offers_commands_flags_settings_and_choices(script):
+    path = script("bash")
+    assert completed(path, "sch") == ["schedule"]
+    assert completed(path, "why", "--inv") == ["--inventory"]
+    assert completed(path, "schedule", "--ram-w") == ["--ram-weight-multiplier"]
+    assert completed(path, "schedule", "--group-policy", "soft-anti") == ["soft-anti-affinity"]
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
+def test_fish_offers_commands_and_settings(script):
+    def offered(line):
+        command = ["fish", "-c", f"source {script('fish')}; complete -C '{line}'"]
+        lines = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.splitlines()
+        return [line.partition("\t")[0] for line in lines]
+
+    assert offered("filtersched sch") == ["schedule"]
+    assert offered("filtersched schedule --ram-w") == ["--ram-weight-multiplier"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_shell_can_parse_its_script(script, shell):
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    subprocess.run([shell, "-n", str(script(shell))], capture_output=True, timeout=60, check=True)
+
+
+@pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")
+def test_man_page_is_rendered_without_a_warning(run):
+    command = ["groff", "-ww", "-man", "-Tutf8", "-P-bcou"]
+    done = subprocess.run(command, input=run("man").out, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr == ""
+    assert "EXIT STATUS" in done.stdout
+
+
+def test_unknown_shell_is_refused_with_the_choices(run):
+    result = run("completion", "tcsh")
+    assert result.status == 2
+    assert all(shell in result.err for shell in SHELLS)
