@@ -14,8 +14,8 @@ def _ratio(name: str, default: float, what: str, size: str) -> cfg.FloatOpt:
         default=default,
         min=0,
         help=f"How many times its {what} a host may give out, unless the host says so itself. 1.0: what there is "
-        f"and no more. 2.0: twice that. 0: nothing fits anywhere. However high it is, a single instance never "
-        f"gets more than {size} of the host.",
+        f"and no more. 2.0: twice that. 0.0: not set, the same as {default}. However high it is, a single instance "
+        f"never gets more than {size} of the host.",
     )
 
 

@@ -33,6 +33,12 @@ def amount(value: Any) -> Any:
     return value
 
 
+def ratio(value: Any) -> float | None:
+    """An allocation ratio as a float; None where it is not set, which Nova writes as 0.0 too."""
+    checked = amount(value)
+    return float(checked) if checked else None
+
+
 def read_only_mapping(value: Any) -> FrozenDict:
     if value is None:
         return EMPTY

@@ -12,7 +12,7 @@ from filtersched.columns.frozen import thaw
 from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.extra_specs import match
 from filtersched.hosts.host_state import HostState
-from filtersched.hosts.service import last_heartbeat, service_fact, service_is_up
+from filtersched.hosts.service import is_forced_down, last_heartbeat, service_fact, service_is_up
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.shared_options import SERVICE_DOWN_TIME
 
@@ -28,6 +28,7 @@ class ComputeFilter(BaseHostFilter):
     | of                            | must hold                                                     |
     |-------------------------------|---------------------------------------------------------------|
     | `service["disabled"]`         | false; no service known is fine                               |
+    | `service["forced_down"]`      | false; no service known is fine                               |
     | last heartbeat of the service | `service_down_time` ago or less; no heartbeat known is fine   |
     | `capabilities["enabled"]`     | true or not announced                                         |
     | other capabilities            | none announced, or each extra spec of the flavor whose key is |
@@ -54,9 +55,11 @@ class ComputeFilter(BaseHostFilter):
 
     def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str | None:
         service, capabilities = host_state.service, host_state.capabilities
-        if not _is_enabled(service):
+        if service_fact(service, "disabled"):
             why = service_fact(service, "disabled_reason")
             return f"its service is disabled ({why})" if why else "its service is disabled"
+        if is_forced_down(service):
+            return "its service is forced down"
         down_time = self.option("service_down_time")
         if not service_is_up(service, spec.now, down_time):
             return f"its service was last heard of at {last_heartbeat(service)}, more than {down_time} s away"
@@ -75,7 +78,7 @@ def _is_not_compute(topic: Any) -> bool:
 
 
 def _is_enabled(service: Any) -> bool:
-    return not service_fact(service, "disabled")
+    return not service_fact(service, "disabled") and not is_forced_down(service)
 
 
 def _announces_enabled(capabilities: Mapping[str, Any]) -> bool:

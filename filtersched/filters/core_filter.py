@@ -40,7 +40,7 @@ class CoreFilter(CapacityFilter):
         return host.vcpus_used
 
     def ratio(self, host: HostState) -> Any:
-        return self.or_option(host.cpu_allocation_ratio, "cpu_allocation_ratio")
+        return self.allocation_ratio(host.cpu_allocation_ratio, "cpu_allocation_ratio")
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
         not_asked = of_each(host_state, "topic", _is_not_compute) | (self.total(host_state) == 0)

@@ -35,7 +35,7 @@ class DiskFilter(CapacityFilter):
         return self.total(host) - host.free_disk_mb
 
     def ratio(self, host: HostState) -> Any:
-        return self.or_option(host.disk_allocation_ratio, "disk_allocation_ratio")
+        return self.allocation_ratio(host.disk_allocation_ratio, "disk_allocation_ratio")
 
     def limits(self, host_state: HostState, spec: RequestSpec) -> dict[str, Any]:
         return {"disk_gb": host_state.total_usable_disk_gb * self.ratio(host_state)}

@@ -41,7 +41,7 @@ class RamFilter(CapacityFilter):
         return host.total_usable_ram_mb - host.free_ram_mb
 
     def ratio(self, host: HostState) -> Any:
-        return self.or_option(host.ram_allocation_ratio, "ram_allocation_ratio")
+        return self.allocation_ratio(host.ram_allocation_ratio, "ram_allocation_ratio")
 
     def limits(self, host_state: HostState, spec: RequestSpec) -> dict[str, Any]:
         return {"memory_mb": self.total(host_state) * self.ratio(host_state)}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from filtersched.errors import InvalidHost, nearest
-from filtersched.hosts.host_values import CHECKS
+from filtersched.hosts.host_values import CHECKS, RATIOS
 
 
 def checked_columns(
@@ -55,6 +55,8 @@ def _checked(attribute: str, values: Any, hosts: Sequence[str]) -> Sequence[Any]
             suspects = [*wrong[:1].tolist(), int(np.argmin(values)), int(np.argmax(values))]
             for row in suspects:
                 _one(attribute, values[row].item(), hosts[row] if row < len(hosts) else None)
+        if attribute in RATIOS and not values.all():
+            return [_one(attribute, value, None) for value in values.tolist()]
         # A copy of its own: the caller may go on using the array.
         own: Any = values.copy()
         return own  # type: ignore[no-any-return]

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from filtersched.columns.frozen import EMPTY, FrozenDict, freeze, shared, thaw
-from filtersched.columns.values import amount, naive_utc, number, read_only_mapping
+from filtersched.columns.values import amount, naive_utc, number, ratio, read_only_mapping
 from filtersched.errors import InvalidHost
 from filtersched.requests.instance import Instance
 
@@ -161,12 +161,14 @@ def _traits(value: Any) -> frozenset[str]:
     return traits
 
 
+RATIOS = ("ram_allocation_ratio", "cpu_allocation_ratio", "disk_allocation_ratio")
+
 CHECKS: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("host", "nodename"), _name),
     **dict.fromkeys(("uuid", "cell_uuid", "host_ip", "topic", "hypervisor_type", "hypervisor_hostname"), _text),
     **dict.fromkeys(("free_ram_mb", "free_disk_mb", "hypervisor_version"), number),
     **dict.fromkeys(("total_usable_ram_mb", "total_usable_disk_gb", "disk_mb_used"), amount),
-    **dict.fromkeys(("ram_allocation_ratio", "cpu_allocation_ratio", "disk_allocation_ratio"), amount),
+    **dict.fromkeys(RATIOS, ratio),
     **dict.fromkeys(("vcpus_total", "vcpus_used", "num_instances", "num_io_ops", "failed_builds"), amount),
     **dict.fromkeys(("numa_topology", "pci_stats"), freeze),
     "stats": read_only_mapping,

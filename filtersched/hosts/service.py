@@ -18,12 +18,19 @@ def last_heartbeat(service: Any) -> datetime | None:
     return None
 
 
-def service_is_up(service: Any, now: datetime, down_time_s: float) -> bool:
-    """Whether the last heartbeat is no more than `down_time_s` from `now`, in either direction.
+def is_forced_down(service: Any) -> bool:
+    """Whether an operator (or an evacuation) has declared the service down, whatever its heartbeat."""
+    return bool(service_fact(service, "forced_down"))
 
-    A service that is not known, or tells no time, counts as up. A stamp in the future counts like
-    one in the past, as in Nova.
+
+def service_is_up(service: Any, now: datetime, down_time_s: float) -> bool:
+    """Whether the service is not forced down and its last heartbeat is at most `down_time_s` from `now`.
+
+    A service that is not known, or has no heartbeat, counts as up. A heartbeat in the future counts
+    like one in the past, as in Nova.
     """
+    if is_forced_down(service):
+        return False
     heartbeat = last_heartbeat(service)
     return heartbeat is None or abs((now - heartbeat).total_seconds()) <= down_time_s
 

@@ -64,6 +64,16 @@ class Plugin:
         """`value`, or the option where it is None: one host's number or a column of them."""
         return filled(value, self.option(name))
 
+    def allocation_ratio(self, own: Any, name: str) -> Any:
+        """The ratio `own` of one host or a column of them, the option where it is None.
+
+        An option of 0.0 means "not set", as in Nova, and counts as its default.
+        """
+        configured = self.option(name)
+        if not configured:
+            configured = next(opt.default for _group, opt in declared_options(type(self)) if opt.dest == name)
+        return filled(own, configured)
+
 
 @contextlib.contextmanager
 def asking(plugin: object, about: str) -> Iterator[None]:

@@ -140,7 +140,7 @@ def _sample_host(chance: Random, at: int) -> HostState:
     services: tuple[Mapping[str, Any], ...] = (
         {},
         {"disabled": False, "updated_at": NOW - timedelta(seconds=heard), "availability_zone": "north"},
-        {"disabled": pick((True, False)), "updated_at": NOW - timedelta(seconds=heard)},
+        {"disabled": pick((True, False)), "forced_down": at % 5 == 0, "updated_at": NOW - timedelta(seconds=heard)},
     )
     instances = {f"instance-{number}": _sample_instance(chance) for number in chance.sample(range(9), pick((0, 1, 3)))}
     return HostState(

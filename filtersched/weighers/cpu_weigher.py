@@ -28,5 +28,5 @@ class CPUWeigher(BaseWeigher):
     columnar = True
 
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:
-        ratio = self.or_option(host_state.cpu_allocation_ratio, "cpu_allocation_ratio")
+        ratio = self.allocation_ratio(host_state.cpu_allocation_ratio, "cpu_allocation_ratio")
         return host_state.vcpus_total * ratio - host_state.vcpus_used

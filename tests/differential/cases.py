@@ -133,6 +133,8 @@ def _host(draw, in_cluster, room):
 
 def _service(draw):
     service = {"disabled": draw.rarely()}
+    if draw.rarely():
+        service["forced_down"] = draw.one(True, False, 1, None)
     if draw.one(True, False):
         # Exactly service_down_time ago, a second more, in the future.
         service["last_seen_up"] = draw.one("2026-01-31T11:59:00", "2026-01-31T11:58:59", "2026-01-31T12:00:59")

@@ -164,10 +164,12 @@ def _after(hosts, request, chosen, uuids, sign):
 
 # Filters
 
+DEFAULT_RATIOS = {"ram_allocation_ratio": 1.5, "cpu_allocation_ratio": 16.0, "disk_allocation_ratio": 1.0}
+
 
 def ratio(host, name, conf):
-    own = getattr(host, name)
-    return conf[name] if own is None else own
+    # 0.0 says as little as None: the next in line counts.
+    return getattr(host, name) or conf[name] or DEFAULT_RATIOS[name]
 
 
 def ram_filter(host, request, conf):
@@ -198,7 +200,7 @@ def disk_filter(host, request, conf):
 
 
 def compute_filter(host, request, conf):
-    if host.service.get("disabled"):
+    if host.service.get("disabled") or host.service.get("forced_down"):
         return False
     seen = host.service.get("last_seen_up")
     if seen is not None:

@@ -140,10 +140,10 @@ def _aggregate(draw):
 
 def _host(draw, host, conf, aggregates):
     host["aggregates"] = host["aggregates"] + draw.some(aggregates, 0, 2)
-    # Nova knows no host without a service, nor without ratios of its own.
+    # Nova knows no host without a service; its records fill in a ratio that is None or 0.0.
     host["service"] = {"disabled": False, "last_seen_up": cases.NOW, **host["service"]}
     for name in ("ram_allocation_ratio", "cpu_allocation_ratio", "disk_allocation_ratio"):
-        host[name] = conf[name] if host[name] is None else host[name]
+        host[name] = host[name] or conf[name]
     host["host_ip"] = draw.one("10.0.0.1", "10.0.1.1", "192.168.0.9")
     host["hypervisor_type"] = draw.one("QEMU", "QEMU", "ironic")
     host["stats"] = draw.one({}, {"opt1": "1"}, {"opt1": "2"})

@@ -52,3 +52,8 @@ def test_limit_and_reason_go_by_the_ratio_of_the_aggregate():
     ram_filter = AggregateRamFilter()
     assert ram_filter.limits(host(0, "2.0"), ASKED) == {"memory_mb": 8192.0}
     assert ram_filter.rejection_reason(host(0, "1.0"), ASKED).missing == 1024
+
+
+def test_a_ratio_of_zero_in_an_aggregate_is_a_ratio():
+    assert AggregateRamFilter().host_passes(host(4096, "0.0"), ASKED) is False
+    assert AggregateRamFilter().host_passes(host(4096, "1.0"), ASKED) is True

@@ -34,6 +34,16 @@ def test_a_host_whose_service_is_disabled_is_refused(disabled, expected):
     assert passes(host({"disabled": disabled, "updated_at": NOW})) is expected
 
 
+@pytest.mark.parametrize(("forced_down", "expected"), [(True, False), (1, False), (False, True), (None, True)])
+def test_a_host_whose_service_is_forced_down_is_refused_whatever_its_heartbeat(forced_down, expected):
+    assert passes(host({"forced_down": forced_down, "updated_at": NOW})) is expected
+
+
+def test_a_refusal_says_that_the_service_is_forced_down():
+    reason = ComputeFilter().rejection_reason(host({"forced_down": True, "updated_at": NOW}), RequestSpec(now=NOW))
+    assert reason == "its service is forced down"
+
+
 @pytest.mark.parametrize(
     ("seconds", "expected"),
     [(0, True), (59.999, True), (60, True), (60.000001, False), (3600, False), (-60, True), (-60.000001, False)],

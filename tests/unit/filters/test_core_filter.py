@@ -27,8 +27,6 @@ def asking(vcpus):
         (4, 0, 0.5, 2, True),
         (4, 0, 0.5, 3, False),
         (4, 9, 2.0, 0, False),
-        (4, 0, 0.0, 1, False),
-        (4, 0, 0.0, 0, True),
     ],
 )
 def test_total_times_ratio_less_used_must_cover_what_is_asked(total, used, ratio, asked, passes):
@@ -60,7 +58,13 @@ def test_the_ratio_is_sixteen_unless_configured():
 def test_the_limit_is_left_out_where_there_is_none():
     assert CoreFilter().limits(host(4, 0, 2.0), asking(1)) == {"vcpu": 8.0}
     assert CoreFilter().limits(host(None, 0), asking(1)) == {}
-    assert CoreFilter().limits(host(4, 0, 0.0), asking(1)) == {}
+    assert CoreFilter().limits(host(0, 0, 2.0), asking(1)) == {}
+
+
+def test_a_ratio_of_zero_is_not_set():
+    core_filter = CoreFilter()
+    core_filter.bind({"cpu_allocation_ratio": 0.0})
+    assert core_filter.limits(host(4, 0, 0.0), asking(1)) == {"vcpu": 64.0}
 
 
 def test_a_refusal_says_how_many_are_left_to_give_out():

@@ -46,6 +46,12 @@ def test_there_is_no_oversubscription_unless_configured():
     assert disk_filter.host_passes(host(20, 0), asking(10)) is True
 
 
+def test_a_ratio_of_zero_is_not_set():
+    disk_filter = DiskFilter()
+    disk_filter.bind({"disk_allocation_ratio": 0.0})
+    assert disk_filter.limits(host(20, 0, 0.0), asking(1)) == {"disk_gb": 20.0}
+
+
 def test_the_limit_is_in_gib_and_includes_the_ratio():
     assert DiskFilter().limits(host(20, 0, 1.5), asking(1)) == {"disk_gb": 30.0}
 

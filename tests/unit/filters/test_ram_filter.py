@@ -31,7 +31,6 @@ def asking(memory_mb):
         (4096, -2048, 1.5, 0, True),
         (4096, -2049, 1.5, 0, False),
         (4096, 1024, 0.75, 1, False),
-        (4096, 4096, 0.0, 1, False),
         (0, 0, 1.5, 0, True),
         (0, 0, 1.5, 1, False),
     ],
@@ -58,8 +57,20 @@ def test_the_ratio_is_one_and_a_half_unless_configured():
     assert RamFilter().host_passes(host(4096, 0), asking(2049)) is False
 
 
-def test_a_ratio_of_zero_on_the_host_is_a_ratio():
-    assert RamFilter().host_passes(host(4096, 4096, ratio=0.0), asking(1)) is False
+@pytest.mark.parametrize("zero", [0, 0.0, -0.0])
+def test_a_ratio_of_zero_on_the_host_is_not_set(zero):
+    assert host(4096, 4096, ratio=zero).ram_allocation_ratio is None
+    ram_filter = RamFilter()
+    ram_filter.bind({"ram_allocation_ratio": 2.0})
+    assert ram_filter.host_passes(host(4096, 0, ratio=zero), asking(4096)) is True
+    assert ram_filter.host_passes(host(4096, -1, ratio=zero), asking(4096)) is False
+
+
+def test_a_configured_ratio_of_zero_is_the_default():
+    ram_filter = RamFilter()
+    ram_filter.bind({"ram_allocation_ratio": 0.0})
+    assert ram_filter.host_passes(host(4096, 0), asking(2048)) is True
+    assert ram_filter.host_passes(host(4096, 0), asking(2049)) is False
 
 
 def test_the_limit_is_all_that_may_be_given_out():

@@ -12,7 +12,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from filtersched import Aggregate, Flavor, HostState, Instance, InstanceGroup, InvalidHost, Metric, RequestSpec
+from filtersched import (
+    Aggregate,
+    Flavor,
+    HostPool,
+    HostState,
+    Instance,
+    InstanceGroup,
+    InvalidHost,
+    Metric,
+    RequestSpec,
+)
 from filtersched.hosts.host_state import deciding
 
 NOW = datetime(2026, 1, 31, 12)
@@ -86,13 +96,20 @@ def test_what_is_no_attribute_of_a_host_is_no_keyword_either(keyword):
         "num_instances",
         "num_io_ops",
         "failed_builds",
-        "ram_allocation_ratio",
-        "cpu_allocation_ratio",
-        "disk_allocation_ratio",
     ],
 )
 def test_size_may_be_zero_but_not_negative(name):
     assert getattr(HostState("cmp1", **{name: 0}), name) == 0
+    with pytest.raises(InvalidHost, match="zero or more") as caught:
+        HostState("cmp1", **{name: -1})
+    assert (caught.value.host, caught.value.attribute, caught.value.value) == ("cmp1", name, -1)
+
+
+@pytest.mark.parametrize("name", ["ram_allocation_ratio", "cpu_allocation_ratio", "disk_allocation_ratio"])
+def test_ratio_of_zero_is_not_set_and_one_below_is_refused(name):
+    assert getattr(HostState("cmp1", **{name: 0.0}), name) is None
+    assert getattr(HostPool.from_columns(["a", "b"], **{name: np.array([0.0, 2.0])})["a"], name) is None
+    assert getattr(HostPool.from_columns(["a", "b"], **{name: np.array([0, 2])})["b"], name) == 2.0
     with pytest.raises(InvalidHost, match="zero or more") as caught:
         HostState("cmp1", **{name: -1})
     assert (caught.value.host, caught.value.attribute, caught.value.value) == ("cmp1", name, -1)

@@ -35,6 +35,12 @@ def test_service_that_tells_no_time_is_up(service):
     assert service_is_up(service, NOW, 60)
 
 
+def test_service_that_is_forced_down_is_down_whatever_its_heartbeat():
+    assert not service_is_up({"forced_down": True, "updated_at": NOW}, NOW, 60)
+    assert not service_is_up(SimpleNamespace(forced_down=True), NOW, 60)
+    assert service_is_up({"forced_down": False, "updated_at": NOW}, NOW, 60)
+
+
 def test_down_time_of_zero_takes_only_a_heartbeat_of_now():
     assert service_is_up({"updated_at": NOW}, NOW, 0)
     assert not service_is_up({"updated_at": NOW - timedelta(microseconds=1)}, NOW, 0)
