@@ -137,7 +137,7 @@ class Again:
             else:
                 gone, stays = [place], False
             if gone:
-                refusals[one.at] = [ranking.row(each) for each in gone]
+                refusals[one.at] = [ranking.row(each) for each in ranking.in_list_order(gone)]
                 ranking.drop(gone)
                 if not ranking.count:
                     break

@@ -133,12 +133,17 @@ class FirstSteps:
     def __init__(self, names: Sequence[str], start: InPlay) -> None:
         self._names = names
         self._start = None if start.count == start.n_rows else np.packbits(start.as_mask())
-        self._steps: list[tuple[str, int, int, Any]] = []
+        self._steps: list[tuple[str, int, int, Any, Any]] = []
 
-    def add(self, name: str, before: int, after: InPlay) -> None:
-        """Note whom of so many a filter left."""
-        left = np.packbits(after.as_mask()) if after.count < before else None
-        self._steps.append((name, before, after.count, left))
+    def add(self, name: str, before: InPlay, after: InPlay) -> None:
+        """Note whom of those before a filter left."""
+        left = gone = None
+        if after.count < before.count:
+            mask = after.as_mask()
+            left = np.packbits(mask)
+            if before.order is not None:
+                gone = before.order[~mask[before.order]].astype(np.int32)
+        self._steps.append((name, before.count, after.count, left, gone))
 
     def forget(self) -> None:
         """Note that filtering was ended: as in Nova nothing is said of the filters before."""
@@ -146,26 +151,28 @@ class FirstSteps:
 
     def made(self) -> tuple[FilterStep, ...]:
         made, last = [], self._start
-        for name, before, after, left in self._steps:
+        for name, before, after, left, gone in self._steps:
             who: Callable[[], Iterable[str]] = tuple
             if left is not None:
-                who = functools.partial(self._gone, last, left)
+                who = functools.partial(self._gone, last, left, gone)
                 last = left
             made.append(FilterStep(name, before, after, who))
         return tuple(made)
 
-    def _gone(self, before: Any, after: Any) -> list[str]:
-        count = len(self._names)
-        there = np.ones(count, dtype=np.bool_) if before is None else np.unpackbits(before, count=count)
-        gone = np.greater(there, np.unpackbits(after, count=count))
-        return [self._names[row] for row in np.flatnonzero(gone).tolist()]
+    def _gone(self, before: Any, after: Any, gone: Any) -> list[str]:
+        """The names of those that were dropped, in list order; `gone` are their rows where that is another."""
+        if gone is None:
+            count = len(self._names)
+            there = np.ones(count, dtype=np.bool_) if before is None else np.unpackbits(before, count=count)
+            gone = np.flatnonzero(np.greater(there, np.unpackbits(after, count=count)))
+        return [self._names[row] for row in gone.tolist()]
 
 
 class LaterSteps:
     """The steps of an instance for which single hosts were dropped, or none.
 
     before : how many hosts there were.
-    refusals : the rows that filters refused, by the filter's place among `filters`.
+    refusals : the rows that filters refused, in list order, by the filter's place among `filters`.
     """
 
     __slots__ = ("_before", "_filters", "_names", "_refusals")

@@ -213,6 +213,14 @@ class Ranking:
         order: Places = base[np.argsort(-self.totals[base], kind="stable")]
         return order
 
+    def in_list_order(self, places: list[int]) -> list[int]:
+        """These of the places alive in list order, without putting all of them in order."""
+        if len(places) < 2:
+            return places
+        latest = np.array([self._latest.get(place, 0) for place in places], dtype=np.intp)
+        order = np.lexsort((np.array(places, dtype=np.intp), -latest, -self.totals[places]))
+        return [places[at] for at in order.tolist()]
+
     def others(self) -> list[int]:
         """The rows of all but the first of the list, in list order."""
         others: list[int] = self.rows(self.listed())[1:].tolist()

@@ -141,7 +141,7 @@ class Run:
                 steps.forget()
                 self._in_play = InPlay.of_rows(len(self.rows), ())
                 break
-            steps.add(one.name, before.count, self._in_play)
+            steps.add(one.name, before, self._in_play)
         if not self._in_play.count:
             raise self.decision.refusal(index, steps.made, self.choices)
         parts = self._parts(request)

@@ -13,7 +13,19 @@ def _rank(rank):
     return [{"name": rank, "metadata": {"rank": rank}}]
 
 
+_ALL_REFUSED_AT_LAST = ("ask", {"num_instances": 4, "memory_mb": 1, "vcpus": 5}, ["UuidFilter"])
+
 STORIES = {
+    "hosts that are refused for a later instance, in the order of the list": {
+        "conf": {"weighers": ["NameWeigher"]},
+        "hosts": [{**one, "free_ram_mb": ram} for one, ram in zip(_TWO, (2048, 8192), strict=True)],
+        "events": [_ALL_REFUSED_AT_LAST],
+    },
+    "hosts that are refused for a later instance, in the order that draws made": {
+        "conf": {"weighers": ["RAMWeigher"], "host_subset_size": 2},
+        "hosts": [{**one, "free_ram_mb": ram} for one, ram in zip(_TWO, (2048, 8192), strict=True)],
+        "events": [_ALL_REFUSED_AT_LAST],
+    },
     "a filter that drops from the list it is given": {
         "conf": {},
         "hosts": [{**_TWO[0], "num_io_ops": 1}, _TWO[1]],

@@ -156,11 +156,17 @@ def outcome(decide, *, with_words=False):
     try:
         selections = decide()
     except NoValidHost as refusal:
-        words = str if with_words else type
-        return "refused", refusal.index, refusal.num_instances, _explained(refusal.explanation), words(refusal)
+        words = _words(refusal) if with_words else None
+        return "refused", refusal.index, refusal.num_instances, _explained(refusal.explanation), words
     except Exception as problem:  # any exception of a plug-in is an outcome
-        return "raised", type(problem), str(problem)
+        return "raised", type(problem), str(problem), getattr(problem, "__notes__", [])
     return "placed", [_selected(one) for one in selections]
+
+
+def _words(refusal):
+    """What a person reads of a refusal: the message, and the nearest misses."""
+    nearest = [] if refusal.explanation is None else refusal.explanation.near_misses()
+    return str(refusal), [(one.host, one.nodename, one.verdicts, one.changed) for one in nearest]
 
 
 def _selected(one):
@@ -183,15 +189,16 @@ def _explained(explanation):
         [_step(step) for step in explanation.steps],
         [_step(step) for step in explanation.earlier],
         explanation.refused,
-        [(one.weigher, one.raw, one.normalized, one.multiplier) for one in explanation.shares],
-        (explanation.runner_up, explanation.margin),
-        [(one.name, list(one.raw), list(one.normalized), list(one.multipliers)) for one in explanation.columns],
+        # In words, which tell 0.0 from -0.0.
+        [repr(one) for one in explanation.shares],
+        (explanation.runner_up, repr(explanation.margin)),
+        [(one.name, *map(repr, map(list, (one.raw, one.normalized, one.multipliers)))) for one in explanation.columns],
         explanation.ranked,
     )
 
 
 def _step(step):
-    return step.name, step.before, step.after, sorted(step.refused)
+    return step.name, step.before, step.after, step.refused
 
 
 class World:
