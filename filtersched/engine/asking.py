@@ -12,7 +12,8 @@ from filtersched.engine.request import Request, moves
 from filtersched.engine.views import ColumnView, host_view, show, spec_view
 from filtersched.errors import UndeclaredRead
 from filtersched.hosts.host_rows import HostRows
-from filtersched.plugins.plugin import Plugin, add_note, declaration_of
+from filtersched.plugins.notes import note_asked, note_host
+from filtersched.plugins.plugin import Plugin, declaration_of
 from filtersched.requests.request_spec import RequestSpec
 
 Source = HostRows | Overlay
@@ -32,14 +33,20 @@ class OfColumns(NamedTuple):
 
 
 class Question:
-    """A declared plug-in and the method that answers for a host and a request."""
+    """A declared plug-in and the method that answers for a host and a request.
 
-    def __init__(self, plugin: Plugin, method: Callable[[Any, Any], Any]) -> None:
+    finish : makes of what the method returns the answer for one host.
+    """
+
+    def __init__(
+        self, plugin: Plugin, method: Callable[[Any, Any], Any], finish: Callable[[Any], Any] | None
+    ) -> None:
         declaration = declaration_of(type(plugin))
         assert declaration is not None
         self.plugin = plugin
         self.name = type(plugin).__name__
         self.method = method
+        self.finish: Callable[[Any], Any] = _as_it_is if finish is None else finish
         self.columnar = declaration.columnar
         # What is read of hosts; None if that depends on the request.
         self.reads = declaration.host_reads if isinstance(declaration.host_reads, tuple) else None
@@ -51,7 +58,12 @@ class Question:
 
     def reads_for(self, spec: RequestSpec) -> tuple[str, ...]:
         """The host attributes that the answer depends on, where that depends on the request."""
-        return tuple(self._host_reads(self.plugin, self._spec_view(spec)))
+        try:
+            return tuple(self._host_reads(self.plugin, self._spec_view(spec)))
+        except Exception as problem:
+            # The boundary to the plug-in.
+            note_asked(problem, self.plugin, f"for its host_reads, instance {spec.instance_uuid}")
+            raise
 
     def key(self, request: Request, been_read: tuple[str, ...] | None = None) -> Any:
         """What the answer depends on in the request, or None if it is not worth keeping.
@@ -86,15 +98,15 @@ class Question:
         """
         view: Any = host_view(self.name, request.reads_of(self))(None)
         seen = self._spec_view(request.spec)
-        method = self.method
+        method, finish = self.method, self.finish
 
         def ask(host: Any, instance: RequestSpec = request.spec) -> Any:
             show(view, host)
             try:
-                return method(view, seen)
+                return finish(method(view, seen))
             except Exception as problem:
                 # The boundary to the plug-in.
-                add_note(problem, self.plugin, f"about {host!r}, instance {instance.instance_uuid}")
+                note_host(problem, self.plugin, host, instance.instance_uuid)
                 raise
 
         return ask
@@ -117,10 +129,12 @@ class Question:
         spec = self._spec_view(request.spec)
         try:
             answer = self.method(view, spec)
-        except NotColumnarError as problem:
-            add_note(problem, self.plugin, "about columns of hosts, as its class says it can be")
+            if type(answer) is not Column:
+                answer = self.finish(answer)
+        except (NotColumnarError, UndeclaredRead) as problem:
+            note_asked(problem, self.plugin, "about columns of hosts, as its class says it can be")
             raise
-        except (AskEachHost, UndeclaredRead):
+        except AskEachHost:
             raise
         except Exception:
             # The boundary to the plug-in: what fails on columns may be right for the hosts in play.
@@ -153,7 +167,8 @@ class Question:
         for code in range(len(known), len(codes.values)):
             values = codes.values[code] if len(reads) > 1 else (codes.values[code],)
             try:
-                known[code] = self.method(view_of(_StandIn(zip(reads, values, strict=True))), spec)
+                answer = self.method(view_of(_StandIn(zip(reads, values, strict=True))), spec)
+                known[code] = self.finish(answer)
             except Exception as problem:
                 # The boundary to the plug-in; raised if a host in play has this value.
                 known[code] = Raised(problem)
@@ -176,12 +191,23 @@ class Raised:
         self.problem = problem
 
 
-def question(plugin: Plugin, method: str, base: type[Plugin], defaults: Sequence[str]) -> Question | None:
+def _as_it_is(answer: Any) -> Any:
+    return answer
+
+
+def question(
+    plugin: Plugin,
+    method: str,
+    base: type[Plugin],
+    defaults: Sequence[str],
+    finish: Callable[[Any], Any] | None = None,
+) -> Question | None:
     """How to ask a declared plug-in fast; None for one that must be called as it stands.
 
+    finish : as of Question.
     defaults : methods of `base` that must not be overridden, since they are not called.
     """
     cls = type(plugin)
     if declaration_of(cls) is None or any(getattr(cls, name) is not getattr(base, name) for name in defaults):
         return None
-    return Question(plugin, getattr(plugin, method))
+    return Question(plugin, getattr(plugin, method), finish)

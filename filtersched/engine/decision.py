@@ -14,7 +14,7 @@ from filtersched.filters.handler import HostFilterHandler
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState, deciding, forget_limits
 from filtersched.hosts.narrowing import skips_filters
-from filtersched.plugins.plugin import add_note
+from filtersched.plugins.notes import note_host
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.explanation import Explanation, Facts, FilterStep, HostVerdicts, WeigherColumn, WeigherShare
 from filtersched.results.selection import Alternate, Selection, WeighedHost
@@ -226,7 +226,7 @@ class Decision:
                 limits.update(one.limits(host, spec))
             except Exception as problem:
                 # The boundary to the plug-in.
-                add_note(problem, one, f"for the limits of {host!r}, instance {spec.instance_uuid}")
+                note_host(problem, one, host, spec.instance_uuid, what="for the limits of")
                 raise
         return FrozenDict(limits) if limits else EMPTY
 

@@ -17,7 +17,7 @@ from filtersched.engine.overlay import Overlay
 from filtersched.engine.request import Request
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
-from filtersched.plugins.plugin import asking
+from filtersched.plugins.notes import asking
 from filtersched.results.explanation import FilterStep
 
 _DEFAULTS = ("filter_all", "_filter_one", "_passing", "asked_about")
@@ -46,7 +46,7 @@ class FastFilter:
     def __init__(self, plugin: BaseHostFilter) -> None:
         self.plugin = plugin
         self.name = type(plugin).__name__
-        self.question: Question | None = question(plugin, "host_passes", BaseHostFilter, _DEFAULTS)
+        self.question: Question | None = question(plugin, "host_passes", BaseHostFilter, _DEFAULTS, bool)
         # Whether every instance but the first is alike to it.
         self.asks_alike = type(plugin).run_filter_for_index is BaseHostFilter.run_filter_for_index
 
@@ -67,7 +67,7 @@ class FastFilter:
             ask = self.question.asker(request)
             passes = np.zeros(in_play.n_rows, dtype=np.bool_)
             for row in in_play.rows().tolist():
-                passes[row] = bool(ask(overlay.host(row)))
+                passes[row] = ask(overlay.host(row))
         return in_play.where(passes)
 
     def passes_now(self, overlay: Overlay, request: Request) -> NDArray[np.bool_] | bool | None:
@@ -84,7 +84,7 @@ class FastFilter:
         """The rows of the hosts that the filter itself returns, in the order that it returns them."""
         rows = in_play.rows().tolist()
         hosts = [overlay.host(row) for row in rows]
-        with asking(self.plugin, f"about {len(hosts)} hosts, instance {request.spec.instance_uuid}"):
+        with asking(self.plugin, len(hosts), request.spec.instance_uuid):
             passed = self.plugin.filter_all(list(hosts), request.spec)
             left = None if passed is None else list(passed)
         if left is None:

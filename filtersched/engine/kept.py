@@ -143,7 +143,12 @@ class Kept:
             made = kind.many(answer) if isinstance(answer, np.ndarray) else kind.one(answer)
             return Answered(made, self.rows, self.rows.traced(found.host_reads)), found.spec_reads
         if not reads:
-            return Answered(kind.one(question.of(None, request)), self.rows, frozenset()), question.spec_reads
+            try:
+                answer = question.of(None, request)
+            except Exception:
+                # The boundary to the plug-in: it raises again about the first candidate, and names it.
+                raise AskEachHost from None
+            return Answered(kind.one(answer), self.rows, frozenset()), question.spec_reads
         entry = Answered(np.zeros(0, dtype=kind.dtype), self.rows, self.rows.traced(reads))
         entry.codes = question.of_distinct(self.rows, request, entry.known)
         self._fill(entry, kind)

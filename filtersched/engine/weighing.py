@@ -20,7 +20,8 @@ from filtersched.engine.overlay import Overlay
 from filtersched.engine.request import Request
 from filtersched.engine.views import host_view
 from filtersched.errors import UndeclaredRead
-from filtersched.plugins.plugin import add_note, asking, declaration_of
+from filtersched.plugins.notes import asking, note_host
+from filtersched.plugins.plugin import declaration_of
 from filtersched.results.explanation import WeigherShare
 from filtersched.results.selection import WeighedHost
 from filtersched.weighers.base import BaseWeigher, is_weight
@@ -80,7 +81,7 @@ class FastWeigher:
     def part(self, overlay: Overlay, kept: Kept, request: Request, in_play: InPlay) -> Part:
         """What the weigher has to say of the hosts in play."""
         raw, ends = self._raw(overlay, kept, request, in_play)
-        return Part(self, raw, self._multipliers(overlay, in_play), ends)
+        return Part(self, raw, self._multipliers(overlay, request, in_play), ends)
 
     def raw(self, overlay: Overlay, kept: Kept, request: Request, in_play: InPlay) -> Floats:
         """The raw weights, (n_rows,), or (count,) where the list is not in order of rows.
@@ -124,16 +125,17 @@ class FastWeigher:
         """The raw weights as the weigher itself gives them, in list order."""
         count = in_play.count
         weighed = [WeighedHost(overlay.host(row), 0.0) for row in in_play.rows().tolist()]
-        with asking(self.plugin, f"about {count} hosts, instance {request.spec.instance_uuid}"):
+        with asking(self.plugin, count, request.spec.instance_uuid):
             raw = list(self.plugin.weigh_objects(weighed, request.spec))
         if len(raw) != count or not all(is_weight(weight) for weight in raw):
             raise StrangerReturned
         return np.array([float(weight) for weight in raw], dtype=np.float64)
 
-    def _multipliers(self, overlay: Overlay, in_play: InPlay) -> float | Floats:
+    def _multipliers(self, overlay: Overlay, request: Request, in_play: InPlay) -> float | Floats:
         """The multiplier of every host in play, one number where all have the same; as `raw`."""
         if not self.multiplier_by_value:
-            each = [self._multiplier_on(overlay.host(row)) for row in in_play.rows().tolist()]
+            uuid = request.spec.instance_uuid
+            each = [self._multiplier_on(overlay.host(row), uuid) for row in in_play.rows().tolist()]
             return _placed(np.array(each, dtype=np.float64), in_play)
         codes = overlay.rows.codes(("aggregates",))
         if codes is None:
@@ -157,12 +159,12 @@ class FastWeigher:
     def _multiplier(self, aggregates: Any) -> float:
         return self._multiplier_on(self._aggregates_view(_WithAggregates(aggregates)))
 
-    def _multiplier_on(self, host: Any) -> float:
+    def _multiplier_on(self, host: Any, instance: str | None = None) -> float:
         try:
             multiplier = self.multiplier_of(host)
         except Exception as problem:
             # The boundary to the plug-in: its exception goes on, saying where it happened.
-            add_note(problem, self.plugin, f"for its multiplier on {host!r}")
+            note_host(problem, self.plugin, host, instance, what="for its multiplier on")
             raise
         if not is_weight(multiplier):
             raise StrangerReturned

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from filtersched.hosts.host_state import HostState
+from filtersched.plugins.notes import note_host
 from filtersched.plugins.plugin import Plugin
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.explanation import Shortage
@@ -53,10 +54,10 @@ class BaseHostFilter(Plugin):
     def _passing(self, hosts: Iterable[HostState], spec: RequestSpec) -> Iterator[HostState]:
         for host in hosts:
             try:
-                passes = self._filter_one(host, spec)
+                passes = bool(self._filter_one(host, spec))
             except Exception as problem:
                 # The boundary to the plug-in: its exception goes on, saying where it happened.
-                problem.add_note(f"{type(self).__name__} was asked about {host!r}, instance {spec.instance_uuid}")
+                note_host(problem, self, host, spec.instance_uuid)
                 raise
             if passes:
                 yield host

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
-from filtersched.plugins.plugin import asking
+from filtersched.plugins.notes import asking
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.explanation import FilterStep, Verdict
 from filtersched.results.selection import Filtered
@@ -29,7 +29,7 @@ class HostFilterHandler:
         for one in filters:
             if not left:
                 break
-            with asking(one, f"about {len(left)} hosts, instance {spec.instance_uuid}"):
+            with asking(one, len(left), spec.instance_uuid):
                 if not one.run_filter_for_index(index):
                     continue
                 # A list of its own: a filter may drop from it.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 from oslo_config import cfg
@@ -73,23 +72,6 @@ class Plugin:
         if not configured:
             configured = next(opt.default for _group, opt in declared_options(type(self)) if opt.dest == name)
         return filled(own, configured)
-
-
-@contextlib.contextmanager
-def asking(plugin: object, about: str) -> Iterator[None]:
-    """The boundary to a plug-in: its exception goes on, with a note that says where it happened."""
-    try:
-        yield
-    except Exception as problem:
-        add_note(problem, plugin, about)
-        raise
-
-
-def add_note(problem: Exception, plugin: object, about: str) -> None:
-    """Say what the plug-in was asked, unless it is said already."""
-    asked = f"{type(plugin).__name__} was asked"
-    if not any(note.startswith(asked) for note in getattr(problem, "__notes__", ())):
-        problem.add_note(f"{asked} {about}")
 
 
 def declared_options(cls: type[Plugin]) -> list[tuple[str, cfg.Opt]]:

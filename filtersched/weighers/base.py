@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from filtersched.errors import InvalidWeight
 from filtersched.hosts import aggregate_metadata as aggregates
 from filtersched.hosts.host_state import HostState
+from filtersched.plugins.notes import note_host
 from filtersched.plugins.plugin import Plugin
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.selection import WeighedHost
@@ -50,7 +51,7 @@ class BaseWeigher(Plugin):
             weight = self._weigh_object(host, spec)
         except Exception as problem:
             # The boundary to the plug-in: its exception goes on, saying where it happened.
-            problem.add_note(f"{type(self).__name__} was asked about {host!r}, instance {spec.instance_uuid}")
+            note_host(problem, self, host, spec.instance_uuid)
             raise
         if not is_weight(weight):
             raise invalid_weight(self, host, weight)

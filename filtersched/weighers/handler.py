@@ -8,7 +8,7 @@ from typing import Any
 
 from filtersched.errors import InvalidWeight
 from filtersched.hosts.host_state import HostState
-from filtersched.plugins.plugin import add_note, asking
+from filtersched.plugins.notes import asking, note_host
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.explanation import WeigherColumn
 from filtersched.results.selection import WeighedHost
@@ -79,7 +79,7 @@ def _multipliers(weigher: BaseWeigher, hosts: list[HostState], spec: RequestSpec
             multipliers.append(multiplier_of(host))
         except Exception as problem:
             # The boundary to the plug-in: its exception goes on, saying where it happened.
-            add_note(problem, weigher, f"for its multiplier on {host!r}, instance {spec.instance_uuid}")
+            note_host(problem, weigher, host, spec.instance_uuid, what="for its multiplier on")
             raise
         if not is_weight(multipliers[-1]):
             raise invalid_weight(weigher, host, multipliers[-1])
@@ -88,7 +88,7 @@ def _multipliers(weigher: BaseWeigher, hosts: list[HostState], spec: RequestSpec
 
 
 def _raw(weigher: BaseWeigher, hosts: list[HostState], spec: RequestSpec) -> list[float]:
-    with asking(weigher, f"about {len(hosts)} hosts, instance {spec.instance_uuid}"):
+    with asking(weigher, len(hosts), spec.instance_uuid):
         # A list of its own: a weigher may sort it, and write to what is in it.
         raw = list(weigher.weigh_objects([WeighedHost(host, 0.0) for host in hosts], spec))
     if len(raw) != len(hosts):

@@ -13,9 +13,40 @@ def _rank(rank):
     return [{"name": rank, "metadata": {"rank": rank}}]
 
 
+_BROKEN = [_TWO[0], {**_TWO[1], "hypervisor_type": "broken"}]
 _ALL_REFUSED_AT_LAST = ("ask", {"num_instances": 4, "memory_mb": 1, "vcpus": 5}, ["UuidFilter"])
 
 STORIES = {
+    "what is noted of a filter that fails without reading anything": {
+        "conf": {},
+        "hosts": _TWO,
+        "events": [("ask", {"vcpus": 2, "memory_mb": 512, "ignore_hosts": ["h0"]}, ["ReadsNothingFilter"])],
+    },
+    "what is noted of a weigher that fails without reading anything": {
+        "conf": {"weighers": ["ReadsNothingWeigher"]},
+        "hosts": _TWO,
+        "events": [("ask", {"vcpus": 2, "memory_mb": 512}, [])],
+    },
+    "what is noted of a multiplier that fails for a host": {
+        "conf": {"weighers": ["FailingMultiplierWeigher"]},
+        "hosts": _BROKEN,
+        "events": [("ask", {}, [])],
+    },
+    "what is noted of an answer that is neither true nor false": {
+        "conf": {},
+        "hosts": _BROKEN[::-1],
+        "events": [("ask", {}, ["NoTruthFilter"]), ("ask", {"ignore_hosts": ["h1"]}, ["NoTruthFilter"])],
+    },
+    "what is noted of one exception that is raised again and again": {
+        "conf": {},
+        "hosts": [*_BROKEN, {**_BROKEN[1], "host": "h2"}],
+        "events": [
+            ("ask", {}, ["SameErrorFilter"]),
+            ("ask", {"ignore_hosts": ["h1"]}, ["SameErrorFilter"]),
+            ("ask", {"memory_mb": 300.3}, ["SameErrorFilter"]),
+            ("ask", {}, ["SameErrorFilter"]),
+        ],
+    },
     "hosts that are refused for a later instance, in the order of the list": {
         "conf": {"weighers": ["NameWeigher"]},
         "hosts": [{**one, "free_ram_mb": ram} for one, ram in zip(_TWO, (2048, 8192), strict=True)],

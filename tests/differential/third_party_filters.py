@@ -52,6 +52,32 @@ class PickyFilter(BaseHostFilter):
         return True
 
 
+_ALWAYS_THE_SAME = LookupError("the same object every time")
+
+
+class SameErrorFilter(BaseHostFilter):
+    """Raise one and the same object for every host that is broken, or for the list."""
+
+    def host_passes(self, host_state, spec):
+        if host_state.hypervisor_type == "broken":
+            raise _ALWAYS_THE_SAME
+        return True
+
+    def filter_all(self, hosts, spec):
+        if spec.memory_mb == 300.3:
+            raise _ALWAYS_THE_SAME
+        return super().filter_all(hosts, spec)
+
+
+class NoTruthFilter(BaseHostFilter):
+    """Answer with what is neither true nor false, for values that are broken."""
+
+    host_reads = ("hypervisor_type",)
+
+    def host_passes(self, host_state, spec):
+        return np.array([1, 2]) if host_state.hypervisor_type == "broken" else host_state.hypervisor_type
+
+
 class RebuildFilter(BaseHostFilter):
     """Refuse hosts of another hypervisor, on a rebuild too."""
 
@@ -181,6 +207,18 @@ class HowManyFilter(BaseHostFilter):
 
     def host_passes(self, host_state, spec):
         return spec.num_instances != 4
+
+
+class ReadsNothingFilter(BaseHostFilter):
+    """Fail for some requests, without reading anything of hosts."""
+
+    host_reads = ()
+    spec_reads = ("vcpus", "memory_mb")
+
+    def host_passes(self, host_state, spec):
+        if spec.vcpus == 2 and spec.memory_mb == 512:
+            raise ValueError("not these")
+        return True
 
 
 class ClockFilter(BaseHostFilter):

@@ -208,6 +208,30 @@ class BrokenWeigher(BaseWeigher):
         return host_state.hypervisor_version or 0
 
 
+class ReadsNothingWeigher(BaseWeigher):
+    """Fail for some requests, without reading anything of hosts."""
+
+    host_reads = ()
+    spec_reads = ("vcpus", "memory_mb")
+
+    def _weigh_object(self, host_state, weight_properties):
+        if weight_properties.vcpus == 2 and weight_properties.memory_mb == 512:
+            raise ValueError("not these")
+        return 1.0
+
+
+class FailingMultiplierWeigher(BaseWeigher):
+    """Fail to multiply for the very host."""
+
+    def weight_multiplier(self, host_state):
+        if host_state.hypervisor_type == "broken":
+            raise LookupError(host_state.host)
+        return 1.0
+
+    def _weigh_object(self, host_state, weight_properties):
+        return host_state.num_io_ops
+
+
 # -- declared columnar ------------------------------------------------------------------------------
 
 

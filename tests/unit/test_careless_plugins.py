@@ -67,3 +67,100 @@ def test_weigher_may_sort_the_list_it_is_given(make):
     hosts = [HostState("large", free_ram_mb=9), HostState("small", free_ram_mb=1)]
     (one,) = make("", "SortingWeigher").select_destinations(RequestSpec(), hosts)
     assert one.host == "large"
+
+
+# -- exceptions -----------------------------------------------------------------------------------
+
+SAME_ERROR = LookupError("the same object every time")
+
+
+class SameErrorFilter(BaseHostFilter):
+    """Raises one object for every host."""
+
+    def host_passes(self, host_state, spec):
+        raise SAME_ERROR
+
+
+class NoNotesError(Exception):
+    """Takes no notes."""
+
+    def add_note(self, note):
+        raise RuntimeError("no notes, please")
+
+
+class NoNotesFilter(BaseHostFilter):
+    def host_passes(self, host_state, spec):
+        raise NoNotesError("odd")
+
+
+class ReadsNothingFilter(BaseHostFilter):
+    """Raises without having read anything of a host."""
+
+    host_reads = ()
+
+    def host_passes(self, host_state, spec):
+        raise LookupError("no rack")
+
+
+class NoTruthFilter(BaseHostFilter):
+    """Answers with what is neither true nor false."""
+
+    class Undecided:
+        def __bool__(self):
+            raise LookupError("undecided")
+
+    def host_passes(self, host_state, spec):
+        return self.Undecided()
+
+
+class RaisingReadsFilter(BaseHostFilter):
+    spec_reads = ("scheduler_hints",)
+
+    def host_reads(self, spec):
+        raise LookupError("no reads")
+
+    def host_passes(self, host_state, spec):
+        return True
+
+
+class HostWithoutWords(HostState):
+    def __repr__(self):
+        raise RuntimeError("no words")
+
+
+def raised(scheduler, hosts, expected=LookupError, **request):
+    with pytest.raises(expected) as caught:
+        scheduler.select_destinations(RequestSpec(**request), hosts, ["u1"])
+    return caught.value
+
+
+def notes(scheduler, *hosts, **request):
+    return [note.partition(" ram=")[0] for note in raised(scheduler, hosts, **request).__notes__]
+
+
+def test_one_exception_that_is_raised_again_names_the_last_host_only(make):
+    for _ in range(3):
+        raised(make("SameErrorFilter"), [HostState("a")])
+    assert notes(make("SameErrorFilter"), HostState("b")) == ["SameErrorFilter was asked about <HostState b"]
+
+
+@pytest.mark.parametrize("filters", ["ReadsNothingFilter", "NoTruthFilter"])
+def test_note_names_the_first_candidate_that_the_filter_was_asked_about(make, filters):
+    noted = notes(make(filters), HostState("a"), HostState("b"), ignore_hosts=["a"])
+    assert noted == [f"{filters} was asked about <HostState b"]
+
+
+def test_exception_that_takes_no_notes_goes_on(make):
+    assert raised(make("NoNotesFilter"), [HostState("a")], NoNotesError).args == ("odd",)
+
+
+def test_host_that_has_no_words_for_itself_is_named_all_the_same(make):
+    noted = notes(make("SameErrorFilter"), HostWithoutWords("a"))
+    assert noted == ["SameErrorFilter was asked about <HostWithoutWords a>, instance u1"]
+
+
+def test_host_reads_that_raises_is_noted_with_the_filter_and_the_instance():
+    scheduler = FilterScheduler(
+        make_conf(available_filters=[f"{HERE}.RaisingReadsFilter"], enabled_filters=["RaisingReadsFilter"])
+    )
+    assert notes(scheduler, HostState("a")) == ["RaisingReadsFilter was asked for its host_reads, instance u1"]
