@@ -1,71 +1,30 @@
-"""filtersched: Nova-style filter and weigher scheduling."""
+"""filtersched: Nova-style filter and weigher scheduling.
 
-from filtersched.conf import make_conf
-from filtersched.errors import (
-    CommitConflict,
-    ConfigurationError,
-    DuplicatePlugin,
-    FilterschedError,
-    InvalidHost,
-    InvalidRequest,
-    InvalidWeight,
-    InventoryError,
-    NoValidHost,
-    PluginLoadError,
-    PluginNotFound,
-    UndeclaredRead,
-)
-from filtersched.filters import BaseHostFilter, HostFilterHandler
-from filtersched.hosts.host_pool import HostPool
-from filtersched.hosts.host_state import Aggregate, HostState, Instance, Metric
-from filtersched.requests.request_spec import Destination, Flavor, Image, InstanceGroup, RequestSpec, Retry
-from filtersched.results.explanation import Explanation, FilterStep, HostVerdicts, Shortage, Verdict, WeigherShare
-from filtersched.results.selection import Alternate, Selection, WeighedHost
-from filtersched.schedulers import ChanceScheduler, FilterScheduler, scheduler_from
-from filtersched.weighers import BaseHostWeigher, BaseWeigher, HostWeightHandler
+The public names are those of filtersched.public. They are imported on first use, so that a command
+that only prints its version loads neither numpy nor the engine.
+"""
 
-__all__ = [
-    "Aggregate",
-    "Alternate",
-    "BaseHostFilter",
-    "BaseHostWeigher",
-    "BaseWeigher",
-    "ChanceScheduler",
-    "CommitConflict",
-    "ConfigurationError",
-    "Destination",
-    "DuplicatePlugin",
-    "Explanation",
-    "FilterScheduler",
-    "FilterStep",
-    "FilterschedError",
-    "Flavor",
-    "HostFilterHandler",
-    "HostPool",
-    "HostState",
-    "HostVerdicts",
-    "HostWeightHandler",
-    "Image",
-    "Instance",
-    "InstanceGroup",
-    "InvalidHost",
-    "InvalidRequest",
-    "InvalidWeight",
-    "InventoryError",
-    "Metric",
-    "NoValidHost",
-    "PluginLoadError",
-    "PluginNotFound",
-    "RequestSpec",
-    "Retry",
-    "Selection",
-    "Shortage",
-    "UndeclaredRead",
-    "Verdict",
-    "WeighedHost",
-    "WeigherShare",
-    "make_conf",
-    "scheduler_from",
-]
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from filtersched.public import *  # noqa: F403
+else:
+    # Hidden from type checkers: with it, they would take every misspelt name for an Any.
+    def __getattr__(name: str) -> Any:
+        if name == "__all__" or not name.startswith("_"):
+            if importlib.util.find_spec(f"filtersched.{name}") is not None:
+                return importlib.import_module(f"filtersched.{name}")
+            public = importlib.import_module("filtersched.public")
+            globals().update({each: getattr(public, each) for each in public.__all__}, __all__=public.__all__)
+            if name in globals():
+                return globals()[name]
+        raise AttributeError(f"module 'filtersched' has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__getattr__("__all__")})

@@ -15,7 +15,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import stevedore
 
@@ -73,7 +73,14 @@ class Candidate:
         return guarded(lambda: _OneEntryPoint(entry_point)[self.name].plugin, self.name, str(self))
 
 
-class _OneEntryPoint(stevedore.ExtensionManager[Any]):
+# A generic class since stevedore 5.6; type checkers want the parameter, the earlier ones refuse it.
+if TYPE_CHECKING:
+    _Manager: TypeAlias = stevedore.ExtensionManager[Any]
+else:
+    _Manager = stevedore.ExtensionManager
+
+
+class _OneEntryPoint(_Manager):
     """stevedore's manager for one chosen entry point, letting its failure through."""
 
     def __init__(self, entry_point: importlib.metadata.EntryPoint) -> None:

@@ -16,3 +16,11 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("filtersched")
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """The argument's name for bytes, which may differ from run to run; pytest numbers those of one name.
+
+    Test names must be the same in every process: with other names in another, xdist ends the run.
+    """
+    return argname if isinstance(val, bytes) else None

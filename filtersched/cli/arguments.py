@@ -170,7 +170,9 @@ def make_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentP
     )
     output = _add_output(schedule)
     output.add_argument(
-        "--output", metavar="FILE", help="write a line of JSON for each request; complete or not at all"
+        "--output",
+        metavar="FILE",
+        help="write a line of JSON for each request, complete or not at all; - is the standard output",
     )
 
     why = command(

@@ -1,100 +1,90 @@
-"""The command filtersched: its errors are one line, its exit status says what happened."""
+"""Where the command begins and ends: signals, closed streams, the exit status.
+
+Imports nothing of weight before it is ready for a signal: loading numpy and the engine takes most
+of a short run's time, and Ctrl-C comes then too.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
+import signal
 import sys
-import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from types import FrameType
 
-from filtersched.cli import check_config, package_files, plugins, schedule, why
-from filtersched.cli.arguments import Invocation, parse
-from filtersched.cli.errors import StdoutError
-from filtersched.cli.terminal import Terminal, printable
-from filtersched.errors import FilterschedError
-
-_COMMANDS: dict[str, Callable[..., int]] = {
-    "schedule": schedule.run,
-    "why": why.run,
-    "plugins": plugins.run,
-    "check-config": check_config.run,
-    "completion": package_files.run_completion,
-    "man": package_files.run_man,
-}
-
-_ERROR = 2
 # As a shell reports a program that the signal ended.
-_INTERRUPTED = 130
-_BROKEN_PIPE = 141
+_INTERRUPTED = 128 + signal.SIGINT
+# What ends a command from outside; those that the system lacks are not there.
+_ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+class _Ended(KeyboardInterrupt):
+    """The command is to end; an interrupt, so that nothing takes it for an error of a plug-in."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit status. `argv` is without the program's name."""
     given = sys.argv[1:] if argv is None else list(argv)
-    if argv is None and hasattr(sys.stdout, "reconfigure"):
-        # A name that the terminal's encoding lacks must not end the command.
-        sys.stdout.reconfigure(errors="backslashreplace")
-    debug = "--debug" in given
     try:
-        with _logging(debug):
-            terminal = Terminal()
-            status = _run(given or ["--help"], terminal)
-            terminal.out.flush()
-        return status if given else _ERROR
+        if argv is not None:
+            return _run(given)
+        _prepare_streams()
+        with _ended_by_signals():
+            return _run(given)
+    except _Ended as end:
+        # Everything is closed and tidied up: now end as the signal would have ended it.
+        signal.signal(end.number, signal.SIG_DFL)
+        os.kill(os.getpid(), end.number)
+        return 128 + end.number
     except KeyboardInterrupt:
         return _INTERRUPTED
-    except BrokenPipeError:
-        _forget_stdout()
-        return _BROKEN_PIPE
-    except FilterschedError as error:
-        if isinstance(error, StdoutError):
-            _forget_stdout()
-        return _complain(str(error), debug)
-    except Exception as error:
-        # From inside a plug-in, whose words are the notes; or a mistake of ours.
-        notes = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
-        return _complain(f"{type(error).__name__}: {error}{notes} (--debug shows where)", debug)
 
 
-def _run(argv: Sequence[str], terminal: Terminal) -> int:
-    try:
-        invocation: Invocation = parse(argv)
-    except SystemExit as end:  # after --help and --version
-        return end.code if isinstance(end.code, int) else 0
-    return _COMMANDS[invocation.args.command](invocation.args, invocation.conf, terminal)
+def _run(given: Sequence[str]) -> int:
+    from filtersched.cli.command import run
+
+    return run(given)
 
 
-def _complain(problem: str, debug: bool) -> int:
-    if debug:
-        traceback.print_exc()
-    with contextlib.suppress(OSError):
-        print(f"filtersched: error: {' '.join(map(printable, problem.split()))}", file=sys.stderr)
-    return _ERROR
+def _prepare_streams() -> None:
+    """Give the standard streams that the caller closed something to be.
 
-
-def _forget_stdout() -> None:
-    """Let what is still to be written to the standard output go nowhere, so that exiting is quiet."""
-    with contextlib.suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+    Without it the next file that is opened would be the standard error, and what a library prints
+    there would stand in it. A missing standard output stays missing: losing the result is an error.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open until the end
+    if hasattr(sys.stdout, "reconfigure"):
+        # A name that the terminal's encoding lacks must not end the command.
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 @contextlib.contextmanager
-def _logging(debug: bool) -> Iterator[None]:
-    """Warnings on the standard error while the command runs; with --debug everything."""
-    logger = logging.getLogger("filtersched")
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("filtersched: %(levelname)s: %(message)s"))
-    before = logger.level, logger.propagate
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG if debug else logging.WARNING)
-    logger.propagate = False
+def _ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the command by an exception, so that no unfinished file is left."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        for each in _ENDING:
+            signal.signal(each, signal.SIG_IGN)
+        raise _Ended(number)
+
+    before = {number: signal.getsignal(number) for number in _ENDING}
+    for number, handler in before.items():
+        if handler is signal.SIG_DFL:  # nohup ignores SIGHUP, and that stays
+            signal.signal(number, end)
     try:
         yield
     finally:
-        logger.removeHandler(handler)
-        logger.setLevel(before[0])
-        logger.propagate = before[1]
+        for number, handler in before.items():
+            if handler is signal.SIG_DFL:
+                signal.signal(number, handler)

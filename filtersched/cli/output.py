@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterable, Iterator
@@ -14,23 +15,32 @@ from typing import Any, Self, TextIO
 
 from filtersched.cli.errors import OutputError, UsageError
 
+_OPEN_FILE = re.compile(r"/(?:dev|proc/(?:self|thread-self))/fd/(?P<number>\d{1,9})")
+
 
 class Output:
     """Writes records to a file that appears under its name when all of them are written.
 
-    Used as a context; after an error an earlier file of the name is still there as it was. A pipe
-    or device is written to directly. Raises OutputError for whatever keeps it from being written,
-    and UsageError if it would overwrite one of `inputs`.
+    Used as a context; after an error an earlier file of the name is still there as it was. A pipe,
+    a device and a file that the caller has open (`-`, /dev/stdout, /dev/fd/3) are written to
+    directly. Raises OutputError for whatever keeps it from being written, and UsageError if it would
+    overwrite one of `inputs`.
     """
 
     def __init__(self, path: str, *, inputs: Iterable[str | None] = ()) -> None:
         self.path = path
-        self._target = os.path.realpath(path)
+        self._descriptor = 1 if path == "-" else _descriptor(path)
+        self._target = f"/dev/fd/{self._descriptor}" if self._descriptor is not None else os.path.realpath(path)
         self._temporary: str | None = None
         self._stream: TextIO | None = None
         for one in inputs:
             if one is not None and _same_file(one, self._target):
                 raise UsageError(f"--output {path!r} would overwrite what is read from {one!r}")
+
+    @property
+    def is_stdout(self) -> bool:
+        """Whether the records go to the standard output."""
+        return self._descriptor == 1
 
     def __enter__(self) -> Self:
         return self
@@ -38,6 +48,10 @@ class Output:
     def begin(self) -> None:
         """Make the file, before there is anything to write."""
         with self._reporting():
+            if self._descriptor is not None:
+                # The caller's open file, at the caller's place in it: opening it again would begin anew.
+                self._stream = open(os.dup(self._descriptor), "w", encoding="utf-8")  # noqa: SIM115 - closed on exit
+                return
             exists = os.path.exists(self._target)
             if exists and not stat.S_ISREG(os.stat(self._target).st_mode):
                 self._stream = open(self._target, "w", encoding="utf-8")  # noqa: SIM115 - closed on exit
@@ -96,6 +110,20 @@ class Output:
         except (OSError, ValueError) as error:
             problem = getattr(error, "strerror", None) or str(error)
             raise OutputError(f"{self.path} cannot be written: {problem}") from error
+
+
+def _descriptor(path: str) -> int | None:
+    """The number of the open file that a path such as /dev/stdout or /dev/fd/3 means; else None."""
+    for _link in range(40):
+        path = os.path.abspath(path)
+        match = _OPEN_FILE.fullmatch(path)
+        if match is not None:
+            return int(match["number"])
+        try:
+            path = os.path.join(os.path.dirname(path), os.readlink(path))
+        except OSError:
+            return None
+    return None
 
 
 def _same_file(one: str, other: str) -> bool:

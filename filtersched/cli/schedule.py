@@ -46,6 +46,8 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
         output = None
         if args.output is not None:
             output = stack.enter_context(Output(args.output, inputs=(args.inventory, args.requests)))
+            if output.is_stdout and args.format == "json":
+                raise UsageError(f"--output {args.output} and --format json cannot both be the standard output")
             output.begin()
         report = _JsonReport(terminal) if args.format == "json" else _TextReport(terminal)
         # A bar would be torn apart by what --verbose says.

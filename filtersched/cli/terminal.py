@@ -53,7 +53,10 @@ class Terminal:
     """Standard output, with tables and headings; and progress on the standard error."""
 
     def __init__(self, out: TextIO | None = None, err: TextIO | None = None) -> None:
-        self.out = cast(TextIO, _Checked(sys.stdout if out is None else out))
+        out = sys.stdout if out is None else out
+        if out is None:
+            raise StdoutError("the result cannot be written: the standard output is closed")
+        self.out = cast(TextIO, _Checked(out))
         self.err = sys.stderr if err is None else err
         self._console = _console(self.out)
 

@@ -45,6 +45,8 @@ class Source:
         self._first: bytes | None = None
         if self.path == "-":
             self.path = "<stdin>"
+            if sys.stdin is None:
+                raise bad_input(self.path, None, "cannot be read: the standard input is closed")
             self._stream = sys.stdin.buffer
             return
         try:
@@ -58,7 +60,7 @@ class Source:
 
     def close(self) -> None:
         """Close the file, though not the standard input."""
-        if self._stream is not sys.stdin.buffer:
+        if self.path != "<stdin>":
             self._stream.close()
 
     def first(self) -> bytes:

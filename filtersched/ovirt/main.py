@@ -8,7 +8,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from filtersched import FilterschedError
+from filtersched import __version__
+from filtersched.errors import FilterschedError
 
 DEFAULT_FILE = "/etc/ovirt/scheduler/scheduler.conf"
 _WITH_TIME = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -39,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="filtersched-proxy", description="External scheduler of oVirt's engine, spoken to over XML-RPC."
     )
+    parser.add_argument("--version", action="version", version=f"filtersched-proxy {__version__}")
     parser.add_argument("--config-file", metavar="FILE", help=f"settings (default: {DEFAULT_FILE}, if it is there)")
     parser.add_argument("--check", action="store_true", help="load everything, print what discover says, and exit")
     parser.add_argument("--verbose", action="store_true", help="log more")

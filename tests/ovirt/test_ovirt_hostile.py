@@ -139,7 +139,8 @@ def test_a_gzip_body_is_unpacked(daemon):
 
 @pytest.mark.parametrize(
     "body",
-    [gzip.compress(b" " * 50_000_000), gzip.compress(with_vm("v"))[:-9], b"no gzip", gzip.compress(b"", mtime=0)],
+    [gzip.compress(b" " * 50_000_000), gzip.compress(with_vm("v"))[:-9], b"no gzip", gzip.compress(b"")],
+    ids=["bomb", "cut off", "not gzip", "nothing"],
 )
 def test_a_gzip_bomb_and_damaged_gzip_are_faults(daemon, body):
     status, text = daemon.post(body, "Content-Type: text/xml\r\nContent-Encoding: gzip\r\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -208,25 +209,103 @@ def test_full_standard_output_is_one_line_and_status_2(hosts):
     assert done.stderr == "filtersched: error: the result cannot be written: No space left on device\n"
 
 
-def test_interrupt_ends_quietly_and_leaves_no_half_file(tmp_path, hosts):
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM), (signal.SIGHUP, -signal.SIGHUP)],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_signal_ends_quietly_and_leaves_no_half_file(tmp_path, hosts, number, status):
+    with waiting_for_requests(tmp_path, hosts) as process:
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (status, "", "")
+    assert sorted(os.listdir(tmp_path)) == ["hosts.jsonl", "requests"]
+
+
+def test_hangup_that_the_caller_ignores_ends_nothing(tmp_path, hosts):
+    with waiting_for_requests(tmp_path, hosts, ignored=signal.SIGHUP) as process:
+        process.send_signal(signal.SIGHUP)
+    assert process.returncode == 0
+    assert sorted(os.listdir(tmp_path)) == ["hosts.jsonl", "placements.jsonl", "requests"]
+
+
+@contextlib.contextmanager
+def waiting_for_requests(tmp_path, hosts, ignored=None):
+    """The command when it has placed one request and waits for more; they end when the block does."""
     fifo = tmp_path / "requests"
     os.mkfifo(fifo)
     output = tmp_path / "placements.jsonl"
+
+    def signals():
+        # A caller that ignores a signal, such as a shell that runs tests in the background, hands that down.
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(each, signal.SIG_IGN if each == ignored else signal.SIG_DFL)
+
     argv = [*COMMAND, "schedule", "--inventory", hosts, "--requests", fifo, "--output", output]
-    with (
-        subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process,
-        open(fifo, "w", encoding="utf-8") as stream,
-    ):
-        # A first request is read and placed, then the command waits for more.
-        stream.write('{"flavor": {"memory_mb": 1}}\n')
-        stream.flush()
-        deadline = time.monotonic() + 60
-        while len(os.listdir(tmp_path)) < 3 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-    assert (process.returncode, out, err) == (130, "", "")
-    assert sorted(os.listdir(tmp_path)) == ["hosts.jsonl", "requests"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, stdout=pipe, stderr=pipe, text=True, preexec_fn=signals) as process:
+        with open(fifo, "w", encoding="utf-8") as stream:
+            stream.write('{"flavor": {"memory_mb": 1}}\n')
+            stream.flush()
+            deadline = time.monotonic() + 60
+            while len(os.listdir(tmp_path)) < 3 and time.monotonic() < deadline:
+                time.sleep(0.01)
+            yield process
+        process.communicate(timeout=60)
+
+
+def test_interrupt_while_modules_are_loaded_ends_quietly():
+    code = (
+        "import sys\n"
+        "class Interrupted:\n"
+        "    def find_spec(name, path=None, target=None):\n"
+        "        if name == 'numpy': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupted)\n"
+        "from filtersched.cli.main import main\n"
+        "sys.argv[1:] = ['plugins']\n"
+        "sys.exit(main())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+@pytest.mark.parametrize("program", ["filtersched.cli.main", "filtersched.ovirt.main"])
+def test_version_is_printed_without_loading_numpy(program):
+    code = (
+        f"import sys, atexit\nfrom {program} import main\nsys.argv[1:] = ['--version']\n"
+        "atexit.register(lambda: print('numpy' in sys.modules))\nsys.exit(main())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    name = {"filtersched.cli.main": "filtersched", "filtersched.ovirt.main": "filtersched-proxy"}[program]
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{name} {__version__}\nFalse\n", "")
+
+
+@pytest.mark.parametrize("arguments", ["schedule --inventory {hosts} --flavor ram=1 --output o", "--help", "--version"])
+def test_closed_standard_output_is_one_line_and_status_2(tmp_path, hosts, arguments):
+    done = shell(f"{' '.join(COMMAND)} {arguments.format(hosts=hosts)} >&-", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == "filtersched: error: the result cannot be written: the standard output is closed\n"
+    assert os.listdir(tmp_path) == ["hosts.jsonl"]
+
+
+def test_closed_standard_input_is_one_line_and_status_2():
+    done = shell(f"{' '.join(COMMAND)} schedule --inventory - --flavor ram=1 <&-")
+    assert done.returncode == 2
+    assert done.stderr == "filtersched: error: <stdin>: cannot be read: the standard input is closed\n"
+
+
+def test_closed_standard_error_never_becomes_the_output_file(tmp_path, hosts):
+    (tmp_path / "noisy.py").write_text(
+        "import os\nfrom filtersched import BaseHostFilter\n\n\nclass NoisyFilter(BaseHostFilter):\n"
+        "    def host_passes(self, host_state, spec):\n        os.write(2, b'noise')\n        return True\n"
+    )
+    done = shell(
+        f"{' '.join(COMMAND)} schedule --inventory {hosts} --flavor ram=1 --output o --available-filters "
+        "noisy.NoisyFilter --enabled-filters NoisyFilter 2>&-",
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0
+    assert json.loads((tmp_path / "o").read_text())["placed"] is True
 
 
 def test_ascii_terminal_gets_escapes_and_no_error(tmp_path):

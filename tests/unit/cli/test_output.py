@@ -6,6 +6,8 @@ import json
 import os
 import resource
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -64,6 +66,45 @@ def test_output_that_cannot_be_made_is_an_error(run, hosts, path):
     result = run("schedule", "--inventory", hosts, "--flavor", "ram=1", "--output", path)
     assert result.status == 2
     assert f"filtersched: error: {path} cannot be written: " in result.err
+
+
+@pytest.mark.parametrize("path", ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "link"])
+def test_output_to_the_standard_output_comes_before_the_report(hosts, tmp_path, path):
+    (tmp_path / "link").symlink_to("/dev/stdout")
+    (tmp_path / "result").write_text("before\n")
+    bash(f"schedule --inventory {hosts} --flavor ram=1 --output {path} >> result", tmp_path)
+    before, record, heading, *_rest = (tmp_path / "result").read_text().splitlines()
+    assert before == "before"
+    assert json.loads(record)["placed"] is True
+    assert heading.startswith("REQUEST")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["--output >(cat > result) | cat", "--output /dev/fd/3 3>result", "--output fifo & cat fifo > result; wait"],
+)
+def test_output_to_a_pipe_or_an_open_file_is_written_there(hosts, tmp_path, line):
+    os.mkfifo(tmp_path / "fifo")
+    bash(f"schedule --inventory {hosts} --flavor ram=1 {line}", tmp_path)
+    assert json.loads((tmp_path / "result").read_text())["placed"] is True
+
+
+def test_output_to_an_open_file_that_is_not_open_is_an_error(run, hosts):
+    result = run("schedule", "--inventory", hosts, "--flavor", "ram=1", "--output", "/dev/fd/99")
+    assert result.status == 2
+    assert result.err == "filtersched: error: /dev/fd/99 cannot be written: Bad file descriptor\n"
+
+
+def test_output_and_json_report_cannot_both_be_the_standard_output(run, hosts):
+    result = run("schedule", "--inventory", hosts, "--flavor", "ram=1", "--output", "-", "--format", "json")
+    assert result.status == 2
+    assert "--format json" in result.err
+
+
+def bash(arguments, directory):
+    """Run the command by bash in a directory."""
+    command = f"{sys.executable} -m filtersched {arguments}"
+    subprocess.run(["bash", "-c", command], cwd=directory, check=True, capture_output=True, timeout=60)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no /dev/full")

@@ -1,0 +1,103 @@
+"""One run of the command: its errors are one line, its exit status says what happened."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+
+from filtersched import __version__
+from filtersched.cli.errors import StdoutError
+from filtersched.cli.terminal import Terminal, printable
+from filtersched.errors import FilterschedError
+
+# Imported when they are run; most need numpy and the engine.
+_COMMANDS = {
+    "schedule": "schedule:run",
+    "why": "why:run",
+    "plugins": "plugins:run",
+    "check-config": "check_config:run",
+    "completion": "package_files:run_completion",
+    "man": "package_files:run_man",
+}
+
+_ERROR = 2
+# As a shell reports a program that a broken pipe ended.
+_BROKEN_PIPE = 141
+
+
+def run(given: Sequence[str]) -> int:
+    """Run a command line, which is without the program's name; the exit status."""
+    debug = "--debug" in given
+    try:
+        with _logging(debug):
+            terminal = Terminal()
+            status = _run(given or ["--help"], terminal)
+            terminal.out.flush()
+        return status if given else _ERROR
+    except BrokenPipeError:
+        _forget_stdout()
+        return _BROKEN_PIPE
+    except FilterschedError as error:
+        if isinstance(error, StdoutError):
+            _forget_stdout()
+        return _complain(str(error), debug)
+    except Exception as error:
+        # From inside a plug-in, whose words are the notes; or a mistake of ours.
+        notes = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
+        return _complain(f"{type(error).__name__}: {error}{notes} (--debug shows where)", debug)
+
+
+def _run(argv: Sequence[str], terminal: Terminal) -> int:
+    if argv[0] == "--version":
+        # Without the arguments' parser, which asks every plug-in for its options.
+        terminal.line(f"filtersched {__version__}")
+        return 0
+    from filtersched.cli.arguments import parse
+
+    try:
+        invocation = parse(argv)
+    except SystemExit as end:  # after --help
+        return end.code if isinstance(end.code, int) else 0
+    module, _colon, function = _COMMANDS[invocation.args.command].partition(":")
+    command = getattr(importlib.import_module(f"filtersched.cli.{module}"), function)
+    status: int = command(invocation.args, invocation.conf, terminal)
+    return status
+
+
+def _complain(problem: str, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    with contextlib.suppress(OSError):
+        print(f"filtersched: error: {' '.join(map(printable, problem.split()))}", file=sys.stderr)
+    return _ERROR
+
+
+def _forget_stdout() -> None:
+    """Let what is still to be written to the standard output go nowhere, so that exiting is quiet."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+@contextlib.contextmanager
+def _logging(debug: bool) -> Iterator[None]:
+    """Warnings on the standard error while the command runs; with --debug everything."""
+    logger = logging.getLogger("filtersched")
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("filtersched: %(levelname)s: %(message)s"))
+    before = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG if debug else logging.WARNING)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before[0])
+        logger.propagate = before[1]

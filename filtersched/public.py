@@ -1,0 +1,69 @@
+"""The public names: what `from filtersched import …` offers."""
+
+from filtersched.conf import make_conf
+from filtersched.errors import (
+    CommitConflict,
+    ConfigurationError,
+    DuplicatePlugin,
+    FilterschedError,
+    InvalidHost,
+    InvalidRequest,
+    InvalidWeight,
+    InventoryError,
+    NoValidHost,
+    PluginLoadError,
+    PluginNotFound,
+    UndeclaredRead,
+)
+from filtersched.filters import BaseHostFilter, HostFilterHandler
+from filtersched.hosts.host_pool import HostPool
+from filtersched.hosts.host_state import Aggregate, HostState, Instance, Metric
+from filtersched.requests.request_spec import Destination, Flavor, Image, InstanceGroup, RequestSpec, Retry
+from filtersched.results.explanation import Explanation, FilterStep, HostVerdicts, Shortage, Verdict, WeigherShare
+from filtersched.results.selection import Alternate, Selection, WeighedHost
+from filtersched.schedulers import ChanceScheduler, FilterScheduler, scheduler_from
+from filtersched.weighers import BaseHostWeigher, BaseWeigher, HostWeightHandler
+
+__all__ = [
+    "Aggregate",
+    "Alternate",
+    "BaseHostFilter",
+    "BaseHostWeigher",
+    "BaseWeigher",
+    "ChanceScheduler",
+    "CommitConflict",
+    "ConfigurationError",
+    "Destination",
+    "DuplicatePlugin",
+    "Explanation",
+    "FilterScheduler",
+    "FilterStep",
+    "FilterschedError",
+    "Flavor",
+    "HostFilterHandler",
+    "HostPool",
+    "HostState",
+    "HostVerdicts",
+    "HostWeightHandler",
+    "Image",
+    "Instance",
+    "InstanceGroup",
+    "InvalidHost",
+    "InvalidRequest",
+    "InvalidWeight",
+    "InventoryError",
+    "Metric",
+    "NoValidHost",
+    "PluginLoadError",
+    "PluginNotFound",
+    "RequestSpec",
+    "Retry",
+    "Selection",
+    "Shortage",
+    "UndeclaredRead",
+    "Verdict",
+    "WeighedHost",
+    "WeigherShare",
+    "make_conf",
+    "scheduler_from",
+]
