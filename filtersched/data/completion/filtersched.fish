@@ -84,7 +84,7 @@ complete -c filtersched -n '_shtab_filtersched_using schedule' -l alternates -d 
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l seed -x -d 'make random draws and made-up uuids the same in every run'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l format -xka "text json" -d 'for people (the default) or for programs'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l debug -d 'log everything, and show the traceback of an error'
-complete -c filtersched -n '_shtab_filtersched_using schedule' -l output -xka "(__fish_complete_path (commandline -ct))" -d 'write a line of JSON for each request'
+complete -c filtersched -n '_shtab_filtersched_using schedule' -l output -xka "(__fish_complete_path (commandline -ct))" -d 'write a line of JSON for each request, complete or not at all'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l config-file -xka "(__fish_complete_path (commandline -ct))" -d 'A settings file, old flag files included'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l config-dir -x -d 'A directory whose *.conf files are read, in sorted order'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l scheduler-driver -x -d 'The scheduler to use'

@@ -203,7 +203,7 @@ _shtab_filtersched_schedule_options=(
   "--seed[make random draws and made-up uuids the same in every run]:N:"
   "--format[for people (the default) or for programs]:format:(text json)"
   "--debug[log everything, and show the traceback of an error]"
-  "--output[write a line of JSON for each request]:FILE:_files"
+  "--output[write a line of JSON for each request, complete or not at all]:FILE:_files"
   "--config-file[A settings file, old flag files included]:FILE:_files"
   "--config-dir[A directory whose \*.conf files are read, in sorted order]:DIR:"
   "--scheduler-driver[The scheduler to use]:TEXT:"
