@@ -180,7 +180,11 @@ class Kept:
         if marked and not isinstance(entry.answers, np.ndarray):
             return False
         if marked and entry.codes is not None:
-            if question.of_distinct(rows, request, entry.known) is not entry.codes:
+            try:
+                codes = question.of_distinct(rows, request, entry.known)
+            except AskEachHost:
+                return False
+            if codes is not entry.codes:
                 return False
             self._fill_rows(entry, kind, marked)
         elif marked:

@@ -32,7 +32,11 @@ class Overlay:
         """Put a host in another state."""
         self.depleted[row] = host
         if self._holding is not None:
-            self._note_instances(row, host)
+            try:
+                self._note_instances(row, host)
+            except Exception:
+                # The boundary to a class derived from HostState: it raises only if somebody asks.
+                self._holding = None
         for (kind, argument), column in list(self._columns.items()):
             try:
                 written = _write(column, row, self._value(kind, argument, host))

@@ -78,7 +78,7 @@ class Run:
             last = self._next(index, spec, last)
             depleted = last.depleted = last.host.copy()
             depleted.consume_from_request(spec)
-            if depleted.aggregates is not last.host.aggregates:
+            if self.weighers and depleted.aggregates is not last.host.aggregates:
                 # Multipliers come from aggregates, and are not expected to change within a request.
                 raise StrangerReturned
             self.choices.append(last)

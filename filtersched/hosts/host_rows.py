@@ -54,7 +54,7 @@ class HostRows:
         self._traced: dict[tuple[str, ...], frozenset[str] | None] = {}
         self._kinds: set[type] | None = None
         self._columns: dict[str, tuple[int, Column | None]] = {}
-        self._codes: dict[tuple[str, ...], tuple[int, Codes]] = {}
+        self._codes: dict[tuple[str, ...], tuple[int, Codes | None]] = {}
         self._names: Sequence[str] | None = None
         self._by_lower: dict[str, list[str]] | None = None
         self._instances: tuple[int, dict[str, set[int]], list[Any]] | None = None
@@ -165,9 +165,13 @@ class HostRows:
         """
         then, column = self._columns.get(attribute, (-1, None))
         if then != self.now:
-            marked = self.marked_since(then, self.traced((attribute,))) if column is not None else None
-            if marked is None or not self._patched(column, attribute, marked):
-                column = self._read_column(attribute)
+            try:
+                marked = self.marked_since(then, self.traced((attribute,))) if column is not None else None
+                if marked is None or not self._patched(column, attribute, marked):
+                    column = self._read_column(attribute)
+            except Exception:
+                # The boundary to a class derived from HostState: it may be a host that is no candidate.
+                column = None
             self._columns[attribute] = (self.now, column)
         if column is None:
             raise AskEachHost
@@ -217,19 +221,24 @@ class HostRows:
         return values
 
     def codes(self, attributes: tuple[str, ...]) -> Codes | None:
-        """The distinct values of an attribute, or of several together; None if some host has none."""
+        """The distinct values of an attribute, or of several together; None if they cannot be read."""
         then, codes = self._codes.get(attributes, (-1, None))
-        if then == self.now and codes is not None:
-            return codes
+        if then != self.now:
+            try:
+                codes = self._codes_now(attributes, then, codes)
+            except Exception:
+                # The boundary to a class derived from HostState: it may be a host that is no candidate.
+                codes = None
+            self._codes[attributes] = (self.now, codes)
+        return codes
+
+    def _codes_now(self, attributes: tuple[str, ...], then: int, codes: Codes | None) -> Codes | None:
+        """The codes of `then` with the marked rows coded anew, or all rows."""
         marked = self.marked_since(then, self.traced(attributes)) if codes is not None else None
         if codes is None or marked is None or (marked and len(codes.values) > 2 * len(self) + 64):
-            codes = self._coded(attributes)
-            if codes is None:
-                return None
-        else:
-            for row in marked:
-                codes.put(row, self._value(row, attributes))
-        self._codes[attributes] = (self.now, codes)
+            return self._coded(attributes)
+        for row in marked:
+            codes.put(row, self._value(row, attributes))
         return codes
 
     def _value(self, row: int, attributes: tuple[str, ...]) -> Any:
@@ -330,13 +339,15 @@ class HostRows:
         then, index, known = self._instances or (-1, {}, [])
         if then == self.now:
             return index
-        marked = self.marked_since(then, self.traced(("instances",))) if self._instances is not None else None
+        # Not kept if it is left half done, by a host whose instances cannot be read.
+        self._instances, before = None, self._instances
+        marked = self.marked_since(then, self.traced(("instances",))) if before is not None else None
         if marked is None:
             index, known = {}, [()] * len(self)
             marked = list(range(len(self)))
             values = self._read("instances") or ()
         else:
-            values = {row: self.host(row).instances for row in marked}  # type: ignore[assignment]
+            values = {row: self.host(row).instances for row in marked}
         for row in marked:
             for uuid in known[row]:
                 index[uuid].discard(row)

@@ -13,10 +13,39 @@ def _rank(rank):
     return [{"name": rank, "metadata": {"rank": rank}}]
 
 
+_COOL = [{**one, "kind": "BrokenHost"} for one in _TWO]
 _BROKEN = [_TWO[0], {**_TWO[1], "hypervisor_type": "broken"}]
 _ALL_REFUSED_AT_LAST = ("ask", {"num_instances": 4, "memory_mb": 1, "vcpus": 5}, ["UuidFilter"])
 
 STORIES = {
+    "a host that is ignored and cannot be read": {
+        "conf": {"weighers": ["TemperatureWeigher"]},
+        "hosts": [*_COOL, {**_TWO[1], "host": "h2", "kind": "BrokenHost", "hypervisor_type": "xen"}],
+        "events": [
+            ("ask", {"num_instances": count, "ignore_hosts": ["h2"]}, ["TemperatureFilter"]) for count in (1, 3)
+        ],
+    },
+    "a host that is refused before and cannot be read": {
+        "conf": {},
+        "hosts": [*_COOL, {**_TWO[1], "host": "h2", "kind": "BrokenHost", "failed_builds": 1, "num_io_ops": 9}],
+        "events": [("ask", {"num_instances": count}, ["IoOpsFilter", "SensorFilter"]) for count in (1, 3)],
+    },
+    "a host that can be read no more": {
+        "conf": {"weighers": ["TemperatureWeigher"]},
+        "hosts": _COOL,
+        "events": [
+            ("ask", {}, ["SensorFilter", "TemperatureFilter"]),
+            ("set", 1, ("failed_builds", 1)),
+            ("ask", {"ignore_hosts": ["h1"]}, ["SensorFilter", "TemperatureFilter"]),
+            ("set", 1, ("hypervisor_type", "xen")),
+            ("ask", {"ignore_hosts": ["h1"]}, ["SensorFilter", "TemperatureFilter"]),
+            ("ask", {}, ["SensorFilter", "TemperatureFilter"]),
+            ("set", 1, ("failed_builds", 0)),
+            ("ask", {"num_instances": 3}, ["SensorFilter"]),
+            ("set", 1, ("hypervisor_type", "kvm")),
+            ("ask", {"num_instances": 3}, ["SensorFilter", "TemperatureFilter"]),
+        ],
+    },
     "what is noted of a filter that fails without reading anything": {
         "conf": {},
         "hosts": _TWO,

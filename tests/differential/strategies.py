@@ -129,7 +129,7 @@ def cluster(draw, most=10):
     for host in draw.any(hosts, 0, 2):
         host["host"] = draw.one("h0", "H1", "H2")
     for host in draw.any(hosts, 0, 3):
-        host["kind"] = draw.one("GpuHost", "LicensedHost", "TurningHost", "FragileHost", "WornHost")
+        host["kind"] = draw.one("GpuHost", "LicensedHost", "TurningHost", "FragileHost", "WornHost", "BrokenHost")
     return hosts
 
 

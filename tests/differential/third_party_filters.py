@@ -221,6 +221,15 @@ class ReadsNothingFilter(BaseHostFilter):
         return True
 
 
+class SensorFilter(BaseHostFilter):
+    """Refuse by the names of sensors, some of which cannot be read."""
+
+    host_reads = ("sensor",)
+
+    def host_passes(self, host_state, spec):
+        return getattr(host_state, "sensor", None) != ("compute", 1)
+
+
 class ClockFilter(BaseHostFilter):
     """Refuse hosts heard of in another minute."""
 
@@ -329,6 +338,17 @@ class GpuFilter(BaseHostFilter):
 
     def host_passes(self, host_state, spec):
         return getattr(host_state, "gpus_free", 0) >= spec.vcpus
+
+
+class TemperatureFilter(BaseHostFilter):
+    """Refuse hot hosts; of most hosts no temperature is known, and of some it cannot be read."""
+
+    host_reads = ("temperature",)
+    spec_reads = ("vcpus",)
+    columnar = True
+
+    def host_passes(self, host_state, spec):
+        return getattr(host_state, "temperature", 0.5) < 3 - spec.vcpus
 
 
 class EachFilter(BaseHostFilter):

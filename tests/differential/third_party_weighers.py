@@ -325,6 +325,16 @@ class ConstantWeigher(BaseWeigher):
         return 3
 
 
+class TemperatureWeigher(BaseWeigher):
+    """Prefer cold hosts; of most hosts no temperature is known, and of some it cannot be read."""
+
+    host_reads = ("temperature",)
+    columnar = True
+
+    def _weigh_object(self, host_state, weight_properties):
+        return -getattr(host_state, "temperature", 0.5)
+
+
 class EachWeigher(BaseWeigher):
     """Weigh by a function of an attribute, which fails for values that are broken."""
 

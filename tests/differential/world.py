@@ -75,7 +75,26 @@ class WornHost(HostState):
         self.failed_builds = self.failed_builds + 1 if self.num_instances < 2 else 2**53 + 1
 
 
-KINDS = {each.__name__: each for each in (HostState, GpuHost, LicensedHost, TurningHost, FragileHost, WornHost)}
+class BrokenHost(HostState):
+    """A host of which some attributes cannot be read while it is a xen or has failed builds."""
+
+    @property
+    def temperature(self):
+        if self.hypervisor_type == "xen":
+            raise OSError(f"the sensor of {self.host} does not answer")
+        return self.num_instances + 0.5
+
+    @property
+    def sensor(self):
+        if self.failed_builds:
+            raise OSError(f"the sensor of {self.host} has no name")
+        return (self.topic, self.num_instances)
+
+
+KINDS = {
+    each.__name__: each
+    for each in (HostState, GpuHost, LicensedHost, TurningHost, FragileHost, WornHost, BrokenHost)
+}
 
 
 class Caller:

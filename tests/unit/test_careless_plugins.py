@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from filtersched import BaseHostFilter, BaseWeigher, FilterScheduler, HostState, NoValidHost, RequestSpec, make_conf
+from filtersched import (
+    BaseHostFilter,
+    BaseWeigher,
+    FilterScheduler,
+    HostPool,
+    HostState,
+    NoValidHost,
+    RequestSpec,
+    make_conf,
+)
 
 HERE = __name__
 
@@ -67,6 +76,57 @@ def test_weigher_may_sort_the_list_it_is_given(make):
     hosts = [HostState("large", free_ram_mb=9), HostState("small", free_ram_mb=1)]
     (one,) = make("", "SortingWeigher").select_destinations(RequestSpec(), hosts)
     assert one.host == "large"
+
+
+# -- hosts that cannot be read ---------------------------------------------------------------------
+
+
+class SensorHost(HostState):
+    """A host with a sensor that may not answer."""
+
+    @property
+    def temperature(self):
+        if self.hypervisor_type == "broken":
+            raise OSError(f"the sensor of {self.host} does not answer")
+        return 20.5
+
+
+class ColdFilter(BaseHostFilter):
+    host_reads = ("temperature",)
+    columnar = True
+
+    def host_passes(self, host_state, spec):
+        return host_state.temperature < 30
+
+
+class SameSensorFilter(BaseHostFilter):
+    """Is asked once for each distinct temperature."""
+
+    host_reads = ("temperature",)
+
+    def host_passes(self, host_state, spec):
+        return host_state.temperature != 40
+
+
+class ColdWeigher(BaseWeigher):
+    host_reads = ("temperature",)
+
+    def _weigh_object(self, host_state, weight_properties):
+        return -host_state.temperature
+
+
+@pytest.mark.parametrize("as_hosts", [list, HostPool])
+def test_host_that_cannot_be_read_and_is_no_candidate_does_not_fail_the_request(make, as_hosts):
+    hosts = as_hosts([SensorHost("broken", hypervisor_type="broken"), SensorHost("a"), SensorHost("b")])
+    scheduler = make("ColdFilter,SameSensorFilter", "ColdWeigher")
+    spec = RequestSpec(ignore_hosts=["broken"], num_instances=3)
+    assert [one.host for one in scheduler.select_destinations(spec, hosts)] == ["a", "a", "a"]
+
+
+@pytest.mark.parametrize("filters", ["ColdFilter", "SameSensorFilter"])
+def test_host_that_cannot_be_read_and_is_a_candidate_fails_the_request_by_name(make, filters):
+    hosts = [SensorHost("a"), SensorHost("broken", hypervisor_type="broken")]
+    assert str(raised(make(filters), hosts, OSError)) == "the sensor of broken does not answer"
 
 
 # -- exceptions -----------------------------------------------------------------------------------
