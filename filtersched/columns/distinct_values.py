@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -89,7 +90,7 @@ class Answers:
         each = self.each
         each.extend(function(value) for value in codes.values[len(each) :])
         first = each[0]
-        if all(type(answer) is type(first) and answer == first for answer in each):
+        if all(is_same(answer, first) for answer in each):
             self._found = first
         else:
             table = as_column(each)
@@ -103,6 +104,13 @@ class Answers:
             )
         self._stamp = codes.stamp
         return self._found
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Whether two answers are equal, of one type, and of one sign: 0.0 and -0.0 are not the same."""
+    if type(one) is not type(other) or one != other:
+        return False
+    return not isinstance(one, float) or math.copysign(1.0, one) == math.copysign(1.0, other)
 
 
 def combined(parts: Sequence[Codes]) -> Codes:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from filtersched.columns.column import AskEachHost, Column, count_instances, put
+from filtersched.columns.distinct_values import is_same
 from filtersched.hosts.host_rows import HostRows, counted
 from filtersched.hosts.host_state import HostState
 
@@ -84,7 +85,7 @@ class Overlay:
         if isinstance(below, Column):
             return self._seen("of_each", (attribute, function), lambda: below)
         answers = (function(getattr(host, attribute)) for host in self.depleted.values())
-        if all(type(answer) is type(below) and answer == below for answer in answers):
+        if all(is_same(answer, below) for answer in answers):
             return below
         raise AskEachHost
 

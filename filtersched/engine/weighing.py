@@ -24,7 +24,7 @@ from filtersched.plugins.notes import asking, note_host
 from filtersched.plugins.plugin import declaration_of
 from filtersched.results.explanation import WeigherShare
 from filtersched.results.selection import WeighedHost
-from filtersched.weighers.base import BaseWeigher, is_weight
+from filtersched.weighers.base import BaseWeigher, is_weight, plain_float
 from filtersched.weighers.handler import multiplier
 
 Floats = NDArray[np.float64]
@@ -65,7 +65,7 @@ class FastWeigher:
             answer = self._minval
         if self._maxval is not None and answer > self._maxval:
             answer = self._maxval
-        return float(answer)
+        return plain_float(answer)
 
     def many(self, answers: NDArray[Any]) -> Floats:
         """All rows' raw weights, likewise. Raises AskEachHost where one is not finite."""
@@ -76,6 +76,8 @@ class FastWeigher:
             np.maximum(raw, float(self.plugin.minval), out=raw)
         if self.plugin.maxval is not None:
             np.minimum(raw, float(self.plugin.maxval), out=raw)
+        # As plain_float does.
+        raw += 0.0
         return raw
 
     def part(self, overlay: Overlay, kept: Kept, request: Request, in_play: InPlay) -> Part:
@@ -129,7 +131,7 @@ class FastWeigher:
             raw = list(self.plugin.weigh_objects(weighed, request.spec))
         if len(raw) != count or not all(is_weight(weight) for weight in raw):
             raise StrangerReturned
-        return np.array([float(weight) for weight in raw], dtype=np.float64)
+        return np.array([plain_float(weight) for weight in raw], dtype=np.float64)
 
     def _multipliers(self, overlay: Overlay, request: Request, in_play: InPlay) -> float | Floats:
         """The multiplier of every host in play, one number where all have the same; as `raw`."""
@@ -168,7 +170,7 @@ class FastWeigher:
             raise
         if not is_weight(multiplier):
             raise StrangerReturned
-        return float(multiplier)
+        return plain_float(multiplier)
 
 
 class _WithAggregates:

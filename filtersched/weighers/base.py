@@ -72,6 +72,11 @@ def is_weight(value: Any) -> bool:
         return False
 
 
+def plain_float(value: Any) -> float:
+    """A weight or multiplier as a float; -0.0 is 0.0, since which of two equals is least is left to chance."""
+    return float(value) + 0.0
+
+
 def invalid_weight(weigher: BaseWeigher, host: HostState, value: Any) -> InvalidWeight:
     """The error for a weight that is none."""
     name = type(weigher).__name__

@@ -12,7 +12,7 @@ from filtersched.plugins.notes import asking, note_host
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.explanation import WeigherColumn
 from filtersched.results.selection import WeighedHost
-from filtersched.weighers.base import BaseWeigher, invalid_weight, is_weight
+from filtersched.weighers.base import BaseWeigher, invalid_weight, is_weight, plain_float
 
 
 class HostWeightHandler:
@@ -84,7 +84,7 @@ def _multipliers(weigher: BaseWeigher, hosts: list[HostState], spec: RequestSpec
         if not is_weight(multipliers[-1]):
             raise invalid_weight(weigher, host, multipliers[-1])
     # As plain floats, so that a short one of numpy's does not make the product a short one.
-    return list(map(float, multipliers))
+    return list(map(plain_float, multipliers))
 
 
 def _raw(weigher: BaseWeigher, hosts: list[HostState], spec: RequestSpec) -> list[float]:
@@ -99,4 +99,4 @@ def _raw(weigher: BaseWeigher, hosts: list[HostState], spec: RequestSpec) -> lis
     for host, weight in zip(hosts, raw, strict=True):
         if not is_weight(weight):
             raise invalid_weight(weigher, host, weight)
-    return [float(weight) for weight in raw]
+    return [plain_float(weight) for weight in raw]

@@ -18,6 +18,20 @@ _BROKEN = [_TWO[0], {**_TWO[1], "hypervisor_type": "broken"}]
 _ALL_REFUSED_AT_LAST = ("ask", {"num_instances": 4, "memory_mb": 1, "vcpus": 5}, ["UuidFilter"])
 
 STORIES = {
+    "weights and multipliers that are 0.0 here and -0.0 there": {
+        "conf": {"weighers": ["SignWeigher", "SignColumnWeigher", "IoOpsWeigher"]},
+        "hosts": [
+            {**_TWO[0], "num_io_ops": 1, "aggregates": _rank("1")},
+            _TWO[1],
+            {**_TWO[0], "host": "h2", "num_io_ops": 1, "failed_builds": 1},
+        ],
+        "events": [("ask", {"num_instances": count}, []) for count in (1, 4)],
+    },
+    "a zero whose sign a filter reads": {
+        "conf": {},
+        "hosts": [_TWO[0], {**_TWO[1], "num_instances": 1}],
+        "events": [("ask", {"num_instances": count}, ["SignFilter"]) for count in (1, 3)],
+    },
     "a host that is ignored and cannot be read": {
         "conf": {"weighers": ["TemperatureWeigher"]},
         "hosts": [*_COOL, {**_TWO[1], "host": "h2", "kind": "BrokenHost", "hypervisor_type": "xen"}],

@@ -340,6 +340,21 @@ class GpuFilter(BaseHostFilter):
         return getattr(host_state, "gpus_free", 0) >= spec.vcpus
 
 
+class SignFilter(BaseHostFilter):
+    """Refuse by the sign of a zero."""
+
+    host_reads = ("num_instances",)
+    columnar = True
+
+    def host_passes(self, host_state, spec):
+        return np.logical_not(np.signbit(of_each(host_state, "num_instances", zero_of)))
+
+
+def zero_of(count):
+    """One of the two zeros."""
+    return -0.0 if count else 0.0
+
+
 class TemperatureFilter(BaseHostFilter):
     """Refuse hot hosts; of most hosts no temperature is known, and of some it cannot be read."""
 

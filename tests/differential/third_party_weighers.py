@@ -325,6 +325,34 @@ class ConstantWeigher(BaseWeigher):
         return 3
 
 
+class SignWeigher(BaseWeigher):
+    """Weigh 0.0 or -0.0, which are equal and not the same."""
+
+    host_reads = ("num_io_ops",)
+
+    def _weigh_object(self, host_state, weight_properties):
+        return -0.0 if host_state.num_io_ops else 0.0
+
+    def weight_multiplier(self, host_state):
+        return -0.0 if len(host_state.aggregates) == 1 else 0.0
+
+
+class SignColumnWeigher(BaseWeigher):
+    """The same on columns, less what is known of builds that failed."""
+
+    minval = -0.0
+    host_reads = ("num_io_ops", "failed_builds")
+    columnar = True
+
+    def _weigh_object(self, host_state, weight_properties):
+        return of_each(host_state, "num_io_ops", zero_of) * 1.0 - host_state.failed_builds
+
+
+def zero_of(count):
+    """One of the two zeros."""
+    return -0.0 if count else 0.0
+
+
 class TemperatureWeigher(BaseWeigher):
     """Prefer cold hosts; of most hosts no temperature is known, and of some it cannot be read."""
 
