@@ -206,9 +206,10 @@ def import_path(path: str, spelling: Spelling) -> Any:
     try:
         module = guarded(lambda: importlib.import_module(module_name), path, path)
     except PluginLoadError as error:
-        missing = getattr(error.__cause__, "name", None)
+        missing = str(getattr(error.__cause__, "name", None))
         if isinstance(error.__cause__, ModuleNotFoundError) and f"{module_name}.".startswith(f"{missing}."):
-            raise not_found([path], (), spelling, f"but there is no module {missing}") from error
+            what = f"but there is no module {missing} in {', '.join(_searched(missing))}"
+            raise not_found([path], (), spelling, what) from error
         raise
     found = guarded(lambda: getattr(module, attribute, _MISSING), path, path)
     if found is _MISSING:
@@ -216,6 +217,14 @@ def import_path(path: str, spelling: Spelling) -> Any:
         hint = nearest(attribute, names) if names else ""
         raise not_found([path], (), spelling, f"but {module_name} has no {attribute!r}", hint)
     return found
+
+
+def _searched(module_name: str) -> list[str]:
+    """The places where Python looked for a module: its package, or the folders of sys.path."""
+    package = module_name.rpartition(".")[0]
+    places = getattr(sys.modules[package], "__path__", ()) if package in sys.modules else sys.path
+    existing = [os.path.abspath(place) for place in places if os.path.exists(place or ".")]
+    return list(dict.fromkeys(existing)) or [package]
 
 
 def classes_at(path: str, base: type, spelling: Spelling) -> list[Candidate]:

@@ -34,7 +34,7 @@ def run(given: Sequence[str]) -> int:
     """Run a command line, which is without the program's name; the exit status."""
     debug = "--debug" in given
     try:
-        with _logging(debug):
+        with _logging(debug), _current_directory_last():
             terminal = Terminal()
             status = _run(given or ["--help"], terminal)
             terminal.out.flush()
@@ -101,3 +101,21 @@ def _logging(debug: bool) -> Iterator[None]:
         logger.removeHandler(handler)
         logger.setLevel(before[0])
         logger.propagate = before[1]
+
+
+@contextlib.contextmanager
+def _current_directory_last() -> Iterator[None]:
+    """Let plug-ins be imported from the current directory too, after everything that is installed."""
+    try:
+        here = None if sys.flags.safe_path else os.getcwd()
+    except OSError:
+        here = None
+    if here is None or here in sys.path:
+        yield
+        return
+    sys.path.append(here)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):  # a plug-in may have taken it away
+            sys.path.remove(here)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
+import filtersched
 from filtersched.conf import make_conf, read_scheduler_settings, split_args
 from filtersched.discovery import local_name
 from filtersched.errors import ConfigurationError, DuplicatePlugin, PluginLoadError, PluginNotFound
@@ -245,6 +246,22 @@ def test_a_path_that_leads_nowhere_is_not_found(path):
     with pytest.raises(PluginNotFound) as caught:
         catalog(available_filters=path)
     assert caught.value.names == (path,)
+
+
+def test_missing_module_is_reported_with_the_places_that_were_searched(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.path", [str(tmp_path / "gone"), *sys.path, str(tmp_path)])
+    with pytest.raises(PluginNotFound) as caught:
+        catalog(available_filters="no_such_package.Filter")
+    places = str(caught.value).partition("there is no module no_such_package in ")[2].rstrip(".").split(", ")
+    assert places[-1] == str(tmp_path)
+    assert str(tmp_path / "gone") not in places
+
+
+def test_missing_module_of_a_package_is_reported_with_the_packages_folder():
+    with pytest.raises(PluginNotFound) as caught:
+        catalog(available_filters="filtersched.no_such.Filter")
+    folder = Path(filtersched.__file__).parent
+    assert f"but there is no module filtersched.no_such in {folder}." in str(caught.value)
 
 
 @pytest.mark.parametrize(

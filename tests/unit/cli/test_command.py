@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import pytest
 
@@ -330,3 +331,49 @@ def test_standard_input_is_a_dash(hosts):
     )
     assert done.returncode == 0
     assert "1 of 1 request placed" in done.stdout
+
+
+# Plug-ins beside the user
+
+PLUGIN = "from filtersched import BaseHostFilter\n\n\nclass MyOwnFilter(BaseHostFilter):\n    {body}\n"
+NO_HOST = "def host_passes(self, host_state, spec): return False"
+SCRIPT = str(Path(sys.executable).with_name("filtersched"))
+
+
+def own_filter(hosts, directory, **options):
+    line = (
+        f"{SCRIPT} schedule --inventory {hosts} --flavor ram=1 --scheduler_available_filters=myfilter.MyOwnFilter "
+        "--scheduler_default_filters=MyOwnFilter"
+    )
+    return shell(line, cwd=directory, **options)
+
+
+def test_filter_in_the_current_directory_is_found(tmp_path, hosts):
+    (tmp_path / "myfilter.py").write_text(PLUGIN.format(body=NO_HOST))
+    assert "MyOwnFilter: refuses" in own_filter(hosts, tmp_path).stdout
+
+
+def test_module_in_the_current_directory_never_hides_an_installed_one(tmp_path, hosts):
+    (tmp_path / "numpy.py").write_text("raise RuntimeError('the wrong numpy')")
+    (tmp_path / "myfilter.py").write_text(PLUGIN.format(body=NO_HOST))
+    assert "MyOwnFilter: refuses" in own_filter(hosts, tmp_path).stdout
+
+
+def test_error_names_the_places_that_were_searched(tmp_path, hosts):
+    done = own_filter(hosts, tmp_path)
+    assert done.returncode == 2
+    assert "names 'myfilter.MyOwnFilter', but there is no module myfilter in /" in done.stderr
+    assert done.stderr.rstrip().endswith(f"{tmp_path}.")
+
+
+def test_safe_path_of_python_keeps_the_current_directory_out(tmp_path, hosts):
+    (tmp_path / "myfilter.py").write_text(PLUGIN.format(body=NO_HOST))
+    done = own_filter(hosts, tmp_path, env={**os.environ, "PYTHONSAFEPATH": "1"})
+    assert "there is no module myfilter" in done.stderr
+    assert str(tmp_path) not in done.stderr
+
+
+def test_run_inside_a_program_leaves_its_path_alone(run, hosts):
+    before = list(sys.path)
+    run("schedule", "--inventory", hosts, "--flavor", "ram=1")
+    assert sys.path == before
