@@ -31,7 +31,7 @@ class NotColumnarError(FilterschedError):
     """
 
 
-class AskEachHost(Exception):
+class NotVectorizable(Exception):
     """A signal from a column: here numbers and arrays differ, so hosts are to be asked one by one."""
 
 
@@ -44,14 +44,14 @@ class Column:
     was_filled : somebody said what stands for the missing values.
     """
 
-    __slots__ = ("missing", "values", "was_filled", "whole")
+    __slots__ = ("max_abs_int", "missing", "values", "was_filled")
 
     def __init__(
-        self, values: NDArray[Any], missing: NDArray[np.bool_] | None = None, whole: float | None = None
+        self, values: NDArray[Any], missing: NDArray[np.bool_] | None = None, max_abs_int: float | None = None
     ) -> None:
         self.values = values
         self.missing = missing
-        self.whole = whole
+        self.max_abs_int = max_abs_int
         self.was_filled = False
 
     def filled(self, default: Any) -> Any:
@@ -61,7 +61,8 @@ class Column:
             return self
         if self.missing.all():
             return default
-        return Column(np.where(self.missing, _values(default), self.values), whole=_largest((self, default)))
+        values = np.where(self.missing, _values(default), self.values)
+        return Column(values, max_abs_int=_largest_input((self, default)))
 
     def _is_known_truth(self) -> bool:
         """Whether every value is a truth value."""
@@ -170,30 +171,30 @@ def _apply(ufunc: np.ufunc, *inputs: Any) -> Column:
         if not all(map(_is_float, arrays)):
             if all(map(_is_truth, arrays)):
                 # True + True is 2 to Python, True to numpy, and either may be what one host gives.
-                raise AskEachHost
+                raise NotVectorizable
             arrays = [_as_numbers(value) for value in arrays]
         if ufunc in _DIVISIONS and not np.all(arrays[1]):
-            raise AskEachHost
-        return Column(ufunc(*arrays), whole=_whole_of(ufunc, list(map(_whole, inputs))))
+            raise NotVectorizable
+        return Column(ufunc(*arrays), max_abs_int=_max_abs_int_of_result(ufunc, list(map(_max_abs_int_of, inputs))))
     if ufunc is np.power:
-        raise AskEachHost
-    return Column(ufunc(*arrays), whole=_largest(inputs) if ufunc in _CHOICES else None)
+        raise NotVectorizable
+    return Column(ufunc(*arrays), max_abs_int=_largest_input(inputs) if ufunc in _CHOICES else None)
 
 
-def _whole(value: Any) -> float | None:
+def _max_abs_int_of(value: Any) -> float | None:
     """No whole number in a column or a number is larger than this; None if it holds none."""
     if type(value) is Column:
-        return 1.0 if value.values.dtype.char == "?" else value.whole
+        return 1.0 if value.values.dtype.char == "?" else value.max_abs_int
     return None if type(value) is float else float(abs(value))
 
 
-def _largest(inputs: Sequence[Any]) -> float | None:
-    return max((one for one in map(_whole, inputs) if one is not None), default=None)
+def _largest_input(inputs: Sequence[Any]) -> float | None:
+    return max((one for one in map(_max_abs_int_of, inputs) if one is not None), default=None)
 
 
-def _whole_of(ufunc: np.ufunc, wholes: Sequence[float | None]) -> float | None:
-    """The same for the result of arithmetic: of whole numbers come whole ones. Raises AskEachHost."""
-    one, other = wholes[0], wholes[-1]
+def _max_abs_int_of_result(ufunc: np.ufunc, max_abs_ints: Sequence[float | None]) -> float | None:
+    """The same for the result of arithmetic: of whole numbers come whole ones. Raises NotVectorizable."""
+    one, other = max_abs_ints[0], max_abs_ints[-1]
     if one is None or other is None or ufunc is np.divide:
         return None
     if ufunc in (np.add, np.subtract):
@@ -204,7 +205,7 @@ def _whole_of(ufunc: np.ufunc, wholes: Sequence[float | None]) -> float | None:
         one = max(one, other)
     if one >= EXACT:
         # To Python they stay exact.
-        raise AskEachHost
+        raise NotVectorizable
     return one
 
 
@@ -221,7 +222,7 @@ def _as_numbers(value: Any) -> Any:
     if isinstance(value, np.ndarray) and value.dtype.kind in "biu":
         return value.astype(np.float64)
     if type(value) is int and not -EXACT < value < EXACT:
-        raise AskEachHost
+        raise NotVectorizable
     return value
 
 
@@ -229,7 +230,7 @@ def _values(value: Any) -> Any:
     if type(value) is not Column:
         return value
     if value.missing is not None:
-        raise AskEachHost
+        raise NotVectorizable
     return value.values
 
 
@@ -240,7 +241,7 @@ def put(column: Column, row: int, value: Any) -> bool:
         return False
     column.values[row] = value
     if type(value) is int:
-        column.whole = max(column.whole or 0.0, float(abs(value)))
+        column.max_abs_int = max(column.max_abs_int or 0.0, float(abs(value)))
     return True
 
 

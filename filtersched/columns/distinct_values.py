@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from filtersched.columns.column import EXACT, AskEachHost, Column
+from filtersched.columns.column import EXACT, Column, NotVectorizable
 from filtersched.columns.frozen import typed_key
 
 _NUMBERS = frozenset((int, float))
@@ -84,7 +84,7 @@ class Answers:
         self._found: Any = None
 
     def of(self, codes: Codes, function: Callable[[Any], Any]) -> Any:
-        """The answers of all rows: a Column, or the one that all have. Raises AskEachHost."""
+        """The answers of all rows: a Column, or the one that all have. Raises NotVectorizable."""
         if self._stamp == codes.stamp:
             return self._found
         each = self.each
@@ -95,12 +95,12 @@ class Answers:
         else:
             table = as_column(each)
             if table is None:
-                raise AskEachHost
+                raise NotVectorizable
             missing = None if table.missing is None else table.missing.take(codes.codes)
             self._found = Column(
                 table.values.take(codes.codes),
                 missing if missing is not None and missing.any() else None,
-                table.whole,
+                table.max_abs_int,
             )
         self._stamp = codes.stamp
         return self._found
@@ -133,8 +133,8 @@ def as_column(values: Sequence[Any] | None) -> Column | None:
         if values.dtype.kind == "b":
             return Column(values)
         array = values.astype(np.float64)
-        largest = _largest(array)
-        return Column(array, whole=None if values.dtype.kind == "f" else largest) if largest < EXACT else None
+        largest = _largest_input(array)
+        return Column(array, max_abs_int=None if values.dtype.kind == "f" else largest) if largest < EXACT else None
     kinds = set(map(type, values))
     missing = None
     if type(None) in kinds:
@@ -154,10 +154,10 @@ def as_column(values: Sequence[Any] | None) -> Column | None:
         return None
     if int not in kinds:
         return Column(array, missing)
-    largest = _largest(array)
+    largest = _largest_input(array)
     return Column(array, missing, largest) if largest < EXACT else None
 
 
-def _largest(array: NDArray[Any]) -> float:
+def _largest_input(array: NDArray[Any]) -> float:
     """Signs aside; NaN if there is one."""
     return float(np.abs(array).max()) if len(array) else 0.0

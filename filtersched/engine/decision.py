@@ -55,12 +55,12 @@ class Choice:
         """What each weigher added."""
         return ()
 
-    def second(self) -> tuple[str, float] | None:
+    def runner_up(self) -> tuple[str, float] | None:
         """The name of the best of the others, and its weight."""
         return None
 
 
-class RankedChoice(Choice):
+class HandlerChoice(Choice):
     """The first of a ranking of host objects."""
 
     __slots__ = ("_ranking", "_steps")
@@ -83,14 +83,14 @@ class RankedChoice(Choice):
     def shares(self) -> tuple[WeigherShare, ...]:
         return self._ranking[0].shares
 
-    def second(self) -> tuple[str, float] | None:
+    def runner_up(self) -> tuple[str, float] | None:
         # The draw may take another than the best, so the next best is looked for by weight.
         others = self._ranking[1:]
         best = max(others, key=lambda one: one.weight, default=None)
         return None if best is None else (best.obj.host, best.weight)
 
 
-class FullChoice(RankedChoice):
+class FullChoice(HandlerChoice):
     """The same with every host's weights."""
 
     __slots__ = ("columns", "ranked")
@@ -167,7 +167,7 @@ class Decision:
         self, spec: RequestSpec, ranked: Sequence[WeighedHost], depleted: HostState, steps: Sequence[FilterStep]
     ) -> Choice:
         """The choice of the first of a ranking."""
-        return (FullChoice if self.keep_columns else RankedChoice)(spec, ranked, depleted, steps)
+        return (FullChoice if self.keep_columns else HandlerChoice)(spec, ranked, depleted, steps)
 
     def ask(self, host: HostState, index: int, choices: Sequence[Choice] = ()) -> HostVerdicts:
         """What every filter says of a host, as it was for the instance at `index`."""
@@ -254,7 +254,7 @@ class Decision:
         )
         if steps is None:
             choice = choices[index]
-            facts.shares, facts.weight, facts.second = choice.shares(), choice.weight, choice.second()
+            facts.shares, facts.weight, facts.second = choice.shares(), choice.weight, choice.runner_up()
             facts.columns, facts.ranked = choice.columns, choice.ranked
         return facts
 

@@ -9,12 +9,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from filtersched.columns.column import AskEachHost
-from filtersched.engine.asking import Question, question
-from filtersched.engine.in_play import InPlay
-from filtersched.engine.kept import Kept
+from filtersched.columns.column import NotVectorizable
+from filtersched.engine.answer_cache import AnswerCache
+from filtersched.engine.candidates import Candidates
+from filtersched.engine.fallback import FilteringEnded, UseHandlers
 from filtersched.engine.overlay import Overlay
-from filtersched.engine.request import Request
+from filtersched.engine.plugin_evaluator import PluginEvaluator, evaluator
+from filtersched.engine.request_keys import RequestKeys
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
 from filtersched.plugins.notes import asking
@@ -28,11 +29,11 @@ class Verdicts:
 
     dtype = np.bool_
 
-    def one(self, answer: Any) -> bool:
+    def from_answer(self, answer: Any) -> bool:
         """One host's verdict."""
         return bool(answer)
 
-    def many(self, answers: NDArray[Any]) -> NDArray[np.bool_]:
+    def from_answers(self, answers: NDArray[Any]) -> NDArray[np.bool_]:
         """All rows' verdicts."""
         return answers.astype(np.bool_)
 
@@ -40,66 +41,60 @@ class Verdicts:
 _VERDICTS = Verdicts()
 
 
-class FastFilter:
-    """A filter and how to ask it; `question` is None for one that is called as it stands."""
+class FilterRunner:
+    """A filter and how to ask it; `question` is None for one that is called directly."""
 
     def __init__(self, plugin: BaseHostFilter) -> None:
         self.plugin = plugin
         self.name = type(plugin).__name__
-        self.question: Question | None = question(plugin, "host_passes", BaseHostFilter, _DEFAULTS, bool)
+        self.evaluator: PluginEvaluator | None = evaluator(plugin, "host_passes", BaseHostFilter, _DEFAULTS, bool)
         # Whether every instance but the first is alike to it.
         self.asks_alike = type(plugin).run_filter_for_index is BaseHostFilter.run_filter_for_index
 
-    def left(self, overlay: Overlay, kept: Kept, request: Request, in_play: InPlay) -> InPlay:
-        """Those of the rows in play that pass."""
-        if not in_play.count:
-            return in_play
-        if self.question is None:
-            return self._called(overlay, request, in_play)
+    def remaining(
+        self, overlay: Overlay, cache: AnswerCache, request: RequestKeys, candidates: Candidates
+    ) -> Candidates:
+        """Those of the candidate rows that pass."""
+        if not candidates.count:
+            return candidates
+        if self.evaluator is None:
+            return self._called(overlay, request, candidates)
         if request.is_rebuild and not self.plugin.asked_about(request.spec):
-            return in_play
+            return candidates
         if overlay.depleted:
             passes = self.passes_now(overlay, request)
         else:
-            found = kept.answered(self.question, request, _VERDICTS, in_play.rows)
+            found = cache.answers_for(self.evaluator, request, _VERDICTS, candidates.rows)
             passes = None if found is None else found.answers
         if passes is None:
-            ask = self.question.asker(request)
-            passes = np.zeros(in_play.n_rows, dtype=np.bool_)
-            for row in in_play.rows().tolist():
+            ask = self.evaluator.host_evaluator(request)
+            passes = np.zeros(candidates.n_rows, dtype=np.bool_)
+            for row in candidates.rows().tolist():
                 passes[row] = ask(overlay.host(row))
-        return in_play.where(passes)
+        return candidates.where(passes)
 
-    def passes_now(self, overlay: Overlay, request: Request) -> NDArray[np.bool_] | bool | None:
+    def passes_now(self, overlay: Overlay, request: RequestKeys) -> NDArray[np.bool_] | bool | None:
         """The verdicts of all rows in the middle of a request, or one for all; None: ask one by one."""
-        if self.question is None or not self.question.columnar:
+        if self.evaluator is None or not self.evaluator.columnar:
             return None
         try:
-            answer = self.question.of_columns(overlay, request).answer
-        except AskEachHost:
+            answer = self.evaluator.evaluate_columns(overlay, request).answer
+        except NotVectorizable:
             return None
         return answer.astype(np.bool_, copy=False) if isinstance(answer, np.ndarray) else bool(answer)
 
-    def _called(self, overlay: Overlay, request: Request, in_play: InPlay) -> InPlay:
+    def _called(self, overlay: Overlay, request: RequestKeys, candidates: Candidates) -> Candidates:
         """The rows of the hosts that the filter itself returns, in the order that it returns them."""
-        rows = in_play.rows().tolist()
+        rows = candidates.rows().tolist()
         hosts = [overlay.host(row) for row in rows]
         with asking(self.plugin, len(hosts), request.spec.instance_uuid):
             passed = self.plugin.filter_all(list(hosts), request.spec)
             left = None if passed is None else list(passed)
         if left is None:
-            raise EndFiltering
+            raise FilteringEnded
         if len(left) == len(hosts) and all(map(_same, left, hosts)):
-            return in_play
-        return InPlay.of_rows(in_play.n_rows, _rows_of(left, hosts, rows))
-
-
-class EndFiltering(Exception):
-    """A filter returned None instead of hosts: none is left, and no further filter is asked."""
-
-
-class StrangerReturned(Exception):
-    """A filter or weigher returned what only the plain handlers can make sense of."""
+            return candidates
+        return Candidates.of_rows(candidates.n_rows, _rows_of(left, hosts, rows))
 
 
 def _same(one: object, other: object) -> bool:
@@ -110,18 +105,18 @@ def _rows_of(left: list[HostState], hosts: list[HostState], rows: list[int]) -> 
     place = {id(host): row for host, row in zip(hosts, rows, strict=True)}
     found = [place.get(id(host), -1) for host in left]
     if -1 in found or len(set(found)) < len(found) or len(place) < len(hosts):
-        raise StrangerReturned
+        raise UseHandlers
     return found
 
 
 class Steps(Protocol):
     """What the filters did for one instance, in numbers until somebody reads it."""
 
-    def made(self) -> tuple[FilterStep, ...]:
+    def filter_steps(self) -> tuple[FilterStep, ...]:
         """The steps for a person to read."""
 
 
-class FirstSteps:
+class MaskSteps:
     """The steps of an instance for which all hosts were filtered: counts, and packed masks of who was left.
 
     names : of the hosts, in order of rows.
@@ -130,12 +125,12 @@ class FirstSteps:
 
     __slots__ = ("_names", "_start", "_steps")
 
-    def __init__(self, names: Sequence[str], start: InPlay) -> None:
+    def __init__(self, names: Sequence[str], start: Candidates) -> None:
         self._names = names
         self._start = None if start.count == start.n_rows else np.packbits(start.as_mask())
         self._steps: list[tuple[str, int, int, Any, Any]] = []
 
-    def add(self, name: str, before: InPlay, after: InPlay) -> None:
+    def add(self, name: str, before: Candidates, after: Candidates) -> None:
         """Note whom of those before a filter left."""
         left = gone = None
         if after.count < before.count:
@@ -149,7 +144,7 @@ class FirstSteps:
         """Note that filtering was ended: as in Nova nothing is said of the filters before."""
         self._steps.clear()
 
-    def made(self) -> tuple[FilterStep, ...]:
+    def filter_steps(self) -> tuple[FilterStep, ...]:
         made, last = [], self._start
         for name, before, after, left, gone in self._steps:
             who: Callable[[], Iterable[str]] = tuple
@@ -168,7 +163,7 @@ class FirstSteps:
         return [self._names[row] for row in gone.tolist()]
 
 
-class LaterSteps:
+class RefusalSteps:
     """The steps of an instance for which single hosts were dropped, or none.
 
     before : how many hosts there were.
@@ -178,14 +173,14 @@ class LaterSteps:
     __slots__ = ("_before", "_filters", "_names", "_refusals")
 
     def __init__(
-        self, names: Sequence[str], filters: Sequence[FastFilter], before: int, refusals: Mapping[int, Sequence[int]]
+        self, names: Sequence[str], filters: Sequence[FilterRunner], before: int, refusals: Mapping[int, Sequence[int]]
     ) -> None:
         self._names = names
         self._filters = filters
         self._before = before
         self._refusals = refusals
 
-    def made(self) -> tuple[FilterStep, ...]:
+    def filter_steps(self) -> tuple[FilterStep, ...]:
         made = []
         count = self._before
         for at, one in enumerate(self._filters):

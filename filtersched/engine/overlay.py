@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from filtersched.columns.column import AskEachHost, Column, count_instances, put
+from filtersched.columns.column import Column, NotVectorizable, count_instances, put
 from filtersched.columns.distinct_values import is_same
 from filtersched.hosts.host_rows import HostRows, counted
 from filtersched.hosts.host_state import HostState
@@ -68,10 +68,10 @@ class Overlay:
         if column is None:
             below = underneath()
             missing = None if below.missing is None else below.missing.copy()
-            column = Column(below.values.copy(), missing, below.whole)
+            column = Column(below.values.copy(), missing, below.max_abs_int)
             for row, host in self.depleted.items():
                 if not _write(column, row, self._value(kind, argument, host)):
-                    raise AskEachHost
+                    raise NotVectorizable
             self._columns[kind, argument] = column
         return column
 
@@ -87,7 +87,7 @@ class Overlay:
         answers = (function(getattr(host, attribute)) for host in self.depleted.values())
         if all(is_same(answer, below) for answer in answers):
             return below
-        raise AskEachHost
+        raise NotVectorizable
 
     def named(self, names: Collection[str]) -> Column:
         """Whether the host's name is one of `names`; a host that is depleted keeps its name."""
@@ -112,7 +112,11 @@ class Overlay:
 
     def _counted(self, uuids: Collection[str]) -> Column:
         counts = self.rows.count_instances(uuids)
-        return counts if isinstance(counts, Column) else Column(np.zeros(len(self.rows), dtype=np.float64), whole=0.0)
+        return (
+            counts
+            if isinstance(counts, Column)
+            else Column(np.zeros(len(self.rows), dtype=np.float64), max_abs_int=0.0)
+        )
 
 
 def _write(column: Column, row: int, value: Any) -> bool:

@@ -16,17 +16,17 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from filtersched.engine.front import Alive, best_of
-from filtersched.engine.in_play import InPlay, Mask, Rows
-from filtersched.engine.weighing import Floats, Part, Scale, multipliers_at, raws_at, weights
+from filtersched.engine.candidates import Candidates, Mask, Rows
+from filtersched.engine.top_rows import RowMask, best_of
+from filtersched.engine.weighing import Floats, Scale, WeigherTerm, multipliers_at, raws_at, weights
 
 Places = NDArray[np.intp]
 
 
 class Ranking:
-    """The hosts in play by weight, touched only where they change.
+    """The candidates by weight, touched only where they change.
 
-    in_play : the hosts, in list order. A place is a row, or an index into its order, until the next
+    candidates : the hosts, in list order. A place is a row, or an index into its order, until the next
         `best`.
     parts : each weigher's raw weights by place; normalised ones only.
     wanted : how many times a best host will be asked for.
@@ -34,31 +34,31 @@ class Ranking:
 
     is_trimmed = False
 
-    def __init__(self, in_play: InPlay, parts: Sequence[Part], wanted: int) -> None:
-        # Hosts that are in play and not here; see trimming.
-        self.resting = 0
-        self._n_rows = in_play.n_rows
-        self._rows: Rows | None = in_play.order
-        self.places = in_play.places
-        self.alive: Mask | None = in_play.mask
-        self.count = in_play.count
-        self.parts = parts
+    def __init__(self, candidates: Candidates, terms: Sequence[WeigherTerm], wanted: int) -> None:
+        # Hosts that are among the candidates and not here; see trimming.
+        self.n_trimmed = 0
+        self._n_rows = candidates.n_rows
+        self._rows: Rows | None = candidates.order
+        self.places = candidates.places
+        self.alive: Mask | None = candidates.mask
+        self.count = candidates.count
+        self.terms = terms
         self._wanted = wanted
         self._steps = 0
         self._start()
         if wanted > 1:
             # What is written to must be the ranking's own.
             self.alive = None if self.alive is None else self.alive.copy()
-            for part in parts:
-                part.own()
+            for term in terms:
+                term.copy_raw()
 
     def _start(self) -> None:
         """Weigh everything; from here on places are in list order."""
-        alive = Alive(self.alive)
-        for part in self.parts:
-            part.fit(alive)
-        self.totals = weights(self.parts, self.places, self.alive)
-        self.scale = Scale(self.parts)
+        alive = RowMask(self.alive)
+        for term in self.terms:
+            term.fit_scale(alive)
+        self.totals = weights(self.terms, self.places, self.alive)
+        self.scale = Scale(self.terms)
         self._moved = False
         # When each place was last chosen, and those put back, as (-weight, -when, place).
         self._latest: dict[int, int] = {}
@@ -91,23 +91,23 @@ class Ranking:
         found: list[int] = np.flatnonzero(refused).tolist()
         return found
 
-    def in_play(self) -> InPlay:
+    def candidates(self) -> Candidates:
         """Those alive, in order of places: not list order once one was chosen."""
         if self._rows is None:
-            return InPlay(self._n_rows, mask=self._living().copy())
-        return InPlay(self._n_rows, order=self._rows[self._living()])
+            return Candidates(self._n_rows, mask=self._living().copy())
+        return Candidates(self._n_rows, order=self._rows[self._living()])
 
     def _living(self) -> Mask:
         if self.alive is None:
             self.alive = np.ones(self.places, dtype=np.bool_)
         return self.alive
 
-    def best(self) -> int:
+    def take_best(self) -> int:
         """The place of the best host; it is out of the ranking until it is put back or dropped."""
         if self._moved:
-            self._reorder(self.listed())
+            self._reorder(self.places_in_order())
         self._steps += 1
-        place = self.second()
+        place = self.runner_up()
         assert place is not None
         if place in self._latest:
             heapq.heappop(self._back)
@@ -116,7 +116,7 @@ class Ranking:
         self._latest[place] = self._steps
         return place
 
-    def second(self) -> int | None:
+    def runner_up(self) -> int | None:
         """The place of the best of those in the ranking; None if there is none."""
         fresh, back = self._best_fresh(), self._best_back()
         if back is None or (fresh is not None and self._fresh_weights[self._used] > -self._back[0][0]):
@@ -129,11 +129,11 @@ class Ranking:
 
     def raws(self, place: int) -> list[float]:
         """The raw weights of the host at `place`."""
-        return raws_at(self.parts, place)
+        return raws_at(self.terms, place)
 
     def multipliers(self, place: int) -> tuple[float, ...]:
         """The multipliers of the host at `place`."""
-        return self.scale.multipliers or multipliers_at(self.parts, place)
+        return self.scale.multipliers or multipliers_at(self.terms, place)
 
     def _best_fresh(self) -> int | None:
         while True:
@@ -164,17 +164,17 @@ class Ranking:
             heapq.heappop(self._back)
         return self._back[0][2] if self._back else None
 
-    def put_back(self, place: int, raws: Sequence[float] | None) -> None:
+    def return_chosen(self, place: int, raws: Sequence[float] | None) -> None:
         """Return the chosen host with its new raw weights; None if it is the only one left."""
         if raws is None:
             heapq.heappush(self._back, (0.0, -self._steps, place))
             return
-        for part, raw in zip(self.parts, raws, strict=True):
-            old = part.raw.item(place)
+        for term, raw in zip(self.terms, raws, strict=True):
+            old = term.raw.item(place)
             if old != raw:
-                part.raw[place] = raw
-                if not self._moved and not (part.low < old < part.high and part.low < raw < part.high):
-                    self._moved = part.leave((old,), self.alive) or part.arrive(raw)
+                term.raw[place] = raw
+                if not self._moved and not (term.low < old < term.high and term.low < raw < term.high):
+                    self._moved = term.end_moves_without((old,), self.alive) or term.end_moves_with(raw)
         if not self._moved:
             weight = self.scale.weight(raws, self.multipliers(place))
             self.totals[place] = weight
@@ -190,20 +190,20 @@ class Ranking:
         self._gone.update(places)
         if self.count and not self._moved:
             self._moved = any(
-                part.leave([part.raw.item(place) for place in places], self.alive) for part in self.parts
+                term.end_moves_without([term.raw.item(place) for place in places], self.alive) for term in self.terms
             )
 
-    def replace_raw(self, part: Part, raw: Floats) -> None:
-        """Give all hosts other raw weights, as they belong to `in_play`."""
+    def replace_raw(self, term: WeigherTerm, raw: Floats) -> None:
+        """Give all hosts other raw weights, as they belong to `candidates`."""
         if self._rows is not None:
-            placed = part.raw.copy()
+            placed = term.raw.copy()
             placed[self._living()] = raw
             raw = placed
-        if not np.array_equal(raw, part.raw):
-            part.raw = raw
+        if not np.array_equal(raw, term.raw):
+            term.raw = raw
             self._moved = True
 
-    def listed(self) -> Places:
+    def places_in_order(self) -> Places:
         """The places in list order: by weight, equals by when they were last chosen."""
         living = self._living()
         chosen = sorted((place for place in self._latest if living[place]), key=self._latest.__getitem__)
@@ -223,7 +223,7 @@ class Ranking:
 
     def others(self) -> list[int]:
         """The rows of all but the first of the list, in list order."""
-        others: list[int] = self.rows(self.listed())[1:].tolist()
+        others: list[int] = self.rows(self.places_in_order())[1:].tolist()
         return others
 
     def _reorder(self, order: Places) -> None:
@@ -234,7 +234,7 @@ class Ranking:
         """Go on with these places only, in this order."""
         self._rows = self.rows(order)
         self.places = len(order)
-        self.count = self.places + self.resting
+        self.count = self.places + self.n_trimmed
         self.alive = None
-        for part in self.parts:
-            part.take(order)
+        for term in self.terms:
+            term.take(order)

@@ -6,20 +6,20 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from filtersched.engine.again import Again
-from filtersched.engine.chosen import Chosen
+from filtersched.engine.cached_totals import PoolCache
+from filtersched.engine.candidate_rows import candidate_rows
+from filtersched.engine.candidates import Candidates
 from filtersched.engine.decision import Choice, Decision
-from filtersched.engine.filtering import EndFiltering, FastFilter, FirstSteps, Steps, StrangerReturned
-from filtersched.engine.front import Alive
-from filtersched.engine.in_play import InPlay
-from filtersched.engine.kept import Kept
-from filtersched.engine.narrowing import narrow_rows
+from filtersched.engine.engine_choice import EngineChoice
+from filtersched.engine.fallback import FilteringEnded, NeedAllHosts, UseHandlers
+from filtersched.engine.filtering import FilterRunner, MaskSteps, Steps
+from filtersched.engine.incremental_update import IncrementalUpdate
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.ranking import Ranking
-from filtersched.engine.request import Request
-from filtersched.engine.standing import standing
-from filtersched.engine.trimming import TrimmedRanking, Untrim
-from filtersched.engine.weighing import FastWeigher, Floats, Part, Scale, multipliers_at, raws_at, weights
+from filtersched.engine.request_keys import RequestKeys
+from filtersched.engine.top_rows import RowMask
+from filtersched.engine.trimming import TrimmedRanking
+from filtersched.engine.weighing import Floats, Scale, WeigherRunner, WeigherTerm, multipliers_at, raws_at, weights
 from filtersched.errors import NoValidHost
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
@@ -33,65 +33,66 @@ class Run:
     filters, weighers : in their configured order.
     shuffle, subset_size : as configured; they need the list in order for every instance.
     is_fast : neither draws nor weighers need it.
-    trim_from : how many hosts make a list worth trimming. Raises Untrim where that was wrong.
+    trim_from : how many hosts make a list worth trimming. Raises NeedAllHosts where that was wrong.
     """
 
     def __init__(
         self,
         decision: Decision,
         rows: HostRows,
-        kept: Kept,
-        filters: Sequence[FastFilter],
-        weighers: Sequence[FastWeigher],
+        cache: PoolCache,
+        filters: Sequence[FilterRunner],
+        weighers: Sequence[WeigherRunner],
         *,
         shuffle: bool,
         subset_size: int,
         trim_from: int,
-        is_fast: bool,
+        can_reweigh_one_host: bool,
     ) -> None:
         self.decision = decision
         self.trim_from = trim_from
         self.rows = rows
-        self.kept = kept
+        self.cache = cache.answers
+        self.totals_cache = cache.totals
         self.filters = () if skips_filters(decision.spec) else filters
         self.weighers = weighers
         self.shuffle = shuffle
         self.subset_size = subset_size
-        self.is_fast = is_fast
+        self.can_reweigh_one_host = can_reweigh_one_host
         self.overlay = Overlay(rows)
         self.names = rows.names()
         self.choices: list[Choice] = []
-        self._in_play = InPlay(0)
-        self._again: Again | None = None
-        self._running: list[FastFilter] = []
+        self._candidates = Candidates(0)
+        self._update: IncrementalUpdate | None = None
+        self._running: list[FilterRunner] = []
         self._declared = True
         self._alike = all(one.asks_alike for one in self.filters)
 
-    def choices_made(self) -> list[Choice]:
-        """One choice per instance. Raises NoValidHost, StrangerReturned, and what plug-ins raise."""
+    def decide(self) -> list[Choice]:
+        """One choice per instance. Raises NoValidHost, UseHandlers, and what plug-ins raise."""
         decision = self.decision
         total = len(decision.uuids)
-        last: Chosen | None = None
-        self._in_play = narrow_rows(self.rows, decision.spec)
+        last: EngineChoice | None = None
+        self._candidates = candidate_rows(self.rows, decision.spec)
         for index in range(total):
             spec = decision.spec_for(index, self.choices)
-            last = self._next(index, spec, last)
+            last = self._choose_next(index, spec, last)
             depleted = last.depleted = last.host.copy()
             depleted.consume_from_request(spec)
             if self.weighers and depleted.aggregates is not last.host.aggregates:
                 # Multipliers come from aggregates, and are not expected to change within a request.
-                raise StrangerReturned
+                raise UseHandlers
             self.choices.append(last)
             if total > 1:
                 self.overlay.deplete(last.row, depleted)
         if decision.alternates and total > 1:
-            decision.left = self._left(total - 1, last)
+            decision.left = self._remaining_hosts(total - 1, last)
         return self.choices
 
-    def _left(self, index: int, last: Chosen | None) -> list[HostState]:
+    def _remaining_hosts(self, index: int, last: EngineChoice | None) -> list[HostState]:
         """The hosts that are left, in order, once everything is depleted."""
         try:
-            found = self._next(index, self.decision.spec_for(index, self.choices), last)
+            found = self._choose_next(index, self.decision.spec_for(index, self.choices), last)
         except NoValidHost:
             return []
         assert found.rest is not None
@@ -99,93 +100,97 @@ class Run:
 
     # -- one instance ------------------------------------------------------------------------
 
-    def _next(self, index: int, spec: RequestSpec, last: Chosen | None) -> Chosen:
+    def _choose_next(self, index: int, spec: RequestSpec, last: EngineChoice | None) -> EngineChoice:
         """The choice for one instance, from what the last one left; not depleted yet."""
         self._running = self._filters_for(index)
-        again = self._again
+        again = self._update
         if again is None or last is None:
-            return self._from_list(index, spec)
+            return self._choose_from_all(index, spec)
         if not self._declared:
             if again.ranking.is_trimmed:
-                raise Untrim
-            # A filter that is called as it stands sees the whole list, in order.
-            self._in_play = InPlay(len(self.rows), order=again.ranking.rows(again.ranking.listed()))
-            self._again = None
-            return self._from_list(index, spec)
+                raise NeedAllHosts
+            # A filter that is called directly sees the whole list, in order.
+            self._candidates = Candidates(len(self.rows), order=again.ranking.rows(again.ranking.places_in_order()))
+            self._update = None
+            return self._choose_from_all(index, spec)
         steps = again.next(self._running, spec, last)
         if not again.ranking.count:
-            raise self.decision.refusal(index, steps.made, self.choices)
+            raise self.decision.refusal(index, steps.filter_steps, self.choices)
         return self._best_of(again, spec, steps)
 
-    def _filters_for(self, index: int) -> list[FastFilter]:
+    def _filters_for(self, index: int) -> list[FilterRunner]:
         if index > 1 and self._alike:
             return self._running
         try:
             running = [one for one in self.filters if one.plugin.run_filter_for_index(index)]
         except Exception:
             # The boundary to the plug-in: behind a filter that leaves nothing it is not even asked.
-            raise StrangerReturned from None
-        self._declared = all(one.question is not None for one in running)
+            raise UseHandlers from None
+        self._declared = all(one.evaluator is not None for one in running)
         return running
 
-    def _from_list(self, index: int, spec: RequestSpec) -> Chosen:
-        request = Request(spec)
-        steps = FirstSteps(self.names, self._in_play)
+    def _choose_from_all(self, index: int, spec: RequestSpec) -> EngineChoice:
+        request = RequestKeys(spec)
+        steps = MaskSteps(self.names, self._candidates)
         for one in self._running:
-            if not self._in_play.count:
+            if not self._candidates.count:
                 break
-            before = self._in_play
+            before = self._candidates
             try:
-                self._in_play = one.left(self.overlay, self.kept, request, before)
-            except EndFiltering:
+                self._candidates = one.remaining(self.overlay, self.cache, request, before)
+            except FilteringEnded:
                 steps.forget()
-                self._in_play = InPlay.of_rows(len(self.rows), ())
+                self._candidates = Candidates.of_rows(len(self.rows), ())
                 break
-            steps.add(one.name, before, self._in_play)
-        if not self._in_play.count:
-            raise self.decision.refusal(index, steps.made, self.choices)
-        parts = self._parts(request)
-        if not self.is_fast:
-            return self._drawn(parts, spec, steps)
+            steps.add(one.name, before, self._candidates)
+        if not self._candidates.count:
+            raise self.decision.refusal(index, steps.filter_steps, self.choices)
+        terms = self._terms(request)
+        if not self.can_reweigh_one_host:
+            return self._choose_by_draw(terms, spec, steps)
         wanted = len(self.decision.uuids) - index
-        if wanted == 1 and parts and self._is_as_kept():
-            found = self._standing_best(parts, spec, steps)
+        if wanted == 1 and terms and self._is_pool_as_cached():
+            found = self._best_from_cached_totals(terms, spec, steps)
             if found is not None:
                 return found
         if self.decision.alternates and wanted > 1:
             wanted += 1
-        self._again = Again(self._ranked(parts, wanted), self.overlay, self.kept, self.names, self._running)
-        return self._best_of(self._again, spec, steps)
+        self._update = IncrementalUpdate(
+            self._ranked(terms, wanted), self.overlay, self.cache, self.names, self._running
+        )
+        return self._best_of(self._update, spec, steps)
 
-    def _parts(self, request: Request) -> list[Part]:
+    def _terms(self, request: RequestKeys) -> list[WeigherTerm]:
         """Each weigher's part; of a single host only those of weighers that are not normalised."""
-        in_play = self._in_play
+        candidates = self._candidates
         return [
-            weigher.part(self.overlay, self.kept, request, in_play)
+            weigher.term(self.overlay, self.cache, request, candidates)
             for weigher in self.weighers
-            if in_play.count > 1 or not weigher.normalized
+            if candidates.count > 1 or not weigher.normalized
         ]
 
-    def _is_as_kept(self) -> bool:
+    def _is_pool_as_cached(self) -> bool:
         """Whether the list is in order of rows, and none of them is depleted."""
-        return self._in_play.order is None and not self.overlay.depleted
+        return self._candidates.order is None and not self.overlay.depleted
 
-    def _fit(self, parts: Sequence[Part]) -> Alive:
-        """Fit the parts to the hosts in play."""
-        alive = Alive(self._in_play.mask)
-        for part in parts:
-            part.fit(alive)
+    def _fit_scales(self, terms: Sequence[WeigherTerm]) -> RowMask:
+        """Fit the parts to the candidates."""
+        alive = RowMask(self._candidates.mask)
+        for term in terms:
+            term.fit_scale(alive)
         return alive
 
-    def _standing_best(self, parts: Sequence[Part], spec: RequestSpec, steps: Steps) -> Chosen | None:
+    def _best_from_cached_totals(
+        self, terms: Sequence[WeigherTerm], spec: RequestSpec, steps: Steps
+    ) -> EngineChoice | None:
         """The choice for the only instance, from weights that are kept; None if they cannot be."""
-        in_play = self._in_play
-        alive = self._fit(parts)
-        found = standing(parts, self.rows, self.kept)
+        candidates = self._candidates
+        alive = self._fit_scales(terms)
+        found = self.totals_cache.totals_of(terms, self.rows)
         if found is None:
             return None
         row, at = found.best_two(alive)
-        return Chosen(
+        return EngineChoice(
             spec,
             self.overlay.host(row),
             row,
@@ -193,49 +198,49 @@ class Run:
             self.names,
             steps,
             found.scale,
-            raws_at(parts, row),
-            multipliers_at(parts, row),
+            raws_at(terms, row),
+            multipliers_at(terms, row),
             None if at is None else (at, found.totals.item(at)),
-            (lambda: self._hosts(Ranking(in_play, parts, 1).others())) if self.decision.alternates else None,
+            (lambda: self._hosts(Ranking(candidates, terms, 1).others())) if self.decision.alternates else None,
         )
 
-    def _ranked(self, parts: Sequence[Part], wanted: int) -> Ranking:
-        """The hosts in play by weight."""
-        in_play = self._in_play
+    def _ranked(self, terms: Sequence[WeigherTerm], wanted: int) -> Ranking:
+        """The candidates by weight."""
+        candidates = self._candidates
         # Trimmed where the list is long, few are wanted of it, and nobody asks for all of it.
-        worth_it = wanted > 1 and in_play.count >= self.trim_from and in_play.count > 4 * wanted
+        worth_it = wanted > 1 and candidates.count >= self.trim_from and candidates.count > 4 * wanted
         if not worth_it or self.decision.alternates:
-            return Ranking(in_play, parts, wanted)
-        return TrimmedRanking(in_play, parts, wanted, self._totals(parts))
+            return Ranking(candidates, terms, wanted)
+        return TrimmedRanking(candidates, terms, wanted, self._totals(terms))
 
-    def _totals(self, parts: Sequence[Part]) -> Floats:
+    def _totals(self, terms: Sequence[WeigherTerm]) -> Floats:
         """The weights by place, kept ones if they are at hand; the parts are fit to them."""
-        self._fit(parts)
-        found = standing(parts, self.rows, self.kept) if self._is_as_kept() else None
-        return weights(parts, self._in_play.places, self._in_play.mask) if found is None else found.totals
+        self._fit_scales(terms)
+        found = self.totals_cache.totals_of(terms, self.rows) if self._is_pool_as_cached() else None
+        return weights(terms, self._candidates.places, self._candidates.mask) if found is None else found.totals
 
     # -- the list in order for every instance ------------------------------------------------
 
-    def _drawn(self, parts: Sequence[Part], spec: RequestSpec, steps: Steps) -> Chosen:
-        in_play = self._in_play
-        self._fit(parts)
-        totals = weights(parts, in_play.places, in_play.mask)
-        order = np.argsort(-totals, kind="stable")[: in_play.count].tolist()
+    def _choose_by_draw(self, terms: Sequence[WeigherTerm], spec: RequestSpec, steps: Steps) -> EngineChoice:
+        candidates = self._candidates
+        self._fit_scales(terms)
+        totals = weights(terms, candidates.places, candidates.mask)
+        order = np.argsort(-totals, kind="stable")[: candidates.count].tolist()
         place = self._draw(order, totals)
-        rows = order if in_play.order is None else in_play.order[order].tolist()
-        self._in_play = InPlay(in_play.n_rows, order=np.array(rows, dtype=np.intp))
+        rows = order if candidates.order is None else candidates.order[order].tolist()
+        self._candidates = Candidates(candidates.n_rows, order=np.array(rows, dtype=np.intp))
 
         # The others are in order of weight, whoever was drawn.
-        return Chosen(
+        return EngineChoice(
             spec,
             self.overlay.host(rows[0]),
             rows[0],
             float(totals[place]),
             self.names,
             steps,
-            Scale(parts),
-            raws_at(parts, place),
-            multipliers_at(parts, place),
+            Scale(terms),
+            raws_at(terms, place),
+            multipliers_at(terms, place),
             (rows[1], float(totals[order[1]])) if len(rows) > 1 else None,
             (lambda: self._hosts(rows[1:])) if self.decision.alternates else None,
         )
@@ -254,14 +259,14 @@ class Run:
 
     # -- the ranking, touched only where something changed -----------------------------------
 
-    def _best_of(self, again: Again, spec: RequestSpec, steps: Steps) -> Chosen:
+    def _best_of(self, again: IncrementalUpdate, spec: RequestSpec, steps: Steps) -> EngineChoice:
         ranking = again.ranking
-        place = again.place = ranking.best()
+        place = again.place = ranking.take_best()
         row = ranking.row(place)
-        at = ranking.second()
+        at = ranking.runner_up()
         compared = ranking.count > 1
         # What the ranking says now: it goes on, and what it is made of changes with the pool.
-        return Chosen(
+        return EngineChoice(
             spec,
             self.overlay.host(row),
             row,

@@ -3,7 +3,7 @@
 Of n instances at most n hosts are ever chosen, and the front is twice as long. While no end of a
 scale moves, the weights of the rest stay where they are, below the front. When one moves, the front
 alone is weighed anew, and no host of the rest can weigh more than the bound; whoever is chosen, or named
-as the next best, must weigh more than that. Where one does not, Untrim is raised and the decision
+as the next best, must weigh more than that. Where one does not, NeedAllHosts is raised and the decision
 starts over, untrimmed.
 """
 
@@ -14,17 +14,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from filtersched.engine.front import best_of
-from filtersched.engine.in_play import InPlay
+from filtersched.engine.candidates import Candidates
+from filtersched.engine.fallback import NeedAllHosts
 from filtersched.engine.ranking import Places, Ranking
-from filtersched.engine.weighing import Floats, Part
+from filtersched.engine.top_rows import best_of
+from filtersched.engine.weighing import Floats, WeigherTerm
 
 # The bound is worked out by other operations than the weights; this much is allowed for rounding.
 _ROUNDING = 1e-9
-
-
-class Untrim(Exception):
-    """The front is not enough to tell the best: all hosts are needed."""
 
 
 class _Rest:
@@ -34,65 +31,67 @@ class _Rest:
     multipliers : the least and the largest.
     """
 
-    def __init__(self, part: Part, rest: Places) -> None:
-        raw = part.raw.take(rest)
+    def __init__(self, term: WeigherTerm, rest: Places) -> None:
+        raw = term.raw.take(rest)
         ends = (float(raw.min()), float(raw.max()))
-        self.low, self.high = part.low, part.high
+        self.low, self.high = term.low, term.high
         spread = self.high - self.low
-        if isinstance(part.multiplier, float):
+        if isinstance(term.multiplier, float):
             # In order of the raw weights, or in the opposite one: rounding keeps it.
-            each = np.array([part.multiplier])
+            each = np.array([term.multiplier])
             raw = np.array(ends)
         else:
-            each = part.multiplier[rest]
+            each = term.multiplier[rest]
         weighted = np.zeros(1) if spread == 0 else (raw - self.low) / spread * each
         self.least, self.most = float(weighted.min()), float(weighted.max())
         self.multipliers = (float(each.min()), float(each.max()))
-        part.rest = ends
+        term.rest = ends
 
-    def factor(self, part: Part) -> float:
+    def factor(self, term: WeigherTerm) -> float:
         """How many times as large the weighted parts are on the scale of now."""
-        if part.high == part.low or self.high == self.low:
+        if term.high == term.low or self.high == self.low:
             return 0.0
-        return (self.high - self.low) / (part.high - part.low)
+        return (self.high - self.low) / (term.high - term.low)
 
-    def shift(self, part: Part) -> float:
+    def shift(self, term: WeigherTerm) -> float:
         """The most that is added to a weighted part because the lower end moved."""
-        if part.high == part.low:
+        if term.high == term.low:
             return 0.0
-        moved = (self.low - part.low) / (part.high - part.low)
+        moved = (self.low - term.low) / (term.high - term.low)
         return max(moved * multiplier for multiplier in self.multipliers)
 
 
 class TrimmedRanking(Ranking):
-    """A ranking that keeps the front of the list only. Raises Untrim where that is not enough."""
+    """A ranking that keeps the front of the list only. Raises NeedAllHosts where that is not enough."""
 
     is_trimmed = True
 
-    def __init__(self, in_play: InPlay, parts: Sequence[Part], wanted: int, totals: Floats) -> None:
+    def __init__(self, candidates: Candidates, terms: Sequence[WeigherTerm], wanted: int, totals: Floats) -> None:
         """totals : the weights of all places; the parts are fit to them. Other arguments as of Ranking."""
-        alive = in_play.mask
+        alive = candidates.mask
         size = 2 * wanted + 2
         best = best_of(alive, totals, size + 1)
         front: Places = best[:size]
-        resting = np.ones(len(totals), dtype=np.bool_) if alive is None else alive.copy()
-        resting[front] = False
-        rest: Places = np.flatnonzero(resting)
+        n_trimmed = np.ones(len(totals), dtype=np.bool_) if alive is None else alive.copy()
+        n_trimmed[front] = False
+        rest: Places = np.flatnonzero(n_trimmed)
         if len(rest):
-            self._rest = [_Rest(part, rest) for part in parts]
-            parts = [part.of(front) for part in parts]
-            in_play = InPlay(in_play.n_rows, order=front if in_play.order is None else in_play.order[front])
-        super().__init__(in_play, parts, wanted)
-        self.resting = len(rest)
-        self.count += self.resting
+            self._rest = [_Rest(term, rest) for term in terms]
+            terms = [term.of(front) for term in terms]
+            candidates = Candidates(
+                candidates.n_rows, order=front if candidates.order is None else candidates.order[front]
+            )
+        super().__init__(candidates, terms, wanted)
+        self.n_trimmed = len(rest)
+        self.count += self.n_trimmed
         self._most = self._bound = totals.item(best[-1]) if len(rest) else -np.inf
         self._exact = True
 
-    def second(self) -> int | None:
+    def runner_up(self) -> int | None:
         """The place of the best of those in the ranking, in the front. It may be the next best, to be named."""
-        place = super().second()
-        if self.resting and (place is None or not self._is_above(self.totals.item(place))):
-            raise Untrim
+        place = super().runner_up()
+        if self.n_trimmed and (place is None or not self._is_above(self.totals.item(place))):
+            raise NeedAllHosts
         return place
 
     def _is_above(self, weight: float) -> bool:
@@ -101,7 +100,7 @@ class TrimmedRanking(Ranking):
 
     def _reorder(self, order: Places) -> None:
         super()._reorder(order)
-        if self.resting:
+        if self.n_trimmed:
             self._bound = self._bound_now()
             self._exact = False
 
@@ -111,8 +110,8 @@ class TrimmedRanking(Ranking):
         A weight is the sum of factor × part + shift. Any common factor c >= 0 may be taken out of
         the sum, c × the largest weight of the start; what is left is bounded part by part.
         """
-        factors = [rest.factor(part) for rest, part in zip(self._rest, self.parts, strict=True)]
-        shift = sum(rest.shift(part) for rest, part in zip(self._rest, self.parts, strict=True))
+        factors = [rest.factor(term) for rest, term in zip(self._rest, self.terms, strict=True)]
+        shift = sum(rest.shift(term) for rest, term in zip(self._rest, self.terms, strict=True))
         bounds = []
         for common in {0.0, *factors}:
             left = (

@@ -51,7 +51,7 @@ class SpecView(View):
     been_read : the attributes that were, in that order.
     """
 
-    __slots__ = ("been_read",)
+    __slots__ = ("attributes_read",)
 
     def __init__(self, seen: Any) -> None:
         show(self, seen)
@@ -61,13 +61,13 @@ class SpecView(View):
         slot = getattr(type(self), name, None)
         if not isinstance(slot, MemberDescriptorType):
             return super().__getattr__(name)
-        self.been_read.append("scheduler_hints" if name == "get_scheduler_hint" else name)
+        self.attributes_read.append("scheduler_hints" if name == "get_scheduler_hint" else name)
         value = getattr(self._seen, name)
         slot.__set__(self, value)
         return value
 
 
-_note_reads: Callable[[SpecView, list[str]], None] = vars(SpecView)["been_read"].__set__
+_note_reads: Callable[[SpecView, list[str]], None] = vars(SpecView)["attributes_read"].__set__
 
 
 @functools.lru_cache(maxsize=512)
@@ -109,13 +109,13 @@ class ColumnView(HostColumns):
         hosts share, on which it can branch; or a function of single values looks at more than its argument.
     """
 
-    __slots__ = ("_plugin", "_reads", "_source", "been_read", "gaps", "reads_may_differ")
+    __slots__ = ("_plugin", "_reads", "_source", "attributes_read", "gaps", "reads_may_differ")
 
     def __init__(self, plugin: str, reads: tuple[str, ...], source: ColumnSource) -> None:
         self._plugin = plugin
         self._reads = reads
         self._source = source
-        self.been_read: list[str] = []
+        self.attributes_read: list[str] = []
         self.gaps: list[Column] = []
         self.reads_may_differ = False
 
@@ -128,7 +128,7 @@ class ColumnView(HostColumns):
     def _declared(self, name: str) -> None:
         if name not in self._reads:
             raise undeclared(self._plugin, "host_reads", name)
-        self.been_read.append(name)
+        self.attributes_read.append(name)
 
     def of_each(self, attribute: str, function: Callable[[Any], Any]) -> Any:
         """`function` of the attribute, called once for each distinct value of it."""
@@ -142,7 +142,7 @@ class ColumnView(HostColumns):
             self.reads_may_differ = True
         elif column.missing is not None:
             # One of its own, to see whether the body fills the gaps; with one value, where all are.
-            column = Column(column.values, column.missing, column.whole)
+            column = Column(column.values, column.missing, column.max_abs_int)
             self.gaps.append(column)
             self.reads_may_differ |= bool(column.missing.all())
         return column

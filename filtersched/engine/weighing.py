@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from filtersched.columns.column import EXACT, AskEachHost
+from filtersched.columns.column import EXACT, NotVectorizable
 from filtersched.columns.distinct_values import Answers
-from filtersched.engine.asking import question
-from filtersched.engine.filtering import StrangerReturned
-from filtersched.engine.front import Alive, Ends, Uniform
-from filtersched.engine.in_play import InPlay, Mask
-from filtersched.engine.kept import Kept
+from filtersched.engine.answer_cache import AnswerCache
+from filtersched.engine.candidates import Candidates, Mask
+from filtersched.engine.fallback import UseHandlers
 from filtersched.engine.overlay import Overlay
-from filtersched.engine.request import Request
+from filtersched.engine.plugin_evaluator import evaluator
+from filtersched.engine.request_keys import RequestKeys
+from filtersched.engine.top_rows import ColumnExtremes, RowMask, UniformExtremes
 from filtersched.engine.views import host_view
 from filtersched.errors import UndeclaredRead
 from filtersched.plugins.notes import asking, note_host
@@ -32,15 +32,15 @@ Floats = NDArray[np.float64]
 _DEFAULTS = ("weigh_objects", "_weigh_one")
 
 
-class FastWeigher:
-    """A weigher and how to ask it; `question` is None for one that is called as it stands."""
+class WeigherRunner:
+    """A weigher and how to ask it; `question` is None for one that is called directly."""
 
     dtype = np.float64
 
     def __init__(self, plugin: BaseWeigher) -> None:
         self.plugin = plugin
         self.name = type(plugin).__name__
-        self.question = question(plugin, "_weigh_object", BaseWeigher, _DEFAULTS)
+        self.evaluator = evaluator(plugin, "_weigh_object", BaseWeigher, _DEFAULTS)
         self.normalized = plugin.normalized
         self._minval = plugin.minval
         self._maxval = plugin.maxval
@@ -53,25 +53,25 @@ class FastWeigher:
         self._aggregates_view: Any = host_view(self.name, ("aggregates",))
 
     @property
-    def is_fast(self) -> bool:
+    def can_reweigh_one_host(self) -> bool:
         """Whether it can be asked again about single hosts only."""
-        return self.question is not None and self.multiplier_by_value and self.normalized
+        return self.evaluator is not None and self.multiplier_by_value and self.normalized
 
-    def one(self, answer: Any) -> float:
-        """One host's raw weight, moved to the ends of the scale. Raises StrangerReturned."""
+    def from_answer(self, answer: Any) -> float:
+        """One host's raw weight, moved to the ends of the scale. Raises UseHandlers."""
         if not (type(answer) is int and -EXACT < answer < EXACT) and not is_weight(answer):
-            raise StrangerReturned
+            raise UseHandlers
         if self._minval is not None and answer < self._minval:
             answer = self._minval
         if self._maxval is not None and answer > self._maxval:
             answer = self._maxval
         return plain_float(answer)
 
-    def many(self, answers: NDArray[Any]) -> Floats:
-        """All rows' raw weights, likewise. Raises AskEachHost where one is not finite."""
+    def from_answers(self, answers: NDArray[Any]) -> Floats:
+        """All rows' raw weights, likewise. Raises NotVectorizable where one is not finite."""
         raw: Floats = answers.astype(np.float64)
         if not np.isfinite(raw).all():
-            raise AskEachHost
+            raise NotVectorizable
         if self.plugin.minval is not None:
             np.maximum(raw, float(self.plugin.minval), out=raw)
         if self.plugin.maxval is not None:
@@ -80,68 +80,68 @@ class FastWeigher:
         raw += 0.0
         return raw
 
-    def part(self, overlay: Overlay, kept: Kept, request: Request, in_play: InPlay) -> Part:
-        """What the weigher has to say of the hosts in play."""
-        raw, ends = self._raw(overlay, kept, request, in_play)
-        return Part(self, raw, self._multipliers(overlay, request, in_play), ends)
+    def term(self, overlay: Overlay, cache: AnswerCache, request: RequestKeys, candidates: Candidates) -> WeigherTerm:
+        """What the weigher has to say of the candidates."""
+        raw, ends = self._raw(overlay, cache, request, candidates)
+        return WeigherTerm(self, raw, self._multipliers(overlay, request, candidates), ends)
 
-    def raw(self, overlay: Overlay, kept: Kept, request: Request, in_play: InPlay) -> Floats:
+    def raw(self, overlay: Overlay, cache: AnswerCache, request: RequestKeys, candidates: Candidates) -> Floats:
         """The raw weights, (n_rows,), or (count,) where the list is not in order of rows.
 
-        Those of rows that are not in play may be anything. Not to be written to.
+        Those of rows that are not among the candidates may be anything. Not to be written to.
         """
-        return self._raw(overlay, kept, request, in_play)[0]
+        return self._raw(overlay, cache, request, candidates)[0]
 
     def _raw(
-        self, overlay: Overlay, kept: Kept, request: Request, in_play: InPlay
-    ) -> tuple[Floats, Ends | Uniform | None]:
+        self, overlay: Overlay, cache: AnswerCache, request: RequestKeys, candidates: Candidates
+    ) -> tuple[Floats, ColumnExtremes | UniformExtremes | None]:
         """The raw weights, and their ends if these are known."""
-        if self.question is None:
-            return _placed(self._called(overlay, request, in_play), in_play), None
+        if self.evaluator is None:
+            return _placed(self._called(overlay, request, candidates), candidates), None
         answers: Any = None
-        ends: Ends | Uniform | None = None
+        ends: ColumnExtremes | UniformExtremes | None = None
         if not overlay.depleted:
-            found = kept.answered(self.question, request, self, in_play.rows)
+            found = cache.answers_for(self.evaluator, request, self, candidates.rows)
             answers = None if found is None else found.answers
             if found is not None and isinstance(answers, np.ndarray) and not found.is_new:
-                ends = found.ends = found.ends or Ends(answers)
-        elif self.question.columnar:
+                ends = found.ends = found.ends or ColumnExtremes(answers)
+        elif self.evaluator.columnar:
             answers = self._on_columns(overlay, request)
         if answers is None:
-            ask = self.question.asker(request)
-            each = [self.one(ask(overlay.host(row))) for row in in_play.rows().tolist()]
-            return _placed(np.array(each, dtype=np.float64), in_play), None
+            ask = self.evaluator.host_evaluator(request)
+            each = [self.from_answer(ask(overlay.host(row))) for row in candidates.rows().tolist()]
+            return _placed(np.array(each, dtype=np.float64), candidates), None
         if not isinstance(answers, np.ndarray):
-            ends, answers = Uniform(answers), kept.all_rows(answers)
-        return (answers, ends) if in_play.order is None else (answers[in_play.order], None)
+            ends, answers = UniformExtremes(answers), cache.all_rows(answers)
+        return (answers, ends) if candidates.order is None else (answers[candidates.order], None)
 
-    def _on_columns(self, overlay: Overlay, request: Request) -> Any:
-        assert self.question is not None
+    def _on_columns(self, overlay: Overlay, request: RequestKeys) -> Any:
+        assert self.evaluator is not None
         try:
-            answers = self.question.of_columns(overlay, request).answer
-            return self.many(answers) if isinstance(answers, np.ndarray) else self.one(answers)
-        except AskEachHost:
+            answers = self.evaluator.evaluate_columns(overlay, request).answer
+            return self.from_answers(answers) if isinstance(answers, np.ndarray) else self.from_answer(answers)
+        except NotVectorizable:
             return None
 
-    def _called(self, overlay: Overlay, request: Request, in_play: InPlay) -> Floats:
+    def _called(self, overlay: Overlay, request: RequestKeys, candidates: Candidates) -> Floats:
         """The raw weights as the weigher itself gives them, in list order."""
-        count = in_play.count
-        weighed = [WeighedHost(overlay.host(row), 0.0) for row in in_play.rows().tolist()]
+        count = candidates.count
+        weighed = [WeighedHost(overlay.host(row), 0.0) for row in candidates.rows().tolist()]
         with asking(self.plugin, count, request.spec.instance_uuid):
             raw = list(self.plugin.weigh_objects(weighed, request.spec))
         if len(raw) != count or not all(is_weight(weight) for weight in raw):
-            raise StrangerReturned
+            raise UseHandlers
         return np.array([plain_float(weight) for weight in raw], dtype=np.float64)
 
-    def _multipliers(self, overlay: Overlay, request: Request, in_play: InPlay) -> float | Floats:
-        """The multiplier of every host in play, one number where all have the same; as `raw`."""
+    def _multipliers(self, overlay: Overlay, request: RequestKeys, candidates: Candidates) -> float | Floats:
+        """The multiplier of every candidate, one number where all have the same; as `raw`."""
         if not self.multiplier_by_value:
             uuid = request.spec.instance_uuid
-            each = [self._multiplier_on(overlay.host(row), uuid) for row in in_play.rows().tolist()]
-            return _placed(np.array(each, dtype=np.float64), in_play)
+            each = [self._multiplier_on(overlay.host(row), uuid) for row in candidates.rows().tolist()]
+            return _placed(np.array(each, dtype=np.float64), candidates)
         codes = overlay.rows.codes(("aggregates",))
         if codes is None:
-            raise StrangerReturned
+            raise UseHandlers
         options, known = codes.seen.get(self, (None, None))
         if known is None or options is not self.plugin._values:
             known = Answers()
@@ -150,13 +150,13 @@ class FastWeigher:
         except UndeclaredRead:
             raise
         except Exception:
-            # The boundary to the plug-in: it may be a value that no host in play has.
-            raise StrangerReturned from None
+            # The boundary to the plug-in: it may be a value that no candidate has.
+            raise UseHandlers from None
         codes.seen[self] = (self.plugin._values, known)
         if isinstance(found, float):
             return found
         values: Floats = found.values
-        return values if in_play.order is None else values[in_play.order]
+        return values if candidates.order is None else values[candidates.order]
 
     def _multiplier(self, aggregates: Any) -> float:
         return self._multiplier_on(self._aggregates_view(_WithAggregates(aggregates)))
@@ -169,7 +169,7 @@ class FastWeigher:
             note_host(problem, self.plugin, host, instance, what="for its multiplier on")
             raise
         if not is_weight(multiplier):
-            raise StrangerReturned
+            raise UseHandlers
         return plain_float(multiplier)
 
 
@@ -182,22 +182,22 @@ class _WithAggregates:
         self.aggregates = aggregates
 
 
-def _placed(values: Floats, in_play: InPlay) -> Floats:
+def _placed(values: Floats, candidates: Candidates) -> Floats:
     """Values in list order, put where their rows are if the list is in order of rows."""
-    if in_play.order is not None:
+    if candidates.order is not None:
         return values
-    placed = np.zeros(in_play.n_rows, dtype=np.float64)
-    placed[in_play.rows()] = values
+    placed = np.zeros(candidates.n_rows, dtype=np.float64)
+    placed[candidates.rows()] = values
     return placed
 
 
-class Part:
-    """One weigher's part in the weights of the hosts in play, each in its place.
+class WeigherTerm:
+    """One weigher's part in the weights of the candidates, each in its place.
 
     raw, multiplier : (n_places,), or one multiplier for all.
     known : the ends of raw weights that are kept as they are.
     low, high : the ends between which raw weights are normalised.
-    rest : the least and largest raw weight of hosts that are in play and have no place here.
+    rest : the least and largest raw weight of hosts that are among the candidates and have no place here.
     """
 
     __slots__ = (
@@ -216,7 +216,11 @@ class Part:
     )
 
     def __init__(
-        self, weigher: FastWeigher, raw: Floats, multipliers: float | Floats, known: Ends | Uniform | None = None
+        self,
+        weigher: WeigherRunner,
+        raw: Floats,
+        multipliers: float | Floats,
+        known: ColumnExtremes | UniformExtremes | None = None,
     ) -> None:
         self.weigher = weigher
         self.raw = raw
@@ -231,52 +235,54 @@ class Part:
         self._at_high: int | None = None
         self.rest: tuple[float, float] | None = None
 
-    def own(self) -> None:
+    def copy_raw(self) -> None:
         """From here on the raw weights may be written to."""
         self.raw = self.raw.copy()
         self._known = None
 
-    def fit(self, alive: Alive) -> None:
+    def fit_scale(self, alive: RowMask) -> None:
         """Set the ends to those of the places that are alive."""
         self.low = self._least(alive) if self.minval is None else float(self.minval)
         self.high = self._most(alive) if self.maxval is None else float(self.maxval)
         self._at_low = self._at_high = None
 
-    def _least(self, alive: Alive) -> float:
+    def _least(self, alive: RowMask) -> float:
         if self._known is not None:
             return self._known.least(alive)
         least = _end(self.raw, int(self.raw.argmin()), alive.mask, np.min)
         return least if self.rest is None else min(least, self.rest[0])
 
-    def _most(self, alive: Alive) -> float:
+    def _most(self, alive: RowMask) -> float:
         if self._known is not None:
             return self._known.most(alive)
         most = _end(self.raw, int(self.raw.argmax()), alive.mask, np.max)
         return most if self.rest is None else max(most, self.rest[1])
 
-    def leave(self, raws: Sequence[float], alive: Mask | None) -> bool:
+    def end_moves_without(self, raws: Sequence[float], alive: Mask | None) -> bool:
         """Note that those alive no longer have these raw weights; whether an end moves for it."""
-        moves = False
+        changes_between_instances = False
         if self.minval is None:
             gone = raws.count(self.low)
             if gone:
-                self._at_low = self._still(self._at_low, gone, self.low, alive)
-                moves = not self._at_low and (self.rest is None or self.rest[0] != self.low)
+                self._at_low = self._count_at_end(self._at_low, gone, self.low, alive)
+                changes_between_instances = not self._at_low and (self.rest is None or self.rest[0] != self.low)
         if self.maxval is None:
             gone = raws.count(self.high)
             if gone:
-                self._at_high = self._still(self._at_high, gone, self.high, alive)
-                moves = moves or (not self._at_high and (self.rest is None or self.rest[1] != self.high))
-        return moves
+                self._at_high = self._count_at_end(self._at_high, gone, self.high, alive)
+                changes_between_instances = changes_between_instances or (
+                    not self._at_high and (self.rest is None or self.rest[1] != self.high)
+                )
+        return changes_between_instances
 
-    def _still(self, known: int | None, gone: int, end: float, alive: Mask | None) -> int:
+    def _count_at_end(self, known: int | None, gone: int, end: float, alive: Mask | None) -> int:
         """How many of those alive are at an end; counted at the first time, the others being gone by then."""
         if known is not None:
             return known - gone
         at_end = self.raw == end
         return int(np.count_nonzero(at_end if alive is None else at_end & alive))
 
-    def arrive(self, raw: float) -> bool:
+    def end_moves_with(self, raw: float) -> bool:
         """Note that one of those alive has this raw weight now; whether an end moves for it."""
         if self.minval is None and raw <= self.low:
             if raw < self.low:
@@ -290,12 +296,12 @@ class Part:
                 self._at_high += 1
         return False
 
-    def of(self, places: NDArray[np.intp]) -> Part:
+    def of(self, places: NDArray[np.intp]) -> WeigherTerm:
         """The part in the weights of these places only, what is known of the rest included."""
-        part = Part(self.weigher, self.raw, self.multiplier)
-        part.rest = self.rest
-        part.take(places)
-        return part
+        term = WeigherTerm(self.weigher, self.raw, self.multiplier)
+        term.rest = self.rest
+        term.take(places)
+        return term
 
     def take(self, order: NDArray[np.intp]) -> None:
         """Keep only these places, in this order."""
@@ -329,38 +335,38 @@ def _end(raw: Floats, place: int, alive: Mask | None, best: Any) -> float:
     return raw.item(place) if alive is None or alive[place] else float(best(raw[alive]))
 
 
-def weights(parts: Sequence[Part], places: int, alive: Mask | None) -> Floats:
+def weights(terms: Sequence[WeigherTerm], places: int, alive: Mask | None) -> Floats:
     """The (places,) weights; of those not alive minus infinity.
 
-    Raises StrangerReturned where one is not finite.
+    Raises UseHandlers where one is not finite.
     """
-    totals = sums(parts, places)
+    totals = sums(terms, places)
     finite = np.isfinite(totals)
     if not finite.all() and (alive is None or not finite[alive].all()):
-        raise StrangerReturned
+        raise UseHandlers
     return totals if alive is None else np.where(alive, totals, -np.inf)
 
 
-def sums(parts: Sequence[Part], places: int) -> Floats:
+def sums(terms: Sequence[WeigherTerm], places: int) -> Floats:
     """The (places,) weights as the parts make them, whatever they are."""
     totals = np.zeros(places, dtype=np.float64)
     scratch = np.empty(places, dtype=np.float64)
     with np.errstate(all="ignore"):
-        for part in parts:
-            added = part.weighted(scratch)
+        for term in terms:
+            added = term.weighted(scratch)
             if added is not None:
                 np.add(totals, added, out=totals)
     return totals
 
 
-def raws_at(parts: Sequence[Part], place: int) -> list[float]:
+def raws_at(terms: Sequence[WeigherTerm], place: int) -> list[float]:
     """The raw weights of the host at `place`."""
-    return [part.raw.item(place) for part in parts]
+    return [term.raw.item(place) for term in terms]
 
 
-def multipliers_at(parts: Sequence[Part], place: int) -> tuple[float, ...]:
+def multipliers_at(terms: Sequence[WeigherTerm], place: int) -> tuple[float, ...]:
     """The multipliers of the host at `place`."""
-    each = (part.multiplier for part in parts)
+    each = (term.multiplier for term in terms)
     return tuple(one if isinstance(one, float) else one.item(place) for one in each)
 
 
@@ -372,11 +378,11 @@ class Scale:
 
     __slots__ = ("_spans", "_told", "multipliers")
 
-    def __init__(self, parts: Sequence[Part]) -> None:
-        self._told = [(part.weigher.name, part.normalized, part.low, part.high) for part in parts]
-        self._spans = [(part.low, part.high - part.low) for part in parts]
-        same = [part.multiplier for part in parts if isinstance(part.multiplier, float)]
-        self.multipliers = tuple(same) if len(same) == len(parts) else None
+    def __init__(self, terms: Sequence[WeigherTerm]) -> None:
+        self._told = [(term.weigher.name, term.normalized, term.low, term.high) for term in terms]
+        self._spans = [(term.low, term.high - term.low) for term in terms]
+        same = [term.multiplier for term in terms if isinstance(term.multiplier, float)]
+        self.multipliers = tuple(same) if len(same) == len(terms) else None
 
     def weight(self, raws: Sequence[float], multipliers: Sequence[float]) -> float:
         """The weight of a host with these raw weights: the operations on columns, on plain numbers."""
@@ -385,7 +391,7 @@ class Scale:
             if span:
                 total += factor * ((raw - low) / span)
         if not math.isfinite(total):
-            raise StrangerReturned
+            raise UseHandlers
         return total
 
     def shares(self, raws: Sequence[float], multipliers: Sequence[float]) -> tuple[WeigherShare, ...]:

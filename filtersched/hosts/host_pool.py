@@ -148,7 +148,7 @@ class HostPool:
         host._generation = self.generation
         row = self.rows.row_of(host.host, host.nodename)
         assert row is not None
-        self.rows.mark(row, attributes)
+        self.rows.mark_dirty(row, attributes)
 
     def _assume(self, host: HostState, changed: HostState) -> None:
         """Give `host` the attributes of a changed copy of it."""

@@ -1,6 +1,6 @@
 """HostRows: hosts in rows, with numpy columns of the attributes that somebody asked for.
 
-The object is the truth, a column is a cache. Whoever changes a host marks its row; marked rows are
+The object is the truth, a column is a cache. Whoever changes a host marks its row; dirty rows are
 read again when a column is next asked for.
 """
 
@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from filtersched.columns.column import AskEachHost, Column, put
+from filtersched.columns.column import Column, NotVectorizable, put
 from filtersched.columns.distinct_values import Answers, Codes, as_column, combined
 from filtersched.hosts.host_state import HostState, Owner
 
-_MARKS_KEPT = 4096
+_MAX_LOGGED_CHANGES = 4096
 
 
 class HostRows:
@@ -41,17 +41,17 @@ class HostRows:
         self._owner = owner
         self._by_name: dict[str, int | list[int]] | None = None
         self.version = 0
-        # How many marks there have been; since this nothing is marked.
-        self.now = 0
+        # How many marks there have been; since this nothing is dirty.
+        self.change_count = 0
         self._forget()
 
     def _forget(self) -> None:
         """Drop every cache: rows came or went."""
         self.version += 1
         self._log: list[tuple[int, Collection[str] | None]] = []
-        self._log_start = self.now
+        self._log_start = self.change_count
         self._plain: dict[str, bool] = {}
-        self._traced: dict[tuple[str, ...], frozenset[str] | None] = {}
+        self._watched_attributes: dict[tuple[str, ...], frozenset[str] | None] = {}
         self._kinds: set[type] | None = None
         self._columns: dict[str, tuple[int, Column | None]] = {}
         self._codes: dict[tuple[str, ...], tuple[int, Codes | None]] = {}
@@ -115,16 +115,16 @@ class HostRows:
 
     # -- marks -------------------------------------------------------------------------------
 
-    def mark(self, row: int, attributes: Collection[str] | None = None) -> None:
+    def mark_dirty(self, row: int, attributes: Collection[str] | None = None) -> None:
         """Note that these attributes of the host in `row` have changed; None is any of them."""
-        if len(self._log) >= _MARKS_KEPT:
+        if len(self._log) >= _MAX_LOGGED_CHANGES:
             self._log_start += len(self._log)
             self._log.clear()
         self._log.append((row, attributes))
-        self.now += 1
+        self.change_count += 1
 
-    def marked_since(self, then: int, reads: frozenset[str] | None) -> list[int] | None:
-        """The rows in which something of `reads` was marked since, each once; None reads anything.
+    def dirty_rows_since(self, then: int, reads: frozenset[str] | None) -> list[int] | None:
+        """The rows in which something of `reads` was dirty since, each once; None reads anything.
 
         None if that is so long ago that all rows may be.
         """
@@ -132,17 +132,17 @@ class HostRows:
             return None
         recent = self._log[then - self._log_start :]
         if reads is None:
-            marked = [row for row, _ in recent]
+            dirty = [row for row, _ in recent]
         else:
-            marked = [row for row, names in recent if names is None or not reads.isdisjoint(names)]
-        return list(dict.fromkeys(marked)) if len(marked) > 1 else marked
+            dirty = [row for row, names in recent if names is None or not reads.isdisjoint(names)]
+        return list(dict.fromkeys(dirty)) if len(dirty) > 1 else dirty
 
-    def traced(self, reads: Collection[str]) -> frozenset[str] | None:
+    def watched_attributes(self, reads: Collection[str]) -> frozenset[str] | None:
         """What to look for among marks for these reads; None where one is worked out from others."""
         key = tuple(reads)
-        if key not in self._traced:
-            self._traced[key] = frozenset(reads) if all(map(self._is_plain, reads)) else None
-        return self._traced[key]
+        if key not in self._watched_attributes:
+            self._watched_attributes[key] = frozenset(reads) if all(map(self._is_plain, reads)) else None
+        return self._watched_attributes[key]
 
     def _is_plain(self, attribute: str) -> bool:
         """Whether changes of the attribute are assignments to it on every host."""
@@ -161,20 +161,21 @@ class HostRows:
     def column(self, attribute: str) -> Column:
         """The attribute as numbers: float64, or bool if all are truth values.
 
-        Raises AskEachHost if they are not numbers that a column holds exactly.
+        Raises NotVectorizable if they are not numbers that a column holds exactly.
         """
         then, column = self._columns.get(attribute, (-1, None))
-        if then != self.now:
+        if then != self.change_count:
             try:
-                marked = self.marked_since(then, self.traced((attribute,))) if column is not None else None
-                if marked is None or not self._patched(column, attribute, marked):
+                watched = self.watched_attributes((attribute,))
+                dirty = self.dirty_rows_since(then, watched) if column is not None else None
+                if dirty is None or not self._patched(column, attribute, dirty):
                     column = self._read_column(attribute)
             except Exception:
                 # The boundary to a class derived from HostState: it may be a host that is no candidate.
                 column = None
-            self._columns[attribute] = (self.now, column)
+            self._columns[attribute] = (self.change_count, column)
         if column is None:
-            raise AskEachHost
+            raise NotVectorizable
         return column
 
     def _read_column(self, attribute: str) -> Column | None:
@@ -184,7 +185,7 @@ class HostRows:
         if one is None:
             return None
         missing = None if one.missing is None else one.missing.repeat(len(self))
-        return Column(one.values.repeat(len(self)), missing, one.whole)
+        return Column(one.values.repeat(len(self)), missing, one.max_abs_int)
 
     def _patched(self, column: Column | None, attribute: str, rows: list[int]) -> bool:
         """Whether the rows could be written into the column in place."""
@@ -223,21 +224,21 @@ class HostRows:
     def codes(self, attributes: tuple[str, ...]) -> Codes | None:
         """The distinct values of an attribute, or of several together; None if they cannot be read."""
         then, codes = self._codes.get(attributes, (-1, None))
-        if then != self.now:
+        if then != self.change_count:
             try:
                 codes = self._codes_now(attributes, then, codes)
             except Exception:
                 # The boundary to a class derived from HostState: it may be a host that is no candidate.
                 codes = None
-            self._codes[attributes] = (self.now, codes)
+            self._codes[attributes] = (self.change_count, codes)
         return codes
 
     def _codes_now(self, attributes: tuple[str, ...], then: int, codes: Codes | None) -> Codes | None:
-        """The codes of `then` with the marked rows coded anew, or all rows."""
-        marked = self.marked_since(then, self.traced(attributes)) if codes is not None else None
-        if codes is None or marked is None or (marked and len(codes.values) > 2 * len(self) + 64):
+        """The codes of `then` with the dirty rows coded anew, or all rows."""
+        dirty = self.dirty_rows_since(then, self.watched_attributes(attributes)) if codes is not None else None
+        if codes is None or dirty is None or (dirty and len(codes.values) > 2 * len(self) + 64):
             return self._coded(attributes)
-        for row in marked:
+        for row in dirty:
             codes.put(row, self._value(row, attributes))
         return codes
 
@@ -265,7 +266,7 @@ class HostRows:
         """
         codes = self.codes((attribute,))
         if codes is None or not self._hosts:
-            raise AskEachHost
+            raise NotVectorizable
         answers = codes.seen.get(function)
         if answers is None:
             answers = Answers()
@@ -274,8 +275,8 @@ class HostRows:
         try:
             return answers.of(codes, function)
         except Exception:
-            # The boundary to the plug-in: what raises here may be a value that no host in play has.
-            raise AskEachHost from None
+            # The boundary to the plug-in: what raises here may be a value that no candidate has.
+            raise NotVectorizable from None
 
     # -- indexes -----------------------------------------------------------------------------
 
@@ -337,31 +338,31 @@ class HostRows:
 
     def _index(self) -> dict[str, set[int]]:
         then, index, known = self._instances or (-1, {}, [])
-        if then == self.now:
+        if then == self.change_count:
             return index
         # Not kept if it is left half done, by a host whose instances cannot be read.
         self._instances, before = None, self._instances
-        marked = self.marked_since(then, self.traced(("instances",))) if before is not None else None
-        if marked is None:
+        dirty = self.dirty_rows_since(then, self.watched_attributes(("instances",))) if before is not None else None
+        if dirty is None:
             index, known = {}, [()] * len(self)
-            marked = list(range(len(self)))
+            dirty = list(range(len(self)))
             values = self._read("instances") or ()
         else:
-            values = {row: self.host(row).instances for row in marked}
-        for row in marked:
+            values = {row: self.host(row).instances for row in dirty}
+        for row in dirty:
             for uuid in known[row]:
                 index[uuid].discard(row)
             known[row] = values[row]
             for uuid in values[row]:
                 index.setdefault(uuid, set()).add(row)
-        self._instances = (self.now, index, known)
+        self._instances = (self.change_count, index, known)
         return index
 
 
 def counted(rows: Sequence[int], count: int) -> Column:
     """How often each of `count` rows is among `rows`."""
     counts = np.bincount(np.array(rows, dtype=np.intp), minlength=count)
-    return Column(counts.astype(np.float64), whole=float(len(rows)))
+    return Column(counts.astype(np.float64), max_abs_int=float(len(rows)))
 
 
 def _holds(dtype: np.dtype[Any], values: Sequence[Any]) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from oslo_config import cfg
 
-from filtersched.engine import Engine, StrangerReturned
+from filtersched.engine import Engine, UseHandlers
 from filtersched.engine.decision import Choice, Decision
 from filtersched.filters.handler import HostFilterHandler
 from filtersched.hosts import narrowing
@@ -72,7 +72,7 @@ class FilterScheduler(Scheduler):
         if self._engine is not None and not decision.keep_columns:
             try:
                 return self._engine.choices(decision)
-            except StrangerReturned:
+            except UseHandlers:
                 decision.start_over()
         return self._decide_plainly(decision)
 

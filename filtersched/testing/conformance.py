@@ -10,7 +10,7 @@ from typing import Any, NoReturn, TypeVar
 import numpy as np
 from oslo_config import cfg
 
-from filtersched.columns.column import AskEachHost, Column, NotColumnarError
+from filtersched.columns.column import Column, NotColumnarError, NotVectorizable
 from filtersched.engine.views import ColumnView, View, host_view, spec_view
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_rows import HostRows
@@ -119,7 +119,7 @@ class _Check:
         name = function if isinstance(function, str) else function.__name__
         try:
             return (getattr(self.plugin, function) if isinstance(function, str) else function)(*arguments)
-        except (AskEachHost, ConformanceError):
+        except (NotVectorizable, ConformanceError):
             raise
         except NotColumnarError as problem:
             self.fail("columnar", f"is called columnar, but {problem}", problem)
@@ -179,7 +179,7 @@ class _Check:
     def _ask(self, host: Any, spec: Any) -> Any:
         try:
             return self.answer(self.call(self.body_name, host, spec), host)
-        except AskEachHost as problem:
+        except NotVectorizable as problem:
             self.fail("exception", f"gives up on {_named(host)} as if it were columns", problem)
 
     def _same(
@@ -255,7 +255,7 @@ class _Check:
             try:
                 with np.errstate(all="ignore"):
                     found = self.call(self.body_name, view, spec)
-            except AskEachHost:
+            except NotVectorizable:
                 # Not everything is a column; such hosts are asked one by one.
                 continue
             values = self._values(found, len(some))
@@ -360,7 +360,7 @@ class _NoRows:
             found = getattr(self._source, name)(*arguments)
             if not isinstance(found, Column):
                 return found
-            return Column(found.values[:0], None if found.missing is None else found.missing[:0], found.whole)
+            return Column(found.values[:0], None if found.missing is None else found.missing[:0], found.max_abs_int)
 
         return cut
 

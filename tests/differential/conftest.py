@@ -2,12 +2,12 @@
 
 import pytest
 
-from filtersched.engine import front
+from filtersched.engine import top_rows
 
 
 @pytest.fixture(autouse=True, scope="session")
-def short_fronts():
-    """Fronts in which few of the few hosts have a place."""
-    usual, front._SIZE = front._SIZE, 2
+def short_top_rows():
+    """Top rows in which few of the few hosts have a place."""
+    usual, top_rows._SIZE = top_rows._SIZE, 2
     yield
-    front._SIZE = usual
+    top_rows._SIZE = usual

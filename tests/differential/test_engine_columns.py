@@ -9,7 +9,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from filtersched.columns.column import AskEachHost
+from filtersched.columns.column import NotVectorizable
 from filtersched.hosts.host_pool import HostPool
 from tests.differential.strategies import CONFIGURATIONS, HOST_VALUES, Draw, change, cluster, filter_names, request
 from tests.differential.world import made_host, made_spec, made_uuids, outcome, schedulers
@@ -92,5 +92,5 @@ def test_an_assignment_to_a_host_of_an_array_is_seen_as_it_is(value):
         elif value is None:
             assert pool.rows.column(attribute).missing.tolist() == [True, False]
         else:
-            with pytest.raises(AskEachHost):
+            with pytest.raises(NotVectorizable):
                 pool.rows.column(attribute)

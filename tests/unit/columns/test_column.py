@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from filtersched.columns.column import (
-    AskEachHost,
     Column,
     NotColumnarError,
+    NotVectorizable,
     count_instances,
     filled,
     is_named,
@@ -54,9 +54,9 @@ def test_division_is_the_one_on_each_host(apply):
 
 @pytest.mark.parametrize("apply", [operator.truediv, operator.floordiv, operator.mod])
 def test_division_by_zero_sends_the_question_to_each_host(apply):
-    with pytest.raises(AskEachHost):
+    with pytest.raises(NotVectorizable):
         apply(1, column([1, 0]))
-    with pytest.raises(AskEachHost):
+    with pytest.raises(NotVectorizable):
         apply(column(), 0)
 
 
@@ -126,7 +126,7 @@ def test_refusal_says_what_to_write_instead():
 
 
 def test_missing_value_sends_the_question_to_each_host():
-    with pytest.raises(AskEachHost):
+    with pytest.raises(NotVectorizable):
         column(missing=[False, True, False, False]) + 1
 
 
@@ -138,8 +138,8 @@ def test_missing_values_are_filled_by_a_number_or_by_another_column():
 
 
 def test_column_without_gaps_is_filled_by_nothing():
-    whole = column()
-    assert whole.filled(9) is whole
+    max_abs_int = column()
+    assert max_abs_int.filled(9) is max_abs_int
 
 
 def test_filling_takes_one_hosts_value_too():
@@ -170,7 +170,7 @@ def whole_column(*values):
     ],
 )
 def test_whole_numbers_that_may_grow_beyond_what_is_exact_are_left_to_the_hosts(grow):
-    with pytest.raises(AskEachHost):
+    with pytest.raises(NotVectorizable):
         grow(whole_column(1, 2**53 - 2))
     assert isinstance(grow(whole_column(1, 2.0**53 - 2.5) * 1.0), Column)
     assert isinstance(grow(whole_column(1, 5)), Column)
@@ -183,11 +183,11 @@ def test_a_quotient_is_a_float_and_may_be_multiplied():
 def test_a_number_that_is_put_into_a_column_counts():
     column = whole_column(1, 2)
     put(column, 0, 2**52)
-    with pytest.raises(AskEachHost):
+    with pytest.raises(NotVectorizable):
         column + column
     floats = whole_column(1.5, 2.5)
     put(floats, 0, 2**52)
-    with pytest.raises(AskEachHost):
+    with pytest.raises(NotVectorizable):
         floats + floats
 
 
@@ -196,5 +196,5 @@ def test_what_stands_for_missing_values_counts():
     assert not column.was_filled
     filled = column.filled(2**52)
     assert column.was_filled
-    with pytest.raises(AskEachHost):
+    with pytest.raises(NotVectorizable):
         filled * 2

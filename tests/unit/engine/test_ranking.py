@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filtersched.engine.in_play import InPlay
+from filtersched.engine.candidates import Candidates
 from filtersched.engine.ranking import Ranking
-from filtersched.engine.weighing import FastWeigher, Part
+from filtersched.engine.weighing import WeigherRunner, WeigherTerm
 from filtersched.weighers.base import BaseWeigher
 
 RAWS = st.sampled_from([0.0, 0.0, 1.0, 1.0, 2.0, 3.5, -1.0, 0.1, 0.3])
@@ -16,7 +16,7 @@ MULTIPLIERS = st.sampled_from([1.0, -1.0, 0.3, 0.0, 2.0])
 
 def a_weigher(minval, maxval):
     kind = type("W", (BaseWeigher,), {"minval": minval, "maxval": maxval, "host_reads": ("free_ram_mb",)})
-    return FastWeigher(kind())
+    return WeigherRunner(kind())
 
 
 def clamped(raw, minval, maxval):
@@ -62,27 +62,27 @@ def rankings(draw):
 def test_the_best_is_the_first_of_a_list_that_is_sorted_for_every_instance(case):
     raws, scales, steps, order, in_order = case
     literal = Literal(raws, scales)
-    in_play = InPlay(len(raws))
+    candidates = Candidates(len(raws))
     if in_order:
         literal.list = [literal.list[name] for name in order]
-        in_play = InPlay(len(raws), order=np.array(order, dtype=np.intp))
+        candidates = Candidates(len(raws), order=np.array(order, dtype=np.intp))
     names = [name for name, _raws in literal.list]
-    parts = [
-        Part(
+    terms = [
+        WeigherTerm(
             a_weigher(minval, maxval),
             np.array([raws[name][at] for name in names], dtype=np.float64),
             np.array([multipliers[name] for name in names], dtype=np.float64),
         )
         for at, (minval, maxval, multipliers) in enumerate(scales)
     ]
-    ranking = Ranking(in_play, parts, len(steps) + 1)
+    ranking = Ranking(candidates, terms, len(steps) + 1)
     for new, refused in [*steps, (None, set())]:
         expected = literal.sort()
-        place = ranking.best()
-        second = ranking.second()
+        place = ranking.take_best()
+        second = ranking.runner_up()
         assert (ranking.row(place), ranking.weight(place)) == expected[0]
         assert (None if second is None else ranking.row(second)) == (expected[1][0] if len(expected) > 1 else None)
-        assert ranking.rows(ranking.listed()).tolist() == [name for name, _weight in expected]
+        assert ranking.rows(ranking.places_in_order()).tolist() == [name for name, _weight in expected]
         if new is None:
             break
         chosen = expected[0][0]
@@ -93,4 +93,4 @@ def test_the_best_is_the_first_of_a_list_that_is_sorted_for_every_instance(case)
         if not ranking.count:
             break
         if chosen not in gone:
-            ranking.put_back(place, None if ranking.count == 1 else new)
+            ranking.return_chosen(place, None if ranking.count == 1 else new)

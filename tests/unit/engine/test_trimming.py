@@ -86,7 +86,7 @@ def test_front_of_the_list_decides_as_the_whole_list(seed):
 def test_scales_move_and_the_front_is_nearly_always_enough(monkeypatch):
     """Otherwise the cases above would not show anything."""
     moved, gave_up = [], []
-    bound_now, second = trimming.TrimmedRanking._bound_now, trimming.TrimmedRanking.second
+    bound_now, second = trimming.TrimmedRanking._bound_now, trimming.TrimmedRanking.runner_up
 
     def counted_bound(self):
         moved.append(self)
@@ -95,12 +95,12 @@ def test_scales_move_and_the_front_is_nearly_always_enough(monkeypatch):
     def counted_second(self):
         try:
             return second(self)
-        except trimming.Untrim:
+        except trimming.NeedAllHosts:
             gave_up.append(self)
             raise
 
     monkeypatch.setattr(trimming.TrimmedRanking, "_bound_now", counted_bound)
-    monkeypatch.setattr(trimming.TrimmedRanking, "second", counted_second)
+    monkeypatch.setattr(trimming.TrimmedRanking, "runner_up", counted_second)
     for seed in range(40):
         chance = random.Random(seed)
         hosts = some_hosts(chance, 100)

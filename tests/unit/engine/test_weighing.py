@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filtersched.engine.filtering import StrangerReturned
-from filtersched.engine.front import Alive
-from filtersched.engine.weighing import FastWeigher, Part, Scale, multipliers_at, raws_at, weights
+from filtersched.engine.fallback import UseHandlers
+from filtersched.engine.top_rows import RowMask
+from filtersched.engine.weighing import Scale, WeigherRunner, WeigherTerm, multipliers_at, raws_at, weights
 from filtersched.weighers.base import BaseWeigher
 from filtersched.weighers.handler import normalize
 
@@ -16,7 +16,7 @@ FINITE = st.floats(allow_nan=False, allow_infinity=False, min_value=-1e9, max_va
 
 def a_part(raw, multiplier, minval=None, maxval=None, normalized=True):
     kind = type("W", (BaseWeigher,), {"minval": minval, "maxval": maxval, "normalized": normalized})
-    return Part(FastWeigher(kind()), np.array(raw, dtype=np.float64), multiplier)
+    return WeigherTerm(WeigherRunner(kind()), np.array(raw, dtype=np.float64), multiplier)
 
 
 @st.composite
@@ -32,55 +32,55 @@ def columns(draw):
 def test_sums_of_columns_are_those_of_a_plain_loop_bit_for_bit(case):
     count, given_columns = case
     expected = [0.0] * count
-    parts = []
+    terms = []
     for raw, multipliers, minval in given_columns:
         raw = raw if minval is None else [max(each, minval) for each in raw]
         each_multiplier = multipliers if isinstance(multipliers, list) else [multipliers] * count
         for place, normal in enumerate(normalize(raw, minval, None)):
             expected[place] += each_multiplier[place] * normal
-        parts.append(a_part(raw, np.array(multipliers) if isinstance(multipliers, list) else multipliers, minval))
-    for part in parts:
-        part.fit(Alive(None))
-    found = weights(parts, count, None).tolist()
+        terms.append(a_part(raw, np.array(multipliers) if isinstance(multipliers, list) else multipliers, minval))
+    for term in terms:
+        term.fit_scale(RowMask(None))
+    found = weights(terms, count, None).tolist()
     assert [each.hex() for each in found] == [each.hex() for each in expected]
-    scale = Scale(parts)
-    again = [scale.weight(raws_at(parts, place), multipliers_at(parts, place)) for place in range(count)]
+    scale = Scale(terms)
+    again = [scale.weight(raws_at(terms, place), multipliers_at(terms, place)) for place in range(count)]
     assert [each.hex() for each in again] == [each.hex() for each in expected]
 
 
 def test_ends_are_those_of_hosts_in_play_only():
-    part = a_part([5.0, 1.0, 9.0], 1.0)
-    part.fit(Alive(np.array([True, True, False])))
-    assert (part.low, part.high) == (1.0, 5.0)
-    assert weights([part], 3, np.array([True, True, False])).tolist() == [1.0, 0.0, -np.inf]
+    term = a_part([5.0, 1.0, 9.0], 1.0)
+    term.fit_scale(RowMask(np.array([True, True, False])))
+    assert (term.low, term.high) == (1.0, 5.0)
+    assert weights([term], 3, np.array([True, True, False])).tolist() == [1.0, 0.0, -np.inf]
 
 
 def test_a_fixed_end_is_the_end_whatever_the_weights():
-    part = a_part([2.0, 4.0], 1.0, minval=0, maxval=8)
-    part.fit(Alive(None))
-    assert weights([part], 2, None).tolist() == [0.25, 0.5]
+    term = a_part([2.0, 4.0], 1.0, minval=0, maxval=8)
+    term.fit_scale(RowMask(None))
+    assert weights([term], 2, None).tolist() == [0.25, 0.5]
 
 
 def test_a_weigher_that_is_not_normalised_adds_its_weights_as_they_are():
-    part = a_part([2.0, 4.5], np.array([1.0, -2.0]), normalized=False)
-    part.fit(Alive(None))
-    assert weights([part], 2, None).tolist() == [2.0, -9.0]
+    term = a_part([2.0, 4.5], np.array([1.0, -2.0]), normalized=False)
+    term.fit_scale(RowMask(None))
+    assert weights([term], 2, None).tolist() == [2.0, -9.0]
 
 
 def test_a_sum_that_is_not_finite_is_left_to_the_handler_unless_nobody_in_play_has_it():
-    parts = [a_part([1e308, 0.0], 10.0, normalized=False)]
-    with pytest.raises(StrangerReturned):
-        weights(parts, 2, None)
-    assert weights(parts, 2, np.array([False, True])).tolist() == [-np.inf, 0.0]
+    terms = [a_part([1e308, 0.0], 10.0, normalized=False)]
+    with pytest.raises(UseHandlers):
+        weights(terms, 2, None)
+    assert weights(terms, 2, np.array([False, True])).tolist() == [-np.inf, 0.0]
 
 
 @pytest.mark.parametrize("answer", [float("nan"), float("inf"), None, "1", 10**400, [1]])
 def test_what_is_no_weight_is_left_to_the_handler(answer):
-    with pytest.raises(StrangerReturned):
-        FastWeigher(BaseWeigher()).one(answer)
+    with pytest.raises(UseHandlers):
+        WeigherRunner(BaseWeigher()).from_answer(answer)
 
 
 @pytest.mark.parametrize(("answer", "weight"), [(-1, 0.0), (0, 0.0), (2, 2.0), (3, 3.0), (4, 3.0), (True, 1.0)])
 def test_one_answer_is_moved_to_the_ends_of_the_scale(answer, weight):
     kind = type("W", (BaseWeigher,), {"minval": 0, "maxval": 3})
-    assert FastWeigher(kind()).one(answer) == weight
+    assert WeigherRunner(kind()).from_answer(answer) == weight

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from filtersched.columns.column import EXACT, AskEachHost
+from filtersched.columns.column import EXACT, NotVectorizable
 from filtersched.columns.distinct_values import as_column
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
@@ -54,7 +54,7 @@ def test_a_column_becomes_none_and_one_again_as_values_do():
     pool = a_pool(1, 2)
     assert pool.rows.column("free_ram_mb").values.tolist() == [1, 2]
     pool["h0"].free_ram_mb = 2**53 + 1
-    with pytest.raises(AskEachHost):
+    with pytest.raises(NotVectorizable):
         pool.rows.column("free_ram_mb")
     pool["h0"].free_ram_mb = None
     assert pool.rows.column("free_ram_mb").missing.tolist() == [True, False]
@@ -65,7 +65,7 @@ def test_a_column_becomes_none_and_one_again_as_values_do():
 def test_an_attribute_that_some_host_does_not_have_is_no_column_and_has_no_codes():
     pool = a_pool(1, 2)
     pool["h0"].gpus = 1
-    with pytest.raises(AskEachHost):
+    with pytest.raises(NotVectorizable):
         pool.rows.column("gpus")
     assert pool.rows.codes(("gpus",)) is None
     pool["h1"].gpus = 2
@@ -127,11 +127,11 @@ def test_instances_are_counted_where_they_are_now():
 
 def test_marks_are_read_back_each_once_until_there_were_too_many():
     pool = a_pool(1, 2)
-    then = pool.rows.now
+    then = pool.rows.change_count
     pool["h1"].free_ram_mb = 5
     pool["h1"].free_ram_mb = 6
-    assert list(pool.rows.marked_since(then, frozenset(("free_ram_mb",)))) == [1]
-    assert list(pool.rows.marked_since(pool.rows.now, None)) == []
+    assert list(pool.rows.dirty_rows_since(then, frozenset(("free_ram_mb",)))) == [1]
+    assert list(pool.rows.dirty_rows_since(pool.rows.change_count, None)) == []
     for value in range(10_000):
         pool["h0"].free_ram_mb = value
-    assert pool.rows.marked_since(then, None) is None
+    assert pool.rows.dirty_rows_since(then, None) is None

@@ -2,9 +2,9 @@
 
 import pytest
 
-from filtersched.columns.column import AskEachHost, of_each
-from filtersched.engine.asking import Raised, question
-from filtersched.engine.request import Request
+from filtersched.columns.column import NotVectorizable, of_each
+from filtersched.engine.plugin_evaluator import Raised, evaluator
+from filtersched.engine.request_keys import RequestKeys
 from filtersched.errors import UndeclaredRead
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_rows import HostRows
@@ -43,7 +43,7 @@ class Undeclared(ByValue):
 
 
 def asked(kind):
-    return question(kind(), "host_passes", BaseHostFilter, DEFAULTS)
+    return evaluator(kind(), "host_passes", BaseHostFilter, DEFAULTS)
 
 
 def rows(**columns):
@@ -52,7 +52,7 @@ def rows(**columns):
 
 
 def request(**attributes):
-    return Request(RequestSpec(Flavor(memory_mb=2), **attributes))
+    return RequestKeys(RequestSpec(Flavor(memory_mb=2), **attributes))
 
 
 @pytest.mark.parametrize("kind", [Overridden, Undeclared])
@@ -62,7 +62,7 @@ def test_what_is_overridden_or_undeclared_is_called_as_it_stands(kind):
 
 def test_a_columnar_body_answers_for_all_rows_at_once():
     given = rows(free_ram_mb=[4, 3, 2], num_io_ops=[2, 2, 1])
-    assert asked(Columnar).of_columns(given, request()).answer.tolist() == [True, False, True]
+    assert asked(Columnar).evaluate_columns(given, request()).answer.tolist() == [True, False, True]
 
 
 @pytest.mark.parametrize(
@@ -74,13 +74,15 @@ def test_a_columnar_body_answers_for_all_rows_at_once():
     ],
 )
 def test_where_columns_would_differ_from_numbers_hosts_are_asked_one_by_one(columns):
-    with pytest.raises(AskEachHost):
-        asked(Columnar).of_columns(rows(**columns), request())
+    with pytest.raises(NotVectorizable):
+        asked(Columnar).evaluate_columns(rows(**columns), request())
 
 
 def test_a_distinct_value_is_asked_about_once_and_what_raises_is_kept():
     known = {}
-    codes = asked(ByValue).of_distinct(rows(hypervisor_type=["kvm", "odd", "xen", "kvm"]), request(), known)
+    codes = asked(ByValue).evaluate_distinct_values(
+        rows(hypervisor_type=["kvm", "odd", "xen", "kvm"]), request(), known
+    )
     assert codes.codes.tolist() == [0, 1, 2, 0]
     assert (known[0], known[2]) == (True, False)
     assert isinstance(known[1], Raised)
@@ -104,7 +106,7 @@ def test_one_host_is_asked_about_with_what_is_declared_only():
 def test_the_key_of_a_request_tells_apart_what_a_plug_in_can_tell_apart():
     columnar = asked(Columnar)
     sizes = [2, 2.0, 3]
-    keys = [columnar.key(Request(RequestSpec(Flavor(memory_mb=size)))) for size in sizes]
+    keys = [columnar.key(RequestKeys(RequestSpec(Flavor(memory_mb=size)))) for size in sizes]
     assert len(set(keys)) == 3
     assert columnar.key(request(project_id="p")) == columnar.key(request(project_id="q"))
 
@@ -124,13 +126,13 @@ class OfLargeOnes(BaseHostFilter):
 
 def test_a_body_of_operators_depends_on_what_it_was_seen_to_read():
     one, hosts = asked(OfLargeOnes), rows(free_ram_mb=[4, 1], num_io_ops=[2, 2])
-    small = Request(RequestSpec(Flavor(memory_mb=2), instance_uuid="a"))
-    large = Request(RequestSpec(Flavor(memory_mb=20), instance_uuid="a"))
-    assert one.of_columns(hosts, small)[1:] == (("memory_mb",), ("free_ram_mb",))
-    assert one.key(small) == one.key(Request(RequestSpec(Flavor(memory_mb=2), instance_uuid="b"))) is not None
-    assert one.of_columns(hosts, large)[1:] == (("memory_mb", "instance_uuid"), ("num_io_ops",))
+    small = RequestKeys(RequestSpec(Flavor(memory_mb=2), instance_uuid="a"))
+    large = RequestKeys(RequestSpec(Flavor(memory_mb=20), instance_uuid="a"))
+    assert one.evaluate_columns(hosts, small)[1:] == (("memory_mb",), ("free_ram_mb",))
+    assert one.key(small) == one.key(RequestKeys(RequestSpec(Flavor(memory_mb=2), instance_uuid="b"))) is not None
+    assert one.evaluate_columns(hosts, large)[1:] == (("memory_mb", "instance_uuid"), ("num_io_ops",))
     assert one.key(large) is None
-    assert (one.moves(hosts, small), one.moves(hosts, large)) == (False, True)
+    assert (one.changes_between_instances(hosts, small), one.changes_between_instances(hosts, large)) == (False, True)
 
 
 class Closed(BaseHostFilter):
@@ -145,5 +147,5 @@ class Closed(BaseHostFilter):
 
 
 def test_a_function_that_looks_at_more_than_its_argument_may_read_all_that_is_declared():
-    found = asked(Closed).of_columns(rows(num_io_ops=[0, 1]), request())
+    found = asked(Closed).evaluate_columns(rows(num_io_ops=[0, 1]), request())
     assert found == (True, ("memory_mb",), ("num_io_ops",))

@@ -11,14 +11,14 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from filtersched.engine.chosen import Chosen
-from filtersched.engine.filtering import FastFilter, LaterSteps
-from filtersched.engine.kept import Kept
+from filtersched.engine.answer_cache import AnswerCache
+from filtersched.engine.engine_choice import EngineChoice
+from filtersched.engine.fallback import NeedAllHosts
+from filtersched.engine.filtering import FilterRunner, RefusalSteps
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.ranking import Ranking
-from filtersched.engine.request import Request
-from filtersched.engine.trimming import Untrim
-from filtersched.engine.weighing import FastWeigher
+from filtersched.engine.request_keys import RequestKeys
+from filtersched.engine.weighing import WeigherRunner
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
 
@@ -38,7 +38,7 @@ class _Asked(NamedTuple):
 _Plan = tuple[list[_Asked], list[_Asked]]
 
 
-class Again:
+class IncrementalUpdate:
     """The plug-ins of a request between one instance and the next.
 
     ran : the filters that ran for the first instance in the ranking.
@@ -46,23 +46,23 @@ class Again:
     """
 
     def __init__(
-        self, ranking: Ranking, overlay: Overlay, kept: Kept, names: Sequence[str], ran: Sequence[FastFilter]
+        self, ranking: Ranking, overlay: Overlay, cache: AnswerCache, names: Sequence[str], ran: Sequence[FilterRunner]
     ) -> None:
         self.ranking = ranking
         self.place = -1
         self._overlay = overlay
-        self._kept = kept
+        self._cache = cache
         self._names = names
         self._running = ran
         # What of hosts is compared: all that one of the plug-ins reads.
         self._watched: tuple[str, ...] = ()
         # Who is asked if these attributes changed; None is any.
         self._plans: dict[tuple[str, ...] | None, _Plan] | None = None
-        self._calm: LaterSteps | None = None
+        self._calm: RefusalSteps | None = None
 
-    def next(self, running: Sequence[FastFilter], spec: RequestSpec, last: Chosen) -> LaterSteps:
+    def next(self, running: Sequence[FilterRunner], spec: RequestSpec, last: EngineChoice) -> RefusalSteps:
         """Filter and weigh for one more instance; the ranking may be left empty."""
-        request = Request(spec)
+        request = RequestKeys(spec)
         filters, weighers = self._plan(running, request, last)
         before = self.ranking.count
         stays, refusals = self._filter(filters, request, last.depleted)
@@ -70,17 +70,17 @@ class Again:
             self._weigh(weighers, request, last, stays=stays)
         if refusals:
             self._calm = None
-            return LaterSteps(self._names, running, before, refusals)
+            return RefusalSteps(self._names, running, before, refusals)
         if self._calm is None:
-            self._calm = LaterSteps(self._names, running, before, {})
+            self._calm = RefusalSteps(self._names, running, before, {})
         return self._calm
 
-    def _plan(self, running: Sequence[FastFilter], request: Request, last: Chosen) -> _Plan:
+    def _plan(self, running: Sequence[FilterRunner], request: RequestKeys, last: EngineChoice) -> _Plan:
         """The filters and the weighers that are asked."""
         again = running == self._running
         if not again or self._plans is None:
-            asked = [one.question for one in running] + [part.weigher.question for part in self.ranking.parts]
-            reads = (request.reads_of(question) for question in asked)
+            asked = [one.evaluator for one in running] + [term.weigher.evaluator for term in self.ranking.terms]
+            reads = (request.reads_of(evaluator) for evaluator in asked)
             self._watched = tuple(dict.fromkeys(itertools.chain.from_iterable(reads)))
             self._plans = {}
             self._calm = None
@@ -93,38 +93,38 @@ class Again:
             self._running = running
         return plan
 
-    def _planned(
-        self, running: Sequence[FastFilter], request: Request, changed: tuple[str, ...] | None
-    ) -> _Plan:
+    def _planned(self, running: Sequence[FilterRunner], request: RequestKeys, changed: tuple[str, ...] | None) -> _Plan:
         filters = [
-            self._asked(at, one, request, changed, again=one in self._running)
+            self._evaluate(at, one, request, changed, again=one in self._running)
             for at, one in enumerate(running)
             if not request.is_rebuild or one.plugin.asked_about(request.spec)
         ]
         weighers = [
-            self._asked(at, part.weigher, request, changed, again=True) for at, part in enumerate(self.ranking.parts)
+            self._evaluate(at, term.weigher, request, changed, again=True) for at, term in enumerate(self.ranking.terms)
         ]
         return [one for one in filters if one is not None], [one for one in weighers if one is not None]
 
-    def _asked(
+    def _evaluate(
         self,
         at: int,
-        one: FastFilter | FastWeigher,
-        request: Request,
+        one: FilterRunner | WeigherRunner,
+        request: RequestKeys,
         changed: tuple[str, ...] | None,
         *,
         again: bool,
     ) -> _Asked | None:
-        question = one.question
-        assert question is not None
-        if not again or question.moves(self._overlay, request):
+        evaluator = one.evaluator
+        assert evaluator is not None
+        if not again or evaluator.changes_between_instances(self._overlay, request):
             return _Asked(at, one)
-        reads = self._overlay.rows.traced(request.reads_of(question))
+        reads = self._overlay.rows.watched_attributes(request.reads_of(evaluator))
         if reads is not None and changed is not None and reads.isdisjoint(changed):
             return None
-        return _Asked(at, one, question.asker(request))
+        return _Asked(at, one, evaluator.host_evaluator(request))
 
-    def _filter(self, asked: Sequence[_Asked], request: Request, host: HostState) -> tuple[bool, dict[int, list[int]]]:
+    def _filter(
+        self, asked: Sequence[_Asked], request: RequestKeys, host: HostState
+    ) -> tuple[bool, dict[int, list[int]]]:
         """Drop whom the filters refuse now: whether the host chosen last stays, and the rows by filter."""
         ranking, place = self.ranking, self.place
         stays, refusals = True, {}
@@ -143,39 +143,39 @@ class Again:
                     break
         return stays, refusals
 
-    def _refused(self, one: FastFilter, request: Request) -> list[int]:
+    def _refused(self, one: FilterRunner, request: RequestKeys) -> list[int]:
         """The places of all hosts that a filter refuses."""
         passes = one.passes_now(self._overlay, request)
         if passes is True:
             return []
         if self.ranking.is_trimmed:
-            raise Untrim
+            raise NeedAllHosts
         if passes is None:
-            in_play = self.ranking.in_play()
-            left = one.left(self._overlay, self._kept, request, in_play)
-            passes = left.as_mask() | ~in_play.as_mask()
+            candidates = self.ranking.candidates()
+            left = one.remaining(self._overlay, self._cache, request, candidates)
+            passes = left.as_mask() | ~candidates.as_mask()
         return self.ranking.places_refused(passes)
 
-    def _weigh(self, asked: Sequence[_Asked], request: Request, last: Chosen, *, stays: bool) -> None:
+    def _weigh(self, asked: Sequence[_Asked], request: RequestKeys, last: EngineChoice, *, stays: bool) -> None:
         ranking, place = self.ranking, self.place
         if ranking.count == 1:
             if stays:
-                ranking.put_back(place, None)
+                ranking.return_chosen(place, None)
             return
         raws = list(last.raws)
         for one in asked:
-            weigher: FastWeigher = one.one
+            weigher: WeigherRunner = one.one
             if one.ask is not None:
                 if stays:
-                    raws[one.at] = weigher.one(one.ask(last.depleted, request.spec))
+                    raws[one.at] = weigher.from_answer(one.ask(last.depleted, request.spec))
                 continue
             if ranking.is_trimmed:
-                raise Untrim
-            part = ranking.parts[one.at]
-            ranking.replace_raw(part, weigher.raw(self._overlay, self._kept, request, ranking.in_play()))
-            raws[one.at] = part.raw.item(place)
+                raise NeedAllHosts
+            term = ranking.terms[one.at]
+            ranking.replace_raw(term, weigher.raw(self._overlay, self._cache, request, ranking.candidates()))
+            raws[one.at] = term.raw.item(place)
         if stays:
-            ranking.put_back(place, raws)
+            ranking.return_chosen(place, raws)
 
 
 def _changed(before: HostState, after: HostState, watched: Sequence[str]) -> tuple[str, ...] | None:

@@ -47,9 +47,7 @@ def scheduler_of(*filters):
     names = [one.__name__ for one in filters]
     available = [f"{__name__}.{name}" for name in names]
     return FilterScheduler(
-        make_conf(
-            scheduler_available_filters=available, scheduler_default_filters=names, scheduler_weight_classes=[]
-        )
+        make_conf(scheduler_available_filters=available, scheduler_default_filters=names, scheduler_weight_classes=[])
     )
 
 

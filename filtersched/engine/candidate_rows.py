@@ -6,19 +6,19 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from filtersched.engine.in_play import InPlay, Rows
+from filtersched.engine.candidates import Candidates, Rows
 from filtersched.hosts.host_rows import HostRows
 from filtersched.requests.request_spec import RequestSpec
 
 
-def narrow_rows(rows: HostRows, spec: RequestSpec) -> InPlay:
+def candidate_rows(rows: HostRows, spec: RequestSpec) -> Candidates:
     """The rows that destination, ignored and forced hosts leave; the rule is in filtersched.hosts.narrowing.
 
     No two rows are of the same host and node.
     """
     wanted = spec.requested_destination
     if wanted is None and not (spec.ignore_hosts or spec.force_hosts or spec.force_nodes):
-        return InPlay(len(rows))
+        return Candidates(len(rows))
     left: Rows = np.arange(len(rows), dtype=np.intp)
     if wanted is not None and wanted.host is not None:
         left = _rows(row for row in rows.rows_named(wanted.host) if not wanted.node or _node(rows, row) == wanted.node)
@@ -31,7 +31,7 @@ def narrow_rows(rows: HostRows, spec: RequestSpec) -> InPlay:
         left = left[np.isin(left, _named(rows, spec.force_hosts))]
     if spec.force_nodes:
         left = _rows(row for row in left.tolist() if _node(rows, row) in spec.force_nodes)
-    return InPlay.of_rows(len(rows), left)
+    return Candidates.of_rows(len(rows), left)
 
 
 def _named(rows: HostRows, names: Iterable[str]) -> Rows:

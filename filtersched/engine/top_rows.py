@@ -1,7 +1,7 @@
 """Fronts: the best rows of a long column, kept from one request to the next.
 
-To find the best of those in play costs a look at all of them. Between two requests few values change,
-and mostly the same hosts are in play; so the best few are kept in order, and those are looked at.
+To find the best of those among the candidates costs a look at all of them. Between two requests few values change,
+and mostly the same hosts are among the candidates; so the best few are kept in order, and those are looked at.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from bisect import bisect_left, insort
 import numpy as np
 from numpy.typing import NDArray
 
-from filtersched.engine.in_play import Mask, Rows
+from filtersched.engine.candidates import Mask, Rows
 
 Floats = NDArray[np.float64]
 _SIZE = 32
@@ -20,27 +20,27 @@ _COST = 4
 _Key = tuple[float, int]
 
 
-class Alive:
-    """The rows that are in play, and what is known of them.
+class RowMask:
+    """The rows that are among the candidates, and what is known of them.
 
     mask : (n_rows,) bool; None is all rows.
     """
 
-    __slots__ = ("_covered", "_lasting", "mask")
+    __slots__ = ("_covered", "_stable_copy", "mask")
 
     def __init__(self, mask: Mask | None) -> None:
         self.mask = mask
-        self._lasting: Mask | None = None
+        self._stable_copy: Mask | None = None
         # By identity: whether all of them are among those of another mask.
         self._covered: dict[int, tuple[Mask, bool]] = {}
 
-    def lasting(self) -> Mask | None:
+    def stable_copy(self) -> Mask | None:
         """The mask, as it stays when the one of now is written to; the same one every time."""
-        if self.mask is not None and self._lasting is None:
-            self._lasting = self.mask.copy()
-        return self._lasting
+        if self.mask is not None and self._stable_copy is None:
+            self._stable_copy = self.mask.copy()
+        return self._stable_copy
 
-    def are_among(self, rows: Mask | None) -> bool:
+    def is_subset_of(self, rows: Mask | None) -> bool:
         """Whether all of them are among `rows`; None is all rows."""
         if rows is None or self.mask is None:
             return rows is None
@@ -50,7 +50,7 @@ class Alive:
         return known[1]
 
 
-class Front:
+class TopRows:
     """The rows with the best values, best first, equals in order of rows.
 
     values : (n_rows,); whoever writes to them says so by `changed`.
@@ -81,16 +81,16 @@ class Front:
                 insort(self._keys, new)
                 self._known[row] = new
 
-    def first(self, alive: Alive, count: int = 1) -> list[int]:
+    def first(self, alive: RowMask, count: int = 1) -> list[int]:
         """The best rows of those alive, `count` of them or all."""
         self._credit = min(self._credit + 1, 4 * _COST)
-        covered = alive.are_among(self._among)
+        covered = alive.is_subset_of(self._among)
         found = self._found(alive.mask, count) if covered else None
         if found is not None:
             return found
         if self._credit >= _COST:
             self._credit -= _COST
-            self._fill(alive.lasting() if covered else self._with(alive.mask))
+            self._fill(alive.stable_copy() if covered else self._with(alive.mask))
             found = self._found(alive.mask, count)
         return best_of(alive.mask, -self._sign * self._values, count).tolist() if found is None else found
 
@@ -131,31 +131,31 @@ def best_of(alive: Mask | None, values: Floats, most: int) -> Rows:
     return found
 
 
-class Ends:
+class ColumnExtremes:
     """The least and the largest of a column, among the rows that are alive."""
 
     __slots__ = ("_least", "_most", "_values")
 
     def __init__(self, values: Floats) -> None:
         self._values = values
-        self._least = Front(values, 1.0)
-        self._most = Front(values, -1.0)
+        self._least = TopRows(values, 1.0)
+        self._most = TopRows(values, -1.0)
 
     def changed(self, row: int) -> None:
         """Note that the row has another value."""
         self._least.changed(row)
         self._most.changed(row)
 
-    def least(self, alive: Alive) -> float:
+    def least(self, alive: RowMask) -> float:
         """The least value of those alive."""
         return self._values.item(self._least.first(alive)[0])
 
-    def most(self, alive: Alive) -> float:
+    def most(self, alive: RowMask) -> float:
         """The largest value, likewise."""
         return self._values.item(self._most.first(alive)[0])
 
 
-class Uniform:
+class UniformExtremes:
     """The same for a column of one value."""
 
     __slots__ = ("_value",)
@@ -163,7 +163,7 @@ class Uniform:
     def __init__(self, value: float) -> None:
         self._value = value
 
-    def least(self, _alive: Alive) -> float:
+    def least(self, _alive: RowMask) -> float:
         """The value."""
         return self._value
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filtersched.engine import front
-from filtersched.engine.front import Alive, Ends, Front, Uniform, best_of
+from filtersched.engine import top_rows
+from filtersched.engine.top_rows import ColumnExtremes, RowMask, TopRows, UniformExtremes, best_of
 
 VALUES = st.sampled_from([0.0, -0.0, 1.0, 1.5, -2.0, 7.0])
 
@@ -32,31 +32,31 @@ def stories(draw):
 @pytest.fixture(autouse=True)
 def small_fronts(monkeypatch):
     """Fronts so short that a few rows do not fit in."""
-    monkeypatch.setattr(front, "_SIZE", 3)
+    monkeypatch.setattr(top_rows, "_SIZE", 3)
 
 
 @given(stories())
 def test_a_front_names_the_first_of_all_sorted_after_every_change(story):
     given_values, steps, sign = story
     values = np.array(given_values)
-    kept = Front(values, sign)
+    cache = TopRows(values, sign)
     for row, value, alive, count in steps:
-        assert kept.first(Alive(alive), count) == the_best(values, alive, count, sign)
+        assert cache.first(RowMask(alive), count) == the_best(values, alive, count, sign)
         values[row] = value
-        kept.changed(row)
-        assert kept.first(Alive(None), count) == the_best(values, None, count, sign)
-        assert kept.first(Alive(alive), count) == the_best(values, alive, count, sign)
+        cache.changed(row)
+        assert cache.first(RowMask(None), count) == the_best(values, None, count, sign)
+        assert cache.first(RowMask(alive), count) == the_best(values, alive, count, sign)
 
 
 def test_a_front_that_is_filled_in_vain_is_filled_less_often(monkeypatch):
     filled = []
-    fill = Front._fill
-    monkeypatch.setattr(Front, "_fill", lambda self, among: (filled.append(among), fill(self, among)))
-    kept = Front(np.arange(100, dtype=np.float64), 1.0)
+    fill = TopRows._fill
+    monkeypatch.setattr(TopRows, "_fill", lambda self, among: (filled.append(among), fill(self, among)))
+    cache = TopRows(np.arange(100, dtype=np.float64), 1.0)
     for turn in range(100):
         alive = np.zeros(100, dtype=np.bool_)
         alive[turn] = True
-        assert kept.first(Alive(alive)) == [turn]
+        assert cache.first(RowMask(alive)) == [turn]
     assert 1 <= len(filled) <= 30
 
 
@@ -75,11 +75,11 @@ def test_the_best_of_many_are_the_first_of_them_all_sorted(case, most):
 
 def test_ends_are_the_least_and_the_largest_of_those_alive():
     values = np.array([3.0, 1.0, 2.0])
-    ends = Ends(values)
-    alive = Alive(np.array([True, False, True]))
-    assert (ends.least(Alive(None)), ends.most(Alive(None))) == (1.0, 3.0)
+    ends = ColumnExtremes(values)
+    alive = RowMask(np.array([True, False, True]))
+    assert (ends.least(RowMask(None)), ends.most(RowMask(None))) == (1.0, 3.0)
     assert (ends.least(alive), ends.most(alive)) == (2.0, 3.0)
     values[0] = 0.5
     ends.changed(0)
     assert (ends.least(alive), ends.most(alive)) == (0.5, 2.0)
-    assert (Uniform(4.0).least(alive), Uniform(4.0).most(alive)) == (4.0, 4.0)
+    assert (UniformExtremes(4.0).least(alive), UniformExtremes(4.0).most(alive)) == (4.0, 4.0)

@@ -12,7 +12,7 @@ from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.explanation import FilterStep, WeigherShare
 
 
-class Chosen(Choice):
+class EngineChoice(Choice):
     """A choice among rows, kept in numbers until somebody reads it.
 
     row : of the host.
@@ -47,12 +47,12 @@ class Chosen(Choice):
         self._next_best = next_best
 
     def steps(self) -> Sequence[FilterStep]:
-        return self._steps.made()
+        return self._steps.filter_steps()
 
     def shares(self) -> tuple[WeigherShare, ...]:
         return self._scale.shares(self.raws, self._multipliers) if self.raws else ()
 
-    def second(self) -> tuple[str, float] | None:
+    def runner_up(self) -> tuple[str, float] | None:
         if self._next_best is None:
             return None
         row, weight = self._next_best

@@ -1,4 +1,4 @@
-"""InPlay: the rows that are left, in list order."""
+"""Candidates: the rows that are still to choose from, in list order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Rows = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
 
-class InPlay:
+class Candidates:
     """Rows in list order: as a mask while that is the order of rows, else one by one.
 
     n_rows : how many rows there are in all.
@@ -51,18 +51,18 @@ class InPlay:
             return self.order
         return np.arange(self.n_rows, dtype=np.intp) if self.mask is None else np.flatnonzero(self.mask)
 
-    def where(self, passes: Mask | bool) -> InPlay:
+    def where(self, passes: Mask | bool) -> Candidates:
         """Those of them that pass; `passes` is (n_rows,), or one answer for all."""
         if isinstance(passes, bool):
-            return self if passes else InPlay(self.n_rows, order=np.zeros(0, dtype=np.intp))
+            return self if passes else Candidates(self.n_rows, order=np.zeros(0, dtype=np.intp))
         if self.order is not None:
-            left = InPlay(self.n_rows, order=self.order[passes[self.order]])
+            left = Candidates(self.n_rows, order=self.order[passes[self.order]])
         else:
-            left = InPlay(self.n_rows, mask=passes if self.mask is None else passes & self.mask)
+            left = Candidates(self.n_rows, mask=passes if self.mask is None else passes & self.mask)
         return self if left.count == self.count else left
 
     def as_mask(self) -> Mask:
-        """(n_rows,) bool, not to be written to."""
+        """(n_rows,) bool, read-only for callers."""
         if self.order is None:
             return np.ones(self.n_rows, dtype=np.bool_) if self.mask is None else self.mask
         mask = np.zeros(self.n_rows, dtype=np.bool_)

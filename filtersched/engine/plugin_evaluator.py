@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from filtersched.columns.column import EXACT, AskEachHost, Column, NotColumnarError
+from filtersched.columns.column import EXACT, Column, NotColumnarError, NotVectorizable
 from filtersched.columns.distinct_values import Codes
 from filtersched.engine.overlay import Overlay
-from filtersched.engine.request import Request, moves
+from filtersched.engine.request_keys import RequestKeys, changes_between_instances
 from filtersched.engine.views import ColumnView, host_view, show, spec_view
 from filtersched.errors import UndeclaredRead
 from filtersched.hosts.host_rows import HostRows
@@ -19,7 +19,7 @@ from filtersched.requests.request_spec import RequestSpec
 Source = HostRows | Overlay
 
 
-class OfColumns(NamedTuple):
+class ColumnAnswer(NamedTuple):
     """An answer for all rows, and what it was made of.
 
     answer : a (n_rows,) array, or one value if it is the same for all.
@@ -32,15 +32,13 @@ class OfColumns(NamedTuple):
     host_reads: tuple[str, ...]
 
 
-class Question:
+class PluginEvaluator:
     """A declared plug-in and the method that answers for a host and a request.
 
     finish : makes of what the method returns the answer for one host.
     """
 
-    def __init__(
-        self, plugin: Plugin, method: Callable[[Any, Any], Any], finish: Callable[[Any], Any] | None
-    ) -> None:
+    def __init__(self, plugin: Plugin, method: Callable[[Any, Any], Any], finish: Callable[[Any], Any] | None) -> None:
         declaration = declaration_of(type(plugin))
         assert declaration is not None
         self.plugin = plugin
@@ -54,9 +52,9 @@ class Question:
         self.spec_reads = declaration.spec_reads
         self._spec_view: Any = spec_view(self.name, self.spec_reads)
         # What was read of the request when columns were last asked.
-        self._been_read = self.spec_reads
+        self._attributes_read = self.spec_reads
 
-    def reads_for(self, spec: RequestSpec) -> tuple[str, ...]:
+    def host_reads_for(self, spec: RequestSpec) -> tuple[str, ...]:
         """The host attributes that the answer depends on, where that depends on the request."""
         try:
             return tuple(self._host_reads(self.plugin, self._spec_view(spec)))
@@ -65,33 +63,33 @@ class Question:
             note_asked(problem, self.plugin, f"for its host_reads, instance {spec.instance_uuid}")
             raise
 
-    def key(self, request: Request, been_read: tuple[str, ...] | None = None) -> Any:
+    def key(self, request: RequestKeys, attributes_read: tuple[str, ...] | None = None) -> Any:
         """What the answer depends on in the request, or None if it is not worth keeping.
 
         been_read : what was read of the request for the answer, if it is at hand.
         """
-        reads = self._been_read if been_read is None else been_read
+        reads = self._attributes_read if attributes_read is None else attributes_read
         if not reads:
             return self
         for name in reads:
-            if name == "now" or moves(request.spec, name):
+            if name == "now" or changes_between_instances(request.spec, name):
                 return None
         return (self, reads, *map(request.key_of, reads))
 
-    def moves(self, source: Source, request: Request) -> bool:
+    def changes_between_instances(self, source: Source, request: RequestKeys) -> bool:
         """Whether the answer for a host that stays as it is may be another for the next instance."""
         spec = request.spec
-        if not any(moves(spec, name) for name in self.spec_reads):
+        if not any(changes_between_instances(spec, name) for name in self.spec_reads):
             return False
         if not self.columnar or self.reads is None:
             return True
         try:
-            found = self.of_columns(source, request)
-        except AskEachHost:
+            found = self.evaluate_columns(source, request)
+        except NotVectorizable:
             return True
-        return any(moves(spec, name) for name in found.spec_reads)
+        return any(changes_between_instances(spec, name) for name in found.spec_reads)
 
-    def asker(self, request: Request) -> Callable[..., Any]:
+    def host_evaluator(self, request: RequestKeys) -> Callable[..., Any]:
         """How to ask about one host after another. A plug-in's exception goes on with a note.
 
         A later instance of the request may be named, if what is read of it is the same.
@@ -111,19 +109,19 @@ class Question:
 
         return ask
 
-    def of(self, host: Any, request: Request) -> Any:
+    def of(self, host: Any, request: RequestKeys) -> Any:
         """The answer for one host."""
-        return self.asker(request)(host)
+        return self.host_evaluator(request)(host)
 
-    def of_columns(self, source: Source, request: Request) -> OfColumns:
+    def evaluate_columns(self, source: Source, request: RequestKeys) -> ColumnAnswer:
         """The answer for all rows.
 
-        Raises AskEachHost where columns and numbers would differ, or the values are no numbers.
+        Raises NotVectorizable where columns and numbers would differ, or the values are no numbers.
         """
         for name in self.spec_reads:
             value = getattr(request.spec, name, None)
             if type(value) is int and not -EXACT < value < EXACT:
-                raise AskEachHost
+                raise NotVectorizable
         reads = request.reads_of(self)
         view = ColumnView(self.name, reads, source)
         spec = self._spec_view(request.spec)
@@ -134,34 +132,34 @@ class Question:
         except (NotColumnarError, UndeclaredRead) as problem:
             note_asked(problem, self.plugin, "about columns of hosts, as its class says it can be")
             raise
-        except AskEachHost:
+        except NotVectorizable:
             raise
         except Exception:
-            # The boundary to the plug-in: what fails on columns may be right for the hosts in play.
-            raise AskEachHost from None
+            # The boundary to the plug-in: what fails on columns may be right for the candidates.
+            raise NotVectorizable from None
         if not all(column.was_filled for column in view.gaps):
             # The body may have asked whether it is None, which is no for any column.
-            raise AskEachHost
+            raise NotVectorizable
         if type(answer) is Column:
             if answer.missing is not None:
-                raise AskEachHost
+                raise NotVectorizable
             answer = answer.values
-        found = OfColumns(answer, self.spec_reads, reads)
+        found = ColumnAnswer(answer, self.spec_reads, reads)
         if not view.reads_may_differ:
-            found = OfColumns(answer, tuple(spec.been_read), tuple(view.been_read))
-        self._been_read = found.spec_reads
+            found = ColumnAnswer(answer, tuple(spec.attributes_read), tuple(view.attributes_read))
+        self._attributes_read = found.spec_reads
         return found
 
-    def of_distinct(self, rows: HostRows, request: Request, known: dict[int, Any]) -> Codes:
+    def evaluate_distinct_values(self, rows: HostRows, request: RequestKeys, known: dict[int, Any]) -> Codes:
         """The codes of the rows, each code's answer in `known`: asked only where it is new.
 
-        An answer that raised is kept as the exception, since no host in play may have that value.
-        Raises AskEachHost if the attributes cannot be coded.
+        An answer that raised is kept as the exception, since no candidate may have that value.
+        Raises NotVectorizable if the attributes cannot be coded.
         """
         reads = request.reads_of(self)
         codes = rows.codes(reads)
         if codes is None:
-            raise AskEachHost
+            raise NotVectorizable
         spec = self._spec_view(request.spec)
         view_of = host_view(self.name, reads)
         for code in range(len(known), len(codes.values)):
@@ -170,7 +168,7 @@ class Question:
                 answer = self.method(view_of(_StandIn(zip(reads, values, strict=True))), spec)
                 known[code] = self.finish(answer)
             except Exception as problem:
-                # The boundary to the plug-in; raised if a host in play has this value.
+                # The boundary to the plug-in; raised if a candidate has this value.
                 known[code] = Raised(problem)
         return codes
 
@@ -195,19 +193,19 @@ def _as_it_is(answer: Any) -> Any:
     return answer
 
 
-def question(
+def evaluator(
     plugin: Plugin,
     method: str,
     base: type[Plugin],
     defaults: Sequence[str],
     finish: Callable[[Any], Any] | None = None,
-) -> Question | None:
-    """How to ask a declared plug-in fast; None for one that must be called as it stands.
+) -> PluginEvaluator | None:
+    """How to ask a declared plug-in fast; None for one that must be called directly.
 
-    finish : as of Question.
+    finish : as of PluginEvaluator.
     defaults : methods of `base` that must not be overridden, since they are not called.
     """
     cls = type(plugin)
     if declaration_of(cls) is None or any(getattr(cls, name) is not getattr(base, name) for name in defaults):
         return None
-    return Question(plugin, getattr(plugin, method), finish)
+    return PluginEvaluator(plugin, getattr(plugin, method), finish)

@@ -10,7 +10,7 @@ from filtersched.requests.request_spec import RequestSpec
 _MOVING = frozenset(("instance_uuid", "instance_group"))
 
 
-def moves(spec: RequestSpec, name: str) -> bool:
+def changes_between_instances(spec: RequestSpec, name: str) -> bool:
     """Whether the attribute is another for the request's next instance: the uuid, a group with one host more."""
     return name in _MOVING and getattr(spec, name) is not None
 
@@ -19,7 +19,7 @@ def moves(spec: RequestSpec, name: str) -> bool:
 _MISSING = object()
 
 
-class Request:
+class RequestKeys:
     """A request with the keys of what plug-ins read of it, each worked out once."""
 
     __slots__ = ("_keys", "_reads", "is_rebuild", "spec")
@@ -37,11 +37,11 @@ class Request:
             key = self._keys[name] = (typed_key(getattr(self.spec, name, _MISSING)),)
         return key
 
-    def reads_of(self, question: Any) -> Any:
+    def reads_of(self, evaluator: Any) -> Any:
         """What a plug-in reads of hosts for this request, asked once."""
-        if question.reads is not None:
-            return question.reads
-        reads = self._reads.get(question)
+        if evaluator.reads is not None:
+            return evaluator.reads
+        reads = self._reads.get(evaluator)
         if reads is None:
-            reads = self._reads[question] = question.reads_for(self.spec)
+            reads = self._reads[evaluator] = evaluator.host_reads_for(self.spec)
         return reads
