@@ -26,7 +26,7 @@ __all__ = ["Engine", "UseHandlers"]
 
 
 class Engine:
-    """Makes decisions for one scheduler: its weighers, its draws, and what it caches per pool.
+    """Makes the decisions of one scheduler and caches what it computes per pool.
 
     trim_from : how many hosts make a list worth trimming.
     """
@@ -40,7 +40,7 @@ class Engine:
         self._can_reweigh_one_host = (
             not shuffle and subset_size <= 1 and all(one.can_reweigh_one_host for one in self._weighers)
         )
-        # By identity: whether two of somebody's filters are equal, or have a hash, is not asked.
+        # By identity: a plug-in may define equality without a hash.
         self._filters: dict[int, FilterRunner] = {}
         self._last: tuple[list[int], list[FilterRunner]] = ([], [])
         self._caches: weakref.WeakKeyDictionary[HostRows, PoolCache] = weakref.WeakKeyDictionary()
@@ -72,7 +72,7 @@ class Engine:
             decision.start_over()
             return run(sys.maxsize)
         except StopIteration:
-            # Out of a plug-in; where the handlers are generators it ends as another exception.
+            # A plug-in raised it; in the handlers' generators it surfaces as another exception.
             raise UseHandlers from None
 
     def _rows_of(self, hosts: Any) -> tuple[HostRows, PoolCache]:
@@ -83,13 +83,13 @@ class Engine:
             return rows, PoolCache(AnswerCache(rows), TotalsCache())
         cache = self._caches.get(hosts.rows)
         if cache is None:
-            # By a weak reference, so that a pool nobody holds any more goes away.
+            # A weak reference, so that the cache doesn't keep the pool alive.
             cache = PoolCache(AnswerCache(weakref.proxy(hosts.rows)), TotalsCache())
             self._caches[hosts.rows] = cache
         return hosts.rows, cache
 
     def _runners_of(self, filters: Sequence[BaseHostFilter]) -> list[FilterRunner]:
-        """The filters of a decision; those of the last one again, if they are the same."""
+        """The runners of these filters; the last decision's list if the filters are the same."""
         names = list(map(id, filters))
         if self._last[0] != names:
             for one in filters:

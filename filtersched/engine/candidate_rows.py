@@ -1,4 +1,4 @@
-"""Narrowing on rows: the hosts that the request itself lets in, found by name."""
+"""The rows that the request itself allows, found by name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from filtersched.requests.request_spec import RequestSpec
 
 
 def candidate_rows(rows: HostRows, spec: RequestSpec) -> Candidates:
-    """The rows that destination, ignored and forced hosts leave; the rule is in filtersched.hosts.narrowing.
+    """The rows that destination, ignored and forced hosts allow; filtersched.hosts.narrowing states the rule.
 
     No two rows are of the same host and node.
     """

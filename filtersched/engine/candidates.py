@@ -12,9 +12,9 @@ Mask = NDArray[np.bool_]
 
 
 class Candidates:
-    """Rows in list order: as a mask while that is the order of rows, else one by one.
+    """Rows in list order: a mask while list order is row order, else row numbers.
 
-    n_rows : how many rows there are in all.
+    n_rows : number of rows of the pool.
     mask : (n_rows,) bool; None is all of them.
     order : (count,) row numbers, where the list is in another order than the rows.
     """
@@ -32,7 +32,7 @@ class Candidates:
 
     @classmethod
     def of_rows(cls, n_rows: int, rows: Any) -> Self:
-        """These rows, as a mask if they stand in their order."""
+        """These rows; kept as a mask if they ascend."""
         order: Rows = np.asarray(rows, dtype=np.intp)
         if len(order) and bool((order[1:] <= order[:-1]).any()):
             return cls(n_rows, order=order)
@@ -42,7 +42,7 @@ class Candidates:
 
     @property
     def places(self) -> int:
-        """How long an array of theirs is: by row while they are a mask, else in list order."""
+        """Length of an array with one value per place: a row while they are a mask, else a list position."""
         return self.n_rows if self.order is None else self.count
 
     def rows(self) -> Rows:
@@ -52,7 +52,7 @@ class Candidates:
         return np.arange(self.n_rows, dtype=np.intp) if self.mask is None else np.flatnonzero(self.mask)
 
     def where(self, passes: Mask | bool) -> Candidates:
-        """Those of them that pass; `passes` is (n_rows,), or one answer for all."""
+        """The candidates that pass; `passes` is (n_rows,), or one answer for all."""
         if isinstance(passes, bool):
             return self if passes else Candidates(self.n_rows, order=np.zeros(0, dtype=np.intp))
         if self.order is not None:

@@ -1,4 +1,4 @@
-"""Chosen: the host that an instance gets, and what can be said of it later."""
+"""EngineChoice: the host that an instance gets, with the numbers that explain it later."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from filtersched.results.explanation import FilterStep, WeigherShare
 
 
 class EngineChoice(Choice):
-    """A choice among rows, kept in numbers until somebody reads it.
+    """A choice among rows; its explanation stays numbers until it is read.
 
     row : of the host.
     raws, scale, multipliers : what its weight was made of; no raws if it had no rival.
-    next_best : the row of the best of the others, and its weight.
+    next_best : row and weight of the runner-up.
     """
 
     __slots__ = ("_multipliers", "_names", "_next_best", "_scale", "_steps", "raws", "row")
@@ -36,7 +36,7 @@ class EngineChoice(Choice):
         next_best: tuple[int, float] | None,
         rest: Callable[[], Iterable[HostState]] | None,
     ) -> None:
-        # Depleted when it is taken.
+        # The caller replaces `depleted` once it has depleted a copy.
         super().__init__(spec, host, host, weight, rest)
         self.row = row
         self._names = names

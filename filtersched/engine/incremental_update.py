@@ -1,8 +1,8 @@
-"""Asking again: what an instance after the first leaves to be asked.
+"""IncrementalUpdate: filter and weigh for the instances after the first.
 
-Everyone in the ranking passed every filter that ran for the instance before. Of plug-ins that say
-what they read, only those have an open question that read what the last choice changed on its host,
-and only about that host; or about all hosts, if they read what the request changed.
+Every host in the ranking passed every filter that ran for the previous instance. A declared plug-in
+must be evaluated again only if it reads what the last choice changed: for the chosen host alone if
+that is an attribute of the host, for all hosts if it is an attribute of the request.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
 
 
-class _Asked(NamedTuple):
-    """One plug-in that is asked again.
+class _Reevaluation(NamedTuple):
+    """One plug-in to evaluate again.
 
     at : its place among the filters, or the weighers.
-    ask : how to ask about the host chosen last; None if all hosts must be.
+    ask : evaluates the host chosen last; None if all hosts must be evaluated.
     """
 
     at: int
@@ -35,14 +35,14 @@ class _Asked(NamedTuple):
     ask: Callable[..., Any] | None = None
 
 
-_Plan = tuple[list[_Asked], list[_Asked]]
+_Plan = tuple[list[_Reevaluation], list[_Reevaluation]]
 
 
 class IncrementalUpdate:
-    """The plug-ins of a request between one instance and the next.
+    """The step from one instance of a request to the next.
 
     ran : the filters that ran for the first instance in the ranking.
-    place : where the host chosen last stands in the ranking.
+    place : of the host chosen last, in the ranking.
     """
 
     def __init__(
@@ -54,14 +54,14 @@ class IncrementalUpdate:
         self._cache = cache
         self._names = names
         self._running = ran
-        # What of hosts is compared: all that one of the plug-ins reads.
+        # The host attributes to compare before and after depletion: all that some plug-in reads.
         self._watched: tuple[str, ...] = ()
-        # Who is asked if these attributes changed; None is any.
+        # The plug-ins to evaluate when these attributes changed; the key None is any attribute.
         self._plans: dict[tuple[str, ...] | None, _Plan] | None = None
-        self._calm: RefusalSteps | None = None
+        self._no_refusals: RefusalSteps | None = None
 
     def next(self, running: Sequence[FilterRunner], spec: RequestSpec, last: EngineChoice) -> RefusalSteps:
-        """Filter and weigh for one more instance; the ranking may be left empty."""
+        """Filter and weigh for the next instance; the ranking may be left empty."""
         request = RequestKeys(spec)
         filters, weighers = self._plan(running, request, last)
         before = self.ranking.count
@@ -69,21 +69,21 @@ class IncrementalUpdate:
         if self.ranking.count:
             self._weigh(weighers, request, last, stays=stays)
         if refusals:
-            self._calm = None
+            self._no_refusals = None
             return RefusalSteps(self._names, running, before, refusals)
-        if self._calm is None:
-            self._calm = RefusalSteps(self._names, running, before, {})
-        return self._calm
+        if self._no_refusals is None:
+            self._no_refusals = RefusalSteps(self._names, running, before, {})
+        return self._no_refusals
 
     def _plan(self, running: Sequence[FilterRunner], request: RequestKeys, last: EngineChoice) -> _Plan:
-        """The filters and the weighers that are asked."""
+        """The filters and the weighers to evaluate."""
         again = running == self._running
         if not again or self._plans is None:
             asked = [one.evaluator for one in running] + [term.weigher.evaluator for term in self.ranking.terms]
             reads = (request.reads_of(evaluator) for evaluator in asked)
             self._watched = tuple(dict.fromkeys(itertools.chain.from_iterable(reads)))
             self._plans = {}
-            self._calm = None
+            self._no_refusals = None
         changed = _changed(last.host, last.depleted, self._watched)
         plan = self._plans.get(changed) if again else None
         if plan is None:
@@ -112,20 +112,20 @@ class IncrementalUpdate:
         changed: tuple[str, ...] | None,
         *,
         again: bool,
-    ) -> _Asked | None:
+    ) -> _Reevaluation | None:
         evaluator = one.evaluator
         assert evaluator is not None
         if not again or evaluator.changes_between_instances(self._overlay, request):
-            return _Asked(at, one)
+            return _Reevaluation(at, one)
         reads = self._overlay.rows.watched_attributes(request.reads_of(evaluator))
         if reads is not None and changed is not None and reads.isdisjoint(changed):
             return None
-        return _Asked(at, one, evaluator.host_evaluator(request))
+        return _Reevaluation(at, one, evaluator.host_evaluator(request))
 
     def _filter(
-        self, asked: Sequence[_Asked], request: RequestKeys, host: HostState
+        self, asked: Sequence[_Reevaluation], request: RequestKeys, host: HostState
     ) -> tuple[bool, dict[int, list[int]]]:
-        """Drop whom the filters refuse now: whether the host chosen last stays, and the rows by filter."""
+        """Drop the hosts that filters refuse now; returns whether the last chosen host stays, and rows by filter."""
         ranking, place = self.ranking, self.place
         stays, refusals = True, {}
         for one in asked:
@@ -144,7 +144,7 @@ class IncrementalUpdate:
         return stays, refusals
 
     def _refused(self, one: FilterRunner, request: RequestKeys) -> list[int]:
-        """The places of all hosts that a filter refuses."""
+        """The places of the hosts that a filter refuses."""
         passes = one.passes_now(self._overlay, request)
         if passes is True:
             return []
@@ -156,7 +156,7 @@ class IncrementalUpdate:
             passes = left.as_mask() | ~candidates.as_mask()
         return self.ranking.places_refused(passes)
 
-    def _weigh(self, asked: Sequence[_Asked], request: RequestKeys, last: EngineChoice, *, stays: bool) -> None:
+    def _weigh(self, asked: Sequence[_Reevaluation], request: RequestKeys, last: EngineChoice, *, stays: bool) -> None:
         ranking, place = self.ranking, self.place
         if ranking.count == 1:
             if stays:

@@ -35,7 +35,7 @@ class Ranking:
     is_trimmed = False
 
     def __init__(self, candidates: Candidates, terms: Sequence[WeigherTerm], wanted: int) -> None:
-        # Hosts that are among the candidates and not here; see trimming.
+        # Candidates that are not in this ranking; see trimming.
         self.n_trimmed = 0
         self._n_rows = candidates.n_rows
         self._rows: Rows | None = candidates.order
@@ -47,28 +47,28 @@ class Ranking:
         self._steps = 0
         self._start()
         if wanted > 1:
-            # What is written to must be the ranking's own.
+            # The ranking writes to these; cached arrays must stay as they are.
             self.alive = None if self.alive is None else self.alive.copy()
             for term in terms:
                 term.copy_raw()
 
     def _start(self) -> None:
-        """Weigh everything; from here on places are in list order."""
+        """Weigh all hosts; from here on places are in list order."""
         alive = RowMask(self.alive)
         for term in self.terms:
             term.fit_scale(alive)
         self.totals = weights(self.terms, self.places, self.alive)
         self.scale = Scale(self.terms)
         self._moved = False
-        # When each place was last chosen, and those put back, as (-weight, -when, place).
+        # The step at which each place was last chosen, and a heap of returned places: (-weight, -step, place).
         self._latest: dict[int, int] = {}
         self._back: list[tuple[float, int, int]] = []
-        # The best places that were never chosen, best first, and how many of them are used up.
+        # The best places never chosen, best first, and how many of them were taken.
         self._fresh: list[int] = []
         self._fresh_weights: list[float] = []
         self._used = 0
         self._all_listed = False
-        # The places that were dropped since.
+        # The places dropped since.
         self._gone: set[int] = set()
 
     def row(self, place: int) -> int:
@@ -80,19 +80,19 @@ class Ranking:
         return places if self._rows is None else self._rows[places]
 
     def places_refused(self, passes: Mask | bool) -> list[int]:
-        """The places of those alive that do not pass: (n_rows,) verdicts, or one for all."""
+        """The live places that do not pass; `passes` is (n_rows,), or one verdict for all."""
         if not isinstance(passes, bool) and self._rows is not None:
             passes = passes.take(self._rows)
         refused = np.greater(self._living(), passes)
         count = np.count_nonzero(refused)
         if count <= 1:
-            # The first of them is found faster than all.
+            # argmax finds a single place faster than flatnonzero.
             return [int(refused.argmax())] if count else []
         found: list[int] = np.flatnonzero(refused).tolist()
         return found
 
     def candidates(self) -> Candidates:
-        """Those alive, in order of places: not list order once one was chosen."""
+        """The live candidates in order of places, which is not list order once a host was chosen."""
         if self._rows is None:
             return Candidates(self._n_rows, mask=self._living().copy())
         return Candidates(self._n_rows, order=self._rows[self._living()])
@@ -103,7 +103,7 @@ class Ranking:
         return self.alive
 
     def take_best(self) -> int:
-        """The place of the best host; it is out of the ranking until it is put back or dropped."""
+        """Take the best host out of the ranking until it is returned or dropped; returns its place."""
         if self._moved:
             self._reorder(self.places_in_order())
         self._steps += 1
@@ -117,7 +117,7 @@ class Ranking:
         return place
 
     def runner_up(self) -> int | None:
-        """The place of the best of those in the ranking; None if there is none."""
+        """The place of the best host in the ranking; None if it is empty."""
         fresh, back = self._best_fresh(), self._best_back()
         if back is None or (fresh is not None and self._fresh_weights[self._used] > -self._back[0][0]):
             return fresh
@@ -149,7 +149,7 @@ class Ranking:
     def _list_fresh(self) -> None:
         never = self._living().copy()
         never[list(self._latest)] = False
-        # One more than may be chosen, to name the runner-up.
+        # One more than can be chosen, to name the runner-up.
         most = self._wanted - self._steps + 2
         self._all_listed = bool(np.count_nonzero(never) <= most)
         self._put_fresh(best_of(never, self.totals, most).tolist())
@@ -165,7 +165,7 @@ class Ranking:
         return self._back[0][2] if self._back else None
 
     def return_chosen(self, place: int, raws: Sequence[float] | None) -> None:
-        """Return the chosen host with its new raw weights; None if it is the only one left."""
+        """Return the chosen host with its new raw weights, None if it is the only one left."""
         if raws is None:
             heapq.heappush(self._back, (0.0, -self._steps, place))
             return
@@ -181,7 +181,7 @@ class Ranking:
             heapq.heappush(self._back, (-weight, -self._steps, place))
 
     def drop(self, places: Sequence[int]) -> None:
-        """Take hosts out for good: a filter refuses them now."""
+        """Remove hosts that a filter refuses now."""
         alive = self._living()
         for place in places:
             alive[place] = False
@@ -194,7 +194,7 @@ class Ranking:
             )
 
     def replace_raw(self, term: WeigherTerm, raw: Floats) -> None:
-        """Give all hosts other raw weights, as they belong to `candidates`."""
+        """Replace the raw weights of one term, given in the order of `candidates`."""
         if self._rows is not None:
             placed = term.raw.copy()
             placed[self._living()] = raw
@@ -231,7 +231,7 @@ class Ranking:
         self._start()
 
     def _keep(self, order: Places) -> None:
-        """Go on with these places only, in this order."""
+        """Keep these places only, in this order."""
         self._rows = self.rows(order)
         self.places = len(order)
         self.count = self.places + self.n_trimmed

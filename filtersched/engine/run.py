@@ -28,10 +28,10 @@ from filtersched.requests.request_spec import RequestSpec
 
 
 class Run:
-    """A decision while it is made.
+    """One decision on columns.
 
     filters, weighers : in their configured order.
-    shuffle, subset_size : as configured; they need the list in order for every instance.
+    shuffle, subset_size : as configured; either needs the whole list in order for every instance.
     is_fast : neither draws nor weighers need it.
     trim_from : how many hosts make a list worth trimming. Raises NeedAllHosts where that was wrong.
     """
@@ -80,7 +80,7 @@ class Run:
             depleted = last.depleted = last.host.copy()
             depleted.consume_from_request(spec)
             if self.weighers and depleted.aggregates is not last.host.aggregates:
-                # Multipliers come from aggregates, and are not expected to change within a request.
+                # Multipliers come from aggregates; the engine assumes that they do not change within a request.
                 raise UseHandlers
             self.choices.append(last)
             if total > 1:
@@ -90,7 +90,7 @@ class Run:
         return self.choices
 
     def _remaining_hosts(self, index: int, last: EngineChoice | None) -> list[HostState]:
-        """The hosts that are left, in order, once everything is depleted."""
+        """The remaining hosts in order, after all instances are depleted."""
         try:
             found = self._choose_next(index, self.decision.spec_for(index, self.choices), last)
         except NoValidHost:
@@ -101,7 +101,7 @@ class Run:
     # -- one instance ------------------------------------------------------------------------
 
     def _choose_next(self, index: int, spec: RequestSpec, last: EngineChoice | None) -> EngineChoice:
-        """The choice for one instance, from what the last one left; not depleted yet."""
+        """The choice for the next instance, not depleted yet."""
         self._running = self._filters_for(index)
         again = self._update
         if again is None or last is None:
@@ -124,7 +124,7 @@ class Run:
         try:
             running = [one for one in self.filters if one.plugin.run_filter_for_index(index)]
         except Exception:
-            # The boundary to the plug-in: behind a filter that leaves nothing it is not even asked.
+            # The boundary to the plug-in: the plain loop stops before it when an earlier filter leaves nothing.
             raise UseHandlers from None
         self._declared = all(one.evaluator is not None for one in running)
         return running
@@ -161,7 +161,7 @@ class Run:
         return self._best_of(self._update, spec, steps)
 
     def _terms(self, request: RequestKeys) -> list[WeigherTerm]:
-        """Each weigher's part; of a single host only those of weighers that are not normalised."""
+        """Each weigher's term; for a single host only those of weighers that are not normalised."""
         candidates = self._candidates
         return [
             weigher.term(self.overlay, self.cache, request, candidates)
@@ -170,7 +170,7 @@ class Run:
         ]
 
     def _is_pool_as_cached(self) -> bool:
-        """Whether the list is in order of rows, and none of them is depleted."""
+        """Whether the list is in row order and no host is depleted, so that cached answers apply."""
         return self._candidates.order is None and not self.overlay.depleted
 
     def _fit_scales(self, terms: Sequence[WeigherTerm]) -> RowMask:
@@ -183,7 +183,7 @@ class Run:
     def _best_from_cached_totals(
         self, terms: Sequence[WeigherTerm], spec: RequestSpec, steps: Steps
     ) -> EngineChoice | None:
-        """The choice for the only instance, from weights that are kept; None if they cannot be."""
+        """The choice for the only instance, from cached totals; None if there can be none."""
         candidates = self._candidates
         alive = self._fit_scales(terms)
         found = self.totals_cache.totals_of(terms, self.rows)
@@ -207,7 +207,7 @@ class Run:
     def _ranked(self, terms: Sequence[WeigherTerm], wanted: int) -> Ranking:
         """The candidates by weight."""
         candidates = self._candidates
-        # Trimmed where the list is long, few are wanted of it, and nobody asks for all of it.
+        # Trim where the list is long, few hosts are wanted, and alternates don't need all of it.
         worth_it = wanted > 1 and candidates.count >= self.trim_from and candidates.count > 4 * wanted
         if not worth_it or self.decision.alternates:
             return Ranking(candidates, terms, wanted)
@@ -230,7 +230,7 @@ class Run:
         rows = order if candidates.order is None else candidates.order[order].tolist()
         self._candidates = Candidates(candidates.n_rows, order=np.array(rows, dtype=np.intp))
 
-        # The others are in order of weight, whoever was drawn.
+        # The others are in order of weight, whichever host was drawn.
         return EngineChoice(
             spec,
             self.overlay.host(rows[0]),
@@ -265,7 +265,7 @@ class Run:
         row = ranking.row(place)
         at = ranking.runner_up()
         compared = ranking.count > 1
-        # What the ranking says now: it goes on, and what it is made of changes with the pool.
+        # Copy the values now; ranking and pool change later.
         return EngineChoice(
             spec,
             self.overlay.host(row),

@@ -1,7 +1,7 @@
-"""Fronts: the best rows of a long column, kept from one request to the next.
+"""TopRows: the top k rows of a long column, cached between requests.
 
-To find the best of those among the candidates costs a look at all of them. Between two requests few values change,
-and mostly the same hosts are among the candidates; so the best few are kept in order, and those are looked at.
+Finding the best candidate takes a scan of the whole column. Between two requests few values change and the
+candidates are mostly the same hosts, so the top k are kept in order and scanned instead.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from filtersched.engine.candidates import Mask, Rows
 
 Floats = NDArray[np.float64]
 _SIZE = 32
-# Filling a front costs as much as some searches without one: what it may be filled for.
+# A refill costs about as much as four full searches; refill only after that many calls.
 _COST = 4
 _Key = tuple[float, int]
 
 
 class RowMask:
-    """The rows that are among the candidates, and what is known of them.
+    """A mask of rows, and which other masks contain it.
 
     mask : (n_rows,) bool; None is all rows.
     """
@@ -31,17 +31,17 @@ class RowMask:
     def __init__(self, mask: Mask | None) -> None:
         self.mask = mask
         self._stable_copy: Mask | None = None
-        # By identity: whether all of them are among those of another mask.
+        # By identity of the other mask: whether it contains all rows of this one.
         self._covered: dict[int, tuple[Mask, bool]] = {}
 
     def stable_copy(self) -> Mask | None:
-        """The mask, as it stays when the one of now is written to; the same one every time."""
+        """A copy of the mask, made once, unaffected by later writes."""
         if self.mask is not None and self._stable_copy is None:
             self._stable_copy = self.mask.copy()
         return self._stable_copy
 
     def is_subset_of(self, rows: Mask | None) -> bool:
-        """Whether all of them are among `rows`; None is all rows."""
+        """Whether `rows` contains every row of this mask; None is all rows."""
         if rows is None or self.mask is None:
             return rows is None
         known = self._covered.get(id(rows))
@@ -51,9 +51,9 @@ class RowMask:
 
 
 class TopRows:
-    """The rows with the best values, best first, equals in order of rows.
+    """The top k rows by value, best first, equals in order of rows.
 
-    values : (n_rows,); whoever writes to them says so by `changed`.
+    values : (n_rows,); a writer calls `changed` for each row that it writes.
     sign : 1.0 if the least are the best, -1.0 if the largest are.
     """
 
@@ -62,16 +62,16 @@ class TopRows:
     def __init__(self, values: Floats, sign: float) -> None:
         self._values = values
         self._sign = sign
-        # The rows that the front is made of; None is all of them.
+        # The rows that were searched for the top ones (the covered rows); None is all.
         self._among: Mask | None = np.zeros(len(values), dtype=np.bool_)
         self._keys: list[_Key] = []
         self._known: dict[int, _Key] = {}
-        # No row of them that is outside of the front has a key below this one.
+        # Every covered row that is not listed has a key >= this one.
         self._bound: _Key = (np.inf, 0)
         self._credit = _COST
 
     def changed(self, row: int) -> None:
-        """Note that the row has another value."""
+        """Record that the value of a row changed."""
         old = self._known.pop(row, None)
         if old is not None:
             del self._keys[bisect_left(self._keys, old)]
@@ -82,7 +82,7 @@ class TopRows:
                 self._known[row] = new
 
     def first(self, alive: RowMask, count: int = 1) -> list[int]:
-        """The best rows of those alive, `count` of them or all."""
+        """The best live rows, `count` of them or all."""
         self._credit = min(self._credit + 1, 4 * _COST)
         covered = alive.is_subset_of(self._among)
         found = self._found(alive.mask, count) if covered else None
@@ -95,11 +95,11 @@ class TopRows:
         return best_of(alive.mask, -self._sign * self._values, count).tolist() if found is None else found
 
     def _with(self, mask: Mask | None) -> Mask | None:
-        """The rows of the front and these."""
+        """The covered rows and these."""
         return None if mask is None or self._among is None else mask | self._among
 
     def _found(self, mask: Mask | None, count: int) -> list[int] | None:
-        """The best rows of those alive, all of which are covered; None if the front does not reach far enough."""
+        """The best live rows, all of them covered; None if too few of them are listed."""
         found = []
         for _value, row in self._keys:
             if mask is None or mask[row]:
@@ -117,7 +117,7 @@ class TopRows:
 
 
 def best_of(alive: Mask | None, values: Floats, most: int) -> Rows:
-    """The `most` rows with the largest values of those alive, largest first, equals in order; None is all."""
+    """The `most` live rows with the largest values, largest first, equals in order of rows; None is all rows."""
     rows = None if alive is None else np.flatnonzero(alive)
     here = values if rows is None else values.take(rows)
     if most < len(here):
@@ -132,7 +132,7 @@ def best_of(alive: Mask | None, values: Floats, most: int) -> Rows:
 
 
 class ColumnExtremes:
-    """The least and the largest of a column, among the rows that are alive."""
+    """The minimum and maximum of a column over the live rows."""
 
     __slots__ = ("_least", "_most", "_values")
 
@@ -142,21 +142,21 @@ class ColumnExtremes:
         self._most = TopRows(values, -1.0)
 
     def changed(self, row: int) -> None:
-        """Note that the row has another value."""
+        """Record that the value of a row changed."""
         self._least.changed(row)
         self._most.changed(row)
 
     def least(self, alive: RowMask) -> float:
-        """The least value of those alive."""
+        """The minimum over the live rows."""
         return self._values.item(self._least.first(alive)[0])
 
     def most(self, alive: RowMask) -> float:
-        """The largest value, likewise."""
+        """The maximum over the live rows."""
         return self._values.item(self._most.first(alive)[0])
 
 
 class UniformExtremes:
-    """The same for a column of one value."""
+    """The minimum and maximum of a column with one value."""
 
     __slots__ = ("_value",)
 

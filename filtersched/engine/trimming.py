@@ -1,10 +1,9 @@
-"""Trimming: a ranking of the front of a very large list, with a bound on what the rest can reach.
+"""Trimming: a ranking of the top of a very large list, with an upper bound on the weight of the rest.
 
-Of n instances at most n hosts are ever chosen, and the front is twice as long. While no end of a
-scale moves, the weights of the rest stay where they are, below the front. When one moves, the front
-alone is weighed anew, and no host of the rest can weigh more than the bound; whoever is chosen, or named
-as the next best, must weigh more than that. Where one does not, NeedAllHosts is raised and the decision
-starts over, untrimmed.
+Of n instances at most n hosts are ever chosen, and the top is twice as long. While no end of a scale
+moves, the weights of the rest do not change and stay below the top. When an end moves, only the top is
+weighed again and the bound is computed for the rest. The chosen host and the runner-up must weigh more
+than the bound; otherwise NeedAllHosts is raised and the decision starts over, untrimmed.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ from filtersched.engine.ranking import Places, Ranking
 from filtersched.engine.top_rows import best_of
 from filtersched.engine.weighing import Floats, WeigherTerm
 
-# The bound is worked out by other operations than the weights; this much is allowed for rounding.
+# The bound is computed by other operations than the weights; this is the allowance for rounding.
 _ROUNDING = 1e-9
 
 
 class _Rest:
-    """What is known of one weigher's part in the weights of the hosts that are not in the front.
+    """One weigher's term for the trimmed hosts: what is needed to bound it.
 
-    least, most : of their weighted parts, on the scale of the start.
+    least, most : of their weighted terms, on the initial scale.
     multipliers : the least and the largest.
     """
 
@@ -48,13 +47,13 @@ class _Rest:
         term.rest = ends
 
     def factor(self, term: WeigherTerm) -> float:
-        """How many times as large the weighted parts are on the scale of now."""
+        """How many times as large the weighted terms are on the current scale."""
         if term.high == term.low or self.high == self.low:
             return 0.0
         return (self.high - self.low) / (term.high - term.low)
 
     def shift(self, term: WeigherTerm) -> float:
-        """The most that is added to a weighted part because the lower end moved."""
+        """The most that a moved lower end adds to a weighted term."""
         if term.high == term.low:
             return 0.0
         moved = (self.low - term.low) / (term.high - term.low)
@@ -62,7 +61,7 @@ class _Rest:
 
 
 class TrimmedRanking(Ranking):
-    """A ranking that keeps the front of the list only. Raises NeedAllHosts where that is not enough."""
+    """A ranking of the top of the list only. Raises NeedAllHosts where that is not enough."""
 
     is_trimmed = True
 
@@ -88,14 +87,14 @@ class TrimmedRanking(Ranking):
         self._exact = True
 
     def runner_up(self) -> int | None:
-        """The place of the best of those in the ranking, in the front. It may be the next best, to be named."""
+        """The place of the best host in the ranking, which may be the runner-up of the chosen one."""
         place = super().runner_up()
         if self.n_trimmed and (place is None or not self._is_above(self.totals.item(place))):
             raise NeedAllHosts
         return place
 
     def _is_above(self, weight: float) -> bool:
-        """Whether no host of the rest comes first: those of equal weight stand behind the front at the start."""
+        """Whether no trimmed host comes first; at the start those of equal weight stand behind the top."""
         return weight >= self._bound if self._exact else weight > self._bound
 
     def _reorder(self, order: Places) -> None:
@@ -105,7 +104,7 @@ class TrimmedRanking(Ranking):
             self._exact = False
 
     def _bound_now(self) -> float:
-        """What no weight of the rest is above, on the scales of now.
+        """An upper bound on the weights of the trimmed hosts, on the current scales.
 
         A weight is the sum of factor × part + shift. Any common factor c >= 0 may be taken out of
         the sum, c × the largest weight of the start; what is left is bounded part by part.
