@@ -579,6 +579,7 @@ def run(code: str, path: Path, **environment: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_an_installed_distribution_takes_part_in_a_decision(acme):
     code = """
         import json
@@ -596,6 +597,7 @@ def test_an_installed_distribution_takes_part_in_a_decision(acme):
     assert "load 5.0 is above 4.0" in why
 
 
+@pytest.mark.slow
 def test_an_installed_distribution_is_described_and_its_options_listed(acme):
     code = """
         import json
@@ -619,6 +621,7 @@ def test_an_installed_distribution_is_described_and_its_options_listed(acme):
     assert listed == [["acme", "max_load"], ["acme", "load_weight_multiplier"]]
 
 
+@pytest.mark.slow
 def test_a_home_that_cannot_be_written_to_is_no_hindrance(acme):
     code = """
         from filtersched.conf import make_conf, read_scheduler_settings, split_args

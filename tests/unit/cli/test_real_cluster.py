@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 OPENB = ROOT.parent / "shared" / "data" / "openb-vm"
 
+pytestmark = pytest.mark.slow
 REAL_RULES = ("--scheduler-default-filters", "RamFilter,CoreFilter", "--scheduler-weight-classes", "RAMWeigher")
 
 

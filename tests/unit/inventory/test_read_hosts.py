@@ -286,6 +286,7 @@ def test_line_of_a_gigabyte_is_refused_without_reading_it(tmp_path, name):
     assert reader.share_read < 0.02
 
 
+@pytest.mark.slow
 def test_json_document_of_a_gigabyte_is_refused(tmp_path):
     path = tmp_path / "hosts.json"
     with open(path, "wb") as stream:
