@@ -19,7 +19,16 @@ from filtersched.filters import BaseHostFilter, HostFilterHandler
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import Aggregate, HostState, Instance, Metric
 from filtersched.requests.request_spec import Destination, Flavor, Image, InstanceGroup, RequestSpec, Retry
-from filtersched.results.explanation import Explanation, FilterStep, HostVerdicts, Shortage, Verdict, WeigherShare
+from filtersched.requests.request_values import HostNode
+from filtersched.results.explanation import (
+    Explanation,
+    FilterStep,
+    HostVerdicts,
+    Shortage,
+    Verdict,
+    WeigherColumn,
+    WeigherShare,
+)
 from filtersched.results.selection import Alternate, Selection, WeighedHost
 from filtersched.schedulers import ChanceScheduler, FilterScheduler, scheduler_from
 from filtersched.weighers import BaseHostWeigher, BaseWeigher, HostWeightHandler
@@ -41,6 +50,7 @@ __all__ = [
     "FilterschedError",
     "Flavor",
     "HostFilterHandler",
+    "HostNode",
     "HostPool",
     "HostState",
     "HostVerdicts",
@@ -63,6 +73,7 @@ __all__ = [
     "UndeclaredRead",
     "Verdict",
     "WeighedHost",
+    "WeigherColumn",
     "WeigherShare",
     "make_conf",
     "scheduler_from",

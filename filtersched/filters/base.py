@@ -13,15 +13,14 @@ from filtersched.results.explanation import Shortage
 
 
 class BaseHostFilter(Plugin):
-    """Answers, for one host at a time, whether it can take an instance of the request.
+    """Says, for one host at a time, whether it can take an instance of the request.
 
     A derived class defines `host_passes`; everything else has a default.
-
-    run_filter_once_per_request : ask for the first instance of a request only.
-    RUN_ON_REBUILD : ask also when an instance is rebuilt where it is.
     """
 
+    #: True: the filter is asked for the first instance of a request only.
     run_filter_once_per_request: ClassVar[bool] = False
+    #: True: the filter is also asked when an instance is rebuilt on the host where it runs.
     RUN_ON_REBUILD: ClassVar[bool] = False
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:

@@ -70,43 +70,78 @@ class HostState:
 
     __slots__ = ("__dict__", "__weakref__", "_generation", "_owner", "_scratch")
 
+    #: The name of the host.
     host: str
+    #: The name of the node; the host's name if it has only one.
     nodename: str
+    #: The uuid of the compute node.
     uuid: str | None = None
+    #: The cell that the host is in.
     cell_uuid: str | None = None
+    #: The host's address.
     host_ip: str | None = None
+    #: The queue on which its compute service listens.
     topic: str = "compute"
 
+    #: Memory, MiB.
     total_usable_ram_mb: float = 0
+    #: Free memory, MiB; negative on an oversubscribed host.
     free_ram_mb: float = 0
+    #: How many times its memory the host may give out; None means the configured ratio.
     ram_allocation_ratio: float | None = None
+    #: Disk, GiB.
     total_usable_disk_gb: float = 0
+    #: Free disk, MiB; negative on an oversubscribed host.
     free_disk_mb: float = 0
+    #: Used disk, MiB.
     disk_mb_used: float = 0
+    #: How many times its disk the host may give out; None means the configured ratio.
     disk_allocation_ratio: float | None = None
+    #: Virtual CPUs.
     vcpus_total: float = 0
+    #: Virtual CPUs that instances use.
     vcpus_used: float = 0
+    #: How many times its CPUs the host may give out; None means the configured ratio.
     cpu_allocation_ratio: float | None = None
+    #: How many instances run here.
     num_instances: int = 0
+    #: How many builds, resizes, copies and moves are running.
     num_io_ops: int = 0
+    #: How many builds failed here lately.
     failed_builds: int = 0
 
+    #: The instances here, uuid to Instance.
     instances: FrozenDict = EMPTY
+    #: The aggregates that the host is in.
     aggregates: tuple[Aggregate, ...] = ()
+    #: Measured values, for MetricsFilter and MetricsWeigher.
     metrics: tuple[Metric, ...] = ()
+    #: The compute service: `disabled`, `forced_down`, `last_seen_up`, `availability_zone`, ...
     service: Any = EMPTY
+    #: What the host announces, name to value.
     capabilities: FrozenDict = EMPTY
+    #: Statistics of the compute node, name to value.
     stats: FrozenDict = EMPTY
+    #: Names of traits, for TraitsFilter.
     traits: frozenset[str] = frozenset()
+    #: Countable resources, name to (total, used), for ResourceFilter.
     resources: FrozenDict = EMPTY
 
+    #: Such as "QEMU".
     hypervisor_type: str | None = None
+    #: Such as 8002001 for 8.2.1.
     hypervisor_version: int | None = None
+    #: The name that the hypervisor gives itself.
     hypervisor_hostname: str | None = None
+    #: What the host can run: (architecture, hypervisor type, VM mode) each.
     supported_instances: tuple[Any, ...] | None = ()
+    #: The CPU as the compute service describes it, JSON text or a mapping.
     cpu_info: Any = None
+    #: For plug-ins of your own; no filter of the library reads it.
     numa_topology: Any = None
+    #: For plug-ins of your own; no filter of the library reads it.
     pci_stats: Any = None
+    #: When the compute node last reported, naive UTC.
     updated: datetime | None = None
 
     def __init__(self, host: str, nodename: str | None = None, **attributes: Any) -> None:

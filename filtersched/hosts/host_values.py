@@ -16,7 +16,9 @@ from filtersched.requests.instance import Instance
 class Metric(NamedTuple):
     """One measured value of a host."""
 
+    #: Such as "cpu.frequency".
     name: str
+    #: Usually a number.
     value: Any
 
 
@@ -24,8 +26,11 @@ class Metric(NamedTuple):
 class Aggregate:
     """A named group of hosts with metadata; key and value are text, as in Nova."""
 
+    #: The name of the aggregate.
     name: str = ""
+    #: Key to value.
     metadata: FrozenDict = EMPTY
+    #: The id of the aggregate.
     id: int | None = None
 
     def __post_init__(self) -> None:

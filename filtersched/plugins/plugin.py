@@ -24,19 +24,20 @@ class Declaration(NamedTuple):
 class Plugin:
     """A filter or weigher: made without arguments, given its options afterwards.
 
-    options, option_group : oslo.config options and the group they stand in.
-    host_reads : attributes of a host that the answer depends on; or a method of the request that
-        tells them. Declaring it promises: no other attribute, no clock, no chance, no memory.
-    spec_reads : attributes of the request that the answer depends on.
-    columnar : the body is operators only and can be given columns in the place of a host.
-
     A declaration holds for the class that makes it and for subclasses that define no method.
     """
 
+    #: Options of oslo.config that the plug-in reads.
     options: ClassVar[tuple[cfg.Opt, ...]] = ()
+    #: The group that the options are in.
     option_group: ClassVar[str] = "filter_scheduler"
+    #: The attributes of a host that the answer depends on, or a method that returns them for a
+    #: request. Declaring them promises that it depends on nothing else: no clock, chance or memory.
     host_reads: ClassVar[Any] = None
+    #: The attributes of the request that the answer depends on.
     spec_reads: ClassVar[Reads] = ()
+    #: True if the method consists of operators only, so that it may be called with columns of all
+    #: hosts in place of one host.
     columnar: ClassVar[bool] = False
 
     # The same object until the plug-in is given other values.

@@ -14,11 +14,17 @@ from filtersched.errors import InvalidHost
 class Instance:
     """An instance that runs on a host, as far as scheduling cares."""
 
+    #: The instance's uuid.
     uuid: str
+    #: The project that it belongs to.
     project_id: str | None = None
+    #: The user that it belongs to.
     user_id: str | None = None
+    #: The `id` of its flavor.
     instance_type_id: Any = None
+    #: The id of its image.
     image_ref: str | None = None
+    #: The properties of its image.
     image_properties: FrozenDict = EMPTY
 
     def __post_init__(self) -> None:

@@ -44,30 +44,55 @@ class RequestSpec(Mapping[str, Any]):
     Raises InvalidRequest for an unknown keyword and for values that cannot be.
     """
 
+    #: What one instance needs.
     flavor: Flavor = Flavor()
+    #: The image to boot from.
     image: Image | None = None
+    #: How many instances, from 1 to 1,000,000.
     num_instances: int = 1
+    #: The instance that is being placed; set for each instance in turn.
     instance_uuid: str | None = None
+    #: The uuids of all instances; missing ones are generated.
     instance_uuids: tuple[str, ...] = ()
+    #: For your logs.
     request_id: str | None = None
+    #: The project that asks.
     project_id: str | None = None
+    #: The user who asks.
     user_id: str | None = None
+    #: The zone that the instances must be in.
     availability_zone: str | None = None
+    #: Hints of the user, name to value.
     scheduler_hints: FrozenDict = EMPTY
+    #: Hosts not to use; upper and lower case do not matter.
     ignore_hosts: tuple[str, ...] = ()
+    #: Use only these hosts, whatever the filters say; upper and lower case do not matter.
     force_hosts: tuple[str, ...] = ()
+    #: Use only these nodes, whatever the filters say.
     force_nodes: tuple[str, ...] = ()
+    #: The host or node that the instance must go to; filters still apply.
     requested_destination: Destination | None = None
+    #: The server group that the instances belong to.
     instance_group: InstanceGroup | None = None
+    #: Where the request was tried before.
     retry: Retry | None = None
+    #: Limits that the caller sets; the selections carry those of the filters.
     limits: FrozenDict = EMPTY
+    #: Names of security groups; no filter of the library reads them.
     security_groups: tuple[str, ...] = ()
+    #: For plug-ins of your own; no filter of the library reads it.
     numa_topology: Any = None
+    #: For plug-ins of your own; no filter of the library reads them.
     pci_requests: Any = None
+    #: The content of `scheduler_json_config_location`, for plug-ins.
     config_options: FrozenDict = EMPTY
+    #: Who asks, for plug-ins that read `filter_properties["context"]`.
     context: Any = None
+    #: The time of the decision, naive UTC; the only clock that a plug-in may read.
     now: datetime = datetime(1970, 1, 1)
+    #: When the request arrives, in seconds; the command places requests in this order.
     arrives_at: float | None = None
+    #: When its instances leave, in seconds; the command releases them then.
     departs_at: float | None = None
 
     def __init__(self, flavor: Flavor | Mapping[str, Any] | None = None, **attributes: Any) -> None:

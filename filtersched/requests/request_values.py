@@ -108,16 +108,27 @@ class Flavor(Record):
     Raises InvalidRequest for an unknown keyword, and for a size that is negative or no number.
     """
 
+    #: Memory, MiB.
     memory_mb: float
+    #: Virtual CPUs.
     vcpus: float
+    #: Root disk, GiB.
     root_gb: float
+    #: Ephemeral disk, GiB.
     ephemeral_gb: float
+    #: Swap disk, MiB.
     swap: float
+    #: Such as "m1.small".
     name: str | None
+    #: The public id.
     flavorid: str | None
+    #: The internal id; TypeAffinityFilter compares it.
     id: Any
+    #: No filter of the library reads it.
     rxtx_factor: float | None
+    #: No filter of the library reads it.
     vcpu_weight: float | None
+    #: Further wishes, name to value.
     extra_specs: FrozenDict
 
     def __init__(
@@ -178,8 +189,11 @@ class Flavor(Record):
 class Image(Record):
     """The image to boot from; `properties` under their names of today (`hw_architecture`, …) or of old."""
 
+    #: The image's id.
     id: str | None = None
+    #: The image's name.
     name: str | None = None
+    #: Its properties, name to value.
     properties: FrozenDict = EMPTY
 
     def __post_init__(self) -> None:
@@ -196,8 +210,11 @@ class InstanceGroup(Record):
 
     policy: str | None = None
     rules: FrozenDict = EMPTY
+    #: The hosts that members are on, one entry per member.
     hosts: tuple[str, ...] = ()
+    #: The uuids of the instances in the group.
     members: tuple[str, ...] = ()
+    #: The group's uuid.
     uuid: str | None = None
 
     def __post_init__(self) -> None:
@@ -228,7 +245,9 @@ class InstanceGroup(Record):
 class HostNode(NamedTuple):
     """A host, or one node of it, that was tried before."""
 
+    #: The name of the host.
     host: str
+    #: The name of the node; None means every node of the host.
     nodename: str | None = None
 
     @property
@@ -241,7 +260,9 @@ class HostNode(NamedTuple):
 class Retry(Record):
     """How often the request was tried, and where."""
 
+    #: How often the request was tried, this time included.
     num_attempts: int = 1
+    #: The hosts, or nodes, that it was tried on.
     hosts: tuple[HostNode, ...] = ()
 
     def __post_init__(self) -> None:
@@ -267,9 +288,13 @@ class Retry(Record):
 class Destination(Record):
     """Where an instance must go (`host`, `node`) or may come from (`cell`) when it is moved."""
 
+    #: The host that the instance must go to.
     host: str | None = None
+    #: The node that it must go to.
     node: str | None = None
+    #: The uuid of the cell that it comes from.
     cell: str | None = None
+    #: Whether it may leave that cell.
     allow_cross_cell_move: bool = False
 
 

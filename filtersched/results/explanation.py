@@ -18,9 +18,13 @@ from filtersched.hosts.host_state import HostState
 class Shortage:
     """A refusal in numbers: of `what` is needed `need` and there is `have`, in `unit`."""
 
+    #: Such as "RAM".
     what: str
+    #: How much is needed.
     need: float
+    #: How much there is.
     have: float
+    #: Such as "MB".
     unit: str = ""
 
     @property
@@ -75,9 +79,13 @@ class WeigherColumn:
 class WeigherShare:
     """What one weigher added to a host's weight."""
 
+    #: The name of the weigher.
     weigher: str
+    #: The raw weight.
     raw: float
+    #: The raw weight, mapped to 0 ... 1.
     normalized: float
+    #: What it is multiplied by.
     multiplier: float
 
     @property
@@ -87,10 +95,7 @@ class WeigherShare:
 
 
 class FilterStep:
-    """One filter that ran: its name, and how many hosts there were before and after.
-
-    refused : the names of the hosts it dropped, made when read.
-    """
+    """One filter that ran: its `name`, and how many hosts there were `before` and `after`."""
 
     __slots__ = ("_who", "after", "before", "name")
 
@@ -123,8 +128,11 @@ class FilterStep:
 class Verdict:
     """What one filter says of one host; `reason` is a Shortage or a sentence where it refuses."""
 
+    #: The name of the filter.
     filter: str
+    #: Whether the host passes.
     passed: bool
+    #: What is short, or a sentence; None if the filter gives no reason.
     reason: Shortage | str | None = None
 
     def __str__(self) -> str:
@@ -135,15 +143,15 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class HostVerdicts:
-    """What every filter says of one host.
+    """What every filter says of one host."""
 
-    changed : the host is no longer what it was when the decision was made, so that these answers
-        are about its state of now.
-    """
-
+    #: The name of the host.
     host: str
+    #: The name of the node.
     nodename: str
+    #: One Verdict per filter, in the order of the filters.
     verdicts: tuple[Verdict, ...]
+    #: True if the host has changed since the decision; the verdicts are about its present state.
     changed: bool = False
 
     @property
@@ -196,14 +204,7 @@ class Facts:
 class Explanation:
     """Why an instance was placed where it was, or nowhere.
 
-    offered : how many hosts there were.
-    steps : one FilterStep per filter that ran for this instance, in order.
-    earlier : the steps of the request's instances before it; who was refused then stays refused.
-    shares : what each weigher added to the chosen host's weight; empty without one.
-    runner_up, margin : the next best host's name and how much lower its weight is; or None.
-    columns : with `explain="full"`, one WeigherColumn per weigher, over the hosts in `ranked`.
-
-    Everything is worked out when it is read; `tell(*of)` gives the facts.
+    Texts and verdicts are computed when you read them.
     """
 
     __slots__ = ("_known", "_of", "_tell", "_words")
@@ -237,44 +238,44 @@ class Explanation:
 
     @property
     def weight(self) -> float | None:
-        """The chosen host's weight."""
+        """The weight of the chosen host; None if there is none."""
         return self._facts.weight
 
     @property
     def shares(self) -> tuple[WeigherShare, ...]:
-        """What each weigher added to the chosen host's weight."""
+        """What each weigher added to the weight of the chosen host; empty if there is none."""
         return self._facts.shares
 
     @property
     def columns(self) -> tuple[WeigherColumn, ...]:
-        """Every host's weights, if they were kept."""
+        """One WeigherColumn per weigher, over the hosts in `ranked`; empty without `explain="full"`."""
         return tuple(self._facts.columns)
 
     @property
     def ranked(self) -> tuple[str, ...]:
-        """The names of the hosts in `columns`."""
+        """The names of the hosts in `columns`, best first."""
         return tuple(self._facts.ranked)
 
     @property
     def runner_up(self) -> str | None:
-        """The name of the next best host."""
+        """The name of the next best host; None if there is none."""
         second = self._facts.second
         return None if second is None else second[0]
 
     @property
     def margin(self) -> float | None:
-        """How much lower the next best host's weight is."""
+        """How much lower the weight of the next best host is; None if there is none."""
         facts = self._facts
         return None if facts.second is None or facts.weight is None else facts.weight - facts.second[1]
 
     @property
     def steps(self) -> tuple[FilterStep, ...]:
-        """The steps of this instance."""
+        """One FilterStep per filter that ran for this instance, in order."""
         return tuple(self._facts.steps)
 
     @property
     def earlier(self) -> tuple[FilterStep, ...]:
-        """The steps of the instances before this one."""
+        """The steps of earlier instances of the request; a host refused then stays refused."""
         return tuple(self._facts.earlier())
 
     @property

@@ -52,35 +52,41 @@ def steps_of(hosts: Sequence[HostState]) -> tuple[FilterStep, ...]:
 class Alternate:
     """Another host that could take the instance, as things stood after the whole request."""
 
+    #: The name of the host.
     host: str
+    #: The name of the node.
     nodename: str
+    #: What the compute side is to enforce there, by name.
     limits: FrozenDict = EMPTY
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Selection:
-    """Where one instance goes.
+    """Where one instance goes."""
 
-    index : the instance's place in the request, from 0.
-    weight : the sum that made the host win; 0.0 if it had no rival.
-    limits : what the compute side is to enforce, by name.
-    host_state : the host as it is after this instance; a copy, nothing is taken until commit.
-    spec : the request, with this instance's uuid.
-    seed : replays the decision when given to select_destinations.
-    generation : of the host when the decision was made; commit compares it.
-    """
-
+    #: The name of the host.
     host: str
+    #: The name of the node.
     nodename: str
+    #: The uuid of the instance.
     instance_uuid: str
+    #: The instance's place in the request, from 0.
     index: int
+    #: The sum that made the host win; 0.0 if it had no rival.
     weight: float
+    #: What the compute side is to enforce, by name.
     limits: FrozenDict
+    #: Hosts to try if this one fails, best first; empty unless asked for.
     alternates: tuple[Alternate, ...]
+    #: A copy of the host as it is after this instance.
     host_state: HostState
+    #: The request, with the uuid of this instance.
     spec: RequestSpec
+    #: Why it was chosen; None after `from_dict`.
     explanation: Explanation | None = field(repr=False, default=None)
+    #: Replays the decision when it is passed to `select_destinations`.
     seed: int | None = None
+    #: The host's generation when the decision was made; `commit` compares it.
     generation: int = 0
 
     def to_dict(self) -> dict[str, Any]:

@@ -16,20 +16,19 @@ from filtersched.results.selection import WeighedHost
 
 
 class BaseWeigher(Plugin):
-    """Answers how much a host is liked for a request; the highest sum over all weighers wins.
+    """Says how well a host suits a request; the highest sum over all weighers wins.
 
     A derived class defines `_weigh_object`; everything else has a default.
-
-    minval, maxval : the ends of the scale; raw weights outside are moved to the end. None is the
-        smallest or largest raw weight of the hosts at hand.
-    multiplier_option : the option that the weight is multiplied by; aggregate metadata of that name
-        overrides it for the hosts of the aggregate.
-    normalized : map raw weights to [0, 1] before they are multiplied; False adds them as they are.
     """
 
+    #: The lower end of the scale. Raw weights below count as this; None is the smallest raw weight.
     minval: float | None = None
+    #: The upper end of the scale. Raw weights above count as this; None is the largest raw weight.
     maxval: float | None = None
+    #: The option that the weight is multiplied by. Aggregate metadata of that name overrides it for
+    #: the hosts of the aggregate.
     multiplier_option: ClassVar[str | None] = None
+    #: True: raw weights are mapped to [0, 1] before they are multiplied. False: they are not mapped.
     normalized: ClassVar[bool] = True
 
     def _weigh_object(self, host_state: HostState, weight_properties: RequestSpec) -> Any:

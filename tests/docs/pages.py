@@ -6,7 +6,7 @@ python     executed; the blocks of one page share a namespace
 pycon      a session with `>>>`, compared with what it shows
 console    each line that starts with `$ ` is run by bash in the page's directory; it must end with
            status 0, and what follows it is its output, where anything does
-others     not run: text, ini, json and the like
+others     not run: text, ini, json and the like, and Sphinx's directives, `{toctree}` for one
 
 A `text` block right behind a `python` block is what that one prints. In expected output `...`
 stands for anything. A comment right before a block changes what happens to it:
@@ -46,11 +46,11 @@ NOT_RUN = (
     "toml",
     "xml",
     "yaml",
-    "{toctree}",
 )
 TIMEOUT_S = 120
 
 _FENCE = re.compile(r"(?P<indent> *)(?P<mark>`{3,}|~{3,})(?P<info>.*)")
+_DIRECTIVE = re.compile(r"\{[a-z-]+\}")
 _COMMENT = re.compile(r"\s*<!--\s*(?P<key>file|not run|exit|raises):\s*(?P<value>.*?)\s*-->\s*")
 
 
@@ -145,7 +145,7 @@ def _run(block: Block, directory: Path, namespace: dict[str, Any], path: Path) -
         _run_session(block, namespace, path)
     elif block.language == "console":
         _run_console(block, directory)
-    elif block.language not in NOT_RUN:
+    elif block.language not in NOT_RUN and not _DIRECTIVE.fullmatch(block.language):
         raise PageError(f"a block must say what it is: one of {', '.join((*RUN, *NOT_RUN))}, not {block.language!r}")
     return block.language in RUN
 
