@@ -140,7 +140,7 @@ class NoValidHost(FilterschedError):
     index, num_instances : which instance found no host, counted from 0, and of how many.
     explanation : counts per filter, `.why(host)` and `.near_misses()`, or None.
 
-    The sentence is made when it is read, since the nearest miss takes asking every filter.
+    The sentence is made when it is first read, since the nearest miss takes asking every filter.
     """
 
     def __init__(
@@ -159,7 +159,13 @@ class NoValidHost(FilterschedError):
     def __str__(self) -> str:
         reason = self.args[0] or f"Instance {self.index + 1} of {self.num_instances} found no host."
         said = f"No valid host was found. {reason}"
-        return said if self.explanation is None else f"{said} {self.explanation.summary()}"
+        if self.explanation is None:
+            return said
+        try:
+            return f"{said} {self.explanation.summary()}"
+        except Exception:
+            # The text of an error: whatever a plug-in does when it is asked for reasons, the counts are known.
+            return f"{said} {self.explanation.counts()}"
 
 
 class CommitConflict(FilterschedError):

@@ -20,16 +20,9 @@ from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import Aggregate, HostState, Instance, Metric
 from filtersched.requests.request_spec import Destination, Flavor, Image, InstanceGroup, RequestSpec, Retry
 from filtersched.requests.request_values import HostNode
-from filtersched.results.explanation import (
-    Explanation,
-    FilterStep,
-    HostVerdicts,
-    Shortage,
-    Verdict,
-    WeigherColumn,
-    WeigherShare,
-)
+from filtersched.results.explanation import Explanation, FilterStep, WeigherColumn, WeigherShare
 from filtersched.results.selection import Alternate, Selection, WeighedHost
+from filtersched.results.verdict import HostVerdicts, Shortage, Verdict
 from filtersched.schedulers import ChanceScheduler, FilterScheduler, scheduler_from
 from filtersched.weighers import BaseHostWeigher, BaseWeigher, HostWeightHandler
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from filtersched.cli.findings import Checked, Finding, listed, names_of
-from filtersched.results.explanation import Verdict
+from filtersched.results.verdict import Verdict
 
 # What each makes of an extra spec without a scope, such as ssd=true.
 _ON_UNSCOPED = {

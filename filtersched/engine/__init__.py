@@ -78,7 +78,7 @@ class Engine:
     def _rows_of(self, hosts: Any) -> tuple[HostRows, PoolCache]:
         if not isinstance(hosts, HostPool):
             rows = HostRows(hosts)
-            if len(set(rows.names())) < len(hosts) and len(set(map(_NODE, hosts))) < len(hosts):
+            if rows.host_names().several and len(set(map(_NODE, hosts))) < len(hosts):
                 raise UseHandlers
             return rows, PoolCache(AnswerCache(rows), TotalsCache())
         cache = self._caches.get(hosts.rows)

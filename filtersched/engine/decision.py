@@ -11,13 +11,15 @@ from filtersched.columns.frozen import EMPTY, FrozenDict
 from filtersched.errors import NoValidHost
 from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.handler import HostFilterHandler
+from filtersched.hosts.host_names import Node, called, several_nodes
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState, deciding, forget_limits
 from filtersched.hosts.narrowing import skips_filters
 from filtersched.plugins.notes import note_host
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.results.explanation import Explanation, Facts, FilterStep, HostVerdicts, WeigherColumn, WeigherShare
+from filtersched.results.explanation import Explanation, Facts, FilterStep, WeigherColumn, WeigherShare
 from filtersched.results.selection import Alternate, Selection, WeighedHost
+from filtersched.results.verdict import HostVerdicts
 
 
 class Choice:
@@ -31,7 +33,7 @@ class Choice:
 
     # Every host's weights, if they are to be kept.
     columns: Sequence[WeigherColumn] = ()
-    ranked: Sequence[str] = ()
+    ranked: Sequence[Node] = ()
 
     def __init__(
         self,
@@ -55,8 +57,8 @@ class Choice:
         """What each weigher added."""
         return ()
 
-    def runner_up(self) -> tuple[str, float] | None:
-        """The name of the best of the others, and its weight."""
+    def runner_up(self) -> tuple[Node, float] | None:
+        """The best of the others, and its weight."""
         return None
 
 
@@ -83,11 +85,11 @@ class HandlerChoice(Choice):
     def shares(self) -> tuple[WeigherShare, ...]:
         return self._ranking[0].shares
 
-    def runner_up(self) -> tuple[str, float] | None:
+    def runner_up(self) -> tuple[Node, float] | None:
         # The draw may take another than the best, so the next best is looked for by weight.
         others = self._ranking[1:]
         best = max(others, key=lambda one: one.weight, default=None)
-        return None if best is None else (best.obj.host, best.weight)
+        return None if best is None else ((best.obj.host, best.obj.nodename), best.weight)
 
 
 class FullChoice(HandlerChoice):
@@ -99,7 +101,7 @@ class FullChoice(HandlerChoice):
         super().__init__(*told)
         places = [one.place for one in self._ranking]
         self.columns = [column.ordered(places) for column in self._ranking[0].columns]
-        self.ranked = [one.obj.host for one in self._ranking]
+        self.ranked = [(one.obj.host, one.obj.nodename) for one in self._ranking]
 
 
 @dataclass
@@ -123,10 +125,12 @@ class Decision:
     _random: random.Random | None = field(default=None, repr=False)
     _generation: int = 0
     _offered: int = 0
+    _several: Collection[str] | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.hosts, HostPool):
             self._generation = self.hosts.generation
+            self._several = self.hosts.rows.host_names().several
         self._offered = len(self.hosts)
         self._limiting = () if skips_filters(self.spec) else [one for one in self.filters if _has_limits(one)]
 
@@ -134,15 +138,30 @@ class Decision:
         """The hosts, in the caller's order."""
         return list(self.hosts)
 
-    def find(self, names: Collection[str]) -> list[HostState]:
-        """The hosts of these names, in the caller's order; without any, the nodes of these names."""
+    def several(self) -> Collection[str]:
+        """The names of the hosts that had several nodes when the decision was made."""
+        if self._several is None:
+            self._several = several_nodes(host.host for host in self.hosts)
+        return self._several
+
+    def find(self, nodes: Collection[Node]) -> list[HostState]:
+        """These of the hosts, in the caller's order; all nodes where none is named."""
         if isinstance(self.hosts, HostPool):
             with self.hosts.lock:
-                rows = sorted(row for name in names for row in self.hosts.rows.rows_named(name))
-                found = [self.hosts.rows.host(row) for row in rows]
+                rows = self.hosts.rows
+                named = [rows.host(row) for row in sorted({row for name, _ in nodes for row in rows.rows_named(name)})]
         else:
-            found = [host for host in self.hosts if host.host in names]
-        return found or [host for host in self.hosts if host.nodename in names]
+            named = self.hosts
+        return [host for host in named if (host.host, host.nodename) in nodes or (host.host, None) in nodes]
+
+    def look_up(self, name: str) -> list[HostState]:
+        """The hosts that a name may mean: a host's, with its node behind a slash, or that of a node."""
+        ends = [at for at, letter in enumerate(name) if letter == "/"]
+        return (
+            self.find([(name, None)])
+            or self.find([(name[:at], name[at + 1 :]) for at in ends])
+            or [host for host in self.hosts if host.nodename == name]
+        )
 
     def start_over(self) -> None:
         """Forget what an attempt left behind that was given up: its draws, and limits written."""
@@ -179,7 +198,11 @@ class Decision:
         filters = () if skips_filters(spec) else self.filters
         with deciding():
             verdicts = HostFilterHandler().verdicts(filters, asked, spec, index, first=host)
-        return HostVerdicts(host.host, host.nodename, verdicts, changed)
+        several = self.several()
+        if isinstance(host._owner, HostPool) and host._owner is not self.hosts:
+            # A host of a pool is explained alone; its other nodes are there.
+            several = {*several, *host._owner.rows.host_names().several}
+        return HostVerdicts(host.host, host.nodename, verdicts, changed, called(key, several))
 
     def refusal(self, index: int, steps: Callable[[], Sequence[FilterStep]], choices: list[Choice]) -> NoValidHost:
         """The error for an instance that found no host; `steps` gives the filters that ran for it."""
@@ -247,16 +270,25 @@ class Decision:
             index=index,
             num_instances=len(self.uuids),
             offered=self._offered,
-            steps=(choices[index].steps if steps is None else steps)(),
+            steps=self._named((choices[index].steps if steps is None else steps)()),
             find=self.find,
+            look_up=self.look_up,
             ask=lambda host: self.ask(host, index, choices),
-            earlier=lambda: [step for one in choices[:index] for step in one.steps()],
+            earlier=lambda: self._named([step for one in choices[:index] for step in one.steps()]),
         )
         if steps is None:
             choice = choices[index]
-            facts.shares, facts.weight, facts.second = choice.shares(), choice.weight, choice.runner_up()
-            facts.columns, facts.ranked = choice.columns, choice.ranked
+            facts.shares, facts.weight, facts.columns = choice.shares(), choice.weight, choice.columns
+            facts.chosen = (choice.host.host, choice.host.nodename)
+            facts.ranked = [called(node, self.several()) for node in choice.ranked]
+            runner_up = choice.runner_up()
+            if runner_up is not None:
+                facts.second = (called(runner_up[0], self.several()), runner_up[1])
         return facts
+
+    def _named(self, steps: Iterable[FilterStep]) -> list[FilterStep]:
+        """The steps with the names that hosts have among all that were offered."""
+        return [step.among(self.several) for step in steps]
 
 
 def _has_limits(one: Any) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from filtersched.engine.decision import Choice
 from filtersched.engine.filtering import Steps
 from filtersched.engine.weighing import Scale
+from filtersched.hosts.host_names import HostNames, Node
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.explanation import FilterStep, WeigherShare
@@ -28,7 +29,7 @@ class EngineChoice(Choice):
         host: HostState,
         row: int,
         weight: float,
-        names: Sequence[str],
+        names: HostNames,
         steps: Steps,
         scale: Scale,
         raws: Sequence[float],
@@ -52,8 +53,8 @@ class EngineChoice(Choice):
     def shares(self) -> tuple[WeigherShare, ...]:
         return self._scale.shares(self.raws, self._multipliers) if self.raws else ()
 
-    def runner_up(self) -> tuple[str, float] | None:
+    def runner_up(self) -> tuple[Node, float] | None:
         if self._next_best is None:
             return None
         row, weight = self._next_best
-        return self._names[row], weight
+        return self._names.node(row), weight

@@ -17,6 +17,7 @@ from filtersched.engine.overlay import Overlay
 from filtersched.engine.plugin_evaluator import PluginEvaluator, evaluator
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.filters.base import BaseHostFilter
+from filtersched.hosts.host_names import HostNames, Node
 from filtersched.hosts.host_state import HostState
 from filtersched.plugins.notes import asking
 from filtersched.results.explanation import FilterStep
@@ -125,7 +126,7 @@ class MaskSteps:
 
     __slots__ = ("_names", "_start", "_steps")
 
-    def __init__(self, names: Sequence[str], start: Candidates) -> None:
+    def __init__(self, names: HostNames, start: Candidates) -> None:
         self._names = names
         self._start = None if start.count == start.n_rows else np.packbits(start.as_mask())
         self._steps: list[tuple[str, int, int, Any, Any]] = []
@@ -147,20 +148,20 @@ class MaskSteps:
     def filter_steps(self) -> tuple[FilterStep, ...]:
         made, last = [], self._start
         for name, before, after, left, gone in self._steps:
-            who: Callable[[], Iterable[str]] = tuple
+            who: Callable[[], Iterable[Node]] = tuple
             if left is not None:
                 who = functools.partial(self._gone, last, left, gone)
                 last = left
             made.append(FilterStep(name, before, after, who))
         return tuple(made)
 
-    def _gone(self, before: Any, after: Any, gone: Any) -> list[str]:
-        """The names of those that were dropped, in list order; `gone` are their rows where that is another."""
+    def _gone(self, before: Any, after: Any, gone: Any) -> list[Node]:
+        """Those that were dropped, in list order; `gone` are their rows where that is another."""
         if gone is None:
             count = len(self._names)
             there = np.ones(count, dtype=np.bool_) if before is None else np.unpackbits(before, count=count)
             gone = np.flatnonzero(np.greater(there, np.unpackbits(after, count=count)))
-        return [self._names[row] for row in gone.tolist()]
+        return [self._names.node(row) for row in gone.tolist()]
 
 
 class RefusalSteps:
@@ -173,7 +174,7 @@ class RefusalSteps:
     __slots__ = ("_before", "_filters", "_names", "_refusals")
 
     def __init__(
-        self, names: Sequence[str], filters: Sequence[FilterRunner], before: int, refusals: Mapping[int, Sequence[int]]
+        self, names: HostNames, filters: Sequence[FilterRunner], before: int, refusals: Mapping[int, Sequence[int]]
     ) -> None:
         self._names = names
         self._filters = filters
@@ -186,7 +187,7 @@ class RefusalSteps:
         for at, one in enumerate(self._filters):
             if not count:
                 break
-            gone = [self._names[row] for row in self._refusals.get(at, ())]
+            gone = [self._names.node(row) for row in self._refusals.get(at, ())]
             made.append(FilterStep(one.name, count, count - len(gone), functools.partial(tuple, gone)))
             count -= len(gone)
         return tuple(made)

@@ -19,6 +19,7 @@ from filtersched.engine.overlay import Overlay
 from filtersched.engine.ranking import Ranking
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.weighing import WeigherRunner
+from filtersched.hosts.host_names import HostNames
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
 
@@ -46,7 +47,7 @@ class IncrementalUpdate:
     """
 
     def __init__(
-        self, ranking: Ranking, overlay: Overlay, cache: AnswerCache, names: Sequence[str], ran: Sequence[FilterRunner]
+        self, ranking: Ranking, overlay: Overlay, cache: AnswerCache, names: HostNames, ran: Sequence[FilterRunner]
     ) -> None:
         self.ranking = ranking
         self.place = -1

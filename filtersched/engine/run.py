@@ -60,7 +60,7 @@ class Run:
         self.subset_size = subset_size
         self.can_reweigh_one_host = can_reweigh_one_host
         self.overlay = Overlay(rows)
-        self.names = rows.names()
+        self.names = rows.host_names()
         self.choices: list[Choice] = []
         self._candidates = Candidates(0)
         self._update: IncrementalUpdate | None = None

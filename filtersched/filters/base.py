@@ -9,7 +9,7 @@ from filtersched.hosts.host_state import HostState
 from filtersched.plugins.notes import note_host
 from filtersched.plugins.plugin import Plugin
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.results.explanation import Shortage
+from filtersched.results.verdict import Shortage
 
 
 class BaseHostFilter(Plugin):

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.results.explanation import Shortage
+from filtersched.results.verdict import Shortage
 
 
 class CapacityFilter(BaseHostFilter):

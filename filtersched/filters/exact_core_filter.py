@@ -8,7 +8,7 @@ from filtersched.columns.column import filled
 from filtersched.filters.capacity import ExactFilter
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.results.explanation import Shortage
+from filtersched.results.verdict import Shortage
 
 
 class ExactCoreFilter(ExactFilter):

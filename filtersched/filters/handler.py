@@ -8,8 +8,10 @@ from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
 from filtersched.plugins.notes import asking
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.results.explanation import FilterStep, Verdict
+from filtersched.results.explanation import FilterStep
 from filtersched.results.selection import Filtered
+from filtersched.results.verdict import Verdict
+from filtersched.results.words import in_words
 
 
 class HostFilterHandler:
@@ -24,7 +26,7 @@ class HostFilterHandler:
         Each filter is asked only about what the ones before it left; after one that leaves nothing
         none is asked. None if a `filter_all` returned None, as in Nova.
         """
-        left = list(hosts)
+        start = left = list(hosts)
         steps = []
         for one in filters:
             if not left:
@@ -37,7 +39,7 @@ class HostFilterHandler:
                 if passed is None:
                     return None
                 before, left = left, list(passed)
-            steps.append(FilterStep.of_lists(type(one).__name__, before, left))
+            steps.append(FilterStep.of_lists(type(one).__name__, before, left, start))
         return Filtered(left, steps)
 
     def verdicts(
@@ -69,4 +71,4 @@ class HostFilterHandler:
         except Exception as problem:
             # The boundary to the plug-in: a filter behind the one that refused may be asked about
             # a host it was never meant to see.
-            return Verdict(name, passed=False, reason=f"raised {type(problem).__name__}: {problem}")
+            return Verdict(name, passed=False, reason=f"raised {type(problem).__name__}: {in_words(problem)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.results.explanation import Shortage
+from filtersched.results.verdict import Shortage
 
 
 class ResourceFilter(BaseHostFilter):

@@ -15,6 +15,7 @@ import numpy as np
 
 from filtersched.columns.column import Column, NotVectorizable, put
 from filtersched.columns.distinct_values import Answers, Codes, as_column, combined
+from filtersched.hosts.host_names import HostNames
 from filtersched.hosts.host_state import HostState, Owner
 
 _MAX_LOGGED_CHANGES = 4096
@@ -56,6 +57,7 @@ class HostRows:
         self._columns: dict[str, tuple[int, Column | None]] = {}
         self._codes: dict[tuple[str, ...], tuple[int, Codes | None]] = {}
         self._names: Sequence[str] | None = None
+        self._host_names: HostNames | None = None
         self._by_lower: dict[str, list[str]] | None = None
         self._instances: tuple[int, dict[str, set[int]], list[Any]] | None = None
 
@@ -88,6 +90,12 @@ class HostRows:
         if self._names is None:
             self._names = self._given["host"] if self._given else self._read("host") or ()
         return self._names
+
+    def host_names(self) -> HostNames:
+        """What the hosts are called; the same object until rows come or go."""
+        if self._host_names is None:
+            self._host_names = HostNames(self.names(), lambda: self._read("nodename") or ())
+        return self._host_names
 
     def append(self, host: HostState) -> None:
         """One more row."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 import itertools
-from collections.abc import Callable, Collection, Iterable, Sequence
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -11,41 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filtersched.errors import InvalidRequest
+from filtersched.hosts.host_names import Node, called, several_nodes
 from filtersched.hosts.host_state import HostState
-
-
-@dataclass(frozen=True, slots=True)
-class Shortage:
-    """A refusal in numbers: of `what` is needed `need` and there is `have`, in `unit`."""
-
-    #: Such as "RAM".
-    what: str
-    #: How much is needed.
-    need: float
-    #: How much there is.
-    have: float
-    #: Such as "MB".
-    unit: str = ""
-
-    @property
-    def missing(self) -> float:
-        """How much is lacking."""
-        return self.need - self.have
-
-    @property
-    def share(self) -> float:
-        """The part of the need that is lacking, 1.0 and more if there is nothing at all."""
-        return self.missing / self.need if self.need > 0 else float("inf")
-
-    def __str__(self) -> str:
-        what = f"{self.unit} of {self.what}" if self.unit else self.what
-        have, need = _amount(self.have), _amount(self.need)
-        return f"lacks {_amount(self.missing)} {what} (free {have}, asked {need})"
-
-
-def _amount(value: float) -> str:
-    return str(int(value)) if float(value).is_integer() else f"{value:.6g}"
-
+from filtersched.results.verdict import HostVerdicts
 
 Weights = Sequence[float] | NDArray[np.float64]
 
@@ -97,84 +67,51 @@ class WeigherShare:
 class FilterStep:
     """One filter that ran: its `name`, and how many hosts there were `before` and `after`."""
 
-    __slots__ = ("_who", "after", "before", "name")
+    __slots__ = ("_several", "_who", "after", "before", "name")
 
-    def __init__(self, name: str, before: int, after: int, who: Callable[[], Iterable[str]]) -> None:
+    def __init__(
+        self,
+        name: str,
+        before: int,
+        after: int,
+        who: Callable[[], Iterable[Node]] = tuple,
+        several: Callable[[], Collection[str]] = frozenset,
+    ) -> None:
+        """who : gives the hosts that were dropped; several : the names of hosts that have several nodes."""
         self.name = name
         self.before = before
         self.after = after
         self._who = who
+        self._several = several
 
     @classmethod
-    def of_lists(cls, name: str, before: Sequence[HostState], after: Sequence[HostState]) -> Self:
-        """The step that made `after` out of `before`."""
+    def of_lists(
+        cls, name: str, before: Sequence[HostState], after: Sequence[HostState], all_hosts: Sequence[HostState]
+    ) -> Self:
+        """The step that made `after` out of `before`, when there were `all_hosts` at first."""
 
-        def who() -> list[str]:
+        def who() -> list[Node]:
             kept = {id(host) for host in after}
-            return [host.host for host in before if id(host) not in kept]
+            return [(host.host, host.nodename) for host in before if id(host) not in kept]
 
-        return cls(name, len(before), len(after), who)
+        return cls(name, len(before), len(after), who, lambda: several_nodes(host.host for host in all_hosts))
+
+    def among(self, several: Callable[[], Collection[str]]) -> Self:
+        """The same step where these hosts have several nodes."""
+        return type(self)(self.name, self.before, self.after, self._who, several)
+
+    def dropped(self) -> list[Node]:
+        """The hosts that were dropped here, in their order."""
+        return list(self._who())
 
     @property
     def refused(self) -> tuple[str, ...]:
-        """The names of the hosts that were dropped here."""
-        return tuple(self._who())
+        """What the hosts that were dropped here are called."""
+        several = self._several()
+        return tuple(called(node, several) for node in self._who())
 
     def __repr__(self) -> str:
         return f"{self.name}: (start: {self.before}, end: {self.after})"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What one filter says of one host; `reason` is a Shortage or a sentence where it refuses."""
-
-    #: The name of the filter.
-    filter: str
-    #: Whether the host passes.
-    passed: bool
-    #: What is short, or a sentence; None if the filter gives no reason.
-    reason: Shortage | str | None = None
-
-    def __str__(self) -> str:
-        if self.passed:
-            return f"{self.filter}: passes"
-        return f"{self.filter}: refuses" if self.reason is None else f"{self.filter}: {self.reason}"
-
-
-@dataclass(frozen=True, slots=True)
-class HostVerdicts:
-    """What every filter says of one host."""
-
-    #: The name of the host.
-    host: str
-    #: The name of the node.
-    nodename: str
-    #: One Verdict per filter, in the order of the filters.
-    verdicts: tuple[Verdict, ...]
-    #: True if the host has changed since the decision; the verdicts are about its present state.
-    changed: bool = False
-
-    @property
-    def refused_by(self) -> tuple[Verdict, ...]:
-        """The verdicts that refuse the host."""
-        return tuple(verdict for verdict in self.verdicts if not verdict.passed)
-
-    @property
-    def missing_share(self) -> float:
-        """How much of what it needs is missing, summed over the refusals; one that cannot be measured counts 1."""
-        reasons = (verdict.reason for verdict in self.refused_by)
-        return sum(reason.share if isinstance(reason, Shortage) else 1.0 for reason in reasons)
-
-    @property
-    def miss(self) -> str:
-        """What keeps the host from passing, as the end of a sentence."""
-        if all(isinstance(verdict.reason, Shortage) for verdict in self.refused_by):
-            return f"{self.host} " + " and ".join(str(verdict.reason) for verdict in self.refused_by)
-        return str(self)
-
-    def __str__(self) -> str:
-        said = "; ".join(str(verdict) for verdict in self.refused_by) or "passes every filter"
-        return f"{self.host}: {said}" + (" (it has changed since the decision)" if self.changed else "")
 
 
 @dataclass(slots=True)
@@ -182,8 +119,10 @@ class Facts:
     """What an explanation is made of.
 
     steps, earlier : the filters that ran for this instance, and for those before it.
-    find : the hosts of some names, as they are now; ask : what every filter says of one.
-    second : the name of the next best host, and its weight.
+    find : some of the hosts, as they are now; look_up : those that a name may mean.
+    ask : what every filter says of one.
+    chosen : the host that was.
+    second : what the next best host is called, and its weight.
     The others are as Explanation has them.
     """
 
@@ -191,11 +130,13 @@ class Facts:
     num_instances: int
     offered: int
     steps: Sequence[FilterStep]
-    find: Callable[[Collection[str]], Sequence[HostState]]
+    find: Callable[[Collection[Node]], Sequence[HostState]]
+    look_up: Callable[[str], Sequence[HostState]]
     ask: Callable[[HostState], HostVerdicts]
     earlier: Callable[[], Sequence[FilterStep]] = tuple
     shares: tuple[WeigherShare, ...] = ()
     weight: float | None = None
+    chosen: Node | None = None
     second: tuple[str, float] | None = None
     columns: Sequence[WeigherColumn] = ()
     ranked: Sequence[str] = ()
@@ -204,16 +145,20 @@ class Facts:
 class Explanation:
     """Why an instance was placed where it was, or nowhere.
 
-    Texts and verdicts are computed when you read them.
+    Texts and verdicts are computed when you first read them, then cached.
     """
 
-    __slots__ = ("_known", "_of", "_tell", "_words")
+    __slots__ = ("_known", "_nearest", "_of", "_outside", "_summary", "_tell")
 
     def __init__(self, tell: Callable[..., Facts], *of: Any) -> None:
         self._tell = tell
         self._of = of
         self._known: Facts | None = None
-        self._words: tuple[str, list[HostVerdicts]] | None = None
+        self._summary: str | None = None
+        # The nearest misses, and how many were looked for.
+        self._nearest: tuple[list[HostVerdicts], int] | None = None
+        # What is known of some hosts, once the hosts stayed behind.
+        self._outside: Sequence[HostVerdicts] | None = None
 
     @property
     def _facts(self) -> Facts:
@@ -289,42 +234,70 @@ class Explanation:
     def why(self, host: str | HostState) -> HostVerdicts:
         """What every filter says of a host, not only the first that refused it.
 
-        Raises InvalidRequest for a host that was not among those offered. An explanation that was
-        pickled knows the hosts that came nearest.
+        host : its name, `host/nodename` of a host that has several nodes, or the name of the node.
+        Raises InvalidRequest for a host that was not among those offered, and for a name that may
+        mean several of them. An explanation that was pickled knows the chosen host, the next best,
+        and those that came nearest.
         """
-        name = host if isinstance(host, str) else host.host
-        if self._words is not None:
-            kept = [verdicts for verdicts in self._words[1] if name in (verdicts.host, verdicts.nodename)]
-            if kept:
-                return kept[0]
-        found = self._facts.find((name,))
-        if found:
-            return self._facts.ask(host if isinstance(host, HostState) else found[0])
-        raise InvalidRequest(f"host {name!r} was not among the hosts of this decision", field="host", value=name)
+        name = host if isinstance(host, str) else called((host.host, host.nodename), (host.host,))
+        if self._outside is not None:
+            return self._known_outside(host, name)
+        facts = self._facts
+        if isinstance(host, str):
+            return facts.ask(_only(host, facts.look_up(host)))
+        if not facts.find(((host.host, host.nodename),)):
+            raise _not_offered(name)
+        return facts.ask(host)
+
+    def _known_outside(self, host: str | HostState, name: str) -> HostVerdicts:
+        known = {one.name: one for one in self._outside or ()}
+        for one in known.values():
+            is_it = (
+                host in (one.name, one.nodename)
+                if isinstance(host, str)
+                else (host.host, host.nodename)
+                == (
+                    one.host,
+                    one.nodename,
+                )
+            )
+            if is_it:
+                return one
+        listed = ", ".join(map(repr, known)) or "none"
+        raise InvalidRequest(
+            f"host {name!r} is not among those that a pickled explanation knows: {listed}", field="host", value=name
+        )
 
     def near_misses(self, limit: int = 3) -> list[HostVerdicts]:
         """The refused hosts that came nearest: fewest refusing filters, then the smallest missing share.
 
-        No more than 10,000 hosts are looked at, those first that the last filters refused.
+        No more than 10,000 hosts are looked at, those first that the last filters refused; and once,
+        unless more are wanted than were kept.
         """
-        if self._words is not None:
-            return self._words[1][:limit]
+        if self._nearest is None or self._nearest[1] < limit:
+            wanted = max(limit, _MISSES_KEPT)
+            self._nearest = heapq.nsmallest(wanted, self._missed(), key=_distance), wanted
+        return self._nearest[0][:limit]
+
+    def _missed(self) -> Iterator[HostVerdicts]:
+        """What every filter says of the hosts that were refused, as they are now."""
         steps = (*self.earlier, *self.steps)
-        refused = itertools.islice((name for step in reversed(steps) for name in step.refused), _MOST_ASKED)
-        asked = [self._facts.ask(host) for host in self._facts.find(frozenset(refused))]
-        missed = [verdicts for verdicts in asked if verdicts.refused_by]
-        missed.sort(key=lambda one: (len(one.refused_by), one.missing_share))
-        return missed[:limit]
+        refused = itertools.islice((node for step in reversed(steps) for node in step.dropped()), _MOST_ASKED)
+        asked = (self._facts.ask(host) for host in self._facts.find(frozenset(refused)))
+        return (verdicts for verdicts in asked if verdicts.refused_by)
 
     def summary(self) -> str:
         """The counts per filter and the nearest miss, in a sentence or two."""
-        if self._words is not None:
-            return self._words[0]
+        if self._summary is None:
+            nearest = self.near_misses(1) if not self.steps or self.steps[-1].after == 0 else []
+            self._summary = f"{self.counts()} Nearest: {nearest[0].miss}." if nearest else self.counts()
+        return self._summary
+
+    def counts(self) -> str:
+        """How many hosts there were and how many each filter refused, in a sentence."""
         start = self.offered
         counts = [f"{count} refused by {name}" for name, count in self.refused.items() if count]
-        said = f"{start} host{'' if start == 1 else 's'}" + "".join(f", {count}" for count in counts) + "."
-        nearest = self.near_misses(1) if not self.steps or self.steps[-1].after == 0 else []
-        return f"{said} Nearest: {nearest[0].miss}." if nearest else said
+        return f"{start} host{'' if start == 1 else 's'}" + "".join(f", {count}" for count in counts) + "."
 
     def __str__(self) -> str:
         return self.summary()
@@ -359,29 +332,65 @@ class Explanation:
             "offered": facts.offered,
             "shares": facts.shares,
             "weight": facts.weight,
+            "chosen": facts.chosen,
             "second": facts.second,
         }
         steps, earlier = ([(one.name, one.before, one.after) for one in some] for some in (self.steps, self.earlier))
-        return _unpickled, (kept, steps, earlier, (self.summary(), self.near_misses()))
+        nearest = [one.plain() for one in self.near_misses()]
+        return _unpickled, (kept, steps, earlier, self.summary(), nearest, self._told_outside(nearest))
+
+    def _told_outside(self, nearest: Sequence[HostVerdicts]) -> list[HostVerdicts]:
+        """What an explanation says of hosts that stay behind: the chosen, the next best, and the nearest."""
+        if self._outside is not None:
+            return list(self._outside)
+        facts = self._facts
+        chosen = facts.find((facts.chosen,)) if facts.chosen is not None else ()
+        second = facts.look_up(facts.second[0]) if facts.second is not None else ()
+        return [*nearest, *(facts.ask(host).plain() for host in (*chosen, *second))]
 
 
 _MOST_ASKED = 10_000
+_MISSES_KEPT = 10
+
+
+def _distance(verdicts: HostVerdicts) -> tuple[int, float]:
+    return len(verdicts.refused_by), verdicts.missing_share
+
+
+def _only(name: str, found: Sequence[HostState]) -> HostState:
+    """The one host that the name means. Raises InvalidRequest if it means none, or several."""
+    if not found:
+        raise _not_offered(name)
+    if len(found) > 1:
+        names = sorted({called((one.host, one.nodename), (one.host,)) for one in found})
+        if len(names) > 1:
+            listed = ", ".join(map(repr, names[:_MISSES_KEPT])) + (", …" if len(names) > _MISSES_KEPT else "")
+            raise InvalidRequest(f"{name!r} may be one of {listed}; name one of these", field="host", value=name)
+    return found[0]
+
+
+def _not_offered(name: str) -> InvalidRequest:
+    return InvalidRequest(f"host {name!r} was not among the hosts of this decision", field="host", value=name)
 
 
 def _unpickled(
     kept: dict[str, Any],
     steps: Sequence[tuple[str, int, int]],
     earlier: Sequence[tuple[str, int, int]],
-    words: tuple[str, list[HostVerdicts]],
+    summary: str,
+    nearest: list[HostVerdicts],
+    outside: Sequence[HostVerdicts],
 ) -> Explanation:
     """An explanation that has left its process: counts and words, and no hosts to ask."""
     facts = Facts(
         **kept,
-        steps=[FilterStep(name, before, after, tuple) for name, before, after in steps],
-        earlier=lambda: [FilterStep(name, before, after, tuple) for name, before, after in earlier],
-        find=lambda _names: (),
+        steps=[FilterStep(*counts) for counts in steps],
+        earlier=lambda: [FilterStep(*counts) for counts in earlier],
+        find=lambda _nodes: (),
+        look_up=lambda _name: (),
         ask=lambda host: HostVerdicts(host.host, host.nodename, ()),
     )
     made = Explanation(lambda: facts)
-    made._words = words
+    made._summary, made._outside = summary, outside
+    made._nearest = (nearest, sys.maxsize)
     return made

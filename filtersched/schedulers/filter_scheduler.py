@@ -19,8 +19,8 @@ from filtersched.hosts import narrowing
 from filtersched.hosts.host_state import HostState
 from filtersched.loader import load_filters, load_weighers
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.results.explanation import HostVerdicts
 from filtersched.results.selection import Filtered, WeighedHost, steps_of
+from filtersched.results.verdict import HostVerdicts
 from filtersched.schedulers.base import Scheduler
 from filtersched.weighers.handler import HostWeightHandler
 

@@ -17,8 +17,8 @@ from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState, deciding
 from filtersched.plugins.plugin import Declaration, Plugin, declaration_of
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.results.explanation import Shortage
 from filtersched.results.selection import WeighedHost
+from filtersched.results.verdict import Shortage
 from filtersched.testing.samples import emptied, sample_hosts, sample_specs
 from filtersched.testing.unchanged import Snapshot
 from filtersched.weighers.base import BaseWeigher, is_weight

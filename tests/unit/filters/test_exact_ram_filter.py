@@ -5,7 +5,7 @@ import pytest
 from filtersched.filters.exact_ram_filter import ExactRamFilter
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.results.explanation import Shortage
+from filtersched.results.verdict import Shortage
 
 ASKED = RequestSpec({"memory_mb": 1024})
 

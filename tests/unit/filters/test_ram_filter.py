@@ -5,7 +5,7 @@ import pytest
 from filtersched.filters.ram_filter import RamFilter
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.results.explanation import Shortage
+from filtersched.results.verdict import Shortage
 
 
 def host(total, free, ratio=None):

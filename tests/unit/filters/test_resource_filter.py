@@ -6,7 +6,7 @@ from filtersched.errors import InvalidRequest
 from filtersched.filters.resource_filter import ResourceFilter
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.results.explanation import Shortage
+from filtersched.results.verdict import Shortage
 
 
 def passes(resources, **asked):

@@ -20,7 +20,7 @@ from filtersched import (
     Shortage,
     make_conf,
 )
-from filtersched.results.explanation import HostVerdicts, Verdict
+from filtersched.results.verdict import HostVerdicts, Verdict
 
 HERE = __name__
 

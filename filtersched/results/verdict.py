@@ -1,0 +1,129 @@
+"""What filters say of one host: passes, or refuses, with what is short or a sentence."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from filtersched.results.words import amount_in_words, in_words
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """A refusal in numbers: of `what` is needed `need` and there is `have`, in `unit`."""
+
+    #: Such as "RAM".
+    what: str
+    #: How much is needed.
+    need: float
+    #: How much there is.
+    have: float
+    #: Such as "MB".
+    unit: str = ""
+
+    @property
+    def missing(self) -> float:
+        """How much is lacking; NaN of what cannot be reckoned with."""
+        try:
+            return self.need - self.have
+        except Exception:
+            # The boundary to the plug-in that filled it in.
+            return math.nan
+
+    @property
+    def share(self) -> float:
+        """The part of the need that is lacking, 1.0 and more if there is nothing at all.
+
+        1.0 too where it cannot be reckoned.
+        """
+        try:
+            share = float(self.missing / self.need) if self.need > 0 else math.inf
+        except Exception:
+            # The boundary to the plug-in that filled it in.
+            return 1.0
+        return 1.0 if math.isnan(share) else share
+
+    def __str__(self) -> str:
+        what = in_words(self.what)
+        if self.unit:
+            what = f"{in_words(self.unit)} of {what}"
+        have, need, missing = map(amount_in_words, (self.have, self.need, self.missing))
+        return f"lacks {'' if missing == 'nan' else missing + ' '}{what} (free {have}, asked {need})"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one filter says of one host; `reason` is a Shortage or a sentence where it refuses."""
+
+    #: The name of the filter.
+    filter: str
+    #: Whether the host passes.
+    passed: bool
+    #: What is short, or a sentence; None if the filter gives no reason.
+    reason: Shortage | str | None = None
+
+    def __str__(self) -> str:
+        if self.passed:
+            return f"{self.filter}: passes"
+        return f"{self.filter}: refuses" if self.reason is None else f"{self.filter}: {in_words(self.reason)}"
+
+    def plain(self) -> Self:
+        """The same verdict with a reason that can leave the process: words, or words and numbers."""
+        return replace(self, reason=_plain(self.reason))
+
+
+def _plain(reason: Any) -> Shortage | str | None:
+    if reason is None or type(reason) is str:
+        return reason
+    if type(reason) is Shortage:
+        values = (reason.what, reason.need, reason.have, reason.unit)
+        if all(type(value) in (str, int, float) for value in values):
+            return reason
+    return in_words(reason)
+
+
+@dataclass(frozen=True, slots=True)
+class HostVerdicts:
+    """What every filter says of one host."""
+
+    #: The name of the host.
+    host: str
+    #: The name of the node.
+    nodename: str
+    #: One Verdict per filter, in the order of the filters.
+    verdicts: tuple[Verdict, ...]
+    #: True if the host has changed since the decision; the verdicts are about its present state.
+    changed: bool = False
+    #: What texts call the host: its name, or `host/nodename` if the host has several nodes.
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            object.__setattr__(self, "name", self.host)
+
+    @property
+    def refused_by(self) -> tuple[Verdict, ...]:
+        """The verdicts that refuse the host."""
+        return tuple(verdict for verdict in self.verdicts if not verdict.passed)
+
+    @property
+    def missing_share(self) -> float:
+        """How much of what it needs is missing, summed over the refusals; one that cannot be measured counts 1."""
+        reasons = (verdict.reason for verdict in self.refused_by)
+        return sum(reason.share if isinstance(reason, Shortage) else 1.0 for reason in reasons)
+
+    @property
+    def miss(self) -> str:
+        """What keeps the host from passing, as the end of a sentence."""
+        if all(isinstance(verdict.reason, Shortage) for verdict in self.refused_by):
+            return f"{self.name} " + " and ".join(in_words(verdict.reason) for verdict in self.refused_by)
+        return str(self)
+
+    def __str__(self) -> str:
+        said = "; ".join(str(verdict) for verdict in self.refused_by) or "passes every filter"
+        return f"{self.name}: {said}" + (" (it has changed since the decision)" if self.changed else "")
+
+    def plain(self) -> Self:
+        """The same with reasons that can leave the process."""
+        return replace(self, verdicts=tuple(verdict.plain() for verdict in self.verdicts))
