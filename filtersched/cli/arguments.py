@@ -166,6 +166,14 @@ def make_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentP
     _add_deciding(schedule)
     schedule.add_argument("--alternates", action="store_true", help="also name hosts to try if the chosen one fails")
     schedule.add_argument(
+        "--near-misses",
+        type=_count,
+        default=20,
+        metavar="N",
+        help="name the hosts that came nearest for the first N refused requests (default 20; 0 names none); "
+        "each takes asking every filter about every host",
+    )
+    schedule.add_argument(
         "--seed", type=int, metavar="N", help="make random draws and made-up uuids the same in every run"
     )
     output = _add_output(schedule)
@@ -212,6 +220,12 @@ def make_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentP
     completion.add_argument("shell", choices=SHELLS, metavar="SHELL", help="bash, zsh or fish")
     command("man", "print the man page", _MAN, _MAN_EXAMPLES, "", settings=False)
     return parser, commands
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be a whole number, 0 or more, not {text!r}")
+    return int(text)
 
 
 def _add_input(parser: argparse.ArgumentParser) -> None:

@@ -11,8 +11,10 @@ from filtersched.cli.trial import NO_FILTER, Outcome
 from filtersched.columns.frozen import thaw
 from filtersched.errors import NoValidHost
 from filtersched.hosts.narrowing import skips_filters
-from filtersched.results.explanation import Explanation, HostVerdicts, Shortage
+from filtersched.results.explanation import Explanation
 from filtersched.results.selection import Selection
+from filtersched.results.verdict import HostVerdicts, Shortage
+from filtersched.results.words import in_words, plain_amount
 
 FORMAT_VERSION = 1
 _NEAREST = 3
@@ -22,8 +24,8 @@ _MOST_HOSTS = 20
 # -- for programs ----------------------------------------------------------------------------------
 
 
-def outcome_record(outcome: Outcome) -> dict[str, Any]:
-    """An outcome as plain data: selections, or the refusal with counts and nearest misses."""
+def outcome_record(outcome: Outcome, *, near_misses: bool = True) -> dict[str, Any]:
+    """An outcome as plain data: selections, or the refusal with counts and, if wanted, nearest misses."""
     spec = outcome.spec
     record: dict[str, Any] = {
         "version": FORMAT_VERSION,
@@ -36,7 +38,7 @@ def outcome_record(outcome: Outcome) -> dict[str, Any]:
     }
     if outcome.refusal is None:
         return record | {"selections": [_selection_record(one) for one in outcome.selections]}
-    return record | {"refusal": _refusal_record(outcome, outcome.refusal)}
+    return record | {"refusal": _refusal_record(outcome, outcome.refusal, near_misses=near_misses)}
 
 
 def _selection_record(one: Selection) -> dict[str, Any]:
@@ -52,7 +54,7 @@ def _selection_record(one: Selection) -> dict[str, Any]:
     }
 
 
-def _refusal_record(outcome: Outcome, refusal: NoValidHost) -> dict[str, Any]:
+def _refusal_record(outcome: Outcome, refusal: NoValidHost, *, near_misses: bool) -> dict[str, Any]:
     message = f"No valid host was found. {refusal.args[0]}".rstrip(": ")
     record: dict[str, Any] = {"message": message, "index": refusal.index, "refused_by": outcome.refused_by}
     explanation = refusal.explanation
@@ -61,7 +63,9 @@ def _refusal_record(outcome: Outcome, refusal: NoValidHost) -> dict[str, Any]:
         record["steps"] = [
             {"filter": step.name, "before": step.before, "after": step.after} for step in explanation.steps
         ]
-        record["near_misses"] = [verdicts_record(one, refusals_only=True) for one in explanation.near_misses(_NEAREST)]
+        if near_misses:
+            nearest = explanation.near_misses(_NEAREST)
+            record["near_misses"] = [verdicts_record(one, refusals_only=True) for one in nearest]
     return record
 
 
@@ -73,9 +77,10 @@ def verdicts_record(verdicts: HostVerdicts, *, refusals_only: bool = False) -> d
         reason = verdict.reason
         entry: dict[str, Any] = {"filter": verdict.filter, "passed": verdict.passed}
         if reason is not None:
-            entry["reason"] = str(reason)
+            entry["reason"] = in_words(reason)
         if isinstance(reason, Shortage):
-            entry |= {"what": reason.what, "need": reason.need, "have": reason.have, "unit": reason.unit}
+            entry |= {"what": in_words(reason.what), "need": plain_amount(reason.need)}
+            entry |= {"have": plain_amount(reason.have), "unit": in_words(reason.unit)}
         filters.append(entry)
     return {"host": verdicts.host, "nodename": verdicts.nodename, "filters": filters}
 
@@ -138,12 +143,13 @@ def _left(explanation: Explanation) -> int | None:
     return explanation.steps[-1].after if explanation.steps else None
 
 
-def refusal_lines(outcome: Outcome) -> tuple[list[tuple[str, int]], list[str]]:
-    """How many hosts each filter refused, and the nearest misses in words; as of now."""
+def refusal_lines(outcome: Outcome, *, near_misses: bool = True) -> tuple[list[tuple[str, int]], list[str]]:
+    """How many hosts each filter refused, and the nearest misses in words if they are wanted; as of now."""
     explanation = outcome.refusal.explanation if outcome.refusal is not None else None
     if explanation is None:
         return [], []
-    return list(explanation.refused.items()), [miss.miss for miss in explanation.near_misses(_NEAREST)]
+    nearest = explanation.near_misses(_NEAREST) if near_misses else []
+    return list(explanation.refused.items()), [miss.miss for miss in nearest]
 
 
 def show_hosts(terminal: Terminal, outcome: Outcome) -> None:

@@ -56,9 +56,11 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
         for outcome in _outcomes(trial, requests, args):
             if settings.verbose:
                 _tell(terminal, outcome)
+            # They take asking every filter about every host, and so most of the time of a long run.
+            near_misses = trial.refused <= args.near_misses
             if output is not None:
-                output.write(outcome_record(outcome))
-            report.add(outcome)
+                output.write(outcome_record(outcome, near_misses=near_misses))
+            report.add(outcome, near_misses=near_misses)
             step()
     report.finish(trial)
     return 0 if trial.placed else 1
@@ -127,7 +129,7 @@ class _TextReport:
         # A first request too large to be shown instance by instance.
         self._large: Outcome | None = None
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: Outcome, *, near_misses: bool) -> None:
         instances = len(self._rows) + len(outcome.selections)
         if self._many or outcome.number > _FEW_REQUESTS or instances > _FEW_INSTANCES:
             self._large = outcome if outcome.number == 1 else None
@@ -135,7 +137,7 @@ class _TextReport:
             self._rows.clear()
             self._refusals.clear()
         elif outcome.refusal is not None:
-            self._refusals.append((outcome, *refusal_lines(outcome)))
+            self._refusals.append((outcome, *refusal_lines(outcome, near_misses=near_misses)))
         else:
             self._rows += placement_rows(outcome)
 
@@ -162,8 +164,8 @@ class _JsonReport:
         self._out = terminal.out
         self._between = '{"placements": [\n'
 
-    def add(self, outcome: Outcome) -> None:
-        self._write(json.dumps(outcome_record(outcome)))
+    def add(self, outcome: Outcome, *, near_misses: bool) -> None:
+        self._write(json.dumps(outcome_record(outcome, near_misses=near_misses)))
 
     def _write(self, record: str) -> None:
         self._out.write(self._between + record)

@@ -17,7 +17,8 @@ from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.narrowing import narrow, skips_filters
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.results.explanation import HostVerdicts, Shortage
+from filtersched.results.verdict import HostVerdicts, Shortage
+from filtersched.results.words import amount_in_words, in_words
 from filtersched.schedulers import scheduler_from
 
 
@@ -76,7 +77,10 @@ def _show(terminal: Terminal, spec: RequestSpec, host: HostState, verdicts: Host
     for verdict in verdicts.verdicts:
         reason, need, have = verdict.reason, "", ""
         if isinstance(reason, Shortage):
-            need, have = (f"{number:.12g} {reason.unit}".strip() for number in (reason.need, reason.have))
-        said = "" if reason is None else str(reason)
+            need, have = (
+                f"{amount_in_words(number, digits=12)} {in_words(reason.unit)}".strip()
+                for number in (reason.need, reason.have)
+            )
+        said = "" if reason is None else in_words(reason)
         rows.append((verdict.filter, "passes" if verdict.passed else "refuses", need, have, said))
     terminal.table(("filter", "verdict", "need", "have", "reason"), rows, numbers=("need", "have"))

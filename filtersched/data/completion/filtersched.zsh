@@ -200,6 +200,7 @@ _shtab_filtersched_schedule_options=(
   "--filters[use these filters instead of the configured ones, in this order]:NAME,...:"
   "--now[decide as of this time (UTC), such as 2026-01-31T12\:00\:00, for inventories that tell when a host\'s service was last seen]:TIME:"
   "--alternates[also name hosts to try if the chosen one fails]"
+  "--near-misses[name the hosts that came nearest for the first N refused requests (default 20]:N:"
   "--seed[make random draws and made-up uuids the same in every run]:N:"
   "--format[for people (the default) or for programs]:format:(text json)"
   "--debug[log everything, and show the traceback of an error]"

@@ -8,8 +8,11 @@ import resource
 import signal
 import subprocess
 import sys
+from decimal import Decimal
 
 import pytest
+
+from filtersched import BaseHostFilter, Shortage
 
 RAM_ONLY = ("--scheduler-weight-classes", "RAMWeigher", "--scheduler-default-filters", "RamFilter,ComputeFilter")
 
@@ -140,3 +143,53 @@ def test_output_never_overwrites_an_input(run, hosts, requests_file, flag):
     assert result.status == 2
     assert "would overwrite" in result.err
     assert target.read_text() == before
+
+
+# -- near misses --------------------------------------------------------------------------------
+
+
+class OddShortageFilter(BaseHostFilter):
+    """Refuses all hosts for reasons that nobody can reckon with."""
+
+    def host_passes(self, host_state, spec):
+        return False
+
+    def rejection_reason(self, host_state, spec):
+        return Shortage(None, float("nan"), Decimal("1.5"), object)
+
+
+def misses_of(records):
+    return [len(one["refusal"]["near_misses"]) if "near_misses" in one["refusal"] else None for one in records]
+
+
+def test_near_misses_are_named_for_the_first_refused_requests(run, hosts, requests_file, tmp_path):
+    output = tmp_path / "placements.jsonl"
+    path = requests_file(*(request(f"r{nr}", 99999) for nr in range(30)))
+    argv = ("schedule", "--inventory", hosts, "--requests", path, *RAM_ONLY)
+    assert run(*argv, "--output", output).status == 1
+    assert misses_of(map(json.loads, output.read_text().splitlines())) == [3] * 20 + [None] * 10
+    assert misses_of(run(*argv, "--format", "json").json["placements"]) == [3] * 20 + [None] * 10
+
+
+@pytest.mark.parametrize(("wanted", "named"), [(0, [None, None]), (1, [3, None]), (2, [3, 3])])
+def test_as_many_near_misses_are_named_as_the_command_line_says(run, hosts, requests_file, wanted, named):
+    path = requests_file(request("r1", 99999), request("r2", 99999))
+    argv = ("schedule", "--inventory", hosts, "--requests", path, "--near-misses", wanted, *RAM_ONLY)
+    assert misses_of(run(*argv, "--format", "json").json["placements"]) == named
+    assert run(*argv).out.count("Nearest: beta lacks") == wanted
+
+
+def test_number_of_near_misses_below_zero_is_an_error(run, hosts):
+    result = run("schedule", "--inventory", hosts, "--flavor", "ram=1", "--near-misses", "-1")
+    assert result.status == 2
+    assert "--near-misses: must be a whole number, 0 or more, not '-1'" in result.err
+
+
+def test_shortage_that_is_no_number_is_written_in_words(run, hosts):
+    plugin = f"{__name__}.OddShortageFilter"
+    argv = ("--inventory", hosts, "--flavor", "ram=1", "--scheduler-available-filters", plugin)
+    argv += ("--scheduler-default-filters", "OddShortageFilter")
+    (record,) = run("schedule", *argv, "--format", "json").json["placements"]
+    (verdict,) = record["refusal"]["near_misses"][0]["filters"]
+    assert (verdict["what"], verdict["need"], verdict["have"], verdict["unit"]) == ("None", "nan", 1.5, str(object))
+    assert run("why", "alpha", *argv).status == 1
