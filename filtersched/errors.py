@@ -179,6 +179,25 @@ class CommitConflict(FilterschedError):
         self.hosts = tuple(hosts)
 
 
+def shown(value: Any, *, most: int = 200) -> str:
+    """The repr of a value for a message, cut if it is long; for a value that has none, its type."""
+    try:
+        said = repr(value)
+    except Exception:
+        # The boundary for the text of an error: whole numbers of thousands of digits have no repr.
+        return f"<{type(value).__name__}>"
+    return said if len(said) <= most else f"{said[:most]}…"
+
+
+def must_be(what: str, problem: object, value: Any) -> str:
+    """The sentence about a value that `problem` says is wrong: "<what> must be <problem>, not <value>".
+
+    A problem that is a sentence of its own already says so by beginning with "must".
+    """
+    said = str(problem)
+    return f"{what} {said}" if said.startswith("must ") else f"{what} must be {said}, not {shown(value)}"
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The end of a sentence about an unknown name: the nearest known ones, or all if they are few."""
     names = sorted(known)

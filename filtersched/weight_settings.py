@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterable
+
+from filtersched.columns.values import number
 
 LOG = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ def setting_of(item: str) -> tuple[str, float] | None:
     """The name and ratio of one element, cut at the first `=`; None if it is malformed."""
     name, _equals, text = item.partition("=")
     try:
-        ratio = float(text)
+        ratio = float(number(float(text)))
     except ValueError:
         return None
-    return (name, ratio) if name and math.isfinite(ratio) else None
+    return (name, ratio) if name else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
+from datetime import datetime
 from typing import Any, NoReturn
 
 
@@ -62,7 +63,9 @@ def freeze(value: Any) -> Any:
 
 
 def thaw(value: Any) -> Any:
-    """The same data as plain dicts and lists, sets sorted: what json writes."""
+    """The same data as plain dicts and lists, sets sorted and times as ISO text: what json writes."""
+    if isinstance(value, datetime):
+        return value.isoformat()
     if isinstance(value, Mapping):
         return {key: thaw(item) for key, item in value.items()}
     if isinstance(value, tuple | list):

@@ -1,62 +1,86 @@
-"""Checks of single values: numbers, times and mappings. Each returns the value to keep or raises ValueError."""
+"""Checks of single values: numbers, times and text. Each returns the value to keep or raises ValueError."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from filtersched.columns.frozen import EMPTY, FrozenDict, freeze
-
-# More than this, and multiplying it with a ratio may not give a number any more.
-_LARGEST = 10**300
+# The product of two such numbers is finite, so no size with its ratio outgrows a float.
+_TOO_LARGE = 10**150
 
 
 def number(value: Any) -> Any:
-    """`value` if it is a finite number or None; NumPy's scalars become Python's."""
+    """`value` if it is a finite number below 1e150, signs aside; NumPy's scalars become Python's."""
     kind = type(value)
-    if value is None or (kind is int and -_LARGEST < value < _LARGEST):
+    if kind is int and -_TOO_LARGE < value < _TOO_LARGE:
         return value
     if kind is not float and not isinstance(value, bool) and hasattr(value, "item") and not hasattr(value, "__len__"):
         value = value.item()
         kind = type(value)
-    if kind not in (int, float) or not -_LARGEST < value < _LARGEST:
+    if kind not in (int, float) or value != value:
         raise ValueError("a finite number")
+    if not -_TOO_LARGE < value < _TOO_LARGE:
+        raise ValueError("a finite number below 1e150")
     return value
 
 
 def amount(value: Any) -> Any:
-    """`value` if it is a number that is not negative, or None."""
+    """`value` if it is such a number and not negative."""
     value = number(value)
-    if value is not None and value < 0:
+    if value < 0:
         raise ValueError("zero or more")
     return value
 
 
+def whole(value: Any) -> int:
+    """A whole number, given as a number or as its text."""
+    try:
+        found = int(value)
+    except (ValueError, TypeError, OverflowError):
+        raise ValueError("a whole number") from None
+    return int(number(found))
+
+
+def optional(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The same check for a value that may be None."""
+    return lambda value: None if value is None else check(value)
+
+
 def ratio(value: Any) -> float | None:
     """An allocation ratio as a float; None where it is not set, which Nova writes as 0.0 too."""
-    checked = amount(value)
-    return float(checked) if checked else None
+    return None if value is None else float(amount(value)) or None
 
 
-def read_only_mapping(value: Any) -> FrozenDict:
-    if value is None:
-        return EMPTY
-    if not isinstance(value, Mapping):
-        raise ValueError("a mapping")
-    frozen: FrozenDict = freeze(value)
-    return frozen
+def text(value: Any) -> str:
+    """`value` if it is text."""
+    if not isinstance(value, str):
+        raise ValueError("text")
+    return value if type(value) is str else str(str.__str__(value))
+
+
+def name(value: Any) -> str:
+    """`value` if it is text that is not empty."""
+    if not isinstance(value, str) or not value:
+        raise ValueError("a name")
+    return text(value)
 
 
 def naive_utc(value: Any) -> datetime | None:
     """A time as Nova keeps it: UTC, without saying so. ISO text is read, other zones converted."""
+    if value is None:
+        return None
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
         except ValueError:
             raise ValueError("a time such as 2026-01-31T12:00:00") from None
-    if value is None:
-        return None
     if not isinstance(value, datetime):
         raise ValueError("a time such as 2026-01-31T12:00:00")
-    return value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
+    if value.tzinfo is not None:
+        try:
+            value = value.astimezone(UTC)
+        except OverflowError:
+            raise ValueError("a time within the years 1 to 9999, in UTC") from None
+    # Of no other class and with no more fields than ISO text has, so that it comes back equal.
+    return datetime.combine(value.date(), value.time().replace(fold=0))

@@ -7,7 +7,6 @@ from typing import Any
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts import aggregate_metadata as aggregates
 from filtersched.hosts.host_state import HostState
-from filtersched.hosts.service import service_fact
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.shared_options import DEFAULT_AVAILABILITY_ZONE
 
@@ -37,5 +36,5 @@ class AvailabilityZoneFilter(BaseHostFilter):
 
     def _zones(self, host: HostState) -> set[Any]:
         return aggregates.split_values(host, "availability_zone") or {
-            service_fact(host.service, "availability_zone") or self.option("default_availability_zone")
+            host.service.get("availability_zone") or self.option("default_availability_zone")
         }

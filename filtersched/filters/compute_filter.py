@@ -12,7 +12,7 @@ from filtersched.columns.frozen import thaw
 from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.extra_specs import match
 from filtersched.hosts.host_state import HostState
-from filtersched.hosts.service import is_forced_down, last_heartbeat, service_fact, service_is_up
+from filtersched.hosts.service import is_forced_down, last_heartbeat, service_is_up
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.shared_options import SERVICE_DOWN_TIME
 
@@ -55,8 +55,8 @@ class ComputeFilter(BaseHostFilter):
 
     def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str | None:
         service, capabilities = host_state.service, host_state.capabilities
-        if service_fact(service, "disabled"):
-            why = service_fact(service, "disabled_reason")
+        if service.get("disabled"):
+            why = service.get("disabled_reason")
             return f"its service is disabled ({why})" if why else "its service is disabled"
         if is_forced_down(service):
             return "its service is forced down"
@@ -78,7 +78,7 @@ def _is_not_compute(topic: Any) -> bool:
 
 
 def _is_enabled(service: Any) -> bool:
-    return not service_fact(service, "disabled") and not is_forced_down(service)
+    return not service.get("disabled") and not is_forced_down(service)
 
 
 def _announces_enabled(capabilities: Mapping[str, Any]) -> bool:

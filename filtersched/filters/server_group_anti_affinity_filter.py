@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from filtersched.columns.column import count_instances
-from filtersched.errors import InvalidRequest
+from filtersched.columns.values import whole
+from filtersched.errors import InvalidRequest, must_be
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
@@ -57,10 +58,10 @@ def most_members(group: InstanceGroup) -> int:
     if most is None:
         return 1
     try:
-        return int(most)
-    except (ValueError, TypeError, OverflowError):
+        return whole(most)
+    except ValueError as problem:
         raise InvalidRequest(
-            f"instance_group.rules: {_MAX} must be a whole number, not {most!r}",
+            f"instance_group.rules: {must_be(_MAX, problem, most)}",
             field=f"instance_group.rules.{_MAX}",
             value=most,
         ) from None

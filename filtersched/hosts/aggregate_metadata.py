@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from filtersched.columns.column import filled, of_each
+from filtersched.columns.values import number as finite
 from filtersched.hosts.host_state import HostState
 
 
@@ -41,7 +42,8 @@ def all_split(host: HostState) -> dict[str, set[str]]:
 def number(host: Any, key: str, cast: Callable[[str], Any], default: Any) -> Any:
     """The least of the numbers that aggregates give for `key`; `default` without one.
 
-    One text that `cast` cannot read makes it `default` for that host, whatever the others say. For
+    One text that `cast` cannot read, or reads as infinite, makes it `default` for that host,
+    whatever the others say. For
     columns in the place of the host this is one call per distinct set of aggregates, and `default`
     may be a column.
     """
@@ -51,12 +53,10 @@ def number(host: Any, key: str, cast: Callable[[str], Any], default: Any) -> Any
 def _least(found: Iterable[Any], key: str, cast: Callable[[str], Any]) -> Any:
     texts = {one.metadata[key] for one in found if key in one.metadata}
     try:
-        numbers = [cast(text) for text in texts]
+        return min((finite(cast(text)) for text in texts), default=None)
     except (ValueError, TypeError):
         return None
-    # "nan" is a float to Python, but has no place in an order.
-    return min(numbers) if numbers and not any(each != each for each in numbers) else None
 
 
-def _split(text: Any) -> list[str]:
-    return [item.strip() for item in str(text).split(",")]
+def _split(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",")]

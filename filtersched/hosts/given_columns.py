@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from filtersched.errors import InvalidHost, nearest
-from filtersched.hosts.host_values import CHECKS, RATIOS
+from filtersched.hosts.host_values import CHECKS, RATIOS, checked
 
 
 def checked_columns(
@@ -54,9 +54,9 @@ def _checked(attribute: str, values: Any, hosts: Sequence[str]) -> Sequence[Any]
             wrong = np.flatnonzero(~np.isfinite(values))
             suspects = [*wrong[:1].tolist(), int(np.argmin(values)), int(np.argmax(values))]
             for row in suspects:
-                _one(attribute, values[row].item(), hosts[row] if row < len(hosts) else None)
+                checked(hosts[row] if row < len(hosts) else None, attribute, values[row].item())
         if attribute in RATIOS and not values.all():
-            return [_one(attribute, value, None) for value in values.tolist()]
+            return [checked(None, attribute, value) for value in values.tolist()]
         # A copy of its own: the caller may go on using the array.
         own: Any = values.copy()
         return own  # type: ignore[no-any-return]
@@ -64,14 +64,5 @@ def _checked(attribute: str, values: Any, hosts: Sequence[str]) -> Sequence[Any]
     known: dict[int, Any] = {}
     for row, value in enumerate(listed):
         if id(value) not in known:
-            known[id(value)] = _one(attribute, value, hosts[row] if row < len(hosts) else None)
+            known[id(value)] = checked(hosts[row] if row < len(hosts) else None, attribute, value)
     return [known[id(value)] for value in listed]
-
-
-def _one(attribute: str, value: Any, host: str | None) -> Any:
-    try:
-        return CHECKS[attribute](value)
-    except (ValueError, TypeError) as problem:
-        raise InvalidHost(
-            f"host {host!r}: {attribute} must be {problem}, not {value!r}", host=host, attribute=attribute, value=value
-        ) from None

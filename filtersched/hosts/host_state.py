@@ -9,8 +9,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from filtersched.columns.frozen import EMPTY, FrozenDict
-from filtersched.errors import InvalidHost, nearest
-from filtersched.hosts.host_values import CHECKS, Aggregate, Metric, plain
+from filtersched.columns.values import name as a_name
+from filtersched.errors import InvalidHost, must_be, nearest, shown
+from filtersched.hosts.host_values import CHECKS, Aggregate, Metric, checked, plain
+from filtersched.hosts.service import NO_SERVICE, Service
 from filtersched.requests.instance import Instance
 
 if TYPE_CHECKING:
@@ -65,7 +67,8 @@ class HostState:
     disk in GiB (`_gb`) or MiB (`_mb`). `free_ram_mb` and `free_disk_mb` may be negative, since a
     host may be oversubscribed. A ratio of None means the configured one.
 
-    Raises InvalidHost for an unknown keyword, and for a size that is negative or no finite number.
+    What a host is made of is copied and is plain data (`filtersched.columns.plain_data`). Raises
+    InvalidHost for an unknown keyword, and for what an attribute cannot be.
     """
 
     __slots__ = ("__dict__", "__weakref__", "_generation", "_owner", "_scratch")
@@ -117,7 +120,7 @@ class HostState:
     #: Measured values, for MetricsFilter and MetricsWeigher.
     metrics: tuple[Metric, ...] = ()
     #: The compute service: `disabled`, `forced_down`, `last_seen_up`, `availability_zone`, ...
-    service: Any = EMPTY
+    service: Service = NO_SERVICE
     #: What the host announces, name to value.
     capabilities: FrozenDict = EMPTY
     #: Statistics of the compute node, name to value.
@@ -148,11 +151,13 @@ class HostState:
         self._owner: Owner | None = None
         self._generation = 0
         self._scratch = _decision.limits
-        if not isinstance(host, str) or not host:
-            raise InvalidHost(f"host must be a name, not {host!r}", attribute="host", value=host)
+        try:
+            host = a_name(host)
+        except ValueError as problem:
+            raise InvalidHost(must_be("host", problem, host), attribute="host", value=host) from None
         write = object.__setattr__
         write(self, "host", host)
-        write(self, "nodename", self._checked("nodename", host if nodename is None else nodename))
+        write(self, "nodename", checked(host, "nodename", host if nodename is None else nodename))
         for name, value in attributes.items():
             if name not in CHECKS:
                 raise InvalidHost(
@@ -161,14 +166,14 @@ class HostState:
                     attribute=name,
                     value=value,
                 )
-            write(self, name, self._checked(name, value))
+            write(self, name, checked(host, name, value))
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _UNWATCHED:
             object.__setattr__(self, name, value)
             return
         if name in CHECKS:
-            value = self._checked(name, value)
+            value = checked(self.__dict__.get("host"), name, value)
         if self._scratch is not _decision.limits and _decision.limits is not None:
             raise InvalidHost(
                 f"host {self.host!r}: {name} may not be changed while hosts are being chosen; "
@@ -196,18 +201,6 @@ class HostState:
             f"<HostState {self.host}{node} ram={self.free_ram_mb}/{self.total_usable_ram_mb} MiB"
             f" vcpus={self.vcpus_used}/{self.vcpus_total} disk={self.free_disk_mb} MiB free>"
         )
-
-    def _checked(self, name: str, value: Any) -> Any:
-        try:
-            return CHECKS[name](value)
-        except RecursionError:
-            host = self.__dict__.get("host")
-            raise InvalidHost(f"host {host!r}: {name} is nested too deeply", host=host, attribute=name) from None
-        except (ValueError, TypeError) as problem:
-            host = self.__dict__.get("host")
-            raise InvalidHost(
-                f"host {host!r}: {name} must be {problem}, not {value!r}", host=host, attribute=name, value=value
-            ) from None
 
     @property
     def limits(self) -> dict[str, Any]:
@@ -361,19 +354,21 @@ class HostState:
 
         Attributes that plug-ins added, and limits, are left out.
         """
-        given = {name: value for name, value in self.__dict__.items() if name in CHECKS}
+        # A copy, since another thread may write to the host.
+        given = {name: value for name, value in self.__dict__.copy().items() if name in CHECKS}
         return {"version": FORMAT_VERSION, **{name: plain(value) for name, value in given.items()}}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The host that `to_dict` wrote down. Raises InvalidHost for what no HostState has."""
         if not isinstance(data, Mapping):
-            raise InvalidHost(f"a host must be a mapping, not {data!r}", value=data)
+            raise InvalidHost(f"a host must be a mapping, not {shown(data)}", value=data)
         known = dict(data)
         version = known.pop("version", FORMAT_VERSION)
         if version != FORMAT_VERSION:
             raise InvalidHost(
-                f"host {known.get('host')!r}: version {version!r} of the format is not known here, {FORMAT_VERSION} is",
+                f"host {shown(known.get('host'))}: version {shown(version)} of the format is not known here, "
+                f"{FORMAT_VERSION} is",
                 host=known.get("host"),
                 attribute="version",
                 value=version,

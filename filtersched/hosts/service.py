@@ -1,4 +1,4 @@
-"""Whether the service of a host is up: one rule for every driver and filter."""
+"""The service of a host, and whether it is up: one rule for every driver and filter."""
 
 from __future__ import annotations
 
@@ -6,35 +6,84 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from filtersched.columns.frozen import FrozenDict
+from filtersched.columns.plain_data import NotPlainData, attributes_of, plain_data, plain_mapping
 from filtersched.columns.values import naive_utc
 
+_TIMES = ("last_seen_up", "updated_at", "created_at")
+_SWITCHES = ("disabled", "forced_down")
+# What Nova's records say of a service; other facts are kept as well.
+_FIELDS = (*_SWITCHES, *_TIMES, "disabled_reason", "availability_zone", "host", "binary", "topic", "report_count")
 
-def last_heartbeat(service: Any) -> datetime | None:
+
+class Service(FrozenDict):
+    """A service record: a read-only mapping, its keys can be read as attributes too."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self:
+            return self[name]
+        raise AttributeError(f"the service record has no {name!r}")
+
+    @classmethod
+    def of(cls, value: Any) -> Service:
+        """`value` as a record: a mapping, or an object of another library whose attributes are copied.
+
+        Times become naive UTC and everything else plain data; attributes that are neither are left
+        out. Raises ValueError.
+        """
+        if value is None or isinstance(value, cls):
+            return value or NO_SERVICE
+        facts = value if isinstance(value, Mapping) else attributes_of(value, _FIELDS)
+        if facts is None:
+            raise ValueError("a service record, a mapping or an object")
+        times = {name: _time(name, facts[name]) for name in _TIMES if name in facts}
+        others = {name: fact for name, fact in facts.items() if name not in times}
+        record = cls({**(plain_mapping(others) if facts is value else _plain_ones(others)), **times})
+        for name in _SWITCHES:
+            if not isinstance(record.get(name), bool | int | None):
+                raise ValueError(f"a service record with {name} true or false")
+        return record
+
+
+NO_SERVICE = Service()
+
+
+def _time(name: str, value: Any) -> datetime | None:
+    try:
+        return naive_utc(value)
+    except ValueError as problem:
+        raise ValueError(f"a service record with {name} {problem}") from None
+
+
+def _plain_ones(facts: Mapping[str, Any]) -> dict[str, Any]:
+    found = {}
+    for name, fact in facts.items():
+        try:
+            found[name] = plain_data(fact)
+        except NotPlainData:
+            continue
+    return found
+
+
+def last_heartbeat(service: Mapping[str, Any]) -> datetime | None:
     """When the service was last heard of: `last_seen_up` or `updated_at`, else `created_at`."""
-    for name in ("last_seen_up", "updated_at", "created_at"):
-        heartbeat = naive_utc(service_fact(service, name))
-        if heartbeat is not None:
-            return heartbeat
-    return None
+    return next((service[name] for name in _TIMES if service.get(name) is not None), None)
 
 
-def is_forced_down(service: Any) -> bool:
+def is_forced_down(service: Mapping[str, Any]) -> bool:
     """Whether an operator (or an evacuation) has declared the service down, whatever its heartbeat."""
-    return bool(service_fact(service, "forced_down"))
+    return bool(service.get("forced_down"))
 
 
-def service_is_up(service: Any, now: datetime, down_time_s: float) -> bool:
+def service_is_up(service: Mapping[str, Any], now: datetime, down_time_s: float) -> bool:
     """Whether the service is not forced down and its last heartbeat is at most `down_time_s` from `now`.
 
-    A service that is not known, or has no heartbeat, counts as up. A heartbeat in the future counts
-    like one in the past, as in Nova.
+    A service without a heartbeat counts as up. A heartbeat in the future counts like one in the
+    past, as in Nova.
     """
     if is_forced_down(service):
         return False
     heartbeat = last_heartbeat(service)
     return heartbeat is None or abs((now - heartbeat).total_seconds()) <= down_time_s
-
-
-def service_fact(service: Any, name: str) -> Any:
-    """One field of a service record, a mapping or an object; None if it does not say."""
-    return service.get(name) if isinstance(service, Mapping) else getattr(service, name, None)

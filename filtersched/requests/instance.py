@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from filtersched.columns.frozen import EMPTY, FrozenDict
-from filtersched.columns.values import read_only_mapping
-from filtersched.errors import InvalidHost
+from filtersched.columns.plain_data import plain_data, plain_mapping
+from filtersched.columns.values import optional, text
+from filtersched.errors import InvalidHost, must_be
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """An instance that runs on a host, as far as scheduling cares."""
+    """An instance that runs on a host, as far as scheduling cares; all of it plain data.
+
+    Raises InvalidHost for what no instance can have.
+    """
 
     #: The instance's uuid.
     uuid: str
@@ -28,11 +33,19 @@ class Instance:
     image_properties: FrozenDict = EMPTY
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "image_properties", _image_properties(self.image_properties))
+        for field, check in _CHECKS.items():
+            value = getattr(self, field)
+            try:
+                checked = check(value)
+            except ValueError as problem:
+                raise InvalidHost(f"an instance's {must_be(field, problem, value)}", value=value) from None
+            if checked is not value:
+                object.__setattr__(self, field, checked)
 
 
-def _image_properties(value: Any) -> FrozenDict:
-    try:
-        return read_only_mapping(value)
-    except ValueError as problem:
-        raise InvalidHost(f"an instance's image_properties must be {problem}, not {value!r}", value=value) from None
+_CHECKS: dict[str, Callable[[Any], Any]] = {
+    "uuid": text,
+    **dict.fromkeys(("project_id", "user_id", "image_ref"), optional(text)),
+    "instance_type_id": plain_data,
+    "image_properties": plain_mapping,
+}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from filtersched.engine.decision import Choice, Decision
 from filtersched.errors import NoValidHost
 from filtersched.hosts.host_state import HostState
-from filtersched.hosts.service import service_fact, service_is_up
+from filtersched.hosts.service import service_is_up
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.schedulers.base import Scheduler
 
@@ -25,5 +25,5 @@ class ChanceScheduler(Scheduler):
         return choices
 
     def _is_up(self, host: HostState, spec: RequestSpec) -> bool:
-        disabled = service_fact(host.service, "disabled")
+        disabled = host.service.get("disabled")
         return not disabled and service_is_up(host.service, spec.now, self.settings.service_down_time)

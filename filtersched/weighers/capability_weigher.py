@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from oslo_config import cfg
 
-from filtersched.errors import ConfigurationError, InvalidHost
+from filtersched.columns.values import number
+from filtersched.errors import ConfigurationError, shown
 from filtersched.weighers.base import BaseWeigher
 from filtersched.weight_settings import setting_of
+
+LOG = logging.getLogger(__name__)
 
 _OPTION = "capability_weight_setting"
 
@@ -29,7 +33,7 @@ class CapabilityWeigher(BaseWeigher):
     |-------------------|-----------------------------------------------------------------------|
     | `name=ratio`      | ratio times the number that the host announces                        |
     |                   | ratio if the host announces true or has a trait of that name          |
-    |                   | `capability_weight_of_missing` if it announces nothing of that name   |
+    |                   | `capability_weight_of_missing` if it announces no number of that name |
     | `name:text=ratio` | ratio if the host announces exactly this text, else nothing           |
 
     Capabilities are looked up first, then statistics.
@@ -61,9 +65,11 @@ class CapabilityWeigher(BaseWeigher):
     host_reads = ("capabilities", "stats", "traits")
 
     _preferences: tuple[_Preference, ...] | None = None
+    _warned: set[_Preference]
 
     def bind(self, values: Mapping[str, Any]) -> None:
         super().bind(values)
+        self._warned = set()
         self._preferences = tuple(_preference(item) for item in self.option(_OPTION))
 
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:
@@ -81,14 +87,20 @@ class CapabilityWeigher(BaseWeigher):
         if found is None:
             return float(self.option("capability_weight_of_missing"))
         try:
-            return float(found) * ratio
-        except (TypeError, ValueError):
-            raise InvalidHost(
-                f"CapabilityWeigher: a host announces {name} as {found!r}, which is no number. "
-                f"To prefer a named one write {name}:{found}={ratio:g} in [filter_scheduler] {_OPTION}.",
-                attribute="capabilities",
-                value=found,
-            ) from None
+            return float(number(float(found))) * ratio
+        except (TypeError, ValueError, OverflowError):
+            # A host's report must not stop every request.
+            self._warn_once(preference, found)
+            return float(self.option("capability_weight_of_missing"))
+
+    def _warn_once(self, preference: _Preference, found: Any) -> None:
+        if preference not in self._warned:
+            self._warned.add(preference)
+            LOG.warning(
+                "CapabilityWeigher: a host announces %s as %s, which is no number and counts as not announced. To "
+                "prefer a named one write %s:%s=%g in [filter_scheduler] %s.",
+                *(preference.name, shown(found), preference.name, found, preference.ratio, _OPTION),
+            )
 
 
 def _preference(item: str) -> _Preference:

@@ -6,12 +6,13 @@ from typing import Any
 
 from oslo_config import cfg
 
+from filtersched.columns.column import filled
 from filtersched.shared_options import CPU_ALLOCATION_RATIO
 from filtersched.weighers.base import BaseWeigher
 
 
 class CPUWeigher(BaseWeigher):
-    """Prefer hosts with more free virtual CPUs, oversubscription included."""
+    """Prefer hosts with more free virtual CPUs, oversubscription included; unknown ones count as none."""
 
     options = (
         cfg.FloatOpt(
@@ -29,4 +30,4 @@ class CPUWeigher(BaseWeigher):
 
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:
         ratio = self.allocation_ratio(host_state.cpu_allocation_ratio, "cpu_allocation_ratio")
-        return host_state.vcpus_total * ratio - host_state.vcpus_used
+        return filled(host_state.vcpus_total, 0) * ratio - host_state.vcpus_used

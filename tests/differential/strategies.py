@@ -95,7 +95,7 @@ HOST_VALUES = {
 RARE_VALUES = (
     *(("hypervisor_type", "broken"), ("hypervisor_type", "vmware"), ("hypervisor_version", 4), ("stats", {"a": "b"})),
     *(("aggregates", (one,)) for one in _RARE_AGGREGATES),
-    *((name, None) for name in ("vcpus_total", "num_io_ops", "num_instances", "free_ram_mb", "vcpus_used")),
+    *((name, None) for name in ("vcpus_total", "vcpus_total", "cpu_allocation_ratio", "gpus_free")),
     *((name, np.float64(2.0)) for name in ("num_io_ops", "failed_builds")),
     *((name, 2**53 + 1) for name in ("free_ram_mb", "num_io_ops", "failed_builds")),
     *((name, 2**53 - 1) for name in ("free_ram_mb", "num_io_ops", "failed_builds")),

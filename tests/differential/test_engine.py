@@ -102,7 +102,7 @@ HOSTS = st.lists(
             "free_ram_mb": st.sampled_from((0, 1, 512, 4096, -7, 0.1, 2**53 - 1, 2**53 + 1)),
             "ram_allocation_ratio": st.sampled_from((None, 0, 1, 1.5)),
             "num_instances": st.sampled_from((0, 1, 3)),
-            "num_io_ops": st.sampled_from((0, 2, None)),
+            "num_io_ops": st.sampled_from((0, 2, 2**53)),
             "vcpus_used": st.sampled_from((0, 4, 0.5)),
         },
     ),

@@ -15,12 +15,12 @@ DEFAULTS = ("filter_all",)
 
 
 class Columnar(BaseHostFilter):
-    host_reads = ("free_ram_mb", "num_io_ops")
+    host_reads = ("vcpus_total", "num_io_ops")
     spec_reads = ("memory_mb",)
     columnar = True
 
     def host_passes(self, host_state, spec):
-        return host_state.free_ram_mb / host_state.num_io_ops >= spec.memory_mb
+        return host_state.vcpus_total / host_state.num_io_ops >= spec.memory_mb
 
 
 class ByValue(BaseHostFilter):
@@ -61,16 +61,16 @@ def test_what_is_overridden_or_undeclared_is_called_as_it_stands(kind):
 
 
 def test_a_columnar_body_answers_for_all_rows_at_once():
-    given = rows(free_ram_mb=[4, 3, 2], num_io_ops=[2, 2, 1])
+    given = rows(vcpus_total=[4, 3, 2], num_io_ops=[2, 2, 1])
     assert asked(Columnar).evaluate_columns(given, request()).answer.tolist() == [True, False, True]
 
 
 @pytest.mark.parametrize(
     "columns",
     [
-        {"free_ram_mb": [4, 3], "num_io_ops": [2, 0]},
-        {"free_ram_mb": [4, None], "num_io_ops": [2, 2]},
-        {"free_ram_mb": [4, 2**53], "num_io_ops": [2, 2]},
+        {"vcpus_total": [4, 3], "num_io_ops": [2, 0]},
+        {"vcpus_total": [4, None], "num_io_ops": [2, 2]},
+        {"vcpus_total": [4, 2**53], "num_io_ops": [2, 2]},
     ],
 )
 def test_where_columns_would_differ_from_numbers_hosts_are_asked_one_by_one(columns):
@@ -114,21 +114,21 @@ def test_the_key_of_a_request_tells_apart_what_a_plug_in_can_tell_apart():
 class OfLargeOnes(BaseHostFilter):
     """Reads the uuid, and I/O operations, of large requests only."""
 
-    host_reads = ("free_ram_mb", "num_io_ops")
+    host_reads = ("vcpus_total", "num_io_ops")
     spec_reads = ("memory_mb", "instance_uuid")
     columnar = True
 
     def host_passes(self, host_state, spec):
         if spec.memory_mb < 10:
-            return host_state.free_ram_mb > 1
+            return host_state.vcpus_total > 1
         return host_state.num_io_ops < len(spec.instance_uuid)
 
 
 def test_a_body_of_operators_depends_on_what_it_was_seen_to_read():
-    one, hosts = asked(OfLargeOnes), rows(free_ram_mb=[4, 1], num_io_ops=[2, 2])
+    one, hosts = asked(OfLargeOnes), rows(vcpus_total=[4, 1], num_io_ops=[2, 2])
     small = RequestKeys(RequestSpec(Flavor(memory_mb=2), instance_uuid="a"))
     large = RequestKeys(RequestSpec(Flavor(memory_mb=20), instance_uuid="a"))
-    assert one.evaluate_columns(hosts, small)[1:] == (("memory_mb",), ("free_ram_mb",))
+    assert one.evaluate_columns(hosts, small)[1:] == (("memory_mb",), ("vcpus_total",))
     assert one.key(small) == one.key(RequestKeys(RequestSpec(Flavor(memory_mb=2), instance_uuid="b"))) is not None
     assert one.evaluate_columns(hosts, large)[1:] == (("memory_mb", "instance_uuid"), ("num_io_ops",))
     assert one.key(large) is None

@@ -43,8 +43,8 @@ def test_host_whose_metrics_are_none_has_no_metrics():
     assert rule().host_passes(HostState("cmp1", metrics=None), RequestSpec())
 
 
-def test_metric_without_a_value_is_measured():
-    assert rule("foo=1").host_passes(HostState("cmp1", metrics={"foo": None}), RequestSpec())
+def test_metric_without_a_value_is_missing():
+    assert not rule("foo=1").host_passes(HostState("cmp1", metrics={"foo": None}), RequestSpec())
 
 
 @pytest.mark.parametrize("malformed", ["foo", "=1", "foo=", "foo=x"])

@@ -18,7 +18,7 @@ def test_no_instance_on_the_host_may_have_another_flavor_id(flavor_ids, expected
 
 
 def test_instance_of_an_unknown_kind_has_another_flavor():
-    host = HostState("cmp1", instances={"uuid-1": object()})
+    host = HostState("cmp1", instances={"uuid-1": {}})
     assert not TypeAffinityFilter().host_passes(host, RequestSpec(flavor={"id": 1}))
 
 

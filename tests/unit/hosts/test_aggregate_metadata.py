@@ -48,13 +48,19 @@ def test_missing_key_and_host_without_aggregates_give_nothing(reader):
         (["1.5", ""], float, 16.0),
         (["2.5"], int, 16.0),
         (["10", "9"], int, 9),
+        # What is no finite number is as unreadable as any other text.
+        (["inf", "2"], float, 16.0),
+        (["-inf"], float, 16.0),
+        (["nan"], float, 16.0),
+        (["9" * 400], float, 16.0),
+        (["9" * 400], int, 16.0),
+        (["9" * 5000, "2"], int, 16.0),
     ],
 )
 def test_number_is_the_least_or_the_default(texts, cast, read):
     assert aggregates.number(host(*({"ratio": text} for text in texts)), "ratio", cast, 16.0) == read
 
 
-def test_value_that_is_no_text_is_read_where_it_can_be():
-    assert aggregates.number(host({"ratio": 2}), "ratio", float, 16.0) == 2.0
-    assert aggregates.number(host({"ratio": None}), "ratio", float, 16.0) == 16.0
-    assert aggregates.split_values(host({"k": 5}), "k") == {"5"}
+def test_key_without_a_value_is_a_missing_key():
+    assert aggregates.number(host({"ratio": None}, {"ratio": "2"}), "ratio", float, 16.0) == 2.0
+    assert aggregates.split_values(host({"k": None}), "k") == set()

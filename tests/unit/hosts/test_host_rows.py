@@ -51,15 +51,15 @@ def test_a_column_follows_assignments():
 
 
 def test_a_column_becomes_none_and_one_again_as_values_do():
-    pool = a_pool(1, 2)
-    assert pool.rows.column("free_ram_mb").values.tolist() == [1, 2]
-    pool["h0"].free_ram_mb = 2**53 + 1
+    pool = HostPool([HostState("h0", vcpus_total=1), HostState("h1", vcpus_total=2)])
+    assert pool.rows.column("vcpus_total").values.tolist() == [1, 2]
+    pool["h0"].vcpus_total = 2**53 + 1
     with pytest.raises(NotVectorizable):
-        pool.rows.column("free_ram_mb")
-    pool["h0"].free_ram_mb = None
-    assert pool.rows.column("free_ram_mb").missing.tolist() == [True, False]
-    pool["h0"].free_ram_mb = 5
-    assert pool.rows.column("free_ram_mb").values.tolist() == [5, 2]
+        pool.rows.column("vcpus_total")
+    pool["h0"].vcpus_total = None
+    assert pool.rows.column("vcpus_total").missing.tolist() == [True, False]
+    pool["h0"].vcpus_total = 5
+    assert pool.rows.column("vcpus_total").values.tolist() == [5, 2]
 
 
 def test_an_attribute_that_some_host_does_not_have_is_no_column_and_has_no_codes():

@@ -29,6 +29,7 @@ NOW = datetime(2026, 1, 31, 12)
 
 
 def full_host() -> HostState:
+    """Every kind of value that the constructor takes."""
     return HostState(
         "cmp1",
         "node1",
@@ -41,14 +42,22 @@ def full_host() -> HostState:
         num_instances=1,
         instances={"i1": {"project_id": "p1", "image_properties": {"os": "linux"}}},
         aggregates=[{"name": "az1", "metadata": {"availability_zone": "az1"}, "id": 3}],
-        metrics={"cpu.percent": 0.5},
-        service={"disabled": False, "updated_at": "2026-01-31T12:00:00"},
-        capabilities={"gpus": [1, {"model": "x"}]},
+        metrics=[("cpu.percent", 0.5), ("cpu.percent", 1), ("heat", None)],
+        service={"disabled": False, "updated_at": "2026-01-31T12:00:00", "created_at": NOW, "seen": [NOW]},
+        capabilities={"gpus": [1, {"model": "x"}], "since": NOW, "tags": {"b", "a"}, "numbers": np.array([1.5])},
+        stats={"since": {"boot": NOW}, "num_proj_p1": "3"},
+        cpu_info=SimpleNamespace(topology=SimpleNamespace(cores=8), features=frozenset(("b", "a"))),
+        numa_topology={"cells": [{"id": 0, "cpuset": {1, 0}}]},
         traits={"HW_AVX"},
         resources={"CUSTOM_FPGA": (4, 1)},
         supported_instances=[["x86_64", "kvm", "hvm"]],
         updated=NOW,
     )
+
+
+def kind(value: object) -> str:
+    """For a test's name: a number of thousands of digits has no text."""
+    return value if isinstance(value, str) and len(value) < 40 else type(value).__name__
 
 
 # -- making one -------------------------------------------------------------------------------
@@ -132,6 +141,23 @@ def test_size_that_is_no_finite_number_is_refused(name, value):
     assert caught.value.attribute == name
 
 
+@pytest.mark.parametrize(
+    "name", ["free_ram_mb", "total_usable_ram_mb", "free_disk_mb", "vcpus_used", "num_instances", "failed_builds"]
+)
+def test_size_that_is_none_is_refused(name):
+    with pytest.raises(InvalidHost, match=f"host 'cmp1': {name} must be a finite number, not None") as caught:
+        HostState("cmp1", **{name: None})
+    assert caught.value.attribute == name
+
+
+@pytest.mark.parametrize(
+    "value", [10**150, -(10**150), 10**5000, 1e300, float("-inf")], ids=["1e150", "-1e150", "1e5000", "float", "inf"]
+)
+def test_number_whose_product_with_a_ratio_may_have_no_end_is_refused(value):
+    with pytest.raises(InvalidHost, match="free_ram_mb must be a finite number below 1e150"):
+        HostState("cmp1", free_ram_mb=value)
+
+
 def test_numbers_of_numpy_become_those_of_python():
     host = HostState("cmp1", free_ram_mb=np.int64(5), vcpus_total=np.float32(0.5))
     assert (type(host.free_ram_mb), type(host.vcpus_total)) == (int, float)
@@ -189,7 +215,7 @@ def test_data_nested_too_deeply_is_refused():
     deep: dict = {}
     for _ in range(10_000):
         deep = {"in": deep}
-    with pytest.raises(InvalidHost, match="capabilities is nested too deeply"):
+    with pytest.raises(InvalidHost, match=r"capabilities must be plain data.* nested too deeply"):
         HostState("cmp1", capabilities=deep)
 
 
@@ -199,21 +225,21 @@ def test_none_means_nothing_known():
 
 
 def test_instances_may_be_uuids_or_records_or_objects():
-    other = SimpleNamespace(uuid="i3")
+    other = SimpleNamespace(uuid="i3", project_id="p3", flavor=object())
     host = HostState("cmp1", instances=["i1", {"uuid": "i2", "project_id": "p"}, other])
-    assert dict(host.instances) == {"i1": Instance("i1"), "i2": Instance("i2", project_id="p"), "i3": other}
+    assert dict(host.instances) == {
+        "i1": Instance("i1"),
+        "i2": Instance("i2", project_id="p"),
+        "i3": Instance("i3", project_id="p3"),
+    }
 
 
-def test_aggregates_and_metrics_of_another_library_are_kept():
-    aggregate, metric = SimpleNamespace(metadata={"a": "b"}), SimpleNamespace(name="x", value=1)
+def test_aggregates_and_metrics_of_another_library_are_copied():
+    aggregate, metric = SimpleNamespace(metadata={"a": "b"}, name="az"), SimpleNamespace(name="x", value=1)
     host = HostState("cmp1", aggregates=[aggregate], metrics=[metric])
-    assert host.aggregates == (aggregate,)
-    assert host.metrics == (metric,)
-
-
-def test_service_record_may_be_an_object():
-    service = SimpleNamespace(disabled=True)
-    assert HostState("cmp1", service=service).service is service
+    aggregate.metadata["a"], metric.value = "c", 2
+    assert host.aggregates == (Aggregate("az", {"a": "b"}),)
+    assert host.metrics == (Metric("x", 1),)
 
 
 def test_metrics_may_be_pairs():
@@ -238,6 +264,88 @@ def test_times_are_kept_in_utc_without_saying_so(given, kept):
 def test_aggregate_with_metadata_that_is_none_is_refused():
     with pytest.raises(InvalidHost, match="metadata must be a mapping"):
         Aggregate("az1", "availability_zone")
+
+
+# -- what is refused by name ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [True, 1.5, ["p1", "p2"], {"a": "b"}, b"x"], ids=repr)
+def test_aggregate_metadata_that_is_no_text_is_refused_by_name(value):
+    with pytest.raises(InvalidHost, match=r"aggregate 'az1'.*'ssd' is") as caught:
+        HostState("cmp1", aggregates=[{"name": "az1", "metadata": {"ssd": value}}])
+    assert (caught.value.host, caught.value.attribute) == ("cmp1", "aggregates")
+    with pytest.raises(InvalidHost, match=r"aggregate 'az1'.*'ssd' is"):
+        Aggregate("az1", {"ssd": value})
+
+
+def test_aggregate_metadata_with_another_key_than_text_is_refused():
+    with pytest.raises(InvalidHost, match="text for keys and values"):
+        Aggregate("az1", {1: "a"})
+
+
+def test_aggregate_metadata_of_none_is_a_missing_key():
+    host = HostState("cmp1", aggregates=[{"name": "az1", "metadata": {"zone": None, "ssd": "true"}}])
+    assert host.aggregates[0].metadata == {"ssd": "true"}
+    assert Aggregate("az1", None).metadata == {}
+
+
+@pytest.mark.parametrize("value", ["3", True, float("nan"), float("inf"), -float("inf"), 10**5000, [1]], ids=kind)
+def test_metric_that_is_no_finite_number_is_refused_by_name(value):
+    for metrics in ({"load": value}, [("load", value)], [SimpleNamespace(name="load", value=value)]):
+        with pytest.raises(InvalidHost, match="'load' must be a finite number") as caught:
+            HostState("cmp1", metrics=metrics)
+        assert (caught.value.host, caught.value.attribute) == ("cmp1", "metrics")
+
+
+def test_metric_without_a_value_is_a_missing_metric():
+    assert HostState("cmp1", metrics={"load": None, "heat": 2}).metrics == (Metric("heat", 2),)
+
+
+@pytest.mark.parametrize("key", ["num_proj_p1", "num_os_type_linux", "num_vm_active", "num_task_None"])
+@pytest.mark.parametrize("value", ["many", None, [1], "9" * 5000], ids=kind)
+def test_statistic_that_counts_and_is_no_whole_number_is_refused_by_name(key, value):
+    with pytest.raises(InvalidHost, match=f"whole numbers for counts, and '{key}' is") as caught:
+        HostState("cmp1", stats={key: value})
+    assert caught.value.attribute == "stats"
+
+
+def test_instance_under_the_uuid_of_another_is_refused():
+    with pytest.raises(InvalidHost, match="'i1' leads to 'i2'"):
+        HostState("cmp1", instances={"i1": Instance("i2")})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, 10**5000) for name in ("free_ram_mb", "vcpus_total", "ram_allocation_ratio", "hypervisor_version")),
+        ("capabilities", {"gpus": 10**5000}),
+        ("stats", {"gpus": [10**5000]}),
+        ("service", {"report_count": 10**5000}),
+        ("resources", {"FPGA": (10**5000, 0)}),
+        ("instances", {"i1": {"instance_type_id": 10**5000}}),
+        ("aggregates", [{"name": "a", "id": 10**5000}]),
+        ("cpu_info", {"cores": 10**5000}),
+        ("numa_topology", 10**5000),
+        ("uuid", 10**5000),
+        ("updated", 10**5000),
+        ("updated", "0001-01-01T00:00:00+05:30"),
+        ("updated", "9999-12-31T23:59:59-05:30"),
+        ("updated", datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=1)))),
+        ("service", {"updated_at": "0001-01-01T00:00:00+05:30"}),
+    ],
+    ids=kind,
+)
+def test_number_or_time_beyond_the_ends_is_refused_by_name(name, value):
+    with pytest.raises(InvalidHost) as caught:
+        HostState("cmp1", **{name: value})
+    assert (caught.value.host, caught.value.attribute) == ("cmp1", name)
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("name", [10**5000, ["x"], "", None], ids=kind)
+def test_host_whose_name_is_none_is_refused_whatever_it_is(name):
+    with pytest.raises(InvalidHost, match="host must be a name"):
+        HostState(name)
 
 
 # -- changing one -----------------------------------------------------------------------------

@@ -7,7 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from filtersched.hosts.service import service_fact, service_is_up
+from filtersched.errors import InvalidHost
+from filtersched.hosts.host_state import HostState
+from filtersched.hosts.service import Service, service_is_up
 
 NOW = datetime(2026, 1, 31, 12)
 
@@ -21,8 +23,8 @@ def test_heartbeat_of_exactly_the_down_time_is_up_before_and_after_now(age_s, up
 
 @pytest.mark.parametrize("name", ["last_seen_up", "updated_at", "created_at"])
 def test_heartbeat_may_stand_under_any_of_its_names(name):
-    assert not service_is_up({name: "2026-01-31T11:00:00"}, NOW, 60)
-    assert service_is_up({name: "2026-01-31T13:00:00+01:00"}, NOW, 60)
+    assert not service_is_up(Service.of({name: "2026-01-31T11:00:00"}), NOW, 60)
+    assert service_is_up(Service.of({name: "2026-01-31T13:00:00+01:00"}), NOW, 60)
 
 
 def test_time_of_creation_counts_only_without_a_heartbeat():
@@ -30,14 +32,14 @@ def test_time_of_creation_counts_only_without_a_heartbeat():
     assert not service_is_up({"updated_at": None, "created_at": datetime(2020, 1, 1)}, NOW, 60)
 
 
-@pytest.mark.parametrize("service", [{}, {"disabled": True}, SimpleNamespace(), None])
+@pytest.mark.parametrize("service", [{}, {"disabled": True}, SimpleNamespace(), SimpleNamespace(updated_at=None), None])
 def test_service_that_tells_no_time_is_up(service):
-    assert service_is_up(service, NOW, 60)
+    assert service_is_up(Service.of(service), NOW, 60)
 
 
 def test_service_that_is_forced_down_is_down_whatever_its_heartbeat():
     assert not service_is_up({"forced_down": True, "updated_at": NOW}, NOW, 60)
-    assert not service_is_up(SimpleNamespace(forced_down=True), NOW, 60)
+    assert not service_is_up(Service.of(SimpleNamespace(forced_down=True)), NOW, 60)
     assert service_is_up({"forced_down": False, "updated_at": NOW}, NOW, 60)
 
 
@@ -46,7 +48,57 @@ def test_down_time_of_zero_takes_only_a_heartbeat_of_now():
     assert not service_is_up({"updated_at": NOW - timedelta(microseconds=1)}, NOW, 0)
 
 
-def test_fact_is_read_from_a_mapping_or_an_object():
-    assert service_fact({"disabled": True}, "disabled") is True
-    assert service_fact(SimpleNamespace(disabled=True), "disabled") is True
-    assert service_fact({}, "disabled") is None
+# -- the record -------------------------------------------------------------------------------
+
+
+class Slotted:
+    __slots__ = ("_session", "disabled", "rack")
+    binary = "nova-compute"
+
+    def __init__(self):
+        self._session, self.disabled, self.rack = object(), True, "r1"
+
+    def save(self):
+        raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("given", "facts"),
+    [
+        (None, {}),
+        ({"disabled": True, "rack": ["r1"]}, {"disabled": True, "rack": ("r1",)}),
+        (SimpleNamespace(disabled=True, client=object()), {"disabled": True}),
+        (Slotted(), {"disabled": True, "rack": "r1", "binary": "nova-compute"}),
+    ],
+    ids=["none", "mapping", "object", "slots"],
+)
+def test_record_is_read_from_a_mapping_or_from_the_plain_attributes_of_an_object(given, facts):
+    assert HostState("cmp1", service=given).service == facts
+
+
+def test_facts_can_be_read_as_keys_and_as_attributes():
+    service = HostState("cmp1", service={"disabled": True}).service
+    assert (service["disabled"], service.disabled) == (True, True)
+    with pytest.raises(AttributeError, match="rack"):
+        service.rack  # noqa: B018
+
+
+def test_service_object_that_changes_afterwards_changes_no_host():
+    service = SimpleNamespace(disabled=False, updated_at=NOW)
+    host = HostState("cmp1", service=service)
+    service.disabled = True
+    assert host.service.disabled is False
+
+
+@pytest.mark.parametrize("name", ["last_seen_up", "updated_at", "created_at"])
+def test_times_of_a_service_are_kept_in_utc(name):
+    assert Service.of({name: "2026-01-31T13:00:00+01:00"})[name] == NOW
+    assert Service.of(SimpleNamespace(**{name: NOW}))[name] == NOW
+
+
+@pytest.mark.parametrize("name", ["disabled", "forced_down"])
+@pytest.mark.parametrize("value", ["false", "True", [], 0.5])
+def test_switch_that_is_neither_true_nor_false_is_refused_by_name(name, value):
+    with pytest.raises(InvalidHost, match=f"{name} true or false") as caught:
+        HostState("cmp1", service={name: value})
+    assert (caught.value.host, caught.value.attribute) == ("cmp1", "service")

@@ -1,6 +1,5 @@
 import pytest
 
-from filtersched.errors import InvalidWeight
 from filtersched.hosts.host_state import HostState
 from filtersched.weighers.build_failure_weigher import BuildFailureWeigher
 from tests.unit.weighers.ranked import bound, raw, weights
@@ -41,8 +40,3 @@ def test_hosts_that_fail_alike_get_nothing():
 @pytest.mark.parametrize(("texts", "expected"), [(["5"], -5.0), (["5", "3"], -3.0), (["-2", "3"], 2.0), (["x"], -1e6)])
 def test_the_least_number_of_the_aggregates_is_taken_and_then_negated(texts, expected):
     assert BuildFailureWeigher().weight_multiplier(in_aggregates(*texts)) == expected
-
-
-def test_an_unknown_number_is_an_error_that_names_host_and_weigher():
-    with pytest.raises(InvalidWeight, match="BuildFailureWeigher returned None for host 'h1'"):
-        weights(BuildFailureWeigher(), hosts(1, None))

@@ -1,6 +1,6 @@
 import pytest
 
-from filtersched.errors import ConfigurationError, InvalidHost, InvalidWeight
+from filtersched.errors import ConfigurationError
 from filtersched.hosts.host_state import HostState
 from filtersched.weighers.capability_weigher import CapabilityWeigher
 from tests.unit.weighers.ranked import bound, raw, weights
@@ -59,18 +59,18 @@ def test_a_malformed_element_is_an_error_at_once_that_names_it(malformed):
     assert "region:eu-west=2" in str(caught.value)
 
 
-def test_text_where_a_number_is_weighed_is_an_error_that_names_host_and_weigher():
-    with pytest.raises(InvalidHost) as caught:
-        weights(weigher("region=2"), [host(region="eu"), host("cmp2", region=1)])
-    assert (caught.value.attribute, caught.value.value) == ("capabilities", "eu")
-    assert "CapabilityWeigher" in str(caught.value)
-    assert "cmp1" in caught.value.__notes__[0]
-    assert "region:eu=2" in str(caught.value)
+@pytest.mark.parametrize("announced", ["eu", "nan", "inf", "9" * 400, [1]])
+def test_what_is_no_number_counts_as_not_announced(announced):
+    choosy = weigher("region=2", capability_weight_of_missing=-5.0)
+    assert raw(choosy, host(region=announced)) == -5.0
 
 
-def test_text_that_reads_as_no_finite_number_is_an_error():
-    with pytest.raises(InvalidWeight, match="CapabilityWeigher returned nan for host 'cmp1'"):
-        weights(weigher("mbps=1"), [host(mbps="nan"), host("cmp2", mbps=1)])
+def test_what_is_no_number_is_logged_once_with_what_to_write(caplog):
+    choosy = weigher("region=2")
+    weights(choosy, [host(region="eu"), host("cmp2", region="us"), host("cmp3", region=1)])
+    (message,) = caplog.messages
+    assert "region as 'eu'" in message
+    assert "region:eu=2" in message
 
 
 def test_unbound_it_has_no_say():

@@ -1,6 +1,5 @@
 import pytest
 
-from filtersched.errors import InvalidWeight
 from filtersched.hosts.host_state import HostState
 from filtersched.weighers.disk_weigher import DiskWeigher
 from tests.unit.weighers.ranked import bound, raw, weights
@@ -27,8 +26,3 @@ def test_the_multiplier_says_whether_free_disk_is_liked(multiplier, expected):
 
 def test_hosts_with_equal_free_disk_get_the_full_weight():
     assert weights(DiskWeigher(), [HostState(name, free_disk_mb=5) for name in "ab"]) == [1.0, 1.0]
-
-
-def test_unknown_free_disk_is_an_error_that_names_host_and_weigher():
-    with pytest.raises(InvalidWeight, match="DiskWeigher returned None for host 'a'"):
-        weights(DiskWeigher(), [HostState("a", free_disk_mb=None), HostState("b")])

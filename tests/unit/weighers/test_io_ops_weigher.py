@@ -1,6 +1,5 @@
 import pytest
 
-from filtersched.errors import InvalidWeight
 from filtersched.hosts.host_state import HostState
 from filtersched.weighers.io_ops_weigher import IoOpsWeigher
 from tests.unit.weighers.ranked import bound, raw, weights
@@ -28,8 +27,3 @@ def test_the_multiplier_says_whether_busy_hosts_are_liked(multiplier, expected):
 
 def test_equally_busy_hosts_get_the_full_weight():
     assert weights(IoOpsWeigher(), hosts(3, 3)) == [-1.0, -1.0]
-
-
-def test_an_unknown_number_is_an_error_that_names_host_and_weigher():
-    with pytest.raises(InvalidWeight, match="IoOpsWeigher returned None for host 'h1'"):
-        weights(IoOpsWeigher(), hosts(1, None))

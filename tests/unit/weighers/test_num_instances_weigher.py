@@ -1,6 +1,5 @@
 import pytest
 
-from filtersched.errors import InvalidWeight
 from filtersched.hosts.host_state import HostState
 from filtersched.weighers.num_instances_weigher import NumInstancesWeigher
 from tests.unit.weighers.ranked import bound, raw, weights
@@ -27,8 +26,3 @@ def test_the_multiplier_says_whether_full_hosts_are_liked(multiplier, expected):
 
 def test_equally_full_hosts_get_nothing_since_the_scale_begins_at_the_least():
     assert weights(bound(NumInstancesWeigher, num_instances_weight_multiplier=1.0), hosts(3, 3)) == [0.0, 0.0]
-
-
-def test_an_unknown_number_is_an_error_that_names_host_and_weigher():
-    with pytest.raises(InvalidWeight, match="NumInstancesWeigher returned None for host 'h1'"):
-        weights(NumInstancesWeigher(), hosts(1, None))

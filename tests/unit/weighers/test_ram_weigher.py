@@ -1,6 +1,5 @@
 import pytest
 
-from filtersched.errors import InvalidWeight
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.weighers import HostWeightHandler
@@ -48,9 +47,3 @@ def test_a_host_below_zero_counts_as_one_without_free_memory():
 
 def test_hosts_that_are_all_full_are_all_alike():
     assert ranking(1.0, -1, -2) == [("h0", 0.0), ("h1", 0.0)]
-
-
-def test_unknown_free_memory_is_an_error_that_names_host_and_weigher():
-    with pytest.raises(InvalidWeight) as caught:
-        ranking(1.0, 1, None)
-    assert (caught.value.weigher, caught.value.host, caught.value.value) == ("RAMWeigher", "h1", None)

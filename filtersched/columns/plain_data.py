@@ -1,0 +1,167 @@
+"""Plain data: what JSON can hold, made read-only. It is what hosts and requests are made of.
+
+    None, True, False           themselves
+    text, numbers               themselves; a number must be finite, a whole number at most 300 digits long
+    mappings                    FrozenDict, the keys are text
+    lists, tuples, iterators    tuple
+    sets                        tuple, sorted
+    datetime, date              ISO text
+    UUID                        text
+    numpy numbers and arrays    those of Python
+
+So `json` writes and reads such data without loss. Anything else is refused.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
+from datetime import date
+from types import ModuleType
+from typing import Any
+from uuid import UUID
+
+from filtersched.columns.frozen import EMPTY, FrozenDict
+from filtersched.errors import shown
+
+MAX_DEPTH = 100
+MAX_DIGITS = 300
+# An iterator may have no end.
+_MAX_ITEMS = 1_000_000
+_TOO_LARGE = 10**MAX_DIGITS
+
+
+class NotPlainData(ValueError):
+    """A value that JSON cannot hold; `path` are the keys that lead to it."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.path: list[str] = []
+
+    def __str__(self) -> str:
+        where = f"under {'.'.join(self.path)[:100]!r}: " if self.path else ""
+        return f"must be plain data, as JSON holds it; {where}{self.args[0]}"
+
+
+def plain_data(value: Any, *, objects: bool = False) -> Any:
+    """`value` as plain data; what is plain and read-only already is returned itself.
+
+    objects : objects of other libraries are read too, as mappings of their public attributes.
+    Raises NotPlainData.
+    """
+    return _plain(value, objects, 0)
+
+
+def plain_mapping(value: Any, *, objects: bool = False) -> FrozenDict:
+    """The same for a mapping; None is an empty one."""
+    if value is None:
+        return EMPTY
+    if not isinstance(value, Mapping) and not (objects and attributes_of(value)):
+        raise ValueError("a mapping")
+    mapping: FrozenDict = _plain(value, objects, 0)
+    return mapping
+
+
+def _plain(value: Any, objects: bool, depth: int) -> Any:
+    kind = type(value)
+    if value is None or kind is str or kind is bool:
+        return value
+    if kind is int or kind is float:
+        return _checked_number(value)
+    if depth >= MAX_DEPTH:
+        raise NotPlainData(f"it is nested too deeply, more than {MAX_DEPTH} levels")
+    if kind is list or kind is tuple:
+        return _plain_list(value, objects, depth)
+    if kind is dict or isinstance(value, Mapping):
+        return _plain_items(value, objects, depth)
+    read = _READERS.get(kind) or next((reader for base, reader in _READERS.items() if isinstance(value, base)), None)
+    if read is not None:
+        return read(value)
+    if hasattr(value, "tolist") and hasattr(value, "dtype"):
+        return _plain(value.tolist(), objects, depth + 1)
+    if isinstance(value, Set):
+        return tuple(sorted((_plain(item, objects, depth + 1) for item in value), key=_sort_key))
+    if isinstance(value, Collection | Iterator) and not isinstance(value, bytes | bytearray | memoryview):
+        return _plain_list(value, objects, depth)
+    attributes = attributes_of(value) if objects else None
+    if attributes:
+        return _plain_items(attributes, objects, depth)
+    raise NotPlainData(f"{shown(value)} is none")
+
+
+def _checked_number(value: Any) -> Any:
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise NotPlainData(f"{value!r} is no finite number")
+    elif not -_TOO_LARGE < value < _TOO_LARGE:
+        raise NotPlainData(f"a whole number may have {MAX_DIGITS} digits, and {shown(value)} has more")
+    return value
+
+
+def _plain_items(value: Mapping[Any, Any], objects: bool, depth: int) -> FrozenDict:
+    if not value:
+        return EMPTY if type(value) is not FrozenDict else value
+    items = {}
+    unchanged = isinstance(value, FrozenDict)
+    for key, item in value.items():
+        if not isinstance(key, str):
+            raise NotPlainData(f"a key must be text, and {shown(key)} is none")
+        try:
+            items[str.__str__(key)] = plain = _plain(item, objects, depth + 1)
+        except NotPlainData as problem:
+            problem.path.insert(0, key)
+            raise
+        unchanged = unchanged and plain is item
+    return value if unchanged else FrozenDict(items)  # type: ignore[return-value]
+
+
+def _plain_list(value: Iterable[Any], objects: bool, depth: int) -> tuple[Any, ...]:
+    if isinstance(value, Iterator):
+        value = tuple(itertools.islice(value, _MAX_ITEMS + 1))
+        if len(value) > _MAX_ITEMS:
+            raise NotPlainData(f"an iterator of more than {_MAX_ITEMS} items is too long")
+    items = tuple(_plain(item, objects, depth + 1) for item in value)
+    if type(value) is tuple and all(new is old for new, old in zip(items, value, strict=True)):
+        return value
+    return items
+
+
+def _sort_key(value: Any) -> tuple[str, Any]:
+    # Numbers among themselves, text among itself, anything else by how it looks.
+    if isinstance(value, int | float):
+        return "", value
+    return type(value).__name__, value if isinstance(value, str) else repr(value)
+
+
+def attributes_of(value: Any, names: Iterable[str] = ()) -> dict[str, Any] | None:
+    """The public attributes of an object of another library, those of `names` first; None if it is no record."""
+    if isinstance(value, type | ModuleType | str | bytes | int | float) or callable(value):
+        return None
+    if hasattr(value, "_asdict"):
+        return dict(value._asdict())
+    if isinstance(value, Collection | Iterator):
+        return None
+    own = getattr(value, "fields", None)
+    if not isinstance(own, Mapping):
+        slots = [slot for kind in type(value).__mro__ for slot in getattr(kind, "__slots__", ())]
+        own = [*getattr(value, "__dict__", ()), *slots]
+    found = {}
+    for name in dict.fromkeys([*names, *own]):
+        try:
+            attribute = None if name.startswith("_") else getattr(value, name, None)
+        except NotImplementedError:
+            # Nova's objects: to be loaded from a database that is not here.
+            continue
+        if attribute is not None and not callable(attribute):
+            found[name] = attribute
+    return found if found or hasattr(value, "__dict__") else None
+
+
+_READERS: dict[type, Callable[[Any], Any]] = {
+    str: str.__str__,
+    UUID: str,
+    date: lambda value: value.isoformat(),
+    int: lambda value: _checked_number(int(value)),
+    float: lambda value: _checked_number(float(value)),
+}
