@@ -19,8 +19,8 @@ from oslo_config import cfg, types
 from filtersched import __version__
 from filtersched.cli.arguments import SETTINGS_HELP, make_parser
 from filtersched.cli.package_files import SHELLS
-from filtersched.loader import list_opts
-from filtersched.options import NO_EFFECT, spelled
+from filtersched.loading.loader import list_opts
+from filtersched.settings.options import NO_EFFECT, spelled
 
 DATA = Path(__file__).resolve().parents[1] / "filtersched" / "data"
 # Flags whose value is a file, whatever the parser says of them otherwise.

@@ -15,8 +15,8 @@ from typing import Any
 
 from oslo_config import cfg, types
 
-from filtersched.loader import STANDARD_WEIGHERS, PluginDescription, describe_plugins
-from filtersched.options import NO_EFFECT, SETTINGS, spelled
+from filtersched.loading.loader import STANDARD_WEIGHERS, PluginDescription, describe_plugins
+from filtersched.settings.options import NO_EFFECT, SETTINGS, spelled
 
 HERE = Path(__file__).resolve().parent / "reference"
 GENERATED = "<!-- Written by docs/generate_reference.py; change the docstrings and options instead. -->\n"
@@ -67,7 +67,7 @@ def _index(filters: list[PluginDescription], weighers: list[PluginDescription]) 
         lines += [f"| [{one.name}]({page}#{one.name.lower()}) | {_cell(one.summary)} |" for one in found]
         lines.append("")
     lines += ["## Settings\n", "[Settings of the scheduler](settings.md); all options together stand in"]
-    lines.append("`etc/filtersched/filtersched.conf.sample`.\n")
+    lines.append("`etc/filtersched/filtersched.settings.conf.sample`.\n")
     return "\n".join(lines)
 
 

@@ -1,6 +1,5 @@
 """The public names: what `from filtersched import …` offers."""
 
-from filtersched.conf import make_conf
 from filtersched.errors import (
     CommitConflict,
     ConfigurationError,
@@ -24,6 +23,7 @@ from filtersched.results.explanation import Explanation, FilterStep, WeigherColu
 from filtersched.results.selection import Alternate, Selection, WeighedHost
 from filtersched.results.verdict import HostVerdicts, Shortage, Verdict
 from filtersched.schedulers import ChanceScheduler, FilterScheduler, scheduler_from
+from filtersched.settings.conf import make_conf
 from filtersched.weighers import BaseHostWeigher, BaseWeigher, HostWeightHandler
 
 __all__ = [

@@ -14,9 +14,9 @@ from filtersched import __version__
 from filtersched.cli.errors import UsageError
 from filtersched.cli.package_files import SHELLS
 from filtersched.cli.request_flags import add_request_flags
-from filtersched.conf import SchedulerConf, make_conf, split_args
 from filtersched.errors import nearest
-from filtersched.loader import list_installed_opts, list_opts
+from filtersched.loading.loader import list_installed_opts, list_opts
+from filtersched.settings.conf import SchedulerConf, make_conf, split_args
 
 SETTINGS_HELP = """\
 Every setting is a flag too, before or after the command, with - or _:
@@ -26,7 +26,7 @@ Every setting is a flag too, before or after the command, with - or _:
   --ram-allocation-ratio 1.0     no oversubscription of memory
   --connection_type=fake         a made-up inventory of 36 hosts
   --verbose                      each stage and each choice's why, on stderr
-All of them are in etc/filtersched/filtersched.conf.sample, those of plug-ins in 'filtersched plugins'.
+All of them are in etc/filtersched/filtersched.settings.conf.sample, those of plug-ins in 'filtersched plugins'.
 """
 
 _SCHEDULE = """\

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from filtersched.conf import SchedulerConf
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
+from filtersched.settings.conf import SchedulerConf
 from filtersched.weighers.base import BaseWeigher
 
 # So small that a filter which refuses it refuses everything.

@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 from filtersched.cli.terminal import Terminal
-from filtersched.conf import SchedulerConf
-from filtersched.loader import PluginDescription, describe_plugins
+from filtersched.loading.loader import PluginDescription, describe_plugins
+from filtersched.settings.conf import SchedulerConf
 
 _HEADINGS = {"filter": "Filters", "weigher": "Weighers", "driver": "Drivers"}
 

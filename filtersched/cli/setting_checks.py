@@ -10,13 +10,13 @@ from oslo_config import cfg
 
 from filtersched.cli.findings import Checked, Finding
 from filtersched.cli.weigher_checks import configured_multiplier
-from filtersched.conf import SchedulerConf, option_values
 from filtersched.errors import ConfigurationError
-from filtersched.loader import describe_plugins, list_installed_opts, list_opts
-from filtersched.options import DEFAULT, GROUPED, NO_EFFECT, Spelling, spelled
+from filtersched.loading.loader import describe_plugins, list_installed_opts, list_opts
 from filtersched.plugins.plugin import declared_options
+from filtersched.settings.conf import SchedulerConf, option_values
+from filtersched.settings.options import DEFAULT, GROUPED, NO_EFFECT, Spelling, spelled
+from filtersched.settings.weight_settings import setting_of
 from filtersched.weighers.least_cost import is_used
-from filtersched.weight_settings import setting_of
 
 # Options whose elements are name=number; Nova leaves out those that are not.
 _SETTINGS_LISTS = ("weight_setting", "image_props_weight_setting")

@@ -11,7 +11,6 @@ from filtersched.cli.inputs import filters_of, pool_of, timed
 from filtersched.cli.report import verdicts_record
 from filtersched.cli.request_flags import request_from
 from filtersched.cli.terminal import Terminal
-from filtersched.conf import SchedulerConf, read_scheduler_settings
 from filtersched.errors import nearest
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
@@ -20,6 +19,7 @@ from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.verdict import HostVerdicts, Shortage
 from filtersched.results.words import amount_in_words, in_words
 from filtersched.schedulers import scheduler_from
+from filtersched.settings.conf import SchedulerConf, read_scheduler_settings
 
 
 def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:

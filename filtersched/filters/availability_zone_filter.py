@@ -8,7 +8,7 @@ from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts import aggregate_metadata as aggregates
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.shared_options import DEFAULT_AVAILABILITY_ZONE
+from filtersched.settings.shared_options import DEFAULT_AVAILABILITY_ZONE
 
 
 class AvailabilityZoneFilter(BaseHostFilter):

@@ -14,7 +14,7 @@ from filtersched.filters.extra_specs import match
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.service import is_forced_down, last_heartbeat, service_is_up
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.shared_options import SERVICE_DOWN_TIME
+from filtersched.settings.shared_options import SERVICE_DOWN_TIME
 
 # What every host announces about itself, and no flavor asks for.
 _NO_CAPABILITIES = frozenset(("enabled", "timestamp"))

@@ -8,7 +8,7 @@ from filtersched.columns.column import filled, of_each
 from filtersched.filters.capacity import CapacityFilter
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.shared_options import CPU_ALLOCATION_RATIO
+from filtersched.settings.shared_options import CPU_ALLOCATION_RATIO
 
 
 class CoreFilter(CapacityFilter):

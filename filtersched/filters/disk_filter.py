@@ -7,7 +7,7 @@ from typing import Any
 from filtersched.filters.capacity import CapacityFilter
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.shared_options import DISK_ALLOCATION_RATIO
+from filtersched.settings.shared_options import DISK_ALLOCATION_RATIO
 
 
 class DiskFilter(CapacityFilter):

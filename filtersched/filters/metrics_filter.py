@@ -8,8 +8,8 @@ from typing import Any
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.shared_options import METRICS_WEIGHT_SETTING
-from filtersched.weight_settings import read_settings_list
+from filtersched.settings.shared_options import METRICS_WEIGHT_SETTING
+from filtersched.settings.weight_settings import read_settings_list
 
 
 class MetricsFilter(BaseHostFilter):

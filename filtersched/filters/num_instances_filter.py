@@ -6,7 +6,7 @@ from typing import Any
 
 from filtersched.filters.capacity import CountFilter
 from filtersched.hosts.host_state import HostState
-from filtersched.shared_options import MAX_INSTANCES_PER_HOST
+from filtersched.settings.shared_options import MAX_INSTANCES_PER_HOST
 
 
 class NumInstancesFilter(CountFilter):

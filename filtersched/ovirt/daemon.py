@@ -9,7 +9,7 @@ import threading
 from typing import Any
 
 from filtersched import ConfigurationError, FilterschedError, make_conf, scheduler_from
-from filtersched.loader import list_installed_opts, list_opts
+from filtersched.loading.loader import list_installed_opts, list_opts
 from filtersched.ovirt import settings as settings_module
 from filtersched.ovirt.core_units import core_units
 from filtersched.ovirt.plugins import PluginFolders

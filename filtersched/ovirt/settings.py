@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from filtersched.errors import ConfigurationError, nearest
-from filtersched.flagfile import read_settings
+from filtersched.settings.flagfile import read_settings
 
 MIB = 1 << 20
 PLUGINS_PATH = "$PYTHONPATH/ovirt_scheduler/plugins"

@@ -17,7 +17,7 @@ from filtersched.engine.decision import Choice, Decision
 from filtersched.filters.handler import HostFilterHandler
 from filtersched.hosts import narrowing
 from filtersched.hosts.host_state import HostState
-from filtersched.loader import load_filters, load_weighers
+from filtersched.loading.loader import load_filters, load_weighers
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.selection import Filtered, WeighedHost, steps_of
 from filtersched.results.verdict import HostVerdicts

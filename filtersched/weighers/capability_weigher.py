@@ -10,8 +10,8 @@ from oslo_config import cfg
 
 from filtersched.columns.values import number
 from filtersched.errors import ConfigurationError, shown
+from filtersched.settings.weight_settings import setting_of
 from filtersched.weighers.base import BaseWeigher
-from filtersched.weight_settings import setting_of
 
 LOG = logging.getLogger(__name__)
 

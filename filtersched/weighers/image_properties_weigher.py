@@ -7,8 +7,8 @@ from typing import Any
 
 from oslo_config import cfg
 
+from filtersched.settings.weight_settings import read_settings_list
 from filtersched.weighers.base import BaseWeigher
-from filtersched.weight_settings import read_settings_list
 
 
 class ImagePropertiesWeigher(BaseWeigher):

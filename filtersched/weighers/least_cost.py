@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 
 from filtersched.errors import ConfigurationError
 from filtersched.hosts.host_state import HostState
-from filtersched.options import COST_FUNCTION_PREFIXES, cost_weight_option
 from filtersched.requests.request_spec import RequestSpec
+from filtersched.settings.options import COST_FUNCTION_PREFIXES, cost_weight_option
 from filtersched.weighers.base import BaseWeigher
 
 CostFunction = Callable[[HostState, RequestSpec], Any]

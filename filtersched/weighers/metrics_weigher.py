@@ -9,9 +9,9 @@ from oslo_config import cfg
 
 from filtersched.errors import InvalidHost
 from filtersched.hosts import aggregate_metadata as aggregates
-from filtersched.shared_options import METRICS_WEIGHT_SETTING
+from filtersched.settings.shared_options import METRICS_WEIGHT_SETTING
+from filtersched.settings.weight_settings import read_settings_list
 from filtersched.weighers.base import BaseWeigher
-from filtersched.weight_settings import read_settings_list
 
 
 class MetricsWeigher(BaseWeigher):

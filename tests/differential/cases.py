@@ -8,11 +8,11 @@ import random
 
 from hypothesis import strategies as st
 
-from filtersched.conf import make_conf
 from filtersched.errors import NoValidHost
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.schedulers import FilterScheduler
+from filtersched.settings.conf import make_conf
 from tests.differential import oracle
 
 NOW = "2026-01-31T12:00:00"

@@ -12,13 +12,13 @@ import weakref
 import pytest
 
 from filtersched.columns.column import NotColumnarError
-from filtersched.conf import make_conf
 from filtersched.errors import NoValidHost, UndeclaredRead
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import Flavor, RequestSpec
 from filtersched.schedulers import FilterScheduler
+from filtersched.settings.conf import make_conf
 from filtersched.weighers.base import BaseWeigher
 from tests.differential.world import outcome
 

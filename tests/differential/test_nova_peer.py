@@ -11,10 +11,10 @@ import random
 import pytest
 
 from benchmarks.nova_peer.client import VARIABLE, NovaPeer, nova_python
-from filtersched.conf import make_conf
 from filtersched.errors import NoValidHost
 from filtersched.hosts.host_state import HostState
 from filtersched.schedulers import FilterScheduler
+from filtersched.settings.conf import make_conf
 from tests.differential import cases, oracle
 from tests.differential.cases import Draw
 

@@ -6,13 +6,13 @@ import contextlib
 import functools
 import json
 
-from filtersched.conf import make_conf
 from filtersched.errors import InvalidRequest, NoValidHost
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.host_values import CHECKS
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.schedulers import FilterScheduler
+from filtersched.settings.conf import make_conf
 from tests.differential import third_party_weighers
 
 _FILTERS = "tests.differential.third_party_filters.every_filter"

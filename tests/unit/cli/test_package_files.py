@@ -9,8 +9,8 @@ import subprocess
 import pytest
 
 from filtersched.cli.arguments import make_parser
-from filtersched.loader import list_opts
-from filtersched.options import NO_EFFECT
+from filtersched.loading.loader import list_opts
+from filtersched.settings.options import NO_EFFECT
 
 SHELLS = ("bash", "zsh", "fish")
 COMPLETE_IN_BASH = """

@@ -26,11 +26,11 @@ from typing import Any
 
 from oslo_config import cfg, types
 
-from filtersched import flagfile
-from filtersched.command_line import CommandLine, OptionNames, split_args, take_apart
 from filtersched.errors import ConfigurationError
-from filtersched.flagfile import Sections, read_settings
-from filtersched.options import DEFAULT, GROUPED, SETTINGS, Spelling, scheduler_options, spelled
+from filtersched.settings import flagfile
+from filtersched.settings.command_line import CommandLine, OptionNames, split_args, take_apart
+from filtersched.settings.flagfile import Sections, read_settings
+from filtersched.settings.options import DEFAULT, GROUPED, SETTINGS, Spelling, scheduler_options, spelled
 
 __all__ = [
     "SchedulerConf",
@@ -105,7 +105,7 @@ class SchedulerConf(cfg.ConfigOpts):
 
 @dataclass(frozen=True, slots=True)
 class SchedulerSettings:
-    """The scheduler-level options, read once; what each does stands in filtersched.options."""
+    """The scheduler-level options, read once; what each does stands in filtersched.settings.options."""
 
     driver: str
     compute_driver: str

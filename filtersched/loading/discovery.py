@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 import stevedore
 
 from filtersched.errors import ConfigurationError, DuplicatePlugin, PluginLoadError, PluginNotFound, nearest
-from filtersched.options import Spelling, spelled
+from filtersched.settings.options import Spelling, spelled
 
 _MISSING = object()
 _OWN_LISTS = {

@@ -13,11 +13,10 @@ import pytest
 from oslo_config import cfg
 
 import filtersched
-from filtersched.conf import make_conf, read_scheduler_settings, split_args
-from filtersched.discovery import local_name
 from filtersched.errors import ConfigurationError, DuplicatePlugin, PluginLoadError, PluginNotFound
 from filtersched.filters import BaseHostFilter
-from filtersched.loader import (
+from filtersched.loading.discovery import local_name
+from filtersched.loading.loader import (
     describe_plugins,
     list_installed_opts,
     list_opts,
@@ -25,8 +24,9 @@ from filtersched.loader import (
     load_filters,
     load_weighers,
 )
+from filtersched.settings.conf import make_conf, read_scheduler_settings, split_args
 
-ACME = Path(__file__).parents[1] / "plugins"
+ACME = Path(__file__).parents[2] / "plugins"
 
 OWN_FILTERS = {
     "AllHostsFilter",
@@ -601,7 +601,7 @@ def test_an_installed_distribution_takes_part_in_a_decision(acme):
 def test_an_installed_distribution_is_described_and_its_options_listed(acme):
     code = """
         import json
-        from filtersched.loader import describe_plugins, list_installed_opts
+        from filtersched.loading.loader import describe_plugins, list_installed_opts
         print(json.dumps([
             [[d.kind, d.name, d.distribution, d.summary, d.problem] for d in describe_plugins() if "acme" in d.target],
             [[group, opt.dest] for group, opts in list_installed_opts() for opt in opts],
@@ -624,8 +624,8 @@ def test_an_installed_distribution_is_described_and_its_options_listed(acme):
 @pytest.mark.slow
 def test_a_home_that_cannot_be_written_to_is_no_hindrance(acme):
     code = """
-        from filtersched.conf import make_conf, read_scheduler_settings, split_args
-        from filtersched.loader import load_filters
+        from filtersched.settings.conf import make_conf, read_scheduler_settings, split_args
+        from filtersched.loading.loader import load_filters
         conf = make_conf(available_filters="all_filters", enabled_filters="MaxLoadFilter")
         print(load_filters(conf, read_scheduler_settings(conf)).enabled[0].option("max_load"))
         """

@@ -16,7 +16,7 @@ from typing import Any
 from oslo_config import cfg, types
 
 from filtersched.errors import ConfigurationError, nearest
-from filtersched.options import (
+from filtersched.settings.options import (
     COST_FUNCTION_PREFIXES,
     DEFAULT,
     Spelling,

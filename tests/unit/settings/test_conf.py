@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from oslo_config import cfg
 
-from filtersched.conf import (
+from filtersched.errors import ConfigurationError
+from filtersched.settings.conf import (
     SchedulerSettings,
     make_conf,
     option_values,
@@ -13,7 +14,6 @@ from filtersched.conf import (
     register_opts,
     split_args,
 )
-from filtersched.errors import ConfigurationError
 
 FLAGFILE = """\
 # Flags of the first filter scheduler

@@ -8,7 +8,7 @@ import pytest
 
 from filtersched import BaseHostFilter, FilterScheduler, HostState, NoValidHost, RequestSpec, make_conf
 from filtersched.errors import ConfigurationError
-from filtersched.json_options import JsonOptions
+from filtersched.settings.json_options import JsonOptions
 
 
 class ConfiguredFilter(BaseHostFilter):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from oslo_config import cfg
 
-from filtersched.shared_options import DEFAULT_AVAILABILITY_ZONE, SERVICE_DOWN_TIME
+from filtersched.settings.shared_options import DEFAULT_AVAILABILITY_ZONE, SERVICE_DOWN_TIME
 
 DEFAULT = "DEFAULT"
 GROUPED = "filter_scheduler"

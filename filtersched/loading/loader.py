@@ -16,8 +16,9 @@ from typing import Any, TypeVar
 
 from oslo_config import cfg
 
-from filtersched.conf import SchedulerSettings, option_values
-from filtersched.discovery import (
+from filtersched.errors import DuplicatePlugin, PluginLoadError, PluginNotFound
+from filtersched.filters.base import BaseHostFilter
+from filtersched.loading.discovery import (
     Candidate,
     Registry,
     check_class,
@@ -28,10 +29,9 @@ from filtersched.discovery import (
     not_found,
     only,
 )
-from filtersched.errors import DuplicatePlugin, PluginLoadError, PluginNotFound
-from filtersched.filters.base import BaseHostFilter
-from filtersched.options import DEFAULT, GROUPED, Spelling, respelled, scheduler_options, spelled
 from filtersched.plugins.plugin import Declaration, Plugin, declaration_of, declared_options
+from filtersched.settings.conf import SchedulerSettings, option_values
+from filtersched.settings.options import DEFAULT, GROUPED, Spelling, respelled, scheduler_options, spelled
 from filtersched.weighers.base import BaseWeigher
 from filtersched.weighers.least_cost import BUILT_IN, cost_weigher, is_used
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from filtersched.conf import make_conf, read_settings
 from filtersched.errors import ConfigurationError
+from filtersched.settings.conf import make_conf, read_settings
 
 
 @pytest.fixture
