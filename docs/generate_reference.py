@@ -67,7 +67,7 @@ def _index(filters: list[PluginDescription], weighers: list[PluginDescription]) 
         lines += [f"| [{one.name}]({page}#{one.name.lower()}) | {_cell(one.summary)} |" for one in found]
         lines.append("")
     lines += ["## Settings\n", "[Settings of the scheduler](settings.md); all options together stand in"]
-    lines.append("`etc/filtersched/filtersched.settings.conf.sample`.\n")
+    lines.append("`etc/filtersched/filtersched.conf.sample`.\n")
     return "\n".join(lines)
 
 

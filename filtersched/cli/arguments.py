@@ -26,7 +26,7 @@ Every setting is a flag too, before or after the command, with - or _:
   --ram-allocation-ratio 1.0     no oversubscription of memory
   --connection_type=fake         a made-up inventory of 36 hosts
   --verbose                      each stage and each choice's why, on stderr
-All of them are in etc/filtersched/filtersched.settings.conf.sample, those of plug-ins in 'filtersched plugins'.
+All of them are in etc/filtersched/filtersched.conf.sample, those of plug-ins in 'filtersched plugins'.
 """
 
 _SCHEDULE = """\

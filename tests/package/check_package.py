@@ -25,7 +25,7 @@ IN_SDIST = (
     "tox.ini",
     "filtersched/py.typed",
     "docs/tutorial.md",
-    "etc/filtersched/filtersched.settings.conf.sample",
+    "etc/filtersched/filtersched.conf.sample",
     "examples/hosts.jsonl",
     "tests/package/check_package.py",
 )

@@ -10,7 +10,7 @@ from filtersched.loading.loader import describe_plugins, load_filters
 from filtersched.settings.conf import make_conf, read_scheduler_settings
 
 ETC = Path(__file__).parents[3] / "etc" / "filtersched"
-SAMPLE = ETC / "filtersched.settings.conf.sample"
+SAMPLE = ETC / "filtersched.conf.sample"
 
 
 def test_the_sample_is_what_the_generator_makes_now(tmp_path):
