@@ -18,8 +18,9 @@ class CPUWeigher(BaseWeigher):
         cfg.FloatOpt(
             "cpu_weight_multiplier",
             default=1.0,
-            help="How much free virtual CPUs count. Positive: the host with more of them wins, instances spread. "
-            "Negative: the one with fewer wins, hosts are filled one after another. 0: no say.",
+            help="How much free virtual CPUs count. Positive: hosts with more of them are preferred, and instances "
+            "spread. Negative: hosts with fewer are preferred; they fill up one after another unless other weighers, "
+            "such as RAMWeigher, spread instances. 0 disables the weigher.",
         ),
         CPU_ALLOCATION_RATIO,
     )

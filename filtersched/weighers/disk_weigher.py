@@ -16,8 +16,9 @@ class DiskWeigher(BaseWeigher):
         cfg.FloatOpt(
             "disk_weight_multiplier",
             default=1.0,
-            help="How much free disk counts. Positive: the host with more of it wins, instances spread. Negative: the "
-            "one with less wins, hosts are filled one after another. 0: no say.",
+            help="How much free disk counts. Positive: hosts with more of it are preferred, and instances spread. "
+            "Negative: hosts with less are preferred; they fill up one after another unless other weighers, such as "
+            "RAMWeigher, spread instances. 0 disables the weigher.",
         ),
     )
     multiplier_option = "disk_weight_multiplier"

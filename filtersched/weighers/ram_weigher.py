@@ -16,9 +16,9 @@ class RAMWeigher(BaseWeigher):
         cfg.FloatOpt(
             "ram_weight_multiplier",
             default=1.0,
-            help="How much free memory counts. Positive: the host with more of it wins, instances spread. Negative: "
-            "the one with less wins, hosts are filled one after another. 0: no say. An oversubscribed host counts as "
-            "one without any.",
+            help="How much free memory counts. Positive: hosts with more of it are preferred, and instances spread. "
+            "Negative: hosts with less are preferred; they fill up one after another unless other weighers, such as "
+            "CPUWeigher, spread instances. 0 disables the weigher. An oversubscribed host counts as one without any.",
         ),
     )
     multiplier_option = "ram_weight_multiplier"

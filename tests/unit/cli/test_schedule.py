@@ -248,3 +248,21 @@ def test_reserve_is_taken_off_hosts_that_tell_only_a_total(run, tmp_path):
     command = ("schedule", "--inventory", path, "--flavor", "ram=4096")
     assert run(*command).status == 1
     assert run(*command, "--reserved-host-memory-mb", 0).status == 0
+
+
+def test_help_says_truly_what_a_negative_multiplier_of_memory_does(run, requests_file, tmp_path):
+    shown = run("schedule", "--help").out.splitlines()
+    (line,) = (line.strip() for line in shown if "--ram-weight-multiplier" in line)
+    assert line == "--ram-weight-multiplier -1.0   prefer less free memory; the CPU and disk weighers still spread"
+    inventory = tmp_path / "equal.jsonl"
+    equal = {"vcpus_total": 8, "cpu_allocation_ratio": 1.0, "total_usable_ram_mb": 32768, "total_usable_disk_gb": 500}
+    inventory.write_text("".join(json.dumps({"host": name, **equal}) + "\n" for name in ("a", "b")))
+    flavor = {"memory_mb": 4096, "vcpus": 4}
+    path = requests_file(request("r1", 0, flavor=flavor), request("r2", 0, flavor=flavor))
+    argv = ("schedule", "--inventory", inventory, "--requests", path, "--format", "json")
+
+    def chosen(*flags):
+        return [one["selections"][0]["host"] for one in run(*argv, *flags).json["placements"]]
+
+    assert chosen("--ram-weight-multiplier", "-1.0") == ["a", "b"]
+    assert chosen("--ram-weight-multiplier", "-1.0", "--scheduler-weight-classes", "RAMWeigher") == ["a", "a"]

@@ -107,7 +107,7 @@ def test_each_option_says_what_happens_at_zero_or_at_nothing(weigher_class):
     for opt in weigher_class.options:
         assert len(opt.help) > 60
         if isinstance(opt, cfg.FloatOpt) and opt.dest.endswith("multiplier"):
-            assert " 0: " in opt.help
+            assert " 0: " in opt.help or " 0 disables the weigher." in opt.help
 
 
 @pytest.mark.parametrize("weigher_class", WEIGHERS)
