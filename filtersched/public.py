@@ -22,7 +22,7 @@ from filtersched.requests.request_values import HostNode
 from filtersched.results.explanation import Explanation, FilterStep, WeigherColumn, WeigherShare
 from filtersched.results.selection import Alternate, Selection, WeighedHost
 from filtersched.results.verdict import HostVerdicts, Shortage, Verdict
-from filtersched.schedulers import ChanceScheduler, FilterScheduler, scheduler_from
+from filtersched.schedulers import ChanceScheduler, FilterScheduler, StochasticScheduler, scheduler_from
 from filtersched.settings.conf import make_conf
 from filtersched.weighers import BaseHostWeigher, BaseWeigher, HostWeightHandler
 
@@ -63,6 +63,7 @@ __all__ = [
     "Retry",
     "Selection",
     "Shortage",
+    "StochasticScheduler",
     "UndeclaredRead",
     "Verdict",
     "WeighedHost",

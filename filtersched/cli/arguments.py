@@ -22,7 +22,7 @@ SETTINGS_HELP = """\
 Every setting is a flag too, before or after the command, with - or _:
   --config-file FILE             settings of Nova's, old flag files included; may be repeated
   --scheduler-default-filters RamFilter,CoreFilter,DiskFilter
-  --ram-weight-multiplier -1.0   fill hosts up instead of spreading
+  --ram-weight-multiplier -1.0   prefer less free memory; the CPU and disk weighers still spread
   --ram-allocation-ratio 1.0     no oversubscription of memory
   --connection_type=fake         a made-up inventory of 36 hosts
   --verbose                      each stage and each choice's why, on stderr

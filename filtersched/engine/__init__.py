@@ -11,6 +11,7 @@ from typing import Any
 from filtersched.engine.answer_cache import AnswerCache
 from filtersched.engine.cached_totals import PoolCache, TotalsCache
 from filtersched.engine.decision import Choice, Decision
+from filtersched.engine.draw import Draw
 from filtersched.engine.fallback import NeedAllHosts, UseHandlers
 from filtersched.engine.filtering import FilterRunner
 from filtersched.engine.run import Run
@@ -33,13 +34,11 @@ class Engine:
 
     trim_from = 100_000
 
-    def __init__(self, weighers: Sequence[BaseWeigher], *, shuffle: bool, subset_size: int) -> None:
-        self._weighers = [WeigherRunner(weigher) for weigher in weighers]
-        self._shuffle = shuffle
-        self._subset_size = subset_size
-        self._can_reweigh_one_host = (
-            not shuffle and subset_size <= 1 and all(one.can_reweigh_one_host for one in self._weighers)
-        )
+    def __init__(self, weighers: Sequence[BaseWeigher], *, draw: Draw, normalizes: bool = True) -> None:
+        """normalizes : as of HostWeightHandler."""
+        self._weighers = [WeigherRunner(weigher, normalizes=normalizes) for weigher in weighers]
+        self._draw = draw
+        self._can_reweigh_one_host = draw.takes_best and all(one.can_reweigh_one_host for one in self._weighers)
         # By identity: a plug-in may define equality without a hash.
         self._filters: dict[int, FilterRunner] = {}
         self._last: tuple[list[int], list[FilterRunner]] = ([], [])
@@ -60,8 +59,7 @@ class Engine:
                 cache,
                 filters,
                 self._weighers,
-                shuffle=self._shuffle,
-                subset_size=self._subset_size,
+                draw=self._draw,
                 trim_from=trim_from,
                 can_reweigh_one_host=self._can_reweigh_one_host,
             ).decide()

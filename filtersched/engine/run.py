@@ -10,6 +10,7 @@ from filtersched.engine.cached_totals import PoolCache
 from filtersched.engine.candidate_rows import candidate_rows
 from filtersched.engine.candidates import Candidates
 from filtersched.engine.decision import Choice, Decision
+from filtersched.engine.draw import Draw, bring_forward
 from filtersched.engine.engine_choice import EngineChoice
 from filtersched.engine.fallback import FilteringEnded, NeedAllHosts, UseHandlers
 from filtersched.engine.filtering import FilterRunner, MaskSteps, Steps
@@ -31,8 +32,8 @@ class Run:
     """One decision on columns.
 
     filters, weighers : in their configured order.
-    shuffle, subset_size : as configured; either needs the whole list in order for every instance.
-    is_fast : neither draws nor weighers need it.
+    draw : how a host is chosen. All but taking the best needs the whole list in order for every instance.
+    can_reweigh_one_host : neither the draw nor a weigher needs it.
     trim_from : how many hosts make a list worth trimming. Raises NeedAllHosts where that was wrong.
     """
 
@@ -44,8 +45,7 @@ class Run:
         filters: Sequence[FilterRunner],
         weighers: Sequence[WeigherRunner],
         *,
-        shuffle: bool,
-        subset_size: int,
+        draw: Draw,
         trim_from: int,
         can_reweigh_one_host: bool,
     ) -> None:
@@ -56,8 +56,7 @@ class Run:
         self.totals_cache = cache.totals
         self.filters = () if skips_filters(decision.spec) else filters
         self.weighers = weighers
-        self.shuffle = shuffle
-        self.subset_size = subset_size
+        self.draw = draw
         self.can_reweigh_one_host = can_reweigh_one_host
         self.overlay = Overlay(rows)
         self.names = rows.host_names()
@@ -226,7 +225,8 @@ class Run:
         self._fit_scales(terms)
         totals = weights(terms, candidates.places, candidates.mask)
         order = np.argsort(-totals, kind="stable")[: candidates.count].tolist()
-        place = self._draw(order, totals)
+        bring_forward(order, self.draw(totals[order].tolist(), self.decision.random))
+        place = order[0]
         rows = order if candidates.order is None else candidates.order[order].tolist()
         self._candidates = Candidates(candidates.n_rows, order=np.array(rows, dtype=np.intp))
 
@@ -244,18 +244,6 @@ class Run:
             (rows[1], float(totals[order[1]])) if len(rows) > 1 else None,
             (lambda: self._hosts(rows[1:])) if self.decision.alternates else None,
         )
-
-    def _draw(self, order: list[int], totals: Floats) -> int:
-        """Put the chosen place first, as FilterScheduler.select does; returns it."""
-        if self.shuffle:
-            tied = [at for at in order if totals[at] == totals[order[0]]]
-            if len(tied) > 1:
-                self.decision.random().shuffle(tied)
-                order[: len(tied)] = tied
-        subset = min(self.subset_size, len(order))
-        if subset > 1:
-            order.insert(0, order.pop(self.decision.random().randrange(subset)))
-        return order[0]
 
     # -- the ranking, touched only where something changed -----------------------------------
 

@@ -37,11 +37,11 @@ class WeigherRunner:
 
     dtype = np.float64
 
-    def __init__(self, plugin: BaseWeigher) -> None:
+    def __init__(self, plugin: BaseWeigher, *, normalizes: bool = True) -> None:
         self.plugin = plugin
         self.name = type(plugin).__name__
         self.evaluator = evaluator(plugin, "_weigh_object", BaseWeigher, _DEFAULTS)
-        self.normalized = plugin.normalized
+        self.normalized = plugin.normalized and normalizes
         self._minval = plugin.minval
         self._maxval = plugin.maxval
         self.multiplier_of = multiplier(plugin)

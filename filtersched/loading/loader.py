@@ -66,6 +66,7 @@ _COMPUTE_DRIVER: Spelling = (DEFAULT, "compute_scheduler_driver")
 _DRIVER_NAMES = {
     "filter_scheduler": "FilterScheduler",
     "chance_scheduler": "ChanceScheduler",
+    "stochastic_scheduler": "StochasticScheduler",
     "filtersched.scheduler.FilterScheduler": "FilterScheduler",
     "filtersched.scheduler.ChanceScheduler": "ChanceScheduler",
 }

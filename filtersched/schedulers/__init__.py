@@ -1,4 +1,4 @@
-"""The schedulers: `base` is what all share, `filter_scheduler` the pipeline, `chance` a random host.
+"""The schedulers: `base` is what all share, `filter_scheduler` the pipeline; `stochastic`, `chance`.
 
 The command, the adapters and user programs import them from here or from `filtersched`.
 """
@@ -6,5 +6,6 @@ The command, the adapters and user programs import them from here or from `filte
 from filtersched.schedulers.base import Scheduler, scheduler_from
 from filtersched.schedulers.chance import ChanceScheduler
 from filtersched.schedulers.filter_scheduler import FilterScheduler
+from filtersched.schedulers.stochastic import StochasticScheduler
 
-__all__ = ["ChanceScheduler", "FilterScheduler", "Scheduler", "scheduler_from"]
+__all__ = ["ChanceScheduler", "FilterScheduler", "Scheduler", "StochasticScheduler", "scheduler_from"]

@@ -8,12 +8,13 @@ from __future__ import annotations
 import functools
 import random
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from oslo_config import cfg
 
 from filtersched.engine import Engine, UseHandlers
 from filtersched.engine.decision import Choice, Decision
+from filtersched.engine.draw import BestDraw, Draw, bring_forward
 from filtersched.filters.handler import HostFilterHandler
 from filtersched.hosts import narrowing
 from filtersched.hosts.host_state import HostState
@@ -32,27 +33,31 @@ class FilterScheduler(Scheduler):
     `deplete`; it is then called for every instance, on host objects.
     """
 
+    #: Whether raw weights are normalised before they are multiplied and added.
+    normalizes: ClassVar[bool] = True
+
     def __init__(self, conf: cfg.ConfigOpts | None = None, *, use_engine: bool = True) -> None:
         """use_engine : False decides on host objects, step by step; the answer is the same."""
         super().__init__(conf)
         self.catalog = load_filters(self.conf, self.settings)
         self.filters = self.catalog.get(self._enabled(), spelling=self.settings.enabled_filters_option)
         self.weighers = load_weighers(self.conf, self.settings, scheduler=self)
+        self._draw = self._draw_for()
         self._engine = self._engine_for() if use_engine else None
         self._filter_handler = HostFilterHandler()
-        self._weight_handler = HostWeightHandler()
+        self._weight_handler = HostWeightHandler(normalizes=self.normalizes)
+
+    def _draw_for(self) -> Draw:
+        """How one of the weighed hosts is chosen."""
+        settings = self.settings
+        return BestDraw(settings.shuffle_best_same_weighed_hosts, settings.host_subset_size)
 
     def _engine_for(self) -> Engine | None:
         """The fast path, for a scheduler that leaves the steps as they are."""
         steps = ("narrow", "filter", "weigh", "select", "deplete")
         if any(getattr(type(self), step) is not getattr(FilterScheduler, step) for step in steps):
             return None
-        settings = self.settings
-        return Engine(
-            self.weighers,
-            shuffle=settings.shuffle_best_same_weighed_hosts,
-            subset_size=settings.host_subset_size,
-        )
+        return Engine(self.weighers, draw=self._draw, normalizes=self.normalizes)
 
     def _enabled(self) -> Sequence[str]:
         settings = self.settings
@@ -122,14 +127,7 @@ class FilterScheduler(Scheduler):
             `host_subset_size`.
         """
         order = list(ranked)
-        if self.settings.shuffle_best_same_weighed_hosts:
-            tied = [one for one in order if one.weight == order[0].weight]
-            if len(tied) > 1:
-                chance().shuffle(tied)
-                order[: len(tied)] = tied
-        subset = min(self.settings.host_subset_size, len(order))
-        if subset > 1:
-            order.insert(0, order.pop(chance().randrange(subset)))
+        bring_forward(order, self._draw([one.weight for one in order], chance))
         return order
 
     def deplete(self, host: HostState, spec: RequestSpec) -> HostState:

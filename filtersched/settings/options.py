@@ -64,8 +64,9 @@ SETTINGS: tuple[Setting, ...] = (
             "scheduler_driver",
             default="FilterScheduler",
             help="The scheduler to use: the name of an entry point of filtersched.drivers or the path of "
-            "a class, commonly one derived from FilterScheduler. FilterScheduler filters and weighs, "
-            "ChanceScheduler chooses at random among the hosts that are up. Nova's paths of these mean "
+            "a class, commonly one derived from FilterScheduler. FilterScheduler takes the best "
+            "of the hosts that pass the filters, StochasticScheduler draws one of them in proportion to their weights, "
+            "and ChanceScheduler chooses at random among the hosts that are up. Nova's paths of these mean "
             "them; nova.scheduler.multi.MultiScheduler means whatever compute_scheduler_driver names.",
         ),
         ("scheduler", "driver"),
@@ -131,7 +132,7 @@ SETTINGS: tuple[Setting, ...] = (
             min=1,
             help="Choose at random among this many of the best hosts. 1: always the best one. More than "
             "there are: among all of them. Larger values keep parallel schedulers from colliding, at the "
-            "price of a worse choice.",
+            "price of a worse choice. StochasticScheduler ignores it.",
         ),
         (GROUPED, "host_subset_size"),
     ),
@@ -141,7 +142,7 @@ SETTINGS: tuple[Setting, ...] = (
             "shuffle_best_same_weighed_hosts",
             default=False,
             help="True: hosts that share the highest weight are put in random order before one is chosen. "
-            "False: the earlier one in the list wins.",
+            "False: the earlier one in the list wins. StochasticScheduler ignores it.",
         ),
         (GROUPED, "shuffle_best_same_weighed_hosts"),
     ),

@@ -18,6 +18,10 @@ from filtersched.weighers.base import BaseWeigher, invalid_weight, is_weight, pl
 class HostWeightHandler:
     """Runs weighers one after another over host objects. This is the specification."""
 
+    def __init__(self, *, normalizes: bool = True) -> None:
+        """normalizes : False adds the raw weights of all weighers as they are."""
+        self._normalizes = normalizes
+
     def get_weighed_objects(
         self, weighers: Sequence[BaseWeigher], hosts: Iterable[HostState], spec: RequestSpec
     ) -> list[WeighedHost]:
@@ -30,10 +34,11 @@ class HostWeightHandler:
         totals = [0.0] * len(given)
         columns = []
         for weigher in weighers:
-            if not given or (len(given) == 1 and weigher.normalized):
+            normalized = weigher.normalized and self._normalizes
+            if not given or (len(given) == 1 and normalized):
                 continue
             raw = _raw(weigher, given, spec)
-            normal = normalize(raw, weigher.minval, weigher.maxval) if weigher.normalized else raw
+            normal = normalize(raw, weigher.minval, weigher.maxval) if normalized else raw
             multipliers = _multipliers(weigher, given, spec)
             for place, host in enumerate(given):
                 totals[place] += multipliers[place] * normal[place]

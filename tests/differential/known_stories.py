@@ -18,6 +18,15 @@ _BROKEN = [_TWO[0], {**_TWO[1], "hypervisor_type": "broken"}]
 _ALL_REFUSED_AT_LAST = ("ask", {"num_instances": 4, "memory_mb": 1, "vcpus": 5}, ["UuidFilter"])
 
 STORIES = {
+    "hosts drawn by weights that are added as they are, also of a host that is left alone": {
+        "conf": {"weighers": ["RAMWeigher", "IoOpsWeigher", "RawWeigher", "LuckWeigher"], "stochastic": True},
+        "hosts": [{**one, "num_io_ops": 1, "free_ram_mb": 100} for one in _TWO],
+        "events": [
+            ("ask", {"num_instances": 5, "memory_mb": 30, "alternates": True, "seed": seed}, ["OnceFilter"])
+            for seed in range(6)
+        ]
+        + [("ask", {"num_instances": 2, "ignore_hosts": ["h0"]}, [])],
+    },
     "weights and multipliers that are 0.0 here and -0.0 there": {
         "conf": {"weighers": ["SignWeigher", "SignColumnWeigher", "IoOpsWeigher"]},
         "hosts": [

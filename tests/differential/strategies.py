@@ -226,6 +226,8 @@ def configuration(chance, own=OWN_WEIGHERS, others=third_party_weighers.NAMES):
         made["host_subset_size"] = chance.choice((2, 3, 99))
     if chance.random() < 0.3:
         made["shuffle_best_same_weighed_hosts"] = True
+    if chance.random() < 0.15:
+        made["stochastic"] = True
     return made
 
 

@@ -11,7 +11,7 @@ from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.host_values import CHECKS
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.schedulers import FilterScheduler
+from filtersched.schedulers import FilterScheduler, StochasticScheduler
 from filtersched.settings.conf import make_conf
 from tests.differential import third_party_weighers
 
@@ -147,6 +147,7 @@ def made_uuids(request, nr):
 def _schedulers(text):
     options = json.loads(text)
     costs, weighers = options.pop("costs", None), options.pop("weighers", [])
+    stochastic = options.pop("stochastic", False)
     if costs is not None:
         options["least_cost_functions"] = [f"{_WEIGHERS}.{one}" if "third" in one else one for one in costs]
         options["compute_fill_first_cost_fn_weight"] = options.get("ram_weight_multiplier", -1.0)
@@ -159,7 +160,8 @@ def _schedulers(text):
         scheduler_default_filters=[],
         **options,
     )
-    return FilterScheduler(conf, use_engine=False), FilterScheduler(conf)
+    driver = StochasticScheduler if stochastic else FilterScheduler
+    return driver(conf, use_engine=False), driver(conf)
 
 
 def schedulers(options):

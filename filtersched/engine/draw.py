@@ -1,0 +1,99 @@
+"""Draws: which of the weighed hosts an instance gets. The handlers and the engine use the same ones."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+_T = TypeVar("_T")
+
+
+class Draw(Protocol):
+    """A way to choose among weighed hosts.
+
+    takes_best : the first of the list is always chosen, and no generator is needed.
+    """
+
+    @property
+    def takes_best(self) -> bool: ...
+
+    def __call__(self, weights: Sequence[float], chance: Callable[[], random.Random]) -> list[int]:
+        """The places of the hosts that come first from now on, the chosen host's place first.
+
+        weights : the hosts', highest first. The other hosts follow in their order.
+        chance : gives the random generator of the decision; called only where there is a choice.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class BestDraw:
+    """Choose the best host, or one of the best.
+
+    shuffle : put hosts that are equal to the best in random order.
+    subset_size : draw one of so many hosts at the front of the list.
+    """
+
+    shuffle: bool = False
+    subset_size: int = 1
+
+    @property
+    def takes_best(self) -> bool:
+        return not self.shuffle and self.subset_size <= 1
+
+    def __call__(self, weights: Sequence[float], chance: Callable[[], random.Random]) -> list[int]:
+        front: list[int] = []
+        if self.shuffle:
+            tied = list(itertools.takewhile(lambda place: weights[place] == weights[0], range(len(weights))))
+            if len(tied) > 1:
+                chance().shuffle(tied)
+                front = tied
+        subset = min(self.subset_size, len(weights))
+        if subset > 1:
+            at = chance().randrange(subset)
+            # Behind the shuffled hosts, every host still stands where it stood.
+            front.insert(0, front.pop(at) if at < len(front) else at)
+        return front
+
+
+class ProportionalDraw:
+    """Draw a host with a probability in proportion to its weight.
+
+    If a weight is negative, all are shifted until the least is 0. Equal weights are a fair draw.
+    """
+
+    takes_best = False
+
+    def __call__(self, weights: Sequence[float], chance: Callable[[], random.Random]) -> list[int]:
+        if len(weights) < 2:
+            return []
+        upto = list(itertools.accumulate(_parts(weights)))
+        point = chance().random() * upto[-1]
+        # The first host whose part reaches beyond the point, so that a host of weight 0 is never drawn.
+        place = bisect_right(upto, point)
+        return [place if place < len(upto) else bisect_left(upto, upto[-1])]
+
+
+def _parts(weights: Sequence[float]) -> list[float]:
+    """The part of the total that each host has; at most 1.0 each, so that no sum is infinite."""
+    least, most = min(weights), max(weights)
+    if least == most:
+        return [1.0] * len(weights)
+    if least >= 0:
+        return [weight / most for weight in weights]
+    # In halves, since the difference of two finite numbers may be infinite.
+    span = most / 2 - least / 2
+    return [(weight / 2 - least / 2) / span if span else 1.0 for weight in weights]
+
+
+def bring_forward(items: list[_T], front: Sequence[int]) -> None:
+    """Put the items of these places first, in this order; the others keep theirs."""
+    if len(front) == 1:
+        items.insert(0, items.pop(front[0]))
+    elif front:
+        end = max(front) + 1
+        moved = set(front)
+        items[:end] = [items[at] for at in front] + [items[at] for at in range(end) if at not in moved]
