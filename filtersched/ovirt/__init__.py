@@ -1,11 +1,12 @@
 """The external scheduler daemon for oVirt's engine: a client of filtersched, spoken to over XML-RPC.
 
 wire          bytes of a call to Python values and back, in both dialects
-documents     the engine's host and VM documents, as entities, HostState and RequestSpec
+documents     the engine's host and VM documents, as HostState and RequestSpec (entities: as plug-ins see them)
 settings      what the configuration file may say
-workers       processes outside the daemon in which plug-in files run (worker: their inside)
-plugins       plug-in files on disk, and the units they hold
-core_units    filters, weighers and balancers of the library, as units
+workers       the processes in which plug-in files run (worker: their inside)
+plugins       plug-in files on disk, their last good versions, and the units they hold
+core_units    filters and weighers of the library, as units
+answers       what units answer, repaired
 service       discover, runFilters, runCostFunctions, runLoadBalancing
 server        HTTP and TLS around the service
 engine_facts  what the engine's REST API tells about hosts and VMs

@@ -1,7 +1,7 @@
 """What units answer, repaired: nothing else than what the engine can read gets past here.
 
-Each function takes a unit's raw answer and returns the usable part with sentences about what
-was not usable. A raw answer that is of the wrong kind altogether is a UnitError.
+Each function takes a unit's raw answer and returns the usable part with notes for the log. A raw
+answer that is of the wrong kind, or has nothing usable, is a UnitError.
 """
 
 from __future__ import annotations
@@ -15,41 +15,48 @@ from filtersched.ovirt.errors import UnitError
 from filtersched.ovirt.wire import INT_MAX, INT_MIN, clamped
 
 # What java.util.UUID.fromString takes.
-_UUID = re.compile(r"[0-9a-fA-F]{1,8}(-[0-9a-fA-F]{1,4}){3}-[0-9a-fA-F]{1,12}")
+UUID = re.compile(r"[0-9a-fA-F]{1,8}(-[0-9a-fA-F]{1,4}){3}-[0-9a-fA-F]{1,12}")
 
 
-def passed_hosts(raw: Any, hosts: Sequence[str]) -> list[str]:
+def passed_hosts(raw: Any, hosts: Sequence[str]) -> tuple[list[str], list[str]]:
     """Of the hosts asked about, those in a filter's answer, in the order asked."""
     if not isinstance(raw, list | tuple) or not all_text(raw):
         raise UnitError(f"answered {_short(raw)}, not a list of host ids")
     named = set(raw)
-    return [host for host in hosts if host in named]
+    passed = [host for host in hosts if host in named]
+    unasked = named.difference(hosts)
+    if unasked and not passed:
+        raise UnitError(f"answered only with {_unasked(unasked)}")
+    return passed, [f"{_unasked(unasked)} are left out"] if unasked else []
 
 
-def scores(raw: Any, hosts: Sequence[str]) -> tuple[dict[str, int], list[str]]:
-    """Host -> score of 32 bits; a host scored twice has the sum; unusable scores are left out."""
+def scores(raw: Any, hosts: Sequence[str], cost_scale: int) -> tuple[dict[str, int], list[str], bool]:
+    """A score of 32 bits for every host asked about, and whether any is the unit's own.
+
+    A host scored twice has the sum. The engine takes a missing score for 0, its best, so a host
+    without one has the worst that the unit gave, or `cost_scale` if it gave none.
+    """
     pairs = list(raw.items()) if isinstance(raw, Mapping) else raw
     if not isinstance(pairs, list | tuple) or not all(_is_pair(pair) for pair in pairs):
         raise UnitError(f"answered {_short(raw)}, not a list of (host id, score) pairs")
     asked = set(hosts)
+    numbers = [(host, score, _whole(score)) for host, score in pairs if host in asked]
     sums: dict[str, int] = {}
-    rounded, unusable = [], []
-    for host, score in pairs:
-        if host not in asked:
-            continue
-        number = _whole(score)
-        if number is None:
-            unusable.append(score)
-            continue
-        if type(score) is not int:
-            rounded.append(score)
-        sums[host] = sums.get(host, 0) + number
-    said = []
-    if unusable:
-        said.append(f"{len(unusable)} scores are no numbers and count for nothing, such as {_short(unusable[0])}")
-    if rounded:
-        said.append(f"{len(rounded)} scores are no whole numbers and were rounded, such as {_short(rounded[0])}")
-    return within_32_bits(sums, said), said
+    for host, _score, number in numbers:
+        if number is not None:
+            sums[host] = sums.get(host, 0) + number
+    notes = [f"{_unasked(unasked)} are left out"] if (unasked := {host for host, _score in pairs} - asked) else []
+    for problem, scored in (
+        ("are no numbers", [score for _host, score, number in numbers if number is None]),
+        ("are no whole numbers and are rounded", [score for _, score, whole in numbers if whole not in (score, None)]),
+        ("do not fit into 32 bits and become the nearest that does", [n for n in sums.values() if n != clamped(n)]),
+    ):
+        if scored:
+            notes.append(f"{len(scored)} scores {problem}, such as {_short(scored[0])}")
+    worst = clamped(max(sums.values(), default=cost_scale))
+    if missing := len(asked) - len(sums):
+        notes.append(f"{missing} of {len(asked)} hosts have no score and get {worst}, the worst")
+    return {host: clamped(sums.get(host, worst)) for host in hosts}, notes, bool(sums) or not pairs
 
 
 def _whole(score: Any) -> int | None:
@@ -60,29 +67,23 @@ def _whole(score: Any) -> int | None:
     return None
 
 
-def within_32_bits(numbers: Mapping[str, int], said: list[str]) -> dict[str, int]:
-    """The same, each moved to the nearest integer of 32 bits; says so in `said` if that changed any."""
-    outside = [number for number in numbers.values() if number != clamped(number)]
-    if outside:
-        said.append(f"{len(outside)} scores do not fit into 32 bits and were cut to the nearest that does")
-    return {host: clamped(number) for host, number in numbers.items()}
-
-
-def migration(raw: Any, hosts: Sequence[str]) -> tuple[str, list[str], list[str]]:
-    """(VM, hosts it may move to, sentences) of a balancer's answer; ("", [], …) moves nothing."""
+def migration(raw: Any, hosts: Sequence[str]) -> tuple[tuple[str, list[str]], list[str]]:
+    """(VM, hosts it may move to) of a balancer's answer; ("", []) moves nothing."""
     pairs = list(raw.items()) if isinstance(raw, Mapping) else [raw]
     if not pairs or raw in ([], (), "", None):
-        return "", [], []
+        return ("", []), []
     pair = pairs[0]
     if not _is_pair(pair) or not isinstance(pair[1], list | tuple) or not all_text(pair[1]):
         raise UnitError(f"answered {_short(raw)}, not (VM id, [host ids])")
     vm = pair[0].strip()
     if not vm:
-        return "", [], []
-    if not _UUID.fullmatch(vm):
+        return ("", []), []
+    if not UUID.fullmatch(vm):
         raise UnitError(f"answered VM {_short(vm)}, which is no UUID")
-    said = [f"answered {len(pairs)} VMs, of which only the first is used"] if len(pairs) > 1 else []
-    return vm, passed_hosts(pair[1], hosts), said
+    targets, notes = passed_hosts(pair[1], hosts)
+    if len(pairs) > 1:
+        notes.append(f"answered {len(pairs)} VMs, of which only the first is used")
+    return (vm, targets), notes
 
 
 def intersection(hosts: Sequence[str], answers: Iterable[Iterable[str]]) -> list[str]:
@@ -91,13 +92,13 @@ def intersection(hosts: Sequence[str], answers: Iterable[Iterable[str]]) -> list
     return [host for host in hosts if host in left]
 
 
-def total(weighted: Iterable[tuple[int, Mapping[str, int]]], hosts: Sequence[str], said: list[str]) -> dict[str, int]:
-    """Host -> sum of factor x score, in the order asked; hosts that no unit scored are left out."""
+def total(weighted: Iterable[tuple[int, Mapping[str, int]]], hosts: Sequence[str]) -> dict[str, int]:
+    """Host -> sum of factor x score, of 32 bits, in the order asked."""
     sums: dict[str, int] = {}
     for factor, scored in weighted:
         for host, score in scored.items():
             sums[host] = sums.get(host, 0) + factor * score
-    return within_32_bits({host: sums[host] for host in hosts if host in sums}, said)
+    return {host: clamped(sums[host]) for host in hosts if host in sums}
 
 
 def all_text(items: Iterable[Any]) -> bool:
@@ -107,6 +108,10 @@ def all_text(items: Iterable[Any]) -> bool:
 
 def _is_pair(pair: Any) -> bool:
     return isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], str)
+
+
+def _unasked(ids: set[str]) -> str:
+    return f"{len(ids)} ids that were not asked about, such as {_short(min(ids))}"
 
 
 def _short(value: Any) -> str:

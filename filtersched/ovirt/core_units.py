@@ -1,24 +1,21 @@
-"""The library's filters, weighers and balancers as units that the engine can use.
+"""The library's filters and weighers as units that the engine can use.
 
-Only the enabled ones, and none that reads what oVirt cannot tell, such as disk.
+Only the enabled ones, none that reads what oVirt cannot tell, such as disk, and no weigher that
+finds all hosts of oVirt alike.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
-from importlib.metadata import entry_points
 from typing import Any
 
 from filtersched import BaseHostFilter, BaseWeigher, FilterScheduler, HostFilterHandler, HostWeightHandler, RequestSpec
-from filtersched.ovirt.balancers import BaseBalancer
-from filtersched.ovirt.documents import HOST_FACTS, HOST_FACTS_OF_STATISTICS, HOST_FACTS_OF_VMS, Known
+from filtersched.ovirt.documents import HOST_FACTS, HOST_FACTS_OF_STATISTICS, HOST_FACTS_OF_VMS, VM_FACTS, Known, parse
 from filtersched.ovirt.errors import UnitError
-from filtersched.ovirt.plugins import KINDS
 from filtersched.ovirt.settings import Settings
 
-FILTERS, SCORES, BALANCE = KINDS
-BALANCERS = "filtersched.balancers"
+FILTERS, SCORES, BALANCE = KINDS = ("filters", "scores", "balance")
 DOCUMENTS, VMS = "documents", "vms"
 
 
@@ -35,32 +32,40 @@ class CoreUnit:
     def __init__(self, plugin: Any, needs: str) -> None:
         self.plugin = plugin
         self.needs = needs
+        spec_reads = plugin.spec_reads
+        # One that declares nothing may read anything.
+        declared = bool(plugin.host_reads) and not callable(spec_reads)
+        self._needs_vm = not declared or not VM_FACTS.isdisjoint(spec_reads)
         self.name = type(plugin).__name__
         self.description = (inspect.getdoc(type(plugin)) or "").partition("\n")[0]
 
-    def answer(self, known: Known, properties: Mapping[str, Any]) -> Any:
+    def answer(self, known: Known) -> Any:
         """What the unit answers about the hosts; raises UnitError where too little is known."""
+        if not known.told:
+            raise UnitError(f"nothing is known of hosts but ids: {known.why}")
         if self.needs == VMS and known.running is None:
-            raise UnitError("needs to know which VMs run where: set engine_url", unit=self.name)
-        return self._answer(known, properties)
+            raise UnitError("needs to know which VMs run where: set engine_url")
+        if known.vm_element is None and self._needs_vm:
+            raise UnitError(f"nothing is known of VM {known.vm!r} but its id: {known.why}")
+        return self._answer(known)
 
-    def _answer(self, known: Known, properties: Mapping[str, Any]) -> Any:
+    def _answer(self, known: Known) -> Any:
         raise NotImplementedError
 
 
 class FilterUnit(CoreUnit):
-    """A filter of the scheduler."""
+    """A filter of the scheduler. It refuses hosts that the facts do not have."""
 
     kind = FILTERS
     plugin: BaseHostFilter
 
-    def _answer(self, known: Known, _properties: Mapping[str, Any]) -> list[str]:
+    def _answer(self, known: Known) -> list[str]:
         passed = HostFilterHandler().get_filtered_objects([self.plugin], known.host_states(), known.spec())
         return [] if passed is None else [host.host for host in passed]
 
 
 class WeigherUnit(CoreUnit):
-    """A weigher as a cost from 1 (best) to `scale`; the engine's factor says how much it counts."""
+    """A weigher as a cost: 1 for the best host of a call, `scale` for its worst, linear between."""
 
     kind = SCORES
     plugin: BaseWeigher
@@ -69,54 +74,40 @@ class WeigherUnit(CoreUnit):
         super().__init__(plugin, needs)
         self._scale = scale
 
-    def _answer(self, known: Known, _properties: Mapping[str, Any]) -> list[tuple[str, int]]:
+    def _answer(self, known: Known) -> list[tuple[str, int]]:
         states = known.host_states()
         weighed = HostWeightHandler().get_weighed_objects([self.plugin], states, known.spec())
         columns = weighed[0].columns if weighed else ()
         if not columns:
             return [(host.host, 1) for host in states]  # a single host: nothing to compare
-        normal = [float(value) for value in columns[0].normalized]
-        if not self.plugin.normalized:
-            low, high = min(normal), max(normal)
-            normal = [0.0 if low == high else (value - low) / (high - low) for value in normal]
-        return [
-            (host.host, round((value if multiplier < 0 else 1 - value) * (self._scale - 1)) + 1)
-            for host, value, multiplier in zip(states, normal, columns[0].multipliers, strict=True)
-        ]
+        column = columns[0]
+        weights = [float(value * factor) for value, factor in zip(column.normalized, column.multipliers, strict=True)]
+        best, worst = max(weights), min(weights)
+        steps = 0.0 if best == worst else (self._scale - 1) / (best - worst)
+        return [(host.host, 1 + round((best - weight) * steps)) for host, weight in zip(states, weights, strict=True)]
+
+    def tells_hosts_apart(self) -> bool:
+        """Whether hosts that differ in all that oVirt tells can have different costs."""
+        if "metrics" in (_reads(self.plugin) or ()):
+            return True  # which ones there are only a live engine knows
+        return len({cost for _host, cost in self._answer(_sample())}) > 1
 
 
-class BalancerUnit(CoreUnit):
-    """A balancer."""
-
-    kind = BALANCE
-    plugin: BaseBalancer
-
-    def __init__(self, plugin: BaseBalancer) -> None:
-        super().__init__(plugin, VMS)
-        self.properties = plugin.properties
-
-    def _answer(self, known: Known, properties: Mapping[str, Any]) -> tuple[str, list[str]]:
-        running = {host: known.running_on(host) for host in known.hosts}
-        return self.plugin.balance(known.entities(), running, properties)
-
-
-def core_units(scheduler: Any, settings: Settings, problems: list[str]) -> list[CoreUnit]:
-    """The units of a configured scheduler; another driver than FilterScheduler has none but balancers.
-
-    problems : gets a sentence for each balancer that cannot be loaded.
-    """
-    units: list[CoreUnit] = []
+def core_units(scheduler: Any, settings: Settings) -> list[CoreUnit]:
+    """The units of a configured scheduler; another driver than FilterScheduler has none."""
+    if not isinstance(scheduler, FilterScheduler):
+        return []
     from_engine = HOST_FACTS_OF_VMS | (HOST_FACTS_OF_STATISTICS if settings.engine_statistics else frozenset())
-    if isinstance(scheduler, FilterScheduler):
-        for one in _once(scheduler.filters):
-            needs = _needs(one, from_engine)
-            if needs is not None:
-                units.append(FilterUnit(one, needs))
-        for weigher in _once(scheduler.weighers):
-            needs = _needs(weigher, from_engine)
-            if needs is not None:
-                units.append(WeigherUnit(weigher, needs, settings.cost_scale))
-    return units + _balancers(problems)
+    units: list[CoreUnit] = []
+    for one in _once(scheduler.filters):
+        needs = _needs(one, from_engine)
+        if needs is not None:
+            units.append(FilterUnit(one, needs))
+    for weigher in _once(scheduler.weighers):
+        needs = _needs(weigher, from_engine)
+        if needs is not None and (unit := WeigherUnit(weigher, needs, settings.cost_scale)).tells_hosts_apart():
+            units.append(unit)
+    return units
 
 
 def _once(plugins: Iterable[Any]) -> list[Any]:
@@ -126,28 +117,34 @@ def _once(plugins: Iterable[Any]) -> list[Any]:
 
 def _needs(plugin: Any, from_engine: frozenset[str]) -> str | None:
     """What must be known for this plug-in to answer; None if oVirt can't tell it."""
+    reads = _reads(plugin)
+    if reads is None or not reads <= HOST_FACTS | from_engine:
+        return None
+    return DOCUMENTS if reads <= HOST_FACTS else VMS
+
+
+def _reads(plugin: Any) -> frozenset[str] | None:
+    """The attributes of hosts that a plug-in reads for the requests of an engine, all of one kind."""
     reads = plugin.host_reads
     if callable(reads):
-        # What is read depends on the request, and requests from the engine are all of one kind.
         try:
             reads = reads(RequestSpec())
         except Exception:
             # The boundary to the plug-in: one that cannot say is not offered.
             return None
-    wanted = frozenset(reads or ())
-    if wanted <= HOST_FACTS:
-        return DOCUMENTS
-    return VMS if wanted <= HOST_FACTS | from_engine else None
+    return frozenset(reads or ())
 
 
-def _balancers(problems: list[str]) -> list[CoreUnit]:
-    units: dict[str, CoreUnit] = {}
-    for point in sorted(entry_points(group=BALANCERS), key=lambda point: point.name):
-        try:
-            unit = BalancerUnit(point.load()())
-        except Exception as error:
-            # The boundary to balancers of other distributions: one that is broken is reported.
-            problems.append(f"balancer {point.name!r} ({point.value}) is left out: {type(error).__name__}: {error}")
-            continue
-        units.setdefault(unit.name, unit)
-    return list(units.values())
+def _sample() -> Known:
+    """Three hosts that differ in all that oVirt tells, and the VMs that run there."""
+    hosts: Mapping[str, Any] = {
+        str(n): parse(
+            f"<host id='{n}'><name>h{n}</name><address>192.0.2.{n}</address><memory>{n << 34}</memory>"
+            f"<max_scheduling_memory>{n << 33}</max_scheduling_memory><status>up</status><cluster id='c{n}'/>"
+            f"<cpu><topology sockets='{n}' cores='8'/></cpu><summary><active>{n}</active></summary></host>"
+        )
+        for n in (1, 2, 3)
+    }
+    vm = parse(f"<vm id='v'><memory>{1 << 30}</memory></vm>")
+    running = {str(n): [parse(f"<vm id='v{n}{k}'/>") for k in range(3 * n)] for n in (1, 2, 3)}
+    return Known(list(hosts), "v", elements=hosts, vm_element=vm, running=running)

@@ -2,155 +2,146 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
+import os
+import resource
 import signal
 import socket
-import threading
+import time
 from typing import Any
 
-from filtersched import ConfigurationError, FilterschedError, make_conf, scheduler_from
-from filtersched.loading.loader import list_installed_opts, list_opts
+from filtersched import FilterschedError, scheduler_from
 from filtersched.ovirt import settings as settings_module
 from filtersched.ovirt.core_units import core_units
-from filtersched.ovirt.plugins import PluginFolders
-from filtersched.ovirt.server import Application, Server, tls_context
+from filtersched.ovirt.engine_facts import EngineFacts
+from filtersched.ovirt.plugins import Plugins
+from filtersched.ovirt.server import Server, tls_context
 from filtersched.ovirt.service import Service
-from filtersched.ovirt.settings import Settings
 
 LOG = logging.getLogger(__name__)
 
+_STOP_SECONDS = 5.0  # that calls have to end; less than TimeoutStopSec of the unit
+
 
 class Proxy:
-    """Everything that one configuration makes: plug-in workers, units, the service over them.
+    """Everything that one configuration makes: settings, units, facts, the service over them.
 
     Raises ConfigurationError for a configuration that cannot be. Starts nothing yet.
+    previous : what it replaces; plug-in files with their last good versions and the last good
+        reading of the engine live on.
     """
 
-    def __init__(self, path: str | None) -> None:
-        self.settings = settings_module.load(path, also_known=_scheduler_keys)
+    def __init__(self, path: str | None, previous: Proxy | None = None) -> None:
+        self.settings = settings_module.load(path)
         tls_context(self.settings)
-        self._problems: list[str] = list(self.settings.warnings)
-        scheduler = scheduler_from(make_conf(files=[] if path is None else [path]))
-        own_units = core_units(scheduler, self.settings, self._problems)
-        self.engine = _engine_facts(self.settings)
-        self.folders = PluginFolders(self.settings)
-        self.service = Service(
-            self.settings, self.folders.discover, lambda: self.folders.catalogue, own_units, self.engine
-        )
+        own_units = core_units(scheduler_from(self.settings.conf), self.settings)
+        self._reloads = previous is not None
+        self.plugins: Plugins = Plugins() if previous is None else previous.plugins
+        last = None if previous is None or previous.facts is None else previous.facts.reading
+        self.facts: EngineFacts | None = None
+        if self.settings.engine_url is not None:
+            self.facts = EngineFacts(self.settings, last)
+        self.service = Service(self.settings, self.plugins, own_units, self.facts)
 
-    def start(self, *, patience: float = 2.0) -> list[str]:
-        """Load the plug-ins and begin to ask the engine for facts; what an operator should mend, logged too.
+    async def start(self) -> list[str]:
+        """Load the plug-ins and read the engine's facts once; what an operator should mend."""
+        for warning in self.settings.warnings:
+            LOG.warning("%s", warning)
+        await self.plugins.discover(self.settings, anyway=self._reloads)
+        if self.facts is not None:
+            await self.facts.start()
+        failure = None if self.facts is None else self.facts.failure
+        return [*self.settings.warnings, *self.plugins.problems(), *([failure] if failure else [])]
 
-        patience : seconds to wait for the engine's first answer.
-        """
-        for problem in self._problems:
-            LOG.warning("%s", problem)
-        problems = [*self._problems, *self.folders.discover().problems]
-        if self.engine is not None:
-            self.engine.start(patience=patience)
-            problems += self.engine.problems()
-        return problems
-
-    def close(self, *, now: bool) -> None:
-        """End the workers: at once if `now`, whatever they do, else each after its job."""
-        self.folders.close(now=now)
-        if self.engine is not None:
-            self.engine.close()
-
-
-def _scheduler_keys() -> set[str]:
-    """The keys without a section that the scheduler and its plug-ins know."""
-    groups = [*list_opts(), *list_installed_opts()]
-    return {opt.dest for group, opts in groups if group == "DEFAULT" for opt in opts}
-
-
-def _engine_facts(settings: Settings) -> Any:
-    """The facts of `engine_url`, or None. httpx is imported only by those who use it."""
-    if settings.engine_url is None:
-        return None
-    try:
-        from filtersched.ovirt.engine_facts import EngineFacts
-    except ImportError as error:
-        raise ConfigurationError(
-            f"engine_url needs {error.name}: pip install filtersched[ovirt]", group="DEFAULT", option="engine_url"
-        ) from error
-    return EngineFacts(settings)
+    async def close(self, *, plugins: bool = True) -> None:
+        """End what was started; `plugins`: the processes of plug-in files, too."""
+        if self.facts is not None:
+            await self.facts.close()
+        if plugins:
+            await self.plugins.end()
+        self.service.close()
 
 
 class Daemon:
-    """The server and the proxy that it serves, which a reload replaces.
-
-    The main thread does nothing but wait for signals: plug-ins that hang while they are loaded
-    must not keep it from ending.
-    """
+    """The server and the proxy that it serves, which a reload replaces."""
 
     def __init__(self, proxy: Proxy, path: str | None) -> None:
         self._path = path
-        self._proxies = [proxy]  # the last one is served; the others finish the calls that they have
-        self._application = Application(proxy.service)
-        self._server = Server(proxy.settings, self._application)
-        self._reloading = threading.Lock()
-        self._stopping = False
-        self._signals, self._wakeup = socket.socketpair()
-        self._wakeup.setblocking(False)
+        self._proxy = proxy
+        self._server = Server(proxy.service)
+        self._signals: asyncio.Queue[int] = asyncio.Queue()
+        self._complained = 0.0
 
-    def run(self) -> None:
+    async def run(self) -> None:
         """Serve until SIGTERM or SIGINT; SIGHUP reads the configuration anew."""
-        signal.set_wakeup_fd(self._wakeup.fileno())
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._complain)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, lambda _number, _frame: None)
-        serving = threading.Thread(target=self._serve, name="serve", daemon=True)
-        self._server.prepare()
+            loop.add_signal_handler(number, self._signals.put_nowait, number)
+        _most_descriptors()
+        serving = asyncio.create_task(self._serve())
+        stopping = asyncio.create_task(self._until_stopped())
         try:
-            serving.start()
-            while self._signals.recv(1) == bytes([signal.SIGHUP]):
-                threading.Thread(target=self._reload, name="reload", daemon=True).start()
+            await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if serving.done():
+                serving.result()
+                await stopping
+            notify("STOPPING=1")
+            await self._server.stop(_STOP_SECONDS)
         finally:
-            self._stopping = True
-            # Workers first: a call that waits for a plug-in ends now, and so can its thread.
-            for proxy in list(self._proxies):
-                proxy.close(now=True)
-            self._server.stop()
-            serving.join(5)
-            LOG.info("stopped")
+            for task in (serving, stopping):
+                task.cancel()
+            await asyncio.gather(serving, stopping, return_exceptions=True)
+            await self._proxy.close()
+        LOG.info("stopped")
 
-    def _serve(self) -> None:
-        try:
-            proxy = self._proxies[0]
-            proxy.start()
-            settings = proxy.settings
-            address = f"[{settings.listen}]" if ":" in settings.listen else settings.listen
-            scheme = "https" if settings.ssl else "http"
-            LOG.info("serving on %s://%s:%d/, dialect %s", scheme, address, self._server.port, settings.dialect)
-            self._server.serve()
-        except Exception:
-            # Nobody waits for this thread; without this the daemon would go on and serve nothing.
-            if not self._stopping:
-                LOG.exception("cannot go on")
-                self._wakeup.send(bytes([signal.SIGTERM]))
+    async def _serve(self) -> None:
+        await self._proxy.start()
+        port = await self._server.listen()
+        settings = self._proxy.settings
+        address = f"[{settings.listen}]" if ":" in settings.listen else settings.listen
+        scheme = "https" if settings.ssl else "http"
+        LOG.info("serving on %s://%s:%d/, dialect %s", scheme, address, port, settings.dialect)
+        notify("READY=1")
 
-    def _reload(self) -> None:
-        """Serve by what the file says now; a bad file changes nothing."""
-        with self._reloading:
+    async def _until_stopped(self) -> None:
+        while await self._signals.get() == signal.SIGHUP:
             try:
-                new = Proxy(self._path)
-            except (FilterschedError, OSError) as error:
-                LOG.error("not reloaded, the old configuration stays: %s", error)
-                return
-            old = self._proxies[-1]
-            self._proxies = [*(proxy for proxy in self._proxies if proxy is old or proxy.folders.busy), new]
-            new.start()
-            if self._stopping:
-                new.close(now=True)
-                return
-            if _needs_restart(old.settings, new.settings):
-                LOG.warning("port, listen and ssl change with a restart only")
-            if new.settings.ssl == old.settings.ssl:
-                self._server.configure(new.settings)
-            self._application.service = new.service
-            old.close(now=False)
-            LOG.info("reloaded")
+                await self._reload()
+            except (FilterschedError, OSError) as problem:
+                LOG.error("not reloaded, the old configuration stays: %s", problem)
+
+    async def _reload(self) -> None:
+        """Serve by what the file says now; a bad file changes nothing."""
+        old = self._proxy
+        new = Proxy(self._path, old)
+        await new.start()
+        if any(getattr(old.settings, key) != getattr(new.settings, key) for key in ("port", "listen", "ssl")):
+            LOG.warning("port, listen and ssl change with a restart only")
+        self._server.configure(new.service)
+        self._proxy = new
+        logging.getLogger().setLevel(new.settings.log_level.upper())
+        await old.close(plugins=False)
+        LOG.info("reloaded")
+
+    def _complain(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """A line about what no caller hears of, such as that no connection can be taken: one a second at most."""
+        if time.monotonic() - self._complained > 1.0:
+            self._complained = time.monotonic()
+            LOG.error("%s: %s", context["message"], context.get("exception") or "no reason is known")
 
 
-def _needs_restart(old: Settings, new: Settings) -> bool:
-    return (old.port, old.listen, old.ssl) != (new.port, new.listen, new.ssl)
+def notify(state: str) -> None:
+    """Tell systemd how far we are, if it asked to be told."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if address:
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+            channel.sendto(state.encode(), address.replace("@", "\0", 1) if address[0] == "@" else address)
+
+
+def _most_descriptors() -> None:
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,40 +1,41 @@
 """What the engine's REST API tells about hosts and VMs, for calls that bring only ids.
 
-A thread reads hosts, VMs and clusters every `engine_refresh` seconds; calls see the last reading
-that succeeded and never wait. What is old or missing is said in the answer's errors.
+A task reads hosts, VMs and clusters every `engine_refresh` seconds; calls see the last reading
+that succeeded. A VM that is newer than the reading is read by itself.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import ssl
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import httpx
+import aiohttp
 from lxml import etree
 
-from filtersched import ConfigurationError, HostState
+from filtersched import HostState
+from filtersched.ovirt.answers import UUID
 from filtersched.ovirt.documents import Known, parse, text_of
 from filtersched.ovirt.errors import OvirtError
-from filtersched.ovirt.settings import Settings
+from filtersched.ovirt.settings import Settings, error
 
 LOG = logging.getLogger(__name__)
 
 _PAGE = 200
 _MAX_PAGES = 10_000
 _MAX_BYTES = 256 << 20
-_READ_TIMEOUT = 30.0
-_TIMEOUT = httpx.Timeout(_READ_TIMEOUT, connect=5.0)
+_ONE_VM = 2.0  # seconds
 
 
-@dataclass(frozen=True)
-class _Reading:
+@dataclass(frozen=True, slots=True)
+class Reading:
     """One reading of everything, with what was derived from it since."""
 
+    url: str
     hosts: dict[str, Any]
     vms: dict[str, Any]
     running: dict[str, list[Any]]
@@ -44,145 +45,157 @@ class _Reading:
 
 
 class EngineFacts:
-    """Facts from the engine at `settings.engine_url`, kept fresh by a thread of their own."""
+    """Facts from the engine at `settings.engine_url`, kept fresh by a task.
 
-    def __init__(self, settings: Settings) -> None:
+    last : a good reading from before a reload, of use while there is none of our own.
+    failure : why the last attempt to read failed, or None.
+    """
+
+    def __init__(self, settings: Settings, last: Reading | None = None) -> None:
         self._settings = settings
-        self._base = _api(settings.engine_url or "")
-        self._password_file = settings.engine_password_file or ""
-        self._reading: _Reading | None = None
-        self._failure: str | None = None
-        self._stop = threading.Event()
-        self._tried = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="engine facts", daemon=True)
+        self._base = _api(settings.engine_url)
+        self.reading = last if last is not None and last.url == self._base else None
+        self.failure: str | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._session: aiohttp.ClientSession | None = None
         try:
-            context = ssl.create_default_context(cafile=settings.engine_ca_file)
-        except OSError as error:
-            raise ConfigurationError(
-                f"engine_ca_file = {settings.engine_ca_file!r} cannot be used: {error}.",
-                group="DEFAULT",
-                option="engine_ca_file",
-                value=settings.engine_ca_file,
-            ) from error
-        # Redirects are not followed: they would carry the password elsewhere.
-        self._client = httpx.Client(verify=context, timeout=_TIMEOUT, trust_env=False)
+            self._tls = ssl.create_default_context(cafile=settings.engine_ca_file)
+        except OSError as problem:
+            raise error("engine_ca_file", settings.engine_ca_file, f"cannot be used: {problem}") from problem
 
-    def start(self, *, patience: float = 0.0) -> None:
-        """Begin to read; returns after the first attempt, or after so many seconds."""
-        self._thread.start()
-        self._tried.wait(patience)
+    async def start(self) -> None:
+        """Read once, then again and again; returns when the first reading has ended, well or not."""
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=self._tls), timeout=aiohttp.ClientTimeout(sock_connect=5, sock_read=30)
+        )
+        await self._refresh()
+        if self.failure is not None and self.reading is not None:
+            LOG.warning("the reading from before the reload stays in use")
+        self._task = asyncio.create_task(self._run())
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Stop reading."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(1.0)
-        self._client.close()
+        if self._task is not None:
+            self._task.cancel()
+        if self._session is not None:
+            await self._session.close()
 
-    def known(self, hosts: Sequence[str], vm: str) -> Known:
-        """What the last reading says about these hosts and this VM."""
-        reading = self._reading
+    async def known(self, hosts: list[str], vm: str) -> Known:
+        """What is known of these hosts and this VM now."""
+        reading, most = self.reading, self._settings.facts_max_age
         if reading is None:
-            why = self._failure or "the first reading is under way"
-            return Known(hosts, vm, problems=[f"nothing is known of hosts but ids: {why}"])
-        problems = self._staleness(reading)
-        if vm and vm not in reading.vms:
-            problems.append(f"nothing is known of VM {vm!r} but its id")
-        return Known(
+            return Known(hosts, vm, told=False, why=self.failure or "there was no reading yet")
+        age = time.monotonic() - reading.read_at
+        if age > most:
+            said = f"facts are {age:.0f} s old, and facts_max_age is {most:g} s"
+            return Known(hosts, vm, told=False, why=f"{said}: {self.failure or 'the engine is slow'}")
+        if age > 3 * self._settings.engine_refresh:
+            LOG.warning("facts are %.0f s old: %s", age, self.failure or "the engine is slow")
+        known = Known(
             hosts,
             vm,
             elements=reading.hosts,
             vm_element=reading.vms.get(vm),
             running=reading.running,
-            problems=problems,
+            why=f"the engine's answer of {age:.0f} s ago does not have it",
             texts=reading.texts,
             states=reading.states,
         )
+        if not vm or known.vm_element is not None:
+            return known
+        try:
+            element = await self._new_vm(vm)
+        except (aiohttp.ClientError, TimeoutError, OvirtError, OSError, ValueError) as problem:
+            LOG.warning("VM %r cannot be read: %s", vm[:100], problem or type(problem).__name__)
+            return replace(known, why=f"{known.why}, and VM {vm!r} cannot be read: {problem or 'it takes too long'}")
+        LOG.info("VM %r is newer than the last reading and was read by itself", vm)
+        return replace(known, vm_element=element)
 
-    def problems(self) -> list[str]:
-        """What is wrong now, in sentences."""
-        if self._reading is None:
-            return [self._failure] if self._failure else []
-        return self._staleness(self._reading)
+    async def _new_vm(self, vm: str) -> Any:
+        if not UUID.fullmatch(vm):
+            raise OvirtError(f"{vm[:100]!r} is no UUID")
+        async with asyncio.timeout(_ONE_VM):
+            element = parse(await self._get(f"{self._base}/vms/{vm}", {}))
+        if element.tag != "vm" or element.get("id") != vm:
+            raise OvirtError(f"/vms/{vm} answered another document")
+        return element
 
-    def _staleness(self, reading: _Reading) -> list[str]:
-        age = time.monotonic() - reading.read_at
-        if self._failure is None and age <= 3 * self._settings.engine_refresh + _READ_TIMEOUT:
-            return []
-        return [f"facts about hosts are {age:.0f} s old: {self._failure or 'the engine is slow'}"]
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.engine_refresh)
+            await self._refresh()
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            self.refresh()
-            self._tried.set()
-            self._stop.wait(self._settings.engine_refresh)
-
-    def refresh(self) -> None:
+    async def _refresh(self) -> None:
         """Read everything once; a failure keeps the last reading and is remembered."""
         started = time.monotonic()
         try:
-            reading = self._read()
-        except (httpx.HTTPError, httpx.InvalidURL, OvirtError, OSError, ValueError) as error:
-            failure = f"{self._base} cannot be read: {type(error).__name__}: {error}"
-            if failure != self._failure and not self._stop.is_set():
+            async with asyncio.timeout(self._settings.facts_max_age):
+                reading = await self._read()
+        except (aiohttp.ClientError, TimeoutError, OvirtError, OSError, ValueError) as problem:
+            said = str(problem) or f"not within {self._settings.facts_max_age:g} s"
+            failure = f"{self._base} cannot be read: {type(problem).__name__}: {said}"
+            if failure != self.failure:
                 LOG.warning("%s", failure)
-            self._failure = failure
+            self.failure = failure
             return
-        if self._failure is not None:
+        if self.failure is not None:
             LOG.info("%s can be read again", self._base)
-        self._failure, self._reading = None, reading
+        self.failure, self.reading = None, reading
         took = (time.monotonic() - started) * 1000
         LOG.debug("read %d hosts and %d VMs in %.0f ms", len(reading.hosts), len(reading.vms), took)
 
-    def _read(self) -> _Reading:
-        secret = _secret(self._password_file)
-        user = self._settings.engine_username
-        auth: Any = _bearer(secret) if user is None else httpx.BasicAuth(user, secret)
+    async def _read(self) -> Reading:
         started = time.monotonic()
-        names = {cluster.get("id"): cluster.findtext("name") for cluster in self._all("clusters", "cluster", auth)}
+        reading = Reading(self._base, {}, {}, {}, {}, started)
+        names = {cluster.get("id"): cluster.findtext("name") async for cluster in self._all("clusters", "cluster")}
         follow = {"follow": "statistics"} if self._settings.engine_statistics else {}
-        hosts = {host.get("id"): host for host in self._all("hosts", "host", auth, **follow)}
-        vms = {vm.get("id"): vm for vm in self._all("vms", "vm", auth)}
-        for host in hosts.values():
+        async for host in self._all("hosts", "host", **follow):
             cluster = host.find("cluster")
             if cluster is not None and cluster.find("name") is None and names.get(cluster.get("id")):
                 etree.SubElement(cluster, "name").text = names[cluster.get("id")]
-        running: dict[str, list[Any]] = {}
-        for vm in vms.values():
+            reading.hosts[host.get("id")] = host
+            reading.texts[host.get("id")] = text_of(host)
+        async for vm in self._all("vms", "vm"):
+            reading.vms[vm.get("id")] = vm
+            reading.texts[vm.get("id")] = text_of(vm)
             where = vm.find("host")
             if where is not None and where.get("id"):
-                running.setdefault(where.get("id"), []).append(vm)
-        texts = {id: text_of(element) for id, element in [*hosts.items(), *vms.items()]}
-        return _Reading(hosts, vms, running, texts, started)
+                reading.running.setdefault(where.get("id"), []).append(vm)
+        return reading
 
-    def _all(self, collection: str, tag: str, auth: Any, **parameters: str) -> Iterator[Any]:
+    async def _all(self, collection: str, tag: str, **parameters: str) -> AsyncIterator[Any]:
         """All elements of a collection, page by page, until a page brings nothing new."""
         seen: set[str] = set()
         for page in range(1, _MAX_PAGES):
             query = {"search": f"sortby name asc page {page}", "max": str(_PAGE), **parameters}
-            root = parse(self._get(f"{self._base}/{collection}", query, auth))
+            root = parse(await self._get(f"{self._base}/{collection}", query))
             if root.tag != f"{tag}s":
                 raise OvirtError(f"/{collection} answered <{root.tag}>, not <{tag}s>")
             new = [element for element in root.findall(tag) if element.get("id") and element.get("id") not in seen]
-            if self._stop.is_set():
-                raise OvirtError("stopped")
             if not new:
                 return
             seen.update(element.get("id") for element in new)
-            yield from new
+            for element in new:
+                yield element
 
-    def _get(self, url: str, query: dict[str, str], auth: Any) -> str:
-        pieces, size = [], 0
-        headers = {"Accept": "application/xml"}
-        with self._client.stream("GET", url, params=query, headers=headers, auth=auth) as response:
-            if response.status_code != httpx.codes.OK:
-                raise OvirtError(f"{url} answered {response.status_code} {response.reason_phrase}")
-            for piece in response.iter_bytes():
-                size += len(piece)
-                if size > _MAX_BYTES:
+    async def _get(self, url: str, query: dict[str, str]) -> str:
+        if self._session is None:
+            raise OvirtError("reading has not begun")
+        # Read anew each time, so that it can be changed without a restart.
+        secret = _secret(self._settings.engine_password_file)
+        user = self._settings.engine_username
+        authorization = f"Bearer {secret}" if user is None else aiohttp.BasicAuth(user, secret, "utf-8").encode()
+        headers = {"Accept": "application/xml", "Authorization": authorization}
+        # Redirects are not followed: they would carry the password elsewhere.
+        async with self._session.get(url, params=query, headers=headers, allow_redirects=False) as response:
+            if response.status != 200:
+                raise OvirtError(f"{url} answered {response.status} {response.reason}")
+            body = bytearray()
+            async for piece in response.content.iter_any():
+                body += piece
+                if len(body) > _MAX_BYTES:
                     raise OvirtError(f"{url} answered more than {_MAX_BYTES} bytes")
-                pieces.append(piece)
-        return b"".join(pieces).decode("utf-8", "replace")
+        return body.decode("utf-8", "replace")
 
 
 def _api(url: str) -> str:
@@ -194,17 +207,9 @@ def _api(url: str) -> str:
 
 
 def _secret(path: str) -> str:
-    """The password or token; read anew each time, so that it can be changed without a restart."""
+    """The password or token."""
     with open(path, encoding="utf-8") as stream:
         secret = stream.read().strip()
     if not secret:
         raise OvirtError(f"engine_password_file {path!r} is empty")
     return secret
-
-
-def _bearer(token: str) -> Callable[[httpx.Request], httpx.Request]:
-    def authorize(request: httpx.Request) -> httpx.Request:
-        request.headers["Authorization"] = f"Bearer {token}"
-        return request
-
-    return authorize

@@ -1,4 +1,4 @@
-"""Ids that also tell what is known of the host or VM: what plug-ins and balancers are given.
+"""Ids that also tell what is known of the host or VM: what plug-ins are given.
 
 Imported inside the plug-in workers too, so nothing but the standard library may be needed here.
 """
@@ -23,9 +23,12 @@ class Entity(str):
     `host.memory`, `host.summary.active`, `host.status.state`, `host.cpu.topology.cores` read alike
     whether the document is of REST version 3 (XML attributes) or 4 (child elements). An element
     that the document does not have is None. Without a document every attribute is an
-    AttributeError that says so.
+    AttributeError that says why. In `do_balance`, `host.vms` is a list of its VMs.
+
+    _why : why an id has no document, for messages; the same for all ids of a call.
     """
 
+    _why = "set engine_url"
     # On the class, so that an id without a document is made as fast as a str.
     _load: Callable[[], Any] | None = None
     _element: Any = None
@@ -40,11 +43,10 @@ class Entity(str):
             raise AttributeError(name)
         if self._element is None:
             if self._load is None:
-                raise AttributeError(
-                    f"nothing is known of {self.id!r} but its id, so it has no {name!r}: "
-                    "set engine_url, or let the engine send documents"
-                )
+                raise AttributeError(f"nothing is known of {self.id!r} but its id, so it has no {name!r}: {self._why}")
             self._element = self._load()
+        if name == "vms":
+            raise AttributeError(f"which VMs run on {self.id!r} is told to do_balance only, where engine_url is set")
         return fact(self._element, name)
 
 

@@ -27,4 +27,13 @@ class WireError(OvirtError):
 
 
 class UnitError(OvirtError):
-    """A unit that failed or whose answer makes no sense."""
+    """A unit that failed or whose answer makes no sense.
+
+    details : lines for the log beneath the sentence: a traceback, what it wrote to stderr.
+    late : it failed for want of time.
+    """
+
+    def __init__(self, message: str = "", *, unit: str | None = None, details: str = "", late: bool = False) -> None:
+        super().__init__(message, unit=unit)
+        self.details = details
+        self.late = late

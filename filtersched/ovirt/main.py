@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import logging
 import os
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 
 from filtersched import __version__
 from filtersched.errors import FilterschedError
+from filtersched.ovirt import unit_file
 
 DEFAULT_FILE = "/etc/ovirt/scheduler/scheduler.conf"
 _WITH_TIME = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -26,10 +28,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         level=logging.DEBUG if options.verbose else logging.INFO,
         format=_WITHOUT_TIME if "JOURNAL_STREAM" in os.environ else _WITH_TIME,
     )
-    for name in ("httpx", "httpcore"):  # a line per request of theirs would drown ours
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
     try:
-        return _check(path) if options.check else _serve(path)
+        if options.command == "unit":
+            return unit_file.run(options)
+        if options.check:
+            from filtersched.ovirt import check
+
+            return check.run(path)
+        return _serve(path, verbose=options.verbose)
     except ImportError as error:
         return _fail(f"{error.name} is missing: pip install filtersched[ovirt]")
     except (FilterschedError, OSError) as error:
@@ -43,7 +50,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"filtersched-proxy {__version__}")
     parser.add_argument("--config-file", metavar="FILE", help=f"settings (default: {DEFAULT_FILE}, if it is there)")
     parser.add_argument("--check", action="store_true", help="load everything, print what discover says, and exit")
-    parser.add_argument("--verbose", action="store_true", help="log more")
+    parser.add_argument("--verbose", action="store_true", help="log more, whatever log_level says")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    unit = commands.add_parser("unit", help="print a systemd unit for this installation")
+    unit_file.add_arguments(unit)
     return parser
 
 
@@ -52,32 +62,18 @@ def _fail(message: str) -> int:
     return 1
 
 
-def _check(path: str | None) -> int:
-    """Print units and problems; 1 if there is any problem."""
-    from filtersched.ovirt.daemon import Proxy
-
-    proxy = Proxy(path)
-    try:
-        problems = proxy.start(patience=60.0)
-        for kind, units in proxy.service.announced(proxy.folders.catalogue).items():
-            print(f"{kind}:")
-            for name, unit in sorted(units.items()):
-                summary = unit.description.partition("\n")[0]
-                properties = f"  [{unit.properties}]" if unit.properties else ""
-                print(f"  {name}{': ' if summary else ''}{summary}{properties}")
-        for problem in problems:
-            print(f"problem: {problem}", file=sys.stderr)
-        return 1 if problems else 0
-    finally:
-        proxy.close(now=True)
-
-
-def _serve(path: str | None) -> int:
+def _serve(path: str | None, *, verbose: bool) -> int:
     from filtersched.ovirt.daemon import Daemon, Proxy
 
     proxy = Proxy(path)
+    if not verbose:
+        logging.getLogger().setLevel(proxy.settings.log_level.upper())
+
+    async def run() -> None:
+        await Daemon(proxy, path).run()
+
     try:
-        Daemon(proxy, path).run()
+        asyncio.run(run())
     except OSError as error:
         raise OSError(f"cannot serve on {proxy.settings.listen}, port {proxy.settings.port}: {error}") from error
     return 0

@@ -1,24 +1,29 @@
-"""Plug-in files on disk, and the units that they hold."""
+"""Plug-in files on disk, and the units that they hold.
+
+A file is looked at whenever one of its units is called. An edited one is loaded; while that fails,
+its last good version answers.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import json
 import logging
 import os
 import re
-import threading
-import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from filtersched.errors import ConfigurationError
+from filtersched.ovirt.core_units import BALANCE, KINDS
+from filtersched.ovirt.errors import UnitError
 from filtersched.ovirt.settings import Settings, plugin_conf
 from filtersched.ovirt.wire import clean
-from filtersched.ovirt.workers import Job, Limits, PluginSource, WorkerPool, ask
+from filtersched.ovirt.workers import ForkServer, Source, last_words
 
 LOG = logging.getLogger(__name__)
 
-KINDS = ("filters", "scores", "balance")
 MAX_SOURCE_BYTES = 4 << 20
 # What the engine accepts; a unit with anything else it drops without a word.
 _VALIDATION = re.compile(r"(\w+=[^;]*(;\w+=[^;]*)*;?)?", re.ASCII)
@@ -26,9 +31,8 @@ _VALIDATION = re.compile(r"(\w+=[^;]*(;\w+=[^;]*)*;?)?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class PluginUnit:
-    """A unit in a plug-in file.
+    """A unit in a version of a plug-in file.
 
-    kind : "filters", "scores" or "balance", the engine's words.
     properties : which properties it takes, `key=regex;key=regex`, or "".
     default_values : what the page's discover answers beside them, `value;value`, or "".
     """
@@ -40,189 +44,241 @@ class PluginUnit:
     default_values: str
     cls: str | None
     function: str
-    pool: WorkerPool
+    file: PluginFile
+    server: ForkServer
 
-    def job(self, shared: str, properties: Mapping[str, Any]) -> Job:
-        """The question to this unit; `shared` holds hosts and vm as members of a JSON object."""
-        defaults = self.defaults
-        given = {key: value for key, value in properties.items() if value is not None or key not in defaults}
-        question = {
-            "ask": "call",
-            "kind": self.kind,
-            "class": self.cls,
-            "function": self.function,
-            "properties": {**defaults, **given},
-        }
-        return Job(self.pool, question, unit=self.name, shared=shared)
+    async def answer(self, shared: bytes, properties: Mapping[str, Any]) -> tuple[Any, str]:
+        """The unit's raw answer and what it wrote to stderr; `shared` is what `Known.for_workers` gave.
 
-    @property
-    def defaults(self) -> dict[str, str]:
-        """Property to default value, paired by place."""
+        Raises UnitError if there is no answer.
+        """
         keys = [part.partition("=")[0] for part in self.properties.split(";") if part]
-        return {} if not self.default_values else dict(zip(keys, self.default_values.split(";"), strict=False))
+        pairs = zip(keys, self.default_values.split(";"), strict=False)
+        defaults = {key: value for key, value in pairs if value}
+        given = {key: value for key, value in properties.items() if value is not None or key not in defaults}
+        question = {"ask": "call", "kind": self.kind, "class": self.cls, "function": self.function}
+        asked = json.dumps({**question, "properties": {**defaults, **given}}).encode()
+        reply = await self.server.ask(asked[:-1] + b", " + shared + b"}", printed_as=self.kind)
+        answer, stderr = reply.content["answer"], reply.stderr
+        if answer is None and (stderr or self.kind != BALANCE):
+            raise UnitError(f"gave no answer{last_words(stderr)}", details=stderr)
+        return answer, stderr
 
 
-@dataclass(frozen=True, slots=True)
-class Catalogue:
-    """The units that were found, kind -> name -> unit, and what was wrong, in sentences."""
+class PluginFile:
+    """A plug-in file and its last good version.
 
-    units: Mapping[str, Mapping[str, PluginUnit]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
-    problems: tuple[str, ...] = ()
-
-
-class PluginFolders:
-    """The plug-in files of the configured folders, looked at anew at each discovery.
-
-    While nothing changed the workers stay. If any file did (a plug-in, its `.conf`, a module beside
-    it), or one took too long to load, all plug-ins are loaded anew. Calls that run meanwhile end
-    on the workers that they began on.
+    units : of that version. problems : sentences about the file as it is by now.
+    broken : why it is not what answers; None if it is.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._limits = Limits(
-            settings.plugin_timeout, settings.max_plugin_output_bytes, settings.plugin_memory_mb
-        )
-        self._lock = threading.Lock()
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.name = os.path.splitext(os.path.basename(path))[0]
+        self.units: list[PluginUnit] = []
+        self.problems: list[str] = []
+        self.broken: str | None = None
+        self.source = b""
+        self._server: ForkServer | None = None
         self._seen: Any = None
-        self._closed = False
-        self._pools: list[WorkerPool] = []
-        self._retired: list[WorkerPool] = []
-        self.catalogue = Catalogue()
+        self._beside: list[str] = []
+        self._late = False
+        self._lock = asyncio.Lock()
 
-    def discover(self) -> Catalogue:
-        """Look at the folders; the catalogue that is true from now on."""
-        with self._lock:
-            seen = [_listing(folder) for folder in self._folders()]
-            if seen != self._seen and not self._closed:
-                old = self._pools
-                self._retired = self._retired + old
-                self.catalogue, complete = self._load()
-                self._seen = seen if complete else None
-                for pool in old:
-                    pool.close(now=False)
-                self._retired = [pool for pool in self._retired if pool.busy]
-                for problem in self.catalogue.problems:
-                    LOG.warning("%s", problem)
-            return self.catalogue
+    async def refresh(self, settings: Settings, *, anyway: bool = False) -> None:
+        """Load the file if it, its `.conf` or a module that it imports changed; `anyway`: if not, too."""
+        async with self._lock:
+            now = self._states(settings)
+            if now != self._seen or anyway:
+                await self._load(settings)
+                # What changed while it was loaded counts as a change; only what is watched from now on is looked at.
+                self._seen = {path: now.get(path, state) for path, state in self._states(settings).items()}
 
-    def close(self, *, now: bool) -> None:
-        """End all workers: at once if `now`, else each after the job that it has."""
-        self._closed = True
-        for pool in self._pools + self._retired:
-            pool.close(now=now)
+    async def close(self) -> None:
+        """The file is gone: its version ends after the calls that run."""
+        server, self._server, self.units = self._server, None, []
+        if server is not None:
+            await server.retire()
 
-    @property
-    def busy(self) -> bool:
-        """Whether a call still waits for a plug-in."""
-        return any(pool.busy for pool in self._pools + self._retired)
+    async def end(self) -> None:
+        """End its processes now."""
+        if self._server is not None:
+            await self._server.close()
 
-    def _folders(self) -> list[str]:
-        beside = self._settings.conf_folder
-        return [*self._settings.plugins_path, *([] if beside is None else [beside])]
+    def _states(self, settings: Settings) -> dict[str, Any]:
+        """What tells whether anything changed that the file depends on."""
+        paths = [self.path, *self._beside]
+        folder = os.path.dirname(self.path)
+        if self.broken and not self._late:
+            # It may lack a module that comes later.
+            paths += [os.path.join(folder, name) for name in _listed(folder) if name.endswith(".py")]
+        for name in {self.name, *(unit.name for unit in self.units)}:
+            paths += [os.path.join(each, f"{name}.conf") for each in _conf_folders(self, settings)]
+        return {path: _state(path) for path in paths}
 
-    def _load(self) -> tuple[Catalogue, bool]:
-        """What there is now, and whether that is final: a file that was too slow may be faster next time."""
-        problems: list[str] = []
-        sources: list[PluginSource] = []
-        for folder in self._settings.plugins_path:
-            sources += _sources(folder, problems)
-        self._pools = [WorkerPool(source, self._limits) for source in sources]
-        if self._closed:
-            return Catalogue(), False
-        jobs = [Job(pool, {"ask": "load"}, unit=pool.source.name) for pool in self._pools]
-        # Two at a time, so that each import has a processor to itself and its time means something.
-        for at in range(0, len(jobs), 2):
-            ask(jobs[at : at + 2], time.monotonic() + 2 * self._limits.timeout)
-        units: dict[str, dict[str, PluginUnit]] = {kind: {} for kind in KINDS}
-        for job in jobs:
-            if job.error is not None:
-                problems.append(f"{job.pool.source.path} is left out: {job.error}")
-            elif not job.answer:
-                problems.append(
-                    f"{job.pool.source.path} is left out: it has none of do_filter, do_score, do_balance, "
-                    "filterFunction, scoreFunction, balanceFunction"
+    async def _load(self, settings: Settings) -> None:
+        server: ForkServer | None = None
+        try:
+            self.source = _text(self.path)
+            server = ForkServer(Source(self.path, self.name, self.source), settings)
+            found = (await server.ask(b'{"ask": "units"}')).content
+            if not found["units"]:
+                raise UnitError(
+                    "it has none of do_filter, do_score, do_balance, filterFunction, scoreFunction, balanceFunction. "
+                    "If other plug-ins import it, give it a name that begins with _"
                 )
-            else:
-                self._add(units, job, problems)
-        return Catalogue(units, tuple(problems)), not any(job.late for job in jobs)
+        except UnitError as error:
+            if server is not None:
+                await server.close()
+            self.broken = f"{self.path} is left out: {error}"
+            if self.units:
+                self.broken = f"{self.path} is not used as it is now: {error}. Its last good version answers"
+            self.problems, self._late = [self.broken], error.late
+            LOG.warning("%s%s", self.broken, indented(error.details))
+            return
+        source = server.source
+        source.modules, source.beside = found["modules"], [(name, path) for name, path in found["beside"]]
+        source.keep_alive = found["keep_alive"]
+        await server.prepare()
+        old, self._server, self._beside = self._server, server, [path for _name, path in source.beside]
+        self.broken, self.problems, self.units = None, [], []
+        for offer in found["units"]:
+            self._add(offer, server, settings)
+        for problem in self.problems:
+            LOG.warning("%s", problem)
+        if old is not None:
+            await old.retire()
 
-    def _add(self, units: dict[str, dict[str, PluginUnit]], job: Job, problems: list[str]) -> None:
-        source = job.pool.source
-        beside = self._settings.conf_folder
-        folders = [*([] if beside is None else [beside]), os.path.dirname(source.path)]
-        for offer in job.answer:
-            kind, name = offer["kind"], offer["name"]
-            try:
-                properties, defaults = plugin_conf(name, folders)
-                if properties is None and not offer["properties"]:
-                    properties, defaults = plugin_conf(source.name, folders)
-            except ConfigurationError as error:
-                problems.append(f"unit {name!r} is left out: {error}")
-                continue
-            said = _validation(offer["properties"] if properties is None else properties)
-            if said is None:
-                problems.append(
-                    f"unit {name!r} of {source.path} is left out, since the engine would refuse its properties "
-                    f"{properties or offer['properties']!r}: they must be key=regex;key=regex with keys of letters, "
-                    "digits and _"
-                )
-            elif name in units[kind]:
-                first = units[kind][name].pool.source.path
-                problems.append(f"unit {name!r} of {source.path} is left out: {first} has one of that name")
-            else:
-                units[kind][name] = PluginUnit(
-                    name,
-                    kind,
-                    clean(offer["description"]),
-                    said,
-                    clean(defaults or ""),
-                    offer["class"],
-                    offer["function"],
-                    job.pool,
-                )
-
-
-def _validation(text: str) -> str | None:
-    """Properties in the engine's form; the form `{ cpu = [0-9] }` of old documents too, else None."""
-    text = clean(text.strip())
-    if text.startswith("{") and text.endswith("}"):
-        parts = [part.partition("=") for part in text[1:-1].split(";") if part.strip()]
-        text = ";".join(f"{key.strip()}={regex.strip()}" for key, _equals, regex in parts)
-    return text if _VALIDATION.fullmatch(text) else None
+    def _add(self, offer: dict[str, Any], server: ForkServer, settings: Settings) -> None:
+        kind, name, folders = offer["kind"], offer["name"], _conf_folders(self, settings)
+        try:
+            properties, defaults = plugin_conf(name, folders)
+            if properties is None and not offer["properties"]:
+                properties, defaults = plugin_conf(self.name, folders)
+        except ConfigurationError as error:
+            self.problems.append(f"unit {name!r} is left out: {error}")
+            return
+        said = clean((offer["properties"] if properties is None else properties).strip())
+        if not _VALIDATION.fullmatch(said):
+            self.problems.append(
+                f"unit {name!r} of {self.path} is left out, since the engine would refuse its properties {said!r}: "
+                "they must be key=regex;key=regex with keys of letters, digits and _"
+            )
+            return
+        description, defaults = clean(offer["description"]), clean(defaults or "")
+        self.units.append(
+            PluginUnit(name, kind, description, said, defaults, offer["class"], offer["function"], self, server)
+        )
 
 
-def _listing(folder: str) -> Any:
-    """What tells whether anything in a folder changed."""
+class Plugins:
+    """All plug-in files of the configured folders; kept when the configuration is read anew."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, PluginFile] = {}
+        self._problems: list[str] = []
+
+    async def discover(self, settings: Settings, *, anyway: bool = False) -> None:
+        """Look at the folders and at each file; `anyway` loads also the files that did not change."""
+        self._problems = []
+        paths = list(_paths(settings, self._problems))
+        gone = [file for path, file in self.files.items() if path not in paths]
+        self.files = {path: self.files.get(path) or PluginFile(path) for path in paths}
+        # As many at a time as there are processors, so that the time of an import means something.
+        turns = asyncio.Semaphore(os.cpu_count() or 1)
+
+        async def refresh(file: PluginFile) -> None:
+            async with turns:
+                await file.refresh(settings, anyway=anyway)
+
+        await asyncio.gather(*map(refresh, self.files.values()), *(file.close() for file in gone))
+
+    def units(self) -> dict[str, dict[str, PluginUnit]]:
+        """kind -> name -> unit; of two units of one name, the first file's."""
+        found: dict[str, dict[str, PluginUnit]] = {kind: {} for kind in KINDS}
+        for unit in (unit for file in self.files.values() for unit in file.units):
+            found[unit.kind].setdefault(unit.name, unit)
+        return found
+
+    def problems(self) -> list[str]:
+        """What is wrong now, in sentences."""
+        found = self.units()
+        doubles = [
+            f"unit {unit.name!r} of {file.path} is left out: {first.path} has one of that name"
+            for file in self.files.values()
+            for unit in file.units
+            if (first := found[unit.kind][unit.name].file) is not file
+        ]
+        of_files = [problem for file in self.files.values() for problem in file.problems]
+        return list(dict.fromkeys([*self._problems, *of_files, *doubles]))
+
+    def why_missing(self, name: str) -> str:
+        """Why there is no unit of this name: a file that should hold it may be broken."""
+        for file in self.files.values():
+            words = re.findall(rb"^class[ \t]+(\w+)", file.source, re.MULTILINE)
+            if file.broken is not None and (file.name == name or name.encode() in words):
+                return file.broken
+        return f"plugin not found: {name!r}"
+
+    async def end(self) -> None:
+        """End all processes now."""
+        await asyncio.gather(*(file.end() for file in self.files.values()))
+
+
+def indented(text: str) -> str:
+    """Text of a plug-in's as it may stand below a line of ours in the log, and not look like one."""
+    lines = text.strip().splitlines()
+    shown = lines if len(lines) <= 60 else [*lines[:30], f"... {len(lines) - 60} lines ...", *lines[-30:]]
+    return "".join(f"\n    {printable(line)[:500]}" for line in shown)
+
+
+def printable(text: str) -> str:
+    """Text of others as it may stand in a line of the log."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def _conf_folders(file: PluginFile, settings: Settings) -> list[str]:
+    beside = settings.conf_folder
+    return [*([] if beside is None else [beside]), os.path.dirname(file.path)]
+
+
+def _state(path: str) -> Any:
+    """What tells whether a file changed."""
     try:
-        with os.scandir(folder) as entries:
-            stats = [(entry.name, entry.stat()) for entry in entries if entry.name.endswith((".py", ".conf"))]
+        stat = os.stat(path)
     except OSError as error:
         return error.errno
-    return sorted((name, stat.st_mtime_ns, stat.st_size, stat.st_ino) for name, stat in stats)
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
-def _sources(folder: str, problems: list[str]) -> Iterable[PluginSource]:
+def _listed(folder: str, problems: list[str] | None = None) -> list[str]:
     try:
-        names = sorted(os.listdir(folder))
+        return sorted(os.listdir(folder))
     except OSError as error:
-        problems.append(f"the plug-in folder {folder!r} cannot be read: {error.strerror}")
-        return
-    for file_name in names:
-        name, extension = os.path.splitext(file_name)
-        if extension != ".py" or name.startswith(("_", ".")):
-            continue
-        path = os.path.join(folder, file_name)
-        if not name or clean(name) != name or len(name) > 200:
-            problems.append(f"{path!r} is left out: its name cannot be sent to the engine")
-            continue
-        try:
-            with open(path, "rb") as stream:
-                text = stream.read(MAX_SOURCE_BYTES + 1)
-        except OSError as error:
-            problems.append(f"{path} is left out: {error.strerror}")
-            continue
-        if len(text) > MAX_SOURCE_BYTES:
-            problems.append(f"{path} is left out: it is larger than {MAX_SOURCE_BYTES} bytes")
-            continue
-        yield PluginSource(path, name, text)
+        if problems is not None:
+            problems.append(f"the plug-in folder {folder!r} cannot be read: {error.strerror}")
+        return []
+
+
+def _paths(settings: Settings, problems: list[str]) -> Iterator[str]:
+    for folder in settings.plugins_path:
+        for file_name in _listed(folder, problems):
+            name, extension = os.path.splitext(file_name)
+            if extension != ".py" or name.startswith(("_", ".")):
+                continue
+            path = os.path.join(folder, file_name)
+            if clean(name) != name or len(name) > 200:
+                problems.append(f"{path!r} is left out: its name cannot be sent to the engine")
+            else:
+                yield path
+
+
+def _text(path: str) -> bytes:
+    try:
+        with open(path, "rb") as stream:
+            text = stream.read(MAX_SOURCE_BYTES + 1)
+    except OSError as error:
+        raise UnitError(error.strerror or str(error)) from error
+    if len(text) > MAX_SOURCE_BYTES:
+        raise UnitError(f"it is larger than {MAX_SOURCE_BYTES} bytes")
+    return text

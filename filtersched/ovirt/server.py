@@ -1,237 +1,209 @@
-"""HTTP and TLS around the service: a WSGI application on cheroot, with its gaps closed.
+"""HTTP and TLS around the service, on aiohttp.
 
-cheroot gives every new connection a thread at once, makes the TLS handshake in the thread that
-accepts, and limits the time between two bytes but not that of a request. Here a connection waits
-in the selector until it says something, the handshake is made by the connection's own thread, and
-a request must have arrived whole within `request_timeout`.
+aiohttp bounds the headers; here a whole request must have arrived within `request_timeout`, and
+its answer must have been taken within that time.
 """
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import logging
-import socket
 import ssl
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from cheroot import server as cheroot_server
-from cheroot import wsgi
-from cheroot.errors import MaxSizeExceeded
-from cheroot.makefile import StreamReader, StreamWriter
-from cheroot.ssl import Adapter
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
 
-from filtersched.errors import ConfigurationError
+from filtersched import __version__
 from filtersched.ovirt import wire
 from filtersched.ovirt.errors import OvirtError, WireError
 from filtersched.ovirt.service import Service
-from filtersched.ovirt.settings import Settings
+from filtersched.ovirt.settings import Settings, error
 
 LOG = logging.getLogger(__name__)
 
-THREADS = 256
-MAX_HEADER_BYTES = 64 << 10
-_PIECE = 1 << 18
-_BODIES = 4  # how many bodies of the largest size may be in memory at once
-_PATHS = ("/", "/RPC2")
-_SIGNATURES = {
-    "discover": [["struct"]],
-    "runFilters": [["struct", "array", "array", "string", "struct"]],
-    "runCostFunctions": [["struct", "array", "array", "string", "struct"]],
-    "runLoadBalancing": [["struct", "string", "array", "struct"]],
-    "system.listMethods": [["array"]],
-    "system.methodHelp": [["string", "string"]],
-    "system.methodSignature": [["array", "string"]],
-}
+_LARGE = 1 << 18  # bytes of a body that is read beside the event loop
+_TOO_LATE = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
-class _Refused(Exception):
-    """The request is answered with an HTTP status, which is the text."""
+class _Connection(RequestHandler):
+    """A connection that is closed when its client takes longer than `request_timeout`."""
+
+    __slots__ = ("_deadline", "_heard", "_seconds")
+
+    def __init__(self, server: Server, **options: Any) -> None:
+        super().__init__(server, loop=asyncio.get_running_loop(), **options)
+        self._seconds: float = server.service.settings.request_timeout
+        self._deadline: asyncio.TimerHandle | None = None
+        self._heard = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._deadline = self._loop.call_later(self._seconds, self._late, _TOO_LATE)
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = True
+        super().data_received(data)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self.working()
+        super().connection_lost(exc)
+
+    def working(self) -> None:
+        """The request is here whole; units have limits of their own."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+
+    def answering(self) -> None:
+        """From now on the client is to take the answer."""
+        self.working()
+        self._deadline = self._loop.call_later(self._seconds, self._late, b"")
+
+    def _late(self, said: bytes) -> None:
+        transport = self.transport
+        if not isinstance(transport, asyncio.Transport):
+            return
+        if said and self._heard:
+            transport.write(said)
+            transport.close()
+        else:
+            transport.abort()
+        self.force_close()
 
 
-class _Budget:
-    """How many bytes of request bodies are in memory, over all connections."""
+class Server(web.Server):
+    """Listens, and answers by the service, which a reload replaces.
 
-    def __init__(self) -> None:
-        self._used = 0
-        self._lock = threading.Lock()
-
-    def take(self, count: int, limit: int) -> None:
-        """Count so many more bytes; refuses the request beyond `limit`."""
-        with self._lock:
-            if self._used + count > limit:
-                raise _Refused("503 Service Unavailable")
-            self._used += count
-
-    def give_back(self, count: int) -> None:
-        """The bytes are gone."""
-        with self._lock:
-            self._used -= count
-
-
-class Application:
-    """The WSGI application: a request body in, an answer or a fault out.
-
-    `service` may be replaced while calls run; a call ends on the service that it began on.
+    calls : how many are being answered.
     """
 
     def __init__(self, service: Service) -> None:
+        super().__init__(self._answer)
         self.service = service
-        self._budget = _Budget()
+        self.calls = 0
+        self._listening: asyncio.Server | None = None
+        self._tls = tls_context(service.settings)
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        connection = environ.get("filtersched.connection")
-        taken = 0
-        kind = "text/xml"
-        status = "200 OK"
+    def __call__(self) -> RequestHandler:
+        return _Connection(
+            self, access_log=None, auto_decompress=False, lingering_time=1, max_line_size=16384, max_field_size=16384
+        )
+
+    async def listen(self) -> int:
+        """Begin to serve; the port."""
+        settings = self.service.settings
+        tls: dict[str, Any] = {}
+        if self._tls is not None:
+            tls = {"ssl": self._tls, "ssl_handshake_timeout": settings.request_timeout, "ssl_shutdown_timeout": 2}
+        loop = asyncio.get_running_loop()
+        self._listening = await loop.create_server(self, settings.listen, settings.port, backlog=512, **tls)
+        port: int = self._listening.sockets[0].getsockname()[1]
+        return port
+
+    def configure(self, service: Service) -> None:
+        """Answer by another service; certificates are read anew, port and address stay."""
+        self.service = service
+        if self._tls is not None:
+            _read_certificates(self._tls, service.settings)
+
+    async def stop(self, seconds: float) -> None:
+        """Stop listening; let the calls that run end within so many seconds, then reset them."""
+        if self._listening is not None:
+            self._listening.close()
+        give_up = asyncio.get_running_loop().time() + seconds
+        while self.calls and asyncio.get_running_loop().time() < give_up:
+            await asyncio.sleep(0.01)
+        for connection in self.connections:
+            if isinstance(connection.transport, asyncio.Transport):
+                connection.transport.abort()
+        await self.shutdown(0.1)
+
+    async def _answer(self, request: web.BaseRequest) -> web.Response:
+        connection = request.protocol
+        self.calls += 1
         try:
-            _check(environ)
-            pieces = []
-            limit = self.service.settings.max_request_bytes
-            for piece in _pieces(environ, limit):
-                self._budget.take(len(piece), _BODIES * limit)
-                taken += len(piece)
-                pieces.append(piece)
-            if connection is not None:
-                connection.arrived()
-            gzipped = "gzip" in environ.get("HTTP_CONTENT_ENCODING", "").lower()
-            answer = self.respond(b"".join(pieces), gzipped=gzipped)
-        except _Refused as refusal:
-            kind, status = "text/plain", str(refusal)
-            answer = status.encode()
+            response = await self._response(request)
         finally:
-            self._budget.give_back(taken)
-        if connection is not None:
-            connection.answering()
-        headers = [("Content-Type", kind), ("Content-Length", str(len(answer)))]
-        start_response(status, [*headers, ("Allow", "POST")] if status.startswith("405") else headers)
-        return [answer]
+            self.calls -= 1
+            if isinstance(connection, _Connection):
+                connection.answering()
+        # The engine's client makes a connection per call; one kept alive would only use up a place.
+        response.force_close()
+        return response
 
-    def respond(self, body: bytes, *, gzipped: bool = False) -> bytes:
+    async def _response(self, request: web.BaseRequest) -> web.Response:
+        refusal = _refusal(request)
+        if refusal is not None:
+            return refusal
+        if request.method == "GET":
+            counts = ", ".join(f"{len(units)} {kind}" for kind, units in self.service.announced().items())
+            return web.Response(text=f"filtersched-proxy {__version__}: {counts}\n")
+        limit = self.service.settings.max_request_bytes
+        if (request.content_length or 0) > limit:
+            return web.Response(status=413)
+        body = bytearray()
+        async for piece in request.content.iter_any():
+            body += piece
+            if len(body) > limit:
+                return web.Response(status=413)
+        if isinstance(request.protocol, _Connection):
+            request.protocol.working()
+        gzipped = "gzip" in request.headers.get("Content-Encoding", "").lower()
+        return web.Response(body=await self.respond(bytes(body), gzipped=gzipped), content_type="text/xml")
+
+    async def respond(self, body: bytes, *, gzipped: bool = False) -> bytes:
         """The response to a request body; a fault for whatever goes wrong."""
+        service = self.service
+
+        def understood() -> tuple[str, list[Any]]:
+            plain = wire.inflated(body, service.settings.max_request_bytes) if gzipped else body
+            return wire.parse_call(plain)
+
         try:
-            if gzipped:
-                body = wire.inflated(body, self.service.settings.max_request_bytes)
-            name, arguments = wire.parse_call(body)
-            return wire.answer(self._method(name)(*arguments))
+            heavy = gzipped or len(body) > _LARGE
+            name, arguments = await service.in_thread(understood) if heavy else understood()
+            return wire.answer(await service.call(name, arguments))
         except WireError as error:
             LOG.warning("refused a call: %s", error)
             return wire.fault(error.code, str(error))
         except OvirtError as error:
+            LOG.warning("no answer to a call: %s", error)
             return wire.fault(wire.INTERNAL_ERROR, str(error))
         except Exception as error:
             # The boundary of the service: a client gets a fault, never a dropped connection.
             LOG.exception("a call failed")
             return wire.fault(wire.INTERNAL_ERROR, f"{type(error).__name__}: {error}")
 
-    def _method(self, name: str) -> Callable[..., Any]:
-        service = self.service
-        methods: Mapping[str, Callable[..., Any]] = {
-            "discover": service.discover,
-            "runFilters": service.run_filters,
-            "runCostFunctions": service.run_cost_functions,
-            "runLoadBalancing": service.run_load_balancing,
-            "system.listMethods": _list_methods,
-            "system.methodHelp": self._help,
-            "system.methodSignature": _signature,
-        }
-        if name not in methods:
-            raise WireError(f"there is no method {name[:200]!r}", code=wire.METHOD_NOT_FOUND)
-        return methods[name]
 
-    def _help(self, *arguments: Any) -> str:
-        return self._method(_method_name(arguments)).__doc__ or ""
-
-
-def _list_methods(*arguments: Any) -> list[str]:
-    """The names of all methods."""
-    if arguments:
-        raise WireError("system.listMethods takes no parameters", code=wire.INVALID_PARAMS)
-    return sorted(_SIGNATURES)
-
-
-def _signature(*arguments: Any) -> list[list[str]]:
-    """The types of a method: its result's, then its parameters'."""
-    name = _method_name(arguments)
-    if name not in _SIGNATURES:
-        raise WireError(f"there is no method {name[:200]!r}", code=wire.METHOD_NOT_FOUND)
-    return _SIGNATURES[name]
-
-
-def _method_name(arguments: tuple[Any, ...]) -> str:
-    if len(arguments) != 1 or not isinstance(arguments[0], str):
-        raise WireError("the parameter must be the name of a method", code=wire.INVALID_PARAMS)
-    return arguments[0]
-
-
-def _check(environ: Mapping[str, Any]) -> None:
-    """Refuse what is no call before its body is read."""
-    if environ["REQUEST_METHOD"] != "POST":
-        raise _Refused("405 Method Not Allowed")
-    if environ["PATH_INFO"] not in _PATHS:
-        raise _Refused("404 Not Found")
+def _refusal(request: web.BaseRequest) -> web.Response | None:
+    """The answer to what is no call, before its body is read."""
+    if request.method not in ("POST", "GET"):
+        return web.Response(status=405, headers={"Allow": "GET, POST"})
+    if request.path not in ("/", "/RPC2"):
+        return web.Response(status=404)
+    if request.method == "GET":
+        return None
     # A web page can make a browser send plain text anywhere, but not XML without being asked first.
-    if "xml" not in environ.get("CONTENT_TYPE", ""):
-        raise _Refused("415 Unsupported Media Type")
-    if environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() not in ("identity", "gzip", "x-gzip", ""):
-        raise _Refused("415 Unsupported Media Type")
-    if not environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH", "").isdigit():
-        raise _Refused("411 Length Required")
-
-
-def _pieces(environ: Mapping[str, Any], limit: int) -> Iterator[bytes]:
-    """The request's body as it arrives; a length that is merely announced costs no memory."""
-    chunked = environ.get("wsgi.input_terminated")
-    left = limit + 1 if chunked else int(environ["CONTENT_LENGTH"])
-    while left:
-        try:
-            piece = environ["wsgi.input"].read(min(left, _PIECE))
-        except OSError as error:
-            # cheroot says in this way that a chunk is too large.
-            too_large = "Too Large" in str(error)
-            raise _Refused("413 Request Entity Too Large" if too_large else "408 Request Timeout") from error
-        except MaxSizeExceeded as error:
-            raise _Refused("413 Request Entity Too Large") from error
-        except ValueError as error:
-            raise _Refused("400 Bad Request") from error
-        if not piece:
-            if chunked:
-                return
-            raise _Refused("408 Request Timeout")
-        yield piece
-        left -= len(piece)
-    if chunked:
-        raise _Refused("413 Request Entity Too Large")
-
-
-class _TLSAdapter(Adapter):
-    """TLS whose handshake is left to the first read, in the thread of the connection."""
-
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self.context = context
-
-    def bind(self, sock: socket.socket) -> socket.socket:
-        return sock
-
-    def wrap(self, sock: socket.socket) -> tuple[ssl.SSLSocket, dict[str, str]]:
-        wrapped = self.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-        return wrapped, self.get_environ()
-
-    def get_environ(self) -> dict[str, str]:
-        return {"wsgi.url_scheme": "https", "HTTPS": "on"}
-
-    def makefile(self, sock: Any, mode: str = "r", bufsize: int = -1) -> Any:
-        return StreamReader(sock, mode, bufsize) if "r" in mode else StreamWriter(sock, mode, bufsize)
+    if "xml" not in request.headers.get("Content-Type", ""):
+        return web.Response(status=415)
+    if request.headers.get("Content-Encoding", "").strip().lower() not in ("identity", "gzip", "x-gzip", ""):
+        return web.Response(status=415)
+    if request.content_length is None and "chunked" not in request.headers.get("Transfer-Encoding", ""):
+        return web.Response(status=411)
+    return None
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:
     """How to speak TLS, or None without; client certificates are demanded if ssl_client_ca is set."""
-    if not settings.ssl or settings.ssl_certfile is None:
+    if not settings.ssl:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _read_certificates(context, settings)
+    return context
+
+
+def _read_certificates(context: ssl.SSLContext, settings: Settings) -> None:
     key = "ssl_certfile"
     try:
         context.load_cert_chain(settings.ssl_certfile, settings.ssl_keyfile)
@@ -239,143 +211,6 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
             key = "ssl_client_ca"
             context.load_verify_locations(settings.ssl_client_ca)
             context.verify_mode = ssl.CERT_REQUIRED
-    except OSError as error:
-        path = getattr(settings, key)
-        raise ConfigurationError(
-            f"{key} = {path!r} cannot be used: {error}. It must be in PEM form, with the key that belongs to it.",
-            group="DEFAULT",
-            option=key,
-            value=path,
-        ) from error
-    return context
-
-
-class _Connection(cheroot_server.HTTPConnection):
-    """A connection whose client may not take longer than `request_timeout` to speak or to listen.
-
-    waiting_since : since when it is the client's turn; None while it is ours.
-    """
-
-    waiting_since: float | None = None
-    _late = False
-    _speaking = False
-    _unread = False
-
-    def communicate(self) -> bool:
-        self.waiting_since = time.monotonic()
-        self._unread = True
-        if isinstance(self.socket, ssl.SSLSocket):
-            try:
-                self.socket.do_handshake()
-            except OSError as error:
-                LOG.info("no TLS with %s: %s", self.remote_addr, error)
-                return False
-        keep = bool(super().communicate())  # type: ignore[no-untyped-call]
-        if self._late and not self.wfile.bytes_written:
-            with contextlib.suppress(OSError):
-                self.wfile.write(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-        return keep
-
-    def arrived(self) -> None:
-        """The request is here whole; its units have limits of their own."""
-        self.waiting_since = None
-        self._unread = False
-
-    def answering(self) -> None:
-        """The answer is ready; from now on the client is to take it."""
-        self._speaking = True
-        self.waiting_since = time.monotonic()
-
-    def hang_up_if_late(self, oldest: float) -> None:
-        """Called by the watching thread: wake the connection's thread if its client is too slow."""
-        since = self.waiting_since
-        if since is None or since >= oldest:
-            return
-        self._late = True
-        # While reading, half a hang-up: the thread can still say why. Never the method of an SSL
-        # socket, which would make it go on in plain text.
-        with contextlib.suppress(OSError):
-            socket.socket.shutdown(self.socket, socket.SHUT_RDWR if self._speaking else socket.SHUT_RD)
-
-    def close(self) -> None:
-        if self._unread and not self._late:
-            self._drain()
-        super().close()
-
-    def _drain(self) -> None:
-        """Take in what the client still sends; closing at once would destroy the answer on its way."""
-        give_up = time.monotonic() + 1.0
-        with contextlib.suppress(OSError):
-            socket.socket.shutdown(self.socket, socket.SHUT_WR)
-            self.socket.settimeout(0.2)
-            while time.monotonic() < give_up and socket.socket.recv(self.socket, 1 << 16):
-                pass
-
-
-class _Gateway(wsgi.Gateway_10):
-    def get_environ(self) -> dict[str, Any]:  # type: ignore[override]
-        environ: dict[str, Any] = super().get_environ()  # type: ignore[no-untyped-call]
-        environ["filtersched.connection"] = self.req.conn
-        # The engine's client makes a connection per call; one kept alive would only use up a place.
-        self.req.close_connection = True
-        return environ
-
-
-class Server(cheroot_server.HTTPServer):
-    """Serves an application until told to stop."""
-
-    ConnectionClass = _Connection
-
-    def __init__(self, settings: Settings, application: Application) -> None:
-        super().__init__((settings.listen, settings.port), _Gateway, minthreads=THREADS, maxthreads=THREADS)
-        self.server_name = "filtersched-proxy"
-        self.wsgi_app = application
-        self.request_queue_size = 512
-        self.keep_alive_conn_limit = 4096
-        self.max_request_header_size = MAX_HEADER_BYTES
-        self.shutdown_timeout = 2
-        self._stopped = threading.Event()
-        self.configure(settings)
-
-    def configure(self, settings: Settings) -> None:
-        """Take over what can change while serving: limits and certificates."""
-        context = tls_context(settings)
-        self.ssl_adapter = None if context is None else _TLSAdapter(context)
-        self.timeout: float = settings.request_timeout  # type: ignore[assignment]
-        self.max_request_body_size = settings.max_request_bytes
-
-    @property
-    def port(self) -> int:
-        """The port that is listened on, once prepared."""
-        number: int = self.socket.getsockname()[1]
-        return number
-
-    def serve(self) -> None:
-        """Serve until `stop`; late requests are cut off by a thread that watches them."""
-        watch = threading.Thread(target=self._watch, name="late requests", daemon=True)
-        watch.start()
-        super().serve()
-
-    def stop(self) -> None:
-        """Stop accepting, let the calls that run end within two seconds, then hang up."""
-        self._stopped.set()
-        super().stop()
-
-    def process_conn(self, conn: Any) -> None:
-        """A connection that has not said anything yet waits in the selector, not in a thread."""
-        if conn.last_used is None:
-            self.put_conn(conn)
-        else:
-            super().process_conn(conn)
-
-    def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
-        """cheroot's log lines, in ours."""
-        LOG.log(level, "%s", msg, exc_info=traceback)
-
-    def _watch(self) -> None:
-        while not self._stopped.wait(min(0.5, self.timeout / 4)):
-            oldest = time.monotonic() - self.timeout
-            for thread in list(self.requests._threads):
-                connection = thread.conn
-                if connection is not None:
-                    connection.hang_up_if_late(oldest)
+    except OSError as problem:
+        said = f"cannot be used: {problem}. It must be in PEM form, with the key that belongs to it"
+        raise error(key, getattr(settings, key), said) from problem

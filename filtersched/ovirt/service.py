@@ -1,31 +1,30 @@
 """The four methods that the engine calls, in both dialects.
 
-A call names units. Each is asked, on its own or in the daemon, and gives an outcome: an answer or
-a sentence about its failure. The outcomes of a call become one answer in the caller's dialect.
+A call names units. Each is asked, in a process of its own or in the daemon, and gives an outcome:
+an answer or a sentence about its failure. The outcomes become one answer in the caller's dialect.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from xml.etree import ElementTree as ET
 
 from filtersched.ovirt import answers
-from filtersched.ovirt.core_units import DOCUMENTS, VMS, CoreUnit
-from filtersched.ovirt.documents import Known, host_elements, vm_element
+from filtersched.ovirt.core_units import BALANCE, DOCUMENTS, FILTERS, KINDS, SCORES, VMS, CoreUnit
+from filtersched.ovirt.documents import Known, host_elements, is_document, vm_element
 from filtersched.ovirt.errors import OvirtError, UnitError, WireError
-from filtersched.ovirt.plugins import KINDS, Catalogue, PluginUnit
+from filtersched.ovirt.plugins import Plugins, PluginUnit, indented, printable
 from filtersched.ovirt.settings import Settings
-from filtersched.ovirt.wire import INVALID_PARAMS, clean
-from filtersched.ovirt.workers import ask
+from filtersched.ovirt.wire import INVALID_PARAMS, METHOD_NOT_FOUND, clean
 
 LOG = logging.getLogger(__name__)
-
-FILTERS, SCORES, BALANCE = KINDS
-
 
 Unit = PluginUnit | CoreUnit
 
@@ -33,43 +32,42 @@ Unit = PluginUnit | CoreUnit
 class Facts(Protocol):
     """Where facts about hosts and VMs come from when a call brings only ids."""
 
-    def known(self, hosts: Sequence[str], vm: str) -> Known:
-        """What is known now; never waits."""
+    async def known(self, hosts: list[str], vm: str) -> Known:
+        """What is known now."""
 
 
 class NoFacts:
     """Nothing is known but ids."""
 
-    def known(self, hosts: Sequence[str], vm: str) -> Known:
+    async def known(self, hosts: list[str], vm: str) -> Known:
         """The ids, and nothing else."""
-        return Known(hosts, vm)
+        return Known(hosts, vm, told=False, why="set engine_url")
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What one unit made of a call; `notes` are about parts of the answer that could not be used."""
+    """What one unit made of a call.
+
+    error : why there is no answer. trouble : what else the engine is told of the unit.
+    """
 
     name: str
     answer: Any = None
     error: str | None = None
+    trouble: str | None = None
+    details: str = ""
     milliseconds: float = 0.0
     notes: list[str] = field(default_factory=list)
 
 
 class Service:
-    """The methods, over a catalogue of plug-in units and the library's own."""
+    """The methods, over the units of plug-in files and the library's own."""
 
     def __init__(
-        self,
-        settings: Settings,
-        discover: Callable[[], Catalogue],
-        catalogue: Callable[[], Catalogue],
-        own_units: Sequence[CoreUnit] = (),
-        facts: Facts | None = None,
+        self, settings: Settings, plugins: Plugins, own_units: Sequence[CoreUnit] = (), facts: Facts | None = None
     ) -> None:
-        self._settings = settings
-        self._discover = discover
-        self._catalogue = catalogue
+        self.settings = settings
+        self.plugins = plugins
         self._own: dict[str, dict[str, CoreUnit]] = {kind: {} for kind in KINDS}
         for unit in own_units:
             self._own[unit.kind][unit.name] = unit
@@ -78,188 +76,245 @@ class Service:
             self._tellable = {DOCUMENTS, VMS}
         else:
             self._tellable = {DOCUMENTS} if settings.dialect == "page" else set()
+        # Large documents and the library's plug-ins, so that they keep no other call waiting.
+        self._thread = ThreadPoolExecutor(1, "heavy")
 
-    # -- discover ----------------------------------------------------------------------------
+    async def call(self, name: str, arguments: Sequence[Any]) -> Any:
+        """The answer of a method. Raises WireError for a method or arguments that cannot be."""
+        methods: dict[str, tuple[Callable[..., Any], str]] = {
+            "discover": (self._discover, ""),
+            "runFilters": (self._run_filters, "names, hosts, vm, properties"),
+            "runCostFunctions": (self._run_cost_functions, "names and factors, hosts, vm, properties"),
+            "runLoadBalancing": (self._run_load_balancing, "name, hosts, properties"),
+            "system.listMethods": (self._list_methods, ""),
+        }
+        if name not in methods:
+            raise WireError(f"there is no method {name[:200]!r}", code=METHOD_NOT_FOUND)
+        method, wanted = methods[name]
+        if len(arguments) != (wanted.count(",") + 1 if wanted else 0):
+            said = f"{len(arguments)} parameters given, wanted: {wanted or 'none'}"
+            raise WireError(said, code=INVALID_PARAMS)
+        return await method(*arguments)
 
-    def units(self, catalogue: Catalogue) -> dict[str, dict[str, Unit]]:
-        """All units by kind and name; a plug-in file's hides one of the library of its name."""
-        return {kind: {**self._own[kind], **catalogue.units[kind]} for kind in KINDS}
+    async def in_thread(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """What `work` returns; it runs beside the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
-    def announced(self, catalogue: Catalogue) -> dict[str, dict[str, Unit]]:
-        """Those that can answer: of the library's units, the ones whose facts there is a source for."""
+    def close(self) -> None:
+        """No call will come any more."""
+        self._thread.shutdown(wait=False)
+
+    # -- what there is -------------------------------------------------------------------------
+
+    def announced(self) -> dict[str, dict[str, Unit]]:
+        """The units by kind and name; of the library's, those whose facts there is a source for.
+
+        A plug-in file's unit hides one of the library of its name.
+        """
+        plugged = self.plugins.units()
         return {
-            kind: {
-                name: unit
-                for name, unit in units.items()
-                if isinstance(unit, PluginUnit) or unit.needs in self._tellable
-            }
-            for kind, units in self.units(catalogue).items()
+            kind: {name: unit for name, unit in self._own[kind].items() if unit.needs in self._tellable} | plugged[kind]
+            for kind in KINDS
         }
 
-    def discover(self, *arguments: Any) -> Any:
-        """What units there are: a struct for the engine, a text of XML in the page's dialect."""
-        _expect(arguments, ())
+    async def _list_methods(self) -> list[str]:
+        return ["discover", "runCostFunctions", "runFilters", "runLoadBalancing", "system.listMethods"]
+
+    async def _discover(self) -> Any:
         started = time.monotonic()
-        units = self.announced(self._discover())
+        await self.plugins.discover(self.settings)
+        units = self.announced()
+        for problem in self.plugins.problems():
+            LOG.warning("%s", problem)
         counts = ", ".join(f"{len(units[kind])} {kind}" for kind in KINDS)
         LOG.info("discover: %s, %.1f ms", counts, _since(started))
-        if self._settings.dialect == "page":
+        if self.settings.dialect == "page":
             return page_discovery(units)
         return {
             kind: {name: [unit.description, unit.properties] for name, unit in units[kind].items()} for kind in KINDS
         }
 
-    # -- the calls ---------------------------------------------------------------------------
+    # -- the calls -----------------------------------------------------------------------------
 
-    def run_filters(self, *arguments: Any) -> Any:
-        """Hosts that every named filter lets pass."""
-        names, hosts, vm, properties = _expect(arguments, ("names", "hosts", "vm", "properties"))
-        call = _Call(self, FILTERS, _names(names), hosts, vm, properties)
+    async def _run_filters(self, names: Any, hosts: Any, vm: Any, properties: Any) -> Any:
+        call = await self._understood(FILTERS, _names(names), hosts, vm, properties)
         if not call.page:
-            outcomes = call.ask_all()
-            good = [outcome.answer for outcome in outcomes if outcome.error is None]
-            left = answers.intersection(call.known.hosts, good)
+            outcomes = await call.ask(call.names, call.known)
+            left = answers.intersection(call.known.hosts, [one.answer for one in outcomes if one.error is None])
         else:
-            outcomes, left = call.ask_in_turn()
+            outcomes, left = await call.ask_in_turn()
         failed = sum(outcome.error is not None for outcome in outcomes)
         errors = ["all filters failed"] if outcomes and failed == len(outcomes) else []
-        if failed and self._settings.on_plugin_error == "fail":
+        if failed and self.settings.on_plugin_error == "fail":
             left = []
         elif errors:
             left = call.known.hosts
             if call.page:
                 raise UnitError(f"all filters failed: {_causes(outcomes)}")
         call.log(outcomes, f"{len(left)} of {len(call.known.hosts)} hosts pass")
-        return left if call.page else _struct(left, outcomes, errors + call.known.problems)
+        return left if call.page else _struct(left, outcomes, errors)
 
-    def run_cost_functions(self, *arguments: Any) -> Any:
-        """The sum of factor times score for each host; small is good."""
-        pairs, hosts, vm, properties = _expect(arguments, ("names and factors", "hosts", "vm", "properties"))
+    async def _run_cost_functions(self, pairs: Any, hosts: Any, vm: Any, properties: Any) -> Any:
         factors = _factors(pairs)
-        call = _Call(self, SCORES, list(factors), hosts, vm, properties)
-        outcomes = call.ask_all()
-        errors: list[str] = []
+        call = await self._understood(SCORES, list(factors), hosts, vm, properties)
+        outcomes = await call.ask(call.names, call.known)
         good = [outcome for outcome in outcomes if outcome.error is None]
-        if len(good) < len(outcomes) and self._settings.on_plugin_error == "fail":
+        if len(good) < len(outcomes) and self.settings.on_plugin_error == "fail":
             good = []
         if call.page and outcomes and not good:
             raise UnitError(f"no scores: {_causes(outcomes)}")
-        weighted = [(factors[outcome.name], outcome.answer) for outcome in good]
-        sums = answers.total(weighted, call.known.hosts, errors)
-        call.log(outcomes, f"{len(sums)} of {len(call.known.hosts)} hosts scored")
+        call.log(outcomes, f"{len(call.known.hosts) if good else 0} of {len(call.known.hosts)} hosts scored")
         if call.page:
-            return sums
-        return _struct([[host, score] for host, score in sums.items()], outcomes, errors + call.known.problems)
+            return answers.total([(factors[one.name], one.answer) for one in good], call.known.hosts)
+        # The engine applies the factors itself; of a sum it could not tell whose it is.
+        triples = [[host, score, clean(one.name)] for one in good for host, score in one.answer.items()]
+        return _struct(triples, outcomes, [])
 
-    def run_load_balancing(self, *arguments: Any) -> Any:
-        """One VM to move and the hosts that it may move to."""
-        name, hosts, properties = _expect(arguments, ("name", "hosts", "properties"))
-        call = _Call(self, BALANCE, _names([name]), hosts, "", properties)
-        outcomes = call.ask_all()
-        outcome = outcomes[0]
-        if call.page and outcome.error is not None:
-            raise UnitError(f"{name}: {outcome.error}")
-        vm, targets = ("", []) if outcome.error is not None else outcome.answer
+    async def _run_load_balancing(self, name: Any, hosts: Any, properties: Any) -> Any:
+        call = await self._understood(BALANCE, _names([name]), hosts, "", properties)
+        outcomes = await call.ask(call.names, call.known)
+        if call.page and outcomes[0].error is not None:
+            raise UnitError(f"{name}: {outcomes[0].error}")
+        vm, targets = ("", []) if outcomes[0].error is not None else outcomes[0].answer
         call.log(outcomes, f"move {vm!r} to one of {len(targets)} hosts" if vm else "nothing to move")
         if call.page:
             return {vm: targets} if vm else {}
-        return _struct([vm, targets], outcomes, call.known.problems)
+        return _struct([vm, targets], outcomes, [])
 
-    def ask(self, kind: str, names: Sequence[str], known: Known, properties: Mapping[str, Any], deadline: float) -> Any:
-        """An outcome for each name; plug-in units work at the same time."""
-        units = self.units(self._catalogue())[kind]
+    async def _understood(self, kind: str, names: list[str], hosts: Any, vm: Any, properties: Any) -> _Call:
+        """The call with its arguments checked, and what is known of its hosts."""
+        if properties in ("", None):  # old test clients send "" in its place
+            properties = {}
+        if not isinstance(properties, dict) or not all(v is None or isinstance(v, str) for v in properties.values()):
+            raise WireError("properties must be a struct of strings", code=INVALID_PARAMS)
+        if isinstance(hosts, str):
+            if hosts.strip() and not is_document(hosts):
+                raise WireError("hosts is a text but no document", code=INVALID_PARAMS)
+            hosts = [hosts] if hosts.strip() else []
+        if not isinstance(hosts, list) or not answers.all_text(hosts):
+            raise WireError("hosts must be an array of ids, or documents", code=INVALID_PARAMS)
+        if not isinstance(vm, str):
+            raise WireError("vm must be text: an id, or a document", code=INVALID_PARAMS)
+        page = self.settings.dialect == "page"
+        if hosts:
+            page = "<" in "".join(hosts) and any(map(is_document, hosts))
+        if page:
+            elements = await self.in_thread(host_elements, hosts)
+            id, element = vm_element(vm)
+            known = Known(list(elements), id, elements=elements, vm_element=element)
+        else:
+            known = await self._facts.known(list(dict.fromkeys(hosts)), vm)
+        return _Call(self, kind, names, known, properties, page)
+
+    async def ask(self, kind: str, names: Sequence[str], known: Known, properties: dict[str, Any]) -> list[Outcome]:
+        """An outcome for each name; all are asked at the same time."""
+        units = self.plugins.units()[kind]
+        files = {unit.file for unit in map(units.get, names) if unit is not None}
+        if any(name not in units and name not in self._own[kind] for name in names):
+            files |= {file for file in self.plugins.files.values() if file.broken}
+        await asyncio.gather(*(file.refresh(self.settings) for file in files))
+        if files:
+            units = self.plugins.units()[kind]
+        plugged = [name for name in names if name in units]
+        shared = known.for_workers(vms=kind == BALANCE) if plugged else b""
         outcomes = [Outcome(name) for name in names]
-        found = [(outcome, units.get(outcome.name)) for outcome in outcomes]
-        plugins = [(outcome, unit) for outcome, unit in found if isinstance(unit, PluginUnit)]
-        shared = known.for_workers() if plugins else ""
-        jobs = [(outcome, unit.job(shared, properties)) for outcome, unit in plugins]
-        ask([job for _outcome, job in jobs], deadline)
-        for outcome, job in jobs:
-            outcome.milliseconds = job.milliseconds
-            _take_in(outcome, kind, known, job.answer, job.error)
-        for outcome, unit in found:
-            if unit is None:
-                outcome.error = f"plugin not found: {outcome.name!r}"
-            elif not isinstance(unit, PluginUnit):
-                _ask_own(outcome, unit, known, properties)
+        await asyncio.gather(
+            *(
+                self._ask_plugin(outcome, units[outcome.name], known, shared, properties)
+                if outcome.name in units
+                else self._ask_own(outcome, kind, known)
+                for outcome in outcomes
+            )
+        )
         return outcomes
 
-    @property
-    def settings(self) -> Settings:
-        """The settings that the service was made with."""
-        return self._settings
+    async def _ask_plugin(
+        self, outcome: Outcome, unit: PluginUnit, known: Known, shared: bytes, properties: dict[str, Any]
+    ) -> None:
+        started = time.monotonic()
+        outcome.trouble = unit.file.broken
+        try:
+            async with asyncio.timeout(self.settings.request_timeout):
+                raw, stderr = await unit.answer(shared, properties)
+            if stderr:
+                LOG.warning("%s (%s) on stderr:%s", unit.name, unit.file.path, indented(stderr))
+            self._take_in(outcome, unit.kind, known, raw)
+        except TimeoutError:
+            outcome.error = "all workers of its file were busy until the call's time was up"
+        except UnitError as error:
+            outcome.error, outcome.details = str(error), error.details
+        outcome.milliseconds = _since(started)
 
-    @property
-    def facts(self) -> Facts:
-        """Where facts come from when a call brings only ids."""
-        return self._facts
+    async def _ask_own(self, outcome: Outcome, kind: str, known: Known) -> None:
+        started = time.monotonic()
+        unit = self._own[kind].get(outcome.name)
+        if unit is None:
+            outcome.error = self.plugins.why_missing(outcome.name)
+            return
+        try:
+            self._take_in(outcome, kind, known, await self.in_thread(unit.answer, known))
+        except OvirtError as error:
+            outcome.error = str(error)
+        except Exception as error:
+            # The boundary to filters and weighers: whatever one raises, the others still count.
+            outcome.error = f"{type(error).__name__}: {error}"
+            outcome.details = "".join(traceback.format_exception(error))
+        outcome.milliseconds = _since(started)
+
+    def _take_in(self, outcome: Outcome, kind: str, known: Known, raw: Any) -> None:
+        """A unit's raw answer, repaired, into its outcome."""
+        if kind == FILTERS:
+            outcome.answer, outcome.notes = answers.passed_hosts(raw, known.hosts)
+        elif kind == BALANCE:
+            outcome.answer, outcome.notes = answers.migration(raw, known.hosts)
+        else:
+            scored, outcome.notes, usable = answers.scores(raw, known.hosts, self.settings.cost_scale)
+            outcome.answer = scored
+            if not usable:
+                outcome.trouble = f"gave no score that can be used: {'; '.join(outcome.notes)}"
 
 
+@dataclass(slots=True)
 class _Call:
     """One call, with its arguments understood."""
 
-    def __init__(
-        self, service: Service, kind: str, names: Sequence[str], hosts: Any, vm: Any, properties: Any
-    ) -> None:
-        self._service = service
-        self._kind = kind
-        self._names = names
-        self._started = time.monotonic()
-        self._deadline = self._started + service.settings.request_timeout
-        self._properties = _properties(properties)
-        texts = _texts(hosts)
-        self.page = any(text.lstrip().startswith("<") for text in texts)
-        if not texts:
-            self.page = service.settings.dialect == "page"
-        if not isinstance(vm, str):
-            raise WireError("vm must be text: an id, or a document", code=INVALID_PARAMS)
-        if self.page:
-            elements = host_elements(texts)
-            id, element = vm_element(vm)
-            self.known = Known(elements, id, elements=elements, vm_element=element)
-        else:
-            self.known = service.facts.known(texts, vm)
+    service: Service
+    kind: str
+    names: list[str]
+    known: Known
+    properties: dict[str, Any]
+    page: bool
+    started: float = field(default_factory=time.monotonic)
 
-    def ask_all(self) -> list[Outcome]:
+    async def ask(self, names: Sequence[str], known: Known) -> list[Outcome]:
         """Every unit sees all hosts."""
-        return self._ask(self._names, self.known)
+        return await self.service.ask(self.kind, names, known, self.properties)
 
-    def ask_in_turn(self) -> tuple[list[Outcome], list[str]]:
+    async def ask_in_turn(self) -> tuple[list[Outcome], list[str]]:
         """Each unit sees what the ones before it left; the outcomes, and what all left."""
         outcomes: list[Outcome] = []
         left = self.known
-        for name in self._names:
-            outcome = self._ask([name], left)[0]
-            outcomes.append(outcome)
-            if outcome.error is None:
-                left = left.among(outcome.answer)
+        for name in self.names:
+            outcomes += await self.ask([name], left)
+            if outcomes[-1].error is None:
+                left = left.among(outcomes[-1].answer)
             if not left.hosts:
                 break
         return outcomes, left.hosts
 
-    def _ask(self, names: Sequence[str], known: Known) -> list[Outcome]:
-        found: list[Outcome] = self._service.ask(self._kind, names, known, self._properties, self._deadline)
-        return found
-
     def log(self, outcomes: Sequence[Outcome], verdict: str) -> None:
-        """One line about the call, and one about each unit that failed."""
+        """One record about each unit that failed or whose answer was odd, and one about the call."""
         for outcome in outcomes[:20]:
+            name = outcome.name[:200]
             if outcome.error is not None:
-                LOG.warning("%s %r gave no answer: %s", self._kind, outcome.name[:200], _one_line(outcome.error))
+                error, details = printable(outcome.error), indented(outcome.details)
+                LOG.warning("%s %r gave no answer: %s%s", self.kind, name, error, details)
             for note in outcome.notes:
-                LOG.warning("%s %r: %s", self._kind, outcome.name[:200], _one_line(note))
-        if LOG.isEnabledFor(logging.INFO):
-            units = ", ".join(
-                f"{one.name[:100]!r} {_count(one)} in {one.milliseconds:.1f} ms" for one in outcomes[:20]
-            )
-            more = f" and {len(outcomes) - 20} more" if len(outcomes) > 20 else ""
-            vm = f", vm {self.known.vm[:100]!r}" if self.known.vm else ""
-            LOG.info("%s%s: %s%s: %s, %.1f ms", self._kind, vm, units, more, verdict, _since(self._started))
-
-
-def _one_line(text: str) -> str:
-    """Text of a plug-in's as it may stand in a log: it must not look like a line of ours."""
-    return "".join(character if character.isprintable() else " " for character in text)
+                LOG.warning("%s %r: %s", self.kind, name, printable(note))
+        units = ", ".join(f"{one.name[:100]!r} {_count(one)} in {one.milliseconds:.1f} ms" for one in outcomes[:20])
+        more = f" and {len(outcomes) - 20} more" if len(outcomes) > 20 else ""
+        vm = f", vm {self.known.vm[:100]!r}" if self.known.vm else ""
+        LOG.info("%s%s: %s%s: %s, %.1f ms", self.kind, vm, units, more, verdict, _since(self.started))
 
 
 def _count(outcome: Outcome) -> str:
@@ -268,50 +323,17 @@ def _count(outcome: Outcome) -> str:
     return f"{len(outcome.answer)} hosts" if isinstance(outcome.answer, list | dict) else "answered"
 
 
-def _take_in(outcome: Outcome, kind: str, known: Known, raw: Any, error: str | None) -> None:
-    """The unit's raw answer, repaired, into its outcome."""
-    outcome.error = error
-    if error is not None:
-        return
-    try:
-        if kind == FILTERS:
-            outcome.answer = answers.passed_hosts(raw, known.hosts)
-        elif kind == SCORES:
-            outcome.answer, outcome.notes = answers.scores(raw, known.hosts)
-        else:
-            vm, targets, outcome.notes = answers.migration(raw, known.hosts)
-            outcome.answer = (vm, targets)
-    except UnitError as problem:
-        outcome.error = str(problem)
-
-
-def _ask_own(outcome: Outcome, unit: CoreUnit, known: Known, properties: Mapping[str, Any]) -> None:
-    started = time.monotonic()
-    try:
-        raw = unit.answer(known, properties)
-    except OvirtError as problem:
-        outcome.error = str(problem)
-    except Exception as problem:
-        # The boundary to filters and weighers: whatever one raises, the others still count.
-        LOG.exception("%s %r raised", unit.kind, unit.name)
-        outcome.error = f"{type(problem).__name__}: {problem}"
-    else:
-        _take_in(outcome, unit.kind, known, raw, None)
-    outcome.milliseconds = _since(started)
-
-
-def _struct(result: list[Any], outcomes: Sequence[Outcome], errors: Sequence[str]) -> dict[str, Any]:
-    """The engine's result: its code is 1 as soon as there is anything to report."""
+def _struct(result: list[Any], outcomes: Sequence[Outcome], errors: list[str]) -> dict[str, Any]:
+    """The engine's result: its code is 1 if a unit gave nothing usable, or answers by an older version."""
     said: dict[str, list[str]] = {}
     for outcome in outcomes:
-        sentences = ([] if outcome.error is None else [outcome.error]) + outcome.notes
-        if sentences:
-            said.setdefault(clean(outcome.name), []).extend(sentence[:2000] for sentence in sentences)
+        if sentences := [sentence[:2000] for sentence in (outcome.error, outcome.trouble) if sentence]:
+            said.setdefault(clean(outcome.name), []).extend(sentences)
     struct: dict[str, Any] = {"result_code": 1 if said or errors else 0, "result": result}
     if said:
         struct["plugin_errors"] = said
     if errors:
-        struct["errors"] = list(errors)
+        struct["errors"] = errors
     return struct
 
 
@@ -344,16 +366,6 @@ def page_discovery(units: Mapping[str, Mapping[str, Unit]]) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
-# -- arguments -------------------------------------------------------------------------------
-
-
-def _expect(arguments: Sequence[Any], names: Sequence[str]) -> Sequence[Any]:
-    if len(arguments) != len(names):
-        wanted = ", ".join(names) or "none"
-        raise WireError(f"{len(arguments)} parameters given, wanted: {wanted}", code=INVALID_PARAMS)
-    return arguments
-
-
 def _names(given: Any) -> list[str]:
     if not isinstance(given, list) or not answers.all_text(given):
         raise WireError("names must be an array of strings", code=INVALID_PARAMS)
@@ -370,23 +382,6 @@ def _factors(given: Any) -> dict[str, int]:
             raise WireError(f"{pair!r:.100} is not [name, factor], a string and an integer", code=INVALID_PARAMS)
         factors[pair[0]] = factors.get(pair[0], 0) + pair[1]
     return factors
-
-
-def _texts(hosts: Any) -> list[str]:
-    if isinstance(hosts, str):
-        return [hosts] if hosts.strip() else []
-    if not isinstance(hosts, list) or not answers.all_text(hosts):
-        raise WireError("hosts must be an array of ids, or documents", code=INVALID_PARAMS)
-    return hosts
-
-
-def _properties(given: Any) -> dict[str, str | None]:
-    """The properties map; old test clients send "" in its place."""
-    if given in ("", None):
-        return {}
-    if not isinstance(given, dict) or not all(value is None or isinstance(value, str) for value in given.values()):
-        raise WireError("properties must be a struct of strings", code=INVALID_PARAMS)
-    return given
 
 
 def _since(started: float) -> float:

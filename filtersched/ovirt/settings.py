@@ -1,4 +1,4 @@
-"""What the daemon's configuration file may say, with its defaults.
+"""What the daemon's configuration file may say.
 
 The file is that of the feature page: bare keys, `#` comments, no section header needed. Keys that
 the scheduler knows (`scheduler_default_filters`, `ram_allocation_ratio`, …) may stand in it too.
@@ -9,50 +9,121 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+from oslo_config import cfg
+
 from filtersched.errors import ConfigurationError, nearest
+from filtersched.loading.loader import list_installed_opts
+from filtersched.loading.loader import list_opts as scheduler_opts
+from filtersched.settings.conf import make_conf, option_values
 from filtersched.settings.flagfile import read_settings
 
 MIB = 1 << 20
 PLUGINS_PATH = "$PYTHONPATH/ovirt_scheduler/plugins"
 
+OPTIONS: tuple[cfg.Opt, ...] = (
+    cfg.PortOpt("port", default=18781, help="The port to listen on. 0 lets the system choose one."),
+    cfg.StrOpt(
+        "listen",
+        default="127.0.0.1",
+        help="The address to listen on. Any address but the machine's own needs ssl_certfile: calls are not "
+        "authenticated otherwise.",
+    ),
+    cfg.BoolOpt("ssl", help="Whether to speak TLS. By default, if ssl_certfile is set."),
+    cfg.StrOpt("ssl_certfile", help="The certificate, and its chain, in PEM form."),
+    cfg.StrOpt("ssl_keyfile", help="Its key, in PEM form. By default it is in ssl_certfile."),
+    cfg.StrOpt("ssl_client_ca", help="Demand a certificate of this authority (PEM) from every client."),
+    cfg.StrOpt(
+        "plugins_path",
+        sample_default=PLUGINS_PATH,
+        help="The folders of plug-in files, separated by colons. $VARIABLES are replaced here, and only here; one "
+        "that holds several paths names several folders.",
+    ),
+    cfg.StrOpt(
+        "dialect",
+        default="engine",
+        choices=("engine", "page"),
+        help="How discover answers: as engines expect it, or in the types of the feature page. Other calls are "
+        "answered as they are made.",
+    ),
+    cfg.FloatOpt("plugin_timeout", default=5, min=0.1, max=600, help="Seconds that a plug-in has for one answer."),
+    cfg.FloatOpt(
+        "request_timeout",
+        default=10,
+        min=0.1,
+        max=3600,
+        help="Seconds that a client has to send a call and to take the answer, and that all units of a call have "
+        "together. Above plugin_timeout.",
+    ),
+    cfg.IntOpt("max_request_bytes", default=64 * MIB, min=1024, max=1 << 30, help="The largest call, unpacked."),
+    cfg.IntOpt(
+        "max_plugin_output_bytes",
+        default=16 * MIB,
+        min=1024,
+        max=1 << 30,
+        help="How much a plug-in may write for one answer. One that writes more is ended.",
+    ),
+    cfg.IntOpt("plugin_memory_mb", default=512, min=32, max=1 << 20, help="Memory for each process of a plug-in, MiB."),
+    cfg.StrOpt(
+        "on_plugin_error",
+        default="skip",
+        choices=("skip", "fail"),
+        help="skip leaves a unit that fails out and reports it; if all filters of a call fail, all hosts pass. fail: "
+        "if one filter fails, no host passes; if one cost function fails, there are no scores.",
+    ),
+    cfg.IntOpt(
+        "cost_scale",
+        default=1000,
+        min=2,
+        max=1_000_000,
+        help="The library's weighers answer costs from 1, for the best host of a call, to this, for the worst.",
+    ),
+    cfg.StrOpt(
+        "engine_url",
+        help="Where to read facts about hosts and VMs, such as https://engine.example.org/ovirt-engine. Without it, "
+        "plug-ins see ids only, and the library's filters and weighers are not offered.",
+    ),
+    cfg.StrOpt("engine_username", help="The user, such as scheduler@internal. Without one the file holds a token."),
+    cfg.StrOpt("engine_password_file", help="The file that holds the password, or the token; read for each reading."),
+    cfg.StrOpt("engine_ca_file", help="The authority that signed the engine's certificate, PEM."),
+    cfg.FloatOpt("engine_refresh", default=10, min=0.1, max=86400, help="Seconds between two readings of the facts."),
+    cfg.FloatOpt(
+        "facts_max_age",
+        default=60,
+        min=0.2,
+        max=86400,
+        help="Facts older than so many seconds are used for nothing; units that need them fail and say so. Also how "
+        "long one reading may take. Above engine_refresh.",
+    ),
+    cfg.BoolOpt("engine_statistics", default=False, help="Read the hosts' statistics too, for MetricsWeigher."),
+    cfg.StrOpt(
+        "log_level",
+        default="info",
+        choices=("debug", "info", "warning", "error"),
+        help="What to log, on stderr. info has a line for each call; warning has failures only.",
+    ),
+)
+KEYS = frozenset(opt.dest for opt in OPTIONS)
+FILES = ("ssl_certfile", "ssl_keyfile", "ssl_client_ca", "engine_password_file", "engine_ca_file")
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The daemon's settings, checked; times in seconds, sizes in bytes unless the name says MiB.
 
-    plugins_path : the folders that plug-in files are looked for in, in order, variables expanded.
+def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
+    """The options, as oslo.config's sample generator asks for them."""
+    return [("DEFAULT", list(OPTIONS))]
+
+
+class Settings(SimpleNamespace):
+    """The value of each option under its name.
+
+    plugins_path : the folders, as a tuple, variables replaced.
     source : the configuration file, or None.
-    warnings : sentences about keys that mean nothing here.
+    conf : everything that it says, the scheduler's options too.
+    warnings : sentences about keys that mean nothing.
     """
-
-    port: int = 18781
-    listen: str = "127.0.0.1"
-    ssl: bool = False
-    ssl_certfile: str | None = None
-    ssl_keyfile: str | None = None
-    ssl_client_ca: str | None = None
-    plugins_path: tuple[str, ...] = ()
-    dialect: str = "engine"
-    plugin_timeout: float = 5.0
-    request_timeout: float = 10.0
-    max_request_bytes: int = 64 * MIB
-    max_plugin_output_bytes: int = 16 * MIB
-    plugin_memory_mb: int = 512
-    on_plugin_error: str = "skip"
-    cost_scale: int = 1000
-    engine_url: str | None = None
-    engine_username: str | None = None
-    engine_password_file: str | None = None
-    engine_ca_file: str | None = None
-    engine_refresh: float = 10.0
-    engine_statistics: bool = False
-    source: str | None = None
-    warnings: tuple[str, ...] = ()
 
     @property
     def conf_folder(self) -> str | None:
@@ -60,34 +131,40 @@ class Settings:
         return None if self.source is None else str(Path(self.source).absolute().parent / "plugins")
 
 
-def load(
-    path: str | None = None,
-    *,
-    environ: Mapping[str, str] = os.environ,
-    also_known: Callable[[], Iterable[str]] = frozenset,
-) -> Settings:
+def load(path: str | None = None, *, environ: Mapping[str, str] = os.environ) -> Settings:
     """The settings of the file at `path`, or the defaults without one.
 
-    also_known : tells the scheduler's own keys, which may stand in the same file.
     Raises ConfigurationError for a value that cannot be.
     """
-    sections = {} if path is None else read_settings(path)
-    given: dict[str, Any] = {}
-    warnings = []
-    said = sections.get("DEFAULT", {})
-    scheduler_keys = frozenset(() if said.keys() <= _CHECKS.keys() else also_known())
-    for key, values in said.items():
-        if key in _CHECKS:
-            given[key] = _checked(key, values[-1].strip())
-        elif key not in scheduler_keys:
-            hint = nearest(key, [*_CHECKS, *scheduler_keys])
-            warnings.append(f"{path}: {key!r} is not a key of filtersched-proxy. {hint}".rstrip())
-    given["plugins_path"] = _plugins_path(given.pop("plugins_path", None), environ)
-    if "ssl" not in given:
-        given["ssl"] = given.get("ssl_certfile") is not None
-    settings = Settings(**given, source=path, warnings=tuple(warnings))
+    conf = make_conf(files=[] if path is None else [path])
+    values = option_values(conf, [opt for opt in OPTIONS if opt.dest != "plugins_path"], "DEFAULT")
+    values = {name: value or None if isinstance(value, str) else value for name, value in values.items()}
+    values |= {name: credential(values[name], environ) for name in FILES if values[name] is not None}
+    # Read as it is written: to oslo.config a $ is a reference to another option.
+    values["plugins_path"] = _plugins_path(conf.raw_value(("DEFAULT", "plugins_path")), environ)
+    if values["ssl"] is None:
+        values["ssl"] = values["ssl_certfile"] is not None
+    if values["engine_url"] is not None:
+        values["engine_url"] = values["engine_url"].rstrip("/")
+    values["listen"] = (values["listen"] or "").removeprefix("[").removesuffix("]")
+    named = [name for group, name in conf.names_in_files() if group == "DEFAULT"]
+    settings = Settings(**values, source=path, conf=conf, warnings=_warnings(path, named))
     _check_together(settings)
     return settings
+
+
+def _warnings(path: str | None, named: Iterable[str]) -> list[str]:
+    """A sentence for each key that neither the daemon nor the scheduler knows."""
+    unknown = [name for name in dict.fromkeys(named) if name not in KEYS]
+    if not unknown:
+        return []
+    groups = [*scheduler_opts(), *list_installed_opts()]
+    known = {opt.dest for group, opts in groups if group == "DEFAULT" for opt in opts}
+    return [
+        f"{path}: {name!r} is not a key of filtersched-proxy. {nearest(name, [*KEYS, *known])}".rstrip()
+        for name in unknown
+        if name not in known
+    ]
 
 
 def plugin_conf(name: str, folders: Iterable[str]) -> tuple[str | None, str | None]:
@@ -96,13 +173,18 @@ def plugin_conf(name: str, folders: Iterable[str]) -> tuple[str | None, str | No
     The spellings of the page's sample (CustomProperties, default_values) do as well.
     Raises ConfigurationError for a file that cannot be read.
     """
-    for folder in folders:
-        path = os.path.join(folder, f"{name}.conf")
+    for path in (os.path.join(folder, f"{name}.conf") for folder in folders):
         if os.path.isfile(path):
             pairs = [pair for section in read_settings(path).values() for pair in section.items()]
             said = {key.lower().replace("_", ""): values[-1] for key, values in pairs}
             return said.get("customproperties"), said.get("defaultvalues")
     return None, None
+
+
+def credential(path: str, environ: Mapping[str, str]) -> str:
+    """What systemd's LoadCredential brought of this name, readable by the service's own user, else `path`."""
+    brought = os.path.join(environ.get("CREDENTIALS_DIRECTORY", ""), os.path.basename(path))
+    return brought if "CREDENTIALS_DIRECTORY" in environ and os.path.isfile(brought) else path
 
 
 def is_loopback(address: str) -> bool:
@@ -117,7 +199,7 @@ def is_loopback(address: str) -> bool:
 
 def _check_together(settings: Settings) -> None:
     if settings.ssl and settings.ssl_certfile is None:
-        raise _error(
+        raise error(
             "ssl",
             True,
             "needs ssl_certfile (and ssl_keyfile, unless the key is in the same file). For a trial, make one with: "
@@ -125,24 +207,36 @@ def _check_together(settings: Settings) -> None:
             "-keyout proxy.key -out proxy.pem",
         )
     if not settings.ssl and settings.ssl_client_ca is not None:
-        raise _error("ssl_client_ca", settings.ssl_client_ca, "asks for client certificates, which need ssl = true")
+        raise error("ssl_client_ca", settings.ssl_client_ca, "asks for client certificates, which need ssl = true")
+    if not settings.listen:
+        raise error("listen", "", "must not be empty")
     if not settings.ssl and not is_loopback(settings.listen):
-        raise _error(
+        raise error(
             "listen",
             settings.listen,
             "can be reached from other machines, and calls are not authenticated: set ssl_certfile "
             "(and ssl_client_ca), or listen on 127.0.0.1",
         )
-    for key in ("ssl_certfile", "ssl_keyfile", "ssl_client_ca", "engine_password_file", "engine_ca_file"):
+    for key in FILES:
         path = getattr(settings, key)
         if path is not None and not os.access(path, os.R_OK):
-            raise _error(key, path, "cannot be read")
-    if settings.engine_url is not None and settings.engine_password_file is None:
-        raise _error("engine_url", settings.engine_url, "needs engine_password_file: the password, or a token")
+            raise error(key, path, "cannot be read")
+    url = settings.engine_url
+    if url is not None and not re.match(r"https?://[^/]", url):
+        raise error("engine_url", url, "must be a URL such as https://engine.example.org/ovirt-engine")
+    if url is not None and settings.engine_password_file is None:
+        raise error("engine_url", url, "needs engine_password_file: the password, or a token")
+    if url is not None and settings.facts_max_age <= settings.engine_refresh:
+        raise error("facts_max_age", settings.facts_max_age, f"must be above engine_refresh, {settings.engine_refresh}")
+
+
+def error(key: str, value: Any, problem: str) -> ConfigurationError:
+    """A ConfigurationError about one of our options."""
+    return ConfigurationError(f"{key} = {value!r}: {problem}.", group="DEFAULT", option=key, value=value)
 
 
 def _plugins_path(text: str | None, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The folders that `text` names: variables expanded, each entry of a path variable in turn."""
+    """The folders that `text` names: variables replaced, each entry of a path variable in turn."""
     if text is None:
         # The variable of the original proxy, so that its unit file keeps working.
         given = environ.get("OSCHEDPROXY_PLUGINS")
@@ -151,10 +245,10 @@ def _plugins_path(text: str | None, environ: Mapping[str, str]) -> tuple[str, ..
         if not environ.get("PYTHONPATH"):
             return ()
         text = PLUGINS_PATH
-    found: list[str] = []
-    for part in text.split(os.pathsep):
-        found += [os.path.abspath(folder) for folder in _expanded(part.strip(), environ) if folder]
-    return tuple(dict.fromkeys(found))
+    if not text.strip():
+        raise error("plugins_path", text, "must not be empty")
+    found = [folder for part in text.split(os.pathsep) for folder in _expanded(part.strip(), environ)]
+    return tuple(dict.fromkeys(os.path.abspath(folder) for folder in found if folder))
 
 
 def _expanded(text: str, environ: Mapping[str, str]) -> list[str]:
@@ -163,90 +257,7 @@ def _expanded(text: str, environ: Mapping[str, str]) -> list[str]:
         return [text]
     name = variable[1] or variable[2]
     if not environ.get(name):
-        raise _error("plugins_path", text, f"uses ${name}, which is not set")
+        raise error("plugins_path", text, f"uses ${name}, which is not set")
     entries = [entry for entry in environ[name].split(os.pathsep) if entry]
     before, after = text[: variable.start()], text[variable.end() :]
     return [before + entry + rest for entry in entries for rest in _expanded(after, environ)]
-
-
-def _checked(key: str, text: str) -> Any:
-    try:
-        return _CHECKS[key](text)
-    except ValueError as problem:
-        raise _error(key, text, str(problem)) from None
-
-
-def _error(key: str, value: Any, problem: str) -> ConfigurationError:
-    return ConfigurationError(f"{key} = {value!r}: {problem}.", group="DEFAULT", option=key, value=value)
-
-
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def check(text: str) -> int:
-        if not re.fullmatch(r"[+-]?\d{1,18}", text) or not low <= int(text) <= high:
-            raise ValueError(f"must be a whole number from {low} to {high}")
-        return int(text)
-
-    return check
-
-
-def _seconds(low: float, high: float) -> Callable[[str], float]:
-    def check(text: str) -> float:
-        if not re.fullmatch(r"\d{1,9}(\.\d*)?|\.\d+", text) or not low <= float(text) <= high:
-            raise ValueError(f"must be a number of seconds from {low} to {high}")
-        return float(text)
-
-    return check
-
-
-def _choice(*choices: str) -> Callable[[str], str]:
-    def check(text: str) -> str:
-        if text.lower() not in choices:
-            raise ValueError(f"must be {' or '.join(choices)}")
-        return text.lower()
-
-    return check
-
-
-def _flag(text: str) -> bool:
-    known = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-    if text.lower() not in known:
-        raise ValueError("must be true or false")
-    return known[text.lower()]
-
-
-def _optional(text: str) -> str | None:
-    return text or None
-
-
-def _text(text: str) -> str:
-    if not text:
-        raise ValueError("must not be empty")
-    return text
-
-
-def _url(text: str) -> str | None:
-    if text and not re.match(r"https?://[^/]", text):
-        raise ValueError("must be a URL such as https://engine.example.org/ovirt-engine")
-    return text.rstrip("/") or None
-
-
-_CHECKS: dict[str, Callable[[str], Any]] = {
-    "port": _whole(0, 65535),
-    "listen": _text,
-    "ssl": _flag,
-    "engine_statistics": _flag,
-    "plugins_path": _text,
-    "dialect": _choice("engine", "page"),
-    "plugin_timeout": _seconds(0.1, 600),
-    "request_timeout": _seconds(0.1, 3600),
-    "max_request_bytes": _whole(1024, 1 << 30),
-    "max_plugin_output_bytes": _whole(1024, 1 << 30),
-    "plugin_memory_mb": _whole(32, 1 << 20),
-    "on_plugin_error": _choice("skip", "fail"),
-    "cost_scale": _whole(2, 1_000_000),
-    "engine_url": _url,
-    "engine_refresh": _seconds(0.1, 86400),
-    **dict.fromkeys(("ssl_certfile", "ssl_keyfile", "ssl_client_ca"), _optional),
-    **dict.fromkeys(("engine_username", "engine_password_file", "engine_ca_file"), _optional),
-}
-KEYS = frozenset(_CHECKS)

@@ -1,492 +1,367 @@
-"""Worker processes for plug-in files, and questions put to several of them at once.
+"""The daemon's side of a plug-in file's processes; worker.py is their inside.
 
-A process pool for functions (pebble, concurrent.futures) ends one process, not the ones it
-forked, unpickles what the worker sends, mixes its output with ours, and cannot keep a plug-in
-file in one process of its own. So: one small protocol over a socket (see worker.py), one process
-group per worker, ended as a whole.
+Each version of a file has a fork server. Each call has a worker forked from it, in a process group
+of its own that is ended as a whole, unless the file asks to be kept alive.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import itertools
 import json
-import logging
 import os
-import selectors
 import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filtersched.ovirt.worker import HEADER
-
-LOG = logging.getLogger(__name__)
+from filtersched.ovirt.errors import UnitError
+from filtersched.ovirt.settings import Settings
+from filtersched.ovirt.worker import HEADER, MAX_MESSAGE
 
 WORKERS_PER_FILE = max(2, min(4, os.cpu_count() or 2))
 _SCRIPT = str(Path(__file__).with_name("worker.py"))
-_COOKIE = "FILTERSCHED_WORKER"
-_SERIAL = itertools.count(1)
-_CHUNK = 1 << 18
-_GLANCE = 0.05  # seconds between looks at a silent worker: has it died while a child holds its socket?
-_LOGGED_LINES = 50
-_STOPPING = "the daemon is stopping"
+_PIECE = 1 << 18
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a plug-in may use: seconds per answer, bytes of output, MiB of memory."""
+@dataclass(slots=True)
+class Source:
+    """A version of a plug-in file.
 
-    timeout: float = 5.0
-    output_bytes: int = 16 << 20
-    memory_mb: int = 512
-
-
-@dataclass(frozen=True, slots=True)
-class PluginSource:
-    """A plug-in file as it was when discovered; workers run this, not what the file became."""
+    modules : what it imports from outside the plug-in folders; fork servers have it ready.
+    beside : modules in the plug-in folders, as (name, path); each call runs them afresh.
+    """
 
     path: str
     name: str
     text: bytes
+    modules: list[str] = field(default_factory=list)
+    beside: list[tuple[str, str]] = field(default_factory=list)
+    keep_alive: bool = False
 
 
-class Worker:
-    """One process with one plug-in file loaded, or about to be."""
+@dataclass(slots=True)
+class Reply:
+    """What a worker said: `content` of its message, and what it wrote to stdout and stderr itself."""
 
-    def __init__(self, source: PluginSource, limits: Limits) -> None:
-        self.loaded = False
-        self.closed: set[Any] = set()
-        self._cookie = f"{os.getpid()}-{next(_SERIAL)}"
-        ours, theirs = socket.socketpair()
+    content: dict[str, Any]
+    printed: str = ""
+    stderr: str = ""
+
+
+class ForkServer:
+    """The processes of one version of a file: started by the first question, and again if they die."""
+
+    def __init__(self, source: Source, settings: Settings) -> None:
+        self.source = source
+        self.settings = settings
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._idle: list[_Worker] = []
+        self._slots = asyncio.Semaphore(WORKERS_PER_FILE)
+        self._awaited: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._calls = 0
+        self._retired = False
+
+    async def ask(self, question: bytes, *, printed_as: str | None = None) -> Reply:
+        """The reply of a worker; UnitError if it gives none in time.
+
+        printed_as : a kind of unit; what children of a plug-in printed may be its answer.
+        """
+        self._calls += 1
         try:
-            self.process = subprocess.Popen(
+            async with self._slots:
+                worker = await self._free()
+                usable = False
+                try:
+                    reply = await worker.ask(question)
+                    if printed_as and reply.printed and reply.content.get("answer", "") is None:
+                        literal = {"ask": "literal", "text": reply.printed, "kind": printed_as}
+                        reply.content = (await worker.ask(json.dumps(literal).encode())).content
+                    usable = not reply.content.get("spoiled")
+                finally:
+                    if usable and self.source.keep_alive and not self._retired:
+                        self._idle.append(worker)
+                    else:
+                        await worker.end(gently=usable)
+                        # Not now: the answer goes first.
+                        asyncio.get_running_loop().call_later(0.002, self._have_one_ready)
+        finally:
+            self._calls -= 1
+            if self._retired and not self._calls:
+                await self.close()
+        if "error" in reply.content:
+            traceback = reply.content.get("traceback", "")
+            raise UnitError(reply.content["error"], details=f"{traceback}\n{reply.stderr}")
+        return reply
+
+    async def prepare(self) -> None:
+        """Have the imports ready. What cannot be had ready, each call imports."""
+        answer = self._answer_for(0)
+        self._tell("prepare", modules=self.source.modules, beside=self.source.beside)
+        try:
+            fit = not (await asyncio.wait_for(answer, self.settings.plugin_timeout)).get("unfit", True)
+        except TimeoutError:
+            fit = False
+        if not fit:
+            self.source.modules = []
+            await self.close()
+
+    async def retire(self) -> None:
+        """End once the calls that run have ended."""
+        self._retired = True
+        if not self._calls:
+            await self.close()
+
+    async def close(self) -> None:
+        """End all processes now."""
+        idle, self._idle = self._idle, []
+        for worker in idle:
+            await worker.end(gently=False)
+        process, self._process = self._process, None
+        self._hang_up()
+        if process is not None:
+            for _try in range(100):
+                if process.poll() is not None:
+                    return
+                await asyncio.sleep(0.01)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(5)
+
+    def end(self, pid: int, *, gently: bool) -> None:
+        """Have a worker ended with all that it started; gently: it may exit by itself first."""
+        self._tell("end", pid=pid, gently=gently)
+
+    async def how_it_ended(self, pid: int) -> str:
+        """How a worker ended, in brackets; it has hung up, so it ends in a moment if ever."""
+        answer = self._answer_for(pid)
+        self.end(pid, gently=True)
+        with contextlib.suppress(TimeoutError):
+            told = await asyncio.wait_for(answer, 2)
+            if told.get("code") is not None:
+                return f" ({'exit status' if told['code'] == os.CLD_EXITED else 'signal'} {told['status']})"
+        return ""
+
+    async def _free(self) -> _Worker:
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.alive():
+                return worker
+            await worker.end(gently=False)
+        return self._fork()
+
+    def _have_one_ready(self) -> None:
+        """Fork a worker for the next call; it has run nothing of the plug-in yet."""
+        if not self._idle and not self._retired and self._control is not None:
+            with contextlib.suppress(UnitError):
+                self._idle.append(self._fork())
+
+    def _fork(self) -> _Worker:
+        fds: list[int] = []
+        try:
+            control = self._control or self._start()
+            ours, theirs = socket.socketpair()
+            with theirs:
+                fds += os.pipe()
+                fds += os.pipe()
+                socket.send_fds(control, [b'{"do": "fork"}'], [theirs.fileno(), fds[1], fds[3]])
+        except OSError as error:
+            for fd in fds[0::2]:
+                os.close(fd)
+            raise UnitError(f"no process could be started: {error}") from error
+        finally:
+            for fd in fds[1::2]:
+                os.close(fd)
+        return _Worker(self, ours, fds[0], fds[2])
+
+    def _start(self) -> socket.socket:
+        setup = {
+            "path": self.source.path,
+            "name": self.source.name,
+            "source": self.source.text.decode("latin-1"),
+            "folders": self.settings.plugins_path,
+            "memory_mb": self.settings.plugin_memory_mb,
+            "output_bytes": self.settings.max_plugin_output_bytes,
+        }
+        if self._process is not None:
+            self._process.wait(5)  # it hung up, so it has ended
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs, tempfile.TemporaryFile() as stdin:
+            stdin.write(json.dumps(setup).encode())
+            stdin.seek(0)
+            self._process = subprocess.Popen(
                 [sys.executable, "-P", _SCRIPT, str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                bufsize=0,
-                cwd=os.path.dirname(source.path),
-                env={**os.environ, _COOKIE: self._cookie, "PYTHONDONTWRITEBYTECODE": "1"},
+                stdin=stdin,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd=os.path.dirname(self.source.path),
+                env={**os.environ, "FILTERSCHED_WORKER": f"{os.getpid()}-"},
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
             )
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
-        assert self.process.stdout is not None
-        assert self.process.stderr is not None
-        self.channel = ours
-        self.stdout, self.stderr = self.process.stdout, self.process.stderr
-        for end in (ours, self.stdout, self.stderr):
-            os.set_blocking(end.fileno(), False)
-        patience = limits.timeout + 5.0
-        self.load_question = {
-            "ask": "load",
-            "path": source.path,
-            "name": source.name,
-            "source": source.text.decode("latin-1"),
-            "memory_mb": limits.memory_mb,
-            "output_bytes": limits.output_bytes,
-            "patience": patience,
-        }
-        self.patience = patience
+        ours.setblocking(False)
+        self._control = ours
+        asyncio.get_running_loop().add_reader(ours, self._hear)
+        if self.source.modules or self.source.beside:
+            self._tell("prepare", modules=self.source.modules, beside=self.source.beside)
+        return ours
 
-    def last_status(self) -> str:
-        """How the process ended, in brackets; it has hung up, so it ends in a moment if ever."""
-        give_up = time.monotonic() + 0.5
-        while (seen := self._exit()) is None and time.monotonic() < give_up:
-            time.sleep(0.005)
-        if seen is None:
-            return ""
-        return f" (exit status {seen.si_status})" if seen.si_code == os.CLD_EXITED else f" (signal {seen.si_status})"
+    def _tell(self, what: str, **more: Any) -> None:
+        if self._control is not None:
+            with contextlib.suppress(OSError):
+                self._control.send(json.dumps({"do": what, **more}).encode())
 
-    def dead(self) -> bool:
-        """Whether the process has ended; it is not reaped, so that its group keeps its number."""
-        return self._exit() is not None
+    def _answer_for(self, number: int) -> asyncio.Future[dict[str, Any]]:
+        """What the fork server will tell about a worker, or, of number 0, about itself; {} if it dies."""
+        answer = self._awaited[number] = asyncio.get_running_loop().create_future()
+        if self._control is None:
+            answer.set_result({})
+        return answer
 
-    def _exit(self) -> os.waitid_result | None:
-        return os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-
-    def end(self) -> None:
-        """End the process with everything that it started."""
-        if self.process.returncode is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            _end_marked(self._cookie)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(2)
-        for end in (self.channel, self.stdout, self.stderr):
-            end.close()
-
-
-def _end_marked(cookie: str) -> None:
-    """End the processes that left the worker's group: their environment still carries its mark."""
-    mark = f"{_COOKIE}={cookie}\0".encode()
-    for _round in range(5):
-        found = [pid for pid in _processes() if mark in _environment(pid)]
-        if not found:
-            return
-        for pid in found:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(0.005)
-
-
-def _processes() -> list[int]:
-    try:
-        return [int(name) for name in os.listdir("/proc") if name.isdigit()]
-    except OSError:
-        return []
-
-
-def _environment(pid: int) -> bytes:
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as stream:
-            return stream.read() + b"\0"
-    except OSError:
-        return b""
-
-
-class WorkerPool:
-    """The workers of one plug-in file: made when needed, kept for the next call."""
-
-    def __init__(self, source: PluginSource, limits: Limits) -> None:
-        self.source = source
-        self.limits = limits
-        self._idle: list[Worker] = []
-        self._busy: set[Worker] = set()
-        self._starting = 0
-        self._retired = False
-        self._closed = False
-        self._changed = threading.Condition()
-
-    def take(self) -> Worker | None:
-        """A worker for one job, or None if all are busy. Raises OSError if none can be started."""
-        with self._changed:
-            while self._idle:
-                worker = self._idle.pop()
-                if not worker.dead():
-                    self._busy.add(worker)
-                    return worker
-                worker.end()
-            if self._closed:
-                raise OSError(_STOPPING)
-            if len(self._busy) + self._starting >= WORKERS_PER_FILE:
-                return None
-            self._starting += 1
+    def _hear(self) -> None:
         try:
-            worker = Worker(self.source, self.limits)
-        except BaseException:
-            with self._changed:
-                self._starting -= 1
-            raise
-        with self._changed:
-            self._starting -= 1
-            self._busy.add(worker)
-            if not self._closed:
-                return worker
-        self.give_back(worker, usable=False)
-        raise OSError(_STOPPING)
-
-    def give_back(self, worker: Worker, *, usable: bool) -> None:
-        """The job is done; a worker that is not usable any more is ended with all it started."""
-        with self._changed:
-            self._busy.discard(worker)
-            usable = usable and not self._retired
-            if usable:
-                self._idle.append(worker)
-            self._changed.notify()
-        if not usable:
-            worker.end()
-
-    def wait(self, seconds: float) -> None:
-        """Return when a worker may be free, or after so many seconds."""
-        with self._changed:
-            if len(self._busy) + self._starting >= WORKERS_PER_FILE and not self._idle:
-                self._changed.wait(seconds)
-
-    @property
-    def busy(self) -> bool:
-        """Whether a job still has a worker of this pool."""
-        return bool(self._busy or self._starting)
-
-    def close(self, *, now: bool) -> None:
-        """End the idle workers. Jobs still get one, ended after them; with `now` all end at once."""
-        with self._changed:
-            self._retired = True
-            self._closed = self._closed or now
-            idle, self._idle = self._idle, []
-            busy = list(self._busy) if now else []
-            self._changed.notify_all()
-        for worker in busy:
-            # Its job's thread sees the end of the channel and cleans up.
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(worker.process.pid, signal.SIGKILL)
-        for worker in idle:
-            worker.end()
-
-
-class Job:
-    """One question to one plug-in file, and what came of it.
-
-    answer : what the unit returned or printed, as plain data; None if it failed.
-    error : why it failed, or None.
-    late : it failed for want of time, not for what it did.
-    shared : members of the question, as JSON text, that jobs have in common: encoded once.
-    """
-
-    def __init__(self, pool: WorkerPool, question: dict[str, Any], *, unit: str, shared: str = "") -> None:
-        self.pool = pool
-        self.unit = unit
-        self._shared = shared
-        self.answer: Any = None
-        self.error: str | None = None
-        self.late = False
-        self.milliseconds = 0.0
-        self.worker: Worker | None = None
-        self.deadline = 0.0
-        self._question = question
-        self._stage = ""
-        self._started = 0.0
-        self._outgoing = memoryview(b"")
-        self._incoming = bytearray()
-        self._printed = bytearray()
-        self._chatter = bytearray()
-        self._heard = 0
-
-    @property
-    def _held(self) -> Worker:
-        if self.worker is None:
-            raise RuntimeError("the job has no worker")
-        return self.worker
-
-    @property
-    def done(self) -> bool:
-        """Whether there is an answer or an error."""
-        return self._stage == "done"
-
-    @property
-    def writing(self) -> bool:
-        """Whether part of a question is still to be sent."""
-        return bool(self._outgoing)
-
-    def begin(self, worker: Worker) -> None:
-        """Put the question to `worker`, after the plug-in file if it has not got that yet."""
-        self.worker = worker
-        self._started = time.monotonic()
-        self._listen()
-        self._printed.clear()
-        if worker.loaded:
-            self._ask(self._question)
-        else:
-            self._ask(worker.load_question)
-
-    def _ask(self, question: dict[str, Any]) -> None:
-        if question["ask"] != "literal":
-            self.deadline = time.monotonic() + self.pool.limits.timeout
-        self._stage = question["ask"]
-        text = json.dumps({**question, "patience": self._held.patience})
-        if self._stage == "call" and self._shared:
-            text = f"{text[:-1]}, {self._shared}}}"
-        body = text.encode()
-        self._incoming.clear()
-        self._outgoing = memoryview(HEADER.pack(len(body)) + body)
-        self.write()
-
-    def write(self) -> None:
-        """Send as much as the worker takes."""
-        try:
-            while self._outgoing:
-                self._outgoing = self._outgoing[self._held.channel.send(self._outgoing[:_CHUNK]) :]
+            message = b"" if self._control is None else self._control.recv(MAX_MESSAGE)
         except BlockingIOError:
-            pass
+            return
         except OSError:
-            self._outgoing = memoryview(b"")  # it died; reading says so
-
-    def read(self) -> None:
-        """Take in what the worker says; at the end of an answer go on to the next stage."""
-        while True:
-            try:
-                piece = self._held.channel.recv(_CHUNK)
-            except BlockingIOError:
-                return
-            except OSError:
-                piece = b""
-            if not piece:
-                self.fail(self._how_it_died())
-                return
-            self._incoming += piece
-            if len(self._incoming) < HEADER.size:
-                continue
-            length = HEADER.unpack_from(self._incoming)[0]
-            if length > self.pool.limits.output_bytes:
-                self.fail(f"answered with more than {self.pool.limits.output_bytes} bytes")
-                return
-            if len(self._incoming) >= HEADER.size + length:
-                self._reply(bytes(self._incoming[HEADER.size : HEADER.size + length]))
-                return
-
-    def hear(self, stream: Any) -> None:
-        """Take in output of the plug-in."""
-        while not self.done and stream not in self._held.closed:
-            try:
-                piece = os.read(stream.fileno(), _CHUNK)
-            except BlockingIOError:
-                return
-            if not piece:
-                self._held.closed.add(stream)
-                return
-            self._heard += len(piece)
-            if self._heard > self.pool.limits.output_bytes:
-                self.fail(f"printed more than {self.pool.limits.output_bytes} bytes")
-            elif stream is self._held.stdout:
-                self._printed += piece
-            elif len(self._chatter) < _CHUNK:
-                self._chatter += piece
-
-    def _listen(self) -> None:
-        self.hear(self._held.stdout)
-        self.hear(self._held.stderr)
-
-    def _reply(self, body: bytes) -> None:
-        self._listen()
-        if self.done:
+            message = b""
+        if not message:
+            self._hang_up()
             return
+        told = json.loads(message)
+        answer = self._awaited.pop(told["pid"], None)
+        if answer is not None and not answer.done():
+            answer.set_result(told)
+
+    def _hang_up(self) -> None:
+        """The fork server ends its workers and itself, or has died."""
+        control, self._control = self._control, None
+        if control is not None:
+            asyncio.get_running_loop().remove_reader(control)
+            control.close()
+        for answer in self._awaited.values():
+            if not answer.done():
+                answer.set_result({})
+        self._awaited.clear()
+
+
+class _Worker:
+    """One forked process, and what it writes."""
+
+    def __init__(self, server: ForkServer, channel: socket.socket, out: int, err: int) -> None:
+        self._server = server
+        self._channel = channel
+        self._pid = 0
+        self._heard = {out: bytearray(), err: bytearray()}
+        self._out, self._err = out, err
+        self._ended = self._flooded = False
+        channel.setblocking(False)
+        self._loop = asyncio.get_running_loop()
+        for fd in self._heard:
+            os.set_blocking(fd, False)
+            self._loop.add_reader(fd, self._hear, fd)
+
+    async def ask(self, question: bytes) -> Reply:
+        """The reply to a question, JSON as bytes. Raises UnitError if there is none."""
+        limit = self._server.settings.plugin_timeout
+        for heard in self._heard.values():
+            heard.clear()
         try:
-            reply = json.loads(body)
-            error, spoiled = reply.get("error"), reply.get("spoiled", False)
-        except (ValueError, RecursionError, AttributeError):
-            self.fail("answered with something that cannot be read")
-            return
-        if error is not None:
-            self.fail(str(error), usable=not spoiled and self._stage != "load")
-        elif self._stage == "load":
-            self._held.loaded = True
-            if self._question["ask"] == "load":
-                self._finish(reply["units"])
-            else:
-                self._printed.clear()
-                self._ask(self._question)
-        elif self._stage == "literal" or reply["answer"] is not None:
-            self._finish(reply["answer"])
-        elif text := self._printed.decode(errors="replace").strip():
-            self._ask({"ask": "literal", "text": text, "kind": self._question["kind"]})
+            async with asyncio.timeout(limit):
+                await self._loop.sock_sendall(self._channel, HEADER.pack(len(question)) + question)
+                content = await self._receive()
+                while "pid" in content:
+                    self._pid = content["pid"]
+                    content = await self._receive()
+        except TimeoutError:
+            raise UnitError(f"gave no answer within {limit:g} s", late=True) from None
+        except (OSError, EOFError):
+            content = {}
+        for fd in list(self._heard):
+            self._hear(fd)
+        reply = Reply(content, self._text(self._out), self._text(self._err))
+        if self._flooded:
+            bound = self._server.settings.max_plugin_output_bytes
+            raise UnitError(f"printed more than {bound} bytes", details=reply.stderr)
+        if not content:
+            how = await self._server.how_it_ended(self._pid) if self._pid else ""
+            raise UnitError(f"ended the process{how}{last_words(reply.stderr)}", details=reply.stderr)
+        return reply
+
+    def alive(self) -> bool:
+        """Whether the process still listens; what is known of it without asking."""
+        try:
+            return bool(self._channel.recv(1, socket.MSG_PEEK))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
+    async def end(self, *, gently: bool) -> None:
+        """Hang up, and have the process ended with all that it started."""
+        self._ended = True
+        if not self._pid:
+            with contextlib.suppress(OSError, ValueError):  # it was never asked; the number waits to be read
+                self._pid = json.loads(self._channel.recv(_PIECE)[HEADER.size :])["pid"]
+        for fd in self._heard:
+            self._loop.remove_reader(fd)
+            os.close(fd)
+        self._channel.close()
+        if self._pid:
+            self._server.end(self._pid, gently=gently)
         else:
-            self.fail(f"gave no answer{self._last_words()}", usable=True)
+            await self._server.close()  # it did not get as far as to fork
 
-    def _finish(self, answer: Any) -> None:
-        self.answer = answer
-        self._close(usable=True)
+    async def _receive(self) -> dict[str, Any]:
+        header = await self._exactly(HEADER.size)
+        length = HEADER.unpack(header)[0]
+        if length > self._server.settings.max_plugin_output_bytes:
+            raise UnitError(f"answered with more than {self._server.settings.max_plugin_output_bytes} bytes")
+        content = None
+        with contextlib.suppress(ValueError, RecursionError):
+            content = json.loads(await self._exactly(length))
+        if not isinstance(content, dict):
+            raise UnitError("answered with something that cannot be read")
+        return content
 
-    def fail(self, why: str, *, usable: bool = False, late: bool = False) -> None:
-        """The unit gave no answer; unless `usable`, its worker goes, with all that it started."""
-        self.error = why
-        self.late = late
-        self._close(usable=usable)
+    async def _exactly(self, count: int) -> bytes:
+        got = b""
+        pieces = []
+        left = count
+        while left:
+            got = await self._loop.sock_recv(self._channel, min(left, _PIECE))
+            if not got:
+                raise EOFError
+            pieces.append(got)
+            left -= len(got)
+        return b"".join(pieces)
 
-    def _how_it_died(self) -> str:
-        self._listen()
-        return f"ended the process{self._held.last_status()}{self._last_words()}"
+    def _hear(self, fd: int) -> None:
+        """Take in what is written to stdout or stderr; who writes too much is ended."""
+        while not self._ended:
+            try:
+                piece = os.read(fd, _PIECE)
+            except BlockingIOError:
+                return
+            if not piece:
+                self._loop.remove_reader(fd)
+                return
+            self._heard[fd] += piece
+            if sum(map(len, self._heard.values())) > self._server.settings.max_plugin_output_bytes:
+                self._flooded = True
+                self._loop.remove_reader(fd)
+                self._server.end(self._pid, gently=False)
+                return
 
-    def _last_words(self) -> str:
-        lines = self._chatter.decode(errors="replace").split("\n")
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-        return f"; its last words on stderr: {last[:200]!r}" if last else ""
-
-    def _close(self, *, usable: bool) -> None:
-        self._stage = "done"
-        self.milliseconds = (time.monotonic() - self._started) * 1000 if self._started else 0.0
-        worker, self.worker = self.worker, None
-        if worker is not None:
-            self.pool.give_back(worker, usable=usable)
-        if self._chatter:
-            lines = self._chatter.decode(errors="replace").splitlines()
-            for line in lines[:_LOGGED_LINES]:
-                LOG.warning("%s (%s) on stderr: %r", self.unit, self.pool.source.path, line[:500])
-            if len(lines) > _LOGGED_LINES:
-                LOG.warning("%s: %d more lines on stderr", self.unit, len(lines) - _LOGGED_LINES)
-
-
-def ask(jobs: Iterable[Job], deadline: float) -> None:
-    """Put all questions at once; returns when each job has its answer or its error.
-
-    deadline : in time.monotonic(); what has no answer by then has failed. A job waits for a free
-    worker of its file without holding another's.
-    """
-    waiting = list(jobs)
-    running: list[Job] = []
-    while waiting or running:
-        waiting = [job for job in waiting if not _begun(job, running)]
-        running = [job for job in running if not job.done]
-        now = time.monotonic()
-        if now >= deadline:
-            for job in waiting:
-                job.fail("all workers of its file were busy until the call's time was up", late=True)
-            waiting = []
-        if running:
-            _listen_once(running, deadline, 0.01 if waiting else _GLANCE)
-        elif waiting:
-            waiting[0].pool.wait(min(0.25, deadline - now))
+    def _text(self, fd: int) -> str:
+        return self._heard[fd].decode(errors="replace").strip()
 
 
-def _begun(job: Job, running: list[Job]) -> bool:
-    try:
-        worker = job.pool.take()
-    except OSError as error:
-        job.fail(f"no worker could be started: {error}")
-        return True
-    if worker is None:
-        return False
-    job.begin(worker)
-    running.append(job)
-    return True
-
-
-def _listen_once(running: list[Job], deadline: float, at_most: float) -> None:
-    """Wait for something to happen to the running jobs, and see to it."""
-    seen = selectors.PollSelector()
-    for job in running:
-        worker = job.worker
-        if worker is None:
-            continue
-        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if job.writing else 0)
-        seen.register(worker.channel, events, (job, worker.channel))
-        for stream in {worker.stdout, worker.stderr} - worker.closed:
-            seen.register(stream, selectors.EVENT_READ, (job, stream))
-    nearest = min(min(job.deadline for job in running), deadline)
-    happened = seen.select(max(0.0, min(at_most, nearest - time.monotonic())))
-    seen.close()
-    for key, events in happened:
-        job, end = key.data
-        worker = job.worker
-        if job.done or worker is None:
-            continue
-        if end is not worker.channel:
-            job.hear(end)
-        else:
-            if events & selectors.EVENT_WRITE:
-                job.write()
-            if events & selectors.EVENT_READ:
-                job.read()
-    now = time.monotonic()
-    for job in running:
-        if job.done or job.worker is None:
-            continue
-        if now >= min(job.deadline, deadline):
-            limit = job.pool.limits.timeout
-            why = f"gave no answer within {limit:g} s" if now >= job.deadline else "the call's time was up"
-            job.fail(why, late=True)
-        elif not happened and job.worker.dead():
-            # A child that it forked still holds the socket, or it would have said so itself.
-            job.read()
-            if not job.done:
-                job.fail(f"ended the process{job.worker.last_status()}")
+def last_words(stderr: str) -> str:
+    """The last line on stderr, for a sentence about a failure."""
+    return f"; its last words on stderr: {stderr.splitlines()[-1].strip()[:200]!r}" if stderr.strip() else ""

@@ -87,6 +87,16 @@ class Daemon:
                     raise AssertionError(f"no {pattern!r} in the log:\n" + "\n".join(self.lines))
                 self._grew.wait(min(left, 0.5))
 
+    def wait_for_line(self, pattern: str) -> int:
+        """The number of the line that follows the first match in the log; waits for it."""
+        self.wait_for(pattern)
+        return 1 + next(number for number, line in enumerate(self.lines) if re.search(pattern, line))
+
+    @property
+    def plugin_files(self) -> list[Path]:
+        """The plug-in files in its folder."""
+        return list(self.plugins.glob("*.py"))
+
     @property
     def proxy(self) -> xmlrpc.client.ServerProxy:
         """A client of its own."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import contextlib
 import re
+import signal
+import socket
 import subprocess
 import sys
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -53,6 +54,8 @@ class Engine:
         self.authorization = "Basic " + base64.b64encode(b"admin@internal:s3cret").decode()
         self.mode = "fine"
         self.requests: list[str] = []
+        self.new: dict[str, str] = {}
+        self.asked = threading.Event()
         self.release = threading.Event()
         engine = self
 
@@ -71,6 +74,7 @@ class Engine:
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         self.requests.append(handler.path)
+        self.asked.set()
         status, body = 200, self.body(handler)
         if handler.headers["Authorization"] != self.authorization:
             status, body = 401, ""
@@ -83,7 +87,7 @@ class Engine:
         elif self.mode == "DTD":
             body = '<!DOCTYPE a [<!ENTITY b "c">]><hosts/>'
         elif self.mode == "hang":
-            self.release.wait(20)
+            self.release.wait(60)
         text = body.encode()
         handler.send_response(status)
         if status == 302:
@@ -97,6 +101,8 @@ class Engine:
     def body(self, handler: BaseHTTPRequestHandler) -> str:
         parts = urlsplit(handler.path)
         tag = parts.path.removeprefix("/ovirt-engine/api/")
+        if tag.startswith("vms/"):
+            return self.new.get(tag.removeprefix("vms/"), "<fault/>")
         found = re.search(r"page (\d+)", parse_qs(parts.query).get("search", [""])[0])
         page = int(found[1]) if found else 1
         everything = getattr(self, tag, [])
@@ -148,12 +154,16 @@ def test_plugins_see_the_facts_and_the_clusters_name(engine, conf, start, hosts,
     assert proxy.runFilters(["room"], hosts[:2], vm, {}) == {"result_code": 0, "result": hosts[:1]}
 
 
-def test_library_units_and_balancers_are_announced_where_the_engine_is_asked(engine, conf, start):
+def test_library_units_are_announced_where_the_engine_is_asked(engine, conf, start):
     conf["scheduler_default_filters"] = "RamFilter,CoreFilter,DiskFilter"
     found = start({}, conf).proxy.discover()
     assert sorted(found["filters"]) == ["CoreFilter", "RamFilter"]
-    assert sorted(found["balance"]) == ["EvenVmDistribution", "MemoryDistribution"]
-    assert found["balance"]["EvenVmDistribution"][1] == "HighVmCount=[0-9]{1,6};MigrationThreshold=[0-9]{1,6}"
+    assert found["balance"] == {}
+
+
+def test_weighers_that_find_all_hosts_of_ovirt_alike_are_not_offered(engine, conf, start):
+    found = start({}, conf).proxy.discover()
+    assert sorted(found["scores"]) == ["CPUWeigher", "RAMWeigher"]
 
 
 def test_used_cpus_are_those_of_the_vms_that_run_there(engine, conf, start, hosts, vm):
@@ -164,14 +174,23 @@ def test_used_cpus_are_those_of_the_vms_that_run_there(engine, conf, start, host
     assert proxy.runFilters(["CoreFilter"], hosts[:2], vm, {}) == {"result_code": 0, "result": [hosts[1]]}
 
 
-def test_balancing_moves_a_vm_off_the_fullest_host(engine, conf, start, hosts):
-    engine.hosts = [host_4(hosts[0]), host_4(hosts[1]), host_4(hosts[2], free=100)]
+BALANCER = """
+    class OffTheFullest:
+        def do_balance(self, hosts, args):
+            fullest = max(hosts, key=lambda host: len(host.vms))
+            vm = min(fullest.vms, key=lambda vm: vm.memory)
+            room = [host for host in hosts if host != fullest and host.max_scheduling_memory >= vm.memory]
+            return vm, [min(room, key=lambda host: len(host.vms))]
+"""
+
+
+def test_a_balancer_sees_the_vms_of_each_host_and_moves_one(engine, conf, start, hosts):
+    engine.hosts = [host_4(hosts[0]), host_4(hosts[1], free=100), host_4(hosts[2])]
     ids = [f"{number:08d}-3333-4333-8333-333333333333" for number in range(6)]
-    engine.vms = [vm_4(id, memory=2048 - place, host=hosts[0]) for place, id in enumerate(ids)]
-    proxy = start({}, conf).proxy
-    answer = proxy.runLoadBalancing("EvenVmDistribution", hosts[:3], {"HighVmCount": "5", "MigrationThreshold": "3"})
-    assert answer == {"result_code": 0, "result": [ids[5], [hosts[1]]]}
-    assert proxy.runLoadBalancing("EvenVmDistribution", hosts[:3], {}) == {"result_code": 0, "result": ["", []]}
+    engine.vms = [vm_4(id, memory=2048 - place, host=hosts[place % 2]) for place, id in enumerate(ids[:4])]
+    engine.vms += [vm_4(ids[4], memory=1, host=hosts[0]), vm_4(ids[5], memory=1)]
+    proxy = start({"off.py": BALANCER}, conf).proxy
+    assert proxy.runLoadBalancing("OffTheFullest", hosts[:3], {}) == {"result_code": 0, "result": [ids[4], [hosts[2]]]}
 
 
 def test_pages_are_read_to_the_end(engine, conf, start, hosts, vm):
@@ -210,51 +229,129 @@ def test_facts_are_read_again_in_the_background(engine, conf, start, hosts, vm, 
         ("DTD", "refused a document with a DTD"),
     ],
 )
-def test_an_engine_that_fails_is_reported_and_its_last_facts_count(engine, conf, start, hosts, vm, until, mode, said):
+def test_an_engine_that_fails_is_logged_and_its_last_facts_count(engine, conf, start, hosts, vm, mode, said):
     engine.hosts, engine.vms = [host_4(hosts[0]), host_4(hosts[1], free=1)], [vm_4(vm, memory=1024)]
-    proxy = start({}, conf).proxy
+    daemon = start({}, conf)
     engine.mode = mode
-
-    def reported():
-        return proxy.runFilters(["RamFilter"], hosts[:2], vm, {}).get("errors")
-
-    (sentence,) = until(reported)
-    assert re.search(rf"facts about hosts are \d+ s old: .*{said}", sentence)
-    answer = proxy.runFilters(["RamFilter"], hosts[:2], vm, {})
-    assert (answer["result_code"], answer["result"]) == (1, hosts[:1])
+    daemon.wait_for(f"cannot be read: .*{said}")
+    answer = daemon.proxy.runFilters(["RamFilter"], hosts[:2], vm, {})
+    assert answer == {"result_code": 0, "result": hosts[:1]}
     engine.mode = "fine"
-    assert until(lambda: proxy.runFilters(["RamFilter"], hosts[:2], vm, {})["result_code"] == 0)
+    daemon.wait_for("can be read again")
 
 
-def test_an_engine_that_never_answered_is_reported_and_hangs_no_call(engine, conf, start, hosts, vm):
+FAILS_BY_NAME = """
+    class Room:
+        def do_filter(self, hosts, vm, args):
+            return [host for host in hosts if host.max_scheduling_memory]
+        def do_score(self, hosts, vm, args):
+            return [(host, host.summary.active) for host in hosts]
+        def do_balance(self, hosts, args):
+            return hosts[0].vms[0], hosts[1:]
+"""
+
+
+def test_facts_that_are_too_old_are_used_for_nothing(engine, conf, start, hosts, vm, until):
+    engine.hosts, engine.vms = [host_4(hosts[0])], [vm_4(vm, memory=1024, host=hosts[0])]
+    first = "def do_filter(hosts, vm, args):\n    return hosts[:1]\n"
+    proxy = start({"room.py": FAILS_BY_NAME, "first.py": first}, {**conf, "facts_max_age": "1"}).proxy
+    assert proxy.runFilters(["RamFilter", "Room"], hosts[:1], vm, {}) == {"result_code": 0, "result": hosts[:1]}
+    engine.mode = "broken"
+    calls = {
+        "RamFilter": lambda: proxy.runFilters(["first", "RamFilter"], hosts, vm, {}),
+        "RAMWeigher": lambda: proxy.runCostFunctions([["RAMWeigher", 1]], hosts, vm, {}),
+        "Room": lambda: proxy.runFilters(["first", "Room"], hosts, vm, {}),
+    }
+    until(lambda: calls["RamFilter"]()["result_code"])
+    calls |= {
+        "Room, as a cost": lambda: proxy.runCostFunctions([["Room", 1]], hosts, vm, {}),
+        "Room, as a balancer": lambda: proxy.runLoadBalancing("Room", hosts, {}),
+    }
+    for name, call in calls.items():
+        answer = call()
+        (said,) = answer["plugin_errors"][name.partition(",")[0]]
+        assert re.search(r"facts are \d+ s old, and facts_max_age is 1 s: .*answered 500", said), said
+        assert answer["result"] in ([], ["", []], hosts[:1])
+
+
+def test_the_port_does_not_answer_before_the_first_reading_has_ended(engine, conf, tmp_path):
+    engine.mode = "hang"
+    path = tmp_path / "scheduler.conf"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        conf["port"] = str(free.getsockname()[1])
+    path.write_text("".join(f"{key} = {value}\n" for key, value in conf.items()))
+    command = [sys.executable, "-m", "filtersched.ovirt", "--config-file", str(path)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        assert engine.asked.wait(60)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", int(conf["port"])))
+        engine.mode = "fine"
+        engine.release.set()
+        while "serving on" not in (line := process.stderr.readline()):
+            assert line
+        socket.create_connection(("127.0.0.1", int(conf["port"]))).close()
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+def test_a_daemon_whose_first_reading_hangs_can_be_stopped(engine, conf, tmp_path):
+    engine.mode = "hang"
+    path = tmp_path / "scheduler.conf"
+    path.write_text("port = 0\n" + "".join(f"{key} = {value}\n" for key, value in conf.items()))
+    command = [sys.executable, "-m", "filtersched.ovirt", "--config-file", str(path)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        assert engine.asked.wait(60)
+        process.terminate()
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_first_reading_takes_as_long_as_facts_may_be_old_at_most(engine, conf, start, hosts, vm):
     engine.mode = "hang"
     plugin = "def do_filter(hosts, vm, args):\n    return hosts[:1]\n"
-    daemon = start({"first.py": plugin}, conf)
-    started = time.monotonic()
+    daemon = start({"first.py": plugin}, {**conf, "facts_max_age": "1"})
     answer = daemon.proxy.runFilters(["first", "RamFilter"], hosts, vm, {})
-    assert time.monotonic() - started < 1.5
-    assert answer["result"] == hosts[:1]
-    assert answer["errors"] == ["nothing is known of hosts but ids: the first reading is under way"]
-    assert "nothing is known of 6 of 6 hosts but the id" in answer["plugin_errors"]["RamFilter"][0]
-    started = time.monotonic()
-    assert daemon.stop() == 0
-    assert time.monotonic() - started < 5
+    assert (answer["result_code"], answer["result"]) == (1, hosts[:1])
+    (said,) = answer["plugin_errors"]["RamFilter"]
+    assert "nothing is known of hosts but ids" in said
+    assert "not within 1 s" in said
 
 
 def test_an_engine_out_of_reach_is_reported(engine, conf, start, hosts, vm):
     conf["engine_url"] = "http://127.0.0.1:1/ovirt-engine"
     answer = start({}, conf).proxy.runFilters(["RamFilter"], hosts, vm, {})
-    assert "http://127.0.0.1:1/ovirt-engine/api cannot be read: ConnectError" in answer["errors"][-1]
+    (said,) = answer["plugin_errors"]["RamFilter"]
+    assert "http://127.0.0.1:1/ovirt-engine/api cannot be read: ClientConnectorError" in said
 
 
 def test_a_wrong_password_is_reported_and_a_new_one_taken_up(engine, conf, start, hosts, vm, until, tmp_path):
     (tmp_path / "password").write_text("wrong")
     engine.hosts, engine.vms = [host_4(hosts[0])], [vm_4(vm, memory=1)]
     daemon = start({}, conf)
-    assert "answered 401" in daemon.proxy.runFilters(["RamFilter"], hosts[:1], vm, {})["errors"][-1]
+    assert "answered 401" in daemon.proxy.runFilters(["RamFilter"], hosts[:1], vm, {})["plugin_errors"]["RamFilter"][0]
     (tmp_path / "password").write_text("s3cret")
     assert until(lambda: daemon.proxy.runFilters(["RamFilter"], hosts[:1], vm, {})["result_code"] == 0)
     assert not any("s3cret" in line or "wrong" in line for line in daemon.lines)
+
+
+@pytest.mark.parametrize("how", ["a wrong password", "an engine that is down"])
+def test_a_reload_without_a_reading_keeps_the_last_good_one_and_says_so(engine, conf, start, hosts, vm, tmp_path, how):
+    engine.hosts, engine.vms = [host_4(hosts[0]), host_4(hosts[1], free=1)], [vm_4(vm, memory=1024)]
+    daemon = start({}, conf)
+    if how == "a wrong password":
+        (tmp_path / "password").write_text("wrong")
+    else:
+        engine.mode = "broken"
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.wait_for("the reading from before the reload stays in use")
+    daemon.wait_for("reloaded")
+    answer = daemon.proxy.runFilters(["RamFilter"], hosts[:2], vm, {})
+    assert answer == {"result_code": 0, "result": hosts[:1]}
 
 
 def test_without_a_username_the_file_holds_a_token(engine, conf, start, hosts, vm):
@@ -265,17 +362,32 @@ def test_without_a_username_the_file_holds_a_token(engine, conf, start, hosts, v
     assert proxy.runFilters(["RamFilter"], hosts[:1], vm, {}) == {"result_code": 0, "result": hosts[:1]}
 
 
-def test_a_host_that_the_engine_does_not_list_is_refused_and_reported(engine, conf, start, hosts, vm):
+def test_a_host_that_a_good_reading_does_not_have_is_refused(engine, conf, start, hosts, vm):
     engine.hosts, engine.vms = [host_4(hosts[0])], [vm_4(vm, memory=1)]
-    answer = start({}, conf).proxy.runFilters(["RamFilter"], hosts[:2], vm, {})
-    assert answer["result"] == hosts[:1]
-    assert answer["errors"] == [f"nothing is known of 1 of 2 hosts but the id, such as {hosts[1]!r}"]
+    proxy = start({}, conf).proxy
+    assert proxy.runFilters(["RamFilter"], hosts[:2], vm, {}) == {"result_code": 0, "result": hosts[:1]}
+    assert proxy.runFilters(["RamFilter"], hosts[1:3], vm, {}) == {"result_code": 0, "result": []}
+    scored = proxy.runCostFunctions([["RAMWeigher", 1]], hosts[:2], vm, {})["result"]
+    assert scored == [[hosts[0], 1, "RAMWeigher"], [hosts[1], 1, "RAMWeigher"]]
 
 
-def test_an_unknown_vm_is_reported(engine, conf, start, hosts, vm):
-    engine.hosts = [host_4(hosts[0])]
-    answer = start({}, conf).proxy.runFilters(["RamFilter"], hosts[:1], vm, {})
-    assert answer["errors"] == [f"nothing is known of VM {vm!r} but its id"]
+def test_a_vm_newer_than_the_reading_is_read_by_itself(engine, conf, start, hosts, vm):
+    engine.hosts = [host_4(hosts[0]), host_4(hosts[1], free=512)]
+    engine.new = {vm: vm_4(vm, memory=1024)}
+    daemon = start({"room.py": "def do_filter(hosts, vm, args):\n    return hosts if vm.memory else []\n"}, conf)
+    answer = daemon.proxy.runFilters(["RamFilter", "room"], hosts[:2], vm, {})
+    assert answer == {"result_code": 0, "result": hosts[:1]}
+
+
+@pytest.mark.parametrize("id", ["33333333-3333-4333-8333-333333333333", "../hosts", ""])
+def test_filters_that_need_a_vm_that_cannot_be_read_fail_by_name(engine, conf, start, hosts, id):
+    engine.hosts = [host_4(hosts[0]), host_4(hosts[1], state="down")]
+    daemon = start({}, {**conf, "scheduler_default_filters": "RamFilter,ComputeFilter"})
+    answer = daemon.proxy.runFilters(["RamFilter", "ComputeFilter"], hosts[:2], id, {})
+    assert (answer["result_code"], answer["result"]) == (1, hosts[:1])
+    assert list(answer["plugin_errors"]) == ["RamFilter"]
+    assert f"nothing is known of VM {id!r} but its id" in answer["plugin_errors"]["RamFilter"][0]
+    assert not any(".." in request for request in engine.requests)
 
 
 def test_statistics_become_metrics_where_they_are_asked_for(engine, conf, start, hosts, vm):
@@ -290,7 +402,8 @@ def test_statistics_become_metrics_where_they_are_asked_for(engine, conf, start,
     engine.vms = [vm_4(vm, memory=1)]
     daemon = start({}, conf, extra="[metrics]\nweight_setting = cpu.load.avg.5m=-1.0\n")
     answer = daemon.proxy.runCostFunctions([["MetricsWeigher", 1]], hosts[:2], vm, {})
-    assert answer == {"result_code": 0, "result": [[hosts[0], 1], [hosts[1], 1000]]}
+    expected = [[hosts[0], 1, "MetricsWeigher"], [hosts[1], 1000, "MetricsWeigher"]]
+    assert answer == {"result_code": 0, "result": expected}
     assert any("follow=statistics" in request for request in engine.requests)
 
 

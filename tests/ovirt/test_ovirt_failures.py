@@ -68,30 +68,57 @@ MISDEEDS = {
         "Odd: its text cannot be read",
     ),
 }
+# Those that answer nothing until their time is up.
+ENDLESS = ("hangs", "spins", "stops itself", "fork bomb")
 
-
-# A name -> what the cost function answers, what is sent (by the host's place), what is said of it.
+# A name -> what the cost function answers, the scores of the first two hosts, what the log says of it.
 ODD_SCORES = {
-    "float": ("[(hosts[0], 2.5), (hosts[1], 3.0)]", [(0, 2), (1, 3)], "2 scores are no whole numbers and were rounded"),
-    "bool": ("[(hosts[0], True)]", [(0, 1)], "1 scores are no whole numbers and were rounded, such as True"),
-    "nan": ("[(hosts[0], float('nan')), (hosts[1], 4)]", [(1, 4)], "1 scores are no numbers and count for nothing"),
-    "infinite": ("[(hosts[0], float('inf'))]", [(0, 2**31 - 1)], "rounded"),
-    "text": ("[(hosts[0], '5'), (hosts[1], 4)]", [(1, 4)], "such as '5'"),
-    "none": ("[(hosts[0], None)]", [], "such as None"),
-    "large": ("[(hosts[0], -10**30)]", [(0, -(2**31))], "32 bits"),
-    "huge": ("[(hosts[0], 10**5000)]", [], "ValueError"),
+    "float": ("[(hosts[0], 2.5), (hosts[1], 3.0)]", [2, 3], "1 scores are no whole numbers and are rounded"),
+    "nan": ("[(hosts[0], float('nan')), (hosts[1], 4)]", [4, 4], "1 scores are no numbers, such as nan"),
+    "infinite": ("[(hosts[0], float('inf')), (hosts[1], 1)]", [2**31 - 1, 1], "rounded"),
+    "text": ("[(hosts[0], '5'), (hosts[1], 4)]", [4, 4], "such as '5'"),
+    "large": ("[(hosts[0], -10**30), (hosts[1], 1)]", [-(2**31), 1], "32 bits"),
+    "missing": ("[(hosts[0], 7)]", [7, 7], "5 of 6 hosts have no score and get 7, the worst"),
+    "unasked": ("[(hosts[0], 3), (hosts[1], 2), ('x', 1)]", [3, 2], "1 ids that were not asked about, such as 'x'"),
 }
 
 
-@pytest.fixture(scope="module")
-def daemon(start_for_module):
+def with_plugins(start, **conf):
     plugins = {"good.py": GOOD}
     for number, (body, _said) in enumerate(MISDEEDS.values()):
         plugins[f"bad{number}.py"] = HEADER.replace("{body}", body).replace("Alone", f"Bad{number}")
+    plugins["none.py"] = "def do_score(hosts, vm, args):\n    return [(hosts[0], None)]\n"
+    plugins["huge.py"] = "def do_score(hosts, vm, args):\n    return [(hosts[0], 10**5000)]\n"
     for case, (answer, _result, _said) in ODD_SCORES.items():
         plugins[f"odd_{case}.py"] = f"def do_score(hosts, vm, args):\n    return {answer}\n"
-    conf = {"max_plugin_output_bytes": "1000000", "plugin_memory_mb": "64", "plugin_timeout": "1"}
-    return start_for_module(plugins, conf)
+    return start(plugins, {"max_plugin_output_bytes": "1000000", "plugin_memory_mb": "64", **conf})
+
+
+@pytest.fixture(scope="module")
+def patient(start_for_module):
+    """A daemon that gives plug-ins all the time that a busy machine may need."""
+    return with_plugins(start_for_module, plugin_timeout="60", request_timeout="90")
+
+
+@pytest.fixture(scope="module")
+def impatient(start_for_module):
+    """One for plug-ins that never answer."""
+    return with_plugins(start_for_module, plugin_timeout="1")
+
+
+@pytest.fixture
+def daemon(request, patient):
+    misdeed = request.node.callspec.params.get("misdeed") if hasattr(request.node, "callspec") else None
+    return request.getfixturevalue("impatient") if misdeed in ENDLESS else patient
+
+
+def ask(method, *arguments):
+    """The answer to a call; if the good plug-in was too slow, on a busy machine, the answer to the next."""
+    for _try in range(5):
+        answer = method(*arguments)
+        if "Good" not in answer.get("plugin_errors", {}):
+            break
+    return answer
 
 
 def unit(misdeed: str) -> str:
@@ -131,7 +158,7 @@ def test_the_table_in_the_documentation_has_these_rows():
 
 @pytest.mark.parametrize("misdeed", [*MISDEEDS, "is not there"])
 def test_a_filter_that_misbehaves_beside_others_is_left_out(daemon, hosts, vm, misdeed):
-    answer = daemon.proxy.runFilters([unit(misdeed), "Good"], hosts, vm, {})
+    answer = ask(daemon.proxy.runFilters, [unit(misdeed), "Good"], hosts, vm, {})
     assert answer["result"] == hosts[:2]
     check_report(answer, misdeed)
     assert "errors" not in answer
@@ -147,21 +174,27 @@ def test_a_filter_that_misbehaves_alone_lets_all_hosts_pass(daemon, hosts, vm, m
 
 @pytest.mark.parametrize("misdeed", [*TABLE, "answers a nested list"])
 def test_a_cost_function_that_misbehaves_is_left_out(daemon, hosts, vm, misdeed):
-    answer = daemon.proxy.runCostFunctions([[unit(misdeed), 2], ["Good", 2]], hosts, vm, {})
-    assert answer["result"] == [[host, 10] for host in hosts]
+    answer = ask(daemon.proxy.runCostFunctions, [[unit(misdeed), 2], ["Good", 2]], hosts, vm, {})
+    assert answer["result"] == [[host, 5, "Good"] for host in hosts]
     check_report(answer, misdeed)
 
 
-@pytest.mark.parametrize("misdeed", TABLE)
+@pytest.mark.parametrize("misdeed", [misdeed for misdeed in TABLE if misdeed != "answers nothing"])
 def test_a_balancer_that_misbehaves_moves_nothing(daemon, hosts, misdeed):
     answer = daemon.proxy.runLoadBalancing(unit(misdeed), hosts, {})
     assert answer["result"] == ["", []]
     check_report(answer, misdeed)
 
 
+def test_a_balancer_that_answers_nothing_has_nothing_to_move(daemon, hosts):
+    answer = daemon.proxy.runLoadBalancing(unit("answers nothing"), hosts, {})
+    assert answer == {"result_code": 0, "result": ["", []]}
+
+
 def test_the_call_after_a_misdeed_finds_a_fresh_worker(start, hosts, vm):
     plugin = '''
         import os
+        KEEP_ALIVE = True
         calls = []
         class Moody:
             def do_filter(self, hosts, vm, args):
@@ -180,16 +213,16 @@ def test_the_call_after_a_misdeed_finds_a_fresh_worker(start, hosts, vm):
 @pytest.mark.parametrize("misdeed", ["leaves a process behind", "hides a process", "fork bomb"])
 def test_what_a_plugin_started_is_ended_with_its_worker(daemon, hosts, vm, until, misdeed):
     daemon.proxy.runFilters([unit(misdeed)], hosts, vm, {})
-    # A worker is a child of the daemon; whatever else carries its mark was started by a plug-in.
-    assert until(lambda: all(parent(pid) == daemon.process.pid for pid in daemon.processes()))
+    # Fork servers and their workers run worker.py; whatever else carries their mark was started by a plug-in.
+    assert until(lambda: all("worker.py" in command(pid) for pid in daemon.processes()))
+    assert until(lambda: len(daemon.processes()) <= 2 * len(daemon.plugin_files))
 
 
-def parent(pid: int) -> int:
+def command(pid: int) -> str:
     try:
-        with open(f"/proc/{pid}/stat") as stream:
-            return int(stream.read().rpartition(")")[2].split()[1])
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
     except OSError:
-        return 0
+        return "worker.py, gone"
 
 
 def test_stderr_is_logged_and_does_not_fail_a_unit_that_answers(start, hosts, vm):
@@ -201,7 +234,8 @@ def test_stderr_is_logged_and_does_not_fail_a_unit_that_answers(start, hosts, vm
     '''
     daemon = start({"chatty.py": plugin})
     assert daemon.proxy.runFilters(["chatty"], hosts, vm, {}) == {"result_code": 0, "result": hosts[:1]}
-    daemon.wait_for(r"chatty \(.*chatty\.py\) on stderr: 'minding my business'")
+    start = daemon.wait_for_line(r"chatty \(.*chatty\.py\) on stderr:")
+    daemon.wait_for("^    minding my business$", start=start)
 
 
 def test_a_plugin_that_prints_and_exits_well_has_answered(start, hosts, vm):
@@ -229,12 +263,32 @@ def test_a_forked_copy_of_a_plugin_answers_nothing(start, hosts, vm):
 
 
 @pytest.mark.parametrize("case", ODD_SCORES)
-def test_scores_that_the_engine_could_not_read_are_repaired_and_reported(daemon, hosts, vm, case):
+def test_scores_that_the_engine_could_not_read_are_repaired_and_logged(daemon, hosts, vm, case):
     _answer, result, said = ODD_SCORES[case]
+    start = len(daemon.lines)
     struct = daemon.proxy.runCostFunctions([[f"odd_{case}", 1]], hosts, vm, {})
-    assert struct["result"] == [[hosts[place], score] for place, score in result]
-    assert struct["result_code"] == 1
-    assert said in struct["plugin_errors"][f"odd_{case}"][0]
+    assert struct["result"][:2] == [[host, score, f"odd_{case}"] for host, score in zip(hosts, result, strict=False)]
+    assert [host for host, _score, _unit in struct["result"]] == hosts
+    assert struct["result_code"] == 0
+    daemon.wait_for(re.escape(said), start=start)
+
+
+def test_a_true_score_is_one(start, hosts, vm):
+    proxy = start({"odd.py": "def do_score(hosts, vm, args):\n    return [(hosts[0], True)]\n"}).proxy
+    assert proxy.runCostFunctions([["odd", 1]], hosts[:1], vm, {})["result"] == [[hosts[0], 1, "odd"]]
+
+
+@pytest.mark.parametrize(("case", "said"), [("none", "no score that can be used: 1 scores are no numbers")])
+def test_a_cost_function_without_one_usable_score_is_reported(daemon, hosts, vm, case, said):
+    struct = daemon.proxy.runCostFunctions([[case, 1]], hosts, vm, {})
+    assert struct["result"] == [[host, 1000, case] for host in hosts]
+    assert (struct["result_code"], said in struct["plugin_errors"][case][0]) == (1, True)
+
+
+def test_a_score_too_long_to_be_written_is_a_failure(daemon, hosts, vm):
+    struct = daemon.proxy.runCostFunctions([["huge", 1]], hosts, vm, {})
+    assert (struct["result_code"], struct["result"]) == (1, [])
+    assert "ValueError" in struct["plugin_errors"]["huge"][0]
 
 
 def test_ids_not_asked_for_are_dropped(start, hosts, vm):
@@ -245,8 +299,33 @@ def test_ids_not_asked_for_are_dropped(start, hosts, vm):
     '''
     proxy = start({"more.py": plugin}).proxy
     assert proxy.runFilters(["more"], hosts, vm, {}) == {"result_code": 0, "result": [hosts[0]]}
-    assert proxy.runCostFunctions([["more", 1]], hosts, vm, {}) == {"result_code": 0, "result": [[hosts[0], 5]]}
+    scored = {"result_code": 0, "result": [[host, 5, "more"] for host in hosts]}
+    assert proxy.runCostFunctions([["more", 1]], hosts, vm, {}) == scored
     assert proxy.runLoadBalancing("more", hosts, {}) == {"result_code": 0, "result": [vm, [hosts[0], hosts[1]]]}
+
+
+@pytest.mark.parametrize("ids", ["['host1', 'host2']", "[host.upper() for host in hosts]", "'\xff\xfe'"])
+def test_a_filter_that_answers_only_with_ids_not_asked_for_has_failed(start, hosts, vm, ids):
+    daemon = start({"names.py": f"def do_filter(hosts, vm, args):\n    return list({ids})\n"})
+    answer = daemon.proxy.runFilters(["names"], hosts, vm, {})
+    assert (answer["result_code"], answer["result"]) == (1, hosts)
+    assert "ids that were not asked about, such as" in answer["plugin_errors"]["names"][0]
+
+
+def test_printed_bytes_that_are_no_utf8_do_not_vanish(start, hosts, vm):
+    plugin = r"""
+        import os
+        def do_filter(hosts, vm, args):
+            os.write(1, b"['\xff\xfe']")
+    """
+    answer = start({"bytes.py": plugin}).proxy.runFilters(["bytes"], hosts, vm, {})
+    assert "1 ids that were not asked about" in answer["plugin_errors"]["bytes"][0]
+
+
+def test_ids_not_asked_for_beside_others_are_one_line_in_the_log(start, hosts, vm):
+    daemon = start({"more.py": "def do_filter(hosts, vm, args):\n    return ['x', 'y', 'z', hosts[0]]\n"})
+    assert daemon.proxy.runFilters(["more"], hosts, vm, {}) == {"result_code": 0, "result": [hosts[0]]}
+    daemon.wait_for("filters 'more': 3 ids that were not asked about, such as 'x' are left out")
 
 
 def test_a_vm_id_that_the_engine_could_not_parse_is_not_sent(start, hosts):

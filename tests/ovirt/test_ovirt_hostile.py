@@ -123,12 +123,15 @@ def test_what_is_no_proper_call_is_a_fault(daemon, body):
     assert daemon.fault(body).faultCode == -32600
 
 
-@pytest.mark.parametrize(("value", "code"), [("<base64>AAAA</base64>", 0), ("<double>1</double>", -32602)])
-def test_values_of_other_types_are_harmless(daemon, value, code):
-    if code:
-        assert daemon.fault(with_vm(value)).faultCode == code
-    else:
-        assert daemon.post(with_vm(value))[0] == 200
+@pytest.mark.parametrize(("value", "code"), [("<base64>AAAA</base64>", -32602), ("<double>1</double>", -32602)])
+def test_values_of_other_types_are_a_fault(daemon, value, code):
+    assert daemon.fault(with_vm(value)).faultCode == code
+
+
+def test_a_health_probe_is_answered_with_a_line(daemon):
+    answer = daemon.send(request("", line="GET / HTTP/1.1"))
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert answer.endswith(b": 2 filters, 0 scores, 0 balance\n")
 
 
 def test_a_gzip_body_is_unpacked(daemon):
@@ -156,13 +159,14 @@ def request(head: str, body: bytes = b"", line: str = "POST / HTTP/1.1") -> byte
 @pytest.mark.parametrize(
     ("data", "status"),
     [
-        (request("", line="GET / HTTP/1.1"), 405),
+        (request("", line="PUT / HTTP/1.1"), 405),
+        (request("", line="GET /etc/passwd HTTP/1.1"), 404),
         (request("Content-Type: text/xml\r\nContent-Length: 0\r\n", line="POST /admin HTTP/1.1"), 404),
         (request("Content-Length: 3\r\n", b"abc"), 415),
         (request("Content-Type: text/plain\r\nContent-Length: 3\r\n", b"abc"), 415),
         (request("Content-Type: text/xml\r\nContent-Encoding: br\r\nContent-Length: 3\r\n", b"abc"), 415),
         (request("Content-Type: text/xml\r\n"), 411),
-        (request("Content-Type: text/xml\r\nContent-Length: -5\r\n"), 411),
+        (request("Content-Type: text/xml\r\nContent-Length: -5\r\n"), 400),
         (request("Content-Type: text/xml\r\nContent-Length: many\r\n"), 400),
         (request("Content-Type: text/xml\r\nContent-Length: 99999999999999\r\n", b"abc"), 413),
         (request("Content-Type: text/xml\r\nContent-Length: 1000001\r\n", b"x" * 1_000_001), 413),
@@ -174,8 +178,8 @@ def request(head: str, body: bytes = b"", line: str = "POST / HTTP/1.1") -> byte
             ),
             413,
         ),
-        (request("X: " + "y" * 100_000 + "\r\n"), 413),
-        (b"POST /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n", 414),
+        (request("X: " + "y" * 100_000 + "\r\n"), 400),
+        (b"POST /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n", 400),
         (b"NONSENSE\r\n\r\n", 400),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
     ],
@@ -237,7 +241,7 @@ def test_a_client_that_does_not_take_its_answer_is_let_go(daemon, until):
         connection.connect(("127.0.0.1", daemon.port))
         connection.sendall(request(f"Content-Type: text/xml\r\nContent-Length: {len(body)}\r\n", body))
         connections.append(connection)
-    until(lambda: not established(daemon.port), seconds=15)
+    until(lambda: not established(daemon.port), seconds=30)
     for connection in connections:
         connection.close()
 
@@ -258,27 +262,13 @@ def test_silent_connections_do_not_keep_others_waiting(daemon, hosts, vm):
         connection.close()
 
 
-def test_more_large_bodies_at_once_than_memory_is_meant_for_are_refused_with_a_status(daemon):
-    connections = []
-    head = request("Content-Type: text/xml\r\nContent-Length: 1000000\r\n")
-    for _client in range(6):
-        connection = socket.create_connection(("127.0.0.1", daemon.port), timeout=10)
-        connection.sendall(head + b" " * 999_999)
-        connections.append(connection)
-    answers = []
-    for connection in connections:
-        connection.settimeout(10)
-        answers.append(connection.recv(12))
-        connection.close()
-    assert set(answers) == {b"HTTP/1.1 503", b"HTTP/1.1 408"}
-
-
-def test_two_hundred_clients_at_once_are_all_answered(daemon, hosts, vm):
+def test_two_hundred_clients_at_once_are_all_answered(start, hosts, vm):
+    daemon = start({"half.py": PLUGIN}, {"request_timeout": "100", "plugin_timeout": "100"})
     answers: list[object] = []
     ready = threading.Barrier(200)
 
     def client() -> None:
-        ready.wait(30)
+        ready.wait(60)
         with daemon.proxy as proxy:
             answers.append(proxy.runFilters(["Half"], hosts, vm, {}))
 
@@ -286,11 +276,12 @@ def test_two_hundred_clients_at_once_are_all_answered(daemon, hosts, vm):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(120)
     assert answers == [{"result_code": 0, "result": hosts[:3]}] * 200
 
 
-def test_calls_beyond_the_workers_of_a_file_wait_their_turn(daemon, hosts, vm):
+def test_calls_beyond_the_workers_of_a_file_wait_their_turn(start, hosts, vm):
+    daemon = start({"half.py": PLUGIN}, {"request_timeout": "60", "plugin_timeout": "60"})
     answers: list[object] = []
 
     def client() -> None:

@@ -143,15 +143,15 @@ def test_exactly_the_room_that_the_engine_tells_is_enough_and_a_mebibyte_less_is
 
 def test_a_weigher_is_a_cost_from_1_to_the_scale(daemon, hosts, vm_document):
     answer = daemon.proxy.runCostFunctions([["RAMWeigher", 1]], document(hosts), vm_document, {})
-    # Of 4096 at most: 2048 is 0.5, 512 is 0.125. Cost: round((1 - x) * 999) + 1.
-    assert answer == {hosts[0]: 501, hosts[1]: 875, hosts[2]: 1}
+    # 4096 MiB are the best and 512 the worst; 2048 is 2048 / 3584 of the way, of 999 steps: 570.86.
+    assert answer == {hosts[0]: 572, hosts[1]: 1000, hosts[2]: 1}
 
 
-def test_a_weigher_with_a_negative_multiplier_is_the_cost_itself(start, hosts, vm_document):
+def test_a_weigher_with_a_negative_multiplier_is_turned_round(start, hosts, vm_document):
     daemon = start({}, {"dialect": "page", "ram_weight_multiplier": "-2.0", "cost_scale": "100"})
     answer = daemon.proxy.runCostFunctions([["RAMWeigher", 3]], document(hosts), vm_document, {})
-    # round(x * 99) + 1, three times.
-    assert answer == {hosts[0]: 3 * 51, hosts[1]: 3 * 13, hosts[2]: 3 * 100}
+    # 512 MiB are the best now; 2048 is 1536 / 3584 of the way, of 99 steps: 42.4. All three times.
+    assert answer == {hosts[0]: 3 * 43, hosts[1]: 3, hosts[2]: 3 * 100}
 
 
 def test_a_single_host_costs_least(daemon, hosts, vm_document):
@@ -174,7 +174,20 @@ def test_the_engines_dialect_is_answered_too_where_ids_arrive(daemon, hosts, vm)
 def test_library_filters_without_documents_fail_and_say_why(daemon, hosts, vm):
     answer = daemon.proxy.runFilters(["RamFilter"], hosts[:2], vm, {})
     assert answer["result"] == hosts[:2]
-    assert "nothing is known of 2 of 2 hosts but the id" in answer["plugin_errors"]["RamFilter"][0]
+    assert answer["plugin_errors"]["RamFilter"] == ["nothing is known of hosts but ids: set engine_url"]
+
+
+@pytest.mark.parametrize("dialect", ["engine", "page"])
+def test_hosts_that_are_a_text_but_no_document_are_a_fault(start, daemon, hosts, vm, dialect):
+    asked = daemon if dialect == "page" else start()
+    with pytest.raises(xmlrpc.client.Fault, match="hosts is a text but no document") as caught:
+        asked.proxy.runFilters(["Memory"], hosts[0], vm, {})
+    assert caught.value.faultCode == -32602
+
+
+def test_a_byte_order_mark_before_a_document_is_read(daemon, hosts, vm_document):
+    given = ("\ufeff" + document(hosts), "\ufeff<?xml version='1.0'?>" + vm_document)
+    assert daemon.proxy.runFilters(["Memory"], *given, {}) == [hosts[0], hosts[2]]
 
 
 def test_a_thousand_hosts_as_xml_are_filtered(daemon, vm_document):

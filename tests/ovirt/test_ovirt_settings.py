@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from filtersched import ConfigurationError
-from filtersched.ovirt.settings import KEYS, Settings, is_loopback, load, plugin_conf
+from filtersched.ovirt.settings import is_loopback, load, plugin_conf
 
 
 @pytest.fixture
@@ -19,12 +19,9 @@ def conf(tmp_path):
 
 
 def test_no_file_is_the_defaults():
-    assert load(environ={}) == Settings()
-    assert (Settings().port, Settings().listen, Settings().ssl) == (18781, "127.0.0.1", False)
-
-
-def test_every_field_but_the_derived_ones_is_a_key():
-    assert {*KEYS, "source", "warnings"} == set(Settings.__slots__)
+    settings = load(environ={})
+    assert (settings.port, settings.listen, settings.ssl, settings.plugins_path) == (18781, "127.0.0.1", False, ())
+    assert (settings.plugin_timeout, settings.cost_scale, settings.facts_max_age) == (5.0, 1000, 60.0)
 
 
 def test_the_feature_pages_own_sample_is_read(conf):
@@ -66,8 +63,7 @@ def test_an_unknown_key_is_a_warning_with_the_nearest_known_one(conf):
 
 
 def test_a_key_of_the_scheduler_is_no_warning(conf):
-    settings = load(conf("ram_weight_multiplier=2"), environ={}, also_known=lambda: ["ram_weight_multiplier"])
-    assert settings.warnings == ()
+    assert load(conf("ram_weight_multiplier=2"), environ={}).warnings == []
 
 
 def test_a_certificate_turns_tls_on(conf, tmp_path):
@@ -79,17 +75,17 @@ def test_a_certificate_turns_tls_on(conf, tmp_path):
 @pytest.mark.parametrize(
     ("text", "option", "word"),
     [
-        ("port=-1", "port", "from 0 to 65535"),
-        ("port=many", "port", "from 0 to 65535"),
-        ("port=" + "9" * 30, "port", "from 0 to 65535"),
-        ("plugin_timeout=0", "plugin_timeout", "from 0.1 to 600"),
-        ("plugin_timeout=nan", "plugin_timeout", "number of seconds"),
-        ("request_timeout=1e9", "request_timeout", "number of seconds"),
-        ("max_request_bytes=1", "max_request_bytes", "from 1024"),
-        ("plugin_memory_mb=1", "plugin_memory_mb", "from 32"),
-        ("dialect=both", "dialect", "engine or page"),
-        ("on_plugin_error=ignore", "on_plugin_error", "skip or fail"),
-        ("cost_scale=1", "cost_scale", "from 2"),
+        ("port=-1", "port", "at least 0, at most 65535"),
+        ("port=many", "port", "an integer"),
+        ("port=" + "9" * 30, "port", "at most 65535"),
+        ("plugin_timeout=0", "plugin_timeout", "at least 0.1, at most 600"),
+        ("plugin_timeout=nan", "plugin_timeout", "a finite number"),
+        ("request_timeout=1e9", "request_timeout", "at most 3600"),
+        ("max_request_bytes=1", "max_request_bytes", "at least 1024"),
+        ("plugin_memory_mb=1", "plugin_memory_mb", "at least 32"),
+        ("dialect=both", "dialect", "one of 'engine', 'page'"),
+        ("on_plugin_error=ignore", "on_plugin_error", "one of 'skip', 'fail'"),
+        ("cost_scale=1", "cost_scale", "at least 2"),
         ("ssl=maybe", "ssl", "true or false"),
         ("ssl=true", "ssl", "needs ssl_certfile"),
         ("ssl_client_ca=/x", "ssl_client_ca", "need ssl"),
@@ -99,13 +95,36 @@ def test_a_certificate_turns_tls_on(conf, tmp_path):
         ("listen=", "listen", "must not be empty"),
         ("engine_url=ftp://x", "engine_url", "must be a URL"),
         ("engine_url=https://x", "engine_url", "needs engine_password_file"),
-        ("engine_refresh=0", "engine_refresh", "from 0.1"),
+        ("engine_refresh=0", "engine_refresh", "at least 0.1"),
+        ("log_level=loud", "log_level", "one of 'debug', 'info'"),
     ],
 )
 def test_what_cannot_be_is_an_error_that_names_the_key(conf, text, option, word):
     with pytest.raises(ConfigurationError, match=word) as caught:
         load(conf(text), environ={})
     assert caught.value.option == option
+
+
+def test_facts_must_last_longer_than_from_one_reading_to_the_next(conf, tmp_path):
+    (tmp_path / "secret").write_text("x")
+    text = f"engine_url=https://x\nengine_password_file={tmp_path}/secret\nfacts_max_age=10\nengine_refresh=10\n"
+    with pytest.raises(ConfigurationError, match="must be above engine_refresh") as caught:
+        load(conf(text), environ={})
+    assert caught.value.option == "facts_max_age"
+
+
+@pytest.mark.parametrize("written", ["[::1]", "::1"])
+def test_the_loopback_of_version_6_may_stand_in_brackets(conf, written):
+    assert load(conf(f"listen={written}"), environ={}).listen == "::1"
+
+
+def test_a_file_that_systemd_brought_as_a_credential_stands_for_the_one_named(conf, tmp_path):
+    brought = tmp_path / "credentials"
+    brought.mkdir()
+    (brought / "engine.password").write_text("x")
+    path = conf("engine_password_file=/no/such/place/engine.password\n")
+    environ = {"CREDENTIALS_DIRECTORY": str(brought)}
+    assert load(path, environ=environ).engine_password_file == str(brought / "engine.password")
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_a_client_with_a_certificate_of_the_ca_is_served(guarded, certificates, 
 
 
 def test_a_client_without_a_certificate_is_not(guarded, certificates):
-    with client(guarded, certificates) as proxy, pytest.raises(OSError, match=r"(?i)certificate|reset|EOF"):
+    with client(guarded, certificates) as proxy, pytest.raises(OSError, match=r"(?i)certificate|reset|EOF|closed"):
         proxy.discover()
 
 
