@@ -6,9 +6,11 @@ in `inventories/`; a name that is missing there is a warning, and `tox -e docs` 
 
 from __future__ import annotations
 
+import importlib
 import re
 import shutil
 import subprocess
+import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -90,6 +92,8 @@ def compile_inventories() -> None:
 
 
 compile_inventories()
+sys.path.insert(0, str(HERE))
+(HERE / "layout.md").write_text(importlib.import_module("generate_layout").page(), encoding="utf-8")
 
 PUBLIC = {
     **dict.fromkeys(filtersched.testing.__all__, "filtersched.testing"),
@@ -100,6 +104,7 @@ TAKEN_FOR = {
     "Filtered": "list",
     "FrozenDict": "collections.abc.Mapping",
     "SchedulerConf": "oslo_config.cfg.ConfigOpts",
+    "Service": "collections.abc.Mapping",
 }
 # Only the library makes objects of these classes, so their constructors are not shown.
 MADE_BY_THE_LIBRARY = {
