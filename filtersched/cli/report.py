@@ -94,7 +94,7 @@ def placement_rows(outcome: Outcome) -> list[tuple[str, ...]]:
     total = len(outcome.selections)
     for one in outcome.selections:
         place = f"{one.index + 1} of {total}" if total > 1 else "1"
-        rows.append((outcome.name, place, _host_name(one), f"{one.weight:.3f}", why_chosen(one)))
+        rows.append((outcome.name, place, host_name(one), f"{one.weight:.3f}", why_chosen(one)))
     return rows
 
 
@@ -104,7 +104,7 @@ def show_placements(terminal: Terminal, rows: Sequence[tuple[str, ...]]) -> None
         terminal.table(("request", "instance", "host", "weight", "why"), rows, numbers=("weight",))
 
 
-def _host_name(one: Selection) -> str:
+def host_name(one: Selection) -> str:
     return one.host if one.nodename == one.host else f"{one.host}/{one.nodename}"
 
 
@@ -154,7 +154,7 @@ def refusal_lines(outcome: Outcome, *, near_misses: bool = True) -> tuple[list[t
 
 def show_hosts(terminal: Terminal, outcome: Outcome) -> None:
     """How many instances of one large request went where, the fullest hosts first."""
-    counts = Counter(_host_name(one) for one in outcome.selections).most_common()
+    counts = Counter(host_name(one) for one in outcome.selections).most_common()
     terminal.table(("host", "instances"), counts[:_MOST_HOSTS], numbers=("instances",))
     if len(counts) > _MOST_HOSTS:
         terminal.line(f"and {len(counts) - _MOST_HOSTS} more hosts")

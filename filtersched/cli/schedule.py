@@ -12,6 +12,7 @@ from filtersched.cli.errors import UsageError
 from filtersched.cli.inputs import Requests, filters_of, pool_of, timed
 from filtersched.cli.output import Output
 from filtersched.cli.report import (
+    host_name,
     outcome_record,
     placement_rows,
     refusal_lines,
@@ -112,7 +113,7 @@ def _tell(terminal: Terminal, outcome: Outcome) -> None:
             terminal.note(f"  {step.name}: {step.before} -> {step.after} hosts")
         if outcome.selections:
             one = outcome.selections[at]
-            terminal.note(f"  {one.index + 1}: {one.host}, weight {one.weight:.6g}: {why_chosen(one)}")
+            terminal.note(f"  {one.index + 1}: {host_name(one)}, weight {one.weight:.6g}: {why_chosen(one)}")
     if outcome.refusal is not None:
         terminal.note(f"  {outcome.refusal}")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from filtersched.errors import InvalidHost, InvalidRequest
 from filtersched.filters.base import BaseHostFilter
+from filtersched.hosts.host_names import described
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.filter_properties import unwrapped
 from filtersched.requests.request_spec import RequestSpec
@@ -80,7 +81,7 @@ def _address(host: HostState) -> ipaddress.IPv4Address | ipaddress.IPv6Address |
         return ipaddress.ip_address(text)
     except ValueError:
         raise InvalidHost(
-            f"host {host.host!r}: host_ip must be an address, not {text!r}",
+            f"{described(host)}: host_ip must be an address, not {text!r}",
             host=host.host,
             attribute="host_ip",
             value=text,

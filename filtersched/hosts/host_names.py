@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any
 
 # A host's name and its node; no node where that tells no more.
 Node = tuple[str, str | None]
@@ -13,6 +14,11 @@ def called(node: Node, several: Collection[str]) -> str:
     """The name of a host, `host/nodename` if it is among those that have several nodes."""
     host, nodename = node
     return f"{host}/{nodename}" if nodename is not None and host in several else host
+
+
+def described(host: Any) -> str:
+    """A host in the words of an error, with its node where that has another name."""
+    return f"host {host.host!r}" + ("" if host.nodename == host.host else f", node {host.nodename!r}")
 
 
 def several_nodes(names: Iterable[str]) -> frozenset[str]:

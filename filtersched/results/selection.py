@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from filtersched.columns.frozen import EMPTY, FrozenDict, freeze, thaw
 from filtersched.errors import InvalidRequest
+from filtersched.hosts.host_names import described
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.explanation import Explanation, FilterStep, WeigherColumn, WeigherShare
@@ -27,7 +28,7 @@ class WeighedHost:
         self.place = place
 
     def __repr__(self) -> str:
-        return f"<WeighedHost {self.obj.host} weight={self.weight}>"
+        return f"<WeighedHost {described(self.obj)} weight={self.weight}>"
 
     @property
     def shares(self) -> tuple[WeigherShare, ...]:

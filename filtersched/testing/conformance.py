@@ -13,6 +13,7 @@ from oslo_config import cfg
 from filtersched.columns.column import Column, NotColumnarError, NotVectorizable
 from filtersched.engine.views import ColumnView, View, host_view, spec_view
 from filtersched.filters.base import BaseHostFilter
+from filtersched.hosts.host_names import described
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState, deciding
 from filtersched.plugins.plugin import Declaration, Plugin, declaration_of
@@ -369,7 +370,7 @@ def _named(thing: Any) -> str:
     if isinstance(thing, View):
         thing = thing._seen
     if isinstance(thing, HostState):
-        return f"host {thing.host!r}" + ("" if thing.nodename == thing.host else f", node {thing.nodename!r}")
+        return described(thing)
     if isinstance(thing, ColumnView):
         return "columns"
     if isinstance(thing, RequestSpec):

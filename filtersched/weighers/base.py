@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from filtersched.errors import InvalidWeight
 from filtersched.hosts import aggregate_metadata as aggregates
+from filtersched.hosts.host_names import described
 from filtersched.hosts.host_state import HostState
 from filtersched.plugins.notes import note_host
 from filtersched.plugins.plugin import Plugin
@@ -80,7 +81,7 @@ def invalid_weight(weigher: BaseWeigher, host: HostState, value: Any) -> Invalid
     """The error for a weight that is none."""
     name = type(weigher).__name__
     return InvalidWeight(
-        f"{name} returned {value!r} for host {host.host!r}. A weight must be finite; return 0.0 for no opinion.",
+        f"{name} returned {value!r} for {described(host)}. A weight must be finite; return 0.0 for no opinion.",
         weigher=name,
         host=host.host,
         value=value,

@@ -10,6 +10,7 @@ from filtersched import (
     FilterScheduler,
     HostPool,
     HostState,
+    InvalidWeight,
     NoValidHost,
     RequestSpec,
     make_conf,
@@ -58,6 +59,11 @@ class SortingWeigher(BaseWeigher):
         return raw
 
 
+class NanWeigher(BaseWeigher):
+    def _weigh_object(self, host_state, weight_properties):
+        return float("nan")
+
+
 def test_filter_may_drop_from_the_list_it_is_given(make):
     hosts = [HostState("busy", num_io_ops=1), HostState("idle")]
     (one,) = make("DroppingFilter").select_destinations(RequestSpec(), hosts)
@@ -70,6 +76,12 @@ def test_hosts_that_a_filter_drops_from_its_list_are_counted_in_the_refusal(make
     with pytest.raises(NoValidHost) as caught:
         make("DroppingFilter").select_destinations(RequestSpec(), [HostState("busy", num_io_ops=1)])
     assert caught.value.explanation.refused == {"DroppingFilter": 1}
+
+
+def test_weight_that_is_none_names_the_node(make):
+    hosts = [HostState("svc", "node-1"), HostState("svc", "node-2")]
+    with pytest.raises(InvalidWeight, match="nan for host 'svc', node 'node-1'. A weight must be finite"):
+        make("", "NanWeigher").select_destinations(RequestSpec(), hosts)
 
 
 def test_weigher_may_sort_the_list_it_is_given(make):
