@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import pickle
 
 from filtersched.errors import InvalidRequest, NoValidHost
 from filtersched.hosts.host_pool import HostPool
@@ -185,9 +186,15 @@ def outcome(decide, *, with_words=False):
 
 
 def _words(refusal):
-    """What a person reads of a refusal: the message, and the nearest misses."""
-    nearest = [] if refusal.explanation is None else refusal.explanation.near_misses()
-    return str(refusal), [(one.host, one.nodename, one.verdicts, one.changed) for one in nearest]
+    """What a person reads of a refusal, here and in another process."""
+    outside = pickle.loads(pickle.dumps(refusal))
+    return str(refusal), str(outside), _near(refusal.explanation), _near(outside.explanation)
+
+
+def _near(explanation):
+    """The nearest misses, and what every filter says of the first of them."""
+    nearest = [] if explanation is None else explanation.near_misses()
+    return nearest, [explanation.why(one.name) for one in nearest[:1]]
 
 
 def _selected(one):

@@ -80,7 +80,7 @@ def test_hosts_that_a_filter_drops_from_its_list_are_counted_in_the_refusal(make
 
 def test_weight_that_is_none_names_the_node(make):
     hosts = [HostState("svc", "node-1"), HostState("svc", "node-2")]
-    with pytest.raises(InvalidWeight, match="nan for host 'svc', node 'node-1'. A weight must be finite"):
+    with pytest.raises(InvalidWeight, match="nan for host 'svc', node 'node-1'"):
         make("", "NanWeigher").select_destinations(RequestSpec(), hosts)
 
 
