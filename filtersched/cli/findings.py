@@ -41,6 +41,11 @@ class Checked:
         """The weighers in use, in order; a driver may have none."""
         return getattr(self.scheduler, "weighers", ())
 
+    @property
+    def normalizes(self) -> bool:
+        """Whether the driver brings raw weights to one scale before it adds them."""
+        return getattr(self.scheduler, "normalizes", True)
+
     def smallest_request(self) -> RequestSpec:
         """A request that asks for next to nothing, in the zone of requests that name none."""
         return RequestSpec(SMALLEST, availability_zone=self.scheduler.settings.default_schedule_zone)

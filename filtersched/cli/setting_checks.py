@@ -13,6 +13,7 @@ from filtersched.cli.weigher_checks import configured_multiplier
 from filtersched.errors import ConfigurationError
 from filtersched.loading.loader import describe_plugins, list_installed_opts, list_opts
 from filtersched.plugins.plugin import declared_options
+from filtersched.schedulers import StochasticScheduler
 from filtersched.settings.conf import SchedulerConf, option_values
 from filtersched.settings.options import DEFAULT, GROUPED, NO_EFFECT, Spelling, spelled
 from filtersched.settings.weight_settings import setting_of
@@ -25,6 +26,13 @@ _AGGREGATE_NUMBERS: dict[str, type] = {
     **dict.fromkeys(("ram_allocation_ratio", "cpu_allocation_ratio", "disk_allocation_ratio"), float),
     **dict.fromkeys(("max_io_ops_per_host", "max_instances_per_host"), int),
 }
+# How FilterScheduler chooses among the best hosts.
+_CHOICES: tuple[Spelling, ...] = (
+    (DEFAULT, "scheduler_host_subset_size"),
+    (GROUPED, "host_subset_size"),
+    (DEFAULT, "shuffle_best_same_weighed_hosts"),
+    (GROUPED, "shuffle_best_same_weighed_hosts"),
+)
 # Groups that are ours alone; others, and DEFAULT, hold settings of other programs too.
 _OWN_GROUPS = (GROUPED, "scheduler", "metrics")
 
@@ -40,6 +48,7 @@ def setting_findings(checked: Checked) -> Iterator[Finding]:
     """Every setting that has not the effect it seems to have."""
     yield from _malformed(checked)
     yield from _without_effect(checked.conf)
+    yield from _undrawn(checked)
     yield from _unread(checked)
     yield from _unknown(checked.conf)
     yield from _aggregate_numbers(checked)
@@ -87,6 +96,17 @@ def _without_effect(conf: SchedulerConf) -> Iterator[Finding]:
         if is_set(conf, (group, opt.dest)):
             why = (opt.help or "").removeprefix("Accepted without effect: ").partition(" Also written ")[0]
             yield Finding("no effect", f"{spelled((group, opt.dest))} is set and has no effect here: {why}")
+
+
+def _undrawn(checked: Checked) -> Iterator[Finding]:
+    """Settings of the choice among the best hosts, where the driver draws among all."""
+    if not isinstance(checked.scheduler, StochasticScheduler):
+        return
+    for spelling in _CHOICES:
+        if is_set(checked.conf, spelling):
+            yield Finding(
+                "no effect", f"{spelled(spelling)} is set; StochasticScheduler draws among all hosts and ignores it."
+            )
 
 
 def _unread(checked: Checked) -> Iterator[Finding]:

@@ -45,7 +45,8 @@ def shares_of(checked: Checked) -> list[Share]:
     for weigher in checked.weighers:
         name, configured = type(weigher).__name__, configured_multiplier(weigher)
         try:
-            weighed = HostWeightHandler().get_weighed_objects([weigher], checked.hosts, checked.smallest_request())
+            handler = HostWeightHandler(normalizes=checked.normalizes)
+            weighed = handler.get_weighed_objects([weigher], checked.hosts, checked.smallest_request())
         except Exception as error:
             # The boundary to the plug-in: one that cannot weigh is what a check is to find.
             shares.append(Share(name, configured, problem=f"{type(error).__name__}: {error}"))
@@ -63,7 +64,8 @@ def configured_multiplier(weigher: BaseWeigher) -> float:
 def weigher_findings(checked: Checked, shares: Sequence[Share]) -> Iterator[Finding]:
     """Every risk among the weighers in use."""
     if hasattr(checked.scheduler, "weighers") and not any(share.multiplier for share in shares):
-        yield Finding("no weighers", "No weigher has a multiplier but 0: all hosts tie and the first in the list wins.")
+        wins = "the first in the list wins" if checked.normalizes else "the draw is fair"
+        yield Finding("no weighers", f"No weigher has a multiplier but 0: all hosts tie and {wins}.")
     for share in shares:
         if share.problem:
             yield Finding("cannot weigh", f"{share.weigher} cannot weigh this inventory: {share.problem}")
@@ -73,6 +75,15 @@ def weigher_findings(checked: Checked, shares: Sequence[Share]) -> Iterator[Find
 
 
 def _raw_sums(checked: Checked) -> Iterator[Finding]:
+    if not checked.normalizes:
+        counted = [one for one in checked.weighers if configured_multiplier(one)]
+        if len(counted) > 1:
+            yield Finding(
+                "swamps",
+                f"{type(checked.scheduler).__name__} adds the raw weights of {len(counted)} weighers, each in its own "
+                "unit: whatever is counted in MiB decides alone. Use one weigher, or set the multipliers.",
+            )
+        return
     normalized = [one for one in checked.weighers if one.normalized]
     for one in checked.weighers:
         if not one.normalized and normalized:

@@ -239,6 +239,8 @@ class Explanation:
         mean several of them. An explanation that was pickled knows the chosen host, the next best,
         and those that came nearest.
         """
+        if not isinstance(host, str | HostState):
+            raise InvalidRequest(f"host must be a name or a HostState, not {host!r}", field="host", value=host)
         name = host if isinstance(host, str) else called((host.host, host.nodename), (host.host,))
         if self._outside is not None:
             return self._known_outside(host, name)

@@ -274,3 +274,30 @@ def test_driver_without_filters_and_weighers_is_checked_too(run):
     assert result.status == 0
     assert "Filters   none" in result.out
     assert "No warnings." in result.out
+
+
+STOCHASTIC = ("check-config", "--scheduler-driver", "StochasticScheduler")
+
+
+def test_raw_weights_of_several_weighers_are_warned_about(run):
+    result = run(*STOCHASTIC, "--weight-classes", "RAMWeigher,CPUWeigher")
+    assert "warning: swamps: StochasticScheduler adds the raw weights of 2 weighers" in result.out
+    assert "swamps" not in run(*STOCHASTIC, "--weight-classes", "RAMWeigher").out
+    without_cpu = ("--weight-classes", "RAMWeigher,CPUWeigher", "--cpu-weight-multiplier", 0)
+    assert "swamps" not in run(*STOCHASTIC, *without_cpu).out
+
+
+def test_share_of_a_weigher_whose_weights_are_not_normalised_is_in_its_own_unit(run, inventory):
+    hosts = inventory({"free_ram_mb": 2048}, {"free_ram_mb": 4096})
+    result = run(*STOCHASTIC, "--weight-classes", "RAMWeigher", *hosts, "--format", "json")
+    assert [(one["weigher"], one["span"]) for one in result.json["weighers"]] == [("RAMWeigher", 2048.0)]
+
+
+def test_settings_that_the_stochastic_scheduler_ignores_are_named(run):
+    result = run(*STOCHASTIC, "--scheduler-host-subset-size", 3, "--shuffle-best-same-weighed-hosts")
+    for name in ("scheduler_host_subset_size", "shuffle_best_same_weighed_hosts"):
+        assert f"no effect: [DEFAULT] {name} is set; StochasticScheduler draws among all hosts" in result.out
+
+
+def test_all_multipliers_of_0_make_a_fair_draw(run):
+    assert "all hosts tie and the draw is fair" in run(*STOCHASTIC, "--weight-classes", "").out

@@ -139,6 +139,12 @@ def test_why_of_a_name_with_a_slash_is_that_host(decide):
     assert refusal.explanation.why("rack/2").host == "rack/2"
 
 
+@pytest.mark.parametrize("host", [None, 3, ("svc", "node-7")])
+def test_why_of_what_is_no_host_is_an_error(decide, host):
+    with pytest.raises(InvalidRequest, match="host must be a name or a HostState, not"):
+        decide(nodes(3, 7), memory_mb=9).explanation.why(host)
+
+
 def test_why_of_a_host_object_means_its_node(decide):
     hosts = nodes(3, 7)
     assert decide(hosts, memory_mb=9).explanation.why(hosts[1]).nodename == "node-7"
