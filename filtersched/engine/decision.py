@@ -22,6 +22,18 @@ from filtersched.results.selection import Alternate, Selection, WeighedHost
 from filtersched.results.verdict import HostVerdicts
 
 
+def depleted(host: HostState, spec: RequestSpec) -> HostState:
+    """A copy of the host without what one instance of the request takes."""
+    copy = host.copy()
+    try:
+        copy.consume_from_request(spec)
+    except Exception as problem:
+        # The boundary to a class derived from HostState.
+        note_host(problem, host, host, spec.instance_uuid, what="to take an instance on")
+        raise
+    return copy
+
+
 class Choice:
     """One instance's host: as it was, as it is with the instance, and how it was chosen.
 

@@ -9,7 +9,7 @@ import numpy as np
 from filtersched.engine.cached_totals import PoolCache
 from filtersched.engine.candidate_rows import candidate_rows
 from filtersched.engine.candidates import Candidates
-from filtersched.engine.decision import Choice, Decision
+from filtersched.engine.decision import Choice, Decision, depleted
 from filtersched.engine.draw import Draw, bring_forward
 from filtersched.engine.engine_choice import EngineChoice
 from filtersched.engine.fallback import FilteringEnded, NeedAllHosts, UseHandlers
@@ -76,14 +76,13 @@ class Run:
         for index in range(total):
             spec = decision.spec_for(index, self.choices)
             last = self._choose_next(index, spec, last)
-            depleted = last.depleted = last.host.copy()
-            depleted.consume_from_request(spec)
-            if self.weighers and depleted.aggregates is not last.host.aggregates:
+            last.depleted = depleted(last.host, spec)
+            if self.weighers and last.depleted.aggregates is not last.host.aggregates:
                 # Multipliers come from aggregates; the engine assumes that they do not change within a request.
                 raise UseHandlers
             self.choices.append(last)
             if total > 1:
-                self.overlay.deplete(last.row, depleted)
+                self.overlay.deplete(last.row, last.depleted)
         if decision.alternates and total > 1:
             decision.left = self._remaining_hosts(total - 1, last)
         return self.choices

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from oslo_config import cfg
 
 from filtersched.engine import Engine, UseHandlers
-from filtersched.engine.decision import Choice, Decision
+from filtersched.engine.decision import Choice, Decision, depleted
 from filtersched.engine.draw import BestDraw, Draw, bring_forward
 from filtersched.filters.handler import HostFilterHandler
 from filtersched.hosts import narrowing
@@ -92,9 +92,9 @@ class FilterScheduler(Scheduler):
             if not ranked:
                 raise decision.refusal(index, functools.partial(steps_of, filtered), choices)
             chosen = ranked[0].obj
-            depleted = self.deplete(chosen, spec)
-            choices.append(decision.choice(spec, ranked, depleted, steps_of(filtered)))
-            hosts = [depleted, *(other.obj for other in ranked[1:])]
+            taken = self.deplete(chosen, spec)
+            choices.append(decision.choice(spec, ranked, taken, steps_of(filtered)))
+            hosts = [taken, *(other.obj for other in ranked[1:])]
         if decision.alternates and len(choices) > 1:
             # Once more, now that everything is depleted: alternates are what would be left.
             spec = decision.spec_for(len(choices) - 1, choices)
@@ -132,6 +132,4 @@ class FilterScheduler(Scheduler):
 
     def deplete(self, host: HostState, spec: RequestSpec) -> HostState:
         """A copy of the host without what one instance of the request takes."""
-        depleted = host.copy()
-        depleted.consume_from_request(spec)
-        return depleted
+        return depleted(host, spec)

@@ -231,6 +231,17 @@ def test_host_that_has_no_words_for_itself_is_named_all_the_same(make):
     assert noted == ["SameErrorFilter was asked about <HostWithoutWords a>, instance u1"]
 
 
+class FullHost(HostState):
+    """A host that takes no instance."""
+
+    def consume_from_request(self, spec):
+        raise LookupError("no room after all")
+
+
+def test_host_that_fails_to_take_an_instance_is_noted_by_name(make):
+    assert notes(make(), FullHost("a")) == ["FullHost was asked to take an instance on <HostState a"]
+
+
 def test_host_reads_that_raises_is_noted_with_the_filter_and_the_instance():
     scheduler = FilterScheduler(
         make_conf(available_filters=[f"{HERE}.RaisingReadsFilter"], enabled_filters=["RaisingReadsFilter"])
