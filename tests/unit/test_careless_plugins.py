@@ -15,28 +15,15 @@ from filtersched import (
     RequestSpec,
     make_conf,
 )
+from tests.unit.made_schedulers import scheduler_maker
 
 HERE = __name__
 
 
 @pytest.fixture(params=[True, False], ids=["engine", "handlers"])
 def make(request):
-    """Makes a scheduler with filters and weighers of this module."""
-
-    def path(name: str) -> str:
-        return f"{HERE}.{name}" if name in globals() else name
-
-    def made(filters: str = "", weighers: str = "", **options) -> FilterScheduler:
-        names = [name for name in filters.split(",") if name]
-        conf = make_conf(
-            available_filters=["standard_filters", *(path(name) for name in names if name in globals())],
-            enabled_filters=names,
-            weight_classes=[path(name) for name in weighers.split(",") if name],
-            **options,
-        )
-        return FilterScheduler(conf, use_engine=request.param)
-
-    return made
+    """Makes a scheduler with filters and weighers, most of them from this module."""
+    return scheduler_maker(request.module, use_engine=request.param)
 
 
 # -- lists that are given away -----------------------------------------------------------------

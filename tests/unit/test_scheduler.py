@@ -29,6 +29,7 @@ from filtersched import (
     make_conf,
     scheduler_from,
 )
+from tests.unit.made_schedulers import scheduler_maker
 
 HERE = __name__
 FLAVOR = Flavor(memory_mb=100)
@@ -43,21 +44,7 @@ def host(name: str, free_ram_mb: float = 1000, **attributes) -> HostState:
 @pytest.fixture(params=[True, False], ids=["engine", "handlers"])
 def make(request):
     """Makes a scheduler with filters and weighers, most of them from this module."""
-
-    def path(name: str) -> str:
-        return f"{HERE}.{name}" if name in globals() else name
-
-    def made(filters="RamFilter", weighers="RAMWeigher", **options) -> FilterScheduler:
-        names = [name for name in filters.split(",") if name]
-        conf = make_conf(
-            available_filters=["standard_filters", *(path(name) for name in names if name in globals())],
-            enabled_filters=names,
-            weight_classes=[path(name) for name in weighers.split(",") if name],
-            **options,
-        )
-        return FilterScheduler(conf, use_engine=request.param)
-
-    return made
+    return scheduler_maker(request.module, use_engine=request.param)
 
 
 def placed(selections) -> list[str]:
