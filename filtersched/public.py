@@ -23,7 +23,7 @@ from filtersched.results.explanation import Explanation, FilterStep, WeigherColu
 from filtersched.results.selection import Alternate, Selection, WeighedHost
 from filtersched.results.verdict import HostVerdicts, Shortage, Verdict
 from filtersched.schedulers import ChanceScheduler, FilterScheduler, StochasticScheduler, scheduler_from
-from filtersched.settings.conf import make_conf
+from filtersched.settings import make_conf
 from filtersched.weighers import BaseHostWeigher, BaseWeigher, HostWeightHandler
 
 __all__ = [

@@ -16,7 +16,7 @@ from filtersched.cli.package_files import SHELLS
 from filtersched.cli.request_flags import add_request_flags
 from filtersched.errors import nearest
 from filtersched.loading.loader import list_installed_opts, list_opts
-from filtersched.settings.conf import SchedulerConf, make_conf, split_args
+from filtersched.settings import SchedulerConf, make_conf, split_args
 
 SETTINGS_HELP = """\
 Every setting is a flag too, before or after the command, with - or _:

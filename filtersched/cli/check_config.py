@@ -13,7 +13,7 @@ from filtersched.cli.setting_checks import setting_findings
 from filtersched.cli.terminal import Terminal
 from filtersched.cli.weigher_checks import Share, shares_of, weigher_findings
 from filtersched.schedulers import scheduler_from
-from filtersched.settings.conf import SchedulerConf, read_scheduler_settings
+from filtersched.settings import SchedulerConf, read_scheduler_settings
 
 
 def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:

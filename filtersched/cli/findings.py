@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.settings.conf import SchedulerConf
+from filtersched.settings import SchedulerConf
 from filtersched.weighers.base import BaseWeigher
 
 # So small that a filter which refuses it refuses everything.

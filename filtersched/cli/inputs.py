@@ -12,7 +12,7 @@ from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
 from filtersched.inventory import HostReader, RequestReader, fake_hosts
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.settings.conf import SchedulerSettings
+from filtersched.settings import SchedulerSettings
 
 
 def hosts_of(args: argparse.Namespace, settings: SchedulerSettings) -> Iterable[HostState] | None:

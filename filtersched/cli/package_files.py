@@ -6,7 +6,7 @@ import argparse
 from importlib import resources
 
 from filtersched.cli.terminal import Terminal
-from filtersched.settings.conf import SchedulerConf
+from filtersched.settings import SchedulerConf
 
 SHELLS = ("bash", "zsh", "fish")
 

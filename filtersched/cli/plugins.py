@@ -8,7 +8,7 @@ from typing import Any
 
 from filtersched.cli.terminal import Terminal
 from filtersched.loading.loader import PluginDescription, describe_plugins
-from filtersched.settings.conf import SchedulerConf
+from filtersched.settings import SchedulerConf
 
 _HEADINGS = {"filter": "Filters", "weigher": "Weighers", "driver": "Drivers"}
 

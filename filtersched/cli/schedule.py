@@ -29,7 +29,7 @@ from filtersched.cli.trial import Outcome, Trial
 from filtersched.errors import InvalidRequest
 from filtersched.inventory import RequestReader
 from filtersched.schedulers import scheduler_from
-from filtersched.settings.conf import SchedulerConf, read_scheduler_settings
+from filtersched.settings import SchedulerConf, read_scheduler_settings
 
 # Up to so many requests and instances are shown one by one, more as a summary.
 _FEW_REQUESTS = 20

@@ -14,7 +14,7 @@ from filtersched.errors import ConfigurationError
 from filtersched.loading.loader import describe_plugins, list_installed_opts, list_opts
 from filtersched.plugins.plugin import declared_options
 from filtersched.schedulers import StochasticScheduler
-from filtersched.settings.conf import SchedulerConf, option_values
+from filtersched.settings import SchedulerConf, option_values
 from filtersched.settings.options import DEFAULT, GROUPED, NO_EFFECT, Spelling, spelled
 from filtersched.settings.weight_settings import setting_of
 from filtersched.weighers.least_cost import is_used

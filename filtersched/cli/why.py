@@ -19,7 +19,7 @@ from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.verdict import HostVerdicts, Shortage
 from filtersched.results.words import amount_in_words, in_words
 from filtersched.schedulers import scheduler_from
-from filtersched.settings.conf import SchedulerConf, read_scheduler_settings
+from filtersched.settings import SchedulerConf, read_scheduler_settings
 
 
 def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:

@@ -30,7 +30,7 @@ from filtersched.loading.discovery import (
     only,
 )
 from filtersched.plugins.plugin import Declaration, Plugin, declaration_of, declared_options
-from filtersched.settings.conf import SchedulerSettings, option_values
+from filtersched.settings import SchedulerSettings, option_values
 from filtersched.settings.options import DEFAULT, GROUPED, Spelling, respelled, scheduler_options, spelled
 from filtersched.weighers.base import BaseWeigher
 from filtersched.weighers.least_cost import BUILT_IN, cost_weigher, is_used
@@ -111,7 +111,7 @@ class FilterCatalog:
         for name in settings.available_filters:
             self._make_available(local_name(name))
         self.enabled: list[BaseHostFilter] = self.get(
-            settings.enabled_filters, spelling=settings.enabled_filters_option
+            settings.enabled_filters, spelling=settings.spellings["enabled_filters"]
         )
 
     @property

@@ -19,8 +19,7 @@ from oslo_config import cfg
 from filtersched.errors import ConfigurationError, nearest
 from filtersched.loading.loader import list_installed_opts
 from filtersched.loading.loader import list_opts as scheduler_opts
-from filtersched.settings.conf import make_conf, option_values
-from filtersched.settings.flagfile import read_settings
+from filtersched.settings import make_conf, option_values, read_settings
 
 MIB = 1 << 20
 PLUGINS_PATH = "$PYTHONPATH/ovirt_scheduler/plugins"

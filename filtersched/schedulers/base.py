@@ -19,7 +19,7 @@ from filtersched.hosts.host_state import HostState, deciding
 from filtersched.loading.loader import load_driver
 from filtersched.requests.request_spec import MAX_INSTANCES, RequestSpec
 from filtersched.results.selection import Selection
-from filtersched.settings.conf import make_conf, read_scheduler_settings
+from filtersched.settings import make_conf, read_scheduler_settings
 from filtersched.settings.json_options import JsonOptions
 
 LOG = logging.getLogger(__name__)

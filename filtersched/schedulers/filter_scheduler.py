@@ -40,7 +40,7 @@ class FilterScheduler(Scheduler):
         """use_engine : False decides on host objects, step by step; the answer is the same."""
         super().__init__(conf)
         self.catalog = load_filters(self.conf, self.settings)
-        self.filters = self.catalog.get(self._enabled(), spelling=self.settings.enabled_filters_option)
+        self.filters = self.catalog.get(self._enabled(), spelling=self.settings.spellings["enabled_filters"])
         self.weighers = load_weighers(self.conf, self.settings, scheduler=self)
         self._draw = self._draw_for()
         self._engine = self._engine_for() if use_engine else None

@@ -1,4 +1,28 @@
 """The configuration: options in all their spellings, settings files, command lines, old flag files.
 
-May import: columns, errors. Plug-ins declare their options themselves; here stand those of the pipeline.
+May import: columns, errors. A plug-in's own options stand on the plug-in.
 """
+
+from filtersched.settings.command_line import split_args
+from filtersched.settings.conf import (
+    SchedulerConf,
+    SchedulerSettings,
+    make_conf,
+    option_values,
+    read_scheduler_settings,
+    register_opts,
+)
+from filtersched.settings.files import read_settings
+from filtersched.settings.options import spelled
+
+__all__ = [
+    "SchedulerConf",
+    "SchedulerSettings",
+    "make_conf",
+    "option_values",
+    "read_scheduler_settings",
+    "read_settings",
+    "register_opts",
+    "spelled",
+    "split_args",
+]

@@ -11,11 +11,11 @@ import functools
 import importlib.metadata
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from oslo_config import cfg, types
 
 from filtersched.errors import ConfigurationError, nearest
+from filtersched.settings.files import Sections, section_of
 from filtersched.settings.options import (
     COST_FUNCTION_PREFIXES,
     DEFAULT,
@@ -25,30 +25,28 @@ from filtersched.settings.options import (
     spelled,
 )
 
-_OptGroups = Iterable[tuple[str, cfg.Opt]]
-# Under --flagfile a program of the first filter scheduler was given its settings.
+# A program of the first filter scheduler read its settings from a --flagfile.
 _FILE_FLAGS = {"config_file": "config_file", "flagfile": "config_file", "config_dir": "config_dir"}
-# Asking for these must not import other people's plug-ins to see whether one has such an option.
+# To ask for these must not import other people's plug-ins to see whether one has such an option.
 _NEVER_OPTIONS = {"help", "version"}
 
 
-def _catalogue(name: str) -> list[tuple[str, cfg.Opt]]:
-    """The options that one of our own `oslo.config.opts` entry points lists.
+def _listed(name: str) -> list[tuple[str, cfg.Opt]]:
+    """The options that our own `oslo.config.opts` entry point of this name lists.
 
-    The entry point leads to code above this layer, which knows the plug-ins.
+    The entry point leads to the loader, which stands above this room and knows the plug-ins.
     """
-    found = importlib.metadata.entry_points(group="oslo.config.opts", name=name)
-    ours = [entry for entry in found if entry.module.partition(".")[0] == "filtersched"]
-    return [(group or DEFAULT, opt) for group, opts in (ours[0].load()() if ours else ()) for opt in opts]
+    try:
+        ours = importlib.metadata.distribution("filtersched").entry_points
+    except importlib.metadata.PackageNotFoundError:
+        return []
+    entries = ours.select(group="oslo.config.opts", name=name)
+    return [(group or DEFAULT, opt) for entry in entries for group, opts in entry.load()() for opt in opts]
 
 
 @functools.cache
 def _own_plugin_options() -> list[tuple[str, cfg.Opt]]:
-    return _catalogue("filtersched")
-
-
-def _installed_plugin_options() -> list[tuple[str, cfg.Opt]]:
-    return _catalogue("filtersched.plugins")
+    return _listed("filtersched")
 
 
 class OptionNames:
@@ -59,42 +57,36 @@ class OptionNames:
     """
 
     def __init__(self) -> None:
+        # Flat names and names with their group in front; names alone.
         self._full: dict[str, tuple[Spelling, cfg.Opt]] = {}
-        self._bare: dict[str, list[tuple[Spelling, cfg.Opt]]] = {}
-        # Function to option, for the cost functions that only their weight is known of.
-        self.cost_functions: dict[str, str] = {}
-        self._unread: list[Callable[[], _OptGroups]] = [
+        self._bare: dict[str, dict[Spelling, cfg.Opt]] = {}
+        self._unread: list[Callable[[], Iterable[tuple[str, cfg.Opt]]]] = [
             scheduler_options,
             _own_plugin_options,
-            _installed_plugin_options,
+            lambda: _listed("filtersched.plugins"),
         ]
+        # The options asked for that weigh a cost function nobody has named yet.
+        self.cost_weights: list[str] = []
 
     def find(self, name: str) -> tuple[Spelling, cfg.Opt] | None:
         """The spelling and the option that `name` means, or None if nothing is called so."""
         name = name.replace("-", "_")
-        while True:
-            known = self._full.get(name) or self._only(name)
-            if known is not None or not self._unread:
-                return known or self._cost_weight(name)
-            self._read(self._unread.pop(0)())
-
-    def _cost_weight(self, name: str) -> tuple[Spelling, cfg.Opt] | None:
-        """The weight of a cost function that is somebody's own; whether it is used is seen later."""
-        if not (name.startswith(COST_FUNCTION_PREFIXES) and name.endswith("_weight")):
-            return None
-        function = name.removesuffix("_weight")
-        self.cost_functions[function] = name
-        return (DEFAULT, name), cost_weight_option(function)
+        while (known := self._full.get(name) or self._only(name)) is None and self._unread:
+            self._read_more()
+        if known is None and name.startswith(COST_FUNCTION_PREFIXES) and name.endswith("_weight"):
+            self.cost_weights.append(name)
+            return (DEFAULT, name), cost_weight_option(name.removesuffix("_weight"))
+        return known
 
     def unknown(self, name: str) -> ConfigurationError:
         """The error for a name that nothing answers to."""
         while self._unread:
-            self._read(self._unread.pop(0)())
+            self._read_more()
         close = nearest(name.replace("-", "_"), {*self._full, *self._bare})
         return ConfigurationError(f"There is no option {name!r}. {close}".rstrip(), option=name)
 
     def _only(self, name: str) -> tuple[Spelling, cfg.Opt] | None:
-        candidates = self._bare.get(name, [])
+        candidates = list(self._bare.get(name, {}).items())
         if len(candidates) > 1:
             raise ConfigurationError(
                 f"{name!r} may be any of {', '.join(spelled(s) for s, _opt in candidates)}; write its group too: "
@@ -103,28 +95,32 @@ class OptionNames:
             )
         return candidates[0] if candidates else None
 
-    def _read(self, options: _OptGroups) -> None:
-        for group, opt in options:
-            entry = ((group, opt.dest), opt)
-            if group == DEFAULT:
-                self._full.setdefault(opt.dest, entry)
-            else:
-                self._full.setdefault(f"{group}_{opt.dest}".replace("-", "_"), entry)
-                bare = self._bare.setdefault(opt.dest, [])
-                if entry[0] not in [spelling for spelling, _opt in bare]:
-                    bare.append(entry)
+    def _read_more(self) -> None:
+        for group, opt in self._unread.pop(0)():
+            spelling = (group, opt.dest)
+            full = opt.dest if group == DEFAULT else f"{group}_{opt.dest}".replace("-", "_")
+            self._full.setdefault(full, (spelling, opt))
+            if group != DEFAULT:
+                self._bare.setdefault(opt.dest, {}).setdefault(spelling, opt)
 
 
 @dataclass(slots=True)
 class CommandLine:
     """A command line taken apart."""
 
-    values: list[tuple[Spelling, cfg.Opt, Any]] = field(default_factory=list)
+    # What it sets, in the form of a settings file, and the options that those names mean.
+    given: Sections = field(default_factory=dict)
+    options: dict[Spelling, cfg.Opt] = field(default_factory=dict)
     # (config_file or config_dir, path), in order
     files: list[tuple[str, str]] = field(default_factory=list)
-    # the arguments that the two lists above are made of, and all others
+    # The arguments that set something or name a file, and all others.
     taken: list[str] = field(default_factory=list)
     rest: list[str] = field(default_factory=list)
+
+    def set(self, spelling: Spelling, opt: cfg.Opt, text: str) -> None:
+        """Set an option once more."""
+        self.options[spelling] = opt
+        self.given.setdefault(section_of(spelling[0]), {}).setdefault(spelling[1], []).append(text)
 
 
 def split_args(args: Sequence[str], *, reserved: Container[str] = ()) -> tuple[list[str], list[str]]:
@@ -143,50 +139,38 @@ def take_apart(args: Sequence[str], names: OptionNames, *, reserved: Container[s
     line = CommandLine()
     at = 0
     while at < len(args):
-        arg = args[at]
-        if arg == "--":
+        if args[at] == "--":
             line.rest += args[at:]
             break
-        used = _take(args, at, names, line, reserved) if arg.startswith("--") else 0
+        used = _take(args, at, names, line, reserved) if args[at].startswith("--") else 0
         (line.taken if used else line.rest).extend(args[at : at + max(used, 1)])
         at += max(used, 1)
     return line
 
 
-def _take(
-    args: Sequence[str], at: int, names: OptionNames, line: CommandLine, reserved: Container[str]
-) -> int:
+def _take(args: Sequence[str], at: int, names: OptionNames, line: CommandLine, reserved: Container[str]) -> int:
     """How many arguments from `at` on are one option, which is then in `line`."""
     flag, equals, text = args[at].partition("=")
     name = flag[2:].replace("-", "_")
     if name in reserved or name in _NEVER_OPTIONS:
         return 0
-    if name in _FILE_FLAGS:
-        text, used = _operand(args, at)
-        line.files.append((_FILE_FLAGS[name], text))
-        return used
-    known = names.find(name)
-    if known is None and not equals and name.startswith("no"):
-        known = names.find(name[2:].lstrip("_"))
-        if known is not None and isinstance(known[1].type, types.Boolean):
-            line.values.append((*known, False))
-            return 1
-        return 0
-    if known is None:
-        return 0
-    if isinstance(known[1].type, types.Boolean) and not equals:
-        line.values.append((*known, True))
+    known = None if name in _FILE_FLAGS else names.find(name)
+    if known is None and name not in _FILE_FLAGS:
+        negated = names.find(name[2:].lstrip("_")) if name.startswith("no") and not equals else None
+        if negated is None or not isinstance(negated[1].type, types.Boolean):
+            return 0
+        line.set(*negated, "false")
         return 1
-    text, used = _operand(args, at)
-    line.values.append((*known, text))
+    used = 1
+    if not equals:
+        if known is not None and isinstance(known[1].type, types.Boolean):
+            text = "true"
+        elif at + 1 == len(args) or args[at + 1].startswith("--"):
+            raise ConfigurationError(f"{flag} needs a value: {flag}=VALUE.", option=flag.lstrip("-"))
+        else:
+            text, used = args[at + 1], 2
+    if known is None:
+        line.files.append((_FILE_FLAGS[name], text))
+    else:
+        line.set(*known, text)
     return used
-
-
-def _operand(args: Sequence[str], at: int) -> tuple[str, int]:
-    """What follows the flag, after `=` or as the next argument, and how many arguments that is."""
-    flag, equals, text = args[at].partition("=")
-    if equals:
-        return text, 1
-    if at + 1 == len(args) or args[at + 1].startswith("--"):
-        raise ConfigurationError(f"{flag} needs a value: {flag}=VALUE.", option=flag.lstrip("-"))
-    return args[at + 1], 2

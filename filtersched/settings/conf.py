@@ -1,111 +1,89 @@
-"""Scheduler-level configuration: every accepted spelling, resolved once.
+"""The configuration: every accepted spelling of an option, resolved once.
 
-`make_conf` makes a ConfigOpts from a command line, files and code. `read_scheduler_settings`
-and `option_values` read one, whoever made it. Where an option has several spellings, the
-strongest source decides and not the spelling:
+`make_conf` makes a ConfigOpts from a command line, files and code. `read_scheduler_settings` and
+`option_values` read any ConfigOpts. The order of the sources is oslo.config's own, whatever the
+spelling:
 
-    command line  >  set in code  >  environment  >  a later file  >  an earlier file  >  default
+    set in code  >  command line  >  environment  >  a later file  >  an earlier file  >  default
 
-Two spellings that the same source sets to different values are an error that names both.
-
-oslo.config by itself keeps code above the command line and cannot say which of two files a value
-is from, so `make_conf` returns a ConfigOpts that remembers. For any other ConfigOpts its own word
-(`get_location`) is taken: there code is above the command line, and all files are one source.
+A repeatable option collects the values of all files and of the command line. Two spellings of any
+other option that one source sets to different values are an error that names both.
 """
 
 from __future__ import annotations
 
 import contextlib
 import glob
-import math
 import os
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from oslo_config import cfg, types
+from oslo_config import cfg
 
 from filtersched.errors import ConfigurationError
-from filtersched.settings import flagfile
-from filtersched.settings.command_line import CommandLine, OptionNames, split_args, take_apart
-from filtersched.settings.flagfile import Sections, read_settings
+from filtersched.settings.command_line import OptionNames, take_apart
+from filtersched.settings.files import Sections, read_settings, section_of
 from filtersched.settings.options import DEFAULT, GROUPED, SETTINGS, Spelling, scheduler_options, spelled
-
-__all__ = [
-    "SchedulerConf",
-    "SchedulerSettings",
-    "make_conf",
-    "option_values",
-    "read_scheduler_settings",
-    "read_settings",
-    "register_opts",
-    "split_args",
-]
+from filtersched.settings.values import allowed, bad_value, typed
 
 _STRENGTH = {
     cfg.Locations.opt_default: 0,
     cfg.Locations.set_default: 1,
     cfg.Locations.user: 2,
     cfg.Locations.environment: 3,
-    cfg.Locations.set_override: 4,
-    cfg.Locations.command_line: 5,
+    cfg.Locations.command_line: 4,
+    cfg.Locations.set_override: 5,
 }
-_SOURCES = ("the defaults", "the defaults set in code", "the files", "the environment", "code", "the command line")
-
-# How strong the source of a value is, and, among files, how late the file comes.
-_Strength = tuple[int, int]
-_UNSET: _Strength = (0, 0)
+_SOURCES = ("the defaults", "the defaults set in code", "the files", "the environment", "the command line", "code")
+# The sources whose values a repeatable option collects.
+_COLLECTED = (_STRENGTH[cfg.Locations.user], _STRENGTH[cfg.Locations.command_line])
 
 
 class SchedulerConf(cfg.ConfigOpts):
-    """A ConfigOpts that knows what its command line and each of its files said."""
+    """A ConfigOpts that reads settings files of every age, always as UTF-8.
 
-    def __init__(self) -> None:
+    commanded : what the command line set; its values stay text until they are read.
+    """
+
+    def __init__(self, commanded: Sections | None = None) -> None:
         super().__init__()
-        self._commanded: dict[Spelling, Any] = {}
-        self._files: list[Sections] = []
+        self._commanded = commanded or {}
+        self._given: list[Sections] = []
 
-    def command(self, spelling: Spelling, value: Any) -> None:
-        """Take a value from the command line, which nothing set later outranks."""
+    def _parse_config_files(self) -> Any:
+        """oslo.config's step that reads the files, at the start and for each reload.
+
+        Its own reader uses the encoding of the locale and does not know flag files.
+        """
+        self._given = [*map(read_settings, self.default_config_files), self._commanded]
+        namespace = cfg._Namespace(self)
+        for path, sections in zip([*self.default_config_files, ""], self._given, strict=True):
+            namespace._add_parsed_config_file(path, sections, sections)
+        return namespace
+
+    def get_location(self, name: str, group: str | None = None) -> cfg.LocationInfo | None:
+        """Where the value of an option is from, or None."""
+        location: cfg.LocationInfo | None = super().get_location(name, group)
+        commanded = name in self._commanded.get(section_of(group or DEFAULT), {})
+        if commanded and location is not None and location.location is cfg.Locations.user:
+            return cfg.LocationInfo(cfg.Locations.command_line, "")
+        return location
+
+    def last_text(self, spelling: Spelling) -> tuple[int, str | None]:
+        """What the last source that has this spelling says, after that source's place in their order."""
         group, name = spelling
-        self.set_override(name, value, None if group == DEFAULT else group)
-        self._commanded[spelling] = self[name] if group == DEFAULT else self[group][name]
-
-    def commanded(self, spelling: Spelling) -> Any:
-        """The value that the command line gave, or None."""
-        return self._commanded.get(spelling)
-
-    def file_order(self, spelling: Spelling) -> int:
-        """Which of the files, counted from 0, was the last to set this spelling."""
-        group, name = spelling
-        group = group if group == DEFAULT else group.lower()
-        return max((i for i, file in enumerate(self._files) if name in file.get(group, {})), default=0)
-
-    def raw_value(self, spelling: Spelling) -> str | None:
-        """The text that the last of the files gave this spelling, for messages."""
-        group, name = spelling
-        group = group if group == DEFAULT else group.lower()
-        texts = [file[group][name][-1] for file in self._files if name in file.get(group, {})]
-        return texts[-1] if texts else None
+        found = [(at, given.get(section_of(group), {}).get(name)) for at, given in enumerate(self._given)]
+        return next(((at, texts[-1]) for at, texts in reversed(found) if texts), (0, None))
 
     def names_in_files(self) -> list[Spelling]:
         """Everything that the files set, known or not, in their order."""
-        return [(group, name) for file in self._files for group, names in file.items() for name in names]
-
-    def get_location(self, name: str, group: str | None = None) -> cfg.LocationInfo | None:
-        if (group or DEFAULT, name) in self._commanded:
-            return cfg.LocationInfo(cfg.Locations.command_line, "")
-        location: cfg.LocationInfo | None = super().get_location(name, group)
-        return location
-
-    def remember_files(self, files: Sequence[Sections]) -> None:
-        self._files = list(files)
+        return [(group, name) for file in self._given[:-1] for group, names in file.items() for name in names]
 
 
 @dataclass(frozen=True, slots=True)
 class SchedulerSettings:
-    """The scheduler-level options, read once; what each does stands in filtersched.settings.options."""
+    """The scheduler-level options, read once; filtersched.settings.options says what each does."""
 
     driver: str
     compute_driver: str
@@ -127,8 +105,8 @@ class SchedulerSettings:
     connection_type: str | None
     verbose: bool
 
-    # The spelling of the option that names the filters in use, for messages.
-    enabled_filters_option: Spelling = (DEFAULT, "scheduler_default_filters")
+    # The spelling that set each field, for messages; for a default, the flat one.
+    spellings: dict[str, Spelling] = field(default_factory=dict, compare=False)
 
 
 def make_conf(
@@ -139,17 +117,16 @@ def make_conf(
     """A configuration from a command line, settings files and code; nothing else is read.
 
     args : flags only, such as sys.argv[1:] of a program without arguments of its own (see
-        `split_args` for one with). The files it names (--config-file, --config-dir) are read
-        instead of `files`.
+        `split_args` for one with). The files that --config-file names replace `files`; those of
+        --config-dir come on top.
     files : a settings file or several, the later ones winning; with sections or as old flags.
     options : by any spelling: scheduler_default_filters=["RamFilter"], enabled_filters="RamFilter",
-        acme_max_load=4.0. None means not given.
+        acme_max_load=4.0. None means not given. They win over `args`.
 
     Raises ConfigurationError for an unknown name, a bad value or an unreadable file.
     """
     if isinstance(args, str):
         raise ConfigurationError(f"args must be a list of arguments, not the text {args!r}.", value=args)
-    paths = [files] if isinstance(files, str | os.PathLike) else files
     names = OptionNames()
     line = take_apart(args, names)
     if line.rest:
@@ -157,54 +134,40 @@ def make_conf(
         if stray.startswith("--") and stray != "--":
             raise names.unknown(stray[2:].partition("=")[0])
         raise ConfigurationError(f"The argument {stray!r} is neither an option nor the value of one.", value=stray)
-    conf = SchedulerConf()
+    conf = SchedulerConf(line.given)
     register_opts(conf)
-    _parse_files(conf, _files_named(line.files) if line.files else [os.fspath(path) for path in paths])
-    for name, value in options.items():
+    for (group, name), opt in line.options.items():
+        _register(conf, opt, group)
+        texts = line.given[section_of(group)][name]
+        _checked(opt, (group, name), texts if opt.multi else texts[-1])
+    paths = [files] if isinstance(files, str | os.PathLike) else files
+    conf([], default_config_files=_paths(paths, line.files), default_config_dirs=[], prog="filtersched", use_env=False)
+    for each, value in options.items():
         if value is not None:
-            spelling, opt = names.find(name) or _raise(names.unknown(name))
-            _override(conf, opt, spelling, value)
-    for spelling, opt, values in _gathered(line):
-        _override(conf, opt, spelling, values, commanded=True)
-    if names.cost_functions:
+            found = names.find(each)
+            if found is None:
+                raise names.unknown(each)
+            (group, name), opt = found
+            _register(conf, opt, group)
+            conf.set_override(name, _checked(opt, (group, name), value), None if group == DEFAULT else group)
+    if names.cost_weights:
         used = {path.rpartition(".")[2] for path in read_scheduler_settings(conf).least_cost_functions or ()}
-        for function, name in names.cost_functions.items():
-            if function not in used:
+        for name in names.cost_weights:
+            if name.removesuffix("_weight") not in used:
                 raise names.unknown(name)
     return conf
 
 
-def _raise(error: ConfigurationError) -> Any:
-    raise error
-
-
-def _gathered(line: CommandLine) -> Iterator[tuple[Spelling, cfg.Opt, Any]]:
-    """The values on the command line: all of them for a repeatable option, else the last."""
-    gathered: dict[Spelling, tuple[cfg.Opt, list[Any]]] = {}
-    for spelling, opt, value in line.values:
-        gathered.setdefault(spelling, (opt, []))[1].append(value)
-    for spelling, (opt, values) in gathered.items():
-        yield spelling, opt, values if opt.multi else values[-1]
-
-
-def _override(
-    conf: SchedulerConf, opt: cfg.Opt, spelling: Spelling, value: Any, *, commanded: bool = False
-) -> None:
-    group, name = spelling
-    _register(conf, opt, group)
+def _checked(opt: cfg.Opt, spelling: Spelling, value: Any) -> Any:
     try:
-        value = typed(opt, value)
-        if commanded:
-            conf.command(spelling, value)
-        else:
-            conf.set_override(name, value, None if group == DEFAULT else group)
+        return typed(opt, value)
     except (ValueError, TypeError, AttributeError) as error:
         raise bad_value(opt, spelling, value, error) from error
 
 
-def _files_named(named: Iterable[tuple[str, str]]) -> list[str]:
-    """The files of --config-file and, sorted, the *.conf of --config-dir; the directory must exist."""
-    paths: list[str] = []
+def _paths(files: Iterable[str | os.PathLike[str]], named: Sequence[tuple[str, str]]) -> list[str]:
+    """The files to read: `files` unless --config-file names others, and the sorted *.conf of --config-dir."""
+    paths = [] if any(kind == "config_file" for kind, _path in named) else [os.fspath(path) for path in files]
     for kind, path in named:
         if kind == "config_file":
             paths.append(path)
@@ -213,27 +176,6 @@ def _files_named(named: Iterable[tuple[str, str]]) -> list[str]:
         else:
             raise ConfigurationError(f"--config-dir {path!r} is not a directory.", option="config_dir", value=path)
     return paths
-
-
-def _parse_files(conf: SchedulerConf, paths: Sequence[str]) -> None:
-    """Have oslo.config read the files, those of the old form rewritten for it first."""
-    with contextlib.ExitStack() as stack:
-        readable: list[str] = []
-        sections: list[Sections] = []
-        for path in map(os.path.expanduser, paths):
-            text = flagfile.read_text(path)
-            sections.append(flagfile.parse_settings(text, path))
-            if flagfile.needs_sections(text):
-                rewritten = stack.enter_context(tempfile.NamedTemporaryFile("w", suffix=".conf", encoding="utf-8"))
-                rewritten.write(flagfile.in_sections(text, path))
-                rewritten.flush()
-                path = rewritten.name
-            readable.append(path)
-        conf.remember_files(sections)
-        try:
-            conf([], default_config_files=readable, default_config_dirs=[], prog="filtersched", use_env=False)
-        except cfg.Error as error:
-            raise ConfigurationError(str(error)) from error
 
 
 def register_opts(conf: cfg.ConfigOpts) -> None:
@@ -248,7 +190,6 @@ def register_opts(conf: cfg.ConfigOpts) -> None:
 
 def read_scheduler_settings(conf: cfg.ConfigOpts) -> SchedulerSettings:
     """Resolve every scheduler-level option; ConfigurationError names the first bad one."""
-    register_opts(conf)
     values: dict[str, Any] = {}
     chosen: dict[str, Spelling | None] = {}
     for setting in SETTINGS:
@@ -265,27 +206,21 @@ def read_scheduler_settings(conf: cfg.ConfigOpts) -> SchedulerSettings:
     values["available_filters"] = tuple(
         name.strip() for value in values["available_filters"] for name in value.split(",") if name.strip()
     )
-    field = "enabled_filters"
+    spellings = {setting.field: chosen[setting.field] or setting.spellings[0] for setting in SETTINGS}
     if values["use_baremetal_filters"]:
-        field = "baremetal_enabled_filters"
-        values["enabled_filters"] = values[field]
-    first = next(setting.spellings[0] for setting in SETTINGS if setting.field == field)
-    return SchedulerSettings(**values, enabled_filters_option=chosen[field] or first)
+        for both in (values, spellings):
+            both["enabled_filters"] = both["baremetal_enabled_filters"]
+    return SchedulerSettings(**values, spellings=spellings)
 
 
 def option_values(conf: cfg.ConfigOpts, opts: Iterable[cfg.Opt], group: str) -> dict[str, Any]:
-    """The values of a plug-in's options, by name, registering them in `group`.
+    """The values of options by name, registering them in `group` of `conf`.
 
     The options of the group filter_scheduler may also be written flat, in [DEFAULT]. Raises
     ConfigurationError for a value that the option does not allow.
     """
-    values: dict[str, Any] = {}
-    for opt in opts:
-        groups = (DEFAULT, GROUPED) if group == GROUPED else (group,)
-        for each in groups:
-            _register(conf, opt, each)
-        values[opt.dest], _spelling = _resolve(conf, [(each, opt) for each in groups])
-    return values
+    groups = (DEFAULT, GROUPED) if group == GROUPED else (group,)
+    return {opt.dest: _resolve(conf, [(each, opt) for each in groups])[0] for opt in opts}
 
 
 def _register(conf: cfg.ConfigOpts, opt: cfg.Opt, group: str) -> None:
@@ -294,51 +229,44 @@ def _register(conf: cfg.ConfigOpts, opt: cfg.Opt, group: str) -> None:
 
 
 def _resolve(conf: cfg.ConfigOpts, opts: Sequence[tuple[str, cfg.Opt]]) -> tuple[Any, Spelling | None]:
-    """The value of one option in all its spellings, and the spelling that set it, None by default."""
-    found = []
+    """The value of one option in all its spellings, and the spelling that set it, None for a default."""
     for group, opt in opts:
-        strength, value = _look_up(conf, opt, (group, opt.dest))
-        if strength != _UNSET:
-            found.append((strength, value, (group, opt.dest)))
+        _register(conf, opt, group)
+    found = [_look_up(conf, opt, (group, opt.dest)) for group, opt in opts]
+    found = sorted((one for one in found if one.source), key=lambda one: (one.source, one.order), reverse=True)
     if not found:
         return _default(conf, *opts[0]), None
-    strongest = max(strength for strength, _value, _spelling in found)
-    rivals = [(value, spelling) for strength, value, spelling in found if strength == strongest]
-    value, spelling = rivals[0]
-    secret = any(opt.secret for _group, opt in opts)
-    shown = (lambda _value: "****") if secret else repr
-    for other, other_spelling in rivals[1:]:
-        if other != value:
-            raise ConfigurationError(
-                f"{spelled(spelling)} is {shown(value)} and {spelled(other_spelling)} is {shown(other)}, both from "
-                f"{_SOURCES[strongest[0]]}. They are two spellings of one option: set one of them.",
-                group=spelling[0],
-                option=spelling[1],
-                value=None if secret else (value, other),
-            )
-    return value, spelling
+    best = found[0]
+    if opts[0][1].multi and best.source in _COLLECTED:
+        lists = [one.value for one in reversed(found) if one.source in _COLLECTED]
+        return [value for at, values in enumerate(lists) if values not in lists[:at] for value in values], best.spelling
+    for other in found[1:]:
+        if (other.source, other.order) == (best.source, best.order) and other.value != best.value:
+            raise _disagreement(best, other, secret=any(opt.secret for _group, opt in opts))
+    return best.value, best.spelling
 
 
-def _look_up(conf: cfg.ConfigOpts, opt: cfg.Opt, spelling: Spelling) -> tuple[_Strength, Any]:
-    """How strongly, and to what, this spelling is set."""
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What one spelling is set to, by which source, and, among files, by which of them."""
+
+    spelling: Spelling
+    source: int = 0
+    order: int = 0
+    value: Any = None
+
+
+def _look_up(conf: cfg.ConfigOpts, opt: cfg.Opt, spelling: Spelling) -> _Found:
     group, name = spelling
+    order, text = conf.last_text(spelling) if isinstance(conf, SchedulerConf) else (0, None)
     try:
         # None also for a flat name that is hidden by a group of the same name.
         location = conf.get_location(name, None if group == DEFAULT else group)
-        strength = _STRENGTH[location.location] if location is not None else 0
-        if strength == 0:
-            return _UNSET, None
-        value = _read(conf, spelling)
-        order = 0
-        if isinstance(conf, SchedulerConf):
-            if strength == _STRENGTH[cfg.Locations.command_line]:
-                value = conf.commanded(spelling)
-            elif strength == _STRENGTH[cfg.Locations.user]:
-                order = conf.file_order(spelling)
-        return (strength, order), typed(opt, value)
+        source = _STRENGTH[location.location] if location is not None else 0
+        value = typed(opt, _read(conf, spelling)) if source else None
     except (ValueError, TypeError, AttributeError, cfg.Error) as error:
-        text = conf.raw_value(spelling) if isinstance(conf, SchedulerConf) else None
         raise bad_value(opt, spelling, text, error) from error
+    return _Found(spelling, source, order if source in _COLLECTED else 0, value)
 
 
 def _read(conf: cfg.ConfigOpts, spelling: Spelling) -> Any:
@@ -347,68 +275,22 @@ def _read(conf: cfg.ConfigOpts, spelling: Spelling) -> Any:
 
 
 def _default(conf: cfg.ConfigOpts, group: str, opt: cfg.Opt) -> Any:
-    if opt.required and opt.default is None:
-        raise ConfigurationError(
-            f"{spelled((group, opt.dest))} is not set. It must be {_allowed(opt)}.", group=group, option=opt.dest
-        )
-    if isinstance(opt.default, str) and "$" in opt.default:
-        return typed(opt, _read(conf, (group, opt.dest)))  # refers to another option
-    return None if opt.default is None else typed(opt, opt.default)
-
-
-def typed(opt: cfg.Opt, value: Any) -> Any:
-    """`value` as `opt` has it, whatever type it was registered with; ValueError if it may not be.
-
-    Unlike oslo.config's own types this refuses an empty number, which they read as None, one that
-    is not finite, and a fraction for an integer, which they cut off.
-    """
-    if value is None:
-        if opt.default is not None:
-            raise ValueError("it is empty")
+    if opt.default is None:
+        if opt.required:
+            raise ConfigurationError(
+                f"{spelled((group, opt.dest))} is not set. It must be {allowed(opt)}.", group=group, option=opt.dest
+            )
         return None
-    if opt.multi:
-        items = [value] if isinstance(value, str) else list(value)
-        return [opt.type(item) for item in items]
-    if isinstance(value, (tuple, set, frozenset)):
-        value = list(value)
-    if isinstance(opt.type, types.Integer) and isinstance(value, float) and not value.is_integer():
-        raise ValueError("it is not an integer")
-    value = opt.type(value)
-    if value is None and opt.default is not None:
-        raise ValueError("it is empty")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("it is not a finite number")
-    return value
+    refers = isinstance(opt.default, str) and "$" in opt.default
+    return typed(opt, _read(conf, (group, opt.dest)) if refers else opt.default)
 
 
-def bad_value(opt: cfg.Opt, spelling: Spelling, value: Any, error: Exception) -> ConfigurationError:
-    """The error for a value that `opt` does not allow, saying what it does."""
-    if opt.secret:
-        value, error = None, ValueError("it is secret, and so not shown")
-    said = str(error).rpartition(" is not valid: ")[2]
-    what = f" is {value!r}" if value is not None else ""
+def _disagreement(one: _Found, other: _Found, *, secret: bool) -> ConfigurationError:
+    said = [f"{spelled(each.spelling)} is {'****' if secret else repr(each.value)}" for each in (one, other)]
     return ConfigurationError(
-        f"{spelled(spelling)}{what}, which is not allowed: {said}. It must be {_allowed(opt)}.",
-        group=spelling[0],
-        option=spelling[1],
-        value=value,
+        f"{' and '.join(said)}, both from {_SOURCES[one.source]}. They are two spellings of one option: set one of "
+        "them.",
+        group=one.spelling[0],
+        option=one.spelling[1],
+        value=None if secret else (one.value, other.value),
     )
-
-
-def _allowed(opt: cfg.Opt) -> str:
-    kinds = {
-        types.Integer: "an integer",
-        types.Float: "a finite number",
-        types.Boolean: "true or false",
-        types.List: "a list separated by commas",
-        types.Dict: "a list of key:value separated by commas",
-    }
-    kind = next((text for cls, text in kinds.items() if isinstance(opt.type, cls)), "text")
-    choices = getattr(opt.type, "choices", None)
-    if choices:
-        return "one of " + ", ".join(repr(choice) for choice in choices)
-    least, most = getattr(opt.type, "min", None), getattr(opt.type, "max", None)
-    bounds = [f"at least {least:g}"] if least is not None else []
-    if most is not None:
-        bounds.append(f"at most {most:g}")
-    return ", ".join([kind, *bounds])

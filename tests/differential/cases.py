@@ -12,7 +12,7 @@ from filtersched.errors import NoValidHost
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.schedulers import FilterScheduler
-from filtersched.settings.conf import make_conf
+from filtersched.settings import make_conf
 from tests.differential import oracle
 
 NOW = "2026-01-31T12:00:00"

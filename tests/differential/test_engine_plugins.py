@@ -18,7 +18,7 @@ from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import Flavor, RequestSpec
 from filtersched.schedulers import FilterScheduler
-from filtersched.settings.conf import make_conf
+from filtersched.settings import make_conf
 from filtersched.weighers.base import BaseWeigher
 from tests.differential.world import outcome
 

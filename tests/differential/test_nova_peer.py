@@ -14,7 +14,7 @@ from benchmarks.nova_peer.client import VARIABLE, NovaPeer, nova_python
 from filtersched.errors import NoValidHost
 from filtersched.hosts.host_state import HostState
 from filtersched.schedulers import FilterScheduler
-from filtersched.settings.conf import make_conf
+from filtersched.settings import make_conf
 from tests.differential import cases, oracle
 from tests.differential.cases import Draw
 

@@ -13,7 +13,7 @@ from filtersched.hosts.host_state import HostState
 from filtersched.hosts.host_values import CHECKS
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.schedulers import FilterScheduler, StochasticScheduler
-from filtersched.settings.conf import make_conf
+from filtersched.settings import make_conf
 from tests.differential import third_party_weighers
 
 _FILTERS = "tests.differential.third_party_filters.every_filter"

@@ -24,7 +24,7 @@ from filtersched.loading.loader import (
     load_filters,
     load_weighers,
 )
-from filtersched.settings.conf import make_conf, read_scheduler_settings, split_args
+from filtersched.settings import make_conf, read_scheduler_settings, split_args
 
 ACME = Path(__file__).parents[2] / "plugins"
 
@@ -624,7 +624,7 @@ def test_an_installed_distribution_is_described_and_its_options_listed(acme):
 @pytest.mark.slow
 def test_a_home_that_cannot_be_written_to_is_no_hindrance(acme):
     code = """
-        from filtersched.settings.conf import make_conf, read_scheduler_settings, split_args
+        from filtersched.settings import make_conf, read_scheduler_settings, split_args
         from filtersched.loading.loader import load_filters
         conf = make_conf(available_filters="all_filters", enabled_filters="MaxLoadFilter")
         print(load_filters(conf, read_scheduler_settings(conf)).enabled[0].option("max_load"))

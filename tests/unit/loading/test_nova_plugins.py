@@ -9,7 +9,7 @@ from filtersched.errors import NoValidHost
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.schedulers import FilterScheduler
-from filtersched.settings.conf import make_conf
+from filtersched.settings import make_conf
 
 FIRST_FILTER_SCHEDULER = """
     from nova.scheduler import filters

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import tempfile
+
 import pytest
 from oslo_config import cfg
 
 from filtersched.errors import ConfigurationError
-from filtersched.settings.conf import (
+from filtersched.settings import (
     SchedulerSettings,
     make_conf,
     option_values,
@@ -167,10 +172,10 @@ def test_a_negative_number_may_follow_its_flag_as_an_argument_of_its_own():
 # Sources
 
 
-def test_command_line_beats_code_across_spellings():
-    assert settings("--scheduler_host_subset_size=2", host_subset_size=5).host_subset_size == 2
-    assert settings("--host-subset-size=2", scheduler_host_subset_size=5).host_subset_size == 2
-    assert settings("--host-subset-size=2", host_subset_size=5).host_subset_size == 2
+def test_code_beats_command_line_across_spellings():
+    assert settings("--scheduler_host_subset_size=2", host_subset_size=5).host_subset_size == 5
+    assert settings("--host-subset-size=2", scheduler_host_subset_size=5).host_subset_size == 5
+    assert settings("--host-subset-size=2", host_subset_size=5).host_subset_size == 5
 
 
 def test_code_beats_file_across_spellings(settings_file):
@@ -188,11 +193,15 @@ def test_a_value_equal_to_the_default_still_beats_a_weaker_source(settings_file)
     assert settings("--scheduler_host_subset_size=1", files=[path]).host_subset_size == 1
 
 
-def test_an_override_after_making_the_conf_does_not_beat_its_command_line():
+def test_an_override_after_making_the_conf_beats_its_command_line():
     conf = make_conf(["--scheduler_host_subset_size=2"])
     conf.set_override("host_subset_size", 5, group="filter_scheduler")
-    conf.set_override("scheduler_host_subset_size", 6)
-    assert read_scheduler_settings(conf).host_subset_size == 2
+    assert read_scheduler_settings(conf).host_subset_size == 5
+
+
+def test_the_location_of_a_value_is_the_command_line_also_where_a_file_has_it(settings_file):
+    conf = make_conf(["--host_subset_size=2"], settings_file("[filter_scheduler]\nhost_subset_size = 3\n"))
+    assert conf.get_location("host_subset_size", "filter_scheduler").location is cfg.Locations.command_line
 
 
 def test_a_later_file_beats_an_earlier_one_across_spellings(settings_file):
@@ -217,10 +226,12 @@ def test_config_dir_reads_its_conf_files_in_sorted_order(tmp_path):
     assert (chosen.service_down_time, chosen.verbose) == (20, True)
 
 
-def test_an_empty_config_dir_still_replaces_the_given_files(settings_file, tmp_path):
-    given = settings_file("[DEFAULT]\nverbose = true\n")
-    (tmp_path / "empty").mkdir()
-    assert settings(f"--config-dir={tmp_path / 'empty'}", files=[given]).verbose is False
+def test_config_dir_adds_to_the_given_files(settings_file, tmp_path):
+    given = settings_file("[DEFAULT]\nverbose = true\nservice_down_time = 5\n")
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d" / "10.conf").write_text("[DEFAULT]\nservice_down_time = 7\n")
+    chosen = settings(f"--config-dir={tmp_path / 'conf.d'}", files=[given])
+    assert (chosen.verbose, chosen.service_down_time) == (True, 7)
 
 
 def test_a_single_file_need_not_be_a_list(settings_file):
@@ -298,6 +309,50 @@ def test_repeated_values_of_several_files_are_collected(settings_file):
     assert settings(files=[first, second]).available_filters == ("a.B", "a.C")
 
 
+def test_a_repeatable_option_collects_files_and_command_line_in_all_spellings(settings_file):
+    first = settings_file("[filter_scheduler]\navailable_filters = a.B\n", "a.conf")
+    second = settings_file("--scheduler_available_filters=a.C\n", "b.conf")
+    chosen = settings("--available_filters=a.D", files=[first, second])
+    assert sorted(chosen.available_filters) == ["a.B", "a.C", "a.D"]
+
+
+def test_a_repeatable_option_said_twice_in_two_spellings_counts_once(settings_file):
+    text = "[DEFAULT]\nscheduler_available_filters = a.B\n[filter_scheduler]\navailable_filters = a.B\n"
+    assert settings(files=[settings_file(text)]).available_filters == ("a.B",)
+
+
+def test_no_spelling_is_called_deprecated(settings_file, caplog):
+    text = "[DEFAULT]\nscheduler_default_filters = RamFilter\n[scheduler]\nmax_attempts = 4\n"
+    conf = make_conf(["--host_subset_size=2"], [settings_file(text)], service_down_time=7)
+    read_scheduler_settings(conf)
+    assert caplog.messages == []
+
+
+def test_reloading_reads_flag_files_again(settings_file):
+    path = settings_file("--service_down_time=10\n")
+    conf = make_conf(["--verbose"], [path])
+    path.write_text("--service_down_time=20\n")
+    conf.reload_config_files()
+    chosen = read_scheduler_settings(conf)
+    assert (chosen.service_down_time, chosen.verbose) == (20, True)
+
+
+def test_a_flag_file_is_read_without_a_temporary_copy(settings_file, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no such folder"))
+    assert settings(files=[settings_file("--default_schedule_zone=letmein\n")]).default_schedule_zone == "letmein"
+
+
+@pytest.mark.parametrize("text", ["[DEFAULT]\n{}", "--{}"])
+def test_files_are_utf_8_whatever_the_locale(settings_file, text):
+    path = settings_file(text.format("default_schedule_zone=zürich\n"))
+    code = "import sys, filtersched; print(ascii(filtersched.make_conf(files=sys.argv[1]).default_schedule_zone))"
+    environ = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], env=environ, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("'z\\xfcrich'\n", "")
+
+
 # Options of plug-ins
 
 
@@ -313,6 +368,12 @@ def test_option_values_are_the_defaults_in_a_conf_that_was_never_called():
 def test_an_option_of_the_common_group_may_be_written_flat(settings_file, section):
     conf = make_conf(files=[settings_file(f"[{section}]\nacme_ratio = 2\n")])
     assert option_values(conf, [RATIO], "filter_scheduler") == {"acme_ratio": 2.0}
+
+
+def test_an_older_name_that_a_plug_in_gives_its_option_is_read(settings_file):
+    conf = make_conf(files=[settings_file("[old]\nload = 2\n")])
+    opt = cfg.FloatOpt("max_load", default=1.0, deprecated_opts=[cfg.DeprecatedOpt("load", group="old")])
+    assert option_values(conf, [opt], "acme") == {"max_load": 2.0}
 
 
 def test_an_option_of_another_group_is_not_read_from_the_default_section(settings_file):

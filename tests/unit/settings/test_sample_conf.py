@@ -7,7 +7,7 @@ from pathlib import Path
 from oslo_config import generator
 
 from filtersched.loading.loader import describe_plugins, load_filters
-from filtersched.settings.conf import make_conf, read_scheduler_settings
+from filtersched.settings import make_conf, read_scheduler_settings
 
 ETC = Path(__file__).parents[3] / "etc" / "filtersched"
 SAMPLE = ETC / "filtersched.conf.sample"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from filtersched.errors import ConfigurationError
-from filtersched.settings.conf import make_conf, read_settings
+from filtersched.settings import make_conf, read_settings
 
 
 @pytest.fixture
