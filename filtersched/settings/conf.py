@@ -70,11 +70,15 @@ class SchedulerConf(cfg.ConfigOpts):
             return cfg.LocationInfo(cfg.Locations.command_line, "")
         return location
 
-    def last_text(self, spelling: Spelling) -> tuple[int, str | None]:
-        """What the last source that has this spelling says, after that source's place in their order."""
+    def raw_values(self, spelling: Spelling) -> list[tuple[int, str]]:
+        """The text that each file, and then the command line, gave this spelling, after its place in that order."""
         group, name = spelling
         found = [(at, given.get(section_of(group), {}).get(name)) for at, given in enumerate(self._given)]
-        return next(((at, texts[-1]) for at, texts in reversed(found) if texts), (0, None))
+        return [(at, texts[-1]) for at, texts in found if texts]
+
+    def raw_value(self, spelling: Spelling) -> str | None:
+        """The text that counts for this spelling, as it is written, or None."""
+        return self.raw_values(spelling)[-1][1] if self.raw_values(spelling) else None
 
     def names_in_files(self) -> list[Spelling]:
         """Everything that the files set, known or not, in their order."""
@@ -258,7 +262,8 @@ class _Found:
 
 def _look_up(conf: cfg.ConfigOpts, opt: cfg.Opt, spelling: Spelling) -> _Found:
     group, name = spelling
-    order, text = conf.last_text(spelling) if isinstance(conf, SchedulerConf) else (0, None)
+    raw = conf.raw_values(spelling) if isinstance(conf, SchedulerConf) else []
+    order, text = raw[-1] if raw else (0, None)
     try:
         # None also for a flat name that is hidden by a group of the same name.
         location = conf.get_location(name, None if group == DEFAULT else group)
