@@ -22,7 +22,7 @@ from filtersched.ovirt.service import Service
 
 LOG = logging.getLogger(__name__)
 
-_STOP_SECONDS = 5.0  # that calls have to end; less than TimeoutStopSec of the unit
+_STOP_SECONDS = 4.0  # that calls have to end; less than TimeoutStopSec of the unit
 
 
 class Proxy:

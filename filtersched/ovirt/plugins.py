@@ -81,7 +81,7 @@ class PluginFile:
         self.source = b""
         self._server: ForkServer | None = None
         self._seen: Any = None
-        self._beside: list[str] = []
+        self._fresh: list[str] = []
         self._late = False
         self._lock = asyncio.Lock()
 
@@ -90,8 +90,8 @@ class PluginFile:
         async with self._lock:
             now = self._states(settings)
             if now != self._seen or anyway:
-                await self._load(settings)
-                # What changed while it was loaded counts as a change; only what is watched from now on is looked at.
+                now |= await self._load(settings)
+                # What changed since it was read counts as a change.
                 self._seen = {path: now.get(path, state) for path, state in self._states(settings).items()}
 
     async def close(self) -> None:
@@ -107,7 +107,7 @@ class PluginFile:
 
     def _states(self, settings: Settings) -> dict[str, Any]:
         """What tells whether anything changed that the file depends on."""
-        paths = [self.path, *self._beside]
+        paths = [self.path, *self._fresh]
         folder = os.path.dirname(self.path)
         if self.broken and not self._late:
             # It may lack a module that comes later.
@@ -116,7 +116,8 @@ class PluginFile:
             paths += [os.path.join(each, f"{name}.conf") for each in _conf_folders(self, settings)]
         return {path: _state(path) for path in paths}
 
-    async def _load(self, settings: Settings) -> None:
+    async def _load(self, settings: Settings) -> dict[str, Any]:
+        """Make the file as it is now what answers, if it can be; the states of modules that it imports."""
         server: ForkServer | None = None
         try:
             self.source = _text(self.path)
@@ -129,25 +130,29 @@ class PluginFile:
                 )
         except UnitError as error:
             if server is not None:
-                await server.close()
+                await server.retire()
             self.broken = f"{self.path} is left out: {error}"
             if self.units:
                 self.broken = f"{self.path} is not used as it is now: {error}. Its last good version answers"
             self.problems, self._late = [self.broken], error.late
             LOG.warning("%s%s", self.broken, indented(error.details))
-            return
-        source = server.source
-        source.modules, source.beside = found["modules"], [(name, path) for name, path in found["beside"]]
-        source.keep_alive = found["keep_alive"]
-        await server.prepare()
-        old, self._server, self._beside = self._server, server, [path for _name, path in source.beside]
+            return {}
+        await server.retire()
+        states = {path: _state(path) for path in found["fresh"]}
+        fresh = {path: _text(path) for path in found["fresh"]}
+        server = ForkServer(
+            Source(self.path, self.name, self.source, found["modules"], fresh, found["keep_alive"]), settings
+        )
+        old, self._server, self._fresh = self._server, server, list(fresh)
         self.broken, self.problems, self.units = None, [], []
         for offer in found["units"]:
             self._add(offer, server, settings)
+        server.have_one_ready()
         for problem in self.problems:
             LOG.warning("%s", problem)
         if old is not None:
             await old.retire()
+        return states
 
     def _add(self, offer: dict[str, Any], server: ForkServer, settings: Settings) -> None:
         kind, name, folders = offer["kind"], offer["name"], _conf_folders(self, settings)

@@ -25,9 +25,11 @@ import re
 import resource
 import select
 import signal
+import site
 import socket
 import struct
 import sys
+import sysconfig
 import threading
 import time
 import traceback
@@ -52,6 +54,10 @@ FUNCTIONS = {
 }
 HEADER = struct.Struct(">Q")
 MAX_MESSAGE = 1 << 17
+_INSTALLED = tuple(
+    os.path.join(folder, "")
+    for folder in {*map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib")), *site.getsitepackages()}
+)
 _GRACE = 0.3  # seconds that a worker may take to exit by itself
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _prctl = ctypes.CDLL(None).prctl
@@ -72,9 +78,23 @@ class ForkServer:
         self._ending: dict[int, float] = {}  # worker -> when it is killed
         self._suspect: set[int] = set()  # workers that may have left processes behind
         self._codes: dict[str, Any] = {}
-        with contextlib.suppress(Exception):  # a worker that compiles it again says what is wrong
-            self._codes[setup["path"]] = compile_source(setup)
         _keep_code(self._codes)
+
+    def prepare(self, *, imports: bool) -> bool:
+        """Import what the plug-in file imports, and compile what each call runs afresh.
+
+        False if that did more than to define things: threads and connections would not work in a fork.
+        """
+        before = set(os.listdir("/proc/self/fd"))
+        for name in self._setup["modules"] if imports else ():
+            with contextlib.suppress(BaseException):
+                importlib.import_module(name)
+        for path, text in [*self._setup["fresh"].items(), (self._setup["path"], self._setup["source"])]:
+            with contextlib.suppress(Exception):  # a worker that compiles it again says what is wrong
+                self._codes[path] = compiled(text, path)
+        gc.collect()
+        gc.freeze()
+        return threading.active_count() == 1 and not set(os.listdir("/proc/self/fd")) - before
 
     def serve(self) -> None:
         """Do what the daemon says until it hangs up."""
@@ -86,12 +106,10 @@ class ForkServer:
                 said = json.loads(message)
                 if said["do"] == "fork":
                     self._fork(fds)
-                elif said["do"] == "end" and said["pid"] in self._workers:
+                elif said["pid"] in self._workers:
                     self._ending[said["pid"]] = time.monotonic() + (_GRACE if said["gently"] else 0.0)
                     if not said["gently"]:
                         self._suspect.add(said["pid"])
-                elif said["do"] == "prepare":
-                    self._prepare(said["modules"], said["beside"])
             for pid, killed_at in list(self._ending.items()):
                 if exit_of(pid) is not None or time.monotonic() >= killed_at:
                     self._end(pid)
@@ -128,24 +146,6 @@ class ForkServer:
         told = {"pid": pid, "code": None if seen is None else seen.si_code, "status": seen and seen.si_status}
         with contextlib.suppress(OSError):
             self._control.send(json.dumps(told).encode())
-
-    def _prepare(self, modules: list[str], beside: list[list[str]]) -> None:
-        """Import what the plug-in file imports; of modules beside it keep the code only.
-
-        Modules that start threads or open connections when imported would not work in a fork:
-        the daemon is told and starts a fork server that imports nothing.
-        """
-        before = set(os.listdir("/proc/self/fd"))
-        for name in modules:
-            with contextlib.suppress(BaseException):
-                importlib.import_module(name)
-        for name, path in beside:
-            with contextlib.suppress(Exception):
-                self._codes[path] = importlib.machinery.SourceFileLoader(name, path).get_code(name)
-        gc.collect()
-        gc.freeze()
-        unfit = threading.active_count() > 1 or bool(set(os.listdir("/proc/self/fd")) - before)
-        self._control.send(json.dumps({"pid": 0, "unfit": unfit}).encode())
 
 
 def exit_of(pid: int) -> os.waitid_result | None:
@@ -289,24 +289,18 @@ class _Plugin:
         self._module: types.ModuleType | None = None
 
     def units(self, _question: dict[str, Any]) -> dict[str, Any]:
-        """What the file offers, and which modules it imports."""
-        before = set(sys.modules)
+        """What the file offers, and which modules it imports: names of installed ones, paths of others."""
+        before = {*sys.modules}
         module = self._loaded()
-        folders = tuple(os.path.join(os.path.realpath(folder), "") for folder in self._setup["folders"])
-        outside: list[str] = []
-        beside: list[list[str]] = []
+        found: dict[str, list[str]] = {"modules": [], "fresh": []}
         for name in [name for name in sys.modules if name not in before and name != module.__name__]:
             path = getattr(sys.modules[name], "__file__", None)
-            if isinstance(path, str) and os.path.realpath(path).startswith(folders):
-                beside.append([name, path])
-            else:
-                outside.append(name)
-        return {
-            "units": list(offers(module, self._setup["name"])),
-            "keep_alive": getattr(module, "KEEP_ALIVE", False) is True,
-            "modules": outside,
-            "beside": [pair for pair in beside if pair[1].endswith(".py")],
-        }
+            if not isinstance(path, str) or path.startswith(_INSTALLED):
+                found["modules"].append(name)
+            elif path.endswith(".py"):
+                found["fresh"].append(path)
+        kept = getattr(module, "KEEP_ALIVE", False) is True
+        return {"units": list(offers(module, self._setup["name"])), "keep_alive": kept, **found}
 
     def call(self, question: dict[str, Any]) -> dict[str, Any]:
         """What the unit returns or prints; None is neither."""
@@ -333,7 +327,7 @@ class _Plugin:
             module = types.ModuleType(f"plugin {name}" if known else name)
             module.__file__ = path
             sys.modules[module.__name__] = module
-            code = self._codes.get(path) or compile_source(self._setup)
+            code = self._codes.get(path) or compiled(self._setup["source"], path)
             try:
                 exec(code, module.__dict__)  # running the plug-in is what this process is for
             except SystemExit as problem:
@@ -363,9 +357,9 @@ class _Plugin:
         return {"error": error, "traceback": shown, "spoiled": isinstance(problem, MemoryError)}
 
 
-def compile_source(setup: dict[str, Any]) -> types.CodeType:
-    """The code of the plug-in file as the daemon read it, not as it is by now."""
-    return compile(setup["source"].encode("latin-1"), setup["path"], "exec", dont_inherit=True)
+def compiled(text: str, path: str) -> types.CodeType:
+    """The code of a file as the daemon read it, not as it is by now."""
+    return compile(text.encode("latin-1"), path, "exec", dont_inherit=True)
 
 
 def offers(module: types.ModuleType, file_name: str) -> Iterator[dict[str, Any]]:
@@ -484,8 +478,8 @@ def children_left() -> bool:
 def main() -> None:
     """Be a fork server on the socket whose number is the first argument."""
     control = socket.socket(fileno=int(sys.argv[1]))
-    control.set_inheritable(False)
     setup = json.loads(sys.stdin.buffer.read())
+    stdin = os.dup(0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     limit = setup["memory_mb"] << 20
     # Private memory is bounded; address space more loosely, since threads and libraries reserve much.
@@ -497,7 +491,16 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     _prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    ForkServer(control, setup).serve()
+    server = ForkServer(control, setup)
+    if not server.prepare(imports="cold" not in sys.argv):
+        # Nothing that was begun can be undone: start again, and leave the imports to each call.
+        os.lseek(stdin, 0, os.SEEK_SET)
+        os.dup2(stdin, 0)
+        os.set_inheritable(control.fileno(), True)
+        os.execv(sys.executable, [sys.executable, "-P", __file__, sys.argv[1], "cold"])
+    os.close(stdin)
+    control.set_inheritable(False)
+    server.serve()
     os._exit(0)
 
 

@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,15 +33,15 @@ _PIECE = 1 << 18
 class Source:
     """A version of a plug-in file.
 
-    modules : what it imports from outside the plug-in folders; fork servers have it ready.
-    beside : modules in the plug-in folders, as (name, path); each call runs them afresh.
+    modules : what it imports of installed modules; the fork server has them ready.
+    fresh : path -> text of other modules that it imports; each call runs them afresh.
     """
 
     path: str
     name: str
     text: bytes
-    modules: list[str] = field(default_factory=list)
-    beside: list[tuple[str, str]] = field(default_factory=list)
+    modules: Sequence[str] = ()
+    fresh: Mapping[str, bytes] = field(default_factory=dict)
     keep_alive: bool = False
 
 
@@ -89,7 +90,7 @@ class ForkServer:
                     else:
                         await worker.end(gently=usable)
                         # Not now: the answer goes first.
-                        asyncio.get_running_loop().call_later(0.002, self._have_one_ready)
+                        asyncio.get_running_loop().call_later(0.002, self.have_one_ready)
         finally:
             self._calls -= 1
             if self._retired and not self._calls:
@@ -99,23 +100,16 @@ class ForkServer:
             raise UnitError(reply.content["error"], details=f"{traceback}\n{reply.stderr}")
         return reply
 
-    async def prepare(self) -> None:
-        """Have the imports ready. What cannot be had ready, each call imports."""
-        answer = self._answer_for(0)
-        self._tell("prepare", modules=self.source.modules, beside=self.source.beside)
-        try:
-            fit = not (await asyncio.wait_for(answer, self.settings.plugin_timeout)).get("unfit", True)
-        except TimeoutError:
-            fit = False
-        if not fit:
-            self.source.modules = []
-            await self.close()
-
     async def retire(self) -> None:
         """End once the calls that run have ended."""
         self._retired = True
         if not self._calls:
             await self.close()
+
+    async def stuck(self) -> None:
+        """It did not get as far as to fork: maybe something that it imports hangs."""
+        self.source.modules = ()
+        await self.close()
 
     async def close(self) -> None:
         """End all processes now."""
@@ -135,11 +129,13 @@ class ForkServer:
 
     def end(self, pid: int, *, gently: bool) -> None:
         """Have a worker ended with all that it started; gently: it may exit by itself first."""
-        self._tell("end", pid=pid, gently=gently)
+        if self._control is not None:
+            with contextlib.suppress(OSError):
+                self._control.send(json.dumps({"do": "end", "pid": pid, "gently": gently}).encode())
 
     async def how_it_ended(self, pid: int) -> str:
         """How a worker ended, in brackets; it has hung up, so it ends in a moment if ever."""
-        answer = self._answer_for(pid)
+        answer = self._awaited[pid] = asyncio.get_running_loop().create_future()
         self.end(pid, gently=True)
         with contextlib.suppress(TimeoutError):
             told = await asyncio.wait_for(answer, 2)
@@ -155,9 +151,9 @@ class ForkServer:
             await worker.end(gently=False)
         return self._fork()
 
-    def _have_one_ready(self) -> None:
+    def have_one_ready(self) -> None:
         """Fork a worker for the next call; it has run nothing of the plug-in yet."""
-        if not self._idle and not self._retired and self._control is not None:
+        if not self._idle and not self._retired:
             with contextlib.suppress(UnitError):
                 self._idle.append(self._fork())
 
@@ -184,7 +180,8 @@ class ForkServer:
             "path": self.source.path,
             "name": self.source.name,
             "source": self.source.text.decode("latin-1"),
-            "folders": self.settings.plugins_path,
+            "modules": list(self.source.modules),
+            "fresh": {path: text.decode("latin-1") for path, text in self.source.fresh.items()},
             "memory_mb": self.settings.plugin_memory_mb,
             "output_bytes": self.settings.max_plugin_output_bytes,
         }
@@ -207,21 +204,7 @@ class ForkServer:
         ours.setblocking(False)
         self._control = ours
         asyncio.get_running_loop().add_reader(ours, self._hear)
-        if self.source.modules or self.source.beside:
-            self._tell("prepare", modules=self.source.modules, beside=self.source.beside)
         return ours
-
-    def _tell(self, what: str, **more: Any) -> None:
-        if self._control is not None:
-            with contextlib.suppress(OSError):
-                self._control.send(json.dumps({"do": what, **more}).encode())
-
-    def _answer_for(self, number: int) -> asyncio.Future[dict[str, Any]]:
-        """What the fork server will tell about a worker, or, of number 0, about itself; {} if it dies."""
-        answer = self._awaited[number] = asyncio.get_running_loop().create_future()
-        if self._control is None:
-            answer.set_result({})
-        return answer
 
     def _hear(self) -> None:
         try:
@@ -315,7 +298,7 @@ class _Worker:
         if self._pid:
             self._server.end(self._pid, gently=gently)
         else:
-            await self._server.close()  # it did not get as far as to fork
+            await self._server.stuck()
 
     async def _receive(self) -> dict[str, Any]:
         header = await self._exactly(HEADER.size)
