@@ -122,9 +122,9 @@ class Daemon:
             LOG.warning("port, listen and ssl change with a restart only")
         self._server.configure(new.service)
         self._proxy = new
-        logging.getLogger().setLevel(new.settings.log_level.upper())
         await old.close(plugins=False)
         LOG.info("reloaded")
+        logging.getLogger().setLevel(new.settings.log_level.upper())
 
     def _complain(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """A line about what no caller hears of, such as that no connection can be taken: one a second at most."""

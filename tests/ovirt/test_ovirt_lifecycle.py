@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -224,6 +226,121 @@ def test_sigterm_ends_everything_within_seconds_even_under_load(start, hosts, vm
         caller.join(10)
     assert len(outcomes) == 30
     assert daemon.processes() == []
+
+
+WAITS = """
+    import os, time
+    class Waits:
+        def do_filter(self, hosts, vm, args):
+            open("begun", "w").close()
+            while not os.path.exists("go"):
+                time.sleep(0.01)
+            return hosts[:1]
+"""
+
+
+def in_flight(daemon, hosts, vm, until) -> tuple[threading.Thread, list[object]]:
+    """A call that waits until the file "go" is there, and what came of it."""
+    outcome: list[object] = []
+
+    def call() -> None:
+        try:
+            outcome.append(daemon.proxy.runFilters(["Waits"], hosts, vm, {}))
+        except OSError as error:
+            outcome.append(error)
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    until((daemon.plugins / "begun").exists, seconds=20)
+    return caller, outcome
+
+
+def test_a_call_in_flight_is_answered_after_sigterm(start, hosts, vm, until):
+    daemon = start({"waits.py": WAITS}, {"plugin_timeout": "60", "request_timeout": "60"})
+    caller, outcome = in_flight(daemon, hosts, vm, until)
+    daemon.process.send_signal(signal.SIGTERM)
+    until(lambda: refuses(daemon.port))
+    (daemon.plugins / "go").touch()
+    caller.join(20)
+    assert outcome == [{"result_code": 0, "result": hosts[:1]}]
+    assert daemon.stop() == 0
+
+
+def refuses(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_a_call_that_does_not_end_is_reset_at_sigterm_and_blamed_on_no_unit(start, hosts, vm, until):
+    daemon = start({"waits.py": WAITS}, {"plugin_timeout": "60", "request_timeout": "60"})
+    caller, outcome = in_flight(daemon, hosts, vm, until)
+    assert daemon.stop() == 0
+    caller.join(20)
+    assert isinstance(outcome[0], OSError), outcome
+    assert not any("gave no answer" in line or "all filters failed" in line for line in daemon.lines)
+
+
+def test_out_of_descriptors_is_a_line_a_second_and_passes(start, hosts, vm):
+    daemon = start({"a.py": FIRST})
+    limit = len(os.listdir(f"/proc/{daemon.process.pid}/fd")) + 20
+    resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (limit, limit))
+    line = len(daemon.lines)
+    clients = [socket.create_connection(("127.0.0.1", daemon.port)) for _ in range(100)]
+    daemon.wait_for("Too many open files", start=line)
+    time.sleep(3)
+    assert 1 <= len(daemon.lines) - line <= 6, daemon.lines[line:]
+    for client in clients:
+        client.close()
+    assert result(daemon, hosts, vm) == hosts[:1]
+
+
+def test_a_failure_is_one_record_in_the_log_with_its_traceback(start, hosts, vm):
+    plugin = """
+        def inner(): raise ValueError("no luck")
+        def do_filter(hosts, vm, args): inner()
+    """
+    daemon = start({"a.py": plugin})
+    line = len(daemon.lines)
+    daemon.proxy.runFilters(["a"], hosts, vm, {})
+    daemon.wait_for(r"1 of 6 hosts|6 of 6 hosts", start=line)
+    said = daemon.lines[line:]
+    assert re.search(r"WARNING .*filters 'a' gave no answer: ValueError: no luck \(.*a\.py, line 2\)$", said[0])
+    assert "    Traceback (most recent call last):" in said
+    assert all(each.startswith("    ") for each in said[1:-1])
+    assert not any("worker.py" in each for each in said)
+
+
+@pytest.mark.parametrize(("level", "lines"), [("info", 1), ("warning", 0)])
+def test_log_level_says_whether_each_call_has_a_line(start, hosts, vm, level, lines):
+    daemon = start({"a.py": FIRST}, {"log_level": "info"})
+    daemon.configure({"log_level": level})
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.wait_for("reloaded")
+    line = len(daemon.lines)
+    result(daemon, hosts, vm)
+    daemon.stop()
+    assert len([said for said in daemon.lines[line:] if "hosts pass" in said]) == lines
+
+
+def test_systemd_is_told_when_the_port_answers(tmp_path):
+    conf = tmp_path / "scheduler.conf"
+    conf.write_text("port = 0\n")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.bind(str(tmp_path / "notify"))
+        channel.settimeout(60)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "filtersched.ovirt", "--config-file", str(conf)],
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify")},
+        )
+        try:
+            assert channel.recv(100) == b"READY=1"
+        finally:
+            process.terminate()
+            process.wait(20)
 
 
 def test_sigterm_ends_a_daemon_that_still_loads_plugins(tmp_path):
