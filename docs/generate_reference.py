@@ -47,17 +47,16 @@ def pages() -> dict[str, str]:
 
 
 FILTERS_INTRO = """\
-A filter answers, for one host at a time, whether it can take an instance of the request. Those in
-`scheduler_default_filters` run in the order of that list. Under "reads" stand the attributes of host
-and request that the answer depends on, besides the options."""
+A filter passes or refuses one host for a request. The filters in `scheduler_default_filters` run in the order of that
+list. "Reads" lists the attributes of host and request that the answer depends on, besides the options."""
 WEIGHERS_INTRO = """\
-A weigher gives each host that passed a raw weight. Raw weights are mapped to 0 … 1 between the ends of
-the scale, multiplied, and added up; the highest sum wins. A multiplier option may be overridden for the
-hosts of an aggregate by metadata of its name. `all_weighers` weighs in the order of this page, down to
-the line; weighers below it must be named."""
+A weigher gives each host that passed the filters a raw weight. Raw weights are mapped to 0 … 1 between the ends of the
+scale, multiplied, and added up; the highest sum wins. Aggregate metadata with the name of a multiplier option overrides
+it for the hosts of the aggregate. `all_weighers` means the weighers of this page in this order, except those that it
+says must be named."""
 SETTINGS_INTRO = """\
-What the scheduler itself reads. Options of filters and weighers stand with them; those of the group
-`filter_scheduler` may also be written flat, in `[DEFAULT]`."""
+These options belong to the scheduler itself. Those of [filters](filters.md) and [weighers](weighers.md) are on their
+pages. Options of the group `filter_scheduler` may also be written flat, in `[DEFAULT]`."""
 
 
 def _index(filters: list[PluginDescription], weighers: list[PluginDescription]) -> str:
@@ -66,7 +65,7 @@ def _index(filters: list[PluginDescription], weighers: list[PluginDescription]) 
         lines += [f"## {title}\n", "| | |", "|---|---|"]
         lines += [f"| [{one.name}]({page}#{one.name.lower()}) | {_cell(one.summary)} |" for one in found]
         lines.append("")
-    lines += ["## Settings\n", "[Settings of the scheduler](settings.md); all options together stand in"]
+    lines += ["## Settings\n", "[Settings of the scheduler](settings.md). The sample file with all options is"]
     lines.append("`etc/filtersched/filtersched.conf.sample`.\n")
     return "\n".join(lines)
 
@@ -101,9 +100,9 @@ def _filter(one: PluginDescription, aliases: dict[str, list[str]]) -> str:
     if one.target in aliases:
         facts.append(f"Also called {', '.join(f'`{name}`' for name in aliases[one.target])}.")
     if found.run_filter_once_per_request:
-        facts.append("Asked for the first instance of a request only.")
+        facts.append("Runs for the first instance of a request only.")
     if found.RUN_ON_REBUILD:
-        facts.append("Asked on a rebuild too.")
+        facts.append("Also runs on a rebuild.")
     return "\n".join([*_described(one), *_paragraph(facts), *_options(one.options), _reads(one)])
 
 
@@ -111,9 +110,9 @@ def _weigher(one: PluginDescription) -> str:
     found = _class(one)
     facts = []
     if one.name not in STANDARD_WEIGHERS:
-        facts.append("Not among `all_weighers`: name it in `scheduler_weight_classes`.")
+        facts.append("`all_weighers` does not include it: name it in `scheduler_weight_classes`.")
     if not found.normalized:
-        facts.append("Its raw weight is added as it is.")
+        facts.append("Its raw weight is added unmodified.")
     ends = [str(end) for end in (found.minval, found.maxval)]
     if ends != ["None", "None"]:
         facts.append(
@@ -136,9 +135,9 @@ def _paragraph(facts: list[str]) -> list[str]:
 def _reads(one: PluginDescription) -> str:
     promise = one.declaration
     if promise is None:
-        return "Reads: whatever it likes; it is asked about every host each time.\n"
+        return "Declares nothing, so it is called for every host each time.\n"
     host = "depends on the request" if callable(promise.host_reads) else _names(promise.host_reads)
-    columns = ", for all hosts at once" if promise.columnar else ""
+    columns = "; called once for all hosts" if promise.columnar else ""
     return f"Reads of the host: {host}; of the request: {_names(promise.spec_reads)}{columns}.\n"
 
 
@@ -158,7 +157,7 @@ def _settings() -> Iterator[str]:
         opt = setting.opts[0][1]
         yield _option_row(setting.spellings, opt, (opt.help or "").partition(" Also written ")[0])
     yield "\n## Accepted without effect\n"
-    yield "An existing file may set these; nothing here reads them.\n"
+    yield "An existing file may set these options; nothing reads them.\n"
     yield "| option | |"
     yield "|---|---|"
     for group, opt in NO_EFFECT:

@@ -12,8 +12,8 @@ from filtersched.hosts.host_state import HostState
 class AggregateCoreFilter(CoreFilter):
     """Refuse hosts without enough virtual CPUs for the flavor, the ratio set by aggregates.
 
-    The host's aggregates may set `cpu_allocation_ratio`; the lowest of several counts. Where none does, or one
-    sets what is no number, it is as for CoreFilter.
+    The host's aggregates may set `cpu_allocation_ratio`; the lowest value counts. If none does, or if a value
+    is not a number, the filter works like CoreFilter.
     """
 
     host_reads: ClassVar[Any] = ("aggregates", *CoreFilter.host_reads)

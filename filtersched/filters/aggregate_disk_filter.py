@@ -12,8 +12,8 @@ from filtersched.hosts.host_state import HostState
 class AggregateDiskFilter(DiskFilter):
     """Refuse hosts without enough disk for the flavor, the ratio set by aggregates.
 
-    The host's aggregates may set `disk_allocation_ratio`; the lowest of several counts. Where none does, or one
-    sets what is no number, it is as for DiskFilter.
+    The host's aggregates may set `disk_allocation_ratio`; the lowest value counts. If none does, or if a value
+    is not a number, the filter works like DiskFilter.
     """
 
     host_reads: ClassVar[Any] = ("aggregates", *DiskFilter.host_reads)

@@ -26,8 +26,8 @@ class AggregateImagePropertiesIsolation(BaseHostFilter):
     | any other                    | set                           | yes              | yes    |
     | any other                    | set                           | no               | no     |
 
-    Every key must pass. Values are split at commas and united over the aggregates. Without an image
-    every host passes.
+    Every key must pass. Values are lists separated by commas; those of all aggregates are combined.
+    Without an image every host passes.
     """
 
     run_filter_once_per_request = True
@@ -36,13 +36,13 @@ class AggregateImagePropertiesIsolation(BaseHostFilter):
     options = (
         cfg.StrOpt(
             _NAMESPACE,
-            help="Only keys of aggregate metadata that begin with this and the separator are compared with the "
-            "image's properties, the namespace being part of the property's name. Unset or empty: every key is.",
+            help="Compare only keys of aggregate metadata that begin with this and the separator; the namespace is "
+            "part of the property's name. Unset or empty: compare every key.",
         ),
         cfg.StrOpt(
             _SEPARATOR,
             default=".",
-            help="What stands between the namespace and the rest of a key. Without effect if no namespace is set.",
+            help="The separator between the namespace and the rest of a key. No effect without a namespace.",
         ),
     )
 

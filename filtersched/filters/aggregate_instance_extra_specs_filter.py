@@ -24,10 +24,10 @@ class AggregateInstanceExtraSpecsFilter(BaseHostFilter):
     |                                           | yes                   | yes               | yes    |
     | any other scope                           | -                     | -                 | yes    |
 
-    Every extra spec must pass. Values are split at commas and united over the aggregates, and
-    compared with the operators of extra specs. A key without a scope refuses every host that is in
-    no aggregate with that key, while ComputeCapabilitiesFilter ignores such keys if no host
-    attribute has the name: give keys a scope where both filters are used.
+    Every extra spec must pass. Values are lists separated by commas; those of all aggregates are
+    combined, and compared with the operators of extra specs. A key without a scope refuses every
+    host that is in no aggregate with that key. ComputeCapabilitiesFilter ignores such a key if no
+    host attribute has that name. If you enable both filters, give keys a scope.
     """
 
     run_filter_once_per_request = True

@@ -12,8 +12,8 @@ from filtersched.hosts.host_state import HostState
 class AggregateIoOpsFilter(IoOpsFilter):
     """Refuse hosts with too many I/O operations running, the number set by aggregates.
 
-    The host's aggregates may set `max_io_ops_per_host`; the lowest of several counts. Where none does, or one
-    sets what is no whole number, it is as for IoOpsFilter.
+    The host's aggregates may set `max_io_ops_per_host`; the lowest value counts. If none does, or if a value
+    is not an integer, the filter works like IoOpsFilter.
     """
 
     host_reads: ClassVar[Any] = ("aggregates", *IoOpsFilter.host_reads)

@@ -12,8 +12,8 @@ from filtersched.hosts.host_state import HostState
 class AggregateNumInstancesFilter(NumInstancesFilter):
     """Refuse hosts with too many instances, the number set by aggregates.
 
-    The host's aggregates may set `max_instances_per_host`; the lowest of several counts. Where none does, or one
-    sets what is no whole number, it is as for NumInstancesFilter.
+    The host's aggregates may set `max_instances_per_host`; the lowest value counts. If none does, or if a value
+    is not an integer, the filter works like NumInstancesFilter.
     """
 
     host_reads: ClassVar[Any] = ("aggregates", *NumInstancesFilter.host_reads)

@@ -12,8 +12,8 @@ from filtersched.hosts.host_state import HostState
 class AggregateRamFilter(RamFilter):
     """Refuse hosts without enough memory for the flavor, the ratio set by aggregates.
 
-    The host's aggregates may set `ram_allocation_ratio`; the lowest of several counts. Where none does, or one
-    sets what is no number, it is as for RamFilter.
+    The host's aggregates may set `ram_allocation_ratio`; the lowest value counts. If none does, or if a value
+    is not a number, the filter works like RamFilter.
     """
 
     host_reads: ClassVar[Any] = ("aggregates", *RamFilter.host_reads)

@@ -14,8 +14,8 @@ from filtersched.settings.shared_options import DEFAULT_AVAILABILITY_ZONE
 class AvailabilityZoneFilter(BaseHostFilter):
     """Refuse hosts outside the availability zone that the request names.
 
-    A host's zones are what its aggregates say (`availability_zone`, commas separate); without that,
-    the zone of its service; without that, `default_availability_zone`. A request that names no zone
+    A host's zones are those that its aggregates name (`availability_zone`, separated by commas), or
+    else the zone of its service, or else `default_availability_zone`. A request that names no zone
     may go anywhere.
     """
 

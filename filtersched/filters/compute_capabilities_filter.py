@@ -20,18 +20,17 @@ _ADDRESS_WIDTH_AT = "capabilities:cpu_info:maxphysaddr:bits"
 class ComputeCapabilitiesFilter(BaseHostFilter):
     """Refuse hosts whose attributes or statistics do not satisfy the flavor's extra specs.
 
-    | extra spec                | judged                                                   |
+    | extra spec                | checked                                                  |
     |---------------------------|----------------------------------------------------------|
     | `capabilities:a:b…`       | always: a of the host, b of that, and so on              |
     | `name` (no colon)         | if the host has an attribute or a statistic of that name |
     | `hw:maxphysaddr_bits` = N | as `capabilities:cpu_info:maxphysaddr:bits` = `>= N`     |
     | any other scope           | never                                                    |
 
-    A step leads to the item of a mapping, or of text that is JSON; else to an attribute, and where
-    that is None to the host's statistic of the name. A step that leads nowhere refuses. What is
-    found is compared as text, with the operators of extra specs. Methods, names that begin with `_`
-    or are no Python names, and `limits`, which belong to a decision and not to the host, are no
-    attributes here.
+    Each step of a path names an item of a mapping or of JSON text, or else an attribute, or else, if
+    that is None, a statistic of the host. An unknown step refuses. The value is compared as text,
+    with the operators of extra specs. Methods, names that begin with `_` or are not Python names,
+    and `limits`, which belong to a decision and not to the host, do not count as attributes.
     """
 
     run_filter_once_per_request = True

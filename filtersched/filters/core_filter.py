@@ -17,10 +17,10 @@ class CoreFilter(CapacityFilter):
     | topic   | vcpus_total  | verdict                                                    |
     |---------|--------------|------------------------------------------------------------|
     | other   | any          | pass, not a compute host                                   |
-    | compute | 0 or unknown | pass, what it has could not be measured                    |
+    | compute | 0 or unknown | pass, its CPUs could not be counted                        |
     | compute | above 0      | pass if the flavor fits in it, and in total × ratio − used |
 
-    The ratio is the host's own, else the configured one.
+    The ratio is the host's own, or else the configured one.
     """
 
     options = (CPU_ALLOCATION_RATIO,)

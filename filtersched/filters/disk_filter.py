@@ -13,9 +13,9 @@ from filtersched.settings.shared_options import DISK_ALLOCATION_RATIO
 class DiskFilter(CapacityFilter):
     """Refuse hosts without enough disk for the flavor, oversubscription included.
 
-    The flavor needs its root and ephemeral disks and its swap. It must fit in what the host has and
-    in total × ratio − used; exactly enough passes. The ratio is the host's own, else the configured
-    one. Swap is looked at but not taken when the host is depleted, as in Nova.
+    The flavor needs its root and ephemeral disks and its swap. They must fit in the total, and in
+    total × ratio − used; exactly enough passes. The ratio is the host's own, or else the configured
+    one. As in Nova, the filter counts swap, but placing an instance does not take it.
     """
 
     options = (DISK_ALLOCATION_RATIO,)

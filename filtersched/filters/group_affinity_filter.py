@@ -13,10 +13,10 @@ from filtersched.requests.request_spec import RequestSpec
 class GroupAffinityFilter(BaseHostFilter):
     """Refuse hosts other than those of the request's group, whatever policy it has.
 
-    Under this first name the rule comes from a time when a group had no policy: the list of filters
-    said what groups were for. Passes: no group, a group without hosts, a host of the group. Together
-    with GroupAntiAffinityFilter no host passes once a group has hosts; to tell groups apart by
-    policy use ServerGroupAffinityFilter.
+    The first releases had groups without policies, and the enabled filters decided what groups
+    meant. A request without a group passes, and so do a group without hosts and a host of the group.
+    Together with GroupAntiAffinityFilter, no host passes once a group has hosts. To respect the
+    policy, use ServerGroupAffinityFilter.
     """
 
     host_reads = ("host",)

@@ -22,10 +22,10 @@ class GroupAntiAffinityFilter(BaseHostFilter):
     | this one among them | yes (it may stay)          | yes    |
     | this one among them | no                         | no     |
 
-    Under this first name the rule comes from a time when a group had no policy: the list of filters
-    said what groups were for. It looks at the hosts of the group, not at its members, and knows
-    no `max_server_per_host`. Together with GroupAffinityFilter no host passes once a group has hosts;
-    to tell groups apart by policy use ServerGroupAntiAffinityFilter.
+    The first releases had groups without policies, and the enabled filters decided what groups
+    meant. The filter reads the hosts of the group, not its members, and ignores
+    `max_server_per_host`. Together with GroupAffinityFilter, no host passes once a group has hosts.
+    To respect the policy, use ServerGroupAntiAffinityFilter.
     """
 
     host_reads = ("host", "instances")

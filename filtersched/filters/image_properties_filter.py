@@ -37,17 +37,17 @@ class ImagePropertiesFilter(BaseHostFilter):
 
     | architecture, type, mode wanted | host advertises      | version and address width | passes |
     |---------------------------------|----------------------|---------------------------|--------|
-    | none of them                    | anything             | not looked at             | yes    |
-    | any                             | nothing              | not looked at             | no     |
-    | any                             | no entry holding all | not looked at             | no     |
-    | any                             | an entry holding all | one is not met            | no     |
-    | any                             | an entry holding all | met, or not wanted        | yes    |
+    | none of them                    | anything             | not checked               | yes    |
+    | any                             | nothing              | not checked               | no     |
+    | any                             | no entry with all    | not checked               | no     |
+    | any                             | an entry with all    | one is not met            | no     |
+    | any                             | an entry with all    | met, or not wanted        | yes    |
 
     Properties: `hw_architecture`, `img_hv_type`, `hw_vm_mode`, `img_hv_requested_version` (such as
     `>=6.0,<6.2`) and `hw_maxphysaddr_bits`; the first four also under their old names. An entry of
-    `supported_instances` holds a name wherever in it the name stands. A host that does not tell its
-    version or address width meets any. Raises InvalidRequest for names that nobody knows and for a
-    malformed version or width.
+    `supported_instances` may contain a name in any position. A host without a known version or
+    address width meets any. Raises InvalidRequest for unknown names and for a malformed version or
+    width.
     """
 
     run_filter_once_per_request = True
@@ -57,8 +57,8 @@ class ImagePropertiesFilter(BaseHostFilter):
         cfg.StrOpt(
             _DEFAULT_ARCHITECTURE,
             choices=ARCHITECTURE.known,
-            help="The architecture that an image is taken to need if it names none, also for a request without "
-            "an image. Unset: such a request may go to a host of any architecture.",
+            help="The architecture that a request needs if its image names none, or if it has no image. Unset: such "
+            "a request may go to a host of any architecture.",
         ),
     )
 

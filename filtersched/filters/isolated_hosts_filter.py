@@ -19,10 +19,10 @@ class IsolatedHostsFilter(BaseHostFilter):
     |---------------------------------------------------|----------------|----------------------|
     | isolated host                                     | pass           | refuse               |
     | other host                                        | refuse         | pass                 |
-    | isolated host, if hosts are not kept for images   | pass           | pass                 |
-    | other host, if hosts are not kept for images      | refuse         | pass                 |
+    | isolated host, if the hosts are not restricted    | pass           | pass                 |
+    | other host, if the hosts are not restricted       | refuse         | pass                 |
 
-    Hosts are kept for images by `restrict_isolated_hosts_to_isolated_images`, the default.
+    `restrict_isolated_hosts_to_isolated_images`, true by default, restricts the isolated hosts.
     """
 
     run_filter_once_per_request = True
@@ -32,13 +32,12 @@ class IsolatedHostsFilter(BaseHostFilter):
         cfg.ListOpt(
             "isolated_images",
             default=[],
-            help="Ids of images that may run on isolated_hosts only. Empty: any image may run anywhere, isolated "
-            "hosts apart.",
+            help="Ids of images that may run on isolated_hosts only. Empty: no image is isolated.",
         ),
         cfg.ListOpt(
             "isolated_hosts",
             default=[],
-            help="Names of the hosts that isolated_images run on. Empty: isolated images find no host.",
+            help="Names of the hosts for isolated_images. Empty: isolated images find no host.",
         ),
         cfg.BoolOpt(
             "restrict_isolated_hosts_to_isolated_images",

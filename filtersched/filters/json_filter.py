@@ -27,22 +27,22 @@ class JsonFilter(BaseHostFilter):
 
     A query is `[operator, argument, …]`: `["and", [">=", "$free_ram_mb", 1024], ["=", "$topic", "compute"]]`.
 
-    | argument                | stands for                                                                |
+    | argument                | value                                                                     |
     |-------------------------|---------------------------------------------------------------------------|
-    | a list                  | a query, its result; `[]` is true                                         |
-    | `"$name.key"`           | that of the host's attribute; dropped where the host has none             |
-    | `""`, null              | nothing, dropped                                                          |
+    | a list                  | the result of this query; `[]` is true                                    |
+    | `"$name.key"`           | the host's attribute, or its item; removed if the host has none           |
+    | `""`, null              | none: removed                                                             |
     | anything else           | itself                                                                    |
 
     | operator                | true if                                                                   |
     |-------------------------|---------------------------------------------------------------------------|
-    | `=` `<` `>` `<=` `>=`   | the first argument compares so with each of the others                    |
+    | `=` `<` `>` `<=` `>=`   | it holds between the first argument and each of the others                |
     | `in`                    | the first argument equals one of the others                               |
-    | `and` `or`              | all, one of the arguments is true                                         |
+    | `and` `or`              | all, or at least one, of the arguments are true                           |
     | `not`                   | a list with the opposite of each argument, true if it is not empty; as    |
     |                         | the whole query, true if one argument is false                            |
 
-    With fewer than two arguments left a comparison is false. Without a query every host passes.
+    A comparison with fewer than two remaining arguments is false. Without a query every host passes.
     """
 
     spec_reads = ("scheduler_hints",)

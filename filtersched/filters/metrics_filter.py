@@ -13,10 +13,10 @@ from filtersched.settings.weight_settings import read_settings_list
 
 
 class MetricsFilter(BaseHostFilter):
-    """Refuse hosts that lack a metric which MetricsWeigher is to weigh by.
+    """Refuse hosts that lack a metric of `[metrics] weight_setting`, by which MetricsWeigher weighs.
 
-    Needed is every name in `[metrics] weight_setting`; an element that is not `name=number` is left
-    out. Without any, every host passes.
+    Elements of the setting that are not `name=number` are ignored. Without any metric, every host
+    passes.
     """
 
     option_group = "metrics"

@@ -13,15 +13,15 @@ from filtersched.settings.shared_options import RAM_ALLOCATION_RATIO
 class RamFilter(CapacityFilter):
     """Refuse hosts without enough memory for the flavor, oversubscription included.
 
-    A host may give out `ratio` times its memory, its own ratio or the configured one, though never
-    more to a single instance than it has. So a host of 4096 MiB with ratio 1.5 may give out 6144:
+    A host may give out `ratio` times its memory, where the ratio is its own or else the configured
+    one. A single instance never gets more than the host has. A host of 4096 MiB with ratio 1.5:
 
     | given out so far | asked | verdict                      |
     |------------------|-------|------------------------------|
     | 5120             | 1024  | pass, exactly enough is left |
     | 5120             | 1025  | refuse                       |
     | 0                | 4096  | pass                         |
-    | 0                | 4097  | refuse, it has not so much   |
+    | 0                | 4097  | refuse, it has only 4096     |
     """
 
     options = (RAM_ALLOCATION_RATIO,)

@@ -11,11 +11,11 @@ from filtersched.results.verdict import Shortage
 class ResourceFilter(BaseHostFilter):
     """Refuse hosts without enough of a resource that the flavor asks for by name.
 
-    The extra spec `resources:CUSTOM_FPGA = 2` asks for two of what `HostState.resources` counts as
-    `{"CUSTOM_FPGA": (total, used)}`; amounts of numbered groups (`resources1:CUSTOM_FPGA`) are added
-    up.
+    The extra spec `resources:CUSTOM_FPGA = 2` asks for two of the resources that
+    `HostState.resources` lists as `{"CUSTOM_FPGA": (total, used)}`. Amounts of numbered groups
+    (`resources1:CUSTOM_FPGA`) are added up.
 
-    | asked | host counts it | verdict                         |
+    | asked | host lists it  | verdict                         |
     |-------|----------------|---------------------------------|
     | 0     | yes or no      | pass                            |
     | above | no             | refuse                          |

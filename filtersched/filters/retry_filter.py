@@ -10,8 +10,8 @@ from filtersched.requests.request_spec import RequestSpec
 class RetryFilter(BaseHostFilter):
     """Refuse hosts that the request was tried on before.
 
-    Of a host with several nodes only the node that was tried is refused, unless the record names
-    the host alone, as the first schedulers did.
+    If a host has several nodes, only the node that was tried is refused. A record without a node, as
+    the first schedulers wrote it, refuses all of them.
     """
 
     spec_reads = ("retry",)

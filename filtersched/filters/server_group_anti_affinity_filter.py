@@ -16,7 +16,7 @@ _MAX = "max_server_per_host"
 
 
 class ServerGroupAntiAffinityFilter(BaseHostFilter):
-    """Refuse hosts that hold as many members of the request's anti-affinity group as one may.
+    """Refuse hosts that run as many members of the request's anti-affinity group as allowed.
 
     | group | policy        | this very instance is here | members here | passes |
     |-------|---------------|----------------------------|--------------|--------|
@@ -26,9 +26,9 @@ class ServerGroupAntiAffinityFilter(BaseHostFilter):
     | any   | anti-affinity | no                         | below max    | yes    |
     | any   | anti-affinity | no                         | max or more  | no     |
 
-    max is the rule `max_server_per_host` of the group, 1 without it. Members are counted among the
-    instances of the host; the hosts of the group are not looked at. Raises InvalidRequest if the
-    rule is not a whole number.
+    max is the rule `max_server_per_host` of the group, or else 1. Members are counted among the
+    instances of the host; the hosts of the group are ignored. Raises InvalidRequest if the rule is
+    not an integer.
     """
 
     host_reads = ("instances",)

@@ -19,13 +19,13 @@ _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 class SimpleCIDRAffinityFilter(BaseHostFilter):
     """Refuse hosts whose address is not in the network that the hints name.
 
-    The hint `build_near_host_ip` is an address and the hint `cidr` how wide around it, `/24` unless
-    given. The host's address is its `host_ip`, else the capability of that name.
+    The hint `build_near_host_ip` is an address, and the hint `cidr` the size of the network around
+    it, `/24` by default. The host's address is its `host_ip`, or else the capability of that name.
 
     | build_near_host_ip | address of the host | verdict                      |
     |--------------------|---------------------|------------------------------|
     | no                 | any                 | pass                         |
-    | yes                | not known           | refuse                       |
+    | yes                | unknown             | refuse                       |
     | yes                | known               | pass if it is in the network |
     """
 

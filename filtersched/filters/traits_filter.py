@@ -24,7 +24,7 @@ class TraitsFilter(BaseHostFilter):
     | `trait:CUSTOM_SLOW`            | yes                | refuse  |
     | ` = forbidden`                 | no                 | pass    |
 
-    Traits of a numbered group (`trait1:`) are asked of the host like the others. Another value is
+    Traits of a numbered group (`trait1:`) are treated like the others. Any other value raises
     InvalidRequest.
     """
 

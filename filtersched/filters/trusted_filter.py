@@ -21,8 +21,8 @@ class TrustedFilter(BaseHostFilter):
     | set                             | another           | no     |
     | set                             | unknown           | no     |
 
-    No attestation server is asked. The level is the capability `trust_lvl` of the host; who knows
-    it from elsewhere derives a filter that answers:
+    The filter queries no attestation server. The level is the capability `trust_lvl` of the host. If
+    you know the level from elsewhere, derive a filter:
 
         class AttestedFilter(TrustedFilter):
             \"\"\"Refuse hosts that our attestation service does not vouch for.\"\"\"
@@ -30,8 +30,8 @@ class TrustedFilter(BaseHostFilter):
             def trust_level(self, host_state):
                 return attestation.level_of(host_state.nodename)
 
-    Such a filter is asked for every host anew, since its answer may change any time; `trust_level`
-    is called only if the flavor asks for trust.
+    Such a filter is called for every host each time, because its answer may change at any time;
+    `trust_level` is called only if the flavor asks for trust.
     """
 
     run_filter_once_per_request = True

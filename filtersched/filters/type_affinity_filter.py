@@ -10,8 +10,8 @@ from filtersched.requests.request_spec import RequestSpec
 class TypeAffinityFilter(BaseHostFilter):
     """Refuse hosts that run an instance of another flavor.
 
-    Compared are flavor ids, `instance_type_id` of the instances. An instance whose flavor is not
-    known is one of another flavor.
+    The filter compares the flavor's id with `instance_type_id` of the instances. An instance with an
+    unknown flavor counts as one of another flavor.
     """
 
     host_reads = ("instances",)

@@ -1,8 +1,8 @@
 """The scheduler-level options: every one, in every spelling, with what each value does.
 
-A plug-in's options stand on the plug-in. Here stand only those that the pipeline itself reads,
-and those of Nova that are accepted so that an existing file keeps working, each with the reason
-why it has no effect. The table is long because it is the reference.
+Options of a plug-in are on its class. This module has those that the pipeline reads, and those of
+Nova that are accepted without effect so that existing files work, each with the reason. The table
+is long because it is the reference.
 """
 
 from __future__ import annotations
@@ -63,11 +63,11 @@ SETTINGS: tuple[Setting, ...] = (
         cfg.StrOpt(
             "scheduler_driver",
             default="FilterScheduler",
-            help="The scheduler to use: the name of an entry point of filtersched.drivers or the path of "
-            "a class, commonly one derived from FilterScheduler. FilterScheduler takes the best "
-            "of the hosts that pass the filters, StochasticScheduler draws one of them in proportion to their weights, "
-            "and ChanceScheduler chooses at random among the hosts that are up. Nova's paths of these mean "
-            "them; nova.scheduler.multi.MultiScheduler means whatever compute_scheduler_driver names.",
+            help="The scheduler to use: the name of an entry point of filtersched.drivers, or the path of a class, "
+            "usually one derived from FilterScheduler. FilterScheduler takes the best host that passes the filters, "
+            "StochasticScheduler draws one of these hosts in proportion to their weights, and ChanceScheduler draws "
+            "one of the hosts that are up. Nova's class paths mean the scheduler of that name; "
+            "nova.scheduler.multi.MultiScheduler means the scheduler that compute_scheduler_driver names.",
         ),
         ("scheduler", "driver"),
     ),
@@ -76,8 +76,8 @@ SETTINGS: tuple[Setting, ...] = (
         cfg.StrOpt(
             "compute_scheduler_driver",
             default="FilterScheduler",
-            help="The scheduler that MultiScheduler hands compute requests to. Read only if "
-            "scheduler_driver is MultiScheduler.",
+            help="The scheduler that MultiScheduler uses for compute requests. Only read if scheduler_driver is "
+            "MultiScheduler.",
         ),
     ),
     _setting(
@@ -85,10 +85,10 @@ SETTINGS: tuple[Setting, ...] = (
         cfg.MultiStrOpt(
             "scheduler_available_filters",
             default=["standard_filters"],
-            help="Which filters may be used; may be given more than once, and each value may be several "
-            "separated by commas. standard_filters: the library's own. all_filters: every installed one. "
-            "Otherwise the name of an entry point of filtersched.filters, the path of a filter class, or "
-            "the path of a function that returns filter classes.",
+            help="The filters that may be enabled. May be repeated; each value may contain several, separated by "
+            "commas. standard_filters: the library's own. all_filters: every installed one. Otherwise the name of an "
+            "entry point of filtersched.filters, the path of a filter class, or the path of a function that returns "
+            "filter classes.",
         ),
         (GROUPED, "available_filters"),
     ),
@@ -97,8 +97,8 @@ SETTINGS: tuple[Setting, ...] = (
         cfg.ListOpt(
             "scheduler_default_filters",
             default=["AvailabilityZoneFilter", "RamFilter", "ComputeFilter"],
-            help="The filters every request passes through, in this order, by class name, out of the "
-            "available ones. A name given twice runs twice. Empty: no filter refuses anything.",
+            help="The filters of every request, by class name, in this order; they must be available. A name given "
+            "twice runs twice. Empty: no filter refuses anything.",
         ),
         (GROUPED, "enabled_filters"),
     ),
@@ -107,10 +107,10 @@ SETTINGS: tuple[Setting, ...] = (
         cfg.ListOpt(
             "scheduler_weight_classes",
             default=["all_weighers"],
-            help="The weighers that rank the hosts left. all_weighers: the library's own, in a fixed order. "
-            "Otherwise the name of an entry point of filtersched.weighers, the path of a weigher class, or "
-            "the path of a function that returns weigher classes; in the order given, and one given twice "
-            "counts twice. Empty: all hosts weigh the same. Not together with least_cost_functions.",
+            help="The weighers that rank the remaining hosts. all_weighers: the library's own, in a fixed order. "
+            "Otherwise the name of an entry point of filtersched.weighers, the path of a weigher class, or the path "
+            "of a function that returns weigher classes, in the given order; a weigher given twice counts twice. "
+            "Empty: all hosts weigh the same. Cannot be combined with least_cost_functions.",
         ),
         (GROUPED, "weight_classes"),
     ),
@@ -118,10 +118,10 @@ SETTINGS: tuple[Setting, ...] = (
         "least_cost_functions",
         cfg.ListOpt(
             "least_cost_functions",
-            help="Cost functions of the first filter scheduler, used instead of weighers when set: paths of "
-            "functions fn(host_state, weighing_properties). The lowest sum of <function name>_weight times "
-            "cost wins, without normalising. As then, only functions whose name starts with compute_ or "
-            "noop are used. Unset: weighers. Empty: all hosts cost the same.",
+            help="Cost functions of the first filter scheduler, used instead of weighers: paths of functions "
+            "fn(host_state, weighing_properties). The lowest sum of <function name>_weight times cost wins, without "
+            "normalising. Only functions whose names begin with compute_ or noop are used, as in Nova. Unset: "
+            "weighers. Empty: all hosts cost the same.",
         ),
     ),
     _setting(
@@ -130,9 +130,8 @@ SETTINGS: tuple[Setting, ...] = (
             "scheduler_host_subset_size",
             default=1,
             min=1,
-            help="Choose at random among this many of the best hosts. 1: always the best one. More than "
-            "there are: among all of them. Larger values keep parallel schedulers from colliding, at the "
-            "price of a worse choice. StochasticScheduler ignores it.",
+            help="Draw one of this many best hosts. 1: always the best one. More than there are: any of them. Higher "
+            "values make parallel schedulers collide less, and choose worse hosts. StochasticScheduler ignores it.",
         ),
         (GROUPED, "host_subset_size"),
     ),
@@ -141,8 +140,8 @@ SETTINGS: tuple[Setting, ...] = (
         cfg.BoolOpt(
             "shuffle_best_same_weighed_hosts",
             default=False,
-            help="True: hosts that share the highest weight are put in random order before one is chosen. "
-            "False: the earlier one in the list wins. StochasticScheduler ignores it.",
+            help="True: hosts that share the highest weight are shuffled before one is chosen. False: the first of "
+            "them wins. StochasticScheduler ignores it.",
         ),
         (GROUPED, "shuffle_best_same_weighed_hosts"),
     ),
@@ -152,8 +151,8 @@ SETTINGS: tuple[Setting, ...] = (
             "scheduler_max_attempts",
             default=3,
             min=1,
-            help="How many hosts an instance may be tried on. A selection that is asked for alternates has "
-            "up to one less than this. 1: no alternates, and requests carry no retry record.",
+            help="How many hosts an instance may be tried on. A selection has up to one alternate less than this, if "
+            "alternates are requested. 1: no alternates, and requests carry no retry record.",
         ),
         ("scheduler", "max_attempts"),
     ),
@@ -171,7 +170,7 @@ SETTINGS: tuple[Setting, ...] = (
         "default_schedule_zone",
         cfg.StrOpt(
             "default_schedule_zone",
-            help="The zone put into a request that names none. Unset: such a request may go to any zone.",
+            help="The zone of a request that names none. Unset: such a request may go to any zone.",
         ),
         (GROUPED, "default_schedule_zone"),
     ),
@@ -180,8 +179,8 @@ SETTINGS: tuple[Setting, ...] = (
         cfg.StrOpt(
             "scheduler_json_config_location",
             default="",
-            help="A JSON file given to filters as filter_properties['config_options'], read again when it "
-            "changed. Empty: {}.",
+            help="A JSON file whose content filters get as filter_properties['config_options']. It is read again "
+            "after a change. Empty: no file, and the content is {}.",
         ),
     ),
     _setting(
@@ -189,7 +188,7 @@ SETTINGS: tuple[Setting, ...] = (
         cfg.BoolOpt(
             "scheduler_use_baremetal_filters",
             default=False,
-            help="True: the filters of baremetal_scheduler_default_filters are used in the place of those of "
+            help="True: use the filters of baremetal_scheduler_default_filters instead of those of "
             "scheduler_default_filters.",
         ),
         (GROUPED, "use_baremetal_filters"),
@@ -208,7 +207,7 @@ SETTINGS: tuple[Setting, ...] = (
                 "ExactDiskFilter",
                 "ExactCoreFilter",
             ],
-            help="The filters used if scheduler_use_baremetal_filters is true; otherwise without effect.",
+            help="The filters to use if scheduler_use_baremetal_filters is true. Otherwise no effect.",
         ),
         (GROUPED, "baremetal_enabled_filters"),
     ),
@@ -218,8 +217,8 @@ SETTINGS: tuple[Setting, ...] = (
             "reserved_host_memory_mb",
             default=512,
             min=0,
-            help="MiB of its memory that a host keeps for itself, where an inventory file tells how much it has and "
-            "not how much of that is free. 0: all of it is free. What a file tells to be free was measured with it.",
+            help="Memory in MiB that a host reserves for itself. It is subtracted where an inventory file gives the "
+            "total but not the free memory. 0: nothing is reserved.",
         ),
         (GROUPED, "reserved_host_memory_mb"),
     ),
@@ -229,8 +228,8 @@ SETTINGS: tuple[Setting, ...] = (
             "reserved_host_disk_mb",
             default=0,
             min=0,
-            help="MiB of its disk that a host keeps for itself, where an inventory file tells how much it has and "
-            "not how much of that is free. 0: all of it is free. What a file tells to be free was measured with it.",
+            help="Disk in MiB that a host reserves for itself. It is subtracted where an inventory file gives the "
+            "total but not the free disk. 0: nothing is reserved.",
         ),
         (GROUPED, "reserved_host_disk_mb"),
     ),
@@ -238,8 +237,8 @@ SETTINGS: tuple[Setting, ...] = (
         "connection_type",
         cfg.StrOpt(
             "connection_type",
-            help="fake: the command makes up an inventory to try things on. Any other value, such as the "
-            "hypervisor of an old file, is without effect: hosts come from the inventory.",
+            help="fake: the command generates an inventory to try things on. Any other value, such as the hypervisor "
+            "in an old file, has no effect: hosts come from the inventory.",
         ),
     ),
     _setting(
@@ -247,7 +246,7 @@ SETTINGS: tuple[Setting, ...] = (
         cfg.BoolOpt(
             "verbose",
             default=False,
-            help="True: the command reports on stderr each stage of a decision and why each host was chosen.",
+            help="True: the command reports each stage of a decision, and why each host was chosen, on stderr.",
         ),
     ),
 )
@@ -263,8 +262,8 @@ def cost_weight_option(function: str) -> cfg.Opt:
     return cfg.FloatOpt(
         f"{function}_weight",
         default=_COST_WEIGHTS.get(function),
-        help=f"What the cost of {function} is multiplied by, if least_cost_functions names it. Positive: low costs "
-        "win. Negative: high costs win. 0: no say.",
+        help=f"The factor of the cost of {function}, if least_cost_functions names it. Positive: low costs win. "
+        "Negative: high costs win. 0 disables the function.",
     )
 
 
@@ -274,7 +273,7 @@ def _without_effect(opt: cfg.Opt, why: str) -> cfg.Opt:
 
 
 _FIRST_RATIO = "the compute service gives a host its first ratio; see the option without initial_."
-_ATTESTED = "no attestation server is asked; TrustedFilter reads the capability trust_lvl of a host."
+_ATTESTED = "TrustedFilter queries no attestation server; it reads the capability trust_lvl of a host."
 
 NO_EFFECT: tuple[tuple[str, cfg.Opt], ...] = (
     *(
@@ -282,32 +281,32 @@ NO_EFFECT: tuple[tuple[str, cfg.Opt], ...] = (
         for opt, why, groups in (
             (
                 cfg.StrOpt("scheduler_host_manager"),
-                "hosts are given to the scheduler by the program that calls it.",
+                "the calling program gives the hosts to the scheduler.",
                 (DEFAULT,),
             ),
             (
                 cfg.StrOpt("host_manager"),
-                "hosts are given to the scheduler by the program that calls it.",
+                "the calling program gives the hosts to the scheduler.",
                 ("scheduler",),
             ),
             (
                 cfg.BoolOpt("scheduler_tracks_instance_changes", default=True),
-                "the instances of a host are what the caller says they are, and always known.",
+                "the caller says which instances a host has, so they are always known.",
                 (DEFAULT,),
             ),
             (
                 cfg.BoolOpt("track_instance_changes", default=True),
-                "the instances of a host are what the caller says they are, and always known.",
+                "the caller says which instances a host has, so they are always known.",
                 (GROUPED,),
             ),
             (
                 cfg.StrOpt("node_availability_zone", default="nova"),
-                "a service record carries its zone already; see default_availability_zone.",
+                "a service record contains its zone; see default_availability_zone.",
                 (DEFAULT,),
             ),
             (
                 cfg.IntOpt("periodic_interval", default=60, min=0),
-                "capabilities are given with the host and are as fresh as the caller keeps them.",
+                "the caller gives the capabilities with the host, and updates them.",
                 (DEFAULT,),
             ),
             (cfg.FloatOpt("initial_ram_allocation_ratio", default=1.0, min=0), _FIRST_RATIO, (DEFAULT,)),

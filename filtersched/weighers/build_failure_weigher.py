@@ -16,9 +16,9 @@ class BuildFailureWeigher(BaseWeigher):
         cfg.FloatOpt(
             "build_failure_weight_multiplier",
             default=1_000_000.0,
-            help="How much the failed builds of a host count against it. The default keeps the host with the most of "
-            "them for last, whatever other weighers say. Smaller values let them have a say. 0: none is held against "
-            "a host. Negative: hosts that fail win, which is hardly ever wanted.",
+            help="How much failed builds count against a host. With the default, the host with the most failed builds "
+            "comes last, whatever other weighers prefer. Smaller values let other weighers decide too. 0 disables "
+            "the weigher. Negative: hosts with failed builds are preferred, which is hardly ever useful.",
         ),
     )
     multiplier_option = "build_failure_weight_multiplier"

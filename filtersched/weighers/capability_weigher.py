@@ -44,21 +44,21 @@ class CapabilityWeigher(BaseWeigher):
             "capability_weight_multiplier",
             default=1.0,
             help="How much the preferences of capability_weight_setting count. 1.0: the most preferred host gains as "
-            "much as one with the most free memory. Larger: they decide even where other weighers object. 0: no say. "
-            "Negative: what is preferred is avoided.",
+            "much as the host with the most free memory. Higher values outweigh other weighers. 0 disables the "
+            "weigher. Negative: preferred hosts are avoided.",
         ),
         cfg.ListOpt(
             _OPTION,
             default=[],
-            help="What is preferred and how much. ethernet_mbps=0.001: the number that a host announces for "
-            "ethernet_mbps counts, times 0.001. region:eu-west=2: a host whose region is eu-west gains 2. "
-            "HW_NIC_SRIOV=1: a host with this trait gains 1. Empty: no say.",
+            help="What is preferred, and how much. ethernet_mbps=0.001: the number that a host announces for "
+            "ethernet_mbps, times 0.001. region:eu-west=2: a host whose region is eu-west gains 2. HW_NIC_SRIOV=1: a "
+            "host with this trait gains 1. Empty disables the weigher.",
         ),
         cfg.FloatOpt(
             "capability_weight_of_missing",
             default=0.0,
-            help="What a host gains for each name=ratio of which it announces nothing. 0: as if it announced 0. "
-            "With a negative ratio 0 is the best there is; lower it then, to have such hosts come last.",
+            help="What a host gains for each name=ratio if it announces nothing of that name. 0: as if it announced "
+            "0. With a negative ratio, 0 is the best value; set a lower one so that such hosts come last.",
         ),
     )
     multiplier_option = "capability_weight_multiplier"

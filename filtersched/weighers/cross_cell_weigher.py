@@ -10,7 +10,7 @@ from filtersched.weighers.base import BaseWeigher
 
 
 class CrossCellWeigher(BaseWeigher):
-    """Prefer hosts of the cell that an instance is moved from, where it may leave it.
+    """Prefer hosts of the cell that an instance is moved from, if it may leave it.
 
     | destination names a cell, cross-cell moves allowed | host in that cell | raw weight |
     |----------------------------------------------------|-------------------|------------|
@@ -23,8 +23,9 @@ class CrossCellWeigher(BaseWeigher):
         cfg.FloatOpt(
             "cross_cell_move_weight_multiplier",
             default=1_000_000.0,
-            help="How much staying in its cell counts for an instance that is moved and may leave it. Large: it stays "
-            "while the cell has a host for it. 0: no say. Negative: it leaves the cell while another has a host.",
+            help="How much it counts that an instance that may leave its cell stays there. High: it stays as long as "
+            "the cell has a host for it. 0 disables the weigher. Negative: it leaves the cell if another cell has a "
+            "host for it.",
         ),
     )
     multiplier_option = "cross_cell_move_weight_multiplier"

@@ -10,14 +10,14 @@ from filtersched.weighers.base import BaseWeigher
 
 
 class HypervisorVersionWeigher(BaseWeigher):
-    """Prefer hosts with a newer hypervisor; one that does not tell its version counts as the oldest."""
+    """Prefer hosts with a newer hypervisor; an unknown version counts as the oldest."""
 
     options = (
         cfg.FloatOpt(
             "hypervisor_version_weight_multiplier",
             default=1.0,
-            help="How much the version of the hypervisor counts. Positive: newer ones win. Negative: older ones win, "
-            "which keeps instances able to move to any host. 0: no say.",
+            help="How much the version of the hypervisor counts. Positive: newer versions are preferred. Negative: "
+            "older versions are preferred, so that instances can still move to any host. 0 disables the weigher.",
         ),
     )
     multiplier_option = "hypervisor_version_weight_multiplier"

@@ -14,23 +14,23 @@ from filtersched.weighers.base import BaseWeigher
 class ImagePropertiesWeigher(BaseWeigher):
     """Prefer hosts with instances whose image has the same properties as the request's.
 
-    For each property of the request's image: the instances on the host whose image has it with the
-    same value, times the ratio of ``image_props_weight_setting`` (1 for all if that is empty).
+    For each property of the request's image, the weigher counts the instances on the host whose
+    image has the same value, times the ratio in ``image_props_weight_setting`` (1 if that is empty).
     """
 
     options = (
         cfg.FloatOpt(
             "image_props_weight_multiplier",
             default=0.0,
-            help="How much like images count. Positive: instances of like images come together. Negative: they are "
-            "kept apart. 0: no say, and images are not looked at even if an aggregate sets another multiplier.",
+            help="How much similar images count. Positive: instances of similar images come together. Negative: they "
+            "are kept apart. 0 disables the weigher. Then aggregates cannot set another multiplier.",
         ),
         cfg.ListOpt(
             "image_props_weight_setting",
             default=[],
-            help="Properties that count and how much, such as os_distro=1,hw_machine_type=0.5; others do not count. "
-            "Empty: all properties count alike. Of a name given twice the last ratio is used; an element that is no "
-            "name, '=' and number is ignored with a warning.",
+            help="The properties that count, and how much, such as os_distro=1,hw_machine_type=0.5; others do not "
+            "count. Empty: all properties count equally. If a name occurs twice, the last ratio counts. An element "
+            "that is not a name, '=' and a number is ignored with a warning.",
         ),
     )
     multiplier_option = "image_props_weight_multiplier"

@@ -16,8 +16,8 @@ class IoOpsWeigher(BaseWeigher):
         cfg.FloatOpt(
             "io_ops_weight_multiplier",
             default=-1.0,
-            help="How much the operations under way on a host count (num_io_ops). Negative: idle hosts win. Positive: "
-            "busy hosts win. 0: no say.",
+            help="How much the running operations of a host count (num_io_ops). Negative: idle hosts are preferred. "
+            "Positive: busy hosts are preferred. 0 disables the weigher.",
         ),
     )
     multiplier_option = "io_ops_weight_multiplier"

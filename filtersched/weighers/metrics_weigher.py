@@ -17,12 +17,12 @@ from filtersched.weighers.base import BaseWeigher
 class MetricsWeigher(BaseWeigher):
     """Prefer hosts by their metrics: the sum of value times ratio over ``[metrics] weight_setting``.
 
-    A metric that a host does not have:
+    If a host lacks a metric:
 
     | ``required`` | ratio times multiplier | raw weight                                            |
     |--------------|------------------------|-------------------------------------------------------|
     | true         | any                    | InvalidHost, the request fails                        |
-    | false        | not 0                  | ``weight_of_unavailable``, whatever else was measured |
+    | false        | not 0                  | ``weight_of_unavailable``, whatever the others are    |
     | false        | 0                      | the sum of the others                                 |
     """
 
@@ -30,21 +30,21 @@ class MetricsWeigher(BaseWeigher):
         cfg.FloatOpt(
             "weight_multiplier",
             default=1.0,
-            help="How much metrics count. Positive: a higher sum wins. Negative: a lower sum wins. 0: no say. The key "
-            "in the metadata of an aggregate is metrics_weight_multiplier.",
+            help="How much metrics count. Positive: a higher sum is preferred. Negative: a lower sum is preferred. 0 "
+            "disables the weigher. In the metadata of an aggregate, the key is metrics_weight_multiplier.",
         ),
         METRICS_WEIGHT_SETTING,
         cfg.BoolOpt(
             "required",
             default=True,
             help="True: a request fails if a host that passed the filters lacks a metric of weight_setting; "
-            "MetricsFilter keeps such hosts out. False: such a host weighs weight_of_unavailable.",
+            "MetricsFilter refuses such hosts. False: the raw weight of such a host is weight_of_unavailable.",
         ),
         cfg.FloatOpt(
             "weight_of_unavailable",
             default=-10000.0,
-            help="What a host weighs that lacks a metric, if required is false, before weights are brought to the "
-            "scale from 0 to 1. Below every real sum: it comes last. Above: it comes first.",
+            help="The raw weight of a host that lacks a metric, if required is false. Lower than every real sum: the "
+            "host comes last. Higher: it comes first.",
         ),
     )
     option_group = "metrics"

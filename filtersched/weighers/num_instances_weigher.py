@@ -17,7 +17,8 @@ class NumInstancesWeigher(BaseWeigher):
             "num_instances_weight_multiplier",
             default=0.0,
             help="How much the number of instances on a host counts, whatever their size. Negative: hosts with fewer "
-            "win, instances spread. Positive: hosts with more win. 0: no say.",
+            "instances are preferred, and instances spread. Positive: hosts with more instances are preferred. 0 "
+            "disables the weigher.",
         ),
     )
     multiplier_option = "num_instances_weight_multiplier"

@@ -14,7 +14,7 @@ _NOTHING = ("", "0", "0.0", "false", "no", "none", "off")
 
 
 class PlainInstanceWeigher(BaseWeigher):
-    """Prefer plain hosts to those with special capabilities, such as a GPU, that the request did not ask for.
+    """Prefer hosts without special capabilities, such as a GPU, that the request does not ask for.
 
     | the host has it | the request asks for it | counts against the host |
     |-----------------|-------------------------|-------------------------|
@@ -22,26 +22,25 @@ class PlainInstanceWeigher(BaseWeigher):
     | yes             | yes                     | no                      |
     | yes             | no                      | yes                     |
 
-    once for each pattern of ``special_capabilities``. A host has it if a capability or resource whose
-    name matches is there and is not nothing (0, empty, false), or a trait matches. A request asks
-    for it by an extra spec whose name after the last colon matches: `gpus`, `capabilities:gpus`,
-    `resources:CUSTOM_FPGA`, `trait:HW_GPU_API_VULKAN`; a forbidden trait is not asked for.
+    Each pattern of ``special_capabilities`` counts once. A host has it if the name of a trait
+    matches, or of a capability or resource that is not 0, empty or false. A request asks for it with
+    an extra spec whose name after the last colon matches: `gpus`, `capabilities:gpus`,
+    `resources:CUSTOM_FPGA`, `trait:HW_GPU_API_VULKAN`. A forbidden trait does not count.
     """
 
     options = (
         cfg.FloatOpt(
             "plain_instance_weight_multiplier",
             default=100.0,
-            help="How much it counts against a host that it has special capabilities which the request did not ask "
-            "for. The default keeps such hosts for last, whatever weighers of ordinary multipliers (1.0) say. 1.0: as "
-            "much as, say, all the free memory. 0: no say. Negative: special hosts are filled first.",
+            help="How much it counts against a host that it has special capabilities that the request does not ask "
+            "for. With the default, such hosts come last, whatever weighers with ordinary multipliers (1.0) prefer. "
+            "1.0: as much as all the free memory. 0 disables the weigher. Negative: special hosts are filled first.",
         ),
         cfg.ListOpt(
             "special_capabilities",
             default=["*gpu*", "*fpga*"],
-            help="What makes a host special: names of capabilities, resources and traits, in upper or lower case, * "
-            "and ? standing for any letters. Each pattern counts once. Empty: every host is plain, and the weigher "
-            "has no say.",
+            help="What makes a host special: names of capabilities, resources and traits. Case does not matter; * and "
+            "? stand for any characters. Each pattern counts once. Empty disables the weigher: no host is special.",
         ),
     )
     multiplier_option = "plain_instance_weight_multiplier"

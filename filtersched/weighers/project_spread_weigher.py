@@ -12,24 +12,24 @@ from filtersched.weighers.base import BaseWeigher
 class ProjectSpreadWeigher(BaseWeigher):
     """Prefer hosts with fewer instances of the request's project, or user, so that one failure hits it less.
 
-    Counted are the host's `instances`; for projects on a host without any, its statistics
-    `num_proj_<id>`. What `num_instances` counts beyond those belongs to nobody known and counts as
-    the project's own: so do the instances that the same request has placed already.
+    The weigher counts the host's `instances`, or, for projects on a host without any, its statistics
+    `num_proj_<id>`. Instances in `num_instances` beyond those have an unknown owner and count as the
+    project's, and so do the instances that the same request has placed.
     """
 
     options = (
         cfg.FloatOpt(
             "project_spread_weight_multiplier",
             default=1.0,
-            help="How much instances of the same project or user on a host count against it. 1.0: the host with the "
-            "most of them lacks as much as one without free memory. Larger: they are kept apart even where other "
-            "weighers object. 0: no say. Negative: they come together.",
+            help="How much instances of the same project or user count against a host. 1.0: the host with the most of "
+            "them loses as much as a host without free memory. Higher values spread them more strictly. 0 disables "
+            "the weigher. Negative: they come together.",
         ),
         cfg.StrOpt(
             "project_spread_by",
             default="project",
             choices=["project", "user"],
-            help="Whose instances are kept apart: those of one project or those of one user.",
+            help="Which instances are kept apart: those of one project, or those of one user.",
         ),
     )
     multiplier_option = "project_spread_weight_multiplier"

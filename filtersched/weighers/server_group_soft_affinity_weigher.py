@@ -17,8 +17,8 @@ class ServerGroupSoftAffinityWeigher(BaseWeigher):
             "soft_affinity_weight_multiplier",
             default=1.0,
             min=0,
-            help="How much members of a soft-affinity group on a host count for the next member. Larger: they stay "
-            "together even where other weighers object. 0: no say.",
+            help="How much members of a soft-affinity group on a host count for the next member. Higher values pack "
+            "the group more tightly. 0 disables the weigher.",
         ),
     )
     multiplier_option = "soft_affinity_weight_multiplier"

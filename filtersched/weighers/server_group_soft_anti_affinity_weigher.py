@@ -18,7 +18,7 @@ class ServerGroupSoftAntiAffinityWeigher(BaseWeigher):
             default=1.0,
             min=0,
             help="How much members of a soft-anti-affinity group on a host count against it for the next member. "
-            "Larger: they keep apart even where other weighers object. 0: no say.",
+            "Higher values spread the group more strictly. 0 disables the weigher.",
         ),
     )
     multiplier_option = "soft_anti_affinity_weight_multiplier"
