@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     try:
         if options.command == "unit":
-            return unit_file.run(options)
+            return unit_file.run(options, path)
         if options.check:
             from filtersched.ovirt import check
 

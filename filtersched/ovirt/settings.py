@@ -45,9 +45,8 @@ OPTIONS: tuple[cfg.Opt, ...] = (
     cfg.StrOpt(
         "dialect",
         default="engine",
-        choices=("engine", "page"),
-        help="How discover answers: as engines expect it, or in the types of the feature page. Other calls are "
-        "answered as they are made.",
+        choices=[("engine", "as engines expect it"), ("page", "in the types of the feature page")],
+        help="How discover answers. Other calls are answered in the dialect that they are made in.",
     ),
     cfg.FloatOpt("plugin_timeout", default=5, min=0.1, max=600, help="Seconds that a plug-in has for one answer."),
     cfg.FloatOpt(
@@ -70,9 +69,11 @@ OPTIONS: tuple[cfg.Opt, ...] = (
     cfg.StrOpt(
         "on_plugin_error",
         default="skip",
-        choices=("skip", "fail"),
-        help="skip leaves a unit that fails out and reports it; if all filters of a call fail, all hosts pass. fail: "
-        "if one filter fails, no host passes; if one cost function fails, there are no scores.",
+        choices=[
+            ("skip", "leave the unit out and report it; if all filters of a call fail, all hosts pass"),
+            ("fail", "if a filter fails, no host passes; if a cost function fails, there are no scores"),
+        ],
+        help="What happens if a unit fails.",
     ),
     cfg.IntOpt(
         "cost_scale",
@@ -102,8 +103,13 @@ OPTIONS: tuple[cfg.Opt, ...] = (
     cfg.StrOpt(
         "log_level",
         default="info",
-        choices=("debug", "info", "warning", "error"),
-        help="What to log, on stderr. info has a line for each call; warning has failures only.",
+        choices=[
+            ("debug", "everything"),
+            ("info", "also a line for each call"),
+            ("warning", "failures"),
+            ("error", "what keeps the service from working"),
+        ],
+        help="What to log, on stderr.",
     ),
 )
 KEYS = frozenset(opt.dest for opt in OPTIONS)

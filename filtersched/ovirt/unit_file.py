@@ -1,14 +1,159 @@
-"""The systemd unit of this installation."""
+"""`filtersched-proxy unit`: the systemd unit for this installation and configuration."""
 
 from __future__ import annotations
 
 import argparse
+import os
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from filtersched.errors import ConfigurationError
+
+# Folders that ProtectHome and PrivateTmp hide from the service.
+HIDDEN_FOLDERS = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")
+
+# After `systemd-analyze security`. What it still names is needed: plug-ins may read /proc and talk to
+# any address, and each worker limits its own resources.
+_UNIT = """\
+# Made by: filtersched-proxy unit
+[Unit]
+Description=External scheduler of the oVirt engine
+Wants=network-online.target
+After=network-online.target
+Before=ovirt-engine.service
+StartLimitIntervalSec=60
+StartLimitBurst=5
+
+[Service]
+Type=notify
+ExecStart={command}
+ExecReload=/bin/kill -HUP $MAINPID
+Restart=on-failure
+RestartSec=2
+TimeoutStopSec=10
+KillMode=mixed
+{user}
+
+# The one folder that plug-ins can write to: /var/log/filtersched-proxy, also in $LOGS_DIRECTORY.
+LogsDirectory=filtersched-proxy
+{credentials}
+# Each worker has limits of its own; these are for all of them together.
+MemoryMax=4G
+OOMPolicy=continue
+TasksMax=1024
+LimitNOFILE=65536
+
+AmbientCapabilities=
+CapabilityBoundingSet=
+DevicePolicy=closed
+KeyringMode=private
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+NoNewPrivileges=yes
+PrivateDevices=yes
+PrivateMounts=yes
+PrivateTmp=yes
+PrivateUsers=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHome=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+ProtectSystem=strict
+RemoveIPC=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+SystemCallErrorNumber=EPERM
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged
+UMask=0077
+
+[Install]
+WantedBy=multi-user.target
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the sub-command takes."""
+    """The options of the sub-command."""
+    parser.add_argument("--config-file", metavar="FILE", default=argparse.SUPPRESS, help="settings of the service")
+    parser.add_argument(
+        "--user",
+        metavar="NAME",
+        help="run as this user, who reads the password and the key. By default systemd makes a user for the service "
+        "and hands both in (LoadCredential, systemd 247 or newer)",
+    )
 
 
-def run(options: argparse.Namespace) -> int:
-    """Print the unit."""
-    raise NotImplementedError
+def run(options: argparse.Namespace, path: str | None) -> int:
+    """Print the unit for the configuration file at `path`; the exit status."""
+    from filtersched.ovirt import settings as settings_module
+
+    settings = settings_module.load(path)
+    given = [] if options.config_file is None else ["--config-file", os.path.abspath(options.config_file)]
+    print(unit_text([*daemon_command(), *given], secret_files(settings), user=options.user), end="")
+    program = (sys.executable, os.path.realpath(sys.executable), os.path.dirname(os.path.abspath(__file__)))
+    for place in [*program, *settings.plugins_path, *([] if path is None else [os.path.abspath(path)])]:
+        if folder := hidden_below(place):
+            print(f"warning: {place} is in {folder}, which the service cannot see", file=sys.stderr)
+    return 0
+
+
+def daemon_command() -> list[str]:
+    """How to start the program that runs now: the script beside its Python, else its module."""
+    script = Path(sys.executable).absolute().with_name("filtersched-proxy")
+    return [str(script)] if script.is_file() else [sys.executable, "-m", "filtersched.ovirt"]
+
+
+def hidden_below(path: str) -> str | None:
+    """The folder hidden from the service that `path` is in, if any."""
+    return next((folder for folder in HIDDEN_FOLDERS if Path(path).is_relative_to(folder)), None)
+
+
+def secret_files(settings: Any) -> list[str]:
+    """The files of a configuration that should be readable by root only: the password and the TLS key."""
+    key = settings.ssl_keyfile or settings.ssl_certfile
+    return [os.path.abspath(path) for path in (settings.engine_password_file, key) if path is not None]
+
+
+def unit_text(command: Sequence[str], secrets: Iterable[str], *, user: str | None = None) -> str:
+    """The unit that runs `command`.
+
+    secrets : files that only root can read; systemd hands them to the service unless `user` reads them.
+    Raises ConfigurationError for files that cannot be handed in side by side.
+    """
+    names: dict[str, str] = {}
+    for path in () if user else secrets:
+        name = os.path.basename(path)
+        if names.setdefault(name, path) != path or ":" in name:
+            raise ConfigurationError(
+                f"{path!r} cannot be handed to the service as {name!r}: rename it. The name must have no colon, and "
+                "two files need two names.",
+                value=path,
+            )
+    lines = [f"LoadCredential={_escaped(name)}:{_escaped(path)}" for name, path in names.items()]
+    comment = ["", "# Files that only root can read. The settings name them as they are."] if lines else []
+    return _UNIT.format(
+        command=" ".join(map(_word, command)),
+        user="DynamicUser=yes" if user is None else f"User={user}",
+        credentials="".join(f"{line}\n" for line in [*comment, *lines]),
+    )
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%%")
+
+
+def _word(text: str) -> str:
+    """A word of ExecStart, quoted where it needs to be."""
+    if re.search(r"[\"'\\$]", text):
+        raise ConfigurationError(f"{text!r} cannot stand in a unit, which takes no quote, backslash or $.", value=text)
+    return f'"{_escaped(text)}"' if re.search(r"\s", text) else _escaped(text)

@@ -165,7 +165,7 @@ def _run_python(block: Block, namespace: dict[str, Any], path: Path) -> None:
     if said != expected:
         raise PageError(f"raised {raised!r}, expected {expected}") from raised
     if block.output is not None:
-        _compare(block.output, printed.getvalue())
+        compare(block.output, printed.getvalue())
 
 
 def _run_session(block: Block, namespace: dict[str, Any], path: Path) -> None:
@@ -181,11 +181,11 @@ def _run_session(block: Block, namespace: dict[str, Any], path: Path) -> None:
 
 
 def _run_console(block: Block, directory: Path) -> None:
-    commands = list(_commands(block.text))
-    if not commands:
+    typed = list(commands(block.text))
+    if not typed:
         raise PageError("a console block needs a line that starts with '$ '")
-    for place, (command, expected) in enumerate(commands):
-        status = int(block.comments.get("exit", 0)) if place == len(commands) - 1 else 0
+    for place, (command, expected) in enumerate(typed):
+        status = int(block.comments.get("exit", 0)) if place == len(typed) - 1 else 0
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=directory,
@@ -200,18 +200,18 @@ def _run_console(block: Block, directory: Path) -> None:
         if done.returncode != status:
             raise PageError(f"$ {command}\nended with status {done.returncode}, not {status}:\n{done.stdout}")
         if expected.strip():
-            _compare(expected, done.stdout)
+            compare(expected, done.stdout)
 
 
-def _commands(text: str) -> Iterator[tuple[str, str]]:
+def commands(text: str, prompt: str = "$ ") -> Iterator[tuple[str, str]]:
     """Each command with the output shown; a line that ends in a backslash goes on."""
     command, output = "", []
     lines = iter(text.splitlines())
     for line in lines:
-        if line.startswith("$ "):
+        if line.startswith(prompt):
             if command:
                 yield command, "\n".join(output)
-            command, output = line[2:], []
+            command, output = line.removeprefix(prompt), []
             while command.endswith("\\"):
                 command += "\n" + next(lines, "").removeprefix("> ")
         elif command:
@@ -237,7 +237,7 @@ def _environment(directory: Path) -> dict[str, str]:
     }
 
 
-def _compare(expected: str, got: str) -> None:
+def compare(expected: str, got: str) -> None:
     want, have = (_stripped(text) for text in (expected, got))
     if not doctest.OutputChecker().check_output(want, have, doctest.ELLIPSIS):
         raise PageError(f"the page shows\n{textwrap.indent(want, '    ')}but this is printed\n"

@@ -1,4 +1,4 @@
-"""Starting, checking, reloading and stopping; plug-in files that change while calls run."""
+"""Starting, reloading and stopping; plug-in files that change while calls run."""
 
 from __future__ import annotations
 
@@ -420,27 +420,6 @@ def test_a_call_that_runs_at_a_reload_ends_on_what_it_began_with(start, hosts, v
     daemon.wait_for("reloaded")
     caller.join(10)
     assert answers == [{"result_code": 0, "result": hosts[:1]}]
-
-
-def test_check_prints_the_units_and_is_content(tmp_path):
-    (tmp_path / "a.py").write_text(FIRST)
-    conf = tmp_path / "scheduler.conf"
-    conf.write_text(f"plugins_path={tmp_path}\n#ssl=true\n")
-    checked = run("--check", "--config-file", str(conf))
-    assert checked.returncode == 0, checked.stderr
-    assert "filters:\n  A\n" in checked.stdout
-
-
-def test_check_names_every_problem_and_fails(tmp_path):
-    (tmp_path / "a.py").write_text(BROKEN)
-    (tmp_path / "b.py").write_text("X = 1\n")
-    conf = tmp_path / "scheduler.conf"
-    conf.write_text(f"plugins_path={tmp_path}\nplugin_timeot=3\n")
-    checked = run("--check", "--config-file", str(conf))
-    assert checked.returncode == 1
-    assert "'plugin_timeot' is not a key of filtersched-proxy. Did you mean 'plugin_timeout'" in checked.stderr
-    assert "a.py is left out: SyntaxError" in checked.stderr
-    assert "b.py is left out: it has none of" in checked.stderr
 
 
 @pytest.mark.parametrize(
