@@ -73,6 +73,15 @@ class Verdict:
         return replace(self, reason=_plain(self.reason))
 
 
+def _share(reason: Any) -> float:
+    try:
+        share = float(reason.share) if isinstance(reason, Shortage) else 1.0
+    except Exception:
+        # The boundary to a class derived from Shortage.
+        return 1.0
+    return 1.0 if math.isnan(share) else share
+
+
 def _plain(reason: Any) -> Shortage | str | None:
     if reason is None or type(reason) is str:
         return reason
@@ -110,8 +119,7 @@ class HostVerdicts:
     @property
     def missing_share(self) -> float:
         """How much of what it needs is missing, summed over the refusals; one that cannot be measured counts 1."""
-        reasons = (verdict.reason for verdict in self.refused_by)
-        return sum(reason.share if isinstance(reason, Shortage) else 1.0 for reason in reasons)
+        return sum(_share(verdict.reason) for verdict in self.refused_by)
 
     @property
     def miss(self) -> str:

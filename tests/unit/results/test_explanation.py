@@ -199,6 +199,7 @@ class WordlessError(Exception):
 
 class WordlessShortage(Shortage):
     __str__ = Wordless.__str__
+    share = property(Wordless.__str__)
 
 
 @pytest.mark.parametrize(
