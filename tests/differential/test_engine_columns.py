@@ -80,7 +80,13 @@ def test_a_pool_of_columns_decides_as_a_pool_of_objects(number):
     assert [host.to_dict() for host in of_columns] == [host.to_dict() for host in of_objects]
 
 
-@pytest.mark.parametrize("value", [0.5, None, 2**53 + 1, 2**70, 700])
+def test_an_assignment_of_none_to_a_host_of_an_array_is_seen_as_missing():
+    pool = HostPool.from_columns(["h0", "h1"], ram_allocation_ratio=np.array([1.5, 2.0]))
+    pool["h0"].ram_allocation_ratio = None
+    assert pool.rows.column("ram_allocation_ratio").missing.tolist() == [True, False]
+
+
+@pytest.mark.parametrize("value", [0.5, 2**53 + 1, 2**70, 700])
 def test_an_assignment_to_a_host_of_an_array_is_seen_as_it_is(value):
     pool = HostPool.from_columns(["h0", "h1"], free_ram_mb=np.array([1, 2]), num_io_ops=np.array([1, 2], dtype=np.int8))
     for attribute in ("free_ram_mb", "num_io_ops"):
@@ -89,8 +95,6 @@ def test_an_assignment_to_a_host_of_an_array_is_seen_as_it_is(value):
         assert [codes.values[code] for code in codes.codes] == [value, 2]
         if value in (0.5, 700):
             assert pool.rows.column(attribute).values.tolist() == [value, 2]
-        elif value is None:
-            assert pool.rows.column(attribute).missing.tolist() == [True, False]
         else:
             with pytest.raises(NotVectorizable):
                 pool.rows.column(attribute)
