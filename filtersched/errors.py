@@ -138,7 +138,8 @@ class NoValidHost(FilterschedError):
     """The request cannot be placed whole; nothing was changed.
 
     index, num_instances : which instance found no host, counted from 0, and of how many.
-    explanation : counts per filter, `.why(host)` and `.near_misses()`, or None.
+    explanation : counts per filter, `.why(host)` and `.near_misses()`; None only in an error that
+        no scheduler made.
 
     The sentence is made when it is first read, since the nearest miss takes asking every filter.
     """
@@ -154,13 +155,15 @@ class NoValidHost(FilterschedError):
         super().__init__(reason)
         self.index = index
         self.num_instances = num_instances
-        self.explanation = explanation
+        self.explanation: Explanation = explanation  # type: ignore[assignment]
 
     def __str__(self) -> str:
-        reason = self.args[0] or f"Instance {self.index + 1} of {self.num_instances} found no host."
-        said = f"No valid host was found. {reason}"
+        which = f"Instance {self.index + 1} of {self.num_instances}"
         if self.explanation is None:
-            return said
+            return f"No valid host was found. {self.args[0] or f'{which} found no host.'}"
+        said = f"No valid host was found. {self.args[0] or f'{which}:'}"
+        if self.args[0] and not self.explanation.steps:
+            return said  # refused before any host was looked at
         try:
             return f"{said} {self.explanation.summary()}"
         except Exception:

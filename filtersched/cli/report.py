@@ -55,9 +55,9 @@ def _selection_record(one: Selection) -> dict[str, Any]:
 
 
 def _refusal_record(outcome: Outcome, refusal: NoValidHost, *, near_misses: bool) -> dict[str, Any]:
-    message = f"No valid host was found. {refusal.args[0]}".rstrip(": ")
+    message = f"No valid host was found. {refusal.args[0] or _which(refusal)}"
     record: dict[str, Any] = {"message": message, "index": refusal.index, "refused_by": outcome.refused_by}
-    explanation = refusal.explanation
+    explanation = outcome.why_refused
     if explanation is not None:
         record["refused"] = explanation.refused
         record["steps"] = [
@@ -67,6 +67,10 @@ def _refusal_record(outcome: Outcome, refusal: NoValidHost, *, near_misses: bool
             nearest = explanation.near_misses(_NEAREST)
             record["near_misses"] = [verdicts_record(one, refusals_only=True) for one in nearest]
     return record
+
+
+def _which(refusal: NoValidHost) -> str:
+    return f"Instance {refusal.index + 1} of {refusal.num_instances}"
 
 
 def verdicts_record(verdicts: HostVerdicts, *, refusals_only: bool = False) -> dict[str, Any]:
@@ -111,8 +115,6 @@ def host_name(one: Selection) -> str:
 def why_chosen(one: Selection) -> str:
     """What made this host the choice, in few words."""
     explanation = one.explanation
-    if explanation is None:
-        return ""
     left = _left(explanation)
     if skips_filters(one.spec):
         return "forced by the request"
@@ -145,7 +147,7 @@ def _left(explanation: Explanation) -> int | None:
 
 def refusal_lines(outcome: Outcome, *, near_misses: bool = True) -> tuple[list[tuple[str, int]], list[str]]:
     """How many hosts each filter refused, and the nearest misses in words if they are wanted; as of now."""
-    explanation = outcome.refusal.explanation if outcome.refusal is not None else None
+    explanation = outcome.why_refused
     if explanation is None:
         return [], []
     nearest = explanation.near_misses(_NEAREST) if near_misses else []
@@ -168,14 +170,11 @@ def show_refusal(
     refusal = outcome.refusal
     if refusal is None:
         return
-    if refusal.explanation is None:
-        terminal.heading(f"{outcome.name}: {refusal}")
-        return
-    which = f"Instance {refusal.index + 1} of {refusal.num_instances}"
-    terminal.heading(f"{outcome.name}: No valid host was found. {which} found none.")
+    reason = refusal.args[0] or f"{_which(refusal)} found none."
+    terminal.heading(f"{outcome.name}: No valid host was found. {reason}")
     if counts:
         terminal.table(("filter", "hosts refused"), counts, numbers=("hosts refused",))
-    else:
+    elif not refusal.args[0]:
         terminal.line("No filter was asked: the request's own lists of hosts leave none.")
     for at, miss in enumerate(misses):
         terminal.line(f"{'Nearest: ' if at == 0 else '         '}{miss}")

@@ -106,10 +106,10 @@ def _tell(terminal: Terminal, outcome: Outcome) -> None:
         f"{spec.root_gb + spec.ephemeral_gb} GiB"
     )
     explained = [one.explanation for one in outcome.selections]
-    if outcome.refusal is not None:
-        explained = [outcome.refusal.explanation]
+    if outcome.why_refused is not None:
+        explained = [outcome.why_refused]
     for at, explanation in enumerate(explained):
-        for step in explanation.steps if explanation is not None else ():
+        for step in explanation.steps:
             terminal.note(f"  {step.name}: {step.before} -> {step.after} hosts")
         if outcome.selections:
             one = outcome.selections[at]

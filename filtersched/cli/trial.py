@@ -15,6 +15,7 @@ from typing import Any
 from filtersched.errors import NoValidHost
 from filtersched.hosts.host_pool import HostPool
 from filtersched.requests.request_spec import RequestSpec
+from filtersched.results.explanation import Explanation
 from filtersched.results.selection import Selection
 
 # Who is said to have refused a request that no filter was asked about.
@@ -36,10 +37,14 @@ class Outcome:
         return self.spec.request_id or f"#{self.number}"
 
     @property
+    def why_refused(self) -> Explanation | None:
+        """Why no host was found; None if one was, and for a driver of another package that gives no reasons."""
+        return self.refusal.explanation if self.refusal is not None else None
+
+    @property
     def refused_by(self) -> str:
         """The filter that left no host."""
-        explanation = self.refusal.explanation if self.refusal is not None else None
-        steps = explanation.steps if explanation is not None else ()
+        steps = self.why_refused.steps if self.why_refused is not None else ()
         return steps[-1].name if steps and steps[-1].after == 0 else NO_FILTER
 
 
@@ -145,9 +150,8 @@ class Trial:
 
     def _count_refusal(self, outcome: Outcome) -> None:
         self.refused_by[outcome.refused_by] += 1
-        refusal = outcome.refusal
-        if refusal is not None and refusal.explanation is not None:
-            self.hosts_refused_by.update(refusal.explanation.refused)
+        if outcome.why_refused is not None:
+            self.hosts_refused_by.update(outcome.why_refused.refused)
         self.hosts_refused_by[outcome.refused_by] += 0  # has its place among the others even so
 
     def _next_seed(self) -> int | None:

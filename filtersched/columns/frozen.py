@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 
-class FrozenDict(dict[Any, Any]):
+class FrozenDict(dict[_Key, _Value]):
     """A dict that refuses to be written to; frozen all the way down, so hashable if its leaves are.
 
     A dict and not a Mapping of its own, because filters ask `isinstance(value, dict)` and json
@@ -28,17 +31,17 @@ class FrozenDict(dict[Any, Any]):
 
     __setitem__ = __delitem__ = update = clear = pop = popitem = setdefault = __ior__ = _refuse
 
-    def __copy__(self) -> FrozenDict:
+    def __copy__(self) -> FrozenDict[_Key, _Value]:
         return self
 
-    def __deepcopy__(self, _memo: dict[int, Any]) -> FrozenDict:
+    def __deepcopy__(self, _memo: dict[int, Any]) -> FrozenDict[_Key, _Value]:
         return self
 
-    def __reduce__(self) -> tuple[type[FrozenDict], tuple[dict[Any, Any]]]:
+    def __reduce__(self) -> tuple[type[FrozenDict[_Key, _Value]], tuple[dict[_Key, _Value]]]:
         return type(self), (dict(self),)
 
 
-EMPTY = FrozenDict()
+EMPTY: FrozenDict[Any, Any] = FrozenDict()
 
 
 def freeze(value: Any) -> Any:

@@ -53,13 +53,13 @@ def plain_data(value: Any, *, objects: bool = False) -> Any:
     return _plain(value, objects, 0)
 
 
-def plain_mapping(value: Any, *, objects: bool = False) -> FrozenDict:
+def plain_mapping(value: Any, *, objects: bool = False) -> FrozenDict[str, Any]:
     """The same for a mapping; None is an empty one."""
     if value is None:
         return EMPTY
     if not isinstance(value, Mapping) and not (objects and attributes_of(value)):
         raise ValueError("a mapping")
-    mapping: FrozenDict = _plain(value, objects, 0)
+    mapping: FrozenDict[str, Any] = _plain(value, objects, 0)
     return mapping
 
 
@@ -99,7 +99,7 @@ def _checked_number(value: Any) -> Any:
     return value
 
 
-def _plain_items(value: Mapping[Any, Any], objects: bool, depth: int) -> FrozenDict:
+def _plain_items(value: Mapping[Any, Any], objects: bool, depth: int) -> FrozenDict[str, Any]:
     if not value:
         return EMPTY if type(value) is not FrozenDict else value
     items = {}

@@ -216,11 +216,13 @@ class Decision:
             several = {*several, *host._owner.rows.host_names().several}
         return HostVerdicts(host.host, host.nodename, verdicts, changed, called(key, several))
 
-    def refusal(self, index: int, steps: Callable[[], Sequence[FilterStep]], choices: list[Choice]) -> NoValidHost:
+    def refusal(
+        self, index: int, steps: Callable[[], Sequence[FilterStep]], choices: list[Choice], *, reason: str = ""
+    ) -> NoValidHost:
         """The error for an instance that found no host; `steps` gives the filters that ran for it."""
         total = len(self.uuids)
         return NoValidHost(
-            f"Instance {index + 1} of {total}:",
+            reason,
             index=index,
             num_instances=total,
             explanation=Explanation(self._facts, index, choices, steps),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from filtersched.filters.core_filter import CoreFilter
 from filtersched.hosts import aggregate_metadata as aggregates
@@ -16,7 +16,7 @@ class AggregateCoreFilter(CoreFilter):
     is not a number, the filter works like CoreFilter.
     """
 
-    host_reads: ClassVar[Any] = ("aggregates", *CoreFilter.host_reads)
+    host_reads: Any = ("aggregates", *CoreFilter.host_reads)
     spec_reads = CoreFilter.spec_reads
     columnar = True
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from filtersched.filters.disk_filter import DiskFilter
 from filtersched.hosts import aggregate_metadata as aggregates
@@ -16,7 +16,7 @@ class AggregateDiskFilter(DiskFilter):
     is not a number, the filter works like DiskFilter.
     """
 
-    host_reads: ClassVar[Any] = ("aggregates", *DiskFilter.host_reads)
+    host_reads: Any = ("aggregates", *DiskFilter.host_reads)
     spec_reads = DiskFilter.spec_reads
     columnar = True
 

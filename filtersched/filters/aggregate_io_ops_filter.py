@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from filtersched.filters.io_ops_filter import IoOpsFilter
 from filtersched.hosts import aggregate_metadata as aggregates
@@ -16,7 +16,7 @@ class AggregateIoOpsFilter(IoOpsFilter):
     is not an integer, the filter works like IoOpsFilter.
     """
 
-    host_reads: ClassVar[Any] = ("aggregates", *IoOpsFilter.host_reads)
+    host_reads: Any = ("aggregates", *IoOpsFilter.host_reads)
     spec_reads = IoOpsFilter.spec_reads
     columnar = True
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from filtersched.filters.num_instances_filter import NumInstancesFilter
 from filtersched.hosts import aggregate_metadata as aggregates
@@ -16,7 +16,7 @@ class AggregateNumInstancesFilter(NumInstancesFilter):
     is not an integer, the filter works like NumInstancesFilter.
     """
 
-    host_reads: ClassVar[Any] = ("aggregates", *NumInstancesFilter.host_reads)
+    host_reads: Any = ("aggregates", *NumInstancesFilter.host_reads)
     spec_reads = NumInstancesFilter.spec_reads
     columnar = True
 

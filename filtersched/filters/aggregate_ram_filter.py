@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from filtersched.filters.ram_filter import RamFilter
 from filtersched.hosts import aggregate_metadata as aggregates
@@ -16,7 +16,7 @@ class AggregateRamFilter(RamFilter):
     is not a number, the filter works like RamFilter.
     """
 
-    host_reads: ClassVar[Any] = ("aggregates", *RamFilter.host_reads)
+    host_reads: Any = ("aggregates", *RamFilter.host_reads)
     spec_reads = RamFilter.spec_reads
     columnar = True
 

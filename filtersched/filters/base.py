@@ -23,19 +23,19 @@ class BaseHostFilter(Plugin):
     #: True: the filter is also asked when an instance is rebuilt on the host where it runs.
     RUN_ON_REBUILD: ClassVar[bool] = False
 
-    def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
+    def host_passes(self, host_state: HostState, spec: RequestSpec, /) -> Any:
         """Whether the host can take an instance of the request, by truth value."""
         raise NotImplementedError(f"{type(self).__name__} defines no host_passes(host_state, spec)")
 
-    def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> Shortage | str | None:
+    def rejection_reason(self, host_state: HostState, spec: RequestSpec, /) -> Shortage | str | None:
         """Why the host was refused: what is short, or a sentence. Asked for when somebody reads it."""
         return None
 
-    def limits(self, host_state: HostState, spec: RequestSpec) -> Mapping[str, Any]:
+    def limits(self, host_state: HostState, spec: RequestSpec, /) -> Mapping[str, Any]:
         """What the compute side is to enforce; asked for chosen hosts and alternates only."""
         return {}
 
-    def run_filter_for_index(self, index: int) -> bool:
+    def run_filter_for_index(self, index: int, /) -> bool:
         """Whether to ask for the instance at `index` of a request."""
         return index == 0 or not self.run_filter_once_per_request
 
@@ -43,10 +43,10 @@ class BaseHostFilter(Plugin):
         """Whether the filter has a say: on a rebuild only if it wants to."""
         return self.RUN_ON_REBUILD or not spec.is_rebuild
 
-    def _filter_one(self, host_state: HostState, spec: RequestSpec) -> Any:
+    def _filter_one(self, host_state: HostState, spec: RequestSpec, /) -> Any:
         return not self.asked_about(spec) or self.host_passes(host_state, spec)
 
-    def filter_all(self, hosts: Iterable[HostState], spec: RequestSpec) -> Iterable[HostState] | None:
+    def filter_all(self, hosts: Iterable[HostState], spec: RequestSpec, /) -> Iterable[HostState] | None:
         """The hosts that pass, in their order. An override may return None to end filtering."""
         return self._passing(hosts, spec)
 

@@ -51,7 +51,7 @@ def image_property(image: Image | None, name: str) -> Any:
         return None
     if name in image.properties:
         return image.properties[name]
-    return image.properties.get(OLD_NAMES.get(name))
+    return image.properties.get(OLD_NAMES.get(name, ""))
 
 
 def canonical(value: Any, vocabulary: Vocabulary) -> str | None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from filtersched.columns.frozen import EMPTY, FrozenDict
+from filtersched.columns.frozen import FrozenDict
+from filtersched.columns.stored import ABSENT, NO_ITEMS, NO_VALUES, Attributed, NameToValue, Stored
 from filtersched.columns.values import name as a_name
 from filtersched.errors import InvalidHost, must_be, nearest, shown
 from filtersched.hosts.host_values import CHECKS, Aggregate, Metric, checked, plain
@@ -21,6 +23,13 @@ if TYPE_CHECKING:
 __all__ = ["Aggregate", "HostState", "Instance", "Metric", "deciding"]
 
 FORMAT_VERSION = 1
+
+
+_InstanceLike = Instance | Mapping[str, Any] | str
+_Instances = Mapping[str, Instance | Mapping[str, Any] | None] | Iterable[_InstanceLike]
+_Metrics = Mapping[str, Any] | Iterable[Metric | tuple[str, Any]]
+_NO_TRAITS: Any = frozenset()
+_NO_SERVICE: Any = NO_SERVICE
 
 
 class Owner(Protocol):
@@ -59,7 +68,7 @@ def forget_limits() -> None:
         _decision.limits.clear()
 
 
-class HostState:
+class HostState(Attributed):
     """One host (or one node of it) and what is known of it.
 
     An ordinary object: every attribute has a default on the class, plug-ins may set further ones.
@@ -76,7 +85,8 @@ class HostState:
     #: The name of the host.
     host: str
     #: The name of the node; the host's name if it has only one.
-    nodename: str
+    nodename: Stored[str | None, str] = ABSENT
+    _: KW_ONLY
     #: The uuid of the compute node.
     uuid: str | None = None
     #: The cell that the host is in.
@@ -114,21 +124,21 @@ class HostState:
     failed_builds: int = 0
 
     #: The instances here, uuid to Instance.
-    instances: FrozenDict = EMPTY
+    instances: Stored[_Instances | None, Mapping[str, Instance]] = NO_VALUES
     #: The aggregates that the host is in.
-    aggregates: tuple[Aggregate, ...] = ()
+    aggregates: Stored[Iterable[Aggregate | Mapping[str, Any]] | None, tuple[Aggregate, ...]] = NO_ITEMS
     #: Measured values, for MetricsFilter and MetricsWeigher.
-    metrics: tuple[Metric, ...] = ()
+    metrics: Stored[_Metrics | None, tuple[Metric, ...]] = NO_ITEMS
     #: The compute service: `disabled`, `forced_down`, `last_seen_up`, `availability_zone`, ...
-    service: Service = NO_SERVICE
+    service: Stored[Any, Service] = _NO_SERVICE
     #: What the host announces, name to value.
-    capabilities: FrozenDict = EMPTY
+    capabilities: NameToValue = NO_VALUES
     #: Statistics of the compute node, name to value.
-    stats: FrozenDict = EMPTY
+    stats: NameToValue = NO_VALUES
     #: Names of traits, for TraitsFilter.
-    traits: frozenset[str] = frozenset()
+    traits: Stored[Iterable[str] | None, frozenset[str]] = _NO_TRAITS
     #: Countable resources, name to (total, used), for ResourceFilter.
-    resources: FrozenDict = EMPTY
+    resources: Stored[Mapping[str, Sequence[float]] | None, Mapping[str, tuple[float, float]]] = NO_VALUES
 
     #: Such as "QEMU".
     hypervisor_type: str | None = None
@@ -137,7 +147,7 @@ class HostState:
     #: The name that the hypervisor gives itself.
     hypervisor_hostname: str | None = None
     #: What the host can run: (architecture, hypervisor type, VM mode) each.
-    supported_instances: tuple[Any, ...] | None = ()
+    supported_instances: Stored[Iterable[Any] | None, tuple[Any, ...] | None] = NO_ITEMS
     #: The CPU as the compute service describes it, JSON text or a mapping.
     cpu_info: Any = None
     #: For plug-ins of your own; no filter of the library reads it.
@@ -145,9 +155,9 @@ class HostState:
     #: For plug-ins of your own; no filter of the library reads it.
     pci_stats: Any = None
     #: When the compute node last reported, naive UTC.
-    updated: datetime | None = None
+    updated: Stored[datetime | str | None, datetime | None] = ABSENT
 
-    def __init__(self, host: str, nodename: str | None = None, **attributes: Any) -> None:
+    def _begin(self, host: str, nodename: str | None = None, **attributes: Any) -> None:
         self._owner: Owner | None = None
         self._generation = 0
         self._scratch = _decision.limits
@@ -167,6 +177,9 @@ class HostState:
                     value=value,
                 )
             write(self, name, checked(host, name, value))
+
+    if not TYPE_CHECKING:
+        __init__ = _begin
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _UNWATCHED:
@@ -228,27 +241,27 @@ class HostState:
             return dict(decision[id(self)])
         return dict(self.__dict__.get("limits", ()))
 
-    def _counts(self, prefix: str) -> FrozenDict:
+    def _counts(self, prefix: str) -> Mapping[str, int]:
         named = {key[len(prefix) :]: int(count) for key, count in self.stats.items() if key.startswith(prefix)}
         return FrozenDict(named)
 
     @property
-    def num_instances_by_project(self) -> FrozenDict:
+    def num_instances_by_project(self) -> Mapping[str, int]:
         """Project id to number of instances, from the statistics `num_proj_*`."""
         return self._counts("num_proj_")
 
     @property
-    def num_instances_by_os_type(self) -> FrozenDict:
+    def num_instances_by_os_type(self) -> Mapping[str, int]:
         """Type of operating system to number of instances, from the statistics `num_os_type_*`."""
         return self._counts("num_os_type_")
 
     @property
-    def vm_states(self) -> FrozenDict:
+    def vm_states(self) -> Mapping[str, int]:
         """State to number of instances, from the statistics `num_vm_*`."""
         return self._counts("num_vm_")
 
     @property
-    def task_states(self) -> FrozenDict:
+    def task_states(self) -> Mapping[str, int]:
         """Task to number of instances, from the statistics `num_task_*`."""
         return self._counts("num_task_")
 
@@ -322,7 +335,7 @@ class HostState:
         self.num_io_ops = max(0, self.num_io_ops - 1)
         if spec.resources and self.resources:
             self._take_resources(spec, -1)
-        if spec.instance_uuid in self.instances:
+        if spec.instance_uuid is not None and spec.instance_uuid in self.instances:
             rest = dict(self.instances)
             del rest[spec.instance_uuid]
             self._assign(instances=FrozenDict(rest))
@@ -337,7 +350,7 @@ class HostState:
 
     def add_instance(self, spec: RequestSpec) -> None:
         """Note the instance that `spec` places as one that is here."""
-        if spec.instance_uuid not in self.instances:
+        if spec.instance_uuid is not None and spec.instance_uuid not in self.instances:
             # Assigned as they are: they were checked when they came.
             self._assign(instances=FrozenDict({**self.instances, spec.instance_uuid: spec.as_instance()}))
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from filtersched.columns.frozen import EMPTY, FrozenDict, shared, thaw
 from filtersched.columns.plain_data import attributes_of, plain_data, plain_mapping
+from filtersched.columns.stored import NO_VALUES, NameToValue
 from filtersched.columns.values import amount, naive_utc, name, number, optional, ratio, text, whole
 from filtersched.errors import InvalidHost, must_be, shown
 from filtersched.hosts.service import Service
@@ -33,7 +34,7 @@ class Aggregate:
     #: The name of the aggregate.
     name: str = ""
     #: Key to value.
-    metadata: FrozenDict = EMPTY
+    metadata: NameToValue = NO_VALUES
     #: The id of the aggregate.
     id: int | None = None
 
@@ -49,7 +50,7 @@ class Aggregate:
                 object.__setattr__(self, field, checked)
 
 
-def _metadata(value: Any) -> FrozenDict:
+def _metadata(value: Any) -> FrozenDict[str, Any]:
     if value is None:
         return EMPTY
     if not isinstance(value, Mapping):
@@ -125,7 +126,7 @@ def _metric(one: Any) -> Metric | None:
         raise ValueError(f"must be numbers by name; {must_be(shown(named), problem, value)}") from None
 
 
-def _instances(value: Any) -> FrozenDict:
+def _instances(value: Any) -> FrozenDict[str, Any]:
     if isinstance(value, FrozenDict) and all(isinstance(one, Instance) for one in value.values()):
         return value
     if not isinstance(value, Mapping):
@@ -152,7 +153,7 @@ def _instance(uuid: Any, one: Any) -> Instance:
         raise ValueError(f"must be a mapping from a uuid to an instance; {uuid!r}: {problem}") from None
 
 
-def _resources(value: Any) -> FrozenDict:
+def _resources(value: Any) -> FrozenDict[str, Any]:
     if value is not None and not isinstance(value, Mapping):
         raise ValueError("a mapping")
     try:
@@ -161,7 +162,7 @@ def _resources(value: Any) -> FrozenDict:
         raise ValueError("a mapping from a name to (total, used), both zero or more") from None
 
 
-def _stats(value: Any) -> FrozenDict:
+def _stats(value: Any) -> FrozenDict[str, Any]:
     stats = plain_mapping(value)
     for key, count in stats.items():
         if key.startswith(COUNTS):

@@ -16,7 +16,7 @@ _SWITCHES = ("disabled", "forced_down")
 _FIELDS = (*_SWITCHES, *_TIMES, "disabled_reason", "availability_zone", "host", "binary", "topic", "report_count")
 
 
-class Service(FrozenDict):
+class Service(FrozenDict[str, Any]):
     """A service record: a read-only mapping, its keys can be read as attributes too."""
 
     __slots__ = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from oslo_config import cfg
@@ -28,14 +28,14 @@ class Plugin:
     """
 
     #: Options of oslo.config that the plug-in reads.
-    options: ClassVar[tuple[cfg.Opt, ...]] = ()
+    options: ClassVar[Sequence[cfg.Opt]] = ()
     #: The group that the options are in.
     option_group: ClassVar[str] = "filter_scheduler"
     #: The attributes of a host that the answer depends on, or a method that returns them for a
     #: request. Declaring them promises that it depends on nothing else: no clock, chance or memory.
-    host_reads: ClassVar[Any] = None
+    host_reads: Any = None
     #: The attributes of the request that the answer depends on.
-    spec_reads: ClassVar[Reads] = ()
+    spec_reads: ClassVar[Sequence[str]] = ()
     #: True if the method consists of operators only, so that it may be called with columns of all
     #: hosts in place of one host.
     columnar: ClassVar[bool] = False
@@ -98,10 +98,15 @@ def declaration_of(cls: type[Plugin]) -> Declaration | None:
         if "host_reads" in vars(owner):
             if owner.host_reads is None:  # type: ignore[attr-defined]
                 return None
-            return Declaration(cls.host_reads, cls.spec_reads, cls.columnar)
+            return Declaration(_names(cls.host_reads), _names(cls.spec_reads), cls.columnar)
         if any(callable(member) or hasattr(member, "__get__") for member in _own_members(owner)):
             return None
     return None
+
+
+def _names(declared: Any) -> Any:
+    """A list of names as a tuple; anything else unchanged: a method, or what conformance complains of."""
+    return tuple(declared) if isinstance(declared, list) else declared
 
 
 def _own_members(owner: type) -> list[Any]:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from filtersched.columns.frozen import EMPTY, FrozenDict
 from filtersched.columns.plain_data import plain_data, plain_mapping
+from filtersched.columns.stored import NO_VALUES, NameToValue
 from filtersched.columns.values import optional, text
 from filtersched.errors import InvalidHost, must_be
 
@@ -30,7 +30,7 @@ class Instance:
     #: The id of its image.
     image_ref: str | None = None
     #: The properties of its image.
-    image_properties: FrozenDict = EMPTY
+    image_properties: NameToValue = NO_VALUES
 
     def __post_init__(self) -> None:
         for field, check in _CHECKS.items():

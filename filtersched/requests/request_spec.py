@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import KW_ONLY
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from filtersched.columns.frozen import EMPTY, FrozenDict
+from filtersched.columns.stored import ABSENT, NO_ITEMS, NO_VALUES, Attributed, Names, NameToValue, Stored
 from filtersched.columns.values import naive_utc
 from filtersched.errors import InvalidRequest
 from filtersched.requests import filter_properties
@@ -32,7 +34,11 @@ FORMAT_VERSION = 1
 MAX_INSTANCES = 1_000_000
 
 
-class RequestSpec(Mapping[str, Any]):
+_NOTHING_ASKED: Any = Flavor()
+_EPOCH: Any = datetime(1970, 1, 1)
+
+
+class RequestSpec(Attributed, Mapping[str, Any]):
     """A request for `num_instances` equal instances.
 
     Read as attributes it is Nova's request of today; read as a mapping it has the keys of the
@@ -45,15 +51,16 @@ class RequestSpec(Mapping[str, Any]):
     """
 
     #: What one instance needs.
-    flavor: Flavor = Flavor()
+    flavor: Stored[Flavor | Mapping[str, Any] | None, Flavor] = _NOTHING_ASKED
+    _: KW_ONLY
     #: The image to boot from.
-    image: Image | None = None
+    image: Stored[Image | Mapping[str, Any] | None, Image | None] = ABSENT
     #: How many instances, from 1 to 1,000,000.
     num_instances: int = 1
     #: The instance that is being placed; set for each instance in turn.
     instance_uuid: str | None = None
     #: The uuids of all instances; missing ones are generated.
-    instance_uuids: tuple[str, ...] = ()
+    instance_uuids: Names = NO_ITEMS
     #: For your logs.
     request_id: str | None = None
     #: The project that asks.
@@ -63,39 +70,39 @@ class RequestSpec(Mapping[str, Any]):
     #: The zone that the instances must be in.
     availability_zone: str | None = None
     #: Hints of the user, name to value.
-    scheduler_hints: FrozenDict = EMPTY
+    scheduler_hints: NameToValue = NO_VALUES
     #: Hosts not to use; upper and lower case do not matter.
-    ignore_hosts: tuple[str, ...] = ()
+    ignore_hosts: Names = NO_ITEMS
     #: Use only these hosts, whatever the filters say; upper and lower case do not matter.
-    force_hosts: tuple[str, ...] = ()
+    force_hosts: Names = NO_ITEMS
     #: Use only these nodes, whatever the filters say.
-    force_nodes: tuple[str, ...] = ()
+    force_nodes: Names = NO_ITEMS
     #: The host or node that the instance must go to; filters still apply.
-    requested_destination: Destination | None = None
+    requested_destination: Stored[Destination | Mapping[str, Any] | None, Destination | None] = ABSENT
     #: The server group that the instances belong to.
-    instance_group: InstanceGroup | None = None
+    instance_group: Stored[InstanceGroup | Mapping[str, Any] | None, InstanceGroup | None] = ABSENT
     #: Where the request was tried before.
-    retry: Retry | None = None
+    retry: Stored[Retry | Mapping[str, Any] | None, Retry | None] = ABSENT
     #: Limits that the caller sets; the selections carry those of the filters.
-    limits: FrozenDict = EMPTY
+    limits: NameToValue = NO_VALUES
     #: Names of security groups; no filter of the library reads them.
-    security_groups: tuple[str, ...] = ()
+    security_groups: Names = NO_ITEMS
     #: For plug-ins of your own; no filter of the library reads it.
     numa_topology: Any = None
     #: For plug-ins of your own; no filter of the library reads them.
     pci_requests: Any = None
     #: The content of `scheduler_json_config_location`, for plug-ins.
-    config_options: FrozenDict = EMPTY
+    config_options: NameToValue = NO_VALUES
     #: Who asks, for plug-ins that read `filter_properties["context"]`.
     context: Any = None
     #: The time of the decision, naive UTC; the only clock that a plug-in may read.
-    now: datetime = datetime(1970, 1, 1)
+    now: Stored[datetime | str | None, datetime] = _EPOCH
     #: When the request arrives, in seconds; the command places requests in this order.
     arrives_at: float | None = None
     #: When its instances leave, in seconds; the command releases them then.
     departs_at: float | None = None
 
-    def __init__(self, flavor: Flavor | Mapping[str, Any] | None = None, **attributes: Any) -> None:
+    def _begin(self, flavor: Flavor | Mapping[str, Any] | None = None, **attributes: Any) -> None:
         self._given: Mapping[str, Any] = EMPTY
         if flavor is not None:
             setattr(self, "flavor", flavor)  # noqa: B010 - a mapping becomes a Flavor on its way in
@@ -103,6 +110,9 @@ class RequestSpec(Mapping[str, Any]):
             if name not in _CHECKS:
                 raise unknown_field(name, name, _CHECKS, value)
             setattr(self, name, value)
+
+    if not TYPE_CHECKING:
+        __init__ = _begin
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _CHECKS:
@@ -143,17 +153,17 @@ class RequestSpec(Mapping[str, Any]):
         return self.flavor.swap
 
     @property
-    def extra_specs(self) -> FrozenDict:
+    def extra_specs(self) -> Mapping[str, Any]:
         """What the flavor asks for by name; flavors that differ in sizes only share the answer."""
         return self.flavor.extra_specs
 
     @property
-    def resources(self) -> FrozenDict:
+    def resources(self) -> Mapping[str, Any]:
         """Countable resources that one instance needs, name to amount."""
         cached = self.__dict__.get("_resources")
         if cached is None or cached[0] is not self.flavor:
             cached = self.__dict__["_resources"] = (self.flavor, self.flavor.resources)
-        found: FrozenDict = cached[1]
+        found: Mapping[str, Any] = cached[1]
         return found
 
     @property
@@ -248,7 +258,7 @@ class RequestSpec(Mapping[str, Any]):
         return cls(**known)
 
 
-def _hints(field: str, value: Any) -> FrozenDict:
+def _hints(field: str, value: Any) -> FrozenDict[str, Any]:
     given = checked_mapping(field, value)
     return FrozenDict({name: hint if isinstance(hint, tuple) else (hint,) for name, hint in given.items()})
 

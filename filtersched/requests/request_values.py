@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Never, Self
 
 from filtersched.columns.frozen import EMPTY, FrozenDict, freeze, thaw
+from filtersched.columns.stored import NO_ITEMS, NO_VALUES, Names, NameToValue, Stored
 from filtersched.columns.values import amount
 from filtersched.errors import InvalidRequest, nearest
 
@@ -25,7 +26,7 @@ def checked_size(field: str, value: Any) -> Any:
     return checked
 
 
-def checked_mapping(field: str, value: Any) -> FrozenDict:
+def checked_mapping(field: str, value: Any) -> FrozenDict[str, Any]:
     if value is None:
         return EMPTY
     if not isinstance(value, Mapping):
@@ -33,7 +34,7 @@ def checked_mapping(field: str, value: Any) -> FrozenDict:
     for key in value:
         if not isinstance(key, str):
             raise InvalidRequest(f"{field}: a key must be text, not {key!r}", field=field, value=value)
-    frozen: FrozenDict = checked_data(field, value)
+    frozen: FrozenDict[str, Any] = checked_data(field, value)
     return frozen
 
 
@@ -129,7 +130,7 @@ class Flavor(Record):
     #: No filter of the library reads it.
     vcpu_weight: float | None
     #: Further wishes, name to value.
-    extra_specs: FrozenDict
+    extra_specs: Mapping[str, Any]
 
     def __init__(
         self,
@@ -145,10 +146,10 @@ class Flavor(Record):
         rxtx_factor: float | None = None,
         vcpu_weight: float | None = None,
         extra_specs: Mapping[str, Any] | None = None,
-        **unknown: Any,
+        **unknown: Never,
     ) -> None:
-        for key, value in unknown.items():
-            raise unknown_field(f"flavor.{key}", key, self.__dataclass_fields__, value)
+        for key in unknown:
+            raise unknown_field(f"flavor.{key}", key, self.__dataclass_fields__, unknown[key])
         write = object.__setattr__
         sizes = {
             "memory_mb": memory_mb,
@@ -167,7 +168,7 @@ class Flavor(Record):
         write(self, "extra_specs", checked_mapping("flavor.extra_specs", extra_specs))
 
     @property
-    def resources(self) -> FrozenDict:
+    def resources(self) -> Mapping[str, Any]:
         """Countable resources asked for by `resources:NAME` extra specs, numbered groups added up.
 
         Raises InvalidRequest for an amount that is not a whole number of zero or more.
@@ -194,7 +195,7 @@ class Image(Record):
     #: The image's name.
     name: str | None = None
     #: Its properties, name to value.
-    properties: FrozenDict = EMPTY
+    properties: NameToValue = NO_VALUES
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "properties", checked_mapping("image.properties", self.properties))
@@ -209,11 +210,11 @@ class InstanceGroup(Record):
     """
 
     policy: str | None = None
-    rules: FrozenDict = EMPTY
+    rules: NameToValue = NO_VALUES
     #: The hosts that members are on, one entry per member.
-    hosts: tuple[str, ...] = ()
+    hosts: Names = NO_ITEMS
     #: The uuids of the instances in the group.
-    members: tuple[str, ...] = ()
+    members: Names = NO_ITEMS
     #: The group's uuid.
     uuid: str | None = None
 
@@ -263,7 +264,7 @@ class Retry(Record):
     #: How often the request was tried, this time included.
     num_attempts: int = 1
     #: The hosts, or nodes, that it was tried on.
-    hosts: tuple[HostNode, ...] = ()
+    hosts: Stored[Iterable[HostNode | str | Sequence[str | None]], tuple[HostNode, ...]] = NO_ITEMS
 
     def __post_init__(self) -> None:
         attempts = self.num_attempts

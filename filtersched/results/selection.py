@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from filtersched.columns.frozen import EMPTY, FrozenDict, freeze, thaw
+from filtersched.columns.frozen import freeze, thaw
+from filtersched.columns.stored import ABSENT, NO_VALUES, NameToValue, Stored
 from filtersched.errors import InvalidRequest
 from filtersched.hosts.host_names import described
 from filtersched.hosts.host_state import HostState
@@ -58,7 +59,7 @@ class Alternate:
     #: The name of the node.
     nodename: str
     #: What the compute side is to enforce there, by name.
-    limits: FrozenDict = EMPTY
+    limits: NameToValue = NO_VALUES
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +77,7 @@ class Selection:
     #: The sum that made the host win; 0.0 if it had no rival.
     weight: float
     #: What the compute side is to enforce, by name.
-    limits: FrozenDict
+    limits: Mapping[str, Any]
     #: Hosts to try if this one fails, best first; empty unless asked for.
     alternates: tuple[Alternate, ...]
     #: A copy of the host as it is after this instance.
@@ -84,7 +85,7 @@ class Selection:
     #: The request, with the uuid of this instance.
     spec: RequestSpec
     #: Why it was chosen; None after `from_dict`.
-    explanation: Explanation | None = field(repr=False, default=None)
+    explanation: Stored[Explanation | None, Explanation] = field(repr=False, default=ABSENT)
     #: Replays the decision when it is passed to `select_destinations`.
     seed: int | None = None
     #: The host's generation when the decision was made; `commit` compares it.

@@ -74,7 +74,15 @@ class Scheduler:
         return self._under_lock(hosts, lambda: self._decided(decision))
 
     def place(
-        self, spec: RequestSpec, pool: HostPool, instance_uuids: Sequence[str] | None = None, **options: Any
+        self,
+        spec: RequestSpec,
+        pool: HostPool,
+        instance_uuids: Sequence[str] | None = None,
+        *,
+        filters: str | Sequence[str] | None = None,
+        return_alternates: bool = False,
+        seed: int | None = None,
+        explain: Detail = "counts",
     ) -> list[Selection]:
         """Decide and commit in one step: the ordinary call for a program that keeps a pool.
 
@@ -83,7 +91,15 @@ class Scheduler:
         if not isinstance(pool, HostPool):
             raise InvalidRequest("place() needs a HostPool; select_destinations() takes any hosts", field="pool")
         with pool.lock:
-            selections = self.select_destinations(spec, pool, instance_uuids, **options)
+            selections = self.select_destinations(
+                spec,
+                pool,
+                instance_uuids,
+                filters=filters,
+                return_alternates=return_alternates,
+                seed=seed,
+                explain=explain,
+            )
             pool.commit(selections)
         return selections
 
@@ -154,10 +170,8 @@ class Scheduler:
     def _decided(self, decision: Decision) -> list[Selection]:
         retry = decision.spec.retry
         if retry is not None and retry.num_attempts > self.settings.max_attempts:
-            raise NoValidHost(
-                f"Attempt {retry.num_attempts} is above the maximum of {self.settings.max_attempts}.",
-                num_instances=len(decision.uuids),
-            )
+            too_many = f"Attempt {retry.num_attempts} is above the maximum of {self.settings.max_attempts}."
+            raise decision.refusal(0, tuple, [], reason=too_many)
         try:
             choices = self._decide(decision)
         except NoValidHost as refusal:
@@ -181,7 +195,8 @@ def _made_up_uuid(chance: random.Random) -> str:
     return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"
 
 
-def scheduler_from(conf: cfg.ConfigOpts | None = None) -> Any:
+def scheduler_from(conf: cfg.ConfigOpts | None = None) -> Scheduler:
     """The scheduler that `scheduler_driver` names, made for this configuration."""
     conf = make_conf() if conf is None else conf
-    return load_driver(conf, read_scheduler_settings(conf))(conf)
+    scheduler: Scheduler = load_driver(conf, read_scheduler_settings(conf))(conf)
+    return scheduler

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from filtersched.engine.decision import Choice, Decision
-from filtersched.errors import NoValidHost
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.service import service_is_up
 from filtersched.requests.request_spec import RequestSpec
+from filtersched.results.explanation import FilterStep
 from filtersched.schedulers.base import Scheduler
 
 
@@ -15,9 +15,11 @@ class ChanceScheduler(Scheduler):
 
     def _decide(self, decision: Decision) -> list[Choice]:
         ignored = decision.spec.ignore_hosts
-        hosts = [host for host in decision.offered() if host.host not in ignored and self._is_up(host, decision.spec)]
+        asked = [host for host in decision.offered() if host.host not in ignored]
+        hosts = [host for host in asked if self._is_up(host, decision.spec)]
         if not hosts:
-            raise NoValidHost("Is the appropriate service running?", num_instances=len(decision.uuids))
+            step = FilterStep.of_lists(type(self).__name__, asked, hosts, asked)
+            raise decision.refusal(0, lambda: [step], [], reason="Is the appropriate service running?")
         choices: list[Choice] = []
         for index in range(len(decision.uuids)):
             host = decision.random().choice(hosts)

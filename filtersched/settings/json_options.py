@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from typing import Any
 
 from filtersched.columns.frozen import EMPTY, FrozenDict, freeze
 from filtersched.errors import ConfigurationError
@@ -17,9 +18,9 @@ class JsonOptions:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._read: tuple[int, FrozenDict] | None = None
+        self._read: tuple[int, FrozenDict[str, Any]] | None = None
 
-    def options(self) -> FrozenDict:
+    def options(self) -> FrozenDict[str, Any]:
         """What the file says now; {} without a file name, or if it is not a JSON object.
 
         Raises ConfigurationError if the file is missing.
@@ -39,7 +40,7 @@ class JsonOptions:
             ) from error
         return self._read[1]
 
-    def _parsed(self) -> FrozenDict:
+    def _parsed(self) -> FrozenDict[str, Any]:
         with open(self._path, "rb") as stream:
             text = stream.read()
         try:

@@ -208,8 +208,8 @@ class _Check:
         return declaration
 
     def _check_names(self, which: str, names: Any) -> None:
-        if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
-            self.fail(which, f"{which} must be a tuple of names, not {names!r}")
+        if not isinstance(names, tuple | list) or not all(isinstance(name, str) for name in names):
+            self.fail(which, f"{which} must be a list of names, not {names!r}")
 
     def _try_declared(
         self, declaration: Declaration, answers: Sequence[Any], hosts: Sequence[HostState], spec: RequestSpec

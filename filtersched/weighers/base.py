@@ -32,17 +32,19 @@ class BaseWeigher(Plugin):
     #: True: raw weights are mapped to [0, 1] before they are multiplied. False: they are not mapped.
     normalized: ClassVar[bool] = True
 
-    def _weigh_object(self, host_state: HostState, weight_properties: RequestSpec) -> Any:
+    def _weigh_object(self, host_state: HostState, weight_properties: RequestSpec, /) -> Any:
         """The raw weight of the host, a finite number; 0.0 for no opinion."""
         raise NotImplementedError(f"{type(self).__name__} defines no _weigh_object(host_state, weight_properties)")
 
-    def weight_multiplier(self, host_state: HostState) -> Any:
+    def weight_multiplier(self, host_state: HostState, /) -> Any:
         """What the host's weight is multiplied by; 1.0 without a `multiplier_option`."""
         if self.multiplier_option is None:
             return 1.0
         return aggregates.number(host_state, self.multiplier_option, float, self.option(self.multiplier_option))
 
-    def weigh_objects(self, weighed_obj_list: Iterable[WeighedHost], weight_properties: RequestSpec) -> list[float]:
+    def weigh_objects(
+        self, weighed_obj_list: Iterable[WeighedHost], weight_properties: RequestSpec, /
+    ) -> Iterable[float]:
         """The raw weights of the hosts in their order, moved to the ends of the scale."""
         return [self._weigh_one(weighed.obj, weight_properties) for weighed in weighed_obj_list]
 

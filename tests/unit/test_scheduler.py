@@ -315,7 +315,7 @@ def test_request_that_was_tried_too_often_finds_no_host(make):
     scheduler = make(max_attempts=2)
     tried = [RequestSpec(FLAVOR, retry=Retry(number)) for number in (2, 3)]
     assert placed(scheduler.select_destinations(tried[0], [host("a")])) == ["a"]
-    with pytest.raises(NoValidHost, match="Attempt 3 is above the maximum of 2"):
+    with pytest.raises(NoValidHost, match=r"Attempt 3 is above the maximum of 2\.$"):
         scheduler.select_destinations(tried[1], [host("a")])
 
 

@@ -287,10 +287,14 @@ def test_attribute_that_hosts_do_not_have_may_be_declared():
     check_filter(declared(lambda self, host, spec: getattr(host, "rack", None) is None, host_reads=("rack",)))
 
 
-@pytest.mark.parametrize("names", ["free_ram_mb", ["free_ram_mb"], (1,)], ids=repr)
+@pytest.mark.parametrize("names", ["free_ram_mb", {"free_ram_mb": 1}, (1,)], ids=repr)
 @pytest.mark.parametrize("which", ["host_reads", "spec_reads"])
-def test_declaration_that_is_no_tuple_of_names_is_caught(which, names):
+def test_declaration_that_is_no_list_of_names_is_caught(which, names):
     assert refused(declared(lambda self, host, spec: True, **{which: names})).rule == which
+
+
+def test_declaration_may_be_a_list_of_names():
+    check_filter(declared(lambda self, host, spec: host.free_ram_mb >= 1, host_reads=["free_ram_mb"], spec_reads=[]))
 
 
 def test_declared_attribute_that_no_request_has_is_caught():

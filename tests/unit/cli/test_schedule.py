@@ -108,6 +108,19 @@ def test_chance_scheduler_without_a_host_that_is_up_says_so(run, hosts, tmp_path
     assert "No valid host was found. Is the appropriate service running?" in result.out
 
 
+def test_refusal_of_a_driver_that_gives_no_reasons_is_reported(run, hosts, tmp_path, monkeypatch):
+    (tmp_path / "strict_driver.py").write_text(
+        "from filtersched import NoValidHost\n\n\nclass Strict:\n    def __init__(self, conf):\n        pass\n\n"
+        "    def select_destinations(self, spec, hosts, instance_uuids=None, **options):\n"
+        "        raise NoValidHost('Not today.')\n\n    place = select_destinations\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    command = ("schedule", "--inventory", hosts, "--flavor", "ram=1", "--scheduler_driver", "strict_driver.Strict")
+    result = run(*command)
+    assert (result.status, "#1: No valid host was found. Not today." in result.out) == (1, True)
+    assert run(*command, "--verbose", "--format", "json").json["placements"][0]["placed"] is False
+
+
 def test_request_whose_own_lists_leave_no_host_is_told_so(run, hosts):
     result = run("schedule", "--inventory", hosts, "--flavor", "ram=1", "--force-host", "delta")
     assert result.status == 1
