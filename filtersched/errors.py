@@ -10,7 +10,7 @@ FilterschedError
 ├─ InvalidWeight  (ValueError) .weigher .host .value
 ├─ InventoryError (ValueError) .path .line .field
 ├─ UndeclaredRead              .plugin .attribute
-├─ NoValidHost                 .index .num_instances .explanation
+├─ NoValidHost                 .index .num_instances .explanation   (in filtersched.results)
 ├─ CommitConflict              .selections .hosts
 └─ OvirtError                  .unit       (in filtersched.ovirt)
 
@@ -25,7 +25,6 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from filtersched.results.explanation import Explanation
     from filtersched.results.selection import Selection
 
 
@@ -132,43 +131,6 @@ class InventoryError(FilterschedError, ValueError):
         self.path = path
         self.line = line
         self.field = field
-
-
-class NoValidHost(FilterschedError):
-    """The request cannot be placed whole; nothing was changed.
-
-    index, num_instances : which instance found no host, counted from 0, and of how many.
-    explanation : counts per filter, `.why(host)` and `.near_misses()`; None only in an error that
-        no scheduler made.
-
-    The sentence is made when it is first read, since the nearest miss takes asking every filter.
-    """
-
-    def __init__(
-        self,
-        reason: str = "",
-        *,
-        index: int = 0,
-        num_instances: int = 1,
-        explanation: Explanation | None = None,
-    ) -> None:
-        super().__init__(reason)
-        self.index = index
-        self.num_instances = num_instances
-        self.explanation: Explanation = explanation  # type: ignore[assignment]
-
-    def __str__(self) -> str:
-        which = f"Instance {self.index + 1} of {self.num_instances}"
-        if self.explanation is None:
-            return f"No valid host was found. {self.args[0] or f'{which} found no host.'}"
-        said = f"No valid host was found. {self.args[0] or f'{which}:'}"
-        if self.args[0] and not self.explanation.steps:
-            return said  # refused before any host was looked at
-        try:
-            return f"{said} {self.explanation.summary()}"
-        except Exception:
-            # The text of an error: whatever a plug-in does when it is asked for reasons, the counts are known.
-            return f"{said} {self.explanation.counts()}"
 
 
 class CommitConflict(FilterschedError):

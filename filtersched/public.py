@@ -9,7 +9,6 @@ from filtersched.errors import (
     InvalidRequest,
     InvalidWeight,
     InventoryError,
-    NoValidHost,
     PluginLoadError,
     PluginNotFound,
     UndeclaredRead,
@@ -20,6 +19,7 @@ from filtersched.hosts.host_state import Aggregate, HostState, Instance, Metric
 from filtersched.requests.request_spec import Destination, Flavor, Image, InstanceGroup, RequestSpec, Retry
 from filtersched.requests.request_values import HostNode
 from filtersched.results.explanation import Explanation, FilterStep, WeigherColumn, WeigherShare
+from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Alternate, Selection, WeighedHost
 from filtersched.results.verdict import HostVerdicts, Shortage, Verdict
 from filtersched.schedulers import ChanceScheduler, FilterScheduler, StochasticScheduler, scheduler_from

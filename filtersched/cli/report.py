@@ -9,9 +9,9 @@ from typing import Any
 from filtersched.cli.terminal import Terminal
 from filtersched.cli.trial import NO_FILTER, Outcome
 from filtersched.columns.frozen import thaw
-from filtersched.errors import NoValidHost
 from filtersched.hosts.narrowing import skips_filters
 from filtersched.results.explanation import Explanation
+from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Selection
 from filtersched.results.verdict import HostVerdicts, Shortage
 from filtersched.results.words import in_words, plain_amount

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from filtersched.errors import NoValidHost
 from filtersched.hosts.host_pool import HostPool
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.explanation import Explanation
+from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Selection
 
 # Who is said to have refused a request that no filter was asked about.

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from filtersched.columns.frozen import EMPTY, FrozenDict
-from filtersched.errors import NoValidHost
 from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.handler import HostFilterHandler
 from filtersched.hosts.host_names import Node, called, several_nodes
@@ -18,6 +17,7 @@ from filtersched.hosts.narrowing import skips_filters
 from filtersched.plugins.notes import note_host
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.explanation import Explanation, Facts, FilterStep, WeigherColumn, WeigherShare
+from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Alternate, Selection, WeighedHost
 from filtersched.results.verdict import HostVerdicts
 

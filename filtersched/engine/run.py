@@ -21,11 +21,11 @@ from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.top_rows import RowMask
 from filtersched.engine.trimming import TrimmedRanking
 from filtersched.engine.weighing import Floats, Scale, WeigherRunner, WeigherTerm, multipliers_at, raws_at, weights
-from filtersched.errors import NoValidHost
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.narrowing import skips_filters
 from filtersched.requests.request_spec import RequestSpec
+from filtersched.results.no_valid_host import NoValidHost
 
 
 class Run:

@@ -16,9 +16,7 @@ from filtersched.errors import InvalidHost, must_be, nearest, shown
 from filtersched.hosts.host_values import CHECKS, Aggregate, Metric, checked, plain
 from filtersched.hosts.service import NO_SERVICE, Service
 from filtersched.requests.instance import Instance
-
-if TYPE_CHECKING:
-    from filtersched.requests.request_spec import RequestSpec
+from filtersched.requests.request_spec import RequestSpec
 
 __all__ = ["Aggregate", "HostState", "Instance", "Metric", "deciding"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from filtersched.columns.frozen import EMPTY
 from filtersched.errors import InvalidRequest
@@ -15,9 +15,6 @@ from filtersched.requests.request_values import (
     attributes_of,
     checked_names,
 )
-
-if TYPE_CHECKING:
-    from filtersched.requests.request_spec import RequestSpec
 
 _SAME_NAME = (
     "ignore_hosts",
@@ -31,8 +28,8 @@ _SAME_NAME = (
 )
 
 
-def view(spec: RequestSpec) -> dict[str, Any]:
-    """What an old filter reads, made from a request; keys without anything to say are left out."""
+def view(spec: Any) -> dict[str, Any]:
+    """What an old filter reads, made from a RequestSpec; keys without anything to say are left out."""
     flavor, image, group, retry = spec.flavor, spec.image, spec.instance_group, spec.retry
     hints = {name: unwrapped(value) for name, value in spec.scheduler_hints.items()}
     record = dict(spec._given.get("request_spec") or {})

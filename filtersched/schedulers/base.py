@@ -13,11 +13,12 @@ from typing import Any, Literal, TypeVar
 from oslo_config import cfg
 
 from filtersched.engine.decision import Choice, Decision
-from filtersched.errors import InvalidHost, InvalidRequest, NoValidHost
+from filtersched.errors import InvalidHost, InvalidRequest
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState, deciding
 from filtersched.loading.loader import load_driver
 from filtersched.requests.request_spec import MAX_INSTANCES, RequestSpec
+from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Selection
 from filtersched.settings import make_conf, read_scheduler_settings
 from filtersched.settings.json_options import JsonOptions

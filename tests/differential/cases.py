@@ -8,9 +8,9 @@ import random
 
 from hypothesis import strategies as st
 
-from filtersched.errors import NoValidHost
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
+from filtersched.results.no_valid_host import NoValidHost
 from filtersched.schedulers import FilterScheduler
 from filtersched.settings import make_conf
 from tests.differential import oracle

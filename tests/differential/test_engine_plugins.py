@@ -12,11 +12,12 @@ import weakref
 import pytest
 
 from filtersched.columns.column import NotColumnarError
-from filtersched.errors import NoValidHost, UndeclaredRead
+from filtersched.errors import UndeclaredRead
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import Flavor, RequestSpec
+from filtersched.results.no_valid_host import NoValidHost
 from filtersched.schedulers import FilterScheduler
 from filtersched.settings import make_conf
 from filtersched.weighers.base import BaseWeigher

@@ -11,8 +11,8 @@ import random
 import pytest
 
 from benchmarks.nova_peer.client import VARIABLE, NovaPeer, nova_python
-from filtersched.errors import NoValidHost
 from filtersched.hosts.host_state import HostState
+from filtersched.results.no_valid_host import NoValidHost
 from filtersched.schedulers import FilterScheduler
 from filtersched.settings import make_conf
 from tests.differential import cases, oracle

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from filtersched.errors import NoValidHost
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
+from filtersched.results.no_valid_host import NoValidHost
 from tests.differential import cases, oracle
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "openb-vm"

@@ -7,11 +7,12 @@ import functools
 import json
 import pickle
 
-from filtersched.errors import InvalidRequest, NoValidHost
+from filtersched.errors import InvalidRequest
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.host_values import CHECKS
 from filtersched.requests.request_spec import RequestSpec
+from filtersched.results.no_valid_host import NoValidHost
 from filtersched.schedulers import FilterScheduler, StochasticScheduler
 from filtersched.settings import make_conf
 from tests.differential import third_party_weighers

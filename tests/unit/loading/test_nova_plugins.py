@@ -5,9 +5,9 @@ import textwrap
 
 import pytest
 
-from filtersched.errors import NoValidHost
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
+from filtersched.results.no_valid_host import NoValidHost
 from filtersched.schedulers import FilterScheduler
 from filtersched.settings import make_conf
 
