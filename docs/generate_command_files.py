@@ -19,7 +19,7 @@ from oslo_config import cfg, types
 from filtersched import __version__
 from filtersched.cli.arguments import SETTINGS_HELP, make_parser
 from filtersched.cli.package_files import SHELLS
-from filtersched.loading.loader import list_opts
+from filtersched.loading import list_opts
 from filtersched.settings.options import NO_EFFECT, spelled
 
 DATA = Path(__file__).resolve().parents[1] / "filtersched" / "data"

@@ -15,7 +15,7 @@ from typing import Any
 
 from oslo_config import cfg, types
 
-from filtersched.loading.loader import STANDARD_WEIGHERS, PluginDescription, describe_plugins
+from filtersched.loading import STANDARD_WEIGHERS, PluginDescription, describe_plugins
 from filtersched.settings.options import NO_EFFECT, SETTINGS, spelled
 
 HERE = Path(__file__).resolve().parent / "reference"

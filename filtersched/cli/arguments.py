@@ -15,7 +15,7 @@ from filtersched.cli.errors import UsageError
 from filtersched.cli.package_files import SHELLS
 from filtersched.cli.request_flags import add_request_flags
 from filtersched.errors import nearest
-from filtersched.loading.loader import list_installed_opts, list_opts
+from filtersched.loading import list_installed_opts, list_opts
 from filtersched.settings import SchedulerConf, make_conf, split_args
 
 SETTINGS_HELP = """\

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from filtersched.cli.terminal import Terminal
-from filtersched.loading.loader import PluginDescription, describe_plugins
+from filtersched.loading import PluginDescription, describe_plugins
 from filtersched.settings import SchedulerConf
 
 _HEADINGS = {"filter": "Filters", "weigher": "Weighers", "driver": "Drivers"}

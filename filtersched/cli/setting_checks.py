@@ -11,7 +11,7 @@ from oslo_config import cfg
 from filtersched.cli.findings import Checked, Finding
 from filtersched.cli.weigher_checks import configured_multiplier
 from filtersched.errors import ConfigurationError
-from filtersched.loading.loader import describe_plugins, list_installed_opts, list_opts
+from filtersched.loading import describe_plugins, list_installed_opts, list_opts
 from filtersched.plugins.plugin import declared_options
 from filtersched.schedulers import StochasticScheduler
 from filtersched.settings import SchedulerConf, option_values

@@ -3,6 +3,17 @@
 May import: filters, weighers, plugins, settings, errors.
 """
 
-from filtersched.loading.loader import list_installed_opts, list_opts
+from filtersched.loading.listing import PluginDescription, describe_plugins, list_installed_opts, list_opts
+from filtersched.loading.loader import STANDARD_WEIGHERS, load_driver, load_filters, load_weighers, make_plugin
 
-__all__ = ["list_installed_opts", "list_opts"]
+__all__ = [
+    "STANDARD_WEIGHERS",
+    "PluginDescription",
+    "describe_plugins",
+    "list_installed_opts",
+    "list_opts",
+    "load_driver",
+    "load_filters",
+    "load_weighers",
+    "make_plugin",
+]

@@ -17,8 +17,8 @@ from typing import Any
 from oslo_config import cfg
 
 from filtersched.errors import ConfigurationError, nearest
-from filtersched.loading.loader import list_installed_opts
-from filtersched.loading.loader import list_opts as scheduler_opts
+from filtersched.loading import list_installed_opts
+from filtersched.loading import list_opts as scheduler_opts
 from filtersched.settings import make_conf, option_values, read_settings
 
 MIB = 1 << 20

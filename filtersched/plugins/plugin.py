@@ -42,10 +42,20 @@ class Plugin:
 
     # The same object until the plug-in is given other values.
     _values: Mapping[str, Any] | None = None
+    # The group and name under which the configuration sets each option.
+    _spellings: Mapping[str, tuple[str, str]] = {}
 
     def bind(self, values: Mapping[str, Any]) -> None:
         """Give the plug-in its option values, name to value; until then they are the defaults."""
         self._values = dict(values)
+
+    def spell_options(self, spellings: Mapping[str, tuple[str, str]]) -> None:
+        """Tell the plug-in under which group and name the configuration sets each option, for messages."""
+        self._spellings = dict(spellings)
+
+    def spelling(self, name: str) -> tuple[str, str]:
+        """The group and name under which an option is set."""
+        return self._spellings.get(name, (self.option_group, name))
 
     def option(self, name: str) -> Any:
         """The value of one of the plug-in's options. Raises ConfigurationError for another name."""

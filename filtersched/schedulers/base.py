@@ -16,7 +16,7 @@ from filtersched.engine.decision import Choice, Decision
 from filtersched.errors import InvalidHost, InvalidRequest
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState, deciding
-from filtersched.loading.loader import load_driver
+from filtersched.loading import load_driver
 from filtersched.requests.request_spec import MAX_INSTANCES, RequestSpec
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Selection
@@ -199,5 +199,5 @@ def _made_up_uuid(chance: random.Random) -> str:
 def scheduler_from(conf: cfg.ConfigOpts | None = None) -> Scheduler:
     """The scheduler that `scheduler_driver` names, made for this configuration."""
     conf = make_conf() if conf is None else conf
-    scheduler: Scheduler = load_driver(conf, read_scheduler_settings(conf))(conf)
+    scheduler: Scheduler = load_driver(read_scheduler_settings(conf))(conf)
     return scheduler

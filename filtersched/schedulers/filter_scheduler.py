@@ -18,7 +18,7 @@ from filtersched.engine.draw import BestDraw, Draw, bring_forward
 from filtersched.filters.handler import HostFilterHandler
 from filtersched.hosts import narrowing
 from filtersched.hosts.host_state import HostState
-from filtersched.loading.loader import load_filters, load_weighers
+from filtersched.loading import load_filters, load_weighers
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.selection import Filtered, WeighedHost, steps_of
 from filtersched.results.verdict import HostVerdicts
@@ -40,7 +40,7 @@ class FilterScheduler(Scheduler):
         """use_engine : False decides on host objects, step by step; the answer is the same."""
         super().__init__(conf)
         self.catalog = load_filters(self.conf, self.settings)
-        self.filters = self.catalog.get(self._enabled(), spelling=self.settings.spellings["enabled_filters"])
+        self.filters = self.catalog.enabled
         self.weighers = load_weighers(self.conf, self.settings, scheduler=self)
         self._draw = self._draw_for()
         self._engine = self._engine_for() if use_engine else None
@@ -58,10 +58,6 @@ class FilterScheduler(Scheduler):
         if any(getattr(type(self), step) is not getattr(FilterScheduler, step) for step in steps):
             return None
         return Engine(self.weighers, draw=self._draw, normalizes=self.normalizes)
-
-    def _enabled(self) -> Sequence[str]:
-        settings = self.settings
-        return settings.baremetal_enabled_filters if settings.use_baremetal_filters else settings.enabled_filters
 
     def _filters_named(self, names: str | Sequence[str] | None) -> Sequence[Any]:
         return self.filters if names is None else self.catalog.get(names)

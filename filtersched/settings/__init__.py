@@ -6,23 +6,25 @@ May import: columns, errors. A plug-in's own options stand on the plug-in.
 from filtersched.settings.command_line import split_args
 from filtersched.settings.conf import (
     SchedulerConf,
-    SchedulerSettings,
     make_conf,
     option_values,
     read_scheduler_settings,
     register_opts,
+    resolve_option,
 )
 from filtersched.settings.files import read_settings
-from filtersched.settings.options import spelled
+from filtersched.settings.options import SchedulerSettings, Spelling, spelled
 
 __all__ = [
     "SchedulerConf",
     "SchedulerSettings",
+    "Spelling",
     "make_conf",
     "option_values",
     "read_scheduler_settings",
     "read_settings",
     "register_opts",
+    "resolve_option",
     "spelled",
     "split_args",
 ]

@@ -16,7 +16,7 @@ import contextlib
 import glob
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from oslo_config import cfg
@@ -24,7 +24,15 @@ from oslo_config import cfg
 from filtersched.errors import ConfigurationError
 from filtersched.settings.command_line import OptionNames, take_apart
 from filtersched.settings.files import Sections, read_settings, section_of
-from filtersched.settings.options import DEFAULT, GROUPED, SETTINGS, Spelling, scheduler_options, spelled
+from filtersched.settings.options import (
+    DEFAULT,
+    GROUPED,
+    SETTINGS,
+    SchedulerSettings,
+    Spelling,
+    scheduler_options,
+    spelled,
+)
 from filtersched.settings.values import allowed, bad_value, typed
 
 _STRENGTH = {
@@ -83,34 +91,6 @@ class SchedulerConf(cfg.ConfigOpts):
     def names_in_files(self) -> list[Spelling]:
         """Everything that the files set, known or not, in their order."""
         return [(group, name) for file in self._given[:-1] for group, names in file.items() for name in names]
-
-
-@dataclass(frozen=True, slots=True)
-class SchedulerSettings:
-    """The scheduler-level options, read once; filtersched.settings.options says what each does."""
-
-    driver: str
-    compute_driver: str
-    available_filters: tuple[str, ...]
-    enabled_filters: tuple[str, ...]
-    weight_classes: tuple[str, ...]
-    least_cost_functions: tuple[str, ...] | None
-    host_subset_size: int
-    shuffle_best_same_weighed_hosts: bool
-    max_attempts: int
-    service_down_time: int
-    default_availability_zone: str
-    default_schedule_zone: str | None
-    json_config_location: str
-    use_baremetal_filters: bool
-    baremetal_enabled_filters: tuple[str, ...]
-    reserved_host_memory_mb: int
-    reserved_host_disk_mb: int
-    connection_type: str | None
-    verbose: bool
-
-    # The spelling that set each field, for messages; for a default, the flat one.
-    spellings: dict[str, Spelling] = field(default_factory=dict, compare=False)
 
 
 def make_conf(
@@ -218,13 +198,19 @@ def read_scheduler_settings(conf: cfg.ConfigOpts) -> SchedulerSettings:
 
 
 def option_values(conf: cfg.ConfigOpts, opts: Iterable[cfg.Opt], group: str) -> dict[str, Any]:
-    """The values of options by name, registering them in `group` of `conf`.
+    """The values of options by name; see `resolve_option`."""
+    return {opt.dest: resolve_option(conf, opt, group)[0] for opt in opts}
 
-    The options of the group filter_scheduler may also be written flat, in [DEFAULT]. Raises
+
+def resolve_option(conf: cfg.ConfigOpts, opt: cfg.Opt, group: str) -> tuple[Any, Spelling]:
+    """The value of an option, which is registered in `group` of `conf`, and the spelling that set it.
+
+    An option of the group filter_scheduler may also be written flat, in [DEFAULT]. Raises
     ConfigurationError for a value that the option does not allow.
     """
     groups = (DEFAULT, GROUPED) if group == GROUPED else (group,)
-    return {opt.dest: _resolve(conf, [(each, opt) for each in groups])[0] for opt in opts}
+    value, spelling = _resolve(conf, [(each, opt) for each in groups])
+    return value, spelling or (group, opt.dest)
 
 
 def _register(conf: cfg.ConfigOpts, opt: cfg.Opt, group: str) -> None:

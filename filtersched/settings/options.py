@@ -8,9 +8,10 @@ is long because it is the reference.
 from __future__ import annotations
 
 import copy
+import dataclasses
 import functools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from oslo_config import cfg
 
@@ -23,25 +24,9 @@ GROUPED = "filter_scheduler"
 Spelling = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One scheduler-level value: the field that holds it, and the option in all its spellings."""
-
-    field: str
-    opts: tuple[tuple[str, cfg.Opt], ...]
-
-    @property
-    def spellings(self) -> list[Spelling]:
-        return [(group, opt.dest) for group, opt in self.opts]
-
-
 def spelled(spelling: Spelling) -> str:
     """`[group] name`, as it is written in messages."""
     return f"[{spelling[0]}] {spelling[1]}"
-
-
-def _setting(field: str, opt: cfg.Opt, *others: Spelling) -> Setting:
-    return Setting(field, respelled(opt, [(DEFAULT, opt.dest), *others]))
 
 
 def respelled(opt: cfg.Opt, spellings: Sequence[Spelling]) -> tuple[tuple[str, cfg.Opt], ...]:
@@ -57,202 +42,193 @@ def respelled(opt: cfg.Opt, spellings: Sequence[Spelling]) -> tuple[tuple[str, c
     return tuple(copies)
 
 
-SETTINGS: tuple[Setting, ...] = (
-    _setting(
-        "driver",
-        cfg.StrOpt(
-            "scheduler_driver",
-            default="FilterScheduler",
-            help="The scheduler to use: the name of an entry point of filtersched.drivers, or the path of a class, "
-            "usually one derived from FilterScheduler. FilterScheduler takes the best host that passes the filters, "
-            "StochasticScheduler draws one of these hosts in proportion to their weights, and ChanceScheduler draws "
-            "one of the hosts that are up. Nova's class paths mean the scheduler of that name; "
-            "nova.scheduler.multi.MultiScheduler means the scheduler that compute_scheduler_driver names.",
-        ),
-        ("scheduler", "driver"),
-    ),
-    _setting(
-        "compute_driver",
-        cfg.StrOpt(
-            "compute_scheduler_driver",
-            default="FilterScheduler",
-            help="The scheduler that MultiScheduler uses for compute requests. Only read if scheduler_driver is "
-            "MultiScheduler.",
-        ),
-    ),
-    _setting(
-        "available_filters",
-        cfg.MultiStrOpt(
-            "scheduler_available_filters",
-            default=["standard_filters"],
-            help="The filters that may be enabled. May be repeated; each value may contain several, separated by "
-            "commas. standard_filters: the library's own. all_filters: every installed one. Otherwise the name of an "
-            "entry point of filtersched.filters, the path of a filter class, or the path of a function that returns "
-            "filter classes.",
-        ),
-        (GROUPED, "available_filters"),
-    ),
-    _setting(
-        "enabled_filters",
-        cfg.ListOpt(
-            "scheduler_default_filters",
-            default=["AvailabilityZoneFilter", "RamFilter", "ComputeFilter"],
-            help="The filters of every request, by class name, in this order; they must be available. A name given "
-            "twice runs twice. Empty: no filter refuses anything.",
-        ),
-        (GROUPED, "enabled_filters"),
-    ),
-    _setting(
-        "weight_classes",
-        cfg.ListOpt(
-            "scheduler_weight_classes",
-            default=["all_weighers"],
-            help="The weighers that rank the remaining hosts. all_weighers: the library's own, in a fixed order. "
-            "Otherwise the name of an entry point of filtersched.weighers, the path of a weigher class, or the path "
-            "of a function that returns weigher classes, in the given order; a weigher given twice counts twice. "
-            "Empty: all hosts weigh the same. Cannot be combined with least_cost_functions.",
-        ),
-        (GROUPED, "weight_classes"),
-    ),
-    _setting(
+def _field(opt: cfg.Opt, group: str | None) -> Any:
+    """A field with the value of `opt`, which is in [DEFAULT] and, under the field's name, in `group`."""
+    return dataclasses.field(metadata={"opt": opt, "group": group})
+
+
+def _option(kind: Callable[..., cfg.Opt], name: str, *, group: str | None = None, **facts: Any) -> Any:
+    return _field(kind(name, **facts), group)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SchedulerSettings:
+    """The scheduler-level options, read once."""
+
+    driver: str = _option(
+        cfg.StrOpt,
+        "scheduler_driver",
+        group="scheduler",
+        default="FilterScheduler",
+        help="The scheduler to use: the name of an entry point of filtersched.drivers, or the path of a class, usually "
+        "one derived from FilterScheduler. FilterScheduler takes the best host that passes the filters, "
+        "StochasticScheduler draws one of these hosts in proportion to their weights, and ChanceScheduler draws "
+        "one of the hosts that are up. Nova's class paths mean the scheduler of that name; "
+        "nova.scheduler.multi.MultiScheduler means the scheduler that compute_scheduler_driver names.",
+    )
+    compute_driver: str = _option(
+        cfg.StrOpt,
+        "compute_scheduler_driver",
+        default="FilterScheduler",
+        help="The scheduler that MultiScheduler uses for compute requests. Only read if scheduler_driver is "
+        "MultiScheduler.",
+    )
+    available_filters: tuple[str, ...] = _option(
+        cfg.MultiStrOpt,
+        "scheduler_available_filters",
+        group=GROUPED,
+        default=["standard_filters"],
+        help="The filters that may be enabled. May be repeated; each value may contain several, separated by commas. "
+        "standard_filters: the library's own. all_filters: every installed one. Otherwise the name of an entry "
+        "point of filtersched.filters, the path of a filter class, or the path of a function that returns filter "
+        "classes.",
+    )
+    enabled_filters: tuple[str, ...] = _option(
+        cfg.ListOpt,
+        "scheduler_default_filters",
+        group=GROUPED,
+        default=["AvailabilityZoneFilter", "RamFilter", "ComputeFilter"],
+        help="The filters of every request, by class name, in this order; they must be available. A name given twice "
+        "runs twice. Empty: no filter refuses anything.",
+    )
+    weight_classes: tuple[str, ...] = _option(
+        cfg.ListOpt,
+        "scheduler_weight_classes",
+        group=GROUPED,
+        default=["all_weighers"],
+        help="The weighers that rank the remaining hosts. all_weighers: the library's own, in a fixed order. Otherwise "
+        "the name of an entry point of filtersched.weighers, the path of a weigher class, or the path of a "
+        "function that returns weigher classes, in the given order; a weigher given twice counts twice. Empty: "
+        "all hosts weigh the same. Cannot be combined with least_cost_functions.",
+    )
+    least_cost_functions: tuple[str, ...] | None = _option(
+        cfg.ListOpt,
         "least_cost_functions",
-        cfg.ListOpt(
-            "least_cost_functions",
-            help="Cost functions of the first filter scheduler, used instead of weighers: paths of functions "
-            "fn(host_state, weighing_properties). The lowest sum of <function name>_weight times cost wins, without "
-            "normalising. Only functions whose names begin with compute_ or noop are used, as in Nova. Unset: "
-            "weighers. Empty: all hosts cost the same.",
-        ),
-    ),
-    _setting(
-        "host_subset_size",
-        cfg.IntOpt(
-            "scheduler_host_subset_size",
-            default=1,
-            min=1,
-            help="Draw one of this many best hosts. 1: always the best one. More than there are: any of them. Higher "
-            "values make parallel schedulers collide less, and choose worse hosts. StochasticScheduler ignores it.",
-        ),
-        (GROUPED, "host_subset_size"),
-    ),
-    _setting(
+        help="Cost functions of the first filter scheduler, used instead of weighers: paths of functions "
+        "fn(host_state, weighing_properties). The lowest sum of <function name>_weight times cost wins, without "
+        "normalising. Only functions whose names begin with compute_ or noop are used, as in Nova. Unset: "
+        "weighers. Empty: all hosts cost the same.",
+    )
+    host_subset_size: int = _option(
+        cfg.IntOpt,
+        "scheduler_host_subset_size",
+        group=GROUPED,
+        default=1,
+        min=1,
+        help="Draw one of this many best hosts. 1: always the best one. More than there are: any of them. Higher "
+        "values make parallel schedulers collide less, and choose worse hosts. StochasticScheduler ignores it.",
+    )
+    shuffle_best_same_weighed_hosts: bool = _option(
+        cfg.BoolOpt,
         "shuffle_best_same_weighed_hosts",
-        cfg.BoolOpt(
-            "shuffle_best_same_weighed_hosts",
-            default=False,
-            help="True: hosts that share the highest weight are shuffled before one is chosen. False: the first of "
-            "them wins. StochasticScheduler ignores it.",
-        ),
-        (GROUPED, "shuffle_best_same_weighed_hosts"),
-    ),
-    _setting(
-        "max_attempts",
-        cfg.IntOpt(
-            "scheduler_max_attempts",
-            default=3,
-            min=1,
-            help="How many hosts an instance may be tried on. A selection has up to one alternate less than this, if "
-            "alternates are requested. 1: no alternates, and requests carry no retry record.",
-        ),
-        ("scheduler", "max_attempts"),
-    ),
-    _setting(
-        "service_down_time",
-        SERVICE_DOWN_TIME,
-        (GROUPED, "service_down_time"),
-    ),
-    _setting(
-        "default_availability_zone",
-        DEFAULT_AVAILABILITY_ZONE,
-        (GROUPED, "default_availability_zone"),
-    ),
-    _setting(
+        group=GROUPED,
+        default=False,
+        help="True: hosts that share the highest weight are shuffled before one is chosen. False: the first of them "
+        "wins. StochasticScheduler ignores it.",
+    )
+    max_attempts: int = _option(
+        cfg.IntOpt,
+        "scheduler_max_attempts",
+        group="scheduler",
+        default=3,
+        min=1,
+        help="How many hosts an instance may be tried on. A selection has up to one alternate less than this, if "
+        "alternates are requested. 1: no alternates, and requests carry no retry record.",
+    )
+    service_down_time: int = _field(SERVICE_DOWN_TIME, GROUPED)
+    default_availability_zone: str = _field(DEFAULT_AVAILABILITY_ZONE, GROUPED)
+    default_schedule_zone: str | None = _option(
+        cfg.StrOpt,
         "default_schedule_zone",
-        cfg.StrOpt(
-            "default_schedule_zone",
-            help="The zone of a request that names none. Unset: such a request may go to any zone.",
-        ),
-        (GROUPED, "default_schedule_zone"),
-    ),
-    _setting(
-        "json_config_location",
-        cfg.StrOpt(
-            "scheduler_json_config_location",
-            default="",
-            help="A JSON file whose content filters get as filter_properties['config_options']. It is read again "
-            "after a change. Empty: no file, and the content is {}.",
-        ),
-    ),
-    _setting(
-        "use_baremetal_filters",
-        cfg.BoolOpt(
-            "scheduler_use_baremetal_filters",
-            default=False,
-            help="True: use the filters of baremetal_scheduler_default_filters instead of those of "
-            "scheduler_default_filters.",
-        ),
-        (GROUPED, "use_baremetal_filters"),
-    ),
-    _setting(
-        "baremetal_enabled_filters",
-        cfg.ListOpt(
-            "baremetal_scheduler_default_filters",
-            default=[
-                "RetryFilter",
-                "AvailabilityZoneFilter",
-                "ComputeFilter",
-                "ComputeCapabilitiesFilter",
-                "ImagePropertiesFilter",
-                "ExactRamFilter",
-                "ExactDiskFilter",
-                "ExactCoreFilter",
-            ],
-            help="The filters to use if scheduler_use_baremetal_filters is true. Otherwise no effect.",
-        ),
-        (GROUPED, "baremetal_enabled_filters"),
-    ),
-    _setting(
+        group=GROUPED,
+        help="The zone of a request that names none. Unset: such a request may go to any zone.",
+    )
+    json_config_location: str = _option(
+        cfg.StrOpt,
+        "scheduler_json_config_location",
+        default="",
+        help="A JSON file whose content filters get as filter_properties['config_options']. It is read again after a "
+        "change. Empty: no file, and the content is {}.",
+    )
+    use_baremetal_filters: bool = _option(
+        cfg.BoolOpt,
+        "scheduler_use_baremetal_filters",
+        group=GROUPED,
+        default=False,
+        help="True: use the filters of baremetal_scheduler_default_filters instead of those of "
+        "scheduler_default_filters.",
+    )
+    baremetal_enabled_filters: tuple[str, ...] = _option(
+        cfg.ListOpt,
+        "baremetal_scheduler_default_filters",
+        group=GROUPED,
+        default=[
+            "RetryFilter",
+            "AvailabilityZoneFilter",
+            "ComputeFilter",
+            "ComputeCapabilitiesFilter",
+            "ImagePropertiesFilter",
+            "ExactRamFilter",
+            "ExactDiskFilter",
+            "ExactCoreFilter",
+        ],
+        help="The filters to use if scheduler_use_baremetal_filters is true. Otherwise no effect.",
+    )
+    reserved_host_memory_mb: int = _option(
+        cfg.IntOpt,
         "reserved_host_memory_mb",
-        cfg.IntOpt(
-            "reserved_host_memory_mb",
-            default=512,
-            min=0,
-            help="Memory in MiB that a host reserves for itself. It is subtracted where an inventory file gives the "
-            "total but not the free memory. 0: nothing is reserved.",
-        ),
-        (GROUPED, "reserved_host_memory_mb"),
-    ),
-    _setting(
+        group=GROUPED,
+        default=512,
+        min=0,
+        help="Memory in MiB that a host reserves for itself. It is subtracted where an inventory file gives the total "
+        "but not the free memory. 0: nothing is reserved.",
+    )
+    reserved_host_disk_mb: int = _option(
+        cfg.IntOpt,
         "reserved_host_disk_mb",
-        cfg.IntOpt(
-            "reserved_host_disk_mb",
-            default=0,
-            min=0,
-            help="Disk in MiB that a host reserves for itself. It is subtracted where an inventory file gives the "
-            "total but not the free disk. 0: nothing is reserved.",
-        ),
-        (GROUPED, "reserved_host_disk_mb"),
-    ),
-    _setting(
+        group=GROUPED,
+        default=0,
+        min=0,
+        help="Disk in MiB that a host reserves for itself. It is subtracted where an inventory file gives the total "
+        "but not the free disk. 0: nothing is reserved.",
+    )
+    connection_type: str | None = _option(
+        cfg.StrOpt,
         "connection_type",
-        cfg.StrOpt(
-            "connection_type",
-            help="fake: the command generates an inventory to try things on. Any other value, such as the hypervisor "
-            "in an old file, has no effect: hosts come from the inventory.",
-        ),
-    ),
-    _setting(
+        help="fake: the command generates an inventory to try things on. Any other value, such as the hypervisor in an "
+        "old file, has no effect: hosts come from the inventory.",
+    )
+    verbose: bool = _option(
+        cfg.BoolOpt,
         "verbose",
-        cfg.BoolOpt(
-            "verbose",
-            default=False,
-            help="True: the command reports each stage of a decision, and why each host was chosen, on stderr.",
-        ),
-    ),
-)
+        default=False,
+        help="True: the command reports each stage of a decision, and why each host was chosen, on stderr.",
+    )
+
+    # The spelling that set each field, for messages; for a default, the flat one.
+    spellings: dict[str, Spelling] = dataclasses.field(default_factory=dict, compare=False)
 
 
-# Cost functions of other names were ignored by the first filter scheduler, and are here.
+class Setting(NamedTuple):
+    """One scheduler-level value: the field that holds it, and the option in all its spellings."""
+
+    field: str
+    opts: tuple[tuple[str, cfg.Opt], ...]
+
+    @property
+    def spellings(self) -> list[Spelling]:
+        return [(group, opt.dest) for group, opt in self.opts]
+
+
+def _setting(field: dataclasses.Field[Any]) -> Setting:
+    opt, group = field.metadata["opt"], field.metadata["group"]
+    grouped = [(group, field.name)] if group else []
+    return Setting(field.name, respelled(opt, [(DEFAULT, opt.dest), *grouped]))
+
+
+SETTINGS = tuple(_setting(field) for field in dataclasses.fields(SchedulerSettings) if field.metadata)
+
+# The first filter scheduler ignored cost functions of other names, and so does this one.
 COST_FUNCTION_PREFIXES = ("compute_", "noop")
 _COST_WEIGHTS = {"noop_cost_fn": 1.0, "compute_fill_first_cost_fn": -1.0}
 
@@ -267,65 +243,46 @@ def cost_weight_option(function: str) -> cfg.Opt:
     )
 
 
-def _without_effect(opt: cfg.Opt, why: str) -> cfg.Opt:
-    opt.help = f"Accepted without effect: {why}"
-    return opt
+def _ignored(why: str, *options: tuple[str, cfg.Opt]) -> tuple[tuple[str, cfg.Opt], ...]:
+    for _group, opt in options:
+        opt.help = f"Accepted without effect: {why}"
+    return options
 
 
-_FIRST_RATIO = "the compute service gives a host its first ratio; see the option without initial_."
-_ATTESTED = "TrustedFilter queries no attestation server; it reads the capability trust_lvl of a host."
-
-NO_EFFECT: tuple[tuple[str, cfg.Opt], ...] = (
-    *(
-        (group, _without_effect(opt, why))
-        for opt, why, groups in (
-            (
-                cfg.StrOpt("scheduler_host_manager"),
-                "the calling program gives the hosts to the scheduler.",
-                (DEFAULT,),
-            ),
-            (
-                cfg.StrOpt("host_manager"),
-                "the calling program gives the hosts to the scheduler.",
-                ("scheduler",),
-            ),
-            (
-                cfg.BoolOpt("scheduler_tracks_instance_changes", default=True),
-                "the caller says which instances a host has, so they are always known.",
-                (DEFAULT,),
-            ),
-            (
-                cfg.BoolOpt("track_instance_changes", default=True),
-                "the caller says which instances a host has, so they are always known.",
-                (GROUPED,),
-            ),
-            (
-                cfg.StrOpt("node_availability_zone", default="nova"),
-                "a service record contains its zone; see default_availability_zone.",
-                (DEFAULT,),
-            ),
-            (
-                cfg.IntOpt("periodic_interval", default=60, min=0),
-                "the caller gives the capabilities with the host, and updates them.",
-                (DEFAULT,),
-            ),
-            (cfg.FloatOpt("initial_ram_allocation_ratio", default=1.0, min=0), _FIRST_RATIO, (DEFAULT,)),
-            (cfg.FloatOpt("initial_cpu_allocation_ratio", default=4.0, min=0), _FIRST_RATIO, (DEFAULT,)),
-            (cfg.FloatOpt("initial_disk_allocation_ratio", default=1.0, min=0), _FIRST_RATIO, (DEFAULT,)),
-        )
-        for group in groups
+NO_EFFECT = (
+    *_ignored(
+        "the calling program gives the hosts to the scheduler.",
+        (DEFAULT, cfg.StrOpt("scheduler_host_manager")),
+        ("scheduler", cfg.StrOpt("host_manager")),
     ),
-    *(
-        ("trusted_computing", _without_effect(opt, _ATTESTED))
-        for opt in (
-            cfg.StrOpt("attestation_server"),
-            cfg.StrOpt("attestation_server_ca_file"),
-            cfg.StrOpt("attestation_port", default="8443"),
-            cfg.StrOpt("attestation_api_url", default="/OpenAttestationWebServices/V1.0"),
-            cfg.StrOpt("attestation_auth_blob", secret=True),
-            cfg.IntOpt("attestation_auth_timeout", default=60),
-            cfg.BoolOpt("attestation_insecure_ssl", default=False),
-        )
+    *_ignored(
+        "the caller says which instances a host has, so they are always known.",
+        (DEFAULT, cfg.BoolOpt("scheduler_tracks_instance_changes", default=True)),
+        (GROUPED, cfg.BoolOpt("track_instance_changes", default=True)),
+    ),
+    *_ignored(
+        "a service record contains its zone; see default_availability_zone.",
+        (DEFAULT, cfg.StrOpt("node_availability_zone", default="nova")),
+    ),
+    *_ignored(
+        "the caller gives the capabilities with the host, and updates them.",
+        (DEFAULT, cfg.IntOpt("periodic_interval", default=60, min=0)),
+    ),
+    *_ignored(
+        "the compute service gives a host its first ratio; see the option without initial_.",
+        (DEFAULT, cfg.FloatOpt("initial_ram_allocation_ratio", default=1.0, min=0)),
+        (DEFAULT, cfg.FloatOpt("initial_cpu_allocation_ratio", default=4.0, min=0)),
+        (DEFAULT, cfg.FloatOpt("initial_disk_allocation_ratio", default=1.0, min=0)),
+    ),
+    *_ignored(
+        "TrustedFilter queries no attestation server; it reads the capability trust_lvl of a host.",
+        ("trusted_computing", cfg.StrOpt("attestation_server")),
+        ("trusted_computing", cfg.StrOpt("attestation_server_ca_file")),
+        ("trusted_computing", cfg.StrOpt("attestation_port", default="8443")),
+        ("trusted_computing", cfg.StrOpt("attestation_api_url", default="/OpenAttestationWebServices/V1.0")),
+        ("trusted_computing", cfg.StrOpt("attestation_auth_blob", secret=True)),
+        ("trusted_computing", cfg.IntOpt("attestation_auth_timeout", default=60)),
+        ("trusted_computing", cfg.BoolOpt("attestation_insecure_ssl", default=False)),
     ),
 )
 

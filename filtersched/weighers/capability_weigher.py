@@ -10,6 +10,7 @@ from oslo_config import cfg
 
 from filtersched.columns.values import number
 from filtersched.errors import ConfigurationError, shown
+from filtersched.settings import Spelling, spelled
 from filtersched.settings.weight_settings import setting_of
 from filtersched.weighers.base import BaseWeigher
 
@@ -70,7 +71,7 @@ class CapabilityWeigher(BaseWeigher):
     def bind(self, values: Mapping[str, Any]) -> None:
         super().bind(values)
         self._warned = set()
-        self._preferences = tuple(_preference(item) for item in self.option(_OPTION))
+        self._preferences = tuple(_preference(item, self.spelling(_OPTION)) for item in self.option(_OPTION))
 
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:
         return sum(self._gain(host_state, one) for one in self._preferences or ())
@@ -98,21 +99,22 @@ class CapabilityWeigher(BaseWeigher):
             self._warned.add(preference)
             LOG.warning(
                 "CapabilityWeigher: a host announces %s as %s, which is no number and counts as not announced. To "
-                "prefer a named one write %s:%s=%g in [filter_scheduler] %s.",
-                *(preference.name, shown(found), preference.name, found, preference.ratio, _OPTION),
+                "prefer a named one write %s:%s=%g in %s.",
+                *(preference.name, shown(found), preference.name, found, preference.ratio),
+                spelled(self.spelling(_OPTION)),
             )
 
 
-def _preference(item: str) -> _Preference:
+def _preference(item: str, spelling: Spelling) -> _Preference:
     name, equals, ratio = item.rpartition("=")
     setting = setting_of(f"-={ratio}") if equals else None
     name, colon, text = name.partition(":")
     if setting is None or not name or (colon and not text):
         raise ConfigurationError(
-            f"[filter_scheduler] {_OPTION}: {item!r} is neither name=ratio, such as ethernet_mbps=0.001, nor "
+            f"{spelled(spelling)}: {item!r} is neither name=ratio, such as ethernet_mbps=0.001, nor "
             "name:text=ratio, such as region:eu-west=2.",
-            group="filter_scheduler",
-            option=_OPTION,
+            group=spelling[0],
+            option=spelling[1],
             value=item,
         )
     return _Preference(name, text if colon else None, setting[1])

@@ -7,6 +7,7 @@ from typing import Any
 
 from oslo_config import cfg
 
+from filtersched.settings import spelled
 from filtersched.settings.weight_settings import read_settings_list
 from filtersched.weighers.base import BaseWeigher
 
@@ -51,7 +52,7 @@ class ImagePropertiesWeigher(BaseWeigher):
             return 0.0
         if self._ratios is None:
             setting = self.option("image_props_weight_setting")
-            self._ratios = dict(read_settings_list(setting, "[filter_scheduler] image_props_weight_setting"))
+            self._ratios = dict(read_settings_list(setting, spelled(self.spelling("image_props_weight_setting"))))
         here = [instance.image_properties for instance in host_state.instances.values()]
         weight = 0.0
         for name, value in image.properties.items():

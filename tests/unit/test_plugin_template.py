@@ -63,7 +63,7 @@ print(scheduler.filters[-1].option("max_temperature_c"), type(scheduler.weighers
 
 def test_its_plug_ins_are_listed_without_a_problem(copied):
     code = """
-from filtersched.loading.loader import describe_plugins
+from filtersched.loading import describe_plugins
 print([(each.name, each.distribution, each.problem) for each in describe_plugins() if "my_plugins" in each.target])
 """
     done = python(copied, "-c", code)

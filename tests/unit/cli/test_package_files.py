@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from filtersched.cli.arguments import make_parser
-from filtersched.loading.loader import list_opts
+from filtersched.loading import list_opts
 from filtersched.settings.options import NO_EFFECT
 
 SHELLS = ("bash", "zsh", "fish")

@@ -13,10 +13,10 @@ import pytest
 from oslo_config import cfg
 
 import filtersched
+from filtersched import scheduler_from
 from filtersched.errors import ConfigurationError, DuplicatePlugin, PluginLoadError, PluginNotFound
 from filtersched.filters import BaseHostFilter
-from filtersched.loading.discovery import local_name
-from filtersched.loading.loader import (
+from filtersched.loading import (
     describe_plugins,
     list_installed_opts,
     list_opts,
@@ -24,6 +24,7 @@ from filtersched.loading.loader import (
     load_filters,
     load_weighers,
 )
+from filtersched.loading.paths import local_name
 from filtersched.settings import make_conf, read_scheduler_settings, split_args
 
 ACME = Path(__file__).parents[2] / "plugins"
@@ -55,7 +56,7 @@ def weighers(scheduler=None, **options):
 
 def driver(**options):
     conf = make_conf(**options)
-    return load_driver(conf, read_scheduler_settings(conf))
+    return load_driver(read_scheduler_settings(conf))
 
 
 def names(plugins) -> list[str]:
@@ -218,14 +219,39 @@ def test_a_requests_unknown_name_is_not_blamed_on_an_option():
 
 def test_an_installed_filter_outside_the_available_ones_is_refused_and_said_to_be_installed():
     chosen = catalog(available_filters="RamFilter", enabled_filters="RamFilter")
-    with pytest.raises(PluginNotFound, match=r"Installed.*scheduler_available_filters: CoreFilter"):
+    with pytest.raises(PluginNotFound, match=r"Installed.*\[filter_scheduler\] available_filters: CoreFilter"):
         chosen.get("CoreFilter")
 
 
 def test_an_available_name_that_is_not_installed_is_refused():
     with pytest.raises(PluginNotFound, match="'RamFilter'") as caught:
         catalog(available_filters="RamFiltr")
-    assert caught.value.option == "scheduler_available_filters"
+    assert (caught.value.group, caught.value.option) == ("filter_scheduler", "available_filters")
+
+
+@pytest.mark.parametrize(
+    ("text", "spelling"),
+    [
+        ("[DEFAULT]\nscheduler_available_filters = Nowhere", "[DEFAULT] scheduler_available_filters"),
+        ("[filter_scheduler]\navailable_filters = Nowhere", "[filter_scheduler] available_filters"),
+        ("[DEFAULT]\nscheduler_default_filters = Nowhere", "[DEFAULT] scheduler_default_filters"),
+        ("[filter_scheduler]\nenabled_filters = Nowhere", "[filter_scheduler] enabled_filters"),
+        ("[DEFAULT]\nscheduler_weight_classes = Nowhere", "[DEFAULT] scheduler_weight_classes"),
+        ("[filter_scheduler]\nweight_classes = no.where", "[filter_scheduler] weight_classes"),
+        ("[DEFAULT]\nscheduler_driver = Nowhere", "[DEFAULT] scheduler_driver"),
+        ("[scheduler]\ndriver = Nowhere", "[scheduler] driver"),
+        ("[DEFAULT]\ncapability_weight_setting = x", "[DEFAULT] capability_weight_setting"),
+        ("[filter_scheduler]\ncapability_weight_setting = x", "[filter_scheduler] capability_weight_setting"),
+    ],
+)
+def test_an_error_names_the_option_in_the_spelling_of_the_file(tmp_path, text, spelling):
+    file = tmp_path / "nova.conf"
+    file.write_text(text)
+    weighers_in_use = {} if "weight_classes" in text else {"weight_classes": "CapabilityWeigher"}
+    with pytest.raises(ConfigurationError) as caught:
+        scheduler_from(make_conf(files=[file], **weighers_in_use))
+    assert str(caught.value).startswith(spelling)
+    assert f"[{caught.value.group}] {caught.value.option}" == spelling
 
 
 @pytest.mark.parametrize(
@@ -403,6 +429,56 @@ def test_two_entry_points_to_one_class_are_no_duplicate(distribution):
     distribution("gpu", "[filtersched.filters]\nGpuFilter = gpu:GpuFilter\n", filter_code("GpuFilter"))
     distribution("again", "[filtersched.filters]\nGpuFilter = again:GpuFilter\n", "from gpu import GpuFilter\n")
     assert names(catalog(available_filters="all_filters", enabled_filters="GpuFilter").enabled) == ["GpuFilter"]
+
+
+# A distribution whose list of entry points is garbled
+
+
+GARBLED = "[filtersched.filters]\nGpuFilter gpu:GpuFilter\n"
+
+
+def test_a_garbled_distribution_stops_nobody_who_needs_none_of_it(distribution):
+    distribution("garbled", GARBLED)
+    assert names(catalog(enabled_filters="RamFilter").enabled) == ["RamFilter"]
+    assert names(weighers(weight_classes="RAMWeigher")) == ["RAMWeigher"]
+    assert make_conf(["--ram_weight_multiplier=2"]).ram_weight_multiplier == 2.0
+
+
+def test_the_filters_of_other_distributions_are_found_beside_a_garbled_one(distribution):
+    distribution("garbled", GARBLED)
+    distribution("tpu", "[filtersched.filters]\nTpuFilter = tpu:TpuFilter\n", filter_code("TpuFilter"))
+    assert names(catalog(available_filters="TpuFilter", enabled_filters="TpuFilter").enabled) == ["TpuFilter"]
+
+
+def test_a_missing_name_is_reported_with_the_garbled_distribution_that_may_hold_it(distribution):
+    distribution("garbled", GARBLED, version="2.5")
+    with pytest.raises(PluginNotFound, match=r"entry_points\.txt of garbled 2\.5 cannot be read"):
+        catalog(available_filters="GpuFilter")
+
+
+def test_all_filters_needs_the_garbled_distribution(distribution):
+    distribution("garbled", GARBLED)
+    with pytest.raises(PluginLoadError, match=r"entry_points\.txt of garbled 1\.0"):
+        catalog(available_filters="all_filters")
+
+
+def test_a_garbled_distribution_without_plug_ins_is_passed_over(distribution):
+    distribution("garbled", "[console_scripts]\ngarbled\n")
+    assert set(catalog(available_filters="all_filters").available) >= OWN_FILTERS
+
+
+def test_entry_points_that_are_no_text_may_hold_anything(distribution):
+    site = distribution("garbled", "")
+    (site / "garbled-1.0.dist-info" / "entry_points.txt").write_bytes(b"\xff\xfe[filtersched.filters]")
+    with pytest.raises(PluginLoadError, match="garbled"):
+        catalog(available_filters="all_filters")
+
+
+def test_a_garbled_distribution_is_described(distribution):
+    distribution("garbled", GARBLED)
+    problems = [each.problem for each in describe_plugins() if each.problem]
+    assert len(problems) == 1
+    assert "entry_points.txt of garbled 1.0" in problems[0]
 
 
 # Options
@@ -601,7 +677,7 @@ def test_an_installed_distribution_takes_part_in_a_decision(acme):
 def test_an_installed_distribution_is_described_and_its_options_listed(acme):
     code = """
         import json
-        from filtersched.loading.loader import describe_plugins, list_installed_opts
+        from filtersched.loading import describe_plugins, list_installed_opts
         print(json.dumps([
             [[d.kind, d.name, d.distribution, d.summary, d.problem] for d in describe_plugins() if "acme" in d.target],
             [[group, opt.dest] for group, opts in list_installed_opts() for opt in opts],
@@ -625,7 +701,7 @@ def test_an_installed_distribution_is_described_and_its_options_listed(acme):
 def test_a_home_that_cannot_be_written_to_is_no_hindrance(acme):
     code = """
         from filtersched.settings import make_conf, read_scheduler_settings, split_args
-        from filtersched.loading.loader import load_filters
+        from filtersched.loading import load_filters
         conf = make_conf(available_filters="all_filters", enabled_filters="MaxLoadFilter")
         print(load_filters(conf, read_scheduler_settings(conf)).enabled[0].option("max_load"))
         """

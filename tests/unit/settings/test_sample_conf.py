@@ -6,7 +6,7 @@ from pathlib import Path
 
 from oslo_config import generator
 
-from filtersched.loading.loader import describe_plugins, load_filters
+from filtersched.loading import describe_plugins, load_filters
 from filtersched.settings import make_conf, read_scheduler_settings
 
 ETC = Path(__file__).parents[3] / "etc" / "filtersched"

@@ -8,7 +8,7 @@ from filtersched.filters.disk_filter import DiskFilter
 from filtersched.filters.io_ops_filter import IoOpsFilter
 from filtersched.filters.num_instances_filter import NumInstancesFilter
 from filtersched.filters.ram_filter import RamFilter
-from filtersched.loading.loader import make_plugin
+from filtersched.loading import make_plugin
 from filtersched.weighers.cpu_weigher import CPUWeigher
 
 OPTIONS = [
