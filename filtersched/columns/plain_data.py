@@ -53,6 +53,14 @@ def plain_data(value: Any, *, objects: bool = False) -> Any:
     return _plain(value, objects, 0)
 
 
+def plain_scalar(value: Any) -> Any:
+    """The same for text, a number or None: what ids are."""
+    plain = _plain(value, False, 0)
+    if isinstance(plain, tuple | dict):
+        raise ValueError("text or a number")
+    return plain
+
+
 def plain_mapping(value: Any, *, objects: bool = False) -> FrozenDict[str, Any]:
     """The same for a mapping; None is an empty one."""
     if value is None:
@@ -156,6 +164,17 @@ def attributes_of(value: Any, names: Iterable[str] = ()) -> dict[str, Any] | Non
         if attribute is not None and not callable(attribute):
             found[name] = attribute
     return found if found or hasattr(value, "__dict__") else None
+
+
+def plain_ones(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the facts that are plain data."""
+    found = {}
+    for name, fact in facts.items():
+        try:
+            found[name] = plain_data(fact)
+        except NotPlainData:
+            continue
+    return found
 
 
 _READERS: dict[type, Callable[[Any], Any]] = {

@@ -47,6 +47,18 @@ def optional(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda value: None if value is None else check(value)
 
 
+def below(most: int, check: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The same check for a number that must be below a power of ten."""
+
+    def checked(value: Any) -> Any:
+        found = check(value)
+        if found >= most:
+            raise ValueError(f"a finite number below 1e{len(str(most)) - 1}")
+        return found
+
+    return checked
+
+
 def ratio(value: Any) -> float | None:
     """An allocation ratio as a float; None where it is not set, which Nova writes as 0.0 too."""
     return None if value is None else float(amount(value)) or None

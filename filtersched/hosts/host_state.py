@@ -384,6 +384,9 @@ class HostState(Attributed):
                 attribute="version",
                 value=version,
             )
+        odd = [key for key in known if not isinstance(key, str)]
+        if odd:
+            raise InvalidHost(f"host {shown(known.get('host'))}: a key must be text, not {shown(odd[0])}", value=data)
         if "host" not in known:
             raise InvalidHost("a host needs a 'host' name", attribute="host")
         return cls(**known)

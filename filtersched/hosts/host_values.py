@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from filtersched.columns.frozen import EMPTY, FrozenDict, shared, thaw
-from filtersched.columns.plain_data import attributes_of, plain_data, plain_mapping
+from filtersched.columns.plain_data import attributes_of, plain_data, plain_mapping, plain_scalar
 from filtersched.columns.stored import NO_VALUES, NameToValue
 from filtersched.columns.values import amount, naive_utc, name, number, optional, ratio, text, whole
 from filtersched.errors import InvalidHost, must_be, shown
@@ -39,7 +39,7 @@ class Aggregate:
     id: int | None = None
 
     def __post_init__(self) -> None:
-        for field, check in (("name", text), ("metadata", _metadata), ("id", plain_data)):
+        for field, check in (("name", text), ("metadata", _metadata), ("id", plain_scalar)):
             value = getattr(self, field)
             try:
                 checked = check(value)

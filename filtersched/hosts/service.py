@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from filtersched.columns.frozen import FrozenDict
-from filtersched.columns.plain_data import NotPlainData, attributes_of, plain_data, plain_mapping
+from filtersched.columns.plain_data import attributes_of, plain_mapping, plain_ones
 from filtersched.columns.values import naive_utc
 
 _TIMES = ("last_seen_up", "updated_at", "created_at")
@@ -40,7 +40,7 @@ class Service(FrozenDict[str, Any]):
             raise ValueError("a service record, a mapping or an object")
         times = {name: _time(name, facts[name]) for name in _TIMES if name in facts}
         others = {name: fact for name, fact in facts.items() if name not in times}
-        record = cls({**(plain_mapping(others) if facts is value else _plain_ones(others)), **times})
+        record = cls({**(plain_mapping(others) if facts is value else plain_ones(others)), **times})
         for name in _SWITCHES:
             if not isinstance(record.get(name), bool | int | None):
                 raise ValueError(f"a service record with {name} true or false")
@@ -55,16 +55,6 @@ def _time(name: str, value: Any) -> datetime | None:
         return naive_utc(value)
     except ValueError as problem:
         raise ValueError(f"a service record with {name} {problem}") from None
-
-
-def _plain_ones(facts: Mapping[str, Any]) -> dict[str, Any]:
-    found = {}
-    for name, fact in facts.items():
-        try:
-            found[name] = plain_data(fact)
-        except NotPlainData:
-            continue
-    return found
 
 
 def last_heartbeat(service: Mapping[str, Any]) -> datetime | None:

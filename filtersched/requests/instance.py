@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from filtersched.columns.plain_data import plain_data, plain_mapping
+from filtersched.columns.plain_data import plain_mapping, plain_scalar
 from filtersched.columns.stored import NO_VALUES, NameToValue
 from filtersched.columns.values import optional, text
 from filtersched.errors import InvalidHost, must_be
@@ -46,6 +46,6 @@ class Instance:
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "uuid": text,
     **dict.fromkeys(("project_id", "user_id", "image_ref"), optional(text)),
-    "instance_type_id": plain_data,
+    "instance_type_id": plain_scalar,
     "image_properties": plain_mapping,
 }

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from filtersched.columns.frozen import EMPTY, FrozenDict
+from filtersched.columns.frozen import FrozenDict
 from filtersched.columns.stored import ABSENT, NO_ITEMS, NO_VALUES, Attributed, Names, NameToValue, Stored
 from filtersched.columns.values import naive_utc
-from filtersched.errors import InvalidRequest
+from filtersched.errors import InvalidRequest, must_be, shown
 from filtersched.requests import filter_properties
 from filtersched.requests.instance import Instance
-from filtersched.requests.request_values import (
-    Destination,
-    Flavor,
-    Image,
-    InstanceGroup,
+from filtersched.requests.record import (
     Record,
-    Retry,
+    checked,
     checked_data,
     checked_mapping,
     checked_names,
     checked_size,
+    checked_text,
     plain,
     unknown_field,
+    with_text_keys,
 )
+from filtersched.requests.request_values import Destination, Flavor, Image, InstanceGroup, RequestContext, Retry
 
 __all__ = ["MAX_INSTANCES", "Destination", "Flavor", "Image", "InstanceGroup", "RequestSpec", "Retry"]
 
@@ -95,6 +94,8 @@ class RequestSpec(Attributed, Mapping[str, Any]):
     config_options: NameToValue = NO_VALUES
     #: Who asks, for plug-ins that read `filter_properties["context"]`.
     context: Any = None
+    #: What `filter_properties` says beyond the other attributes, under its keys.
+    further: NameToValue = NO_VALUES
     #: The time of the decision, naive UTC; the only clock that a plug-in may read.
     now: Stored[datetime | str | None, datetime] = _EPOCH
     #: When the request arrives, in seconds; the command places requests in this order.
@@ -103,7 +104,6 @@ class RequestSpec(Attributed, Mapping[str, Any]):
     departs_at: float | None = None
 
     def _begin(self, flavor: Flavor | Mapping[str, Any] | None = None, **attributes: Any) -> None:
-        self._given: Mapping[str, Any] = EMPTY
         if flavor is not None:
             setattr(self, "flavor", flavor)  # noqa: B010 - a mapping becomes a Flavor on its way in
         for name, value in attributes.items():
@@ -211,7 +211,7 @@ class RequestSpec(Attributed, Mapping[str, Any]):
     def _filter_properties(self) -> dict[str, Any]:
         view = self.__dict__.get("_view")
         if view is None:
-            view = self.__dict__["_view"] = {**self._given, **filter_properties.view(self)}
+            view = self.__dict__["_view"] = filter_properties.view(self)
         return view
 
     def __getitem__(self, key: str) -> Any:
@@ -227,31 +227,32 @@ class RequestSpec(Attributed, Mapping[str, Any]):
     def from_filter_properties(cls, properties: Mapping[str, Any]) -> Self:
         """The request that a `filter_properties` dict of the first filter scheduler describes.
 
-        Keys that no scheduler of ours knows are kept and can be read from the mapping.
+        Keys that this library does not know are kept and can be read from the mapping.
         """
         if not isinstance(properties, Mapping):
             raise InvalidRequest("filter_properties must be a mapping", field=None, value=properties)
-        spec = cls(**filter_properties.attributes(properties))
-        spec._given = checked_data("filter_properties", properties)
-        return spec
+        return cls(**filter_properties.attributes(properties))
 
     # -- reading and writing -----------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
         """The attributes that were given, as plain data with a version number; see `from_dict`."""
-        given = {name: value for name, value in self.__dict__.items() if name in _CHECKS and name != "context"}
+        # A copy, since another thread may read the request, which caches what is read.
+        given = {name: value for name, value in self.__dict__.copy().items() if name in _CHECKS}
+        if "context" in given:
+            given["context"] = filter_properties.context_record(given["context"])
         return {"version": FORMAT_VERSION, **{name: plain(value) for name, value in given.items()}}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The request that `to_dict` wrote down. Raises InvalidRequest for what no request has."""
         if not isinstance(data, Mapping):
-            raise InvalidRequest(f"a request must be a mapping, not {data!r}", value=data)
-        known = dict(data)
+            raise InvalidRequest(f"a request must be a mapping, not {shown(data)}", value=data)
+        known = with_text_keys(data)
         version = known.pop("version", FORMAT_VERSION)
         if version != FORMAT_VERSION:
             raise InvalidRequest(
-                f"version {version!r} of the format is not known here, {FORMAT_VERSION} is",
+                f"version {shown(version)} of the format is not known here, {FORMAT_VERSION} is",
                 field="version",
                 value=version,
             )
@@ -265,23 +266,13 @@ def _hints(field: str, value: Any) -> FrozenDict[str, Any]:
 
 def _count(field: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_INSTANCES:
-        raise InvalidRequest(
-            f"{field} must be a whole number from 1 to {MAX_INSTANCES}, not {value!r}", field=field, value=value
-        )
-    return value
-
-
-def _text(field: str, value: Any) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise InvalidRequest(f"{field} must be text, not {value!r}", field=field, value=value)
+        problem = must_be(field, f"a whole number from 1 to {MAX_INSTANCES}", value)
+        raise InvalidRequest(problem, field=field, value=value)
     return value
 
 
 def _time(field: str, value: Any) -> datetime:
-    try:
-        time = naive_utc(value)
-    except ValueError as problem:
-        raise InvalidRequest(f"{field} must be {problem}, not {value!r}", field=field, value=value) from None
+    time: datetime | None = checked(field, value, naive_utc)
     return datetime.now(UTC).replace(tzinfo=None) if time is None else time
 
 
@@ -298,11 +289,12 @@ def _record_of(kind: type[Record], *, required: bool = False) -> Callable[[str, 
     return check
 
 
-def _anything(field: str, value: Any) -> Any:
-    return checked_data(field, value)
-
-
-def _as_given(_field: str, value: Any) -> Any:
+def _context(field: str, value: Any) -> Any:
+    """A mapping becomes a record; the context of a running service stays the object that it is."""
+    if isinstance(value, Mapping):
+        return RequestContext.of(value, field, keep=True)
+    if isinstance(value, str | int | float | Iterable):
+        raise InvalidRequest(must_be(field, "a mapping or an object", value), field=field, value=value)
     return value
 
 
@@ -314,11 +306,11 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "retry": _record_of(Retry),
     "num_instances": _count,
     "scheduler_hints": _hints,
-    **dict.fromkeys(("limits", "config_options"), checked_mapping),
+    **dict.fromkeys(("limits", "config_options", "further"), checked_mapping),
     **dict.fromkeys(("ignore_hosts", "force_hosts", "force_nodes", "instance_uuids", "security_groups"), checked_names),
-    **dict.fromkeys(("instance_uuid", "request_id", "project_id", "user_id", "availability_zone"), _text),
+    **dict.fromkeys(("instance_uuid", "request_id", "project_id", "user_id", "availability_zone"), checked_text),
     **dict.fromkeys(("arrives_at", "departs_at"), _seconds),
-    **dict.fromkeys(("numa_topology", "pci_requests"), _anything),
-    "context": _as_given,
+    **dict.fromkeys(("numa_topology", "pci_requests"), checked_data),
+    "context": _context,
     "now": _time,
 }

@@ -1,105 +1,30 @@
-"""The parts of a request: flavor, image, server group and the like; and how values are checked."""
+"""The parts of a request: flavor, image, server group and the like."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from datetime import datetime
-from typing import Any, ClassVar, NamedTuple, Never, Self
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, Never
 
-from filtersched.columns.frozen import EMPTY, FrozenDict, freeze, thaw
+from filtersched.columns.frozen import FrozenDict
 from filtersched.columns.stored import NO_ITEMS, NO_VALUES, Names, NameToValue, Stored
-from filtersched.columns.values import amount
-from filtersched.errors import InvalidRequest, nearest
+from filtersched.columns.values import name as a_name
+from filtersched.columns.values import number, optional, text, whole
+from filtersched.errors import InvalidRequest, must_be
+from filtersched.requests.record import (
+    Record,
+    checked,
+    checked_mapping,
+    checked_names,
+    checked_scalar,
+    checked_size,
+    checked_text,
+    checked_truth,
+    unknown_field,
+)
 
 _RESOURCE_KEY = re.compile(r"resources(?:_?[A-Za-z0-9_-]{1,64})?:(?P<name>.+)")
-
-
-def checked_size(field: str, value: Any) -> Any:
-    try:
-        checked = amount(value)
-        if checked is None:
-            raise ValueError("a number")
-    except ValueError as problem:
-        raise InvalidRequest(f"{field} must be {problem}, not {value!r}", field=field, value=value) from None
-    return checked
-
-
-def checked_mapping(field: str, value: Any) -> FrozenDict[str, Any]:
-    if value is None:
-        return EMPTY
-    if not isinstance(value, Mapping):
-        raise InvalidRequest(f"{field} must be a mapping, not {value!r}", field=field, value=value)
-    for key in value:
-        if not isinstance(key, str):
-            raise InvalidRequest(f"{field}: a key must be text, not {key!r}", field=field, value=value)
-    frozen: FrozenDict[str, Any] = checked_data(field, value)
-    return frozen
-
-
-def checked_data(field: str, value: Any) -> Any:
-    try:
-        return freeze(value)
-    except RecursionError:
-        raise InvalidRequest(f"{field} is nested too deeply", field=field) from None
-
-
-def checked_names(field: str, value: Any) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    if isinstance(value, str):
-        return (value,)
-    if not isinstance(value, Iterable):
-        raise InvalidRequest(f"{field} must be a list of names, not {value!r}", field=field, value=value)
-    names = tuple(value)
-    for name in names:
-        if not isinstance(name, str):
-            raise InvalidRequest(f"{field} must be a list of names, not {value!r}", field=field, value=value)
-    return names
-
-
-class Record(Mapping[str, Any]):
-    """A frozen dataclass that can also be read as a mapping: `flavor["vcpus"]`, `flavor.get("swap")`."""
-
-    __slots__ = ()
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    def __getitem__(self, key: str) -> Any:
-        if key in self.__dataclass_fields__:
-            return getattr(self, key)
-        raise KeyError(key)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.__dataclass_fields__)
-
-    def __len__(self) -> int:
-        return len(self.__dataclass_fields__)
-
-    @classmethod
-    def of(cls, value: Any, field: str) -> Self:
-        """`value` itself, or made from a mapping. Raises InvalidRequest for unknown keys."""
-        if isinstance(value, cls):
-            return value
-        if not isinstance(value, Mapping):
-            value = attributes_of(value, cls.__dataclass_fields__, field)
-        unknown = [key for key in value if key not in cls.__dataclass_fields__]
-        if unknown:
-            raise unknown_field(f"{field}.{unknown[0]}", unknown[0], cls.__dataclass_fields__, value[unknown[0]])
-        return cls(**value)
-
-
-def attributes_of(value: Any, names: Iterable[str], field: str) -> dict[str, Any]:
-    """The named attributes that an object of another library (Nova's own, say) has."""
-    given = {name: getattr(value, name) for name in names if hasattr(value, name)}
-    if not given:
-        raise InvalidRequest(f"{field} must be a mapping, not {value!r}", field=field, value=value)
-    return given
-
-
-def unknown_field(field: str, name: str, known: Iterable[str], value: Any) -> InvalidRequest:
-    message = f"{field}: there is no {name!r} in a request. {nearest(name, known)}".rstrip()
-    return InvalidRequest(message, field=field, value=value)
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -131,6 +56,8 @@ class Flavor(Record):
     vcpu_weight: float | None
     #: Further wishes, name to value.
     extra_specs: Mapping[str, Any]
+    #: What `filter_properties` or an object of another library says beyond this.
+    further: Mapping[str, Any] = field(compare=False)
 
     def __init__(
         self,
@@ -146,26 +73,28 @@ class Flavor(Record):
         rxtx_factor: float | None = None,
         vcpu_weight: float | None = None,
         extra_specs: Mapping[str, Any] | None = None,
+        further: Mapping[str, Any] | None = None,
         **unknown: Never,
     ) -> None:
         for key in unknown:
             raise unknown_field(f"flavor.{key}", key, self.__dataclass_fields__, unknown[key])
-        write = object.__setattr__
-        sizes = {
+        given = {
             "memory_mb": memory_mb,
             "vcpus": vcpus,
             "root_gb": root_gb,
             "ephemeral_gb": ephemeral_gb,
             "swap": swap,
+            "name": name,
+            "flavorid": flavorid,
+            "id": id,
+            "rxtx_factor": rxtx_factor,
+            "vcpu_weight": vcpu_weight,
+            "extra_specs": extra_specs,
+            "further": further,
         }
-        for key, size in sizes.items():
-            write(self, key, checked_size(f"flavor.{key}", size))
-        write(self, "name", name)
-        write(self, "flavorid", flavorid)
-        write(self, "id", id)
-        write(self, "rxtx_factor", rxtx_factor)
-        write(self, "vcpu_weight", vcpu_weight)
-        write(self, "extra_specs", checked_mapping("flavor.extra_specs", extra_specs))
+        for key, value in given.items():
+            object.__setattr__(self, key, value)
+        self._write("flavor", _FLAVOR_CHECKS)
 
     @property
     def resources(self) -> Mapping[str, Any]:
@@ -178,12 +107,26 @@ class Flavor(Record):
             match = _RESOURCE_KEY.fullmatch(key)
             if match is None:
                 continue
-            if not str(value).strip().isdecimal():
-                raise InvalidRequest(
-                    f"flavor.extra_specs: {key} must be a whole number, not {value!r}", field=key, value=value
-                )
-            asked[match["name"]] = asked.get(match["name"], 0) + int(value)
+            asked[match["name"]] = asked.get(match["name"], 0) + checked(key, value, _wished_amount)
         return FrozenDict(asked)
+
+
+def _wished_amount(value: Any) -> int:
+    if not str(value).strip().isdecimal():
+        raise ValueError("a whole number")
+    return whole(value)
+
+
+def _optional_number(field: str, value: Any) -> Any:
+    return checked(field, value, optional(number))
+
+
+_FLAVOR_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    **dict.fromkeys(("memory_mb", "vcpus", "root_gb", "ephemeral_gb", "swap"), checked_size),
+    **dict.fromkeys(("name", "flavorid", "id"), checked_scalar),
+    **dict.fromkeys(("rxtx_factor", "vcpu_weight"), _optional_number),
+    "extra_specs": checked_mapping,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +139,11 @@ class Image(Record):
     name: str | None = None
     #: Its properties, name to value.
     properties: NameToValue = NO_VALUES
+    #: What `filter_properties` or an object of another library says beyond this.
+    further: NameToValue = field(default=NO_VALUES, compare=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "properties", checked_mapping("image.properties", self.properties))
+        self._write("image", {"id": checked_scalar, "name": checked_scalar, "properties": checked_mapping})
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,11 +162,15 @@ class InstanceGroup(Record):
     members: Names = NO_ITEMS
     #: The group's uuid.
     uuid: str | None = None
+    #: What `filter_properties` or an object of another library says beyond this.
+    further: NameToValue = field(default=NO_VALUES, compare=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "rules", checked_mapping("instance_group.rules", self.rules))
-        for name in ("hosts", "members"):
-            object.__setattr__(self, name, checked_names(f"instance_group.{name}", getattr(self, name)))
+        names, texts = (
+            dict.fromkeys(("hosts", "members"), checked_names),
+            dict.fromkeys(("policy", "uuid"), checked_text),
+        )
+        self._write("instance_group", {"rules": checked_mapping, **names, **texts})
 
     @property
     def policies(self) -> tuple[str, ...]:
@@ -237,7 +186,7 @@ class InstanceGroup(Record):
         """The group with one more instance on `host`; a host is listed once per instance."""
         # As they are: they were checked when they came, and a large group has many.
         new = object.__new__(type(self))
-        for name in ("policy", "rules", "members", "uuid"):
+        for name in ("policy", "rules", "members", "uuid", "further"):
             object.__setattr__(new, name, getattr(self, name))
         object.__setattr__(new, "hosts", self.hosts + (host,))  # noqa: RUF005 - twice as fast
         return new
@@ -265,24 +214,32 @@ class Retry(Record):
     num_attempts: int = 1
     #: The hosts, or nodes, that it was tried on.
     hosts: Stored[Iterable[HostNode | str | Sequence[str | None]], tuple[HostNode, ...]] = NO_ITEMS
+    #: What `filter_properties` or an object of another library says beyond this.
+    further: NameToValue = field(default=NO_VALUES, compare=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        attempts = self.num_attempts
-        if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 0:
-            raise InvalidRequest(
-                f"retry.num_attempts must be a whole number of zero or more, not {attempts!r}",
-                field="retry.num_attempts",
-                value=attempts,
-            )
-        try:
-            tried = tuple(HostNode(one) if isinstance(one, str) else HostNode(*one) for one in self.hosts)
-        except TypeError:
-            raise InvalidRequest(
-                f"retry.hosts must be a list of hosts, or of [host, node], not {self.hosts!r}",
-                field="retry.hosts",
-                value=self.hosts,
-            ) from None
-        object.__setattr__(self, "hosts", tried)
+        self._write("retry", {"num_attempts": _checked_attempts, "hosts": _checked_hosts})
+
+
+def _checked_attempts(field: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise InvalidRequest(must_be(field, "a whole number of zero or more", value), field=field, value=value)
+    return value
+
+
+def _checked_hosts(field: str, value: Any) -> tuple[HostNode, ...]:
+    try:
+        return tuple(_tried(one) for one in (() if value is None else value))
+    except (TypeError, ValueError):
+        problem = must_be(field, "a list of hosts, or of [host, node]", value)
+        raise InvalidRequest(problem, field=field, value=value) from None
+
+
+def _tried(one: Any) -> HostNode:
+    if isinstance(one, str):
+        return HostNode(a_name(one))
+    host, node = (one.host, one.hypervisor_hostname) if hasattr(one, "hypervisor_hostname") else HostNode(*one)
+    return HostNode(a_name(host), optional(text)(node))
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,25 +254,27 @@ class Destination(Record):
     cell: str | None = None
     #: Whether it may leave that cell.
     allow_cross_cell_move: bool = False
+    #: What `filter_properties` or an object of another library says beyond this.
+    further: NameToValue = field(default=NO_VALUES, compare=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        texts = dict.fromkeys(("host", "node", "cell"), checked_text)
+        self._write("requested_destination", {**texts, "allow_cross_cell_move": checked_truth})
 
 
 @dataclass(frozen=True, slots=True)
-class RequestContext:
+class RequestContext(Record):
     """Who asks, for filters that look at `filter_properties["context"]`."""
 
     user_id: str | None = None
     project_id: str | None = None
     is_admin: bool = False
+    #: What `filter_properties` or an object of another library says beyond this.
+    further: NameToValue = field(default=NO_VALUES, compare=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        self._write("context", {"user_id": checked_text, "project_id": checked_text, "is_admin": checked_truth})
 
     def elevated(self) -> RequestContext:
         """The same caller as an administrator."""
         return replace(self, is_admin=True)
-
-
-def plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Record):
-        named = ((field.name, plain(getattr(value, field.name))) for field in fields(value))
-        return {name: item for name, item in named if item not in (None, {}, [])}
-    return thaw(value)

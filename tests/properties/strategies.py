@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import uuid
 from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from types import SimpleNamespace
 
+import numpy as np
 from hypothesis import strategies as st
 
 from filtersched import Destination, Flavor, HostState, Image, InstanceGroup, RequestSpec, Retry
@@ -30,6 +36,87 @@ AGGREGATES = st.builds(
 INSTANCES = st.dictionaries(
     UUIDS, st.fixed_dictionaries({}, optional={"project_id": TEXTS, "instance_type_id": st.integers(0, 3)}), max_size=3
 )
+
+# Whatever a program may have at hand. Whole numbers of thousands of digits are left out: no failure could be printed.
+ODD = st.sampled_from(
+    [
+        *(float("nan"), float("inf"), -0.0, 1e308, 5e-324, 10**149, 10**150, 10**299, 10**400, -(10**400), 2**53 + 1),
+        *(b"x", bytearray(b"x"), 1j, Decimal("1.5"), Fraction(1, 3), uuid.UUID(int=7), object(), len, dict, dt),
+        *(dt.datetime(1, 1, 1), dt.datetime.max, dt.date(2026, 1, 31), dt.time(1), dt.timedelta(1)),
+        *(dt.datetime(1, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=5))), "0001-01-01T00:00:00+05:30"),
+        *(np.int64(3), np.float32(0.1), np.float64("nan"), np.bool_(True), np.str_("x"), np.arange(3), np.array(5)),
+        *("", "1", "nan", "inf", "9" * 400, "9" * 5000, "a,b", "2026-01-31T12:00:00", "\ud800", "\0", "[1]", "{"),
+    ]
+)
+HASHABLE = st.none() | st.booleans() | st.integers() | st.floats() | TEXTS | st.datetimes() | st.uuids() | st.binary()
+ANYTHING = st.recursive(
+    DATA | ODD | HASHABLE,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.dictionaries(TEXTS | HASHABLE, inner, max_size=3)
+        | st.dictionaries(TEXTS, inner, max_size=3)
+        | st.sets(HASHABLE, max_size=3)
+        | st.sets(TEXTS, max_size=3)
+        | st.dictionaries(TEXTS, inner, max_size=3).map(dict.values)
+        | st.builds(SimpleNamespace, name=inner, value=inner, metadata=inner, uuid=inner, host=inner, disabled=inner)
+    ),
+    max_leaves=6,
+)
+_RECORDS = {
+    "aggregates": st.lists(
+        st.fixed_dictionaries({"name": TEXTS, "metadata": st.dictionaries(TEXTS, ANYTHING, max_size=2)}), max_size=2
+    ),
+    "metrics": st.dictionaries(TEXTS, ANYTHING, max_size=2) | st.lists(st.tuples(TEXTS, ANYTHING), max_size=3),
+    "stats": st.dictionaries(st.sampled_from(["num_proj_p1", "num_vm_active", "x"]), ANYTHING, max_size=2),
+    "service": st.dictionaries(
+        st.sampled_from(["disabled", "forced_down", "updated_at", "created_at", "availability_zone", "x"]),
+        ANYTHING,
+        max_size=3,
+    ),
+    "resources": st.dictionaries(st.sampled_from(["FPGA", "VGPU"]), st.tuples(ANYTHING, ANYTHING), max_size=2),
+    "instances": st.dictionaries(
+        UUIDS,
+        st.dictionaries(
+            st.sampled_from(["project_id", "instance_type_id", "image_properties", "image_ref"]), ANYTHING, max_size=2
+        ),
+        max_size=2,
+    ),
+    "capabilities": st.dictionaries(st.sampled_from(["host_ip", "enabled", "x"]), ANYTHING, max_size=2),
+    "flavor": st.dictionaries(
+        st.sampled_from(["memory_mb", "vcpus", "root_gb", "swap", "name", "id", "rxtx_factor"]), ANYTHING, max_size=2
+    )
+    | st.builds(
+        lambda specs: {"extra_specs": specs},
+        st.dictionaries(
+            st.sampled_from(["resources:FPGA", "trait:X", "capabilities:x", "capabilities:stats:x", "x"]),
+            ANYTHING | st.sampled_from(["required", "= 1", "s== x", "<or> a <or> b", "<in> a"]),
+            max_size=2,
+        ),
+    ),
+    "image": st.dictionaries(st.sampled_from(["id", "name", "properties"]), ANYTHING, max_size=2),
+    "instance_group": st.dictionaries(
+        st.sampled_from(["policy", "rules", "hosts", "members", "uuid", "further"]),
+        ANYTHING | st.just("anti-affinity"),
+        max_size=3,
+    ),
+    "retry": st.dictionaries(st.sampled_from(["num_attempts", "hosts", "further"]), ANYTHING, max_size=2),
+    "requested_destination": st.dictionaries(st.sampled_from(["host", "node", "cell"]), ANYTHING, max_size=2),
+    "scheduler_hints": st.dictionaries(
+        st.sampled_from(["different_host", "same_host", "query", "build_near_host_ip", "cidr", "_nova_check_type"]),
+        ANYTHING,
+        max_size=2,
+    ),
+    "context": st.dictionaries(st.sampled_from(["user_id", "project_id", "is_admin", "roles"]), ANYTHING, max_size=2),
+}
+
+
+def named_values(names: str) -> st.SearchStrategy[tuple[str, object]]:
+    """A name of the list with any value, more often than not one of the right shape."""
+    return st.sampled_from(names.split()).flatmap(
+        lambda name: st.tuples(st.just(name), _RECORDS[name] | ANYTHING if name in _RECORDS else ANYTHING | SIZES)
+    )
+
 
 HOST_ATTRIBUTES = st.fixed_dictionaries(
     {"total_usable_ram_mb": WHOLE, "free_ram_mb": st.integers(-500, 5000), "vcpus_total": st.integers(0, 32)},
@@ -88,6 +175,7 @@ FLAVORS = st.builds(
     id=st.none() | st.integers(0, 3),
     extra_specs=st.dictionaries(st.sampled_from(["resources:FPGA", "resources1:VGPU"]), st.sampled_from(["0", "2"])),
 )
+ORDINARY_FLAVOR = Flavor(512, 1, 1, name="small", id=1, extra_specs={"resources:FPGA": "1", "trait:X": "required"})
 GROUPS = st.builds(
     InstanceGroup,
     policy=st.sampled_from(["affinity", "anti-affinity", "soft-affinity", "soft-anti-affinity"]),

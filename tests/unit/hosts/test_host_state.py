@@ -446,7 +446,14 @@ def test_written_down_host_is_plain_data_with_a_version():
 
 @pytest.mark.parametrize(
     ("data", "attribute"),
-    [({"host": "cmp1", "version": 2}, "version"), ({"free_ram_mb": 1}, "host"), ({}, "host"), ([], None), ("c", None)],
+    [
+        ({"host": "cmp1", "version": 2}, "version"),
+        ({"free_ram_mb": 1}, "host"),
+        ({}, "host"),
+        ({"host": "c", 1: 2}, None),
+        ([], None),
+        ("c", None),
+    ],
 )
 def test_what_is_no_host_is_not_read(data, attribute):
     with pytest.raises(InvalidHost) as caught:

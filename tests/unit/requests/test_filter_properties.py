@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -71,6 +72,92 @@ def test_old_mapping_reads_back_with_every_key_it_had():
     assert spec["retry"] == {"num_attempts": 1, "hosts": ["cmp3"]}
     assert spec["ignore_hosts"] == ["cmp9"]
     assert spec["scheduler_hints"] == {"different_host": ["i8", "i9"], "same_host": "i7"}
+
+
+# As compute sends it back after a failed build, and as later releases fill the records.
+RESCHEDULED = {
+    "instance_type": {"memory_mb": 512, "vcpus": 1, "root_gb": 1, "deleted": False, "is_public": True},
+    "request_spec": {
+        "image": {"id": "img", "min_ram": 64, "owner": None},
+        "instance_properties": {"os_type": "linux", "metadata": {"a": "b"}, "uuid": "i1"},
+        "block_device_mapping": [],
+    },
+    "context": {"user_id": "u1", "roles": ["member"]},
+    "retry": {
+        "num_attempts": 2,
+        "hosts": [["cmp3", "cmp3.example.net"]],
+        "exc": ["Traceback (most recent call last):\n", "NoSpace\n"],
+        "exc_reason": "no space",
+    },
+    "requested_destination": {"host": "cmp4", "aggregates": ["a1"], "forbidden_aggregates": None},
+    "instance_group": {"policy": "affinity", "name": "web", "user_id": "u1"},
+    "ignore_hosts": [],
+    "our_own_key": {"since": "2026"},
+}
+
+
+def test_further_keys_of_every_record_are_kept():
+    spec = RequestSpec.from_filter_properties(RESCHEDULED)
+    assert spec.retry == Retry(2, [["cmp3", "cmp3.example.net"]])
+    assert (spec["retry"]["exc_reason"], spec["retry"]["exc"][1]) == ("no space", "NoSpace\n")
+    assert spec["requested_destination"]["aggregates"] == ("a1",)
+    assert spec["instance_group"].name == "web"
+    assert (spec["instance_type"]["deleted"], spec.flavor.is_public) == (False, True)
+    assert spec["request_spec"]["image"]["min_ram"] == 64
+    assert spec["request_spec"]["instance_properties"]["metadata"] == {"a": "b"}
+    assert (spec["context"].roles, spec["context"]["user_id"], spec.user_id) == (("member",), "u1", "u1")
+    assert (spec["ignore_hosts"], spec["request_spec"]["block_device_mapping"]) == ((), ())
+
+
+def test_further_keys_come_back_from_what_is_written_down():
+    spec = RequestSpec.from_filter_properties(RESCHEDULED)
+    again = RequestSpec.from_dict(json.loads(json.dumps(spec.to_dict())))
+    assert dict(again) == dict(spec)
+    for name in ("flavor", "image", "retry", "requested_destination", "instance_group", "context"):
+        assert getattr(again, name).further == getattr(spec, name).further != {}
+    assert again.further == spec.further
+
+
+def test_mapping_that_said_more_before_an_assignment_says_it_no_longer():
+    spec = RequestSpec.from_filter_properties({"ignore_hosts": ["cmp1"], "limits": {"a": 1}})
+    spec.ignore_hosts = ()
+    spec.limits = None
+    assert (spec.get("ignore_hosts"), spec.get("limits")) == (None, None)
+
+
+def test_further_key_that_is_no_plain_data_is_refused_by_name():
+    with pytest.raises(InvalidRequest, match="our_own_key must be plain data") as caught:
+        RequestSpec.from_filter_properties({"our_own_key": object()})
+    assert caught.value.field == "our_own_key"
+
+
+class Record:
+    """An object of another library, with what it may have to load first."""
+
+    fields = {"policy": 0, "members": 0, "name": 0, "hosts": 0}
+    policy, members, name = "affinity", ["i1"], "web"
+
+    @property
+    def hosts(self):
+        raise NotImplementedError
+
+
+def test_further_attributes_of_objects_are_kept():
+    spec = RequestSpec.from_filter_properties(
+        {"instance_group": Record(), "instance_type": SimpleNamespace(memory_mb=5, extra="x", session=object())}
+    )
+    assert spec.instance_group == InstanceGroup("affinity", members=["i1"])
+    assert (spec.instance_group.name, spec.flavor.further) == ("web", {"extra": "x"})
+
+
+def test_context_of_a_running_service_stays_the_object_and_is_written_without_its_secrets():
+    class Context:
+        user_id, project_id, is_admin, auth_token = "u1", "p1", True, "secret"
+
+    context = Context()
+    spec = RequestSpec.from_filter_properties({"context": context})
+    assert spec["context"] is context
+    assert spec.to_dict()["context"] == {"user_id": "u1", "project_id": "p1", "is_admin": True}
 
 
 def test_given_mapping_stays_as_it_is():

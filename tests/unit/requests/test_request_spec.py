@@ -5,18 +5,29 @@ from __future__ import annotations
 import copy
 import json
 import pickle
-from datetime import UTC, datetime
+from collections import deque
+from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
+from uuid import UUID
 
+import numpy as np
 import pytest
 
-from filtersched import Destination, Flavor, Image, InstanceGroup, InvalidRequest, RequestSpec, Retry
+from filtersched import Destination, Flavor, HostState, Image, InstanceGroup, InvalidRequest, RequestSpec, Retry
+from filtersched.filters.different_host_filter import DifferentHostFilter
+from filtersched.filters.same_host_filter import SameHostFilter
 from filtersched.requests.request_values import HostNode, RequestContext
 
 NOW = datetime(2026, 1, 31, 12)
 
 
+def kind(value: object) -> str:
+    """For a test's name: a number of thousands of digits has no text."""
+    return type(value).__name__
+
+
 def full_spec() -> RequestSpec:
+    """Every kind of value that the constructor takes."""
     return RequestSpec(
         Flavor(2048, 2, 10, 5, 512, name="m1", id=7, extra_specs={"hw:cpu_policy": "shared"}),
         image=Image("img", properties={"hw_architecture": "x86_64"}),
@@ -24,14 +35,16 @@ def full_spec() -> RequestSpec:
         instance_uuids=["i1", "i2"],
         project_id="p1",
         availability_zone="az1",
-        scheduler_hints={"different_host": ["i8", "i9"], "query": '["=", 1, 1]'},
+        scheduler_hints={"different_host": {"i8", "i9"}, "query": '["=", 1, 1]', "after": NOW},
         ignore_hosts=["cmp9"],
         force_hosts="cmp1",
         requested_destination=Destination("cmp1", cell="c1"),
         instance_group=InstanceGroup("anti-affinity", {"max_server_per_host": 2}, ["cmp1"], ["i8"], "g1"),
         retry=Retry(2, [["cmp2", "node2"], "cmp3"]),
-        limits={"memory_mb": 5},
-        pci_requests=[{"count": 1}],
+        limits={"memory_mb": 5, "until": NOW},
+        pci_requests=SimpleNamespace(requests=[SimpleNamespace(count=1)]),
+        context={"user_id": "u1", "roles": {"member"}},
+        further={"since": NOW, "numbers": np.array([1.5])},
         now=NOW,
         arrives_at=1.5,
         departs_at=3,
@@ -162,6 +175,59 @@ def test_time_with_a_zone_is_kept_in_utc():
     assert RequestSpec(now="2026-01-31T14:00:00+02:00").now == NOW
 
 
+# -- the ends of numbers and times -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("attributes", "field"),
+    [
+        *(({"flavor": {size: 10**5000}}, f"flavor.{size}") for size in ("memory_mb", "vcpus", "swap", "rxtx_factor")),
+        *(({"flavor": {"memory_mb": size}}, "flavor.memory_mb") for size in (10**100, 1e100, float("inf"))),
+        ({"flavor": {"id": 10**5000}}, "flavor.id"),
+        ({"flavor": {"id": [1]}}, "flavor.id"),
+        ({"flavor": {"name": b"x"}}, "flavor.name"),
+        ({"flavor": {"extra_specs": {"a": 10**5000}}}, "flavor.extra_specs"),
+        ({"flavor": {"further": {"memory_mb": 5}}}, "flavor.further"),
+        ({"image": {"id": 10**5000}}, "image.id"),
+        ({"image": {"properties": {"a": 10**5000}}}, "image.properties"),
+        ({"num_instances": 10**5000}, "num_instances"),
+        ({"project_id": 10**5000}, "project_id"),
+        ({"scheduler_hints": {"a": 10**5000}}, "scheduler_hints"),
+        ({"ignore_hosts": [10**5000]}, "ignore_hosts"),
+        ({"limits": {"a": [10**5000]}}, "limits"),
+        ({"instance_group": {"rules": {"a": 10**5000}}}, "instance_group.rules"),
+        ({"instance_group": {"policy": 10**5000}}, "instance_group.policy"),
+        ({"instance_group": {"members": [10**5000]}}, "instance_group.members"),
+        ({"retry": {"num_attempts": -(10**5000)}}, "retry.num_attempts"),
+        ({"retry": {"hosts": [[10**5000, "n"]]}}, "retry.hosts"),
+        ({"retry": {"hosts": 10**5000}}, "retry.hosts"),
+        ({"requested_destination": {"host": 10**5000}}, "requested_destination.host"),
+        ({"requested_destination": {"allow_cross_cell_move": 10**5000}}, "requested_destination.allow_cross_cell_move"),
+        ({"numa_topology": 10**5000}, "numa_topology"),
+        ({"arrives_at": 10**5000}, "arrives_at"),
+        ({"now": 10**5000}, "now"),
+        ({"now": "0001-01-01T00:00:00+05:30"}, "now"),
+        ({"now": datetime.max.replace(tzinfo=timezone(-timedelta(hours=1)))}, "now"),
+        ({"context": {"user_id": 10**5000}}, "context.user_id"),
+        ({"further": {"a": 10**5000}}, "further"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else next(iter(value)),
+)
+def test_number_or_time_beyond_the_ends_is_refused_by_name(attributes, field):
+    with pytest.raises(InvalidRequest) as caught:
+        RequestSpec(**attributes)
+    assert caught.value.field == field
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("amount", ["9" * 151, "9" * 5000, 10**299], ids=["151", "5000", "number"])
+def test_amount_of_hundreds_of_digits_is_refused_by_name(amount):
+    with pytest.raises(InvalidRequest, match="resources:CUSTOM_FPGA must be") as caught:
+        RequestSpec(Flavor(extra_specs={"resources:CUSTOM_FPGA": amount})).resources  # noqa: B018
+    assert caught.value.field == "resources:CUSTOM_FPGA"
+    assert len(str(caught.value)) < 1000
+
+
 # -- hints ------------------------------------------------------------------------------------
 
 
@@ -171,6 +237,49 @@ def test_time_with_a_zone_is_kept_in_utc():
 )
 def test_hint_of_exactly_one_item_is_unwrapped(hint, read):
     assert RequestSpec(scheduler_hints={"name": hint}).get_scheduler_hint("name", "default") == read
+
+
+U1, U2 = UUID(int=1), UUID(int=2)
+TEXT1, TEXT2 = f"{U1}", f"{U2}"
+
+
+@pytest.mark.parametrize(
+    ("hint", "kept"),
+    [
+        ({"b", "a"}, ("a", "b")),
+        (frozenset(("b", "a")), ("a", "b")),
+        ({"b": 1, "a": 2}.keys(), ("a", "b")),
+        ({1: "b", 2: "a"}.values(), ("b", "a")),
+        ((name for name in "ba"), ("b", "a")),
+        (deque(["b", "a"]), ("b", "a")),
+        (U1, (TEXT1,)),
+        ([U2, U1], (TEXT2, TEXT1)),
+        ({U2, U1}, (TEXT1, TEXT2)),
+        (datetime(2026, 1, 31, 12), ("2026-01-31T12:00:00",)),
+        ([datetime(2026, 1, 31, tzinfo=UTC)], ("2026-01-31T00:00:00+00:00",)),
+        (np.array(["a", "b"]), ("a", "b")),
+        (set(), ()),
+        ({"a": U1}, ({"a": TEXT1},)),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_hint_of_any_kind_is_kept_as_a_list_of_plain_data(hint, kept):
+    assert RequestSpec(scheduler_hints={"name": hint}).scheduler_hints == {"name": kept}
+
+
+@pytest.mark.parametrize("hint", [b"x", object(), [1j], float("nan"), 10**5000, {1: 2}, {"a": b"x"}], ids=kind)
+def test_hint_that_cannot_be_plain_data_is_refused_by_name(hint):
+    with pytest.raises(InvalidRequest, match="under 'different_host") as caught:
+        RequestSpec(scheduler_hints={"different_host": hint})
+    assert caught.value.field == "scheduler_hints"
+
+
+@pytest.mark.parametrize("uuids", [{"u1"}, frozenset(("u1", "u9")), {"u1": 0}.keys(), iter(["u1"])], ids=kind)
+def test_instances_to_avoid_or_to_join_may_come_in_any_container(uuids):
+    uuids = tuple(uuids)
+    host = HostState("a", instances=["u1"])
+    assert not DifferentHostFilter().host_passes(host, RequestSpec(scheduler_hints={"different_host": set(uuids)}))
+    assert SameHostFilter().host_passes(host, RequestSpec(scheduler_hints={"same_host": iter(uuids)}))
 
 
 def test_missing_hint_is_the_default():
@@ -312,7 +421,8 @@ def test_written_down_request_is_plain_data_with_a_version():
 
 
 @pytest.mark.parametrize(
-    ("data", "field"), [({"version": 2}, "version"), ({"bogus": 1}, "bogus"), (5, None), ("x", None), ([], None)]
+    ("data", "field"),
+    [({"version": 2}, "version"), ({"bogus": 1}, "bogus"), ({1: 2}, "a request"), (5, None), ("x", None), ([], None)],
 )
 def test_what_is_no_request_is_not_read(data, field):
     with pytest.raises(InvalidRequest) as caught:

@@ -1,0 +1,163 @@
+"""How the values of a request are checked, and the records that its parts are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, ClassVar, Self
+
+from filtersched.columns.frozen import FrozenDict, thaw
+from filtersched.columns.plain_data import attributes_of, plain_data, plain_mapping, plain_ones, plain_scalar
+from filtersched.columns.stored import NameToValue
+from filtersched.columns.values import amount, below, optional, text
+from filtersched.errors import InvalidRequest, must_be, nearest, shown
+
+# So many times as large are the sizes of hosts, so that no number of placements takes them out of bounds.
+_size = below(10**100, amount)
+
+
+def checked(field: str, value: Any, check: Callable[[Any], Any]) -> Any:
+    """What `check` makes of the value. Raises InvalidRequest naming the field."""
+    try:
+        return check(value)
+    except RecursionError:
+        raise InvalidRequest(f"{field} is nested too deeply", field=field, value=value) from None
+    except ValueError as problem:
+        raise InvalidRequest(must_be(field, problem, value), field=field, value=value) from None
+
+
+def checked_size(field: str, value: Any) -> Any:
+    return checked(field, value, _size)
+
+
+def checked_mapping(field: str, value: Any) -> FrozenDict[str, Any]:
+    mapping: FrozenDict[str, Any] = checked(field, value, plain_mapping)
+    return mapping
+
+
+def checked_data(field: str, value: Any) -> Any:
+    """Plain data, or an object of another library as a mapping of its attributes."""
+    return checked(field, value, lambda given: plain_data(given, objects=True))
+
+
+def checked_text(field: str, value: Any) -> str | None:
+    found: str | None = checked(field, value, optional(text))
+    return found
+
+
+def checked_names(field: str, value: Any) -> tuple[str, ...]:
+    names: tuple[str, ...] = checked(field, value, _names)
+    return names
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        return (text(value),)
+    try:
+        names = plain_data(value)
+    except ValueError:
+        names = None
+    if type(names) is not tuple or not all(isinstance(name, str) for name in names):
+        raise ValueError("a list of names")
+    return names
+
+
+def checked_scalar(field: str, value: Any) -> Any:
+    """Text, a number or None: what ids are."""
+    return checked(field, value, plain_scalar)
+
+
+def checked_truth(field: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidRequest(must_be(field, "true or false", value), field=field, value=value)
+    return value
+
+
+class Record(Mapping[str, Any]):
+    """A frozen dataclass that can also be read as a mapping: `flavor["vcpus"]`, `flavor.get("swap")`.
+
+    `further` holds what `filter_properties`, or an object of another library, says beyond the
+    fields: plain data, read like a field. It does not count when records are compared.
+    """
+
+    __slots__ = ()
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+    further: NameToValue
+
+    def __getitem__(self, key: str) -> Any:
+        if key in self.__dataclass_fields__ and key != "further":
+            return getattr(self, key)
+        return self.further[key]
+
+    def __getattr__(self, name: str) -> Any:
+        # Asked for what is no field. While a record is unpickled it has no fields yet.
+        if name != "further" and not name.startswith("_") and name in self.further:
+            return self.further[name]
+        raise AttributeError(f"{type(self).__name__} has no {name!r}")
+
+    def __iter__(self) -> Iterator[str]:
+        yield from (name for name in self.__dataclass_fields__ if name != "further")
+        yield from self.further
+
+    def __len__(self) -> int:
+        return len(self.__dataclass_fields__) - 1 + len(self.further)
+
+    @classmethod
+    def of(cls, value: Any, field: str, *, keep: bool = False) -> Self:
+        """`value` itself, or made from a mapping or from an object of another library.
+
+        Raises InvalidRequest for unknown keys of a mapping, or keeps them in `further`; the plain
+        attributes of an object are kept always.
+        """
+        if isinstance(value, cls):
+            return value
+        known = cls.__dataclass_fields__
+        is_mapping = isinstance(value, Mapping)
+        given = with_text_keys(value, field) if is_mapping else attributes_of(value, known) or {}
+        own = {key: item for key, item in given.items() if key in known}
+        others = {key: item for key, item in given.items() if key not in known}
+        if is_mapping:
+            if others and not keep:
+                name = next(iter(others))
+                raise unknown_field(f"{field}.{name}", name, known, others[name])
+            others = {key: checked_data(f"{field}.{key}", item) for key, item in others.items()}
+        elif not own:
+            raise InvalidRequest(must_be(field, "a mapping", value), field=field, value=value)
+        if keep:
+            own = {key: item for key, item in own.items() if item is not None}
+        if others:
+            own["further"] = {**checked_mapping(f"{field}.further", own.get("further")), **plain_ones(others)}
+        return cls(**own)
+
+    def _write(self, part: str, checks: Mapping[str, Callable[[str, Any], Any]]) -> None:
+        """Check the fields and keep what the checks make of them; `part` is the record's name in a request."""
+        for name, check in checks.items():
+            object.__setattr__(self, name, check(f"{part}.{name}", getattr(self, name)))
+        further = checked_mapping(f"{part}.further", self.further)
+        for name in further:
+            if name in self.__dataclass_fields__:
+                problem = f"{part}.further: {name!r} is a field of its own"
+                raise InvalidRequest(problem, field=f"{part}.further", value=further)
+        object.__setattr__(self, "further", further)
+
+
+def with_text_keys(data: Mapping[Any, Any], field: str = "a request") -> dict[str, Any]:
+    """The mapping as a dict. Raises InvalidRequest for a key that is no text."""
+    for key in data:
+        if not isinstance(key, str):
+            raise InvalidRequest(f"{field}: a key must be text, not {shown(key)}", field=field, value=data)
+    return dict(data)
+
+
+def unknown_field(field: str, name: str, known: Iterable[str], value: Any) -> InvalidRequest:
+    message = f"{field}: there is no {name!r} in a request. {nearest(name, known)}".rstrip()
+    return InvalidRequest(message, field=field, value=value)
+
+
+def plain(value: Any) -> Any:
+    """An attribute of a request as data that `json` writes and the attribute's check reads back."""
+    if isinstance(value, Record):
+        named = ((name, plain(getattr(value, name))) for name in value.__dataclass_fields__)
+        return {name: item for name, item in named if item not in (None, {}, [])}
+    return thaw(value)
