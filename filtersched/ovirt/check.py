@@ -10,7 +10,8 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +23,13 @@ from filtersched.ovirt.source_checks import source_findings
 from filtersched.ovirt.unit_file import daemon_command, hidden_below, secret_files
 
 _KINDS = {"filters": "filters", "scores": "cost functions", "balance": "balancers"}
-
-
-class _Report:
-    """Problems make the check fail, notes don't; each sentence once, in order."""
-
-    def __init__(self) -> None:
-        self.problems: dict[str, None] = {}
-        self.notes: dict[str, None] = {}
-
-    def problem(self, *sentences: str) -> None:
-        self.problems.update(dict.fromkeys(sentences))
-
-    def note(self, *sentences: str) -> None:
-        self.notes.update(dict.fromkeys(sentences))
+_IDS_ONLY = "Without engine_url plug-ins see ids only, and the library's filters and weighers are not offered."
+_Texts = dict[str, str]  # path -> text
+_Units = Mapping[str, Mapping[str, Any]]  # kind -> name -> unit
 
 
 def run(path: str | None) -> int:
-    """Print units, notes and problems; 1 if there is any problem."""
+    """Print units, notes and problems; 1 if there is any problem. Only a problem makes the check fail."""
     if logging.getLogger().level > logging.DEBUG:
         logging.getLogger("filtersched").setLevel(logging.CRITICAL)  # what it would log is printed
     return asyncio.run(_run(path))
@@ -52,27 +42,26 @@ async def _run(path: str | None) -> int:
         units = proxy.service.announced()
     finally:
         await proxy.close()
-    report, settings = _Report(), proxy.settings
+    settings, notes = proxy.settings, list[str]()
     folders = _folders(settings)
     sources = {file: _text(file) for folder in settings.plugins_path for file in _files(folder, ".py")}
     confs = {file: _text(file) for folder in folders for file in _files(folder, ".conf")}
-    _check_sources(sources, problems, report)
-    report.problem(*_conf_problems(confs, sources, units))
+    _check_sources(sources, problems, notes)
+    problems += _conf_problems(confs, sources, units)
     if os.geteuid() == 0:
-        _check_rights(settings, [*folders, *sources, *confs], report)
+        _check_rights(settings, [*folders, *sources, *confs], problems, notes)
     if settings.engine_url is None and settings.dialect == "engine":
-        report.note("Without engine_url plug-ins see ids only, and the library's filters and weighers are not offered.")
+        notes.append(_IDS_ONLY)
     print(f"configuration: {settings.source or 'no file, all defaults'}")
     _print_units(units)
-    for sentence in report.notes:
-        print(f"note: {sentence}", file=sys.stderr)
-    for sentence in report.problems:
-        print(f"problem: {sentence}", file=sys.stderr)
-    print(_summary(units, settings, len(report.problems)))
-    return 1 if report.problems else 0
+    for kind, sentences in (("note", notes), ("problem", problems)):
+        for sentence in dict.fromkeys(sentences):
+            print(f"{kind}: {sentence}", file=sys.stderr)
+    print(_summary(units, settings, len(set(problems))))
+    return 1 if problems else 0
 
 
-def _print_units(units: dict[str, dict[str, Any]]) -> None:
+def _print_units(units: _Units) -> None:
     for kind, title in _KINDS.items():
         if units[kind]:
             print(f"{title}:")
@@ -82,7 +71,7 @@ def _print_units(units: dict[str, dict[str, Any]]) -> None:
             print(f"  {name}{': ' if summary else ''}{summary}{properties}")
 
 
-def _summary(units: dict[str, dict[str, Any]], settings: Settings, problems: int) -> str:
+def _summary(units: _Units, settings: Settings, problems: int) -> str:
     """The last line: how much there is to offer, and how much is wrong."""
     wrong = {0: "No problem.", 1: "1 problem."}.get(problems, f"{problems} problems.")
     if any(units.values()):
@@ -98,11 +87,8 @@ def _folders(settings: Settings) -> list[str]:
     return list({os.path.realpath(folder): folder for folder in reversed(wanted) if os.path.isdir(folder)}.values())
 
 
-def _files(folder: str, extension: str) -> Iterator[str]:
-    """The files to look at; those that nothing reads, such as an editor's, not."""
-    for path in sorted(Path(folder).glob(f"*{extension}")) if os.path.isdir(folder) else ():
-        if path.is_file() and not path.name.startswith("."):
-            yield str(path)
+def _files(folder: str, extension: str) -> list[str]:
+    return [str(path) for path in sorted(Path(folder).glob(f"[!.]*{extension}")) if path.is_file()]
 
 
 def _text(path: str) -> str:
@@ -117,31 +103,27 @@ def _text(path: str) -> str:
         return data.decode("latin-1")
 
 
-def _check_sources(sources: dict[str, str], problems: list[str], report: _Report) -> None:
-    """Report what loading found, with the hints of the same line, then what reading found."""
-    problems, found = list(problems), []
+def _check_sources(sources: _Texts, problems: list[str], notes: list[str]) -> None:
+    """Add what reading the sources finds; a hint about a line that loading complained of joins that complaint."""
+    loading = len(problems)
     for path, text in sources.items():
-        folder = os.path.dirname(path)
-
-        def importable(name: str, folder: str = folder) -> bool:
-            return importlib.machinery.PathFinder.find_spec(name, [folder, *sys.path]) is not None
-
+        importable = partial(_importable, [os.path.dirname(path), *sys.path])
         for finding in source_findings(text, importable):
-            sentence = f"{path}, line {finding.line}: {finding.text}"
             same = re.compile(rf"{re.escape(path)}\b.*\bline {finding.line}\b", re.DOTALL)
-            place = next((place for place, problem in enumerate(problems) if same.match(problem)), None)
+            complaint = next((each for each in range(loading) if same.match(problems[each])), None)
             if not finding.is_problem:
-                report.note(sentence)
-            elif place is not None:
-                problems[place] += f". {finding.text}"
+                notes.append(f"{path}, line {finding.line}: {finding.text}")
+            elif complaint is None:
+                problems.append(f"{path}, line {finding.line}: {finding.text}")
             else:
-                found.append(sentence)
-    report.problem(*problems, *found)
+                problems[complaint] += f". {finding.text}"
 
 
-def _conf_problems(
-    confs: dict[str, str], sources: dict[str, str], units: dict[str, dict[str, Any]]
-) -> Iterator[str]:
+def _importable(places: list[str], name: str) -> bool:
+    return importlib.machinery.PathFinder.find_spec(name, places) is not None
+
+
+def _conf_problems(confs: _Texts, sources: _Texts, units: _Units) -> Iterator[str]:
     own = [unit for of_kind in units.values() for unit in of_kind.values() if hasattr(unit, "file")]
     names = {unit.name for unit in own} | {Path(path).stem for path in sources}
     for text in sources.values():  # the units of a file that cannot be loaded
@@ -152,20 +134,20 @@ def _conf_problems(
         yield from property_findings(unit.name, unit.file.path, unit.properties, unit.default_values)
 
 
-def _check_rights(settings: Settings, paths: list[str], report: _Report) -> None:
-    """Root reads everything: report what the service's user cannot read."""
+def _check_rights(settings: Settings, paths: list[str], problems: list[str], notes: list[str]) -> None:
+    """Root reads everything: add what the service's user cannot read."""
     user, secrets = ServiceUser.of_unit(), secret_files(settings)
     handed_in = frozenset(secrets) if user.credentials is None else user.credentials
     named = [settings.source, *(getattr(settings, key) for key in FILES)]
     wanted = dict.fromkeys([*(os.path.abspath(path) for path in named if path is not None), *paths])
-    report.problem(*user.unreadable(path for path in wanted if path not in handed_in))
+    problems += user.unreadable(path for path in wanted if path not in handed_in)
     for path in secrets:
         if os.stat(path).st_mode & stat.S_IROTH:
-            report.note(f"{path} can be read by everybody: chmod 600 {path}")
+            notes.append(f"{path} can be read by everybody: chmod 600 {path}")
         if path not in handed_in and user.name is None:
-            report.note(f"The unit does not hand in {path}. Make it anew with: filtersched-proxy unit")
+            notes.append(f"The unit does not hand in {path}. Make it anew with: filtersched-proxy unit")
     hidden = {folder for path in [*wanted, *settings.plugins_path] if (folder := hidden_below(path))}
-    report.note(*(f"The service cannot see {folder}. Keep its files elsewhere." for folder in sorted(hidden)))
+    notes += [f"The service cannot see {folder}. Keep its files elsewhere." for folder in sorted(hidden)]
     source = [] if settings.source is None else ["--config-file", os.path.abspath(settings.source)]
     command = user.command([*daemon_command(), "--check", *source], secrets)
-    report.note(f"Checked as root. To check with the rights of the service: {command}")
+    notes.append(f"Checked as root. To check with the rights of the service: {command}")

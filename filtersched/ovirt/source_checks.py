@@ -12,15 +12,10 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-FILTER_ARGUMENTS = ("hosts", "vm", "args")
-BALANCE_ARGUMENTS = ("hosts", "args")
+_HOSTS_AND_VM, _HOSTS = ("hosts", "vm", "args"), ("hosts", "args")
 UNIT_FUNCTIONS = {
-    "do_filter": FILTER_ARGUMENTS,
-    "do_score": FILTER_ARGUMENTS,
-    "do_balance": BALANCE_ARGUMENTS,
-    "filterFunction": FILTER_ARGUMENTS,
-    "scoreFunction": FILTER_ARGUMENTS,
-    "balanceFunction": BALANCE_ARGUMENTS,
+    **dict.fromkeys(("do_filter", "do_score", "filterFunction", "scoreFunction"), _HOSTS_AND_VM),
+    **dict.fromkeys(("do_balance", "balanceFunction"), _HOSTS),
 }
 
 
@@ -78,37 +73,16 @@ _LEFTOVERS: tuple[tuple[str, str], ...] = (
 )
 _TYPES = {"unicode": "str", "basestring": "str", "long": "int"}
 _FUNCTIONS = {
-    **_TYPES,
-    "xrange": "range",
-    "raw_input": "input",
-    "unichr": "chr",
-    "file": "open",
-    "reduce": "functools.reduce",
-    "reload": "importlib.reload",
-    "cmp": "(a > b) - (a < b)",
-    "execfile": "exec(open(FILE).read())",
-    "apply": "FUNCTION(*arguments)",
-}
+    **_TYPES, "xrange": "range", "raw_input": "input", "unichr": "chr", "file": "open", "cmp": "(a > b) - (a < b)",
+    "reduce": "functools.reduce", "reload": "importlib.reload", "execfile": "exec(open(FILE).read())",
+}  # fmt: skip
 _MODULES = {
     "ovirtsdk": "the facts that hosts and vm carry with engine_url set (host.memory), or ovirtsdk4 from the package "
     "ovirt-engine-sdk-python",
-    "urllib2": "urllib.request",
-    "urlparse": "urllib.parse",
-    "httplib": "http.client",
-    "xmlrpclib": "xmlrpc.client",
-    "ConfigParser": "configparser",
-    "StringIO": "io",
-    "cStringIO": "io",
-    "cPickle": "pickle",
-    "Queue": "queue",
+    "urllib2": "urllib.request", "urlparse": "urllib.parse", "httplib": "http.client", "xmlrpclib": "xmlrpc.client",
+    "ConfigParser": "configparser", "StringIO": "io", "cStringIO": "io", "cPickle": "pickle", "Queue": "queue",
     "commands": "subprocess",
-    "cookielib": "http.cookiejar",
-    "HTMLParser": "html.parser",
-    "thread": "_thread",
-    "sets": "set",
-    "md5": "hashlib",
-    "sha": "hashlib",
-}
+}  # fmt: skip
 
 
 def _python2_leftovers(source: str, importable: Callable[[str], bool]) -> Iterator[Finding]:

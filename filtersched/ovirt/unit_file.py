@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -14,72 +15,6 @@ from filtersched.errors import ConfigurationError
 
 # Folders that ProtectHome and PrivateTmp hide from the service.
 HIDDEN_FOLDERS = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")
-
-# After `systemd-analyze security`. What it still names is needed: plug-ins may read /proc and talk to
-# any address, and each worker limits its own resources.
-_UNIT = """\
-# Made by: filtersched-proxy unit
-[Unit]
-Description=External scheduler of the oVirt engine
-Wants=network-online.target
-After=network-online.target
-Before=ovirt-engine.service
-StartLimitIntervalSec=60
-StartLimitBurst=5
-
-[Service]
-Type=notify
-ExecStart={command}
-ExecReload=/bin/kill -HUP $MAINPID
-Restart=on-failure
-RestartSec=2
-TimeoutStopSec=10
-KillMode=mixed
-{user}
-
-# The one folder that plug-ins can write to: /var/log/filtersched-proxy, also in $LOGS_DIRECTORY.
-LogsDirectory=filtersched-proxy
-{credentials}
-# Each worker has limits of its own; these are for all of them together.
-MemoryMax=4G
-OOMPolicy=continue
-TasksMax=1024
-LimitNOFILE=65536
-
-AmbientCapabilities=
-CapabilityBoundingSet=
-DevicePolicy=closed
-KeyringMode=private
-LockPersonality=yes
-MemoryDenyWriteExecute=yes
-NoNewPrivileges=yes
-PrivateDevices=yes
-PrivateMounts=yes
-PrivateTmp=yes
-PrivateUsers=yes
-ProtectClock=yes
-ProtectControlGroups=yes
-ProtectHome=yes
-ProtectHostname=yes
-ProtectKernelLogs=yes
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
-ProtectProc=invisible
-ProtectSystem=strict
-RemoveIPC=yes
-RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-SystemCallArchitectures=native
-SystemCallErrorNumber=EPERM
-SystemCallFilter=@system-service
-SystemCallFilter=~@privileged
-UMask=0077
-
-[Install]
-WantedBy=multi-user.target
-"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -141,7 +76,8 @@ def unit_text(command: Sequence[str], secrets: Iterable[str], *, user: str | Non
             )
     lines = [f"LoadCredential={_escaped(name)}:{_escaped(path)}" for name, path in names.items()]
     comment = ["", "# Files that only root can read. The settings name them as they are."] if lines else []
-    return _UNIT.format(
+    template = resources.files("filtersched").joinpath("data", "systemd", "filtersched-proxy.service")
+    return template.read_text(encoding="utf-8").format(
         command=" ".join(map(_word, command)),
         user="DynamicUser=yes" if user is None else f"User={user}",
         credentials="".join(f"{line}\n" for line in [*comment, *lines]),

@@ -175,3 +175,11 @@ def test_root_is_told_how_to_check_as_the_service_does(check, tmp_path):
     assert f"'--property=LoadCredential=my password:{password}'" in note
     assert note.endswith(f"--check --config-file {tmp_path}/scheduler.conf")
     assert f"{password} can be read by everybody: chmod 600 {password}" in said(checked, "note")
+
+
+def test_a_missing_extra_is_a_sentence_with_what_to_install():
+    code = "import sys; sys.modules['aiohttp'] = None; from filtersched.ovirt.main import main; exit(main(['--check']))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("filtersched-proxy: import of aiohttp halted")
+    assert done.stderr.endswith("pip install 'filtersched[ovirt]'\n")
