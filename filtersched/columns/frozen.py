@@ -41,6 +41,24 @@ class FrozenDict(dict[_Key, _Value]):
         return type(self), (dict(self),)
 
 
+class GrowingDict(FrozenDict[_Key, _Value]):
+    """A FrozenDict that the one who made it goes on changing, until it is frozen."""
+
+    __slots__ = ()
+
+    def put(self, key: _Key, value: _Value) -> None:
+        """Add an item."""
+        dict.__setitem__(self, key, value)
+
+    def discard(self, key: _Key) -> None:
+        """Drop an item, if it is there."""
+        dict.pop(self, key, None)
+
+    def frozen(self) -> FrozenDict[_Key, _Value]:
+        """The items as they are now."""
+        return FrozenDict(self)
+
+
 EMPTY: FrozenDict[Any, Any] = FrozenDict()
 
 

@@ -80,7 +80,7 @@ class Engine:
                 raise UseHandlers
             return rows, PoolCache(AnswerCache(rows), TotalsCache())
         cache = self._caches.get(hosts.rows)
-        if cache is None:
+        if cache is None or cache.answers.version != hosts.rows.version:
             # A weak reference, so that the cache doesn't keep the pool alive.
             cache = PoolCache(AnswerCache(weakref.proxy(hosts.rows)), TotalsCache())
             self._caches[hosts.rows] = cache

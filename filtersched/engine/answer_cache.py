@@ -91,6 +91,8 @@ class AnswerCache:
 
     def __init__(self, rows: HostRows) -> None:
         self.rows = rows
+        # Every entry is invalid once the rows have another version.
+        self.version = rows.version
         self._entries: OrderedDict[Any, CachedAnswers] = OrderedDict()
         self._uniform: dict[float, tuple[int, NDArray[np.float64]]] = {}
         self._size = 0
@@ -120,6 +122,9 @@ class AnswerCache:
             for row in candidates()[entry.raised[candidates()]][:1].tolist():
                 # Evaluate the first candidate that raised once more, for the exception.
                 evaluator.of(self.rows.host(row), request)
+                # No exception: the first one was not the plug-in's, such as a timeout's signal. Ask host by host.
+                self._drop(key)
+                return None
         return entry
 
     def all_rows(self, value: float) -> NDArray[np.float64]:
@@ -132,10 +137,13 @@ class AnswerCache:
             self._uniform[value] = (self.rows.version, values)
         return values
 
+    def _drop(self, key: Any) -> None:
+        dropped = self._entries.pop(key, None)
+        if dropped is not None:
+            self._size -= dropped.size
+
     def _keep(self, key: Any, entry: CachedAnswers) -> None:
-        replaced = self._entries.pop(key, None)
-        if replaced is not None:
-            self._size -= replaced.size
+        self._drop(key)
         self._entries[key] = entry
         self._size += entry.size
         while len(self._entries) > _ENTRIES or (self._size > _BYTES and len(self._entries) > 1):

@@ -12,10 +12,11 @@ from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.handler import HostFilterHandler
 from filtersched.hosts.host_names import Node, called, several_nodes
 from filtersched.hosts.host_pool import HostPool
-from filtersched.hosts.host_state import HostState, deciding, forget_limits
+from filtersched.hosts.host_state import HostState, undisturbed
 from filtersched.hosts.narrowing import skips_filters
 from filtersched.plugins.notes import note_host
 from filtersched.requests.request_spec import RequestSpec
+from filtersched.requests.seal import forget_limits, sealed
 from filtersched.results.explanation import Explanation, Facts, FilterStep, WeigherColumn, WeigherShare
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Alternate, Selection, WeighedHost
@@ -140,7 +141,9 @@ class Decision:
     _several: Collection[str] | None = None
 
     def __post_init__(self) -> None:
+        self._pool: str | None = None
         if isinstance(self.hosts, HostPool):
+            self._pool = self.hosts.uuid
             self._generation = self.hosts.generation
             self._several = self.hosts.rows.host_names().several
         self._offered = len(self.hosts)
@@ -202,14 +205,16 @@ class Decision:
 
     def ask(self, host: HostState, index: int, choices: Sequence[Choice] = ()) -> HostVerdicts:
         """What every filter says of a host, as it was for the instance at `index`."""
+        return undisturbed(host, lambda: sealed(lambda: self._asked(host, index, choices)))
+
+    def _asked(self, host: HostState, index: int, choices: Sequence[Choice]) -> HostVerdicts:
         key = (host.host, host.nodename)
         depleted = [one.depleted for one in choices[:index] if (one.host.host, one.host.nodename) == key]
         changed = isinstance(self.hosts, HostPool) and host._generation > self._generation and not depleted
         asked = depleted[-1] if depleted else host
         spec = choices[index].spec if index < len(choices) else self.spec_for(index, choices[:index])
         filters = () if skips_filters(spec) else self.filters
-        with deciding():
-            verdicts = HostFilterHandler().verdicts(filters, asked, spec, index, first=host)
+        verdicts = HostFilterHandler().verdicts(filters, asked, spec, index, first=host)
         several = self.several()
         if isinstance(host._owner, HostPool) and host._owner is not self.hosts:
             # A host of a pool is explained alone; its other nodes are there.
@@ -254,6 +259,7 @@ class Decision:
             Explanation(self._facts, index, choices),
             self.seed,
             host._generation,
+            self._pool,
         )
 
     def _limits(self, host: HostState, spec: RequestSpec) -> Any:

@@ -9,7 +9,8 @@ from types import FunctionType, MemberDescriptorType
 from typing import Any, NoReturn, Protocol
 
 from filtersched.columns.column import Column, HostColumns
-from filtersched.errors import UndeclaredRead
+from filtersched.errors import InvalidHost, InvalidRequest, UndeclaredRead
+from filtersched.requests.seal import ONLY_ANSWERS
 
 
 class View:
@@ -31,7 +32,9 @@ class View:
         raise undeclared(self._plugin, self._declaration, name)
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
-        raise AttributeError(f"{self._plugin} may not set {name}; it only answers")
+        """Refuse, as hosts do while they are being chosen."""
+        host = getattr(self._seen, "host", None)
+        raise InvalidHost(f"host {host!r}: {name} {ONLY_ANSWERS}", host=host, attribute=name, value=value)
 
 
 # Lets a view show another object; cheaper than making another view.
@@ -56,6 +59,10 @@ class SpecView(View):
     def __init__(self, seen: Any) -> None:
         show(self, seen)
         _note_reads(self, [])
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        """Refuse, as requests do."""
+        raise InvalidRequest(f"{name} of the request {ONLY_ANSWERS}", field=name, value=value)
 
     def __getattr__(self, name: str) -> Any:
         slot = getattr(type(self), name, None)

@@ -17,6 +17,7 @@ from filtersched.columns.column import Column, NotVectorizable, put
 from filtersched.columns.distinct_values import Answers, Codes, as_column, combined
 from filtersched.hosts.host_names import HostNames
 from filtersched.hosts.host_state import HostState, Owner
+from filtersched.hosts.instance_index import InstanceIndex
 
 _MAX_LOGGED_CHANGES = 4096
 
@@ -59,7 +60,13 @@ class HostRows:
         self._names: Sequence[str] | None = None
         self._host_names: HostNames | None = None
         self._by_lower: dict[str, list[str]] | None = None
-        self._instances: tuple[int, dict[str, set[int]], list[Any]] | None = None
+        self._instances: InstanceIndex | None = None
+
+    def drop_caches(self) -> None:
+        """Forget everything that was made of the hosts, whatever state it may be in."""
+        self._by_name = None
+        self._made = [row for row, host in enumerate(self._hosts) if host is not None] if self._given else []
+        self._forget()
 
     def __len__(self) -> int:
         return len(self._hosts)
@@ -97,22 +104,22 @@ class HostRows:
             self._host_names = HostNames(self.names(), lambda: self._read("nodename") or ())
         return self._host_names
 
-    def append(self, host: HostState) -> None:
-        """One more row."""
+    def append(self, host: HostState, row: int) -> None:
+        """Give the host the next row, unless it has it."""
         self._use_objects()
-        self._hosts.append(host)
+        if len(self._hosts) == row:
+            self._hosts.append(host)
         if self._by_name is not None:
-            self._note_name(len(self._hosts) - 1, host.host)
+            _note_name(self._by_name, row, host.host)
         self._forget()
 
-    def pop(self, row: int) -> HostState:
-        """One row less; the ones behind move up."""
+    def remove(self, host: HostState, row: int) -> None:
+        """Take the host out of its row, unless that is done; the ones behind move up."""
         self._use_objects()
-        host = self.host(row)
-        del self._hosts[row]
+        if row < len(self._hosts) and self._hosts[row] is host:
+            del self._hosts[row]
         self._by_name = None
         self._forget()
-        return host
 
     def _use_objects(self) -> None:
         """From here on every host is an object: rows are about to move."""
@@ -130,6 +137,17 @@ class HostRows:
             self._log.clear()
         self._log.append((row, attributes))
         self.change_count += 1
+
+    def mark_instances(
+        self, row: int, attributes: Collection[str] | None, arrived: Iterable[str], left: Iterable[str]
+    ) -> None:
+        """The same for a host whose instances have changed by these, and no others."""
+        index = self._instances
+        is_current = index is not None and index.change_count == self.change_count
+        self.mark_dirty(row, attributes)
+        if index is not None and is_current:
+            index.change(row, self.host(row).instances, arrived, left)
+            index.change_count = self.change_count
 
     def dirty_rows_since(self, then: int, reads: frozenset[str] | None) -> list[int] | None:
         """The rows in which something of `reads` was dirty since, each once; None reads anything.
@@ -296,9 +314,10 @@ class HostRows:
     def rows_named_like(self, name: str) -> list[int]:
         """The rows of the hosts of that name without regard to case."""
         if self._by_lower is None:
-            self._by_lower = {}
+            by_lower: dict[str, list[str]] = {}
             for known in self._index_of_names():
-                self._by_lower.setdefault(known.lower(), []).append(known)
+                by_lower.setdefault(known.lower(), []).append(known)
+            self._by_lower = by_lower
         return sorted(row for known in self._by_lower.get(name.lower(), ()) for row in self.rows_named(known))
 
     def row_of(self, host: str, nodename: str) -> int | None:
@@ -314,18 +333,11 @@ class HostRows:
 
     def _index_of_names(self) -> dict[str, int | list[int]]:
         if self._by_name is None:
-            self._by_name = {}
+            by_name: dict[str, int | list[int]] = {}
             for row, name in enumerate(self.names()):
-                self._note_name(row, name)
+                _note_name(by_name, row, name)
+            self._by_name = by_name
         return self._by_name
-
-    def _note_name(self, row: int, name: str) -> None:
-        assert self._by_name is not None
-        rows = self._by_name.setdefault(name, row)
-        if isinstance(rows, list):
-            rows.append(row)
-        elif rows != row:
-            self._by_name[name] = [rows, row]
 
     def named(self, names: Collection[str]) -> Column:
         """Whether the host's name is one of `names`."""
@@ -336,35 +348,37 @@ class HostRows:
 
     def rows_with(self, uuid: str) -> Collection[int]:
         """The rows of the hosts that an instance is on."""
-        return self._index().get(uuid, ())
+        return self._index().rows_with(uuid)
 
     def count_instances(self, uuids: Collection[str]) -> Any:
         """How many of these instances are on the host: a Column, or 0 if none is on any."""
         index = self._index()
-        found = [row for uuid in frozenset(uuids) for row in index.get(uuid, ())]
+        found = [row for uuid in frozenset(uuids) for row in index.rows_with(uuid)]
         return counted(found, len(self)) if found else 0
 
-    def _index(self) -> dict[str, set[int]]:
-        then, index, known = self._instances or (-1, {}, [])
-        if then == self.change_count:
+    def _index(self) -> InstanceIndex:
+        index = self._instances
+        if index is not None and index.change_count == self.change_count:
             return index
         # Not kept if it is left half done, by a host whose instances cannot be read.
-        self._instances, before = None, self._instances
-        dirty = self.dirty_rows_since(then, self.watched_attributes(("instances",))) if before is not None else None
-        if dirty is None:
-            index, known = {}, [()] * len(self)
-            dirty = list(range(len(self)))
-            values = self._read("instances") or ()
-        else:
-            values = {row: self.host(row).instances for row in dirty}
+        self._instances = None
+        watched = self.watched_attributes(("instances",))
+        dirty = None if index is None else self.dirty_rows_since(index.change_count, watched)
+        if index is None or dirty is None:
+            index, dirty = InstanceIndex(self._read("instances") or ()), []
         for row in dirty:
-            for uuid in known[row]:
-                index[uuid].discard(row)
-            known[row] = values[row]
-            for uuid in values[row]:
-                index.setdefault(uuid, set()).add(row)
-        self._instances = (self.change_count, index, known)
+            index.put(row, self.host(row).instances)
+        index.change_count = self.change_count
+        self._instances = index
         return index
+
+
+def _note_name(by_name: dict[str, int | list[int]], row: int, name: str) -> None:
+    rows = by_name.setdefault(name, row)
+    if isinstance(rows, list):
+        rows.append(row)
+    elif rows != row:
+        by_name[name] = [rows, row]
 
 
 def counted(rows: Sequence[int], count: int) -> Column:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import copy
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
-from filtersched.columns.frozen import FrozenDict
+from filtersched.columns.frozen import FrozenDict, GrowingDict
 from filtersched.columns.stored import ABSENT, NO_ITEMS, NO_VALUES, Attributed, NameToValue, Stored
 from filtersched.columns.values import name as a_name
 from filtersched.errors import InvalidHost, must_be, nearest, shown
@@ -17,10 +16,12 @@ from filtersched.hosts.host_values import CHECKS, Aggregate, Metric, checked, pl
 from filtersched.hosts.service import NO_SERVICE, Service
 from filtersched.requests.instance import Instance
 from filtersched.requests.request_spec import RequestSpec
+from filtersched.requests.seal import ONLY_ANSWERS, Limits, decision, is_sealed
 
-__all__ = ["Aggregate", "HostState", "Instance", "Metric", "deciding"]
+__all__ = ["Aggregate", "HostState", "Instance", "Metric"]
 
 FORMAT_VERSION = 1
+_T = TypeVar("_T")
 
 
 _InstanceLike = Instance | Mapping[str, Any] | str
@@ -36,34 +37,14 @@ class Owner(Protocol):
     def change(self, host: HostState, name: str, value: Any) -> None:
         """Write the attribute under the owner's lock and mark the host as changed."""
 
-
-class _Decision(threading.local):
-    """The decision that this thread is making, if any; while it lasts, no host may change.
-
-    A mapping from `id(host)` to the limits written for that host, private to the decision.
-    """
-
-    limits: dict[int, dict[str, Any]] | None = None
+    def run(self, act: Callable[[], _T]) -> _T:
+        """The result of `act` under the owner's lock."""
 
 
-_decision = _Decision()
-
-
-class deciding:  # noqa: N801 - used like a function
-    """Within this context the thread's decision is on: hosts it did not make itself are sealed."""
-
-    def __enter__(self) -> None:
-        self._outer = _decision.limits
-        _decision.limits = {}
-
-    def __exit__(self, *_exc: object) -> None:
-        _decision.limits = self._outer
-
-
-def forget_limits() -> None:
-    """Drop the limits that filters wrote in this thread's decision: it starts over."""
-    if _decision.limits is not None:
-        _decision.limits.clear()
+def undisturbed(host: HostState, act: Callable[[], _T]) -> _T:
+    """The result of `act`, while no other thread changes the host, if a pool keeps it."""
+    owner = host._owner
+    return act() if owner is None else owner.run(act)
 
 
 class HostState(Attributed):
@@ -158,7 +139,7 @@ class HostState(Attributed):
     def _begin(self, host: str, nodename: str | None = None, **attributes: Any) -> None:
         self._owner: Owner | None = None
         self._generation = 0
-        self._scratch = _decision.limits
+        self._scratch: Limits | None = decision.limits
         try:
             host = a_name(host)
         except ValueError as problem:
@@ -183,20 +164,22 @@ class HostState(Attributed):
         if name in _UNWATCHED:
             object.__setattr__(self, name, value)
             return
-        if name in CHECKS:
-            value = checked(self.__dict__.get("host"), name, value)
-        if self._scratch is not _decision.limits and _decision.limits is not None:
+        given = self.__dict__.get("host")
+        value = checked(given, name, value) if name in CHECKS else self._further(name, value)
+        if is_sealed(self._scratch):
             raise InvalidHost(
-                f"host {self.host!r}: {name} may not be changed while hosts are being chosen; "
-                "a filter or weigher only answers (a copy made with host.copy() may be changed)",
+                f"host {self.host!r}: {name} {ONLY_ANSWERS} (a copy made with host.copy() may be changed)",
                 host=self.host,
                 attribute=name,
                 value=value,
             )
-        if self._owner is None:
+        owner = self._owner
+        if owner is None:
             object.__setattr__(self, name, value)
-        else:
-            self._owner.change(self, name, value)
+            # A pool may have taken the host since, and have read it before this.
+            owner = self._owner
+        if owner is not None:
+            owner.change(self, name, value)
 
     def __delattr__(self, name: str) -> None:
         if name == "limits":
@@ -213,30 +196,50 @@ class HostState(Attributed):
             f" vcpus={self.vcpus_used}/{self.vcpus_total} disk={self.free_disk_mb} MiB free>"
         )
 
+    def _further(self, name: str, value: Any) -> Any:
+        """The value of an attribute that HostState does not have, where it may be one."""
+        known = getattr(type(self), name, None)
+        is_method = callable(known) and hasattr(known, "__get__") and not hasattr(known, "__set__")
+        if is_method or name.startswith("__") or (isinstance(known, property) and known.fset is None):
+            host = self.__dict__.get("host")
+            raise InvalidHost(
+                f"host {host!r}: {name} is a method or worked out, and cannot be assigned",
+                host=host,
+                attribute=name,
+                value=value,
+            )
+        return value
+
     @property
     def limits(self) -> dict[str, Any]:
         """What the compute side is to enforce; the one thing that a filter may write to.
 
         During a decision each host has limits of its own that the decision throws away.
         """
-        decision = _decision.limits
-        if decision is None or decision is self._scratch:
+        written = decision.limits
+        if written is None or written is self._scratch:
             limits: dict[str, Any] = self.__dict__.setdefault("limits", {})
             return limits
-        if id(self) not in decision:
-            decision[id(self)] = dict(self.__dict__.get("limits", ()))
-        return decision[id(self)]
+        if id(self) not in written:
+            written[id(self)] = dict(self.__dict__.get("limits", ()))
+        return written[id(self)]
 
     @limits.setter
     def limits(self, value: Mapping[str, Any]) -> None:
+        if not isinstance(value, Mapping):
+            host = self.__dict__.get("host")
+            raise InvalidHost(
+                f"host {host!r}: limits must be a mapping, not {value!r}", host=host, attribute="limits", value=value
+            )
+        given = dict(value)
         self.limits.clear()
-        self.limits.update(value)
+        self.limits.update(given)
 
     def limits_written(self) -> dict[str, Any]:
         """A copy of what is in `limits` now."""
-        decision = _decision.limits
-        if decision is not None and decision is not self._scratch and id(self) in decision:
-            return dict(decision[id(self)])
+        written = decision.limits
+        if written is not None and written is not self._scratch and id(self) in written:
+            return dict(written[id(self)])
         return dict(self.__dict__.get("limits", ()))
 
     def _counts(self, prefix: str) -> Mapping[str, int]:
@@ -277,7 +280,7 @@ class HostState(Attributed):
                 value = known[name]
                 if isinstance(value, list | dict | set | bytearray) and not isinstance(value, FrozenDict):
                     attributes[name] = copy.copy(value)
-        limits = _decision.limits
+        limits = decision.limits
         if limits or "limits" in known:
             attributes["limits"] = dict(self.limits)
         _set_owner(new, None)
@@ -294,7 +297,7 @@ class HostState(Attributed):
         self.__dict__.update(state)
         self._owner = None
         self._generation = 0
-        self._scratch = None
+        self._scratch = decision.limits
 
     def consume_from_request(self, spec: RequestSpec) -> None:
         """Take what one instance of `spec` needs. Swap is not taken, as in Nova.
@@ -318,7 +321,7 @@ class HostState(Attributed):
 
     def _assign(self, **values: Any) -> None:
         """Assign several attributes; at once where nobody watches, their values being right."""
-        if self._owner is None and (self._scratch is _decision.limits or _decision.limits is None):
+        if self._owner is None and not is_sealed(self._scratch):
             self.__dict__.update(values)
         else:
             for name, value in values.items():
@@ -333,10 +336,13 @@ class HostState(Attributed):
         self.num_io_ops = max(0, self.num_io_ops - 1)
         if spec.resources and self.resources:
             self._take_resources(spec, -1)
-        if spec.instance_uuid is not None and spec.instance_uuid in self.instances:
-            rest = dict(self.instances)
-            del rest[spec.instance_uuid]
-            self._assign(instances=FrozenDict(rest))
+        uuid = spec.instance_uuid
+        if isinstance(self.instances, GrowingDict):
+            self.instances.discard(uuid)
+        elif uuid is not None and uuid in self.instances:
+            rest = GrowingDict(self.instances)
+            rest.discard(uuid)
+            self._assign(instances=rest.frozen())
         self.updated = spec.now
 
     def consume_from_instance(self, instance_properties: Mapping[str, Any]) -> None:
@@ -348,7 +354,9 @@ class HostState(Attributed):
 
     def add_instance(self, spec: RequestSpec) -> None:
         """Note the instance that `spec` places as one that is here."""
-        if spec.instance_uuid is not None and spec.instance_uuid not in self.instances:
+        if isinstance(self.instances, GrowingDict):
+            self.instances.put(spec.instance_uuid, spec.as_instance())
+        elif spec.instance_uuid is not None and spec.instance_uuid not in self.instances:
             # Assigned as they are: they were checked when they came.
             self._assign(instances=FrozenDict({**self.instances, spec.instance_uuid: spec.as_instance()}))
 

@@ -26,6 +26,7 @@ from filtersched.requests.record import (
     with_text_keys,
 )
 from filtersched.requests.request_values import Destination, Flavor, Image, InstanceGroup, RequestContext, Retry
+from filtersched.requests.seal import ONLY_ANSWERS, Limits, decision, is_sealed
 
 __all__ = ["MAX_INSTANCES", "Destination", "Flavor", "Image", "InstanceGroup", "RequestSpec", "Retry"]
 
@@ -44,10 +45,13 @@ class RequestSpec(Attributed, Mapping[str, Any]):
     `filter_properties` that the first filter scheduler gave its filters (`spec["instance_type"]`,
     `spec.get("scheduler_hints")`, …), with keys left out where there is nothing to say. Equality is
     identity. `now` is the time of the decision, naive UTC, and the only clock a plug-in may read;
-    the scheduler sets it unless the request brings one.
+    the scheduler sets it unless the request brings one. While hosts are being chosen, a plug-in may
+    assign to copies that it made itself only.
 
     Raises InvalidRequest for an unknown keyword and for values that cannot be.
     """
+
+    __slots__ = ("__dict__", "__weakref__", "_scratch")
 
     #: What one instance needs.
     flavor: Stored[Flavor | Mapping[str, Any] | None, Flavor] = _NOTHING_ASKED
@@ -104,6 +108,8 @@ class RequestSpec(Attributed, Mapping[str, Any]):
     departs_at: float | None = None
 
     def _begin(self, flavor: Flavor | Mapping[str, Any] | None = None, **attributes: Any) -> None:
+        self._scratch: Limits | None
+        _set_scratch(self, decision.limits)
         if flavor is not None:
             setattr(self, "flavor", flavor)  # noqa: B010 - a mapping becomes a Flavor on its way in
         for name, value in attributes.items():
@@ -117,8 +123,22 @@ class RequestSpec(Attributed, Mapping[str, Any]):
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _CHECKS:
             value = _CHECKS[name](name, value)
+        self._unsealed(name, value)
         object.__setattr__(self, name, value)
         self.__dict__.pop("_view", None)
+
+    def __delattr__(self, name: str) -> None:
+        self._unsealed(name)
+        object.__delattr__(self, name)
+        self.__dict__.pop("_view", None)
+
+    def _unsealed(self, name: str, value: Any = None) -> None:
+        if is_sealed(self._scratch):
+            raise InvalidRequest(
+                f"{name} of the request {ONLY_ANSWERS} (a copy made with spec.copy() may be changed)",
+                field=name,
+                value=value,
+            )
 
     __eq__ = object.__eq__
     __hash__ = object.__hash__
@@ -182,13 +202,25 @@ class RequestSpec(Attributed, Mapping[str, Any]):
         new = type(self).__new__(type(self))
         new.__dict__.update(self.__dict__)
         new.__dict__.pop("_view", None)
+        _set_scratch(new, decision.limits)
         return new
 
     __copy__ = copy
 
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__.copy()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        _set_scratch(self, decision.limits)
+
     def for_instance(self, uuid: str, last_host: str | None = None) -> Self:
-        """The request as it is for one instance; `last_host` got the one before it."""
+        """The request as it is for one instance; `last_host` got the one before it.
+
+        Sealed, whoever makes it while hosts are being chosen.
+        """
         new = self.copy()
+        _set_scratch(new, None)
         new.__dict__["instance_uuid"] = uuid
         if last_host is not None and self.instance_group is not None:
             new.__dict__["instance_group"] = self.instance_group.with_host(last_host)
@@ -257,6 +289,10 @@ class RequestSpec(Attributed, Mapping[str, Any]):
                 value=version,
             )
         return cls(**known)
+
+
+# Writing past __setattr__, which checks values and keeps the seal.
+_set_scratch: Callable[[RequestSpec, Limits | None], None] = vars(RequestSpec)["_scratch"].__set__
 
 
 def _hints(field: str, value: Any) -> FrozenDict[str, Any]:

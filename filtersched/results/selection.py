@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any, Self
 
 from filtersched.columns.frozen import freeze, thaw
@@ -90,6 +91,26 @@ class Selection:
     seed: int | None = None
     #: The host's generation when the decision was made; `commit` compares it.
     generation: int = 0
+    #: The uuid of the HostPool that the decision was made in; None if it was made on other hosts.
+    pool: str | None = None
+
+    def check(self) -> None:
+        """Raise InvalidRequest for a field of a wrong type, and for a uuid that is not the request's."""
+        for name, kinds in _KINDS.items():
+            value = getattr(self, name)
+            if not isinstance(value, kinds) or isinstance(value, bool):
+                raise InvalidRequest(f"a selection's {name} cannot be {value!r}", field=name, value=value)
+        if not all(isinstance(one, Alternate) for one in self.alternates):
+            raise InvalidRequest(
+                f"a selection's alternates cannot be {self.alternates!r}", field="alternates", value=self.alternates
+            )
+        if self.spec.instance_uuid != self.instance_uuid:
+            raise InvalidRequest(
+                f"a selection of instance {self.instance_uuid!r} cannot have the request of "
+                f"instance {self.spec.instance_uuid!r}",
+                field="instance_uuid",
+                value=self.instance_uuid,
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """The selection as plain data with a version number, the request included; see `from_dict`."""
@@ -108,13 +129,14 @@ class Selection:
             "spec": self.spec.to_dict(),
             "seed": self.seed,
             "generation": self.generation,
+            "pool": self.pool,
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The selection that `to_dict` wrote down, without its explanation.
 
-        Raises InvalidRequest for another version of the format or a missing key.
+        Raises InvalidRequest for another version of the format, a missing key or a wrong value.
         """
         if not isinstance(data, Mapping):
             raise InvalidRequest(f"a selection must be a mapping, not {data!r}", field="selection", value=data)
@@ -129,6 +151,24 @@ class Selection:
             )
             known["host_state"] = HostState.from_dict(known["host_state"])
             known["spec"] = RequestSpec.from_dict(known["spec"])
-            return cls(**known)
+            selection = cls(**known)
         except (KeyError, TypeError) as problem:
             raise InvalidRequest(f"not a selection: {problem}", field="selection", value=data) from None
+        selection.check()
+        return selection
+
+
+_KINDS: dict[str, Any] = {
+    "host": str,
+    "nodename": str,
+    "instance_uuid": str,
+    "index": int,
+    "weight": (int, float),
+    "limits": Mapping,
+    "alternates": tuple,
+    "host_state": HostState,
+    "spec": RequestSpec,
+    "seed": (int, NoneType),
+    "generation": int,
+    "pool": (str, NoneType),
+}

@@ -17,7 +17,7 @@ from filtersched.engine.decision import Choice, Decision, depleted
 from filtersched.engine.draw import BestDraw, Draw, bring_forward
 from filtersched.filters.handler import HostFilterHandler
 from filtersched.hosts import narrowing
-from filtersched.hosts.host_state import HostState
+from filtersched.hosts.host_state import HostState, undisturbed
 from filtersched.loading import load_filters, load_weighers
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.selection import Filtered, WeighedHost, steps_of
@@ -66,8 +66,7 @@ class FilterScheduler(Scheduler):
         self, spec: RequestSpec, host: HostState, *, filters: str | Sequence[str] | None = None
     ) -> HostVerdicts:
         """What every filter says of one host as it is now, not only the first that refuses it."""
-        decision = self._decision(spec, [host], None, filters=filters)
-        return self._under_lock(decision.hosts, lambda: decision.ask(host, 0))
+        return undisturbed(host, lambda: self._decision(spec, [host], None, filters=filters).ask(host, 0))
 
     def _decide(self, decision: Decision) -> list[Choice]:
         if self._engine is not None and not decision.keep_columns:

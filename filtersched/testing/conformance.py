@@ -15,9 +15,10 @@ from filtersched.engine.views import ColumnView, View, host_view, spec_view
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_names import described
 from filtersched.hosts.host_rows import HostRows
-from filtersched.hosts.host_state import HostState, deciding
+from filtersched.hosts.host_state import HostState
 from filtersched.plugins.plugin import Declaration, Plugin, declaration_of
 from filtersched.requests.request_spec import RequestSpec
+from filtersched.requests.seal import sealed
 from filtersched.results.selection import WeighedHost
 from filtersched.results.verdict import Shortage
 from filtersched.testing.samples import emptied, sample_hosts, sample_specs
@@ -155,17 +156,15 @@ class _Check:
         before = [Snapshot(host) for host in tried_hosts]
         for spec in tried_specs:
             spec_before = Snapshot(spec)
-            with deciding():
-                self._try(tried_hosts, spec)
+            sealed(partial(self._try, tried_hosts, spec))
             for snapshot in (spec_before, *before):
                 changed = snapshot.changed()
                 if changed:
                     what = f"{', '.join(changed)} of {_named(snapshot.thing)}"
                     self.fail("unchanged", f"changes {what}; it may only answer")
         if self.declaration is not None and callable(self.declaration.host_reads):
-            with deciding():
-                for spec in emptied(tried_specs):
-                    self._try_emptied(self.declaration, tried_hosts, spec)
+            for spec in emptied(tried_specs):
+                sealed(partial(self._try_emptied, self.declaration, tried_hosts, spec))
 
     def _try(self, hosts: Sequence[HostState], spec: RequestSpec) -> None:
         answers: Sequence[Any] = ()

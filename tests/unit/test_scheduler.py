@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import random
 import threading
@@ -381,8 +382,30 @@ class ContainerChangingFilter(BaseHostFilter):
 
 class RequestChangingFilter(BaseHostFilter):
     def host_passes(self, host_state, spec):
-        spec.num_instances = 7
-        spec.flavor = Flavor()
+        spec.ignore_hosts = ["a"]
+        return True
+
+
+class RequestDeletingFilter(BaseHostFilter):
+    def host_passes(self, host_state, spec):
+        del spec.project_id
+        return True
+
+
+class DeclaredRequestChangingFilter(BaseHostFilter):
+    host_reads = ("free_ram_mb",)
+    spec_reads = ("project_id",)
+
+    def host_passes(self, host_state, spec):
+        spec.project_id = "p2"
+        return host_state.free_ram_mb > 0
+
+
+class RequestCopyingFilter(BaseHostFilter):
+    def host_passes(self, host_state, spec):
+        for own in (spec.copy(), copy.copy(spec), copy.deepcopy(spec), RequestSpec()):
+            own.project_id = "p2"
+            own.ignore_hosts = ["a"]
         return True
 
 
@@ -407,6 +430,12 @@ class NumpyFilter(BaseHostFilter):
         import numpy as np
 
         return np.bool_(host_state.host == "b")
+
+
+class RequestChangingWeigher(BaseWeigher):
+    def _weigh_object(self, host_state, weight_properties):
+        weight_properties.project_id = "p2"
+        return 0.0
 
 
 class ConstantWeigher(BaseWeigher):
@@ -531,11 +560,35 @@ def test_plug_in_that_changes_a_host_is_an_error_and_the_host_is_as_before(make,
     assert caught.value.__notes__[0].startswith(f"{filters or weighers} was asked about")
 
 
-def test_plug_in_that_changes_the_request_changes_none_of_the_callers(make):
-    spec = RequestSpec(FLAVOR, num_instances=2)
+@pytest.mark.parametrize(
+    ("filters", "weighers", "field"),
+    [
+        ("RequestChangingFilter", "", "ignore_hosts"),
+        ("RequestDeletingFilter", "", "project_id"),
+        ("DeclaredRequestChangingFilter", "", "project_id"),
+        ("", "RequestChangingWeigher", "project_id"),
+    ],
+)
+def test_plug_in_that_changes_the_request_is_an_error(make, filters, weighers, field):
+    spec = RequestSpec(FLAVOR, project_id="p1")
     before = vars(spec).copy()
-    make("RequestChangingFilter").select_destinations(spec, TWO)
+    with pytest.raises(InvalidRequest, match="only answers") as caught:
+        make(filters, weighers).select_destinations(spec, TWO)
+    assert caught.value.field == field
     assert vars(spec) == before
+    assert caught.value.__notes__[0].startswith(f"{filters or weighers} was asked about")
+
+
+def test_plug_in_may_change_requests_of_its_own(make):
+    spec = RequestSpec(FLAVOR, project_id="p1")
+    (selection,) = make("RequestCopyingFilter").select_destinations(spec, TWO)
+    assert (selection.host, selection.spec.project_id, selection.spec.ignore_hosts) == ("a", "p1", ())
+
+
+def test_request_may_be_changed_once_the_hosts_are_chosen(make):
+    (selection,) = make("RamFilter").select_destinations(RequestSpec(FLAVOR, project_id="p1"), TWO)
+    selection.spec.project_id = "p2"
+    assert selection.spec.project_id == "p2"
 
 
 def test_filter_may_return_any_iterable_in_any_order(make):

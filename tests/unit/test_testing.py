@@ -167,6 +167,15 @@ def test_assignment_to_the_request_is_caught():
         return True
 
     error = refused(filter_with(host_passes=host_passes))
+    assert "project_id of the request may not be changed" in str(error)
+
+
+def test_change_behind_the_back_of_the_request_is_caught():
+    def host_passes(self, host_state, spec):
+        spec.__dict__["project_id"] = "another"
+        return True
+
+    error = refused(filter_with(host_passes=host_passes))
     assert (error.rule, "changes project_id" in str(error)) == ("unchanged", True)
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from dataclasses import replace
+
 import pytest
 
 from filtersched import (
+    BaseHostFilter,
     CommitConflict,
     FilterScheduler,
     Flavor,
@@ -148,6 +153,49 @@ def test_update_takes_attributes_that_were_added_by_assignment(pool):
     assert pool["cmp1"].rack == "r2"
 
 
+class TopicFilter(BaseHostFilter):
+    host_reads = ("topic",)
+
+    def host_passes(self, host_state, spec):
+        return host_state.topic == "compute"
+
+
+def test_update_to_none_is_seen_where_the_default_is_something_else(pool):
+    scheduler = FilterScheduler(make_conf(enabled_filters=[], weight_classes="RAMWeigher"))
+    scheduler.filters = [TopicFilter()]
+
+    def best() -> str:
+        return scheduler.select_destinations(RequestSpec(FLAVOR), pool)[0].host
+
+    assert [best(), best()] == ["cmp1", "cmp1"]
+    pool.update("cmp1", topic=None)
+    assert best() == "two"
+
+
+@pytest.mark.parametrize("name", ["copy", "release_request", "vm_states", "__class__"])
+def test_update_replaces_no_method(pool, name):
+    with pytest.raises(InvalidHost, match="cannot be assigned") as caught:
+        pool.update("cmp1", free_ram_mb=5, **{name: 3})
+    assert (caught.value.host, caught.value.attribute) == ("cmp1", name)
+    assert pool["cmp1"].copy().free_ram_mb == 1000
+
+
+@pytest.mark.parametrize("name", ["_owner", "_generation", "_scratch"])
+def test_update_does_not_reach_what_the_pool_notes_on_a_host(pool, name):
+    with pytest.raises(InvalidHost, match="has no attribute"):
+        pool.update("cmp1", **{name: None})
+    with pytest.raises(InvalidHost, match="in another pool"):
+        HostPool([pool["cmp1"]])
+
+
+def test_update_assigns_limits(pool):
+    pool.update("cmp1", limits={"memory_mb": 7}, free_ram_mb=5)
+    assert (pool["cmp1"].limits, pool["cmp1"].free_ram_mb) == ({"memory_mb": 7}, 5)
+    with pytest.raises(InvalidHost, match="limits must be a mapping") as caught:
+        pool.update("cmp1", limits=5)
+    assert (caught.value.attribute, pool["cmp1"].limits) == ("limits", {"memory_mb": 7})
+
+
 def test_update_of_a_node_leaves_its_siblings(pool):
     pool.update(("two", "n2"), num_io_ops=5)
     assert (pool["two", "n1"].num_io_ops, pool["two", "n2"].num_io_ops) == (0, 5)
@@ -171,6 +219,81 @@ def test_next_decision_sees_every_kind_of_change(pool, scheduler):
     assert best() == "new/new"
     del pool["new"].free_ram_mb
     assert best() == "cmp2/cmp2"
+
+
+def test_copy_of_a_pool_has_hosts_of_its_own(pool, scheduler):
+    pool["cmp1"].rack = ["r1"]
+    for other in (copy.copy(pool), copy.deepcopy(pool)):
+        assert state(other) == state(pool)
+        scheduler.place(RequestSpec(FLAVOR, num_instances=4), other)
+        other.remove("cmp1").rack.append("r2")
+        assert (len(other), sum(one.free_ram_mb for one in other)) == (3, 2900 - 300)
+    assert (len(pool), sum(one.free_ram_mb for one in pool)) == (4, 3900)
+    assert pool["cmp1"].rack == ["r1"]
+
+
+def test_copy_of_a_pool_is_another_pool(pool, scheduler):
+    (selection,) = scheduler.select_destinations(RequestSpec(FLAVOR), pool)
+    other = copy.copy(pool)
+    with pytest.raises(CommitConflict, match="not decided on in this pool"):
+        other.commit(selection)
+    assert other.uuid != pool.uuid
+
+
+def test_pickling_a_pool_is_refused_with_the_way_to_do_it(pool):
+    with pytest.raises(TypeError, match=r"pickle list\(pool\)"):
+        pickle.dumps(pool)
+
+
+# -- while hosts are being chosen -------------------------------------------------------------
+
+
+class MeddlingFilter(BaseHostFilter):
+    """Does something to the pool instead of answering."""
+
+    meddle = None
+
+    def host_passes(self, host_state, spec):
+        self.meddle()
+        return True
+
+
+@pytest.mark.parametrize("use_engine", [True, False])
+@pytest.mark.parametrize(
+    "meddle",
+    [
+        lambda pool, _selections: pool.update("cmp2", free_ram_mb=1),
+        lambda pool, _selections: pool.add(host("new")),
+        lambda pool, _selections: pool.remove("cmp2"),
+        lambda pool, selections: pool.commit(selections),
+        lambda pool, selections: pool.release(selections),
+        lambda pool, _selections: setattr(pool["cmp2"], "free_ram_mb", 1),
+    ],
+    ids=["update", "add", "remove", "commit", "release", "assign"],
+)
+def test_plug_in_that_changes_the_pool_is_an_error_that_says_so(pool, meddle, use_engine):
+    scheduler = FilterScheduler(make_conf(enabled_filters=[]), use_engine=use_engine)
+    selections = scheduler.select_destinations(RequestSpec(FLAVOR), pool)
+    scheduler.filters = [MeddlingFilter()]
+    scheduler.filters[0].meddle = lambda: meddle(pool, selections)
+    before = state(pool)
+    with pytest.raises(InvalidHost, match="may not be changed while hosts are being chosen") as caught:
+        scheduler.select_destinations(RequestSpec(FLAVOR), pool)
+    assert caught.value.__notes__[0].startswith("MeddlingFilter was asked")
+    assert state(pool) == before
+
+
+def test_plug_in_may_have_a_pool_of_its_own(pool):
+    def meddle():
+        own = HostPool([host("own"), host("other")])
+        own.update("own", free_ram_mb=1)
+        own.remove("other")
+        inner.place(RequestSpec(FLAVOR), copy.copy(own))
+
+    inner, scheduler = (FilterScheduler(make_conf(enabled_filters=[])) for _ in range(2))
+    scheduler.filters = [MeddlingFilter()]
+    scheduler.filters[0].meddle = meddle
+    assert len(scheduler.select_destinations(RequestSpec(FLAVOR), pool)) == 1
 
 
 # -- commit and release -----------------------------------------------------------------------
@@ -282,6 +405,82 @@ def test_selection_decided_on_other_hosts_is_a_conflict(pool, scheduler):
     selections = scheduler.select_destinations(RequestSpec(FLAVOR), [host("cmp1")])
     with pytest.raises(CommitConflict):
         pool.commit(selections)
+
+
+def test_selection_of_a_pool_that_was_made_anew_is_a_conflict(scheduler):
+    selections = scheduler.select_destinations(RequestSpec(FLAVOR), HostPool([host("cmp1")]))
+    pool = HostPool([host("cmp1")])
+    with pytest.raises(CommitConflict, match="cmp1 was not decided on in this pool") as caught:
+        pool.commit(selections)
+    assert (caught.value.hosts, list(pool["cmp1"].instances)) == (("cmp1",), [])
+
+
+@pytest.mark.parametrize("best", ["cmp1", "cmp2"])
+def test_instance_that_is_on_a_host_already_is_placed_nowhere(pool, scheduler, best):
+    spec = RequestSpec(FLAVOR, instance_uuid="i1")
+    scheduler.place(spec, pool)
+    pool.update("cmp1", free_ram_mb=1000 if best == "cmp1" else 0)
+    before = state(pool)
+    with pytest.raises(InvalidRequest, match=r"i1 is on host 'cmp1' already.* released first") as caught:
+        scheduler.place(spec, pool)
+    assert (caught.value.field, caught.value.value, state(pool)) == ("instance_uuid", "i1", before)
+
+
+def test_instance_that_was_released_may_be_placed_again(pool, scheduler):
+    spec = RequestSpec(FLAVOR, instance_uuid="i1")
+    pool.release(scheduler.place(spec, pool))
+    pool.update("cmp1", free_ram_mb=0)
+    assert [one.host for one in scheduler.place(spec, pool)] == ["two"]
+
+
+def test_instance_that_came_with_a_report_is_known(pool, scheduler):
+    pool["two", "n2"].instances = {"i1": {}}
+    with pytest.raises(InvalidRequest, match="i1 is on host 'two' already"):
+        scheduler.place(RequestSpec(FLAVOR, instance_uuid="i1"), pool)
+    pool["two", "n2"].instances = {}
+    assert [one.host for one in scheduler.place(RequestSpec(FLAVOR, instance_uuid="i1"), pool)] == ["cmp1"]
+
+
+def test_two_decisions_for_one_instance_are_not_committed_together(pool, scheduler):
+    spec = RequestSpec(FLAVOR, instance_uuid="i1")
+    chosen = scheduler.select_destinations(spec, pool)
+    spec.ignore_hosts = ["cmp1"]
+    chosen += scheduler.select_destinations(spec, pool)
+    assert [one.host for one in chosen] == ["cmp1", "two"]
+    with pytest.raises(InvalidRequest, match="i1 is on host 'cmp1' already"):
+        pool.commit(chosen)
+    assert [list(one.instances) for one in pool] == [[], [], [], []]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"host": 5}, "host"),
+        ({"nodename": None}, "nodename"),
+        ({"instance_uuid": "i2"}, "instance_uuid"),
+        ({"instance_uuid": ["i1"]}, "instance_uuid"),
+        ({"index": "0"}, "index"),
+        ({"weight": None}, "weight"),
+        ({"limits": None}, "limits"),
+        ({"alternates": ["cmp2"]}, "alternates"),
+        ({"alternates": ("cmp2",)}, "alternates"),
+        ({"host_state": None}, "host_state"),
+        ({"spec": None}, "spec"),
+        ({"spec": RequestSpec(FLAVOR, instance_uuid="i2")}, "instance_uuid"),
+        ({"seed": 0.5}, "seed"),
+        ({"generation": "1"}, "generation"),
+        ({"generation": True}, "generation"),
+        ({"pool": 7}, "pool"),
+    ],
+    ids=repr,
+)
+def test_selection_that_cannot_be_is_refused(pool, scheduler, changes, field):
+    (selection,) = scheduler.select_destinations(RequestSpec(FLAVOR, instance_uuid="i1"), pool)
+    for act in (pool.commit, pool.release):
+        with pytest.raises(InvalidRequest, match="a selection") as caught:
+            act(replace(selection, **changes))
+        assert caught.value.field == field
+    assert list(pool["cmp1"].instances) == []
 
 
 def test_selection_written_down_can_be_committed_and_released(pool, scheduler):

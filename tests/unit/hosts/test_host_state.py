@@ -23,7 +23,7 @@ from filtersched import (
     Metric,
     RequestSpec,
 )
-from filtersched.hosts.host_state import deciding
+from filtersched.requests.seal import sealed
 
 NOW = datetime(2026, 1, 31, 12)
 
@@ -532,14 +532,19 @@ def test_counts_of_the_first_releases_are_read_from_the_statistics():
 
 def test_host_is_sealed_during_a_decision_and_its_copy_is_not():
     host = HostState("cmp1", free_ram_mb=5)
-    with deciding():
+
+    def decide() -> HostState:
         with pytest.raises(InvalidHost, match="only answers") as caught:
             host.free_ram_mb = 6
-        own = host.copy()
-        own.free_ram_mb = 7
+        assert caught.value.attribute == "free_ram_mb"
         with pytest.raises(InvalidHost, match="only answers"):
             del host.free_ram_mb
-    assert (caught.value.attribute, host.free_ram_mb, own.free_ram_mb) == ("free_ram_mb", 5, 7)
+        own = host.copy()
+        own.free_ram_mb = 7
+        return own
+
+    own = sealed(decide)
+    assert (host.free_ram_mb, own.free_ram_mb) == (5, 7)
     host.free_ram_mb = 6
     assert host.free_ram_mb == 6
 
@@ -547,19 +552,34 @@ def test_host_is_sealed_during_a_decision_and_its_copy_is_not():
 def test_limits_written_during_a_decision_are_gone_afterwards():
     host = HostState("cmp1")
     host.limits["kept"] = 1
-    with deciding():
+
+    def decide() -> None:
         host.limits["memory_mb"] = 2
         assert host.limits == {"kept": 1, "memory_mb": 2}
         assert host.copy().limits == {"kept": 1, "memory_mb": 2}
         host.limits = {"other": 3}
         assert host.limits == {"other": 3}
+
+    sealed(decide)
     assert host.limits == {"kept": 1}
 
 
 def test_decision_within_a_decision_leaves_the_outer_one_as_it_is():
     host = HostState("cmp1")
-    with deciding():
+
+    def decide() -> None:
         host.limits["outer"] = 1
-        with deciding():
-            assert host.limits == {}
+        assert sealed(lambda: dict(host.limits)) == {}
         assert host.limits == {"outer": 1}
+
+    sealed(decide)
+    assert host.limits == {}
+
+
+@pytest.mark.parametrize("name", ["copy", "to_dict", "from_dict", "vm_states", "__class__"])
+def test_a_method_is_no_attribute_to_assign(name):
+    host = HostState("cmp1")
+    with pytest.raises(InvalidHost, match="cannot be assigned") as caught:
+        setattr(host, name, 3)
+    assert (caught.value.host, caught.value.attribute, caught.value.value) == ("cmp1", name, 3)
+    assert host.copy().host == "cmp1"

@@ -1,0 +1,152 @@
+"""One pool and many threads: every way in waits for the lock, and nothing is read before."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from filtersched import BaseHostFilter, FilterScheduler, Flavor, HostPool, HostState, RequestSpec, make_conf
+
+FLAVOR = Flavor(memory_mb=100)
+
+
+def host(name: str, free_ram_mb: int = 1000) -> HostState:
+    return HostState(name, total_usable_ram_mb=1000, free_ram_mb=free_ram_mb)
+
+
+class AnnouncingPool(HostPool):
+    """Says when somebody is about to wait for the lock."""
+
+    def __init__(self, *hosts: HostState) -> None:
+        super().__init__(hosts)
+        self.waiting = threading.Event()
+
+    def run(self, act: Callable[..., Any], *args: Any) -> Any:
+        self.waiting.set()
+        return super().run(act, *args)
+
+    def change(self, host: HostState, name: str, value: Any) -> None:
+        self.waiting.set()
+        super().change(host, name, value)
+
+    def while_it_waits(self, act: Callable[[], Any], meanwhile: Callable[[], Any]) -> Any:
+        """What `act` returns in a thread that waits for the lock while `meanwhile` is done; or its exception."""
+        found: list[Any] = []
+
+        def run() -> None:
+            try:
+                found.append(act())
+            except BaseException as problem:
+                found.append(problem)
+
+        thread = threading.Thread(target=run)
+        with self.lock:
+            self.waiting.clear()
+            thread.start()
+            self.waiting.wait(timeout=5)
+            meanwhile()
+        thread.join()
+        return found[0]
+
+
+def test_assignment_that_waits_while_its_host_is_removed_is_made_all_the_same():
+    pool = AnnouncingPool(host("a"), host("b"))
+    one = pool["a"]
+    assert pool.while_it_waits(lambda: setattr(one, "free_ram_mb", 7), lambda: pool.remove("a")) is None
+    assert (one.free_ram_mb, len(pool)) == (7, 1)
+
+
+def test_assignment_that_waits_while_its_host_goes_to_another_pool_is_seen_there():
+    pool, other = AnnouncingPool(host("a")), HostPool([host("b", 500)])
+    scheduler = FilterScheduler(make_conf(enabled_filters=["RamFilter"]))
+    one = pool["a"]
+
+    def go() -> None:
+        other.add(pool.remove("a"))
+        assert scheduler.select_destinations(RequestSpec(FLAVOR), other)[0].host == "a"
+
+    assert pool.while_it_waits(lambda: setattr(one, "free_ram_mb", 7), go) is None
+    assert scheduler.select_destinations(RequestSpec(FLAVOR), other)[0].host == "b"
+
+
+@pytest.mark.parametrize("use_engine", [True, False])
+def test_decision_looks_at_clock_and_hosts_once_it_has_the_lock(use_engine):
+    pool = AnnouncingPool(host("a"), host("b", 900))
+    scheduler = FilterScheduler(make_conf(enabled_filters=["RamFilter"]), use_engine=use_engine)
+    then = []
+
+    def meanwhile() -> None:
+        pool["a"].free_ram_mb = 0
+        then.append(datetime.now(UTC).replace(tzinfo=None))
+
+    (selection,) = pool.while_it_waits(
+        lambda: scheduler.select_destinations(RequestSpec(FLAVOR), pool), meanwhile
+    )
+    assert selection.host == "b"
+    assert selection.spec.now >= then[0]
+    pool.commit(selection)
+
+
+class SlowFilter(BaseHostFilter):
+    """While it is asked, another thread changes the host, or waits to."""
+
+    change = None
+
+    def host_passes(self, host_state, spec):
+        before = host_state.free_ram_mb
+        thread = threading.Thread(target=self.change)
+        thread.start()
+        thread.join(0.2)
+        self.thread = thread
+        return host_state.free_ram_mb == before
+
+
+def test_host_does_not_change_while_it_is_explained():
+    pool = HostPool([host("a"), host("b")])
+    scheduler = FilterScheduler(make_conf(enabled_filters=["RamFilter"]))
+    (selection,) = scheduler.select_destinations(RequestSpec(FLAVOR), pool)
+    slow = SlowFilter()
+    slow.change = lambda: pool.update("a", free_ram_mb=pool["a"].free_ram_mb - 1)
+    scheduler.filters[:] = [slow]
+    for ask in (lambda: selection.explanation.why("a"), lambda: scheduler.explain(RequestSpec(FLAVOR), pool["a"])):
+        assert [verdict.passed for verdict in ask().verdicts] == [True]
+        slow.thread.join()
+    assert pool["a"].free_ram_mb == 998
+
+
+@pytest.fixture
+def hurried():
+    """Threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_host_that_is_looked_for_by_other_threads_is_never_lost(hurried):
+    pool = HostPool(host(f"h{n}") for n in range(300))
+    stopped = threading.Event()
+    missed: list[str] = []
+
+    def look() -> None:
+        while not stopped.is_set():
+            if "h299" not in pool:
+                missed.append("h299")
+
+    lookers = [threading.Thread(target=look) for _ in range(3)]
+    for looker in lookers:
+        looker.start()
+    for turn in range(150):
+        # The names are listed anew after each.
+        pool.add(pool.remove("h0"))
+        pool.update("h298", num_io_ops=turn)
+    stopped.set()
+    for looker in lookers:
+        looker.join()
+    assert missed == []
+    assert pool["h298"].num_io_ops == 149
