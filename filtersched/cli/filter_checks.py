@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from filtersched.cli.findings import Checked, Finding, listed, names_of
 from filtersched.results.verdict import Verdict
+from filtersched.settings import spelled
 
 # What each makes of an extra spec without a scope, such as ssd=true.
 _ON_UNSCOPED = {
@@ -45,7 +46,8 @@ _NEVER_PASS = {
 def filter_findings(checked: Checked) -> Iterator[Finding]:
     """Every risk among the filters in use."""
     if hasattr(checked.scheduler, "filters") and not checked.filters:
-        yield Finding("no filters", "scheduler_default_filters is empty: every host passes, however full or broken.")
+        option = spelled(checked.scheduler.settings.spellings["enabled_filters"])
+        yield Finding("no filters", f"{option} is empty: every host passes, however full or broken.")
     yield from _fights(checked)
     yield from _repeated(checked)
     yield from _never_refuse(checked)

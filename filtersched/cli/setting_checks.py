@@ -76,7 +76,7 @@ def _malformed(checked: Checked) -> Iterator[Finding]:
                 if setting_of(item) is None:
                     yield Finding(
                         "ignored",
-                        f"{spelled((group, opt.dest))}: {item!r} is ignored, as in Nova; it must be name=number.",
+                        f"{spelled(one.spelling(opt.dest))}: {item!r} is ignored, as in Nova; it must be name=number.",
                     )
     for one in checked.weighers:
         names = [opt.dest for _group, opt in declared_options(type(one)) if opt.dest in _SETTINGS_LISTS]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +14,14 @@ from filtersched.errors import DuplicatePlugin, PluginLoadError
 from filtersched.filters.base import BaseHostFilter
 from filtersched.loading.entry_points import DRIVERS, FILTERS, WEIGHERS, Candidate, Registry, only
 from filtersched.loading.loader import options_of
-from filtersched.plugins.plugin import Declaration, Plugin, declaration_of
+from filtersched.plugins.plugin import Declaration, declaration_of
 from filtersched.settings.options import DEFAULT, GROUPED, respelled, scheduler_options
 from filtersched.weighers.base import BaseWeigher
 
 LOG = logging.getLogger(__name__)
 
-_KINDS: tuple[tuple[str, str, type | None], ...] = (
+_Kind = tuple[str, str, type | None]
+_KINDS: tuple[_Kind, ...] = (
     ("filter", FILTERS, BaseHostFilter),
     ("weigher", WEIGHERS, BaseWeigher),
     ("driver", DRIVERS, None),
@@ -48,15 +49,24 @@ class PluginDescription:
 
 def describe_plugins() -> list[PluginDescription]:
     """Every installed filter, weigher and driver, imported to be described; the broken ones too."""
-    described = []
-    for kind, group, base in _KINDS:
+    return list(_described(*_KINDS))
+
+
+def _described(*kinds: _Kind, own: bool | None = None) -> Iterator[PluginDescription]:
+    """The plug-ins of these kinds: all, with the duplicates among them, or only our own, or only the others."""
+    for kind, group, base in kinds:
         registry = Registry(group)
-        described += [_describe(kind, base, candidate, registry) for candidate in registry.all_candidates()]
-        described += [PluginDescription("?", kind, "", group, problem=problem) for problem in registry.unreadable]
-    return described
+        for candidate in registry.all_candidates():
+            if own is None:
+                yield _describe(kind, base, candidate, registry.candidates(candidate.name))
+            elif own == candidate.is_own:
+                yield _describe(kind, base, candidate, [candidate])
+        if not own:
+            for problem in registry.unreadable:
+                yield PluginDescription("?", kind, "", group, problem=problem)
 
 
-def _describe(kind: str, base: type | None, candidate: Candidate, registry: Registry) -> PluginDescription:
+def _describe(kind: str, base: type | None, candidate: Candidate, namesakes: Sequence[Candidate]) -> PluginDescription:
     facts: dict[str, Any] = {}
     try:
         found = candidate.load(base)
@@ -64,7 +74,7 @@ def _describe(kind: str, base: type | None, candidate: Candidate, registry: Regi
         if base is not None:
             facts["options"] = tuple(options_of(found, str(candidate)))
             facts["declaration"] = declaration_of(found)
-        only(candidate.name, registry.candidates(candidate.name))
+        only(candidate.name, namesakes)
     except (PluginLoadError, DuplicatePlugin) as error:
         facts["problem"] = str(error)
     return PluginDescription(candidate.name, kind, candidate.distribution, candidate.target, **facts)
@@ -82,23 +92,11 @@ def list_installed_opts() -> list[tuple[str, list[cfg.Opt]]]:
 
 def _plugin_options(*, own: bool) -> Iterator[tuple[str, cfg.Opt]]:
     """The options of our own plug-ins, or of the others, in all spellings; broken ones are left out."""
-    seen: set[type[Plugin]] = set()
-    registries = [(Registry(group), base) for _kind, group, base in _KINDS[:2]]
-    if not own:
-        for problem in dict.fromkeys(problem for registry, _base in registries for problem in registry.unreadable):
-            LOG.warning("%s", problem)
-    candidates = [(each, base) for registry, base in registries for each in registry.all_candidates()]
-    for candidate, base in candidates:
-        if candidate.is_own != own:
-            continue
-        try:
-            found = candidate.load(base)
-            options = [] if found in seen else options_of(found, str(candidate))
-        except PluginLoadError as error:
-            LOG.warning("The options of a plug-in are left out. %s", error)
-            continue
-        seen.add(found)
-        for group, opt in options:
+    described = list(_described(*_KINDS[:2], own=own))
+    for problem in dict.fromkeys(one.problem for one in described if one.problem):
+        LOG.warning("The options of a plug-in are left out. %s", problem)
+    for one in described:
+        for group, opt in one.options:
             flat = [(DEFAULT, opt.dest)] if group == GROUPED else []
             yield from respelled(opt, [*flat, (group, opt.dest)])
 

@@ -243,47 +243,33 @@ def cost_weight_option(function: str) -> cfg.Opt:
     )
 
 
-def _ignored(why: str, *options: tuple[str, cfg.Opt]) -> tuple[tuple[str, cfg.Opt], ...]:
-    for _group, opt in options:
-        opt.help = f"Accepted without effect: {why}"
-    return options
+_CALLER = "the calling program gives the hosts to the scheduler."
+_INSTANCES = "the caller says which instances a host has, so they are always known."
+_ZONE = "a service record contains its zone; see default_availability_zone."
+_FRESH = "the caller gives the capabilities with the host, and updates them."
+_FIRST_RATIO = "the compute service gives a host its first ratio; see the option without initial_."
+_ATTESTED = "TrustedFilter queries no attestation server; it reads the capability trust_lvl of a host."
 
-
-NO_EFFECT = (
-    *_ignored(
-        "the calling program gives the hosts to the scheduler.",
-        (DEFAULT, cfg.StrOpt("scheduler_host_manager")),
-        ("scheduler", cfg.StrOpt("host_manager")),
-    ),
-    *_ignored(
-        "the caller says which instances a host has, so they are always known.",
-        (DEFAULT, cfg.BoolOpt("scheduler_tracks_instance_changes", default=True)),
-        (GROUPED, cfg.BoolOpt("track_instance_changes", default=True)),
-    ),
-    *_ignored(
-        "a service record contains its zone; see default_availability_zone.",
-        (DEFAULT, cfg.StrOpt("node_availability_zone", default="nova")),
-    ),
-    *_ignored(
-        "the caller gives the capabilities with the host, and updates them.",
-        (DEFAULT, cfg.IntOpt("periodic_interval", default=60, min=0)),
-    ),
-    *_ignored(
-        "the compute service gives a host its first ratio; see the option without initial_.",
-        (DEFAULT, cfg.FloatOpt("initial_ram_allocation_ratio", default=1.0, min=0)),
-        (DEFAULT, cfg.FloatOpt("initial_cpu_allocation_ratio", default=4.0, min=0)),
-        (DEFAULT, cfg.FloatOpt("initial_disk_allocation_ratio", default=1.0, min=0)),
-    ),
-    *_ignored(
-        "TrustedFilter queries no attestation server; it reads the capability trust_lvl of a host.",
-        ("trusted_computing", cfg.StrOpt("attestation_server")),
-        ("trusted_computing", cfg.StrOpt("attestation_server_ca_file")),
-        ("trusted_computing", cfg.StrOpt("attestation_port", default="8443")),
-        ("trusted_computing", cfg.StrOpt("attestation_api_url", default="/OpenAttestationWebServices/V1.0")),
-        ("trusted_computing", cfg.StrOpt("attestation_auth_blob", secret=True)),
-        ("trusted_computing", cfg.IntOpt("attestation_auth_timeout", default=60)),
-        ("trusted_computing", cfg.BoolOpt("attestation_insecure_ssl", default=False)),
-    ),
+NO_EFFECT: tuple[tuple[str, cfg.Opt], ...] = tuple(
+    (group, kind(name, help=f"Accepted without effect: {why}", secret=name.endswith("auth_blob")))
+    for group, kind, name, why in (
+        (DEFAULT, cfg.StrOpt, "scheduler_host_manager", _CALLER),
+        ("scheduler", cfg.StrOpt, "host_manager", _CALLER),
+        (DEFAULT, cfg.BoolOpt, "scheduler_tracks_instance_changes", _INSTANCES),
+        (GROUPED, cfg.BoolOpt, "track_instance_changes", _INSTANCES),
+        (DEFAULT, cfg.StrOpt, "node_availability_zone", _ZONE),
+        (DEFAULT, cfg.IntOpt, "periodic_interval", _FRESH),
+        (DEFAULT, cfg.FloatOpt, "initial_ram_allocation_ratio", _FIRST_RATIO),
+        (DEFAULT, cfg.FloatOpt, "initial_cpu_allocation_ratio", _FIRST_RATIO),
+        (DEFAULT, cfg.FloatOpt, "initial_disk_allocation_ratio", _FIRST_RATIO),
+        ("trusted_computing", cfg.StrOpt, "attestation_server", _ATTESTED),
+        ("trusted_computing", cfg.StrOpt, "attestation_server_ca_file", _ATTESTED),
+        ("trusted_computing", cfg.StrOpt, "attestation_port", _ATTESTED),
+        ("trusted_computing", cfg.StrOpt, "attestation_api_url", _ATTESTED),
+        ("trusted_computing", cfg.StrOpt, "attestation_auth_blob", _ATTESTED),
+        ("trusted_computing", cfg.IntOpt, "attestation_auth_timeout", _ATTESTED),
+        ("trusted_computing", cfg.BoolOpt, "attestation_insecure_ssl", _ATTESTED),
+    )
 )
 
 
