@@ -31,6 +31,7 @@ class Entity(str):
     _why = "set engine_url"
     # On the class, so that an id without a document is made as fast as a str.
     _load: Callable[[], Any] | None = None
+    vms: list[Entity]
     _element: Any = None
 
     @property

@@ -58,11 +58,10 @@ class PluginUnit:
         given = {key: value for key, value in properties.items() if value is not None or key not in defaults}
         question = {"ask": "call", "kind": self.kind, "class": self.cls, "function": self.function}
         asked = json.dumps({**question, "properties": {**defaults, **given}}).encode()
-        reply = await self.server.ask(asked[:-1] + b", " + shared + b"}", printed_as=self.kind)
-        answer, stderr = reply.content["answer"], reply.stderr
-        if answer is None and (stderr or self.kind != BALANCE):
+        reply, stderr = await self.server.ask(asked[:-1] + b", " + shared + b"}")
+        if reply["answer"] is None and (stderr or self.kind != BALANCE):
             raise UnitError(f"gave no answer{last_words(stderr)}", details=stderr)
-        return answer, stderr
+        return reply["answer"], stderr
 
 
 class PluginFile:
@@ -122,7 +121,7 @@ class PluginFile:
         try:
             self.source = _text(self.path)
             server = ForkServer(Source(self.path, self.name, self.source), settings)
-            found = (await server.ask(b'{"ask": "units"}')).content
+            found, _stderr = await server.ask(b'{"ask": "units"}')
             if not found["units"]:
                 raise UnitError(
                     "it has none of do_filter, do_score, do_balance, filterFunction, scoreFunction, balanceFunction. "

@@ -55,7 +55,7 @@ MISDEEDS = {
     "writes to our socket": (
         "\n    for fd in range(3, 64):\n        try: os.write(fd, b'x' * 64)\n        except OSError: pass\n"
         "    return hosts",
-        "answered with more than",
+        "answered with something that cannot be read",
     ),
     "recurses": ("return misbehave(hosts, vm, args)", "RecursionError"),
     "answers in a circle": ("x = []; x.append(x); return x", "ValueError: Circular"),
@@ -213,8 +213,8 @@ def test_the_call_after_a_misdeed_finds_a_fresh_worker(start, hosts, vm):
 @pytest.mark.parametrize("misdeed", ["leaves a process behind", "hides a process", "fork bomb"])
 def test_what_a_plugin_started_is_ended_with_its_worker(daemon, hosts, vm, until, misdeed):
     daemon.proxy.runFilters([unit(misdeed)], hosts, vm, {})
-    # Fork servers and their workers run worker.py; whatever else carries their mark was started by a plug-in.
-    assert until(lambda: all("worker.py" in command(pid) for pid in daemon.processes()))
+    # Fork servers and their workers run fork_server; whatever else carries their mark was started by a plug-in.
+    assert until(lambda: all("fork_server" in command(pid) for pid in daemon.processes()))
     assert until(lambda: len(daemon.processes()) <= 2 * len(daemon.plugin_files))
 
 
@@ -222,7 +222,7 @@ def command(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
     except OSError:
-        return "worker.py, gone"
+        return "fork_server, gone"
 
 
 def test_stderr_is_logged_and_does_not_fail_a_unit_that_answers(start, hosts, vm):
