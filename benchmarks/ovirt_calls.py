@@ -1,8 +1,9 @@
 """What a call of the oVirt daemon costs, next to starting one Python per unit.
 
-The original proxy started `python3 -c "import plugin; …"` for each unit of each call, all units of
-a call at once. That start alone is measured here in the same run, without the plug-in's work, so
-the ratio flatters the peer. The daemon is a live one, asked over HTTP by a client of its own.
+The original proxy started `python3 -c "import plugin; …"` for each unit of each call. One such start
+alone is measured here, without the plug-in's work, in turn with the calls, so that both meet the same
+load. The daemon is a live one, asked over HTTP by a client of its own. Each call of a plug-in file
+has a fresh process, but for the files that ask to be kept alive.
 
     python benchmarks/ovirt_calls.py                 medians and ratios
     python benchmarks/ovirt_calls.py --soak 10000    memory before and after so many mixed calls
@@ -11,6 +12,7 @@ the ratio flatters the peer. The daemon is a live one, asked over HTTP by a clie
 from __future__ import annotations
 
 import argparse
+import functools
 import http.client
 import re
 import signal
@@ -27,6 +29,7 @@ from typing import Any
 UNITS = 5
 VM = "33333333-3333-4333-8333-333333333333"
 PLUGIN = """
+KEEP_ALIVE = {keep}
 class {name}:
     def do_filter(self, hosts, vm, args):
         print([host for place, host in enumerate(hosts) if place % {every}])
@@ -53,9 +56,9 @@ EVERY = {"U0": 2, "U1": 3, "U2": 5, "U3": 7, "U4": 11}
 class Daemon:
     """A daemon with five good units, started for the measurement."""
 
-    def __init__(self, folder: Path, **conf: str) -> None:
+    def __init__(self, folder: Path, *, keep: bool = False, **conf: str) -> None:
         for name, every in EVERY.items():
-            (folder / f"{name.lower()}.py").write_text(PLUGIN.format(name=name, every=every))
+            (folder / f"{name.lower()}.py").write_text(PLUGIN.format(name=name, every=every, keep=keep))
         (folder / "bad.py").write_text(BAD)
         keys = {"port": "0", "plugins_path": str(folder), "max_plugin_output_bytes": "1000000", **conf}
         path = folder / "scheduler.conf"
@@ -84,7 +87,7 @@ class Daemon:
         return int(found[1]) / 1024 if found else 0.0
 
     def children(self) -> int:
-        """How many worker processes there are."""
+        """How many fork servers there are."""
         text = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True)
         return len(text.stdout.split())
 
@@ -105,21 +108,26 @@ def ids(count: int) -> list[str]:
     return [f"{number:08x}-1111-4111-8111-111111111111" for number in range(count)]
 
 
-def median_ms(act: Callable[[], Any], times: int) -> float:
+def milliseconds(act: Callable[[], Any]) -> float:
+    started = time.perf_counter()
     act()
-    taken = []
+    return (time.perf_counter() - started) * 1000
+
+
+def start_python() -> None:
+    """What the original pays for each unit of a call, before the plug-in is even imported."""
+    subprocess.run([sys.executable, "-c", "pass"], check=True)
+
+
+def compared(what: str, act: Callable[[], Any], times: int = 40) -> None:
+    """Print the median of `act` beside that of starting one Python, measured in turn."""
+    act()
+    starts, calls = [], []
     for _time in range(times):
-        started = time.perf_counter()
-        act()
-        taken.append((time.perf_counter() - started) * 1000)
-    return statistics.median(taken)
-
-
-def start_interpreters(count: int) -> None:
-    """As many Pythons at once as the original starts for a call with so many units."""
-    running = [subprocess.Popen([sys.executable, "-c", "pass"]) for _ in range(count)]
-    for one in running:
-        one.wait()
+        starts.append(milliseconds(start_python))
+        calls.append(milliseconds(act))
+    start, call = statistics.median(starts), statistics.median(calls)
+    print(f"{what:48} {call:7.1f} ms; one Python started: {start:6.1f} ms; ratio {call / start:5.2f}")
 
 
 def documents(hosts: list[str]) -> str:
@@ -143,26 +151,24 @@ def check(daemon: Daemon, body: bytes, expected: list[str]) -> None:
 
 
 def measure(folder: Path) -> None:
-    daemon = Daemon(folder)
-    starts = {1: median_ms(lambda: start_interpreters(1), 15), UNITS: median_ms(lambda: start_interpreters(UNITS), 15)}
-    print(f"starting one Python:            {starts[1]:8.1f} ms;  {UNITS} at once: {starts[UNITS]:.1f} ms")
-    for count in (100, 1000, 3000, 5000):
-        hosts = ids(count)
-        for units in (1, UNITS):
-            names = list(EVERY)[:units]
-            body = engine_call("runFilters", names, hosts, VM, {})
-            check(daemon, body, [h for n, h in enumerate(hosts) if all(n % EVERY[name] for name in names)])
-            took = median_ms(lambda body=body: daemon.post(body), 30)  # type: ignore[misc]
-            print(f"runFilters {count:5} hosts {units} unit(s): {took:8.1f} ms;  ratio {starts[units] / took:6.1f}")
-    print(f"discover:                       {median_ms(lambda: daemon.post(engine_call('discover')), 30):8.1f} ms")
-    daemon.stop()
+    for keep in (False, True):
+        daemon = Daemon(folder, keep=keep)
+        for count in (1000, 5000):
+            hosts = ids(count)
+            for units in (1, UNITS):
+                names = list(EVERY)[:units]
+                body = engine_call("runFilters", names, hosts, VM, {})
+                check(daemon, body, [h for n, h in enumerate(hosts) if all(n % EVERY[name] for name in names)])
+                kind = "kept alive" if keep else "a fresh process a call"
+                compared(f"{count} ids, {units} unit(s), {kind}:", functools.partial(daemon.post, body))
+        compared("discover:", functools.partial(daemon.post, engine_call("discover")))
+        daemon.stop()
     page = Daemon(folder, dialect="page", scheduler_default_filters="RamFilter,ComputeFilter")
     hosts = ids(1000)
     vm = f'<vm id="{VM}"><memory>{32 << 30}</memory></vm>'
     body = engine_call("runFilters", ["RamFilter", "ComputeFilter"], documents(hosts), vm, {})
     check(page, body, [host for place, host in enumerate(hosts) if place % 64 >= 32])
-    took = median_ms(lambda: page.post(body), 30)
-    print(f"2 library filters, 1000 hosts as {len(body) / 1e6:.1f} MB of XML: {took:.1f} ms")
+    compared(f"2 library filters, 1000 hosts as {len(body) / 1e6:.1f} MB of XML:", lambda: page.post(body))
     page.stop()
 
 
@@ -192,10 +198,10 @@ def soak(folder: Path, calls: int) -> None:
     for number in range(calls):
         daemon.post(rare[number // 50 % 2] if number % 50 == 49 else mixed[number % len(mixed)])
         if number % 2000 == 1999:
-            print(f"  after {number + 1:6} calls: {daemon.memory_mb():.1f} MiB, {daemon.children()} workers")
+            print(f"  after {number + 1:6} calls: {daemon.memory_mb():.1f} MiB, {daemon.children()} fork servers")
     took = time.perf_counter() - started
-    print(f"{calls} mixed calls in {took:.0f} s: {before:.1f} MiB and {children} workers before,")
-    print(f"{daemon.memory_mb():.1f} MiB and {daemon.children()} workers after")
+    print(f"{calls} mixed calls in {took:.0f} s: {before:.1f} MiB and {children} fork servers before,")
+    print(f"{daemon.memory_mb():.1f} MiB and {daemon.children()} fork servers after")
     daemon.stop()
 
 

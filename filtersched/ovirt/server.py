@@ -26,68 +26,52 @@ _LARGE = 1 << 18  # bytes of a body that is read beside the event loop
 _TOO_LATE = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
-class _Connection(RequestHandler):
-    """A connection that is closed when its client takes longer than `request_timeout`."""
-
-    __slots__ = ("_deadline", "_heard", "_seconds")
-
-    def __init__(self, server: Server, **options: Any) -> None:
-        super().__init__(server, loop=asyncio.get_running_loop(), **options)
-        self._seconds: float = server.service.settings.request_timeout
-        self._deadline: asyncio.TimerHandle | None = None
-        self._heard = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        self._deadline = self._loop.call_later(self._seconds, self._late, _TOO_LATE)
-
-    def data_received(self, data: bytes) -> None:
-        self._heard = True
-        super().data_received(data)
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        self.working()
-        super().connection_lost(exc)
-
-    def working(self) -> None:
-        """The request is here whole; units have limits of their own."""
-        if self._deadline is not None:
-            self._deadline.cancel()
-
-    def answering(self) -> None:
-        """From now on the client is to take the answer."""
-        self.working()
-        self._deadline = self._loop.call_later(self._seconds, self._late, b"")
-
-    def _late(self, said: bytes) -> None:
-        transport = self.transport
-        if not isinstance(transport, asyncio.Transport):
-            return
-        if said and self._heard:
-            transport.write(said)
-            transport.close()
-        else:
-            transport.abort()
-        self.force_close()
-
-
 class Server(web.Server):
-    """Listens, and answers by the service, which a reload replaces.
-
-    calls : how many are being answered.
-    """
+    """Listens, and answers by the service, which a reload replaces."""
 
     def __init__(self, service: Service) -> None:
         super().__init__(self._answer)
         self.service = service
-        self.calls = 0
+        self._calls = 0
+        self._timers: dict[RequestHandler, asyncio.TimerHandle] = {}
         self._listening: asyncio.Server | None = None
         self._tls = tls_context(service.settings)
 
     def __call__(self) -> RequestHandler:
-        return _Connection(
-            self, access_log=None, auto_decompress=False, lingering_time=1, max_line_size=16384, max_field_size=16384
+        connection = RequestHandler(
+            self,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type]
+            auto_decompress=False,
+            lingering_time=1,
+            max_line_size=16384,
+            max_field_size=16384,
         )
+        self._limit(connection, _TOO_LATE)
+        return connection
+
+    def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
+        """aiohttp says so."""
+        self._unlimit(handler)
+        super().connection_lost(handler, exc)
+
+    def _limit(self, connection: RequestHandler, last_words: bytes) -> None:
+        """From now on it is the client's turn, for so many seconds."""
+        self._unlimit(connection)
+        seconds = self.service.settings.request_timeout
+        timer = asyncio.get_running_loop().call_later(seconds, self._late, connection, last_words)
+        self._timers[connection] = timer
+
+    def _unlimit(self, connection: Any) -> None:
+        if (timer := self._timers.pop(connection, None)) is not None:
+            timer.cancel()
+
+    def _late(self, connection: RequestHandler, last_words: bytes) -> None:
+        self._unlimit(connection)
+        transport = connection.transport
+        if isinstance(transport, asyncio.Transport):
+            transport.write(last_words)
+            connection.force_close() if last_words else transport.abort()
 
     async def listen(self) -> int:
         """Begin to serve; the port."""
@@ -111,7 +95,7 @@ class Server(web.Server):
         if self._listening is not None:
             self._listening.close()
         give_up = asyncio.get_running_loop().time() + seconds
-        while self.calls and asyncio.get_running_loop().time() < give_up:
+        while self._calls and asyncio.get_running_loop().time() < give_up:
             await asyncio.sleep(0.01)
         for connection in self.connections:
             if isinstance(connection.transport, asyncio.Transport):
@@ -119,14 +103,12 @@ class Server(web.Server):
         await self.shutdown(0.1)
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
-        connection = request.protocol
-        self.calls += 1
+        self._calls += 1
         try:
             response = await self._response(request)
         finally:
-            self.calls -= 1
-            if isinstance(connection, _Connection):
-                connection.answering()
+            self._calls -= 1
+            self._limit(request.protocol, b"")
         # The engine's client makes a connection per call; one kept alive would only use up a place.
         response.force_close()
         return response
@@ -146,8 +128,7 @@ class Server(web.Server):
             body += piece
             if len(body) > limit:
                 return web.Response(status=413)
-        if isinstance(request.protocol, _Connection):
-            request.protocol.working()
+        self._unlimit(request.protocol)  # units have limits of their own
         gzipped = "gzip" in request.headers.get("Content-Encoding", "").lower()
         return web.Response(body=await self.respond(bytes(body), gzipped=gzipped), content_type="text/xml")
 

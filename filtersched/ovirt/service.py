@@ -7,19 +7,21 @@ an answer or a sentence about its failure. The outcomes become one answer in the
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 from xml.etree import ElementTree as ET
 
 from filtersched.ovirt import answers
 from filtersched.ovirt.core_units import BALANCE, DOCUMENTS, FILTERS, KINDS, SCORES, VMS, CoreUnit
 from filtersched.ovirt.documents import Known, host_elements, is_document, vm_element
-from filtersched.ovirt.errors import OvirtError, UnitError, WireError
+from filtersched.ovirt.engine_facts import EngineFacts
+from filtersched.ovirt.errors import UnitError, WireError
 from filtersched.ovirt.plugins import Plugins, PluginUnit, indented, printable
 from filtersched.ovirt.settings import Settings
 from filtersched.ovirt.wire import INVALID_PARAMS, METHOD_NOT_FOUND, clean
@@ -29,72 +31,54 @@ LOG = logging.getLogger(__name__)
 Unit = PluginUnit | CoreUnit
 
 
-class Facts(Protocol):
-    """Where facts about hosts and VMs come from when a call brings only ids."""
-
-    async def known(self, hosts: list[str], vm: str) -> Known:
-        """What is known now."""
-
-
-class NoFacts:
-    """Nothing is known but ids."""
-
-    async def known(self, hosts: list[str], vm: str) -> Known:
-        """The ids, and nothing else."""
-        return Known(hosts, vm, told=False, why="set engine_url")
-
-
 @dataclass(slots=True)
 class Outcome:
     """What one unit made of a call.
 
     error : why there is no answer. trouble : what else the engine is told of the unit.
+    notes, details : for the log.
     """
 
     name: str
     answer: Any = None
     error: str | None = None
     trouble: str | None = None
+    notes: list[str] = field(default_factory=list)
     details: str = ""
     milliseconds: float = 0.0
-    notes: list[str] = field(default_factory=list)
 
 
 class Service:
     """The methods, over the units of plug-in files and the library's own."""
 
     def __init__(
-        self, settings: Settings, plugins: Plugins, own_units: Sequence[CoreUnit] = (), facts: Facts | None = None
+        self, settings: Settings, plugins: Plugins, own_units: Sequence[CoreUnit] = (), facts: EngineFacts | None = None
     ) -> None:
         self.settings = settings
         self.plugins = plugins
-        self._own: dict[str, dict[str, CoreUnit]] = {kind: {} for kind in KINDS}
+        self.facts = facts
+        self.own: dict[str, dict[str, CoreUnit]] = {kind: {} for kind in KINDS}
         for unit in own_units:
-            self._own[unit.kind][unit.name] = unit
-        self._facts = facts or NoFacts()
-        if settings.engine_url is not None:
-            self._tellable = {DOCUMENTS, VMS}
-        else:
-            self._tellable = {DOCUMENTS} if settings.dialect == "page" else set()
+            self.own[unit.kind][unit.name] = unit
         # Large documents and the library's plug-ins, so that they keep no other call waiting.
         self._thread = ThreadPoolExecutor(1, "heavy")
+        self._methods: dict[str, Callable[..., Any]] = {
+            "discover": self._discover,
+            "runFilters": self._run_filters,
+            "runCostFunctions": self._run_cost_functions,
+            "runLoadBalancing": self._run_load_balancing,
+            "system.listMethods": self._list_methods,
+        }
 
     async def call(self, name: str, arguments: Sequence[Any]) -> Any:
         """The answer of a method. Raises WireError for a method or arguments that cannot be."""
-        methods: dict[str, tuple[Callable[..., Any], str]] = {
-            "discover": (self._discover, ""),
-            "runFilters": (self._run_filters, "names, hosts, vm, properties"),
-            "runCostFunctions": (self._run_cost_functions, "names and factors, hosts, vm, properties"),
-            "runLoadBalancing": (self._run_load_balancing, "name, hosts, properties"),
-            "system.listMethods": (self._list_methods, ""),
-        }
-        if name not in methods:
+        if name not in self._methods:
             raise WireError(f"there is no method {name[:200]!r}", code=METHOD_NOT_FOUND)
-        method, wanted = methods[name]
-        if len(arguments) != (wanted.count(",") + 1 if wanted else 0):
-            said = f"{len(arguments)} parameters given, wanted: {wanted or 'none'}"
+        wanted = list(inspect.signature(self._methods[name]).parameters)
+        if len(arguments) != len(wanted):
+            said = f"{len(arguments)} parameters given, wanted: {', '.join(wanted) or 'none'}"
             raise WireError(said, code=INVALID_PARAMS)
-        return await method(*arguments)
+        return await self._methods[name](*arguments)
 
     async def in_thread(self, work: Callable[..., Any], *arguments: Any) -> Any:
         """What `work` returns; it runs beside the event loop."""
@@ -111,14 +95,17 @@ class Service:
 
         A plug-in file's unit hides one of the library of its name.
         """
+        tellable = {DOCUMENTS} if self.settings.dialect == "page" else set()
+        if self.settings.engine_url is not None:
+            tellable = {DOCUMENTS, VMS}
         plugged = self.plugins.units()
         return {
-            kind: {name: unit for name, unit in self._own[kind].items() if unit.needs in self._tellable} | plugged[kind]
+            kind: {name: unit for name, unit in self.own[kind].items() if unit.needs in tellable} | plugged[kind]
             for kind in KINDS
         }
 
     async def _list_methods(self) -> list[str]:
-        return ["discover", "runCostFunctions", "runFilters", "runLoadBalancing", "system.listMethods"]
+        return sorted(self._methods)
 
     async def _discover(self) -> Any:
         started = time.monotonic()
@@ -154,8 +141,8 @@ class Service:
         call.log(outcomes, f"{len(left)} of {len(call.known.hosts)} hosts pass")
         return left if call.page else _struct(left, outcomes, errors)
 
-    async def _run_cost_functions(self, pairs: Any, hosts: Any, vm: Any, properties: Any) -> Any:
-        factors = _factors(pairs)
+    async def _run_cost_functions(self, names_and_factors: Any, hosts: Any, vm: Any, properties: Any) -> Any:
+        factors = _factors(names_and_factors)
         call = await self._understood(SCORES, list(factors), hosts, vm, properties)
         outcomes = await call.ask(call.names, call.known)
         good = [outcome for outcome in outcomes if outcome.error is None]
@@ -202,76 +189,11 @@ class Service:
             elements = await self.in_thread(host_elements, hosts)
             id, element = vm_element(vm)
             known = Known(list(elements), id, elements=elements, vm_element=element)
+        elif self.facts is not None:
+            known = await self.facts.known(list(dict.fromkeys(hosts)), vm)
         else:
-            known = await self._facts.known(list(dict.fromkeys(hosts)), vm)
+            known = Known(list(dict.fromkeys(hosts)), vm, told=False, why="set engine_url")
         return _Call(self, kind, names, known, properties, page)
-
-    async def ask(self, kind: str, names: Sequence[str], known: Known, properties: dict[str, Any]) -> list[Outcome]:
-        """An outcome for each name; all are asked at the same time."""
-        units = self.plugins.units()[kind]
-        files = {unit.file for unit in map(units.get, names) if unit is not None}
-        if any(name not in units and name not in self._own[kind] for name in names):
-            files |= {file for file in self.plugins.files.values() if file.broken}
-        await asyncio.gather(*(file.refresh(self.settings) for file in files))
-        if files:
-            units = self.plugins.units()[kind]
-        plugged = [name for name in names if name in units]
-        shared = known.for_workers(vms=kind == BALANCE) if plugged else b""
-        outcomes = [Outcome(name) for name in names]
-        await asyncio.gather(
-            *(
-                self._ask_plugin(outcome, units[outcome.name], known, shared, properties)
-                if outcome.name in units
-                else self._ask_own(outcome, kind, known)
-                for outcome in outcomes
-            )
-        )
-        return outcomes
-
-    async def _ask_plugin(
-        self, outcome: Outcome, unit: PluginUnit, known: Known, shared: bytes, properties: dict[str, Any]
-    ) -> None:
-        started = time.monotonic()
-        outcome.trouble = unit.file.broken
-        try:
-            async with asyncio.timeout(self.settings.request_timeout):
-                raw, stderr = await unit.answer(shared, properties)
-            if stderr:
-                LOG.warning("%s (%s) on stderr:%s", unit.name, unit.file.path, indented(stderr))
-            self._take_in(outcome, unit.kind, known, raw)
-        except TimeoutError:
-            outcome.error = "all workers of its file were busy until the call's time was up"
-        except UnitError as error:
-            outcome.error, outcome.details = str(error), error.details
-        outcome.milliseconds = _since(started)
-
-    async def _ask_own(self, outcome: Outcome, kind: str, known: Known) -> None:
-        started = time.monotonic()
-        unit = self._own[kind].get(outcome.name)
-        if unit is None:
-            outcome.error = self.plugins.why_missing(outcome.name)
-            return
-        try:
-            self._take_in(outcome, kind, known, await self.in_thread(unit.answer, known))
-        except OvirtError as error:
-            outcome.error = str(error)
-        except Exception as error:
-            # The boundary to filters and weighers: whatever one raises, the others still count.
-            outcome.error = f"{type(error).__name__}: {error}"
-            outcome.details = "".join(traceback.format_exception(error))
-        outcome.milliseconds = _since(started)
-
-    def _take_in(self, outcome: Outcome, kind: str, known: Known, raw: Any) -> None:
-        """A unit's raw answer, repaired, into its outcome."""
-        if kind == FILTERS:
-            outcome.answer, outcome.notes = answers.passed_hosts(raw, known.hosts)
-        elif kind == BALANCE:
-            outcome.answer, outcome.notes = answers.migration(raw, known.hosts)
-        else:
-            scored, outcome.notes, usable = answers.scores(raw, known.hosts, self.settings.cost_scale)
-            outcome.answer = scored
-            if not usable:
-                outcome.trouble = f"gave no score that can be used: {'; '.join(outcome.notes)}"
 
 
 @dataclass(slots=True)
@@ -286,10 +208,6 @@ class _Call:
     page: bool
     started: float = field(default_factory=time.monotonic)
 
-    async def ask(self, names: Sequence[str], known: Known) -> list[Outcome]:
-        """Every unit sees all hosts."""
-        return await self.service.ask(self.kind, names, known, self.properties)
-
     async def ask_in_turn(self) -> tuple[list[Outcome], list[str]]:
         """Each unit sees what the ones before it left; the outcomes, and what all left."""
         outcomes: list[Outcome] = []
@@ -301,6 +219,56 @@ class _Call:
             if not left.hosts:
                 break
         return outcomes, left.hosts
+
+    async def ask(self, names: Sequence[str], known: Known) -> list[Outcome]:
+        """An outcome for each name; all units are asked at the same time about all hosts."""
+        plugins, settings = self.service.plugins, self.service.settings
+        units, own = plugins.units()[self.kind], self.service.own[self.kind]
+        files = {units[name].file for name in names if name in units}
+        if any(name not in units and name not in own for name in names):
+            files |= {file for file in plugins.files.values() if file.broken}
+        await asyncio.gather(*(file.refresh(settings) for file in files))
+        units = plugins.units()[self.kind] if files else {}
+        shared = known.for_workers(vms=self.kind == BALANCE) if any(name in units for name in names) else b""
+
+        async def one(name: str) -> Outcome:
+            outcome, started = Outcome(name), time.monotonic()
+            try:
+                if (unit := units.get(name)) is not None:
+                    outcome.trouble = unit.file.broken
+                    async with asyncio.timeout(settings.request_timeout):
+                        raw, stderr = await unit.answer(shared, self.properties)
+                    if stderr:
+                        LOG.warning("%s (%s) on stderr:%s", name, unit.file.path, indented(stderr))
+                elif name in own:
+                    raw = await self.service.in_thread(own[name].answer, known)
+                else:
+                    raise UnitError(plugins.why_missing(name))
+                self._take_in(outcome, raw, known.hosts)
+            except TimeoutError:
+                outcome.error = "all workers of its file were busy until the call's time was up"
+            except UnitError as error:
+                outcome.error, outcome.details = str(error), error.details
+            except Exception as error:
+                # The boundary to filters and weighers: whatever one raises, the others still count.
+                outcome.error = f"{type(error).__name__}: {error}"
+                outcome.details = "".join(traceback.format_exception(error))
+            outcome.milliseconds = _since(started)
+            return outcome
+
+        return list(await asyncio.gather(*map(one, names)))
+
+    def _take_in(self, outcome: Outcome, raw: Any, hosts: Sequence[str]) -> None:
+        """A unit's raw answer, repaired, into its outcome."""
+        usable = True
+        if self.kind == FILTERS:
+            outcome.answer, outcome.notes = answers.passed_hosts(raw, hosts)
+        elif self.kind == BALANCE:
+            outcome.answer, outcome.notes = answers.migration(raw, hosts)
+        else:
+            outcome.answer, outcome.notes, usable = answers.scores(raw, hosts, self.service.settings.cost_scale)
+        if not usable:
+            outcome.trouble = f"gave no score that can be used: {'; '.join(outcome.notes)}"
 
     def log(self, outcomes: Sequence[Outcome], verdict: str) -> None:
         """One record about each unit that failed or whose answer was odd, and one about the call."""
@@ -329,12 +297,8 @@ def _struct(result: list[Any], outcomes: Sequence[Outcome], errors: list[str]) -
     for outcome in outcomes:
         if sentences := [sentence[:2000] for sentence in (outcome.error, outcome.trouble) if sentence]:
             said.setdefault(clean(outcome.name), []).extend(sentences)
-    struct: dict[str, Any] = {"result_code": 1 if said or errors else 0, "result": result}
-    if said:
-        struct["plugin_errors"] = said
-    if errors:
-        struct["errors"] = errors
-    return struct
+    reported = {name: part for name, part in (("plugin_errors", said), ("errors", errors)) if part}
+    return {"result_code": 1 if reported else 0, "result": result, **reported}
 
 
 def _causes(outcomes: Sequence[Outcome]) -> str:
@@ -349,12 +313,8 @@ def page_discovery(units: Mapping[str, Mapping[str, Unit]]) -> str:
     every unit carries both.
     """
     root = ET.Element("PolicyUnits")
-    for kind, group, tag in (
-        (FILTERS, "Filters", "Filter"),
-        (SCORES, "CostFunctions", "CostFunction"),
-        (BALANCE, "Balances", "Balance"),
-    ):
-        parent = ET.SubElement(root, group)
+    for kind, tag in {FILTERS: "Filter", SCORES: "CostFunction", BALANCE: "Balance"}.items():
+        parent = ET.SubElement(root, f"{tag}s")
         for name, unit in units[kind].items():
             element = ET.SubElement(parent, tag, name=name)
             ET.SubElement(element, "name").text = name
