@@ -22,6 +22,7 @@ from filtersched.ovirt.service import Service
 
 LOG = logging.getLogger(__name__)
 
+_FIXED = ("port", "listen", "ssl", "ssl_client_ca")
 _STOP_SECONDS = 4.0  # that calls have to end; less than TimeoutStopSec of the unit
 
 
@@ -67,22 +68,25 @@ class Proxy:
 class Daemon:
     """The server and the proxy that it serves, which a reload replaces."""
 
-    def __init__(self, proxy: Proxy, path: str | None) -> None:
+    def __init__(self, proxy: Proxy, path: str | None, *, verbose: bool = False) -> None:
         self._path = path
+        self._verbose = verbose
         self._proxy = proxy
         self._server = Server(proxy.service)
-        self._signals: asyncio.Queue[int] = asyncio.Queue()
+        self._stopped, self._changed = asyncio.Event(), asyncio.Event()
         self._complained = 0.0
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT; SIGHUP reads the configuration anew."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._complain)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.add_signal_handler(number, self._signals.put_nowait, number)
+        loop.add_signal_handler(signal.SIGHUP, self._changed.set)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopped.set)
         _most_descriptors()
-        serving = asyncio.create_task(self._serve())
-        stopping = asyncio.create_task(self._until_stopped())
+        serving, stopping, reloading = map(
+            asyncio.create_task, (self._serve(), self._stopped.wait(), self._reload_when_told())
+        )
         try:
             await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
             if serving.done():
@@ -91,9 +95,9 @@ class Daemon:
             notify("STOPPING=1")
             await self._server.stop(_STOP_SECONDS)
         finally:
-            for task in (serving, stopping):
+            for task in (serving, stopping, reloading):
                 task.cancel()
-            await asyncio.gather(serving, stopping, return_exceptions=True)
+            await asyncio.gather(serving, stopping, reloading, return_exceptions=True)
             await self._proxy.close()
         LOG.info("stopped")
 
@@ -106,8 +110,9 @@ class Daemon:
         LOG.info("serving on %s://%s:%d/, dialect %s", scheme, address, port, settings.dialect)
         notify("READY=1")
 
-    async def _until_stopped(self) -> None:
-        while await self._signals.get() == signal.SIGHUP:
+    async def _reload_when_told(self) -> None:
+        while await self._changed.wait():
+            self._changed.clear()
             try:
                 await self._reload()
             except (FilterschedError, OSError) as problem:
@@ -118,13 +123,14 @@ class Daemon:
         old = self._proxy
         new = Proxy(self._path, old)
         await new.start()
-        if any(getattr(old.settings, key) != getattr(new.settings, key) for key in ("port", "listen", "ssl")):
-            LOG.warning("port, listen and ssl change with a restart only")
+        if any(getattr(old.settings, key) != getattr(new.settings, key) for key in _FIXED):
+            LOG.warning("%s change with a restart only", ", ".join(_FIXED))
         self._server.configure(new.service)
         self._proxy = new
         await old.close(plugins=False)
         LOG.info("reloaded")
-        logging.getLogger().setLevel(new.settings.log_level.upper())
+        if not self._verbose:
+            logging.getLogger().setLevel(new.settings.log_level.upper())
 
     def _complain(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """A line about what no caller hears of, such as that no connection can be taken: one a second at most."""

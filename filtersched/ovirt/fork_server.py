@@ -156,6 +156,7 @@ def _parent(pid: int) -> int:
 
 def main() -> None:
     """Be a fork server on the socket whose number is the first argument."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     control = socket.socket(fileno=int(sys.argv[1]))
     setup = json.loads(sys.stdin.buffer.read())
     stdin = os.dup(0)

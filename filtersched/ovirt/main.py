@@ -70,7 +70,7 @@ def _serve(path: str | None, *, verbose: bool) -> int:
         logging.getLogger().setLevel(proxy.settings.log_level.upper())
 
     async def run() -> None:
-        await Daemon(proxy, path).run()
+        await Daemon(proxy, path, verbose=verbose).run()
 
     try:
         asyncio.run(run())

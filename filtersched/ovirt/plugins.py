@@ -7,11 +7,12 @@ its last good version answers.
 from __future__ import annotations
 
 import asyncio
+import glob
 import json
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,9 +87,12 @@ class PluginFile:
 
     async def refresh(self, settings: Settings, *, anyway: bool = False) -> None:
         """Load the file if it, its `.conf` or a module that it imports changed; `anyway`: if not, too."""
+        if self._lock.locked() and self.units and not anyway:
+            return  # others need not wait for an edit that takes long to load
         async with self._lock:
             now = self._states(settings)
             if now != self._seen or anyway:
+                self._seen = None
                 now |= await self._load(settings)
                 # What changed since it was read counts as a change.
                 self._seen = {path: now.get(path, state) for path, state in self._states(settings).items()}
@@ -107,72 +111,73 @@ class PluginFile:
     def _states(self, settings: Settings) -> dict[str, Any]:
         """What tells whether anything changed that the file depends on."""
         paths = [self.path, *self._fresh]
-        folder = os.path.dirname(self.path)
         if self.broken and not self._late:
             # It may lack a module that comes later.
-            paths += [os.path.join(folder, name) for name in _listed(folder) if name.endswith(".py")]
+            paths += glob.glob(os.path.join(glob.escape(os.path.dirname(self.path)), "*.py"))
         for name in {self.name, *(unit.name for unit in self.units)}:
             paths += [os.path.join(each, f"{name}.conf") for each in _conf_folders(self, settings)]
         return {path: _state(path) for path in paths}
 
     async def _load(self, settings: Settings) -> dict[str, Any]:
         """Make the file as it is now what answers, if it can be; the states of modules that it imports."""
-        server: ForkServer | None = None
+        probe: ForkServer | None = None
+        states: dict[str, Any] = {}
         try:
             self.source = _text(self.path)
-            server = ForkServer(Source(self.path, self.name, self.source), settings)
-            found, _stderr = await server.ask(b'{"ask": "units"}')
+            probe = ForkServer(Source(self.path, self.name, self.source), settings)
+            found, _stderr = await probe.ask(b'{"ask": "units"}')
+            states = {path: _state(path) for path in found["fresh"]}
+            fresh = {path: _text(path) for path in states}
+            source = Source(self.path, self.name, self.source, found["modules"], fresh, found["keep_alive"])
+            server, problems = ForkServer(source, settings), list[str]()
+            units = [unit for offer in found["units"] if (unit := self._unit(offer, server, settings, problems))]
             if not found["units"]:
                 raise UnitError(
                     "it has none of do_filter, do_score, do_balance, filterFunction, scoreFunction, balanceFunction. "
                     "If other plug-ins import it, give it a name that begins with _"
                 )
+            if problems and self.units:
+                raise UnitError("; ".join(problems))
         except UnitError as error:
-            if server is not None:
-                await server.retire()
             self.broken = f"{self.path} is left out: {error}"
             if self.units:
                 self.broken = f"{self.path} is not used as it is now: {error}. Its last good version answers"
             self.problems, self._late = [self.broken], error.late
             LOG.warning("%s%s", self.broken, indented(error.details))
-            return {}
-        await server.retire()
-        states = {path: _state(path) for path in found["fresh"]}
-        fresh = {path: _text(path) for path in found["fresh"]}
-        server = ForkServer(
-            Source(self.path, self.name, self.source, found["modules"], fresh, found["keep_alive"]), settings
-        )
+            return states
+        finally:
+            if probe is not None:
+                await probe.retire()
         old, self._server, self._fresh = self._server, server, list(fresh)
-        self.broken, self.problems, self.units = None, [], []
-        for offer in found["units"]:
-            self._add(offer, server, settings)
+        self.broken, self.problems, self.units = None, problems, units
         server.have_one_ready()
-        for problem in self.problems:
+        for problem in problems:
             LOG.warning("%s", problem)
         if old is not None:
             await old.retire()
         return states
 
-    def _add(self, offer: dict[str, Any], server: ForkServer, settings: Settings) -> None:
+    def _unit(
+        self, offer: dict[str, Any], server: ForkServer, settings: Settings, problems: list[str]
+    ) -> PluginUnit | None:
+        """A unit that the file offers, or None and a sentence among `problems`."""
         kind, name, folders = offer["kind"], offer["name"], _conf_folders(self, settings)
         try:
             properties, defaults = plugin_conf(name, folders)
             if properties is None and not offer["properties"]:
                 properties, defaults = plugin_conf(self.name, folders)
         except ConfigurationError as error:
-            self.problems.append(f"unit {name!r} is left out: {error}")
-            return
+            problems.append(f"unit {name!r} is left out: {error}")
+            return None
         said = clean((offer["properties"] if properties is None else properties).strip())
         if not _VALIDATION.fullmatch(said):
-            self.problems.append(
+            problems.append(
                 f"unit {name!r} of {self.path} is left out, since the engine would refuse its properties {said!r}: "
                 "they must be key=regex;key=regex with keys of letters, digits and _"
             )
-            return
+            return None
         description, defaults = clean(offer["description"]), clean(defaults or "")
-        self.units.append(
-            PluginUnit(name, kind, description, said, defaults, offer["class"], offer["function"], self, server)
-        )
+        return PluginUnit(name, kind, description, said, defaults, offer["class"], offer["function"], self, server)
 
 
 class Plugins:
@@ -185,7 +190,7 @@ class Plugins:
     async def discover(self, settings: Settings, *, anyway: bool = False) -> None:
         """Look at the folders and at each file; `anyway` loads also the files that did not change."""
         self._problems = []
-        paths = list(_paths(settings, self._problems))
+        paths = list(_paths(settings, self._problems, self.files))
         gone = [file for path, file in self.files.items() if path not in paths]
         self.files = {path: self.files.get(path) or PluginFile(path) for path in paths}
         # As many at a time as there are processors, so that the time of an import means something.
@@ -219,8 +224,8 @@ class Plugins:
     def why_missing(self, name: str) -> str:
         """Why there is no unit of this name: a file that should hold it may be broken."""
         for file in self.files.values():
-            words = re.findall(rb"^class[ \t]+(\w+)", file.source, re.MULTILINE)
-            if file.broken is not None and (file.name == name or name.encode() in words):
+            holds = rb"^class[ \t]+" + re.escape(name.encode()) + rb"\b"
+            if file.broken and (file.name == name or re.search(holds, file.source, re.MULTILINE)):
                 return file.broken
         return f"plugin not found: {name!r}"
 
@@ -255,18 +260,17 @@ def _state(path: str) -> Any:
     return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
-def _listed(folder: str, problems: list[str] | None = None) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except OSError as error:
-        if problems is not None:
-            problems.append(f"the plug-in folder {folder!r} cannot be read: {error.strerror}")
-        return []
-
-
-def _paths(settings: Settings, problems: list[str]) -> Iterator[str]:
+def _paths(settings: Settings, problems: list[str], known: Iterable[str]) -> Iterator[str]:
+    """The plug-in files of the folders; of one that can't be read, those that are known."""
     for folder in settings.plugins_path:
-        for file_name in _listed(folder, problems):
+        try:
+            names = sorted(os.listdir(folder))
+        except OSError as error:
+            problems.append(f"the plug-in folder {folder!r} cannot be read: {error.strerror}")
+            if not isinstance(error, FileNotFoundError):
+                yield from (path for path in known if os.path.dirname(path) == folder)
+            continue
+        for file_name in names:
             name, extension = os.path.splitext(file_name)
             if extension != ".py" or name.startswith(("_", ".")):
                 continue

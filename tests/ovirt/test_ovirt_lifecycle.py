@@ -448,3 +448,53 @@ def test_a_port_in_use_is_a_sentence(start):
     refused = run("--config-file", str(conf))
     assert refused.returncode == 1
     assert "cannot serve" in refused.stderr
+
+
+def test_a_conf_broken_by_an_edit_leaves_the_last_good_one(start, hosts, vm):
+    plugin = "def do_filter(hosts, vm, args): return hosts[:int(args['n'])]\n"
+    daemon = start({"few.py": plugin, "few.conf": "customProperties = n=[0-9]\ndefaultValues = 2\n"})
+    daemon.write("few.conf", "customProperties = n\n")
+    answer = daemon.proxy.runFilters(["few"], hosts, vm, {})
+    assert (answer["result_code"], answer["result"]) == (1, hosts[:2])
+    assert "the engine would refuse its properties 'n'" in answer["plugin_errors"]["few"][0]
+
+
+def test_calls_need_not_wait_for_an_edit_that_hangs_when_another_call_has_met_it(start, hosts, vm, until):
+    daemon = start({"a.py": FIRST}, {"plugin_timeout": "8", "request_timeout": "30"})
+    daemon.write("a.py", "open('begun', 'w').close()\nimport time\ntime.sleep(600)\n" + SECOND)
+    first = threading.Thread(target=result, args=(daemon, hosts, vm))
+    first.start()
+    until((daemon.plugins / "begun").exists, seconds=20)
+    started = time.monotonic()
+    assert result(daemon, hosts, vm) == hosts[:1]
+    assert time.monotonic() - started < 4
+    first.join(30)
+
+
+def test_a_folder_that_can_not_be_read_for_a_moment_keeps_its_units(start, hosts, vm):
+    daemon = start({"a.py": FIRST})
+    limit = len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
+    with socket.create_connection(("127.0.0.1", daemon.port)) as client:
+        daemon.wait_for("serving")
+        client.sendall(b"POST / HTTP/1.1\r\n")
+        time.sleep(0.3)
+        _soft, hard = resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (limit, hard))
+        body = xmlrpc.client.dumps((), "discover").encode()
+        client.sendall(b"Host: x\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        answer = client.recv(100_000)
+    resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (hard, hard))
+    assert b"<name>A</name>" in answer
+    daemon.wait_for("cannot be read: Too many open files")
+    assert result(daemon, hosts, vm) == hosts[:1]
+
+
+def test_a_stop_does_not_wait_for_a_reload_that_hangs(start, until):
+    hanging = "open('begun', 'w').close()\nimport time\ntime.sleep(600)\n"
+    daemon = start({"a.py": FIRST}, {"plugin_timeout": "60"})
+    daemon.write("b.py", hanging)
+    daemon.process.send_signal(signal.SIGHUP)
+    until((daemon.plugins / "begun").exists, seconds=20)
+    started = time.monotonic()
+    assert daemon.stop() == 0
+    assert time.monotonic() - started < 9
