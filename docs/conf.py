@@ -103,6 +103,8 @@ PUBLIC = {
 TAKEN_FOR = {
     "Filtered": "list",
     "FrozenDict": "collections.abc.Mapping",
+    "Opt": "oslo_config.cfg.Opt",
+    "Reads": "tuple",
     "SchedulerConf": "oslo_config.cfg.ConfigOpts",
     "Service": "collections.abc.Mapping",
 }

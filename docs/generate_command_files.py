@@ -144,7 +144,7 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
         if flag in command._option_string_actions:
             continue
         if _metavar(opt):
-            choices = getattr(opt.type, "choices", None)
+            choices = list(getattr(opt.type, "choices", None) or ()) or None
             group.add_argument(flag, metavar=_metavar(opt), choices=choices, help=(opt.help or "").replace("%", "%%"))
         else:
             group.add_argument(flag, action="store_true", help=(opt.help or "").replace("%", "%%"))
