@@ -6,23 +6,28 @@ in `inventories/`; a name that is missing there is a warning, and `tox -e docs` 
 
 from __future__ import annotations
 
+import ast
 import importlib
+import inspect
+import pkgutil
 import re
 import shutil
 import subprocess
 import sys
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.ext import intersphinx
+from sphinx.util.typing import stringify_annotation
 
 import filtersched
 import filtersched.testing
+from filtersched.columns.stored import Stored
 
 HERE = Path(__file__).resolve().parent
 
@@ -70,6 +75,8 @@ autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "undoc-members": True}
 autodoc_preserve_defaults = True
 autosummary_generate = False
+# Type variables and other private names.
+nitpick_ignore_regex = [("py:.*", r"filtersched\..*\._\w+")]
 
 INVENTORIES = HERE / "_build" / "inventories"
 intersphinx_mapping = {
@@ -102,6 +109,7 @@ PUBLIC = {
 # Classes that users meet in signatures only, and what they may take them for.
 TAKEN_FOR = {
     "Filtered": "list",
+    "datetime": "datetime.datetime",
     "FrozenDict": "collections.abc.Mapping",
     "Opt": "oslo_config.cfg.Opt",
     "Reads": "tuple",
@@ -118,6 +126,32 @@ MADE_BY_THE_LIBRARY = {
     "WeighedHost",
     "WeigherColumn",
 }
+
+
+def show_types_plainly() -> None:
+    """Replace `Stored[given, read]` by the type that counts: `given` for parameters, `read` for attributes."""
+    public = (pkgutil.resolve_name(f"{module}:{name}") for name, module in PUBLIC.items())
+    for cls in {base for found in public if inspect.isclass(found) for base in inspect.getmro(found)}:
+        if cls.__module__.startswith("filtersched."):
+            scope = vars(sys.modules[cls.__module__])
+            for name, annotation in inspect.get_annotations(cls).items():
+                cls.__annotations__[name] = _plainly(annotation, scope, 1)
+            parameters = getattr(cls.__dict__.get("__init__"), "__annotations__", {})
+            parameters.update({name: _plainly(annotation, scope, 0) for name, annotation in parameters.items()})
+
+
+def _plainly(annotation: Any, scope: dict[str, Any], which: int) -> Any:
+    if not isinstance(annotation, str):
+        return annotation
+    tree = ast.parse(annotation, mode="eval").body
+    if isinstance(tree, ast.Name) and get_origin(scope.get(tree.id)) is Stored:
+        return stringify_annotation(get_args(scope[tree.id])[which])
+    if isinstance(tree, ast.Subscript) and ast.unparse(tree.value) == "Stored" and isinstance(tree.slice, ast.Tuple):
+        return ast.unparse(tree.slice.elts[which])
+    return annotation
+
+
+show_types_plainly()
 
 
 def resolve_public_name(

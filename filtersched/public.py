@@ -22,7 +22,7 @@ from filtersched.results.explanation import Explanation, FilterStep, WeigherColu
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Alternate, Selection, WeighedHost
 from filtersched.results.verdict import HostVerdicts, Shortage, Verdict
-from filtersched.schedulers import ChanceScheduler, FilterScheduler, StochasticScheduler, scheduler_from
+from filtersched.schedulers import ChanceScheduler, FilterScheduler, Scheduler, StochasticScheduler, scheduler_from
 from filtersched.settings import make_conf
 from filtersched.weighers import BaseHostWeigher, BaseWeigher, HostWeightHandler
 
@@ -61,6 +61,7 @@ __all__ = [
     "PluginNotFound",
     "RequestSpec",
     "Retry",
+    "Scheduler",
     "Selection",
     "Shortage",
     "StochasticScheduler",
