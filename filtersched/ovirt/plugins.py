@@ -283,7 +283,8 @@ def _paths(settings: Settings, problems: list[str], known: Iterable[str]) -> Ite
 
 def _text(path: str) -> bytes:
     try:
-        with open(path, "rb") as stream:
+        # A named pipe must not keep the daemon waiting.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
             text = stream.read(MAX_SOURCE_BYTES + 1)
     except OSError as error:
         raise UnitError(error.strerror or str(error)) from error

@@ -12,7 +12,8 @@ import ssl
 from typing import Any
 
 from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
 from filtersched import __version__
 from filtersched.ovirt import wire
@@ -23,6 +24,7 @@ from filtersched.ovirt.settings import Settings, error
 LOG = logging.getLogger(__name__)
 
 _LARGE = 1 << 18  # bytes of a body that is read beside the event loop
+_BAD_REQUESTS = logging.getLogger(f"{__name__}.requests")
 _TOO_LATE = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
@@ -42,6 +44,7 @@ class Server(web.Server):
             self,
             loop=asyncio.get_running_loop(),
             access_log=None,  # type: ignore[arg-type]
+            logger=_BAD_REQUESTS,
             auto_decompress=False,
             lingering_time=1,
             max_line_size=16384,
@@ -154,6 +157,18 @@ class Server(web.Server):
             # The boundary of the service: a client gets a fault, never a dropped connection.
             LOG.exception("a call failed")
             return wire.fault(wire.INTERNAL_ERROR, f"{type(error).__name__}: {error}")
+
+
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """Whether aiohttp's record stays as it is; what is wrong with a request is one line of ours."""
+    problem = record.exc_info[1] if record.exc_info else None
+    if isinstance(problem, HttpProcessingError | RequestPayloadError | ConnectionError):
+        LOG.info("%s: %s", record.getMessage(), " ".join(str(problem).split())[:200])
+        return False
+    return True
+
+
+_BAD_REQUESTS.addFilter(_in_one_line)
 
 
 def _refusal(request: web.BaseRequest) -> web.Response | None:

@@ -127,10 +127,12 @@ class ForkServer:
 
     async def how_it_ended(self, pid: int) -> str:
         """How a worker ended, in brackets; it has hung up, so it ends in a moment if ever."""
-        self._dying[pid] = asyncio.get_running_loop().create_future()
+        if self._control is None:
+            return ""
+        dying = self._dying[pid] = asyncio.get_running_loop().create_future()
         self.end(pid, gently=True)
         with contextlib.suppress(TimeoutError):
-            return await asyncio.wait_for(self._dying[pid], 2)
+            return await asyncio.wait_for(dying, 2)
         return ""
 
     def _free(self) -> _Worker:
