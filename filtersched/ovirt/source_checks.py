@@ -7,6 +7,7 @@ file runs with the rights of whoever checks it.
 from __future__ import annotations
 
 import ast
+import difflib
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
@@ -38,7 +39,7 @@ def source_findings(source: str, importable: Callable[[str], bool]) -> list[Find
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError):
         return sorted(found)  # loading the file reports the syntax error itself
-    return sorted([*found, *_uncallable_units(tree)])
+    return sorted([*found, *_uncallable_units(tree), *_unheeded_names(tree)])
 
 
 # What only Python 2 has, as (pattern, what to write instead). The patterns match the text of `_Tokens`.
@@ -190,6 +191,21 @@ def _uncallable_units(tree: ast.Module) -> Iterator[Finding]:
                 )
 
 
+def _unheeded_names(tree: ast.Module) -> Iterator[Finding]:
+    """Constants of a type that is not heeded, and functions whose names are nearly those of units."""
+    for body in (tree.body, *(node.body for node in tree.body if isinstance(node, ast.ClassDef))):
+        for node in body:
+            if isinstance(node, _FUNCTION_NODES) and node.name not in UNIT_FUNCTIONS:
+                for near in difflib.get_close_matches(node.name, UNIT_FUNCTIONS, n=1, cutoff=0.8):
+                    yield Finding(node.lineno, f"{node.name} is no unit. Did you mean {near}?", is_problem=False)
+            elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                kind = _CONSTANTS.get(node.targets[0].id)
+                literal = isinstance(node.value, ast.Constant | ast.Dict | ast.List | ast.Tuple | ast.Set)
+                if kind is not None and literal and not isinstance(getattr(node.value, "value", None), kind):
+                    yield Finding(node.lineno, f"{node.targets[0].id} has no effect: it must be a {kind.__name__}.")
+
+
+_CONSTANTS = {"properties_validation": str, "KEEP_ALIVE": bool}
 _FUNCTION_NODES = (ast.FunctionDef, ast.AsyncFunctionDef)
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 

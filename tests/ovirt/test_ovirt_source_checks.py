@@ -188,6 +188,39 @@ def test_a_unit_that_can_be_called_is_fine(source):
     assert found(source) == []
 
 
+@pytest.mark.parametrize("value", ["5", "{'a': '.*'}", "['a=.*']", "None"])
+def test_properties_that_are_no_text_are_named(value):
+    assert found(f"class A:\n    properties_validation = {value}\n") == [
+        (2, "properties_validation has no effect: it must be a str.")
+    ]
+
+
+@pytest.mark.parametrize("value", ["1", "'yes'"])
+def test_a_request_to_be_kept_alive_that_is_no_bool_is_named(value):
+    assert found(f"KEEP_ALIVE = {value}\n") == [(1, "KEEP_ALIVE has no effect: it must be a bool.")]
+
+
+@pytest.mark.parametrize("source", ["KEEP_ALIVE = True", "properties_validation = 'a=b'", "KEEP_ALIVE = decide()"])
+def test_constants_of_the_right_type_are_fine(source):
+    assert found(source) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("do_filters", "do_filter"),
+        ("doFilter", "do_filter"),
+        ("do_balancing", "do_balance"),
+        ("scoreFunc", "scoreFunction"),
+        ("score", None),
+    ],
+)
+def test_a_function_that_is_nearly_a_unit_has_a_note(name, meant):
+    findings = source_findings(f"class A:\n    def {name}(self): pass\n", nothing_is_installed)
+    expected = [] if meant is None else [Finding(2, f"{name} is no unit. Did you mean {meant}?", is_problem=False)]
+    assert findings == expected
+
+
 @pytest.mark.parametrize("source", ["", "(", "'", '"""', "\\", "\0", "x = [" * 300, "é = 1", "\ufeffx = 1", "`" * 5])
 def test_any_text_is_read(source):
     assert all(isinstance(finding, Finding) for finding in source_findings(source, nothing_is_installed))
