@@ -11,7 +11,7 @@ FilterschedError
 ├─ InventoryError (ValueError) .path .line .field
 ├─ UndeclaredRead              .plugin .attribute
 ├─ NoValidHost                 .index .num_instances .explanation   (in filtersched.results)
-├─ CommitConflict              .selections .hosts
+├─ CommitConflict              .selections .hosts       (in filtersched.hosts)
 └─ OvirtError                  .unit       (in filtersched.ovirt)
 
 Facts are attributes, the message is a sentence made of them; both survive pickling. An exception
@@ -22,10 +22,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from filtersched.results.selection import Selection
+from typing import Any
 
 
 class FilterschedError(Exception):
@@ -131,17 +128,6 @@ class InventoryError(FilterschedError, ValueError):
         self.path = path
         self.line = line
         self.field = field
-
-
-class CommitConflict(FilterschedError):
-    """Decided on a state of the hosts that is gone; nothing was committed."""
-
-    def __init__(
-        self, message: str = "", *, selections: Sequence[Selection] = (), hosts: Sequence[str] = ()
-    ) -> None:
-        super().__init__(message)
-        self.selections = tuple(selections)
-        self.hosts = tuple(hosts)
 
 
 def shown(value: Any, *, most: int = 200) -> str:

@@ -1,7 +1,6 @@
 """The public names: what `from filtersched import …` offers."""
 
 from filtersched.errors import (
-    CommitConflict,
     ConfigurationError,
     DuplicatePlugin,
     FilterschedError,
@@ -16,6 +15,7 @@ from filtersched.errors import (
 from filtersched.filters import BaseHostFilter, HostFilterHandler
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import Aggregate, HostState, Instance, Metric
+from filtersched.hosts.placement import CommitConflict
 from filtersched.requests.request_spec import Destination, Flavor, Image, InstanceGroup, RequestSpec, Retry
 from filtersched.requests.request_values import HostNode
 from filtersched.results.explanation import Explanation, FilterStep, WeigherColumn, WeigherShare

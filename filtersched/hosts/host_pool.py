@@ -9,13 +9,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from typing import Any, NamedTuple, NoReturn, Self, TypeVar
 
 from filtersched.columns.frozen import GrowingDict
-from filtersched.errors import CommitConflict, InvalidHost, InvalidRequest, nearest
+from filtersched.errors import InvalidHost, InvalidRequest, nearest
 from filtersched.hosts.atomic import Atomic
 from filtersched.hosts.given_columns import checked_columns
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
+from filtersched.hosts.placement import CommitConflict, Placement
 from filtersched.requests.seal import ONLY_ANSWERS, decision, is_sealed
-from filtersched.results.selection import Selection
 
 Key = tuple[str, str]
 _T = TypeVar("_T")
@@ -272,7 +272,7 @@ class HostPool:
 
     # -- instances come and go ---------------------------------------------------------------
 
-    def commit(self, selections: Selection | Iterable[Selection]) -> None:
+    def commit(self, selections: Placement | Iterable[Placement]) -> None:
         """Make the depletion of selections real: their instances are on their hosts from now on.
 
         Raises CommitConflict if a chosen host has changed since the decision or was decided on in
@@ -281,7 +281,7 @@ class HostPool:
         """
         self._atomic.run(self._commit, _as_list(selections))
 
-    def _commit(self, chosen: Sequence[Selection]) -> None:
+    def _commit(self, chosen: Sequence[Placement]) -> None:
         for one in chosen[:1]:
             self._check_unsealed(one.host)
         self._check_decided_here(chosen)
@@ -297,7 +297,7 @@ class HostPool:
             changes.append(self._change(row, host, further=len(changes) + 1, arrived=arrived))
         self._publish(changes)
 
-    def _check_decided_here(self, chosen: Sequence[Selection]) -> None:
+    def _check_decided_here(self, chosen: Sequence[Placement]) -> None:
         foreign = [one for one in chosen if one.pool != self.uuid]
         moved = foreign or [one for one in chosen if not self._is_unmoved(one)]
         if moved:
@@ -307,11 +307,11 @@ class HostPool:
                 f"{', '.join(names)} {why}; decide again, or use place()", selections=moved, hosts=names
             )
 
-    def _is_unmoved(self, selection: Selection) -> bool:
+    def _is_unmoved(self, selection: Placement) -> bool:
         row = self.rows.row_of(selection.host, selection.nodename)
         return row is not None and self.rows.host(row)._generation == selection.generation
 
-    def _check_absent(self, chosen: Sequence[Selection]) -> None:
+    def _check_absent(self, chosen: Sequence[Placement]) -> None:
         """Raise InvalidRequest for an instance that is on a host, or that is there twice."""
         coming: dict[str, str] = {}
         for one in chosen:
@@ -334,14 +334,14 @@ class HostPool:
             # The boundary to a class derived from HostState: the other hosts can be read.
             return [row for row, host in enumerate(self.rows.hosts()) if _has(host, instance_uuid)]
 
-    def release(self, selections: Selection | Iterable[Selection]) -> None:
+    def release(self, selections: Placement | Iterable[Placement]) -> None:
         """Give back what commit took: the instances leave their hosts.
 
         Raises InvalidRequest for an instance that is not on its host; nothing is applied then.
         """
         self._atomic.run(self._release, _as_list(selections))
 
-    def _release(self, chosen: Sequence[Selection]) -> None:
+    def _release(self, chosen: Sequence[Placement]) -> None:
         for one in chosen[:1]:
             self._check_unsealed(one.host)
         self._check_present(chosen)
@@ -355,7 +355,7 @@ class HostPool:
             changes.append(self._change(row, host, further=len(changes) + 1, left=left))
         self._publish(changes)
 
-    def _check_present(self, chosen: Sequence[Selection]) -> None:
+    def _check_present(self, chosen: Sequence[Placement]) -> None:
         """Raise InvalidRequest for an instance that is not on its host, or that is there twice."""
         leaving: set[str] = set()
         for one in chosen:
@@ -369,9 +369,9 @@ class HostPool:
                 )
             leaving.add(one.instance_uuid)
 
-    def _by_row(self, chosen: Sequence[Selection]) -> dict[int, list[Selection]]:
+    def _by_row(self, chosen: Sequence[Placement]) -> dict[int, list[Placement]]:
         """The selections of each row. All hosts are in the pool."""
-        by_row: dict[int, list[Selection]] = {}
+        by_row: dict[int, list[Placement]] = {}
         for one in chosen:
             row = self.rows.row_of(one.host, one.nodename)
             assert row is not None
@@ -406,10 +406,10 @@ def _check_name_stays(host: HostState, attribute: str, value: Any) -> None:
         )
 
 
-def _as_list(selections: Selection | Iterable[Selection]) -> Sequence[Selection]:
-    chosen = [selections] if isinstance(selections, Selection) else list(selections)
+def _as_list(selections: Placement | Iterable[Placement]) -> Sequence[Placement]:
+    chosen = [selections] if isinstance(selections, Placement) else list(selections)
     for one in chosen:
-        if not isinstance(one, Selection):
+        if not isinstance(one, Placement):
             raise InvalidRequest(f"only selections can be committed and released, not {one!r}", field="selections")
         one.check()
     return chosen

@@ -12,6 +12,7 @@ from filtersched.columns.stored import ABSENT, NO_VALUES, NameToValue, Stored
 from filtersched.errors import InvalidRequest
 from filtersched.hosts.host_names import described
 from filtersched.hosts.host_state import HostState
+from filtersched.hosts.placement import Placement
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.explanation import Explanation, FilterStep, WeigherColumn, WeigherShare
 
@@ -64,7 +65,7 @@ class Alternate:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Selection:
+class Selection(Placement):
     """Where one instance goes."""
 
     #: The name of the host.
