@@ -75,7 +75,8 @@ def _obstacle(path: str, uid: int, groups: Sequence[int]) -> str | None:
     Below /tmp, /home and /root, which the unit hides from the service, it is a trial, often in a
     private folder. Folders don't count there.
     """
-    steps = [(folder, _ENTER) for folder in map(str, reversed(Path(path).parents))]
+    ways = (Path(path), Path(os.path.realpath(path)))
+    steps = [(str(folder), _ENTER) for way in ways for folder in reversed(way.parents)]
     steps.append((path, _READ | _ENTER if os.path.isdir(path) else _READ))
     if hidden_below(path):
         steps = [step for step in steps if not os.path.isdir(step[0])]

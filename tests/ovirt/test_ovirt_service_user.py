@@ -86,6 +86,17 @@ def test_the_file_or_the_folder_that_is_in_the_way_is_named(folder, mode, folder
     assert ServiceUser().unreadable([str(path)]) == expected
 
 
+def test_a_link_leads_through_folders_too(folder):
+    private = folder / "private"
+    private.mkdir(0o700)
+    (private / "file").touch()
+    link = folder / "link"
+    link.symlink_to(private / "file")
+    assert ServiceUser().unreadable([str(link)]) == [
+        f"{link} cannot be read by the service's own user: {private} has mode 700."
+    ]
+
+
 @pytest.mark.parametrize(("folder_mode", "count"), [(0o755, 0), (0o711, 1), (0o744, 1)])
 def test_a_folder_of_plugins_must_be_listed_and_entered(folder, folder_mode, count):
     inner = folder / "inner"
