@@ -15,7 +15,7 @@ from filtersched.loading import describe_plugins, list_installed_opts, list_opts
 from filtersched.plugins.plugin import declared_options
 from filtersched.schedulers import StochasticScheduler
 from filtersched.settings import SchedulerConf, option_values
-from filtersched.settings.options import DEFAULT, GROUPED, NO_EFFECT, Spelling, spelled
+from filtersched.settings.options import DEFAULT, GROUPED, NO_EFFECT, Spelling, spelled, spellings_of
 from filtersched.settings.weight_settings import setting_of
 from filtersched.weighers.least_cost import is_used
 
@@ -127,8 +127,7 @@ def _unread(checked: Checked) -> Iterator[Finding]:
         except ConfigurationError as error:
             yield Finding("not read", f"{error} Nothing in use reads it.")
             continue
-        spellings = [(group, name), *([(DEFAULT, name)] if group == GROUPED else [])]
-        for spelling in spellings:
+        for spelling in spellings_of(opt, group):
             if is_set(checked.conf, spelling):
                 what = " or ".join(readers[group, name])
                 yield Finding("not read", f"{spelled(spelling)} is set and nothing in use reads it; {what} would.")

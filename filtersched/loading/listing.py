@@ -15,7 +15,7 @@ from filtersched.filters.base import BaseHostFilter
 from filtersched.loading.entry_points import DRIVERS, FILTERS, WEIGHERS, Candidate, Registry, only
 from filtersched.loading.loader import options_of
 from filtersched.plugins.plugin import Declaration, declaration_of
-from filtersched.settings.options import DEFAULT, GROUPED, respelled, scheduler_options
+from filtersched.settings.options import respelled, scheduler_options, spellings_of
 from filtersched.weighers.base import BaseWeigher
 
 LOG = logging.getLogger(__name__)
@@ -97,8 +97,7 @@ def _plugin_options(*, own: bool) -> Iterator[tuple[str, cfg.Opt]]:
         LOG.warning("The options of a plug-in are left out. %s", problem)
     for one in described:
         for group, opt in one.options:
-            flat = [(DEFAULT, opt.dest)] if group == GROUPED else []
-            yield from respelled(opt, [*flat, (group, opt.dest)])
+            yield from respelled(opt, spellings_of(opt, group))
 
 
 def _by_group(options: Iterable[tuple[str, cfg.Opt]]) -> list[tuple[str, list[cfg.Opt]]]:

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from oslo_config import cfg
 
-from filtersched.errors import PluginLoadError, PluginNotFound
+from filtersched.errors import PluginLoadError, PluginNotFound, shown
 from filtersched.filters.base import BaseHostFilter
 from filtersched.loading.entry_points import DRIVERS, FILTERS, WEIGHERS, Candidate, Registry, only
 from filtersched.loading.paths import classes_at, guarded, import_path, is_path, local_name, not_found
@@ -59,13 +59,15 @@ def make_plugin(plugin_class: type[_P], conf: cfg.ConfigOpts) -> _P:
 def options_of(plugin_class: type[Plugin], origin: str) -> list[tuple[str, cfg.Opt]]:
     """The declared options of a class, each with its group; PluginLoadError for what is none."""
     options = guarded(lambda: declared_options(plugin_class), plugin_class.__name__, origin)
-    for _group, opt in options:
+    for group, opt in options:
+        problem = ""
         if not isinstance(opt, cfg.Opt):
+            problem = f"has {shown(opt)} among its options, which is not an oslo.config option"
+        elif not isinstance(group, str):
+            problem = f"has the option_group {shown(group)}, which is not text"
+        if problem:
             raise PluginLoadError(
-                f"{plugin_class.__name__!r} ({origin}) has {opt!r} among its options, which is not an oslo.config "
-                "option.",
-                name=plugin_class.__name__,
-                entry_point=origin,
+                f"{plugin_class.__name__!r} ({origin}) {problem}.", name=plugin_class.__name__, entry_point=origin
             )
     return list(options)
 
@@ -198,8 +200,8 @@ def load_driver(settings: SchedulerSettings) -> type:
     driver = import_path(name, spelling) if is_path(name) else Registry(DRIVERS).only(name, spelling).load()
     if not (inspect.isclass(driver) and callable(getattr(driver, "select_destinations", None))):
         raise PluginLoadError(
-            f"{spelled(spelling)} is {name!r}, which is {driver!r} and not a class with select_destinations; derive "
-            "it from FilterScheduler.",
+            f"{spelled(spelling)} is {name!r}, which is {shown(driver)} and not a class with select_destinations; "
+            "derive it from FilterScheduler.",
             name=name,
             entry_point=name,
         )

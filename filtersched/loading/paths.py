@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from filtersched.errors import ConfigurationError, PluginLoadError, PluginNotFound, nearest
+from filtersched.errors import ConfigurationError, PluginLoadError, PluginNotFound, nearest, shown
 from filtersched.settings import Spelling, spelled
 
 _MISSING = object()
@@ -123,7 +123,7 @@ def check_class(found: Any, base: type, name: str, origin: str) -> None:
     """Raise PluginLoadError if what was found is no subclass of `base`."""
     if not (inspect.isclass(found) and issubclass(found, base)):
         raise PluginLoadError(
-            f"{name!r} ({origin}) is {found!r} and not a class derived from {base.__name__}.",
+            f"{name!r} ({origin}) is {shown(found)} and not a class derived from {base.__name__}.",
             name=name,
             entry_point=origin,
         )

@@ -12,7 +12,6 @@ other option that one source sets to different values are an error that names bo
 
 from __future__ import annotations
 
-import contextlib
 import glob
 import os
 from collections.abc import Iterable, Sequence
@@ -26,12 +25,12 @@ from filtersched.settings.command_line import OptionNames, take_apart
 from filtersched.settings.files import Sections, read_settings, section_of
 from filtersched.settings.options import (
     DEFAULT,
-    GROUPED,
     SETTINGS,
     SchedulerSettings,
     Spelling,
     scheduler_options,
     spelled,
+    spellings_of,
 )
 from filtersched.settings.values import allowed, bad_value, typed
 
@@ -109,8 +108,8 @@ def make_conf(
 
     Raises ConfigurationError for an unknown name, a bad value or an unreadable file.
     """
-    if isinstance(args, str):
-        raise ConfigurationError(f"args must be a list of arguments, not the text {args!r}.", value=args)
+    if isinstance(args, str) or not all(isinstance(arg, str) for arg in args):
+        raise ConfigurationError(f"args must be a list of texts, not {args!r}.", value=args)
     names = OptionNames()
     line = take_apart(args, names)
     if line.rest:
@@ -208,14 +207,21 @@ def resolve_option(conf: cfg.ConfigOpts, opt: cfg.Opt, group: str) -> tuple[Any,
     An option of the group filter_scheduler may also be written flat, in [DEFAULT]. Raises
     ConfigurationError for a value that the option does not allow.
     """
-    groups = (DEFAULT, GROUPED) if group == GROUPED else (group,)
-    value, spelling = _resolve(conf, [(each, opt) for each in groups])
+    value, spelling = _resolve(conf, [(each, opt) for each, _name in spellings_of(opt, group)])
     return value, spelling or (group, opt.dest)
 
 
 def _register(conf: cfg.ConfigOpts, opt: cfg.Opt, group: str) -> None:
-    with contextlib.suppress(cfg.DuplicateOptError):
+    try:
         conf.register_opt(opt, None if group == DEFAULT else group)
+    except cfg.DuplicateOptError:
+        pass
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{spelled((group, opt.dest))} is a name that oslo.config keeps to itself; give the option another group.",
+            group=group,
+            option=opt.dest,
+        ) from error
 
 
 def _resolve(conf: cfg.ConfigOpts, opts: Sequence[tuple[str, cfg.Opt]]) -> tuple[Any, Spelling | None]:
@@ -255,6 +261,8 @@ def _look_up(conf: cfg.ConfigOpts, opt: cfg.Opt, spelling: Spelling) -> _Found:
         location = conf.get_location(name, None if group == DEFAULT else group)
         source = _STRENGTH[location.location] if location is not None else 0
         value = typed(opt, _read(conf, spelling)) if source else None
+    except RecursionError:
+        raise bad_value(opt, spelling, text, ValueError("it refers to itself")) from None
     except (ValueError, TypeError, AttributeError, cfg.Error) as error:
         raise bad_value(opt, spelling, text, error) from error
     return _Found(spelling, source, order if source in _COLLECTED else 0, value)

@@ -42,12 +42,11 @@ def read_settings(path: str | os.PathLike[str]) -> Sections:
     except iniparser.ParseError as error:
         said = f"{shown}, line {reader.line}: {error.msg}: {error.line!r}"
         raise ConfigurationError(said, value=error.line) from error
-    except OSError as error:
-        raise ConfigurationError(
-            f"The settings file {shown!r} cannot be read: {error.strerror}.", value=shown
-        ) from error
-    except ValueError as error:
+    except UnicodeError as error:
         raise ConfigurationError(f"The settings file {shown!r} is not text in UTF-8: {error}.", value=shown) from error
+    except (OSError, ValueError) as error:
+        problem = getattr(error, "strerror", None) or error
+        raise ConfigurationError(f"The settings file {shown!r} cannot be read: {problem}.", value=shown) from error
     return reader.sections
 
 
@@ -95,4 +94,6 @@ class _Reader(iniparser.BaseParser):
             value = "true"
             if name.startswith("no"):
                 name, value = name[2:].lstrip("_"), "false"
+        if not name:
+            raise ConfigurationError(f"{self.path}, line {self.line}: a flag needs a name: {line!r}", value=line)
         return f"--{name} = {value}"

@@ -29,6 +29,12 @@ def spelled(spelling: Spelling) -> str:
     return f"[{spelling[0]}] {spelling[1]}"
 
 
+def spellings_of(opt: cfg.Opt, group: str) -> list[Spelling]:
+    """How an option of a plug-in may be written: in its group, and for the common group also flat."""
+    flat = group == GROUPED and opt.name not in cfg.ConfigOpts.disallow_names  # oslo.config's own flat names
+    return [(DEFAULT, opt.dest), (group, opt.dest)] if flat else [(group, opt.dest)]
+
+
 def respelled(opt: cfg.Opt, spellings: Sequence[Spelling]) -> tuple[tuple[str, cfg.Opt], ...]:
     """A copy of `opt` for each spelling, each help text naming the others."""
     copies = []

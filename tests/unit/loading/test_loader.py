@@ -290,6 +290,13 @@ def test_missing_module_of_a_package_is_reported_with_the_packages_folder():
     assert f"but there is no module filtersched.no_such in {folder}." in str(caught.value)
 
 
+def test_a_thing_without_a_repr_is_still_named(distribution):
+    code = "class Kind(type):\n    def __repr__(cls): raise RuntimeError\nclass Odd(metaclass=Kind): pass\n"
+    distribution("shy", "", code)
+    with pytest.raises(PluginLoadError, match=r"'shy\.Odd' .* is <Kind> and not a class derived from BaseHostFilter"):
+        catalog(available_filters="shy.Odd")
+
+
 @pytest.mark.parametrize(
     "path", ["os.path.join", "os.sep", "collections.OrderedDict", "filtersched.plugins.plugin.Plugin"]
 )
@@ -373,9 +380,9 @@ def test_a_class_that_wants_constructor_arguments_is_an_error(distribution):
         catalog(available_filters="Needy", enabled_filters="Needy")
 
 
-@pytest.mark.parametrize("options", ["('max_load',)", "7"])
-def test_options_that_are_none_are_an_error(distribution, options):
-    code = filter_code("Careless") + f"    options = {options}\n"
+@pytest.mark.parametrize("line", ["options = ('max_load',)", "options = 7", "options = (Opt('x'),); option_group = 3"])
+def test_options_that_are_none_are_an_error(distribution, line):
+    code = f"from oslo_config.cfg import StrOpt as Opt\n{filter_code('Careless')}    {line}\n"
     distribution("careless", "[filtersched.filters]\nCareless = careless:Careless\n", code)
     with pytest.raises(PluginLoadError):
         catalog(available_filters="Careless", enabled_filters="Careless")

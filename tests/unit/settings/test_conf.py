@@ -240,9 +240,10 @@ def test_a_single_file_need_not_be_a_list(settings_file):
     assert settings(files=str(path)).verbose is True
 
 
-def test_arguments_that_are_one_text_are_refused():
-    with pytest.raises(ConfigurationError, match="list"):
-        make_conf("--verbose")
+@pytest.mark.parametrize("args", ["--verbose", ["--verbose", 3]])
+def test_arguments_that_are_no_list_of_texts_are_refused(args):
+    with pytest.raises(ConfigurationError, match="list of texts"):
+        make_conf(args)
 
 
 def test_the_environment_is_not_read(monkeypatch):
@@ -368,6 +369,22 @@ def test_option_values_are_the_defaults_in_a_conf_that_was_never_called():
 def test_an_option_of_the_common_group_may_be_written_flat(settings_file, section):
     conf = make_conf(files=[settings_file(f"[{section}]\nacme_ratio = 2\n")])
     assert option_values(conf, [RATIO], "filter_scheduler") == {"acme_ratio": 2.0}
+
+
+def test_a_value_that_refers_to_itself_is_an_error(settings_file):
+    conf = make_conf(files=[settings_file("[DEFAULT]\nscheduler_driver = $scheduler_driver\n")])
+    with pytest.raises(ConfigurationError, match=r"\[DEFAULT\] scheduler_driver is .*refers to itself"):
+        read_scheduler_settings(conf)
+
+
+def test_an_option_whose_flat_name_oslo_config_keeps_to_itself_is_read_from_its_group(settings_file):
+    conf = make_conf(files=[settings_file("[filter_scheduler]\nversion = 2\n")])
+    assert option_values(conf, [cfg.StrOpt("version")], "filter_scheduler") == {"version": "2"}
+
+
+def test_an_option_that_oslo_config_keeps_to_itself_is_an_error_in_the_default_group():
+    with pytest.raises(ConfigurationError, match=r"\[DEFAULT\] version .* another group"):
+        option_values(make_conf(), [cfg.StrOpt("version")], "DEFAULT")
 
 
 def test_an_older_name_that_a_plug_in_gives_its_option_is_read(settings_file):

@@ -84,6 +84,9 @@ def test_windows_line_ends_and_byte_order_mark_are_no_trouble(read, tmp_path):
         ("  indented\n", 1),
         ("[s]\n--a=1\n  more\n", 3),
         ("--flagfile=other\n", 1),
+        ("--a=1\n--\n", 2),
+        ("--=3\n", 1),
+        ("--no\n", 1),
     ],
 )
 def test_a_bad_line_is_named_with_file_and_line(read, text, number):
