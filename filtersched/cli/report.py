@@ -9,6 +9,7 @@ from typing import Any
 from filtersched.cli.terminal import Terminal
 from filtersched.cli.trial import NO_FILTER, Outcome
 from filtersched.columns.frozen import thaw
+from filtersched.hosts.host_state import HostState
 from filtersched.hosts.narrowing import skips_filters
 from filtersched.results.explanation import Explanation
 from filtersched.results.no_valid_host import NoValidHost
@@ -108,7 +109,7 @@ def show_placements(terminal: Terminal, rows: Sequence[tuple[str, ...]]) -> None
         terminal.table(("request", "instance", "host", "weight", "why"), rows, numbers=("weight",))
 
 
-def host_name(one: Selection) -> str:
+def host_name(one: Selection | HostState) -> str:
     return one.host if one.nodename == one.host else f"{one.host}/{one.nodename}"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from filtersched.cli.errors import UsageError
 from filtersched.cli.inputs import filters_of, pool_of, timed
-from filtersched.cli.report import verdicts_record
+from filtersched.cli.report import host_name, verdicts_record
 from filtersched.cli.request_flags import request_from
 from filtersched.cli.terminal import Terminal
 from filtersched.errors import nearest
@@ -64,7 +64,7 @@ def _record(verdicts: HostVerdicts, let_in: bool) -> dict[str, Any]:
 
 
 def _show(terminal: Terminal, spec: RequestSpec, host: HostState, verdicts: HostVerdicts, let_in: bool) -> None:
-    name = host.host if host.nodename == host.host else f"{host.host}/{host.nodename}"
+    name = host_name(host)
     refused, asked = len(verdicts.refused_by), len(verdicts.verdicts)
     if not let_in:
         terminal.line(f"{name}: the request's own lists of hosts leave it out.")
