@@ -75,8 +75,8 @@ autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "undoc-members": True}
 autodoc_preserve_defaults = True
 autosummary_generate = False
-# Type variables and other private names.
-nitpick_ignore_regex = [("py:.*", r"filtersched\..*\._\w+")]
+# Type variables and other private names; Placement is the part of a Selection that a pool reads.
+nitpick_ignore_regex = [("py:.*", r"filtersched\..*\._\w+"), ("py:class", r"filtersched\.hosts\.placement\.Placement")]
 
 INVENTORIES = HERE / "_build" / "inventories"
 intersphinx_mapping = {
