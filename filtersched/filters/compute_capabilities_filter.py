@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from filtersched.columns.frozen import thaw
-from filtersched.filters.base import BaseHostFilter
-from filtersched.filters.extra_specs import match
+from filtersched.errors import InvalidRequest, shown
+from filtersched.filters.extra_specs import ExtraSpecsFilter, Wish, match
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
 
-_SCOPE = "capabilities"
 _ADDRESS_WIDTH = "hw:maxphysaddr_bits"
 _ADDRESS_WIDTH_AT = "capabilities:cpu_info:maxphysaddr:bits"
 
 
-class ComputeCapabilitiesFilter(BaseHostFilter):
+class ComputeCapabilitiesFilter(ExtraSpecsFilter):
     """Refuse hosts whose attributes or statistics do not satisfy the flavor's extra specs.
 
     | extra spec                | checked                                                  |
@@ -35,50 +34,40 @@ class ComputeCapabilitiesFilter(BaseHostFilter):
 
     run_filter_once_per_request = True
     spec_reads = ("extra_specs",)
+    scope = "capabilities"
 
     def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:
         """The attributes at which the extra specs of this request begin."""
-        wishes = _wishes(spec)
-        first = (wish.path[0] for wish in wishes if _is_public(wish.path[0]))
+        try:
+            wishes = self.wishes(spec)
+        except InvalidRequest:
+            # A host is asked first, and then what is wrong with the request is said.
+            return ()
+        first = (wish.steps[0] for wish in wishes if _is_public(wish.steps[0]))
         return tuple(dict.fromkeys([*first, "stats"])) if wishes else ()
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
-        return all(_satisfies(host_state, wish) for wish in _wishes(spec))
+        return all(_satisfies(host_state, wish) for wish in self.wishes(spec))
 
     def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str | None:
-        for wish in _wishes(spec):
+        for wish in self.wishes(spec):
             if not _satisfies(host_state, wish):
-                found = _follow(host_state, wish.path)
-                has = "is not known" if found is None else f"is {_text(found)!r}"
-                return f"{':'.join(wish.path)} {has}, the flavor asks {wish.req!r}"
+                found = _follow(host_state, wish.steps)
+                has = "is not known" if found is None else f"is {shown(_text(found))}"
+                return f"{wish.name} {has}, the flavor asks {shown(wish.requirement)}"
         return None
 
-
-class _Wish(NamedTuple):
-    path: tuple[str, ...]
-    req: Any
-    bare: bool
-
-
-def _wishes(spec: RequestSpec) -> list[_Wish]:
-    asked = dict(spec.extra_specs)
-    if _ADDRESS_WIDTH in asked:
-        asked[_ADDRESS_WIDTH_AT] = f">= {asked[_ADDRESS_WIDTH]}"
-    wishes = []
-    for key, req in asked.items():
-        scope, colon, rest = key.partition(":")
-        if not colon:
-            wishes.append(_Wish((key,), req, bare=True))
-        elif scope == _SCOPE:
-            wishes.append(_Wish(tuple(rest.split(":")), req, bare=False))
-    return wishes
+    def asked(self, extra_specs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+        if _ADDRESS_WIDTH not in extra_specs:
+            return extra_specs.items()
+        return {**extra_specs, _ADDRESS_WIDTH_AT: f">= {extra_specs[_ADDRESS_WIDTH]}"}.items()
 
 
-def _satisfies(host: HostState, wish: _Wish) -> bool:
-    if wish.bare and not (_has_attribute(host, wish.path[0]) or wish.path[0] in host.stats):
+def _satisfies(host: HostState, wish: Wish) -> bool:
+    if wish.is_bare and not (_has_attribute(host, wish.steps[0]) or wish.steps[0] in host.stats):
         return True
-    found = _follow(host, wish.path)
-    return found is not None and match(_text(found), wish.req)
+    found = _follow(host, wish.steps)
+    return found is not None and match(_text(found), wish.requirement)
 
 
 def _follow(host: HostState, path: tuple[str, ...]) -> Any:

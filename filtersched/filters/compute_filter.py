@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from filtersched.columns.column import filled, of_each
 from filtersched.columns.frozen import thaw
-from filtersched.filters.base import BaseHostFilter
-from filtersched.filters.extra_specs import match
+from filtersched.errors import shown
+from filtersched.filters.extra_specs import ExtraSpecsFilter, Wish, match
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.service import is_forced_down, last_heartbeat, service_is_up
 from filtersched.requests.request_spec import RequestSpec
@@ -20,7 +20,7 @@ from filtersched.settings.shared_options import SERVICE_DOWN_TIME
 _NO_CAPABILITIES = frozenset(("enabled", "timestamp"))
 
 
-class ComputeFilter(BaseHostFilter):
+class ComputeFilter(ExtraSpecsFilter):
     """Refuse hosts that are disabled, down, or do not announce what the flavor asks for.
 
     All of these must hold; a host of another topic than compute passes.
@@ -41,6 +41,7 @@ class ComputeFilter(BaseHostFilter):
     host_reads = ("topic", "service", "capabilities")
     spec_reads = ("extra_specs", "now")
     columnar = True
+    scope = "capabilities"
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
         now = _microseconds(spec.now)
@@ -48,7 +49,7 @@ class ComputeFilter(BaseHostFilter):
         alive = age <= self.option("service_down_time") * 1_000_000
         enabled = of_each(host_state, "service", _is_enabled) & of_each(host_state, "capabilities", _announces_enabled)
         works = alive & enabled
-        wishes = _wishes(spec)
+        wishes = self.wishes(spec)
         if wishes:
             works &= of_each(host_state, "capabilities", lambda announced: _first_unmet(announced, wishes) is None)
         return of_each(host_state, "topic", _is_not_compute) | works
@@ -65,12 +66,12 @@ class ComputeFilter(BaseHostFilter):
             return f"its service was last heard of at {last_heartbeat(service)}, more than {down_time} s away"
         if not _announces_enabled(capabilities):
             return "it announces that it is not enabled"
-        unmet = _first_unmet(capabilities, _wishes(spec))
+        unmet = _first_unmet(capabilities, self.wishes(spec))
         if unmet is None:
             return None
-        announced = _announced(capabilities, unmet.path)
-        said = "not announced" if announced is None else f"announced as {announced!r}"
-        return f"{':'.join(unmet.path)!r} is {said}, asked {unmet.requirement!r}"
+        announced = _announced(capabilities, unmet.steps)
+        said = "not announced" if announced is None else f"announced as {shown(announced)}"
+        return f"{unmet.name!r} is {said}, asked {shown(unmet.requirement)}"
 
 
 def _is_not_compute(topic: Any) -> bool:
@@ -95,29 +96,12 @@ def _microseconds(time: datetime) -> int:
     return (time - datetime(1970, 1, 1)) // timedelta(microseconds=1)
 
 
-class _Wish(NamedTuple):
-    """An extra spec that is about capabilities: where to find the value, and what it must match."""
-
-    path: list[str]
-    requirement: Any
-
-
-def _wishes(spec: RequestSpec) -> list[_Wish]:
-    """What the flavor asks of capabilities: extra specs without a scope, and with this one."""
-    split = ((key.split(":"), requirement) for key, requirement in spec.extra_specs.items())
-    return [
-        _Wish(parts if len(parts) == 1 else parts[1:], requirement)
-        for parts, requirement in split
-        if len(parts) == 1 or parts[0] == "capabilities"
-    ]
-
-
-def _first_unmet(capabilities: Mapping[str, Any], wishes: Sequence[_Wish]) -> _Wish | None:
+def _first_unmet(capabilities: Mapping[str, Any], wishes: Sequence[Wish]) -> Wish | None:
     """The first wish that the announced capabilities do not meet; a host that announces none meets all."""
     if capabilities.keys() <= _NO_CAPABILITIES:
         return None
     for wish in wishes:
-        announced = _announced(capabilities, wish.path)
+        announced = _announced(capabilities, wish.steps)
         # Lists are kept as tuples; their text is that of a list.
         if announced is None or not match(str(thaw(announced)), wish.requirement):
             return wish

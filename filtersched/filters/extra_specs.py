@@ -1,14 +1,85 @@
-"""The operators of extra specs: what `">= 4"`, `"s== kvm"` or `"<in> sse"` mean."""
+"""Extra specs that filters match: their bounds, and what `">= 4"`, `"s== kvm"` or `"<in> sse"` mean."""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
 
-from filtersched.errors import InvalidRequest
+from oslo_config import cfg
+
+from filtersched.errors import InvalidRequest, shown
+from filtersched.filters.base import BaseHostFilter
+from filtersched.requests.request_spec import RequestSpec
+from filtersched.settings.shared_options import EXTRA_SPEC_MAX_STEPS, EXTRA_SPEC_MAX_WORDS
 
 _Test = Callable[[Any, Sequence[str]], bool]
+
+
+class Wish(NamedTuple):
+    """An extra spec that a filter matches: the key without its scope, as steps, and what the value must be."""
+
+    steps: tuple[str, ...]
+    requirement: Any
+    is_bare: bool
+
+    @property
+    def name(self) -> str:
+        """The key without its scope."""
+        return ":".join(self.steps)
+
+
+class ExtraSpecsFilter(BaseHostFilter):
+    """A base for filters that match extra specs of one scope, and those without a scope.
+
+    A derived class names its `scope`, says whether keys are paths, and declares what it reads.
+    """
+
+    options: ClassVar[tuple[cfg.Opt, ...]] = (EXTRA_SPEC_MAX_STEPS, EXTRA_SPEC_MAX_WORDS)
+    scope: str
+    has_paths = True
+
+    # The extra specs of the last request, and what was read from them.
+    _read: tuple[Any, list[Wish]] | None = None
+
+    def bind(self, values: Mapping[str, Any]) -> None:
+        super().bind(values)
+        self._read = None
+
+    def wishes(self, spec: RequestSpec) -> list[Wish]:
+        """The extra specs of the request that this filter matches.
+
+        Raises InvalidRequest for one that has more steps or words than allowed.
+        """
+        read = self._read
+        if read is None or read[0] is not spec.extra_specs:
+            wishes = [self._checked(*item) for item in self.asked(spec.extra_specs)]
+            read = self._read = (spec.extra_specs, [wish for wish in wishes if wish is not None])
+        return read[1]
+
+    def asked(self, extra_specs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+        """The extra specs to look at; by default all of them."""
+        return extra_specs.items()
+
+    def _checked(self, key: str, requirement: Any) -> Wish | None:
+        scope, colon, rest = key.partition(":")
+        if colon and scope != self.scope:
+            return None
+        steps = tuple(rest.split(":")) if colon else (key,)
+        for option, what, count in (
+            ("extra_spec_max_steps", "steps", len(steps) if self.has_paths else 1),
+            ("extra_spec_max_words", "words", len(str(requirement).split())),
+        ):
+            most = self.option(option)
+            if count > most:
+                group, name = self.spelling(option)
+                raise InvalidRequest(
+                    f"flavor.extra_specs: {shown(key)} has {count} {what}, at most {most} are allowed "
+                    f"([{group}] {name})",
+                    field="flavor.extra_specs",
+                    value=key,
+                )
+        return Wish(steps, requirement, not colon)
 
 
 def match(value: Any, req: Any) -> bool:
@@ -38,7 +109,9 @@ def match(value: Any, req: Any) -> bool:
         return test(value, words)
     except (TypeError, ValueError):
         raise InvalidRequest(
-            f"the extra spec {requirement!r} cannot be compared with {value!r}", field="extra_specs", value=requirement
+            f"the extra spec {shown(requirement)} cannot be compared with {shown(value)}",
+            field="extra_specs",
+            value=requirement,
         ) from None
 
 

@@ -6,10 +6,13 @@ import functools
 import json
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
 
-from filtersched.errors import InvalidRequest
+from oslo_config import cfg
+
+from filtersched.errors import InvalidRequest, shown
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.filter_properties import unwrapped
@@ -17,6 +20,10 @@ from filtersched.requests.request_spec import RequestSpec
 
 # How deep a query may be nested: it is walked by functions that call themselves.
 MAX_DEPTH = 100
+# Values that are no methods and look the same in a query.
+_PLAIN = frozenset((int, float, str, bool))
+# How many variables a reason shows.
+_SHOWN_VARIABLES = 10
 
 # A text, also an unfinished one, or one bracket; possessive, so that no text takes long.
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
@@ -46,35 +53,82 @@ class JsonFilter(BaseHostFilter):
     """
 
     spec_reads = ("scheduler_hints",)
+    options = (
+        cfg.IntOpt(
+            "json_query_max_length",
+            default=10_000,
+            min=1,
+            help="The most characters that a query of JsonFilter may have. A request with a longer one is refused.",
+        ),
+        cfg.IntOpt(
+            "json_query_max_terms",
+            default=100,
+            min=1,
+            help="The most terms, operators and variables, that a query of JsonFilter may have. Every host takes time "
+            "for every term. A request with more terms is refused.",
+        ),
+    )
 
     def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:
-        query = _query_text(spec)
         try:
-            # What is wrong with the query is said when a host is asked, and not before.
-            names = {name for name, _path in _variables(_parsed(query))} if query else set()
+            query = self._query(spec)
         except InvalidRequest:
+            # A host is asked first, and then what is wrong with the query is said.
             return ()
-        return tuple(sorted(name for name in names if _is_public(name)))
+        return tuple(sorted({name for name, _path in query.variables if _is_public(name)})) if query else ()
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
-        text = _query_text(spec)
-        if not text:
+        query = self._query(spec)
+        if query is None:
             return True
         try:
-            result = _evaluate(_parsed(text), host_state)
+            result = query.evaluate(host_state)
         except TypeError as problem:
-            problem.add_note(f"in the query {_shortened(text)}")
-            raise
+            raise _invalid(_query_text(spec), f"compares what has no order ({problem})") from None
         return any(result) if isinstance(result, list) else bool(result)
 
-    def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str:
-        text = _query_text(spec)
+    def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str | None:
+        query = self._query(spec)
+        if query is None:
+            return None
         said = []
-        for name, path in dict.fromkeys(_variables(_parsed(text))):
-            value = _look_up(host_state, name, path)
+        for name, path in query.variables[:_SHOWN_VARIABLES]:
+            value = _variable(name, path)(host_state)
             variable = ".".join((f"${name}", *path))
-            said.append(f"{variable} is {'unknown' if value is None else _shortened(repr(value))}")
-        return f"the query {_shortened(text)} is not true" + (f": {', '.join(said)}" if said else "")
+            said.append(f"{_shortened(variable)} is {'unknown' if value is None else shown(value)}")
+        more = len(query.variables) - _SHOWN_VARIABLES
+        if more > 0:
+            said.append(f"and {more} more variables")
+        return f"the query {_shortened(_query_text(spec))} is not true" + (f": {', '.join(said)}" if said else "")
+
+    def _query(self, spec: RequestSpec) -> _Query | None:
+        """The query of the request, if it has one. Raises InvalidRequest for one that cannot be."""
+        text = _query_text(spec)
+        if not text:
+            return None
+        if not isinstance(text, str):
+            raise _invalid(text, 'must be one JSON text, such as \'[">=", "$free_ram_mb", 1024]\'')
+        self._check_most("json_query_max_length", "characters", len(text), text)
+        query = _compiled(text)
+        self._check_most("json_query_max_terms", "terms", query.terms, text)
+        return query
+
+    def _check_most(self, option: str, what: str, count: int, text: str) -> None:
+        most = self.option(option)
+        if count > most:
+            group, name = self.spelling(option)
+            raise _invalid(text, f"has {count} {what}, at most {most} are allowed ([{group}] {name})")
+
+
+_Value = Callable[[HostState], Any]
+
+
+class _Query(NamedTuple):
+    """A query made ready: what it says of a host, its different variables in order, and how many terms it has."""
+
+    evaluate: _Value
+    variables: tuple[tuple[str, tuple[str, ...]], ...]
+    terms: int
 
 
 def _query_text(spec: RequestSpec) -> Any:
@@ -86,7 +140,7 @@ def _shortened(text: str) -> str:
 
 
 @functools.lru_cache(maxsize=64)
-def _parsed_text(text: str) -> Any:
+def _compiled(text: str) -> _Query:
     depth = 0
     for token in _TOKEN.findall(text):
         depth += (token in ("[", "{")) - (token in ("]", "}"))
@@ -96,65 +150,60 @@ def _parsed_text(text: str) -> Any:
         query = json.loads(text)
     except ValueError as problem:
         raise _invalid(text, f"is not JSON: {problem}") from None
+    if query in ([], {}):
+        return _Query(lambda _host: True, (), 0)
+    variables: list[tuple[str, tuple[str, ...]]] = []
     _check_query(query, text)
-    return query
-
-
-def _parsed(text: Any) -> Any:
-    """The query that `text` is. Raises InvalidRequest if it is none."""
-    if not isinstance(text, str):
-        raise _invalid(text, "must be one JSON text, such as '[\">=\", \"$free_ram_mb\", 1024]'")
-    return _parsed_text(text)
+    evaluate, terms = _evaluator(query, variables)
+    return _Query(evaluate, tuple(dict.fromkeys(variables)), terms)
 
 
 def _invalid(text: Any, what: str) -> InvalidRequest:
-    shown = _shortened(text if isinstance(text, str) else repr(text))
-    return InvalidRequest(f"the hint query {what}: {shown}", field="scheduler_hints", value=text)
+    said = _shortened(text) if isinstance(text, str) else shown(text)
+    return InvalidRequest(f"the hint query {what}: {said}", field="scheduler_hints", value=text)
 
 
 def _check_query(query: Any, text: str) -> None:
-    if query in ([], {}):
+    if query == []:
         return
     if not isinstance(query, list):
-        raise _invalid(text, f"must be a list that begins with an operator, not {_shortened(repr(query))}")
+        raise _invalid(text, f"must be a list that begins with an operator, not {shown(query)}")
     if not isinstance(query[0], str) or query[0] not in _OPERATORS:
-        raise _invalid(text, f"has {_shortened(repr(query[0]))} for an operator, known are {', '.join(_OPERATORS)}")
+        raise _invalid(text, f"has {shown(query[0])} for an operator, known are {', '.join(_OPERATORS)}")
     for argument in query[1:]:
         if isinstance(argument, list):
             _check_query(argument, text)
 
 
-def _evaluate(query: Any, host: HostState) -> Any:
-    if not query:
-        return True
-    arguments = (_value(argument, host) for argument in query[1:])
-    return _OPERATORS[query[0]]([argument for argument in arguments if argument is not None])
-
-
-def _value(argument: Any, host: HostState) -> Any:
-    """What an argument stands for; None if it is to be dropped."""
+def _evaluator(argument: Any, variables: list[tuple[str, tuple[str, ...]]]) -> tuple[_Value, int]:
+    """What an argument stands for on a host, None if it is to be dropped; and how many terms it has."""
     if isinstance(argument, list):
-        return _evaluate(argument, host)
-    if isinstance(argument, str):
-        if argument.startswith("$"):
-            return _look_up(host, *_variable(argument))
-        return argument or None
-    return argument
+        if not argument:
+            return (lambda _host: True), 1
+        parts = [_evaluator(part, variables) for part in argument[1:]]
+        return _operation(argument[0], [value for value, _terms in parts]), 1 + sum(terms for _value, terms in parts)
+    if isinstance(argument, str) and argument.startswith("$"):
+        name, *path = argument[1:].split(".")
+        variables.append((name, tuple(path)))
+        return _variable(name, tuple(path)), 1
+    constant = None if argument == "" else argument
+    return (lambda _host: constant), 0
 
 
-def _variable(text: str) -> tuple[str, tuple[str, ...]]:
-    """The attribute and the keys that `"$name.key.key"` names."""
-    name, *path = text[1:].split(".")
-    return name, tuple(path)
+def _operation(name: str, values: Sequence[_Value]) -> _Value:
+    """What an operator gives for the values that are known on a host."""
+    if name in _COMPARISONS and len(values) == 2:
+        return _comparison_of_two(_COMPARISONS[name], *values)
+    compute = _OPERATORS[name]
+    return lambda host: compute([found for value in values if (found := value(host)) is not None])
 
 
-def _variables(query: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The variables of a query, in the order in which they stand there."""
-    for argument in query[1:] if isinstance(query, list) else ():
-        if isinstance(argument, list):
-            yield from _variables(argument)
-        elif isinstance(argument, str) and argument.startswith("$"):
-            yield _variable(argument)
+def _comparison_of_two(compare: Callable[[Any, Any], Any], left: _Value, right: _Value) -> _Value:
+    def holds(host: HostState) -> bool:
+        first, second = left(host), right(host)
+        return first is not None and second is not None and bool(compare(first, second))
+
+    return holds
 
 
 def _is_public(name: str) -> bool:
@@ -162,16 +211,31 @@ def _is_public(name: str) -> bool:
     return name.isidentifier() and not name.startswith("_") and name != "limits"
 
 
-def _look_up(host: HostState, name: str, path: tuple[str, ...]) -> Any:
-    found = getattr(host, name, None) if _is_public(name) else None
-    if callable(found):
-        return None
+def _variable(name: str, path: tuple[str, ...]) -> _Value:
+    """The value of `$name.path` on a host, times as ISO text; None where it has none."""
+    if not _is_public(name):
+        return lambda _host: None
+
+    def look_up(host: HostState) -> Any:
+        found = getattr(host, name, None)
+        if type(found) in _PLAIN:
+            return found if not path else _item(name, path, found)
+        if callable(found):
+            return None
+        if path:
+            found = _item(name, path, found)
+        return found.isoformat() if isinstance(found, datetime) else found
+
+    return look_up
+
+
+def _item(name: str, path: tuple[str, ...], found: Any) -> Any:
     for key in path:
         if found is None:
             return None
         if not isinstance(found, Mapping):
             raise InvalidRequest(
-                f"the hint query asks for {key!r} in ${name}, which is {found!r} and has no keys",
+                f"the hint query asks for {key!r} in ${name}, which is {shown(found)} and has no keys",
                 field="scheduler_hints",
                 value=".".join((f"${name}", *path)),
             )
@@ -187,13 +251,17 @@ def _comparison(compare: Callable[[Any, Any], Any]) -> Callable[[list[Any]], boo
     return holds
 
 
+_COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "=": operator.eq,
+    "<": operator.lt,
+    ">": operator.gt,
+    "<=": operator.le,
+    ">=": operator.ge,
+}
+
 _OPERATORS: Mapping[str, Callable[[list[Any]], Any]] = {
-    "=": _comparison(operator.eq),
-    "<": _comparison(operator.lt),
-    ">": _comparison(operator.gt),
+    **{name: _comparison(compare) for name, compare in _COMPARISONS.items()},
     "in": lambda arguments: len(arguments) >= 2 and arguments[0] in arguments[1:],
-    "<=": _comparison(operator.le),
-    ">=": _comparison(operator.ge),
     "not": lambda arguments: [not argument for argument in arguments],
     "or": any,
     "and": all,

@@ -37,6 +37,21 @@ MAX_IO_OPS_PER_HOST = cfg.IntOpt(
     "hosts are used. 0: every host is refused.",
 )
 
+EXTRA_SPEC_MAX_STEPS = cfg.IntOpt(
+    "extra_spec_max_steps",
+    default=20,
+    min=1,
+    help="The most steps that the path of an extra spec may have, as in capabilities:cpu_info:topology:cores, which "
+    "has three. A request with a longer path is refused.",
+)
+EXTRA_SPEC_MAX_WORDS = cfg.IntOpt(
+    "extra_spec_max_words",
+    default=1000,
+    min=2,
+    help="The most words that an extra spec may have, as in <or> fast <or> large, which has four. Every host takes "
+    "time for them. A request with more words is refused.",
+)
+
 DEFAULT_AVAILABILITY_ZONE = cfg.StrOpt(
     "default_availability_zone",
     default="nova",

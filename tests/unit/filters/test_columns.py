@@ -28,7 +28,7 @@ from filtersched.filters.ram_filter import RamFilter
 from filtersched.filters.same_host_filter import SameHostFilter
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
-from filtersched.plugins.plugin import declaration_of
+from filtersched.plugins.plugin import declaration_of, declared_options
 from filtersched.requests.request_spec import RequestSpec
 
 COLUMNAR = [
@@ -120,7 +120,8 @@ OPTIONS = {
 
 def bound(filter_class, **options):
     made = filter_class()
-    made.bind(OPTIONS | options)
+    defaults = {opt.dest: opt.default for _group, opt in declared_options(filter_class)}
+    made.bind(defaults | OPTIONS | options)
     return made
 
 

@@ -3,7 +3,12 @@
 import pytest
 
 from filtersched.errors import InvalidRequest
+from filtersched.filters.aggregate_instance_extra_specs_filter import AggregateInstanceExtraSpecsFilter
+from filtersched.filters.compute_capabilities_filter import ComputeCapabilitiesFilter
+from filtersched.filters.compute_filter import ComputeFilter
 from filtersched.filters.extra_specs import match
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 
 
 @pytest.mark.parametrize(
@@ -153,3 +158,53 @@ def test_a_requirement_that_is_no_text_is_read_as_its_text():
     assert match("4", 4) is True
     assert match("True", True) is True
     assert match("5", 4) is False
+
+
+# -- bounds -----------------------------------------------------------------------------------
+
+HOST = HostState("cmp1", capabilities={"x": "a"}, aggregates=[{"name": "g", "metadata": {"x": "a"}}])
+FILTERS = [ComputeFilter, ComputeCapabilitiesFilter, AggregateInstanceExtraSpecsFilter]
+
+
+def asked(filter_, key, requirement):
+    return filter_.host_passes(HOST, RequestSpec({"extra_specs": {f"{filter_.scope}:{key}": requirement}}))
+
+
+@pytest.mark.parametrize("filter_class", FILTERS)
+def test_alternatives_of_more_words_than_allowed_are_an_invalid_request(filter_class):
+    some = " ".join("<or> x" for _ in range(499)) + " <or> a"
+    key = "x" if filter_class is not ComputeCapabilitiesFilter else "capabilities:x"
+    assert asked(filter_class(), key, some)
+    with pytest.raises(InvalidRequest, match="has 1002 words, at most 1000 are allowed") as caught:
+        asked(filter_class(), key, f"{some} <or> b")
+    assert caught.value.field == "flavor.extra_specs"
+    assert "[filter_scheduler] extra_spec_max_words" in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("filter_class", [ComputeFilter, ComputeCapabilitiesFilter])
+def test_a_path_of_more_steps_than_allowed_is_an_invalid_request(filter_class):
+    assert not asked(filter_class(), ":".join("x" * 20), "a")
+    with pytest.raises(InvalidRequest, match="has 21 steps, at most 20 are allowed") as caught:
+        asked(filter_class(), ":".join("x" * 21), "a")
+    assert "[filter_scheduler] extra_spec_max_steps" in str(caught.value)
+
+
+def test_a_key_of_aggregates_is_no_path():
+    assert not asked(AggregateInstanceExtraSpecsFilter(), ":".join("x" * 21), "a")
+
+
+@pytest.mark.parametrize("filter_class", FILTERS)
+def test_extra_specs_of_another_scope_may_be_of_any_length(filter_class):
+    spec = RequestSpec({"extra_specs": {f"other:{':'.join('x' * 5000)}": "x " * 5000}})
+    assert filter_class().host_passes(HOST, spec)
+
+
+@pytest.mark.parametrize("filter_class", FILTERS)
+def test_bounds_can_be_configured_anew(filter_class):
+    filter_ = filter_class()
+    spec = RequestSpec({"extra_specs": {f"{filter_.scope}:x": "<or> a <or> b"}})
+    filter_.host_passes(HOST, spec)
+    filter_.bind({"service_down_time": 60, "extra_spec_max_steps": 20, "extra_spec_max_words": 3})
+    with pytest.raises(InvalidRequest, match="has 4 words"):
+        filter_.host_passes(HOST, spec)

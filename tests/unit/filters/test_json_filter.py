@@ -168,10 +168,11 @@ def test_the_state_of_the_service_is_not_looked_at():
 
 
 @pytest.mark.parametrize("query", [["<", "$host", 1], ["<", 2, 1, "x"], [">=", {}, {}]])
-def test_what_has_no_order_is_a_type_error_that_shows_the_query(query):
-    with pytest.raises(TypeError, match="not supported") as caught:
+def test_what_has_no_order_is_an_invalid_request_that_shows_the_query(query):
+    with pytest.raises(InvalidRequest, match=r"compares what has no order .*not supported") as caught:
         passes(query)
-    assert caught.value.__notes__ == [f"in the query {json.dumps(query)}"]
+    assert json.dumps(query) in str(caught.value)
+    assert caught.value.field == "scheduler_hints"
 
 
 def test_text_and_a_number_are_simply_not_equal():
@@ -200,7 +201,7 @@ def test_a_key_of_something_that_has_none_is_an_invalid_request():
     ],
 )
 def test_an_operator_that_is_not_known_is_an_invalid_request(query):
-    with pytest.raises(InvalidRequest, match="known are =, <, >, in, <=, >=, not, or, and") as caught:
+    with pytest.raises(InvalidRequest, match="known are =, <, >, <=, >=, in, not, or, and") as caught:
         passes(query)
     assert caught.value.field == "scheduler_hints"
 
@@ -225,6 +226,12 @@ def test_a_query_that_is_no_text_is_an_invalid_request(query):
         JsonFilter().host_passes(HOST, RequestSpec(scheduler_hints={"query": query}))
 
 
+def unbounded(text):
+    filter_ = JsonFilter()
+    filter_.bind({"json_query_max_length": 10**8, "json_query_max_terms": 10**8})
+    return filter_.host_passes(HOST, RequestSpec(scheduler_hints={"query": text}))
+
+
 def nested(depth):
     return '["and", ' * (depth - 1) + "[]" + "]" * (depth - 1)
 
@@ -238,7 +245,7 @@ def test_a_query_may_be_a_hundred_deep_and_no_deeper():
 @pytest.mark.parametrize("text", [nested(1000), nested(100_000), '["and", ' + '{"a": ' * 1000, "[" * 1_000_000])
 def test_a_query_a_thousand_deep_is_an_invalid_request(text):
     with pytest.raises(InvalidRequest, match="deep") as caught:
-        passes(text)
+        unbounded(text)
     assert len(str(caught.value)) < 400
 
 
@@ -247,7 +254,7 @@ def test_the_depth_is_looked_at_before_anything_recurses():
     sys.setrecursionlimit(1_000_000)
     try:
         with pytest.raises(InvalidRequest, match="deep"):
-            passes(nested(500_000))
+            unbounded(nested(500_000))
     finally:
         sys.setrecursionlimit(limit)
 
@@ -258,7 +265,48 @@ def test_brackets_in_text_do_not_count():
 
 def test_a_long_text_of_quotes_is_read_in_one_go():
     with pytest.raises(InvalidRequest, match="not JSON"):
-        passes('["=", "' + '\\"' * 500_000)
+        unbounded('["=", "' + '\\"' * 500_000)
+
+
+def test_a_query_longer_than_allowed_is_an_invalid_request_before_it_is_read():
+    query = '["=", 1, "' + "x" * 9988 + '"]'
+    assert len(query) == 10_000
+    assert passes(query) is False
+    with pytest.raises(InvalidRequest, match="has 10001 characters, at most 10000 are allowed") as caught:
+        passes(query + "[")
+    assert "[filter_scheduler] json_query_max_length" in str(caught.value)
+
+
+def test_a_query_of_more_terms_than_allowed_is_an_invalid_request():
+    """Terms are operators and variables; other arguments are as many as the length allows."""
+    comparisons = [[">", "$free_ram_mb", number] for number in range(49)]
+    assert passes(["and", *comparisons, "$free_ram_mb"]) is True
+    assert passes(["in", "$host", *(f"cmp{number}" for number in range(900))]) is True
+    with pytest.raises(InvalidRequest, match="has 101 terms, at most 100 are allowed") as caught:
+        passes(["and", *comparisons, "$free_ram_mb", "$free_ram_mb"])
+    assert "[filter_scheduler] json_query_max_terms" in str(caught.value)
+
+
+def test_the_bounds_can_be_configured():
+    narrow = JsonFilter()
+    narrow.bind({"json_query_max_length": 20, "json_query_max_terms": 2})
+    assert narrow.host_passes(HOST, RequestSpec(scheduler_hints={"query": '["=", "$host", 1]'})) is False
+    for query, problem in (('["=", "$vcpus_total", 8]', "characters"), ('["=","$host","$x"]', "terms")):
+        with pytest.raises(InvalidRequest, match=problem):
+            narrow.host_passes(HOST, RequestSpec(scheduler_hints={"query": query}))
+
+
+def test_a_refusal_names_ten_variables_at_most():
+    query = ["or", *(f"$capabilities.x{number}" for number in range(60))]
+    reason = JsonFilter().rejection_reason(HOST, RequestSpec(scheduler_hints={"query": json.dumps(query)}))
+    assert reason.endswith("$capabilities.x9 is unknown, and 50 more variables")
+    assert len(reason) < 1000
+
+
+def test_a_time_is_compared_as_text():
+    host = HostState("cmp1", service={"updated_at": "2026-01-31T13:00:00+01:00"}, updated="2026-01-31")
+    assert passes(["=", "$service.updated_at", "2026-01-31T12:00:00"], host) is True
+    assert passes(["<", "$updated", "2026-02"], host) is True
 
 
 def test_a_refusal_shows_query_and_values():
