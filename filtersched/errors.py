@@ -42,7 +42,7 @@ class ConfigurationError(FilterschedError):
 
 
 class PluginNotFound(ConfigurationError):
-    """Names that no available plug-in answers to; all of them at once."""
+    """Names that no available plug-in has; all of them at once."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class PluginNotFound(ConfigurationError):
 
 
 class PluginLoadError(ConfigurationError):
-    """A plug-in that exists and cannot be imported, or is not a plug-in."""
+    """A plug-in that cannot be imported, or is not a plug-in."""
 
     def __init__(self, message: str = "", *, name: str = "", entry_point: str | None = None) -> None:
         super().__init__(message, value=name)
@@ -77,7 +77,7 @@ class DuplicatePlugin(ConfigurationError):
 
 
 class InvalidRequest(FilterschedError, ValueError):
-    """A request that makes no sense, whatever the hosts."""
+    """A request that is invalid, whatever the hosts."""
 
     def __init__(self, message: str = "", *, field: str | None = None, value: Any = None) -> None:
         super().__init__(message)
@@ -86,7 +86,7 @@ class InvalidRequest(FilterschedError, ValueError):
 
 
 class InvalidHost(FilterschedError, ValueError):
-    """A host attribute that cannot be, or a change of a host where none may be."""
+    """An invalid attribute of a host, or a change of a host during a decision."""
 
     def __init__(
         self, message: str = "", *, host: str | None = None, attribute: str | None = None, value: Any = None
@@ -110,7 +110,7 @@ class InvalidWeight(FilterschedError, ValueError):
 
 
 class UndeclaredRead(FilterschedError):
-    """A plug-in reads what its class does not declare, so that its answers cannot be kept."""
+    """A plug-in reads an attribute that its class does not declare."""
 
     def __init__(self, message: str = "", *, plugin: str = "", attribute: str = "") -> None:
         super().__init__(message)

@@ -24,23 +24,23 @@ class BaseHostFilter(Plugin):
     RUN_ON_REBUILD: ClassVar[bool] = False
 
     def host_passes(self, host_state: HostState, spec: RequestSpec, /) -> Any:
-        """Whether the host can take an instance of the request, by truth value."""
+        """Whether the host can take an instance of the request; any truth value."""
         raise NotImplementedError(f"{type(self).__name__} defines no host_passes(host_state, spec)")
 
     def rejection_reason(self, host_state: HostState, spec: RequestSpec, /) -> Shortage | str | None:
-        """Why the host was refused: what is short, or a sentence. Asked for when somebody reads it."""
+        """Why the host was refused: a Shortage or a sentence. Called when somebody reads the reason."""
         return None
 
     def limits(self, host_state: HostState, spec: RequestSpec, /) -> Mapping[str, Any]:
-        """What the compute side is to enforce; asked for chosen hosts and alternates only."""
+        """Limits that the compute service must enforce; called for chosen hosts and alternates only."""
         return {}
 
     def run_filter_for_index(self, index: int, /) -> bool:
-        """Whether to ask for the instance at `index` of a request."""
+        """Whether the filter runs for the instance at `index` of a request."""
         return index == 0 or not self.run_filter_once_per_request
 
     def asked_about(self, spec: RequestSpec) -> bool:
-        """Whether the filter has a say: on a rebuild only if it wants to."""
+        """Whether the filter runs for this request; on a rebuild, only with `RUN_ON_REBUILD`."""
         return self.RUN_ON_REBUILD or not spec.is_rebuild
 
     def _filter_one(self, host_state: HostState, spec: RequestSpec, /) -> Any:

@@ -74,7 +74,7 @@ class HostPool:
 
     @classmethod
     def from_columns(cls, names: Sequence[str], nodenames: Sequence[str] | None = None, **columns: Any) -> Self:
-        """A pool of hosts whose attributes come as columns, without an object for each.
+        """Make a pool from columns of attributes, without an object for each host.
 
         names, nodenames : (n_hosts,) text; a host without a node of its own is its own node.
         columns : HostState attributes, each (n_hosts,): numpy arrays of numbers, or sequences.
@@ -96,12 +96,15 @@ class HostPool:
         return self._atomic.run(act, *args)
 
     def __len__(self) -> int:
+        """How many hosts there are."""
         return len(self.rows)
 
     def __iter__(self) -> Iterator[HostState]:
+        """The hosts, in their order."""
         return iter(self._atomic.run(lambda: list(self.rows.hosts())))
 
     def __contains__(self, name: object) -> bool:
+        """Whether there is a host of that name, or a node `(host, nodename)`."""
         if isinstance(name, tuple):
             return len(name) == 2 and self._atomic.run(self.rows.row_of, *name) is not None
         return isinstance(name, str) and bool(self._atomic.run(self.rows.rows_named, name))
@@ -145,7 +148,7 @@ class HostPool:
     # -- hosts come, go and change -----------------------------------------------------------
 
     def add(self, host: HostState) -> None:
-        """Keep one more host, last in order."""
+        """Add a host at the end."""
         self._atomic.run(self._add, host)
 
     def _add(self, host: HostState) -> None:
@@ -169,7 +172,7 @@ class HostPool:
         self.rows.append(host, row)
 
     def remove(self, name: str | Key) -> HostState:
-        """Keep a host no longer; returns it. Raises KeyError for an unknown name."""
+        """Remove a host and return it. Raises KeyError for an unknown name."""
         return self._atomic.run(self._remove, name)
 
     def _remove(self, name: str | Key) -> HostState:
@@ -184,7 +187,7 @@ class HostPool:
         host._owner = None
 
     def update(self, name: str | Key, **changes: Any) -> None:
-        """Assign attributes of one host, all of them at once or none.
+        """Assign several attributes of one host: all of them, or none.
 
         Raises KeyError for an unknown host, and InvalidHost for a name that is no attribute of the
         host; a plain assignment adds one.
@@ -210,7 +213,7 @@ class HostPool:
         self._publish([self._change(row, changed, with_limits="limits" in changes)])
 
     def change(self, host: HostState, name: str, value: Any) -> None:
-        """Write one attribute; what a plain assignment to a host of the pool does."""
+        """Assign one attribute; a plain assignment to a host of the pool calls this."""
         _check_name_stays(host, name, value)
         if not self._atomic.run(self._write, host, name, value):
             # It was removed while this waited.
@@ -273,7 +276,7 @@ class HostPool:
     # -- instances come and go ---------------------------------------------------------------
 
     def commit(self, selections: Placement | Iterable[Placement]) -> None:
-        """Make the depletion of selections real: their instances are on their hosts from now on.
+        """Make the depletion of selections real: put their instances on their hosts.
 
         Raises CommitConflict if a chosen host has changed since the decision or was decided on in
         another pool, and InvalidRequest for an instance that is on a host already; nothing is
@@ -335,7 +338,7 @@ class HostPool:
             return [row for row, host in enumerate(self.rows.hosts()) if _has(host, instance_uuid)]
 
     def release(self, selections: Placement | Iterable[Placement]) -> None:
-        """Give back what commit took: the instances leave their hosts.
+        """Give back what `commit` took: remove the instances from their hosts.
 
         Raises InvalidRequest for an instance that is not on its host; nothing is applied then.
         """

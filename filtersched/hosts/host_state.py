@@ -48,7 +48,7 @@ def undisturbed(host: HostState, act: Callable[[], _T]) -> _T:
 
 
 class HostState(Attributed):
-    """One host (or one node of it) and what is known of it.
+    """One host, or one node of it, and what is known about it.
 
     An ordinary object: every attribute has a default on the class, plug-ins may set further ones.
     Containers are stored read-only; change one by assigning a new one. Memory is in MiB (`_mb`),
@@ -212,7 +212,7 @@ class HostState(Attributed):
 
     @property
     def limits(self) -> dict[str, Any]:
-        """What the compute side is to enforce; the one thing that a filter may write to.
+        """Limits that the compute service must enforce; the only attribute that a filter may write to.
 
         During a decision each host has limits of its own that the decision throws away.
         """
@@ -267,7 +267,7 @@ class HostState(Attributed):
         return self._counts("num_task_")
 
     def copy(self) -> Self:
-        """A host of its own with the same attributes.
+        """Another host with the same attributes.
 
         Read-only containers are shared; lists, dicts and sets that a plug-in or subclass added are
         copied, one level deep.
@@ -346,14 +346,14 @@ class HostState(Attributed):
         self.updated = spec.now
 
     def consume_from_instance(self, instance_properties: Mapping[str, Any]) -> None:
-        """Take what an instance record says: the name of this in the first filter schedulers."""
+        """Take what an instance record needs; used by the first filter schedulers."""
         self.free_ram_mb -= instance_properties["memory_mb"]
         self.free_disk_mb -= (instance_properties["root_gb"] + instance_properties["ephemeral_gb"]) * 1024
         self.vcpus_used += instance_properties["vcpus"]
         self.num_instances += 1
 
     def add_instance(self, spec: RequestSpec) -> None:
-        """Note the instance that `spec` places as one that is here."""
+        """Add the instance that `spec` places to `instances`."""
         if isinstance(self.instances, GrowingDict):
             self.instances.put(spec.instance_uuid, spec.as_instance())
         elif spec.instance_uuid is not None and spec.instance_uuid not in self.instances:
@@ -379,7 +379,7 @@ class HostState(Attributed):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The host that `to_dict` wrote down. Raises InvalidHost for what no HostState has."""
+        """The host from the data of `to_dict`. Raises InvalidHost for unknown attributes."""
         if not isinstance(data, Mapping):
             raise InvalidHost(f"a host must be a mapping, not {shown(data)}", value=data)
         known = dict(data)

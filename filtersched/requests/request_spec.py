@@ -188,17 +188,17 @@ class RequestSpec(Attributed, Mapping[str, Any]):
 
     @property
     def is_rebuild(self) -> bool:
-        """Whether an instance is rebuilt where it is: hint `_nova_check_type` is exactly ["rebuild"]."""
+        """Whether this is a rebuild: the hint `_nova_check_type` is exactly ["rebuild"]."""
         return self.scheduler_hints.get("_nova_check_type") == ("rebuild",)
 
     def get_scheduler_hint(self, name: str, default: Any = None) -> Any:
-        """The hint; a list of exactly one item is unwrapped, a longer one comes as a list."""
+        """The hint; a list with exactly one item is unwrapped."""
         if name not in self.scheduler_hints:
             return default
         return filter_properties.unwrapped(self.scheduler_hints[name])
 
     def copy(self) -> Self:
-        """A request of its own with the same attributes."""
+        """Another request with the same attributes."""
         new = type(self).__new__(type(self))
         new.__dict__.update(self.__dict__)
         new.__dict__.pop("_view", None)
@@ -277,7 +277,7 @@ class RequestSpec(Attributed, Mapping[str, Any]):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The request that `to_dict` wrote down. Raises InvalidRequest for what no request has."""
+        """The request from the data of `to_dict`. Raises InvalidRequest for unknown attributes."""
         if not isinstance(data, Mapping):
             raise InvalidRequest(f"a request must be a mapping, not {shown(data)}", value=data)
         known = with_text_keys(data)

@@ -148,13 +148,11 @@ class Image(Record):
 
 @dataclass(frozen=True, slots=True)
 class InstanceGroup(Record):
-    """A server group: `members` are instance uuids, `hosts` the hosts they are on.
+    """A server group: instances that belong together, or apart."""
 
-    policy : "affinity", "anti-affinity", "soft-affinity" or "soft-anti-affinity".
-    rules : `{"max_server_per_host": n}` for anti-affinity, values may be text.
-    """
-
+    #: "affinity", "anti-affinity", "soft-affinity" or "soft-anti-affinity".
     policy: str | None = None
+    #: `{"max_server_per_host": n}` for anti-affinity; n may be text.
     rules: NameToValue = NO_VALUES
     #: The hosts that members are on, one entry per member.
     hosts: Names = NO_ITEMS

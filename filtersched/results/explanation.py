@@ -21,18 +21,22 @@ Weights = Sequence[float] | NDArray[np.float64]
 
 
 class WeigherColumn:
-    """What one weigher said of all hosts it was asked about, in their order."""
+    """The weights that one weigher gave to all hosts, in their order."""
 
     __slots__ = ("multipliers", "name", "normalized", "raw")
 
     def __init__(self, name: str, raw: Weights, normalized: Weights, multipliers: Weights) -> None:
+        #: The name of the weigher.
         self.name = name
+        #: The raw weights, one per host.
         self.raw = raw
+        #: The raw weights, mapped to 0 ... 1.
         self.normalized = normalized
+        #: What each normalized weight is multiplied by.
         self.multipliers = multipliers
 
     def share(self, place: int) -> WeigherShare:
-        """What it said of the host at `place`."""
+        """The weigher's share in the weight of the host at `place`."""
         raw, normal, multiplier = float(self.raw[place]), float(self.normalized[place]), float(self.multipliers[place])
         return WeigherShare(self.name, raw, normal, multiplier)
 
@@ -60,12 +64,12 @@ class WeigherShare:
 
     @property
     def contribution(self) -> float:
-        """The part of the weight that this weigher gave."""
+        """What the weigher added: multiplier times normalized weight."""
         return self.multiplier * self.normalized
 
 
 class FilterStep:
-    """One filter that ran: its `name`, and how many hosts there were `before` and `after`."""
+    """One filter that ran, and how many hosts it refused."""
 
     __slots__ = ("_several", "_who", "after", "before", "name")
 
@@ -78,8 +82,11 @@ class FilterStep:
         several: Callable[[], Collection[str]] = frozenset,
     ) -> None:
         """who : gives the hosts that were dropped; several : the names of hosts that have several nodes."""
+        #: The name of the filter.
         self.name = name
+        #: How many hosts there were before it ran.
         self.before = before
+        #: How many hosts it passed.
         self.after = after
         self._who = who
         self._several = several
@@ -101,12 +108,12 @@ class FilterStep:
         return type(self)(self.name, self.before, self.after, self._who, several)
 
     def dropped(self) -> list[Node]:
-        """The hosts that were dropped here, in their order."""
+        """The refused hosts, in their order."""
         return list(self._who())
 
     @property
     def refused(self) -> tuple[str, ...]:
-        """What the hosts that were dropped here are called."""
+        """The names of the refused hosts."""
         several = self._several()
         return tuple(called(node, several) for node in self._who())
 
@@ -225,14 +232,14 @@ class Explanation:
 
     @property
     def refused(self) -> dict[str, int]:
-        """How many hosts each filter refused, for this instance or one before it in the request."""
+        """How many hosts each filter refused, for this instance or an earlier one of the request."""
         counts: dict[str, int] = {}
         for step in (*self.earlier, *self.steps):
             counts[step.name] = counts.get(step.name, 0) + step.before - step.after
         return counts
 
     def why(self, host: str | HostState) -> HostVerdicts:
-        """What every filter says of a host, not only the first that refused it.
+        """The verdict of every filter on a host, not only of the first that refused it.
 
         host : its name, `host/nodename` of a host that has several nodes, or the name of the node.
         Raises InvalidRequest for a host that was not among those offered, and for a name that may
@@ -308,7 +315,7 @@ class Explanation:
         return f"<Explanation instance {self.index + 1} of {self.num_instances}: {list(self.steps)}>"
 
     def to_dict(self) -> dict[str, Any]:
-        """Counts, shares and words as plain data."""
+        """Counts, shares and texts as plain data."""
         return {
             "index": self.index,
             "steps": [{"filter": step.name, "before": step.before, "after": step.after} for step in self.steps],

@@ -7,7 +7,7 @@ from filtersched.results.explanation import Explanation
 
 
 class NoValidHost(FilterschedError):
-    """The request cannot be placed whole; nothing was changed.
+    """The request cannot be placed as a whole; nothing was changed.
 
     index, num_instances : which instance found no host, counted from 0, and of how many.
     explanation : counts per filter, `.why(host)` and `.near_misses()`; None only in an error that

@@ -25,9 +25,13 @@ class WeighedHost:
     __slots__ = ("columns", "obj", "place", "weight")
 
     def __init__(self, obj: HostState, weight: float, *, columns: Sequence[WeigherColumn] = (), place: int = 0) -> None:
+        #: The host.
         self.obj = obj
+        #: The sum of the weighers.
         self.weight = weight
+        #: The weights of each weigher, over all weighed hosts.
         self.columns = columns
+        #: The position of the host in the columns.
         self.place = place
 
     def __repr__(self) -> str:
@@ -35,7 +39,7 @@ class WeighedHost:
 
     @property
     def shares(self) -> tuple[WeigherShare, ...]:
-        """What each weigher added."""
+        """What each weigher added to the weight."""
         return tuple(column.share(self.place) for column in self.columns)
 
 
@@ -54,7 +58,7 @@ def steps_of(hosts: Sequence[HostState]) -> tuple[FilterStep, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Alternate:
-    """Another host that could take the instance, as things stood after the whole request."""
+    """Another host that can take the instance, once the whole request is placed."""
 
     #: The name of the host.
     host: str
@@ -135,7 +139,7 @@ class Selection(Placement):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The selection that `to_dict` wrote down, without its explanation.
+        """The selection from the data of `to_dict`, without its explanation.
 
         Raises InvalidRequest for another version of the format, a missing key or a wrong value.
         """

@@ -11,7 +11,7 @@ from filtersched.results.words import amount_in_words, in_words
 
 @dataclass(frozen=True, slots=True)
 class Shortage:
-    """A refusal in numbers: of `what` is needed `need` and there is `have`, in `unit`."""
+    """A refusal in numbers: how much is needed, and how much there is."""
 
     #: Such as "RAM".
     what: str
@@ -24,7 +24,7 @@ class Shortage:
 
     @property
     def missing(self) -> float:
-        """How much is lacking; NaN of what cannot be reckoned with."""
+        """How much is lacking; NaN if it cannot be computed."""
         try:
             return self.need - self.have
         except Exception:
@@ -33,7 +33,7 @@ class Shortage:
 
     @property
     def share(self) -> float:
-        """The part of the need that is lacking, 1.0 and more if there is nothing at all.
+        """The share of the need that is lacking; 1.0 or more if there is nothing at all.
 
         1.0 too where it cannot be reckoned.
         """
@@ -54,7 +54,7 @@ class Shortage:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one filter says of one host; `reason` is a Shortage or a sentence where it refuses."""
+    """The answer of one filter about one host."""
 
     #: The name of the filter.
     filter: str
@@ -94,7 +94,7 @@ def _plain(reason: Any) -> Shortage | str | None:
 
 @dataclass(frozen=True, slots=True)
 class HostVerdicts:
-    """What every filter says of one host."""
+    """The verdicts of all filters on one host."""
 
     #: The name of the host.
     host: str
@@ -113,17 +113,17 @@ class HostVerdicts:
 
     @property
     def refused_by(self) -> tuple[Verdict, ...]:
-        """The verdicts that refuse the host."""
+        """The verdicts of the filters that refuse the host."""
         return tuple(verdict for verdict in self.verdicts if not verdict.passed)
 
     @property
     def missing_share(self) -> float:
-        """How much of what it needs is missing, summed over the refusals; one that cannot be measured counts 1."""
+        """The missing shares of all refusals, added up; a refusal without numbers counts 1."""
         return sum(_share(verdict.reason) for verdict in self.refused_by)
 
     @property
     def miss(self) -> str:
-        """What keeps the host from passing, as the end of a sentence."""
+        """Why the host does not pass, as the end of a sentence."""
         if all(isinstance(verdict.reason, Shortage) for verdict in self.refused_by):
             return f"{self.name} " + " and ".join(in_words(verdict.reason) for verdict in self.refused_by)
         return str(self)

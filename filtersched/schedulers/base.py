@@ -28,7 +28,7 @@ Detail = Literal["counts", "full"]
 
 
 class Scheduler:
-    """What the drivers share: requests made ready, decisions under the pool's lock, commits."""
+    """The base of all drivers: it prepares requests, holds the pool's lock, and commits."""
 
     def __init__(self, conf: cfg.ConfigOpts | None = None) -> None:
         """conf : as `filtersched.make_conf` makes it; None is the defaults. Read once, here."""
@@ -47,10 +47,10 @@ class Scheduler:
         seed: int | None = None,
         explain: Detail = "counts",
     ) -> list[Selection]:
-        """Choose a host for every instance of a request; hosts and request stay as they are.
+        """Choose a host for every instance of a request, without changing hosts or request.
 
         instance_uuids : one per instance; given, their number counts and not `spec.num_instances`.
-            Those that nobody names are made up.
+            Missing uuids are generated.
         filters : names to use instead of the configured ones, among the available.
         return_alternates : also give hosts to try if the chosen one fails, `max_attempts` - 1 of them.
         seed : of the random draws; None draws one. Selections record it, and it replays the decision.
@@ -88,7 +88,7 @@ class Scheduler:
         seed: int | None = None,
         explain: Detail = "counts",
     ) -> list[Selection]:
-        """Decide and commit in one step: the ordinary call for a program that keeps a pool.
+        """Decide and commit atomically. This is the usual call for a program that keeps a pool.
 
         Arguments and errors are those of `select_destinations`; no other thread comes in between.
         """
@@ -202,7 +202,7 @@ def _random_uuids(count: int) -> list[str]:
 
 
 def scheduler_from(conf: cfg.ConfigOpts | None = None) -> Scheduler:
-    """The scheduler that `scheduler_driver` names, made for this configuration."""
+    """Make the scheduler that `scheduler_driver` names."""
     conf = make_conf() if conf is None else conf
     scheduler: Scheduler = load_driver(read_scheduler_settings(conf))(conf)
     return scheduler

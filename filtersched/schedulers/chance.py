@@ -11,7 +11,7 @@ from filtersched.schedulers.base import Scheduler
 
 
 class ChanceScheduler(Scheduler):
-    """Place each instance on a random host that is up; no filters, no weighers, no depletion."""
+    """Place each instance on a random host that is up, without filters, weighers and depletion."""
 
     def _decide(self, decision: Decision) -> list[Choice]:
         ignored = decision.spec.ignore_hosts

@@ -27,7 +27,7 @@ from filtersched.weighers.handler import HostWeightHandler
 
 
 class FilterScheduler(Scheduler):
-    """Place instances on the best of the hosts that every filter lets pass.
+    """Place each instance on the best host that passes every filter.
 
     A derived class may override any of the steps `narrow`, `filter`, `weigh`, `select` and
     `deplete`; it is then called for every instance, on host objects.
@@ -65,7 +65,7 @@ class FilterScheduler(Scheduler):
     def explain(
         self, spec: RequestSpec, host: HostState, *, filters: str | Sequence[str] | None = None
     ) -> HostVerdicts:
-        """What every filter says of one host as it is now, not only the first that refuses it."""
+        """The verdict of every filter on one host in its present state."""
         return undisturbed(host, lambda: self._decision(spec, [host], None, filters=filters).ask(host, 0))
 
     def _decide(self, decision: Decision) -> list[Choice]:
@@ -98,13 +98,13 @@ class FilterScheduler(Scheduler):
         return choices
 
     def narrow(self, hosts: Sequence[HostState], spec: RequestSpec) -> Sequence[HostState]:
-        """The hosts that the request itself lets in: destination, ignored and forced hosts."""
+        """The hosts that the request itself allows: destination, ignored and forced hosts."""
         return narrowing.narrow(hosts, spec)
 
     def filter(
         self, hosts: Sequence[HostState], spec: RequestSpec, index: int, filters: Sequence[Any]
     ) -> Sequence[HostState]:
-        """The hosts that every filter lets pass, in their order."""
+        """The hosts that pass every filter, in their order."""
         if narrowing.skips_filters(spec):
             return Filtered(hosts)
         passed = self._filter_handler.get_filtered_objects(filters, hosts, spec, index)

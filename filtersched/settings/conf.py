@@ -97,7 +97,7 @@ def make_conf(
     files: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
     **options: Any,
 ) -> SchedulerConf:
-    """A configuration from a command line, settings files and code; nothing else is read.
+    """Make a configuration from a command line, settings files and code. Nothing else is read.
 
     args : flags only, such as sys.argv[1:] of a program without arguments of its own (see
         `split_args` for one with). The files that --config-file names replace `files`; those of

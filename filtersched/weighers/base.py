@@ -37,7 +37,7 @@ class BaseWeigher(Plugin):
         raise NotImplementedError(f"{type(self).__name__} defines no _weigh_object(host_state, weight_properties)")
 
     def weight_multiplier(self, host_state: HostState, /) -> Any:
-        """What the host's weight is multiplied by; 1.0 without a `multiplier_option`."""
+        """The multiplier of the host's weight; 1.0 without a `multiplier_option`."""
         if self.multiplier_option is None:
             return 1.0
         return aggregates.number(host_state, self.multiplier_option, float, self.option(self.multiplier_option))
