@@ -112,6 +112,7 @@ TAKEN_FOR = {
     "datetime": "datetime.datetime",
     "FrozenDict": "collections.abc.Mapping",
     "Opt": "oslo_config.cfg.Opt",
+    "Placement": "Selection",
     "Reads": "tuple",
     "SchedulerConf": "oslo_config.cfg.ConfigOpts",
     "Service": "collections.abc.Mapping",
@@ -163,6 +164,7 @@ def resolve_public_name(
     stand_in = TAKEN_FOR.get(node["reftarget"].rpartition(".")[2])
     if stand_in is not None:
         node["reftarget"] = stand_in
+    if stand_in is not None and stand_in not in PUBLIC:
         return intersphinx.missing_reference(app, env, node, contnode)
     parts = node["reftarget"].removeprefix("filtersched.").split(".")
     place = next((at for at, part in enumerate(parts) if part in PUBLIC), None)

@@ -25,7 +25,7 @@ class Placement:
 
 
 class CommitConflict(FilterschedError):
-    """Decided on a state of the hosts that is gone; nothing was committed."""
+    """The hosts have changed since the decision; nothing was committed."""
 
     def __init__(
         self, message: str = "", *, selections: Sequence[Placement] = (), hosts: Sequence[str] = ()
