@@ -26,7 +26,7 @@ from filtersched import (
     make_conf,
 )
 from filtersched.columns.frozen import freeze, thaw
-from filtersched.loading.loader import describe_plugins
+from filtersched.loading import describe_plugins
 from filtersched.requests.request_values import RequestContext
 from filtersched.weighers.handler import normalize
 
