@@ -2,7 +2,7 @@
 
 import pytest
 
-from filtersched.columns.column import NotVectorizable, of_each
+from filtersched.columns.column import NotVectorizable, filled, of_each
 from filtersched.engine.plugin_evaluator import Raised, evaluator
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.errors import UndeclaredRead
@@ -76,6 +76,37 @@ def test_a_columnar_body_answers_for_all_rows_at_once():
 def test_where_columns_would_differ_from_numbers_hosts_are_asked_one_by_one(columns):
     with pytest.raises(NotVectorizable):
         asked(Columnar).evaluate_columns(rows(**columns), request())
+
+
+class AsksForNone(Columnar):
+    host_reads = ("vcpus_total",)
+    spec_reads = ()
+
+    def host_passes(self, host_state, spec):
+        return host_state.vcpus_total is not None
+
+
+class FillsGaps(Columnar):
+    host_reads = ("vcpus_total",)
+    spec_reads = ()
+
+    def host_passes(self, host_state, spec):
+        return filled(host_state.vcpus_total, 0) > 3
+
+
+def test_a_body_that_leaves_gaps_unfilled_is_not_answered_on_columns():
+    # No column is None, so that the body would pass the host without a number.
+    with pytest.raises(NotVectorizable):
+        asked(AsksForNone).evaluate_columns(rows(vcpus_total=[4, None]), request())
+
+
+def test_a_body_that_asks_for_none_is_answered_on_columns_without_gaps():
+    assert asked(AsksForNone).evaluate_columns(rows(vcpus_total=[4, 3]), request()).answer is True
+
+
+def test_a_body_that_fills_its_gaps_is_answered_on_columns():
+    answer = asked(FillsGaps).evaluate_columns(rows(vcpus_total=[4, None, 3]), request()).answer
+    assert answer.tolist() == [True, False, False]
 
 
 def test_a_distinct_value_is_asked_about_once_and_what_raises_is_kept():
