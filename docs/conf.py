@@ -106,7 +106,8 @@ PUBLIC = {
     **dict.fromkeys(filtersched.testing.__all__, "filtersched.testing"),
     **dict.fromkeys(filtersched.__all__, "filtersched"),
 }
-# Classes that users meet in signatures only, and what they may take them for.
+# Classes that users meet in signatures only, and what they may take them for. If the build does not find a class of a
+# public signature, export the class and give it a section in api/, or add it here.
 TAKEN_FOR = {
     "Filtered": "list",
     "datetime": "datetime.datetime",
