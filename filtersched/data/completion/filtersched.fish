@@ -51,7 +51,7 @@ function _shtab_filtersched_using
 end
 
 set -g _shtab_filtersched_commands schedule why plugins check-config completion man
-set -g _shtab_filtersched_opts_with_value --aggregate-image-properties-isolation-namespace --aggregate-image-properties-isolation-separator --availability-zone --baremetal-scheduler-default-filters --build-failure-weight-multiplier --capability-weight-multiplier --capability-weight-of-missing --capability-weight-setting --compute-fill-first-cost-fn-weight --compute-scheduler-driver --config-dir --config-file --connection-type --count --cpu-allocation-ratio --cpu-weight-multiplier --cross-cell-move-weight-multiplier --default-availability-zone --default-schedule-zone --disk-allocation-ratio --disk-weight-multiplier --extra-spec --filters --flavor --force-host --force-node --format --group-host --group-member --group-policy --hint --hypervisor-version-weight-multiplier --ignore-host --image --image-properties-default-architecture --image-property --image-props-weight-multiplier --image-props-weight-setting --instance-uuid --inventory --io-ops-weight-multiplier --isolated-hosts --isolated-images --least-cost-functions --max-instances-per-host --max-io-ops-per-host --metrics-weight-multiplier --metrics-weight-of-unavailable --metrics-weight-setting --near-misses --noop-cost-fn-weight --now --num-instances-weight-multiplier --output --plain-instance-weight-multiplier --project --project-spread-by --project-spread-weight-multiplier --ram-allocation-ratio --ram-weight-multiplier --requests --reserved-host-disk-mb --reserved-host-memory-mb --scheduler-available-filters --scheduler-default-filters --scheduler-driver --scheduler-host-subset-size --scheduler-json-config-location --scheduler-max-attempts --scheduler-weight-classes --seed --service-down-time --soft-affinity-weight-multiplier --soft-anti-affinity-weight-multiplier --special-capabilities --user
+set -g _shtab_filtersched_opts_with_value --aggregate-image-properties-isolation-namespace --aggregate-image-properties-isolation-separator --availability-zone --baremetal-scheduler-default-filters --build-failure-weight-multiplier --capability-weight-multiplier --capability-weight-of-missing --capability-weight-setting --compute-fill-first-cost-fn-weight --compute-scheduler-driver --config-dir --config-file --connection-type --count --cpu-allocation-ratio --cpu-weight-multiplier --cross-cell-move-weight-multiplier --default-availability-zone --default-schedule-zone --disk-allocation-ratio --disk-weight-multiplier --extra-spec --extra-spec-max-steps --extra-spec-max-words --filters --flavor --force-host --force-node --format --group-host --group-member --group-policy --hint --hypervisor-version-weight-multiplier --ignore-host --image --image-properties-default-architecture --image-property --image-props-weight-multiplier --image-props-weight-setting --instance-uuid --inventory --io-ops-weight-multiplier --isolated-hosts --isolated-images --json-query-max-length --json-query-max-terms --least-cost-functions --max-instances-per-host --max-io-ops-per-host --metrics-weight-multiplier --metrics-weight-of-unavailable --metrics-weight-setting --near-misses --noop-cost-fn-weight --now --num-instances-weight-multiplier --output --plain-instance-weight-multiplier --project --project-spread-by --project-spread-weight-multiplier --ram-allocation-ratio --ram-weight-multiplier --requests --reserved-host-disk-mb --reserved-host-memory-mb --scheduler-available-filters --scheduler-default-filters --scheduler-driver --scheduler-host-subset-size --scheduler-json-config-location --scheduler-max-attempts --scheduler-weight-classes --seed --service-down-time --soft-affinity-weight-multiplier --soft-anti-affinity-weight-multiplier --special-capabilities --user
 
 complete -c filtersched -e
 complete -c filtersched -f
@@ -113,6 +113,8 @@ complete -c filtersched -n '_shtab_filtersched_using schedule' -l cpu-allocation
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l disk-allocation-ratio -x -d 'How many times its disk a host may give out, unless the host has its own ratio'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l aggregate-image-properties-isolation-namespace -x -d 'Compare only keys of aggregate metadata that begin with this and the separator'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l aggregate-image-properties-isolation-separator -x -d 'The separator between the namespace and the rest of a key'
+complete -c filtersched -n '_shtab_filtersched_using schedule' -l extra-spec-max-steps -x -d 'The most steps that the path of an extra spec may have, as in capabilities:cpu_info:topology:cores, which has three'
+complete -c filtersched -n '_shtab_filtersched_using schedule' -l extra-spec-max-words -x -d 'The most words that an extra spec may have, as in <or> fast <or> large, which has four'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l max-io-ops-per-host -x -d 'A host is refused while this many of its instances are being built, resized, copied or moved'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l max-instances-per-host -x -d 'A host with this many instances is full'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l ram-allocation-ratio -x -d 'How many times its memory a host may give out, unless the host has its own ratio'
@@ -120,6 +122,8 @@ complete -c filtersched -n '_shtab_filtersched_using schedule' -l image-properti
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l isolated-images -x -d 'Ids of images that may run on isolated_hosts only'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l isolated-hosts -x -d 'Names of the hosts for isolated_images'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l restrict-isolated-hosts-to-isolated-images -d True
+complete -c filtersched -n '_shtab_filtersched_using schedule' -l json-query-max-length -x -d 'The most characters that a query of JsonFilter may have'
+complete -c filtersched -n '_shtab_filtersched_using schedule' -l json-query-max-terms -x -d 'The most terms, operators and variables, that a query of JsonFilter may have'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l build-failure-weight-multiplier -x -d 'How much failed builds count against a host'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l cpu-weight-multiplier -x -d 'How much free virtual CPUs count'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l capability-weight-multiplier -x -d 'How much the preferences of capability_weight_setting count'
@@ -193,6 +197,8 @@ complete -c filtersched -n '_shtab_filtersched_using why' -l cpu-allocation-rati
 complete -c filtersched -n '_shtab_filtersched_using why' -l disk-allocation-ratio -x -d 'How many times its disk a host may give out, unless the host has its own ratio'
 complete -c filtersched -n '_shtab_filtersched_using why' -l aggregate-image-properties-isolation-namespace -x -d 'Compare only keys of aggregate metadata that begin with this and the separator'
 complete -c filtersched -n '_shtab_filtersched_using why' -l aggregate-image-properties-isolation-separator -x -d 'The separator between the namespace and the rest of a key'
+complete -c filtersched -n '_shtab_filtersched_using why' -l extra-spec-max-steps -x -d 'The most steps that the path of an extra spec may have, as in capabilities:cpu_info:topology:cores, which has three'
+complete -c filtersched -n '_shtab_filtersched_using why' -l extra-spec-max-words -x -d 'The most words that an extra spec may have, as in <or> fast <or> large, which has four'
 complete -c filtersched -n '_shtab_filtersched_using why' -l max-io-ops-per-host -x -d 'A host is refused while this many of its instances are being built, resized, copied or moved'
 complete -c filtersched -n '_shtab_filtersched_using why' -l max-instances-per-host -x -d 'A host with this many instances is full'
 complete -c filtersched -n '_shtab_filtersched_using why' -l ram-allocation-ratio -x -d 'How many times its memory a host may give out, unless the host has its own ratio'
@@ -200,6 +206,8 @@ complete -c filtersched -n '_shtab_filtersched_using why' -l image-properties-de
 complete -c filtersched -n '_shtab_filtersched_using why' -l isolated-images -x -d 'Ids of images that may run on isolated_hosts only'
 complete -c filtersched -n '_shtab_filtersched_using why' -l isolated-hosts -x -d 'Names of the hosts for isolated_images'
 complete -c filtersched -n '_shtab_filtersched_using why' -l restrict-isolated-hosts-to-isolated-images -d True
+complete -c filtersched -n '_shtab_filtersched_using why' -l json-query-max-length -x -d 'The most characters that a query of JsonFilter may have'
+complete -c filtersched -n '_shtab_filtersched_using why' -l json-query-max-terms -x -d 'The most terms, operators and variables, that a query of JsonFilter may have'
 complete -c filtersched -n '_shtab_filtersched_using why' -l build-failure-weight-multiplier -x -d 'How much failed builds count against a host'
 complete -c filtersched -n '_shtab_filtersched_using why' -l cpu-weight-multiplier -x -d 'How much free virtual CPUs count'
 complete -c filtersched -n '_shtab_filtersched_using why' -l capability-weight-multiplier -x -d 'How much the preferences of capability_weight_setting count'
@@ -254,6 +262,8 @@ complete -c filtersched -n '_shtab_filtersched_using plugins' -l cpu-allocation-
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l disk-allocation-ratio -x -d 'How many times its disk a host may give out, unless the host has its own ratio'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l aggregate-image-properties-isolation-namespace -x -d 'Compare only keys of aggregate metadata that begin with this and the separator'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l aggregate-image-properties-isolation-separator -x -d 'The separator between the namespace and the rest of a key'
+complete -c filtersched -n '_shtab_filtersched_using plugins' -l extra-spec-max-steps -x -d 'The most steps that the path of an extra spec may have, as in capabilities:cpu_info:topology:cores, which has three'
+complete -c filtersched -n '_shtab_filtersched_using plugins' -l extra-spec-max-words -x -d 'The most words that an extra spec may have, as in <or> fast <or> large, which has four'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l max-io-ops-per-host -x -d 'A host is refused while this many of its instances are being built, resized, copied or moved'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l max-instances-per-host -x -d 'A host with this many instances is full'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l ram-allocation-ratio -x -d 'How many times its memory a host may give out, unless the host has its own ratio'
@@ -261,6 +271,8 @@ complete -c filtersched -n '_shtab_filtersched_using plugins' -l image-propertie
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l isolated-images -x -d 'Ids of images that may run on isolated_hosts only'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l isolated-hosts -x -d 'Names of the hosts for isolated_images'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l restrict-isolated-hosts-to-isolated-images -d True
+complete -c filtersched -n '_shtab_filtersched_using plugins' -l json-query-max-length -x -d 'The most characters that a query of JsonFilter may have'
+complete -c filtersched -n '_shtab_filtersched_using plugins' -l json-query-max-terms -x -d 'The most terms, operators and variables, that a query of JsonFilter may have'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l build-failure-weight-multiplier -x -d 'How much failed builds count against a host'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l cpu-weight-multiplier -x -d 'How much free virtual CPUs count'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l capability-weight-multiplier -x -d 'How much the preferences of capability_weight_setting count'
@@ -317,6 +329,8 @@ complete -c filtersched -n '_shtab_filtersched_using check-config' -l cpu-alloca
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l disk-allocation-ratio -x -d 'How many times its disk a host may give out, unless the host has its own ratio'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l aggregate-image-properties-isolation-namespace -x -d 'Compare only keys of aggregate metadata that begin with this and the separator'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l aggregate-image-properties-isolation-separator -x -d 'The separator between the namespace and the rest of a key'
+complete -c filtersched -n '_shtab_filtersched_using check-config' -l extra-spec-max-steps -x -d 'The most steps that the path of an extra spec may have, as in capabilities:cpu_info:topology:cores, which has three'
+complete -c filtersched -n '_shtab_filtersched_using check-config' -l extra-spec-max-words -x -d 'The most words that an extra spec may have, as in <or> fast <or> large, which has four'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l max-io-ops-per-host -x -d 'A host is refused while this many of its instances are being built, resized, copied or moved'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l max-instances-per-host -x -d 'A host with this many instances is full'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l ram-allocation-ratio -x -d 'How many times its memory a host may give out, unless the host has its own ratio'
@@ -324,6 +338,8 @@ complete -c filtersched -n '_shtab_filtersched_using check-config' -l image-prop
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l isolated-images -x -d 'Ids of images that may run on isolated_hosts only'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l isolated-hosts -x -d 'Names of the hosts for isolated_images'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l restrict-isolated-hosts-to-isolated-images -d True
+complete -c filtersched -n '_shtab_filtersched_using check-config' -l json-query-max-length -x -d 'The most characters that a query of JsonFilter may have'
+complete -c filtersched -n '_shtab_filtersched_using check-config' -l json-query-max-terms -x -d 'The most terms, operators and variables, that a query of JsonFilter may have'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l build-failure-weight-multiplier -x -d 'How much failed builds count against a host'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l cpu-weight-multiplier -x -d 'How much free virtual CPUs count'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l capability-weight-multiplier -x -d 'How much the preferences of capability_weight_setting count'

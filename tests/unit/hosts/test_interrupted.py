@@ -138,6 +138,7 @@ EXTRA = host(7)
 STEPS = {"place": 499, "select": 499, "commit": 23, "release": 23, "update": 7, "assign": 7, "add": 3, "remove": 3}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exception", [Struck, TimeoutError])
 @pytest.mark.parametrize("name", ACTIONS)
 def test_step_that_is_interrupted_anywhere_happened_or_did_not(name, exception):
