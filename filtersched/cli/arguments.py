@@ -14,7 +14,8 @@ from filtersched import __version__
 from filtersched.cli.errors import UsageError
 from filtersched.cli.package_files import SHELLS
 from filtersched.cli.request_flags import add_request_flags
-from filtersched.errors import nearest
+from filtersched.columns.values import whole
+from filtersched.errors import nearest, shown
 from filtersched.loading import list_installed_opts, list_opts
 from filtersched.settings import SchedulerConf, make_conf, split_args
 
@@ -223,9 +224,12 @@ def make_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentP
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"must be a whole number, 0 or more, not {text!r}")
-    return int(text)
+    try:
+        if text.isdecimal():
+            return whole(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"must be a whole number, 0 or more, not {shown(text)}")
 
 
 def _add_input(parser: argparse.ArgumentParser) -> None:

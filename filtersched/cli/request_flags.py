@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from filtersched.cli.errors import UsageError
-from filtersched.errors import nearest
+from filtersched.errors import nearest, shown
 from filtersched.requests.request_spec import RequestSpec
 
 _SIZES = {
@@ -122,14 +122,14 @@ def _number(key: str, text: str, unit: str) -> int | float:
     try:
         return int(text) if text.isdecimal() else float(text)
     except ValueError:
-        raise UsageError(f"--flavor: {key} must be a number ({unit}), not {text!r}") from None
+        raise UsageError(f"--flavor: {key} must be a number ({unit}), not {shown(text)}") from None
 
 
 def _whole(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a whole number, not {text!r}") from None
+        raise argparse.ArgumentTypeError(f"must be a whole number, not {shown(text)}") from None
 
 
 def _pairs(flag: str, items: Iterable[str] | None) -> list[tuple[str, str]]:

@@ -62,27 +62,6 @@ class GrowingDict(FrozenDict[_Key, _Value]):
 EMPTY: FrozenDict[Any, Any] = FrozenDict()
 
 
-def freeze(value: Any) -> Any:
-    """`value` with every mapping, list and set inside it made read-only; other objects as they are.
-
-    Mappings become FrozenDict, lists tuples, sets frozensets. What is frozen already is returned
-    itself, so freezing twice costs nothing and equal hosts can share one object.
-    """
-    if isinstance(value, FrozenDict | str | int | float | None):
-        return value
-    if isinstance(value, Mapping):
-        return FrozenDict({key: freeze(item) for key, item in value.items()}) if value else EMPTY
-    if isinstance(value, list):
-        return tuple(freeze(item) for item in value)
-    if isinstance(value, tuple):
-        frozen = tuple(freeze(item) for item in value)
-        unchanged = all(new is old for new, old in zip(frozen, value, strict=True))
-        return value if unchanged else frozen
-    if isinstance(value, Set):
-        return frozenset(value)
-    return value
-
-
 def thaw(value: Any) -> Any:
     """The same data as plain dicts and lists, sets sorted and times as ISO text: what json writes."""
     if isinstance(value, datetime):

@@ -6,28 +6,28 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-# The product of two such numbers is finite, so no size with its ratio outgrows a float.
-_TOO_LARGE = 10**150
+# The product of two numbers below this is finite, so no size with its ratio outgrows a float.
+_BELOW = 10**150
 
 
-def number(value: Any) -> Any:
-    """`value` if it is a finite number below 1e150, signs aside; NumPy's scalars become Python's."""
+def number(value: Any, *, below: int = _BELOW) -> Any:
+    """`value` if it is a finite number below a power of ten, signs aside; NumPy's scalars become Python's."""
     kind = type(value)
-    if kind is int and -_TOO_LARGE < value < _TOO_LARGE:
+    if kind is int and -below < value < below:
         return value
     if kind is not float and not isinstance(value, bool) and hasattr(value, "item") and not hasattr(value, "__len__"):
         value = value.item()
         kind = type(value)
     if kind not in (int, float) or value != value:
         raise ValueError("a finite number")
-    if not -_TOO_LARGE < value < _TOO_LARGE:
-        raise ValueError("a finite number below 1e150")
+    if not -below < value < below:
+        raise ValueError(f"a finite number below 1e{len(str(below)) - 1}")
     return value
 
 
-def amount(value: Any) -> Any:
+def amount(value: Any, *, below: int = _BELOW) -> Any:
     """`value` if it is such a number and not negative."""
-    value = number(value)
+    value = number(value, below=below)
     if value < 0:
         raise ValueError("zero or more")
     return value
@@ -45,18 +45,6 @@ def whole(value: Any) -> int:
 def optional(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """The same check for a value that may be None."""
     return lambda value: None if value is None else check(value)
-
-
-def below(most: int, check: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The same check for a number that must be below a power of ten."""
-
-    def checked(value: Any) -> Any:
-        found = check(value)
-        if found >= most:
-            raise ValueError(f"a finite number below 1e{len(str(most)) - 1}")
-        return found
-
-    return checked
 
 
 def ratio(value: Any) -> float | None:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from filtersched.columns.frozen import EMPTY, FrozenDict
+from filtersched.columns.plain_data import plain_mapping
+from filtersched.errors import InvalidHost, must_be
 from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.handler import HostFilterHandler
 from filtersched.hosts.host_names import Node, called, several_nodes
@@ -271,7 +272,15 @@ class Decision:
                 # The boundary to the plug-in.
                 note_host(problem, one, host, spec.instance_uuid, what="for the limits of")
                 raise
-        return FrozenDict(limits) if limits else EMPTY
+        try:
+            return plain_mapping(limits, objects=True)
+        except ValueError as problem:
+            raise InvalidHost(
+                f"host {host.host!r}: {must_be('limits', problem, limits)}; a filter wrote them",
+                host=host.host,
+                attribute="limits",
+                value=limits,
+            ) from None
 
     def _alternates(self, choice: Choice, taken: set[tuple[str, str]]) -> tuple[Alternate, ...]:
         found: list[Alternate] = []

@@ -11,7 +11,8 @@ from typing import Any
 
 from oslo_config import cfg
 
-from filtersched.errors import InvalidRequest
+from filtersched.columns.values import whole
+from filtersched.errors import InvalidRequest, must_be, shown
 from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.image_properties import ARCHITECTURE, HYPERVISOR_TYPE, VM_MODE, canonical, image_property
 from filtersched.hosts.host_state import HostState
@@ -136,13 +137,20 @@ def _comparisons(text: str) -> tuple[tuple[Callable[[Any, Any], bool], tuple[int
         comparison = _COMPARISON.fullmatch(part)
         if comparison is None:
             raise InvalidRequest(
-                f"image property {_VERSION} is {text!r}; it must be comparisons with numbers such as '>=6.0,<6.2'",
+                f"image property {_VERSION} is {shown(text)}; it must be comparisons with numbers such as '>=6.0,<6.2'",
                 field=_VERSION,
                 value=text,
             )
         sign, version = comparison.groups()
-        found.append((_OPERATORS[sign], _trimmed(tuple(int(number) for number in version.split(".")))))
+        found.append((_OPERATORS[sign], _trimmed(tuple(_checked_part(number, text) for number in version.split(".")))))
     return tuple(found)
+
+
+def _checked_part(number: str, text: str) -> int:
+    try:
+        return whole(number)
+    except ValueError as problem:
+        raise InvalidRequest(must_be(f"image property {_VERSION}", problem, text), field=_VERSION, value=text) from None
 
 
 def _wants_width(spec: RequestSpec) -> bool:
@@ -153,12 +161,23 @@ def _meets_width(host: HostState, spec: RequestSpec) -> bool:
     if not _wants_width(spec):
         return True
     asked = image_property(spec.image, _WIDTH)
-    if not str(asked).strip().isdecimal():
-        raise InvalidRequest(
-            f"image property {_WIDTH} must be a whole number of bits, not {asked!r}", field=_WIDTH, value=asked
-        )
-    bits = _address_bits(host.cpu_info)
-    return bits is None or (str(bits).strip().isdecimal() and int(bits) >= int(asked))
+    wanted = _as_bits(asked)
+    if wanted is None:
+        problem = must_be(f"image property {_WIDTH}", "a whole number of bits", asked)
+        raise InvalidRequest(problem, field=_WIDTH, value=asked)
+    announced = _address_bits(host.cpu_info)
+    bits = _as_bits(announced)
+    return announced is None or (bits is not None and bits >= wanted)
+
+
+def _as_bits(value: Any) -> int | None:
+    """The whole number that a value or its text is, without a sign; None for anything else."""
+    if not str(value).strip().isdecimal():
+        return None
+    try:
+        return whole(value)
+    except ValueError:
+        return None
 
 
 def _address_bits(cpu_info: Any) -> Any:

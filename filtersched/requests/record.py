@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Self
 
 from filtersched.columns.frozen import FrozenDict, thaw
 from filtersched.columns.plain_data import attributes_of, plain_data, plain_mapping, plain_ones, plain_scalar
 from filtersched.columns.stored import NameToValue
-from filtersched.columns.values import amount, below, optional, text
+from filtersched.columns.values import amount, optional, text
 from filtersched.errors import InvalidRequest, must_be, nearest, shown
 
 # So many times as large are the sizes of hosts, so that no number of placements takes them out of bounds.
-_size = below(10**100, amount)
+_size = functools.partial(amount, below=10**100)
 
 
 def checked(field: str, value: Any, check: Callable[[Any], Any]) -> Any:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from types import NoneType
 from typing import Any, Self
 
-from filtersched.columns.frozen import freeze, thaw
+from filtersched.columns.frozen import thaw
 from filtersched.columns.stored import ABSENT, NO_VALUES, NameToValue, Stored
-from filtersched.errors import InvalidRequest
+from filtersched.errors import InvalidRequest, shown
 from filtersched.hosts.host_names import described
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.placement import Placement
+from filtersched.requests.record import checked_mapping
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.explanation import Explanation, FilterStep, WeigherColumn, WeigherShare
 
@@ -104,10 +105,12 @@ class Selection(Placement):
         for name, kinds in _KINDS.items():
             value = getattr(self, name)
             if not isinstance(value, kinds) or isinstance(value, bool):
-                raise InvalidRequest(f"a selection's {name} cannot be {value!r}", field=name, value=value)
+                raise InvalidRequest(f"a selection's {name} cannot be {shown(value)}", field=name, value=value)
         if not all(isinstance(one, Alternate) for one in self.alternates):
             raise InvalidRequest(
-                f"a selection's alternates cannot be {self.alternates!r}", field="alternates", value=self.alternates
+                f"a selection's alternates cannot be {shown(self.alternates)}",
+                field="alternates",
+                value=self.alternates,
             )
         if self.spec.instance_uuid != self.instance_uuid:
             raise InvalidRequest(
@@ -144,15 +147,18 @@ class Selection(Placement):
         Raises InvalidRequest for another version of the format, a missing key or a wrong value.
         """
         if not isinstance(data, Mapping):
-            raise InvalidRequest(f"a selection must be a mapping, not {data!r}", field="selection", value=data)
+            raise InvalidRequest(f"a selection must be a mapping, not {shown(data)}", field="selection", value=data)
         known = dict(data)
         version = known.pop("version", FORMAT_VERSION)
         if version != FORMAT_VERSION:
-            raise InvalidRequest(f"version {version!r} of the format is not known here", field="version", value=version)
+            raise InvalidRequest(
+                f"version {shown(version)} of the format is not known here", field="version", value=version
+            )
         try:
-            known["limits"] = freeze(known["limits"])
+            known["limits"] = checked_mapping("limits", known["limits"])
             known["alternates"] = tuple(
-                Alternate(one["host"], one["nodename"], freeze(one["limits"])) for one in known["alternates"]
+                Alternate(one["host"], one["nodename"], checked_mapping("limits", one["limits"]))
+                for one in known["alternates"]
             )
             known["host_state"] = HostState.from_dict(known["host_state"])
             known["spec"] = RequestSpec.from_dict(known["spec"])

@@ -10,11 +10,13 @@ from typing import Any, Literal
 
 from oslo_config import cfg
 
+from filtersched.columns.plain_data import plain_data
 from filtersched.engine.decision import Choice, Decision
-from filtersched.errors import InvalidHost, InvalidRequest
+from filtersched.errors import InvalidHost, InvalidRequest, must_be, shown
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
 from filtersched.loading import load_driver
+from filtersched.requests.record import checked, checked_names
 from filtersched.requests.request_spec import MAX_INSTANCES, RequestSpec
 from filtersched.requests.seal import sealed
 from filtersched.results.no_valid_host import NoValidHost
@@ -131,9 +133,11 @@ class Scheduler:
         explain: Detail = "counts",
     ) -> Decision:
         if not isinstance(spec, RequestSpec):
-            raise InvalidRequest(f"the request must be a RequestSpec, not {spec!r}", field="spec", value=spec)
+            raise InvalidRequest(f"the request must be a RequestSpec, not {shown(spec)}", field="spec", value=spec)
         if explain not in ("counts", "full"):
-            raise InvalidRequest(f"explain must be 'counts' or 'full', not {explain!r}", field="explain", value=explain)
+            raise InvalidRequest(
+                f"explain must be 'counts' or 'full', not {shown(explain)}", field="explain", value=explain
+            )
         uuids = self._uuids(spec, instance_uuids)
         ready = spec.copy()
         if "now" not in spec.__dict__:
@@ -151,21 +155,21 @@ class Scheduler:
             uuids=uuids,
             filters=self._filters_named(filters),
             alternates=self.settings.max_attempts - 1 if return_alternates else 0,
-            seed=int.from_bytes(os.urandom(8)) >> 1 if seed is None else seed,
+            seed=int.from_bytes(os.urandom(8)) >> 1 if seed is None else _checked_seed(seed),
             keep_columns=explain == "full",
         )
 
     def _uuids(self, spec: RequestSpec, given: Sequence[str] | None) -> list[str]:
         if isinstance(given, str):
             raise InvalidRequest("instance_uuids must be a list of texts", field="instance_uuids", value=given)
-        uuids = list(given or spec.instance_uuids)
+        uuids = list(checked_names("instance_uuids", given) or spec.instance_uuids)
         if not uuids and spec.num_instances == 1 and spec.instance_uuid is not None:
             uuids = [spec.instance_uuid]
         if not uuids:
             return _random_uuids(spec.num_instances)
         if len(uuids) > MAX_INSTANCES:
             raise InvalidRequest(f"{len(uuids)} instances are more than {MAX_INSTANCES}", field="instance_uuids")
-        if len(set(uuids)) < len(uuids) or not all(isinstance(uuid, str) and uuid for uuid in uuids):
+        if len(set(uuids)) < len(uuids) or not all(uuids):
             raise InvalidRequest("instance_uuids must be texts, all different", field="instance_uuids", value=uuids)
         return uuids
 
@@ -180,6 +184,12 @@ class Scheduler:
             LOG.info("No host for instance %d of %d", refusal.index + 1, refusal.num_instances)
             raise
         return decision.selections(choices)
+
+
+def _checked_seed(seed: Any) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise InvalidRequest(must_be("seed", "a whole number", seed), field="seed", value=seed)
+    return int(checked("seed", seed, plain_data))
 
 
 def _as_hosts(given: Iterable[HostState]) -> list[HostState]:

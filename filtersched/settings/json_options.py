@@ -7,7 +7,8 @@ import logging
 import os
 from typing import Any
 
-from filtersched.columns.frozen import EMPTY, FrozenDict, freeze
+from filtersched.columns.frozen import EMPTY, FrozenDict
+from filtersched.columns.plain_data import plain_data
 from filtersched.errors import ConfigurationError
 
 LOG = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class JsonOptions:
         with open(self._path, "rb") as stream:
             text = stream.read()
         try:
-            options = freeze(json.loads(text))
+            options = plain_data(json.loads(text))
         except (ValueError, RecursionError) as error:
             LOG.warning("%s is not JSON and counts as empty: %s", self._path, error)
             return EMPTY

@@ -25,7 +25,8 @@ from filtersched import (
     Selection,
     make_conf,
 )
-from filtersched.columns.frozen import freeze, thaw
+from filtersched.columns.frozen import thaw
+from filtersched.columns.plain_data import plain_data
 from filtersched.loading import describe_plugins
 from filtersched.requests.request_values import RequestContext
 from filtersched.weighers.handler import normalize
@@ -350,9 +351,10 @@ def given_attributes(spec) -> dict:
 
 
 @given(value=strategies.DATA)
-def test_freezing_keeps_the_data_and_thawing_gives_it_back(value):
-    assert thaw(freeze(value)) == value
-    assert freeze(freeze(value)) == freeze(value)
+def test_plain_data_keeps_what_json_holds_and_thawing_gives_it_back(value):
+    plain = plain_data(value)
+    assert thaw(plain) == value
+    assert plain_data(plain) is plain
 
 
 @given(

@@ -297,6 +297,14 @@ def test_alternates_carry_limits(make):
         ({"instance_uuids": ["i1", 5]}, "instance_uuids"),
         ({"instance_uuids": "i1"}, "instance_uuids"),
         ({"instance_uuids": "abc"}, "instance_uuids"),
+        ({"instance_uuids": 5}, "instance_uuids"),
+        ({"instance_uuids": [["i1"]]}, "instance_uuids"),
+        ({"instance_uuids": [10**5000]}, "instance_uuids"),
+        ({"instance_uuids": {"i1": 1}}, "instance_uuids"),
+        ({"seed": "x"}, "seed"),
+        ({"seed": 1.5}, "seed"),
+        ({"seed": True}, "seed"),
+        ({"seed": 10**5000}, "seed"),
     ],
 )
 def test_argument_that_makes_no_sense_is_refused_by_name(make, arguments, field):

@@ -68,6 +68,19 @@ def test_value_becomes_what_json_gives_back(given, plain):
     assert plain_data(json.loads(json.dumps(thaw(made)))) == made
 
 
+def test_the_given_container_stays_as_it_is_and_is_not_shared():
+    given = {"a": [1]}
+    made = plain_data(given)
+    given["a"].append(2)
+    given["b"] = 3
+    assert made == {"a": (1,)}
+
+
+def test_what_is_inside_is_read_only_too():
+    made = plain_data({"a": {"b": [1, {"c": 2}]}})
+    assert (type(made["a"]), type(made["a"]["b"][1])) == (FrozenDict, FrozenDict)
+
+
 def test_what_is_plain_already_is_returned_itself():
     made = plain_data({"a": [1, {"b": [2]}]})
     assert plain_data(made) is made

@@ -2,7 +2,7 @@
 
 import pytest
 
-from filtersched.errors import InvalidHost, InvalidRequest
+from filtersched.errors import InvalidRequest
 from filtersched.filters.simple_cidr_affinity_filter import SimpleCIDRAffinityFilter
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
@@ -86,10 +86,12 @@ def test_hints_that_make_no_network_are_an_invalid_request(near, cidr):
     assert caught.value.field == "scheduler_hints"
 
 
-def test_an_address_of_a_host_that_is_none_is_an_invalid_host():
-    with pytest.raises(InvalidHost, match="'somewhere'") as caught:
-        passes("somewhere", "192.168.1.100")
-    assert (caught.value.host, caught.value.attribute) == ("cmp1", "host_ip")
+@pytest.mark.parametrize("announced", ["somewhere", "1" * 5000, 3232235876, ["192.168.1.100"]], ids=type)
+def test_a_host_whose_address_is_none_is_refused_and_the_request_goes_on(announced):
+    host = HostState("cmp1", capabilities={"host_ip": announced})
+    spec = RequestSpec(scheduler_hints={"build_near_host_ip": "192.168.1.100"})
+    assert SimpleCIDRAffinityFilter().host_passes(host, spec) is False
+    assert SimpleCIDRAffinityFilter().rejection_reason(host, spec) == "its address is not known"
 
 
 def test_a_refusal_names_address_and_network():

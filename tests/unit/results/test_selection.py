@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
+from datetime import datetime
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,6 +15,7 @@ from filtersched import (
     Flavor,
     HostPool,
     HostState,
+    InvalidHost,
     InvalidRequest,
     NoValidHost,
     RequestSpec,
@@ -58,8 +61,28 @@ class TouchyFilter(BaseHostFilter):
         return host_state.capabilities["gpus"] > 0
 
 
+class RecordLimitsFilter(BaseHostFilter):
+    """Writes limits of every kind that can be plain data."""
+
+    def host_passes(self, host_state, filter_properties):
+        host_state.limits["until"] = datetime(2026, 1, 31)
+        host_state.limits["cells"] = {1, 0}
+        host_state.limits["topology"] = SimpleNamespace(ratio=1.5)
+        return True
+
+
+class ObjectLimitsFilter(BaseHostFilter):
+    """Gives a limit that nobody can write down."""
+
+    def host_passes(self, host_state, filter_properties):
+        return True
+
+    def limits(self, host_state, spec):
+        return {"lock": object()}
+
+
 def scheduler(*filters: str, **options) -> FilterScheduler:
-    ours = [f"{HERE}.{name}" for name in ("EvenFilter", "LimitingFilter", "NeverFilter", "TouchyFilter")]
+    ours = [f"{HERE}.{name}" for name in globals() if name.endswith("Filter") and name != "BaseHostFilter"]
     options = {"weight_classes": "RAMWeigher", **options}
     return FilterScheduler(
         make_conf(available_filters=["standard_filters", *ours], enabled_filters=list(filters), **options)
@@ -108,6 +131,19 @@ def test_limits_written_in_the_old_way_are_in_the_selection_and_not_on_the_host(
     (chosen,) = scheduler("LimitingFilter").select_destinations(ASKED, given)
     assert chosen.limits == {"memory_mb": 1000}
     assert [one.limits for one in given] == [{}] * 4
+
+
+def test_limits_of_any_kind_are_kept_as_plain_data():
+    (chosen,) = scheduler("RecordLimitsFilter").select_destinations(ASKED, hosts())
+    assert chosen.limits == {"until": "2026-01-31T00:00:00", "cells": (0, 1), "topology": {"ratio": 1.5}}
+    again = Selection.from_dict(json.loads(json.dumps(chosen.to_dict())))
+    assert again.limits == chosen.limits
+
+
+def test_limits_that_cannot_be_plain_data_are_an_error_that_names_the_host():
+    with pytest.raises(InvalidHost, match=r"limits must be plain data.* under 'lock'") as caught:
+        scheduler("ObjectLimitsFilter").select_destinations(ASKED, hosts())
+    assert (caught.value.host, caught.value.attribute) == ("odd", "limits")
 
 
 def test_selection_survives_as_plain_data_without_its_explanation():

@@ -32,7 +32,11 @@ def test_the_file_is_read_again_when_it_changed(tmp_path):
     assert options.options() == {"a": 2}
 
 
-@pytest.mark.parametrize("text", ["{", "[1]", "", "[" * 100_000, b"\xff"])
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[1]", "", "[" * 100_000, b"\xff", '{"a": NaN}', '{"a": ' + "9" * 5000 + "}", '{"a": ' + "9" * 400 + "}"],
+    ids=["cut", "list", "empty", "deep", "bytes", "nan", "5000 digits", "400 digits"],
+)
 def test_what_is_no_json_object_counts_as_empty_and_is_logged(tmp_path, caplog, text):
     path = tmp_path / "options.json"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
