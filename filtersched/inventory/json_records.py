@@ -63,8 +63,8 @@ def line_records(source: Source) -> Iterator[Record]:
         yield Record(source.line, _checked(data, source.path, source.line))
 
 
-def document_records(source: Source, names: Sequence[str]) -> tuple[str, list[Record]]:
-    """The records of one JSON document and the name they stand under.
+def document_records(source: Source, names: Sequence[str]) -> tuple[str, list[Record], list[str]]:
+    """The name of the list in a JSON document, its records, and the other keys of the document.
 
     The document is a list, which is taken for the first of `names`, or an object with one of
     `names` as a key and a list under it. Raises InventoryError for any other.
@@ -73,7 +73,7 @@ def document_records(source: Source, names: Sequence[str]) -> tuple[str, list[Re
     if cursor.next() == "[":
         records = list(cursor.records())
         cursor.end()
-        return names[0], records
+        return names[0], records, []
     found, others = cursor.members(names)
     cursor.end()
     if others.get("version", 1) != 1:
@@ -87,7 +87,8 @@ def document_records(source: Source, names: Sequence[str]) -> tuple[str, list[Re
         listed = " or ".join(repr(name) for name in names)
         has = "both" if found else ", ".join(repr(name) for name in [*others][:5]) or "nothing"
         raise bad_input(source.path, None, f"the document must be a list, or an object with {listed}; it has {has}")
-    return next(iter(found.items()))
+    (name, records), *_ = found.items()
+    return name, records, list(others)
 
 
 class _Cursor:

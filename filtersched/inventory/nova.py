@@ -13,6 +13,9 @@
 | `servers`                                  | `instances`                                            |
 | `id` (text), `host_ip`, `hypervisor_type`, `hypervisor_version`, `cpu_info` | the same, `id` as `uuid`  |
 
+`memory_mb_used`, `uptime`, links and the names of servers say nothing else and are not read; a key
+that Nova does not have is reported.
+
 Nova has what a host keeps for itself subtracted already. `current_workload` counts every instance
 that is in some task, a few more than the operations that Nova's scheduler counts. The answer tells
 neither zones and other aggregates nor supported architectures nor allocation ratios.
@@ -37,6 +40,17 @@ _RENAMED = {
     "running_vms": "num_instances",
     "current_workload": "num_io_ops",
 }
+_NOVAS = frozenset(
+    (
+        *(*_CAPACITY, *_SAME, *_RENAMED, "id", "service", "state", "status", "servers", "uptime", "links"),
+        *("local_gb_used", "memory_mb_used", "disk_available_least", "hypervisor_links"),
+    )
+)
+
+
+def unknown_keys(record: Mapping[str, Any]) -> list[str]:
+    """The keys of the record that Nova's answer does not have; nothing reads them."""
+    return sorted(name for name in record if name not in _NOVAS)
 
 
 def host_from_hypervisor(record: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
-from filtersched.errors import FilterschedError, InventoryError
+from filtersched.errors import FilterschedError, InventoryError, shown
 from filtersched.hosts.host_state import HostState
 from filtersched.inventory.csv_records import csv_records
 from filtersched.inventory.json_records import DECODER, document_records, line_records
-from filtersched.inventory.nova import host_from_hypervisor
+from filtersched.inventory.nova import host_from_hypervisor, unknown_keys
 from filtersched.inventory.source import Record, Source, bad_input
 from filtersched.requests.request_spec import RequestSpec
 
@@ -24,6 +24,8 @@ LOG = logging.getLogger(__name__)
 
 _Read = TypeVar("_Read", HostState, RequestSpec)
 _HYPERVISORS = "hypervisors"
+# What a document may have beside the list that a reader wants; the links are Nova's.
+_READ_BY_OTHERS = frozenset(("version", "hosts", "requests", _HYPERVISORS, "hypervisors_links"))
 
 
 class _Reader(Generic[_Read]):
@@ -35,6 +37,7 @@ class _Reader(Generic[_Read]):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.line = 0
+        self._unread: set[str] = set()
         self._source = Source(path)
         self.path = self._source.path
 
@@ -69,8 +72,16 @@ class _Reader(Generic[_Read]):
             return self._lists[0], csv_records(source, self._known, self._required)
         if kind == "lines":
             return self._lists[0], line_records(source)
-        name, records = document_records(source, self._lists)
+        name, records, others = document_records(source, self._lists)
+        self._report_unread([key for key in others if key not in _READ_BY_OTHERS])
         return name, iter(records)
+
+    def _report_unread(self, keys: Iterable[str]) -> None:
+        """Warn of keys that are not read, once of each."""
+        new = [key for key in keys if key not in self._unread]
+        if new:
+            self._unread.update(new)
+            LOG.warning("%s, line %d: not read: %s", self.path, self.line or 1, ", ".join(map(shown, new)))
 
     def _items(self, name: str, record: Record) -> Iterator[_Read]:
         raise NotImplementedError
@@ -149,6 +160,7 @@ class HostReader(_Reader[HostState]):
     def _host(self, name: str, data: dict[str, Any]) -> HostState | None:
         if name != _HYPERVISORS:
             return HostState.from_dict(self._with_free(data))
+        self._report_unread(unknown_keys(data))
         attributes = host_from_hypervisor(data)
         if attributes is None:
             LOG.warning("%s, line %d: a hypervisor without a service is left out.", self.path, self.line)

@@ -135,3 +135,17 @@ def test_nonsense_is_told_with_line_and_field(answer, change, field):
 def test_old_ids_that_are_numbers_are_no_uuids(answer):
     (host,) = read_hosts(answer(id=7))
     assert host.uuid is None
+
+
+def test_key_that_nova_does_not_have_is_reported_once(answer, caplog):
+    with caplog.at_level(logging.WARNING):
+        first, second = {**HYPERVISOR, "vcpu_used": 5, "rack": "r1"}, {**HYPERVISOR, "hypervisor_hostname": "n2", "rack": 2}
+        list(read_hosts(answer(first, second)))
+    (message,) = caplog.messages
+    assert message.endswith("not read: 'rack', 'vcpu_used'")
+
+
+def test_keys_of_every_answer_of_nova_are_not_reported(answer, caplog):
+    with caplog.at_level(logging.WARNING):
+        list(read_hosts(answer({**HYPERVISOR, "uptime": "93 days", "links": []})))
+    assert caplog.messages == []

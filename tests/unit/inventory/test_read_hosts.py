@@ -301,3 +301,11 @@ def test_json_document_of_a_gigabyte_is_refused(tmp_path):
         stream.write(b"[\n")
         stream.truncate(2**30)
     assert "more than 256 MiB" in str(failure(path))
+
+
+def test_keys_of_a_document_that_nothing_reads_are_reported(file, caplog):
+    document = {"generated": "2026", "hosts": [{"host": "a"}], "requests": [], "version": 1, "more": [1]}
+    with caplog.at_level("WARNING"):
+        assert [one.host for one in read_hosts(file(json.dumps(document), "h.json"))] == ["a"]
+    (message,) = caplog.messages
+    assert message.endswith("not read: 'generated', 'more'")
