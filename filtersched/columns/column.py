@@ -40,8 +40,8 @@ class Column:
 
     values : (n_hosts,) array; what stands where a value is missing is arbitrary.
     missing : (n_hosts,) bool, where the attribute is None; or None if it nowhere is.
-    whole : no whole number among the values is larger, signs aside; None if there are no whole numbers.
-    was_filled : somebody said what stands for the missing values.
+    max_abs_int : upper bound on abs(v) of the integer values; None if there are none.
+    was_filled : `filled` was called, so a default stands for the missing values.
     """
 
     __slots__ = ("max_abs_int", "missing", "values", "was_filled")

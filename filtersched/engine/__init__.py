@@ -90,8 +90,8 @@ class Engine:
         """The runners of these filters; the last decision's list if the filters are the same."""
         names = list(map(id, filters))
         if self._last[0] != names:
-            for one in filters:
-                if id(one) not in self._filters:
-                    self._filters[id(one)] = FilterRunner(one)
+            for plugin in filters:
+                if id(plugin) not in self._filters:
+                    self._filters[id(plugin)] = FilterRunner(plugin)
             self._last = (names, [self._filters[name] for name in names])
         return self._last[1]

@@ -75,11 +75,11 @@ class TotalsCache:
             if entry.refresh(terms, rows):
                 self._entries.insert(0, self._entries.pop(at))
                 return entry
-        made = CachedTotals(terms, rows)
-        if not made.is_finite:
+        totals = CachedTotals(terms, rows)
+        if not totals.is_finite:
             return None
-        self._entries = [made, *self._entries[: _MOST - 1]]
-        return made
+        self._entries = [totals, *self._entries[: _MOST - 1]]
+        return totals
 
 
 class PoolCache(NamedTuple):

@@ -240,37 +240,37 @@ class Decision:
         selections = [self._selection(index, choices, taken) for index in range(len(choices))]
         if self.alternates:
             # Explanations keep the choices, and need not keep all hosts for that.
-            for one in choices:
-                one.rest = None
+            for choice in choices:
+                choice.rest = None
         return selections
 
     def _selection(self, index: int, choices: list[Choice], taken: set[tuple[str, str]]) -> Selection:
         choice = choices[index]
         host = choice.host
         return Selection(
-            host.host,
-            host.nodename,
-            self.uuids[index],
-            index,
-            choice.weight,
-            self._limits(host, choice.spec),
-            self._alternates(choice, taken) if self.alternates else (),
-            choice.depleted,
-            choice.spec,
-            Explanation(self._facts, index, choices),
-            self.seed,
-            host._generation,
-            self._pool,
+            host=host.host,
+            nodename=host.nodename,
+            instance_uuid=self.uuids[index],
+            index=index,
+            weight=choice.weight,
+            limits=self._limits(host, choice.spec),
+            alternates=self._alternates(choice, taken) if self.alternates else (),
+            host_state=choice.depleted,
+            spec=choice.spec,
+            explanation=Explanation(self._facts, index, choices),
+            seed=self.seed,
+            generation=host._generation,
+            pool=self._pool,
         )
 
     def _limits(self, host: HostState, spec: RequestSpec) -> Any:
         limits = host.limits_written()
-        for one in self._limiting:
+        for limiting in self._limiting:
             try:
-                limits.update(one.limits(host, spec))
+                limits.update(limiting.limits(host, spec))
             except Exception as problem:
                 # The boundary to the plug-in.
-                note_host(problem, one, host, spec.instance_uuid, what="for the limits of")
+                note_host(problem, limiting, host, spec.instance_uuid, what="for the limits of")
                 raise
         try:
             return plain_mapping(limits, objects=True)

@@ -27,6 +27,7 @@ class EngineChoice(Choice):
         self,
         spec: RequestSpec,
         host: HostState,
+        *,
         row: int,
         weight: float,
         names: HostNames,

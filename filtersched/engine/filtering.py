@@ -182,12 +182,12 @@ class RefusalSteps:
         self._refusals = refusals
 
     def filter_steps(self) -> tuple[FilterStep, ...]:
-        made = []
+        steps = []
         count = self._before
-        for at, one in enumerate(self._filters):
+        for at, runner in enumerate(self._filters):
             if not count:
                 break
             gone = [self._names.node(row) for row in self._refusals.get(at, ())]
-            made.append(FilterStep(one.name, count, count - len(gone), functools.partial(tuple, gone)))
+            steps.append(FilterStep(runner.name, count, count - len(gone), functools.partial(tuple, gone)))
             count -= len(gone)
-        return tuple(made)
+        return tuple(steps)

@@ -101,20 +101,20 @@ class Run:
     def _choose_next(self, index: int, spec: RequestSpec, last: EngineChoice | None) -> EngineChoice:
         """The choice for the next instance, not depleted yet."""
         self._running = self._filters_for(index)
-        again = self._update
-        if again is None or last is None:
+        update = self._update
+        if update is None or last is None:
             return self._choose_from_all(index, spec)
         if not self._declared:
-            if again.ranking.is_trimmed:
+            if update.ranking.is_trimmed:
                 raise NeedAllHosts
             # A filter that is called directly sees the whole list, in order.
-            self._candidates = Candidates(len(self.rows), order=again.ranking.rows(again.ranking.places_in_order()))
+            self._candidates = Candidates(len(self.rows), order=update.ranking.rows(update.ranking.places_in_order()))
             self._update = None
             return self._choose_from_all(index, spec)
-        steps = again.next(self._running, spec, last)
-        if not again.ranking.count:
+        steps = update.next(self._running, spec, last)
+        if not update.ranking.count:
             raise self.decision.refusal(index, steps.filter_steps, self.choices)
-        return self._best_of(again, spec, steps)
+        return self._best_of(update, spec, steps)
 
     def _filters_for(self, index: int) -> list[FilterRunner]:
         if index > 1 and self._alike:
@@ -130,17 +130,17 @@ class Run:
     def _choose_from_all(self, index: int, spec: RequestSpec) -> EngineChoice:
         request = RequestKeys(spec)
         steps = MaskSteps(self.names, self._candidates)
-        for one in self._running:
+        for runner in self._running:
             if not self._candidates.count:
                 break
             before = self._candidates
             try:
-                self._candidates = one.remaining(self.overlay, self.cache, request, before)
+                self._candidates = runner.remaining(self.overlay, self.cache, request, before)
             except FilteringEnded:
                 steps.forget()
                 self._candidates = Candidates.of_rows(len(self.rows), ())
                 break
-            steps.add(one.name, before, self._candidates)
+            steps.add(runner.name, before, self._candidates)
         if not self._candidates.count:
             raise self.decision.refusal(index, steps.filter_steps, self.choices)
         terms = self._terms(request)
@@ -191,15 +191,15 @@ class Run:
         return EngineChoice(
             spec,
             self.overlay.host(row),
-            row,
-            found.totals.item(row),
-            self.names,
-            steps,
-            found.scale,
-            raws_at(terms, row),
-            multipliers_at(terms, row),
-            None if at is None else (at, found.totals.item(at)),
-            (lambda: self._hosts(Ranking(candidates, terms, 1).others())) if self.decision.alternates else None,
+            row=row,
+            weight=found.totals.item(row),
+            names=self.names,
+            steps=steps,
+            scale=found.scale,
+            raws=raws_at(terms, row),
+            multipliers=multipliers_at(terms, row),
+            next_best=None if at is None else (at, found.totals.item(at)),
+            rest=(lambda: self._hosts(Ranking(candidates, terms, 1).others())) if self.decision.alternates else None,
         )
 
     def _ranked(self, terms: Sequence[WeigherTerm], wanted: int) -> Ranking:
@@ -233,22 +233,22 @@ class Run:
         return EngineChoice(
             spec,
             self.overlay.host(rows[0]),
-            rows[0],
-            float(totals[place]),
-            self.names,
-            steps,
-            Scale(terms),
-            raws_at(terms, place),
-            multipliers_at(terms, place),
-            (rows[1], float(totals[order[1]])) if len(rows) > 1 else None,
-            (lambda: self._hosts(rows[1:])) if self.decision.alternates else None,
+            row=rows[0],
+            weight=float(totals[place]),
+            names=self.names,
+            steps=steps,
+            scale=Scale(terms),
+            raws=raws_at(terms, place),
+            multipliers=multipliers_at(terms, place),
+            next_best=(rows[1], float(totals[order[1]])) if len(rows) > 1 else None,
+            rest=(lambda: self._hosts(rows[1:])) if self.decision.alternates else None,
         )
 
     # -- the ranking, touched only where something changed -----------------------------------
 
-    def _best_of(self, again: IncrementalUpdate, spec: RequestSpec, steps: Steps) -> EngineChoice:
-        ranking = again.ranking
-        place = again.place = ranking.take_best()
+    def _best_of(self, update: IncrementalUpdate, spec: RequestSpec, steps: Steps) -> EngineChoice:
+        ranking = update.ranking
+        place = update.place = ranking.take_best()
         row = ranking.row(place)
         at = ranking.runner_up()
         compared = ranking.count > 1
@@ -256,15 +256,15 @@ class Run:
         return EngineChoice(
             spec,
             self.overlay.host(row),
-            row,
-            ranking.weight(place),
-            self.names,
-            steps,
-            ranking.scale,
-            ranking.raws(place) if compared else (),
-            ranking.multipliers(place),
-            None if at is None else (ranking.row(at), ranking.weight(at)),
-            (lambda: self._hosts(ranking.others())) if self.decision.alternates else None,
+            row=row,
+            weight=ranking.weight(place),
+            names=self.names,
+            steps=steps,
+            scale=ranking.scale,
+            raws=ranking.raws(place) if compared else (),
+            multipliers=ranking.multipliers(place),
+            next_best=None if at is None else (ranking.row(at), ranking.weight(at)),
+            rest=(lambda: self._hosts(ranking.others())) if self.decision.alternates else None,
         )
 
     def _hosts(self, rows: Iterable[int]) -> list[HostState]:

@@ -110,7 +110,7 @@ class ColumnSource(Protocol):
 class ColumnView(HostColumns):
     """All hosts in the place of one, with the declared attributes only.
 
-    been_read : the attributes that were read.
+    attributes_read : the attributes that were read.
     gaps : the columns with missing values that were handed out.
     reads_may_differ : for other hosts the body may read something else. It was given one value that all
         hosts share, on which it can branch; or a function of single values looks at more than its argument.
@@ -148,7 +148,8 @@ class ColumnView(HostColumns):
         if type(column) is not Column:
             self.reads_may_differ = True
         elif column.missing is not None:
-            # One of its own, to see whether the body fills the gaps; with one value, where all are.
+            # Use a private copy, so was_filled tells whether this body filled it. If all values are missing,
+            # `filled` returns the default, one value that all hosts share.
             column = Column(column.values, column.missing, column.max_abs_int)
             self.gaps.append(column)
             self.reads_may_differ |= bool(column.missing.all())

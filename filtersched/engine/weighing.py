@@ -25,7 +25,7 @@ from filtersched.plugins.plugin import declaration_of
 from filtersched.results.explanation import WeigherShare
 from filtersched.results.selection import WeighedHost
 from filtersched.weighers.base import BaseWeigher, is_weight, plain_float
-from filtersched.weighers.handler import multiplier
+from filtersched.weighers.handler import multiplier, normalize
 
 Floats = NDArray[np.float64]
 
@@ -61,6 +61,9 @@ class WeigherRunner:
         """One host's raw weight, moved to the ends of the scale. Raises UseHandlers."""
         if not (type(answer) is int and -EXACT < answer < EXACT) and not is_weight(answer):
             raise UseHandlers
+        # As BaseWeigher._weigh_one does. It is written out here, and on a column below: a call for each answer
+        # would cost a fifth of this. test_answers_are_moved_to_the_ends_of_the_scale_as_the_weigher_does
+        # holds the three equal.
         if self._minval is not None and answer < self._minval:
             answer = self._minval
         if self._maxval is not None and answer > self._maxval:
@@ -276,7 +279,7 @@ class WeigherTerm:
         return changes_between_instances
 
     def _count_at_end(self, known: int | None, gone: int, end: float, alive: Mask | None) -> int:
-        """How many of those alive are at an end; counted at the first time, the others being gone by then."""
+        """How many of those alive are at an end; the first call counts, after the removal; later calls subtract."""
         if known is not None:
             return known - gone
         at_end = self.raw == end
@@ -376,16 +379,18 @@ class Scale:
     multipliers : one per weigher, where all hosts have the same; else None.
     """
 
-    __slots__ = ("_spans", "_told", "multipliers")
+    __slots__ = ("_ends", "_spans", "multipliers")
 
     def __init__(self, terms: Sequence[WeigherTerm]) -> None:
-        self._told = [(term.weigher.name, term.normalized, term.low, term.high) for term in terms]
+        self._ends = [(term.weigher.name, term.normalized, term.low, term.high) for term in terms]
         self._spans = [(term.low, term.high - term.low) for term in terms]
         same = [term.multiplier for term in terms if isinstance(term.multiplier, float)]
         self.multipliers = tuple(same) if len(same) == len(terms) else None
 
     def weight(self, raws: Sequence[float], multipliers: Sequence[float]) -> float:
         """The weight of a host with these raw weights: the operations on columns, on plain numbers."""
+        # `normalize` written out, as in `weighted`: a call for each weigher would cost more than the sum.
+        # test_sums_of_columns_are_those_of_a_plain_loop_bit_for_bit holds both equal to the handler.
         total = 0.0
         for (low, span), raw, factor in zip(self._spans, raws, multipliers, strict=True):
             if span:
@@ -396,10 +401,8 @@ class Scale:
 
     def shares(self, raws: Sequence[float], multipliers: Sequence[float]) -> tuple[WeigherShare, ...]:
         """What each weigher added to the weight of such a host."""
-        made = []
-        for (name, normalized, low, high), raw, factor in zip(self._told, raws, multipliers, strict=True):
-            normal = raw
-            if normalized:
-                normal = 0.0 if low == high else (raw - low) / (high - low)
-            made.append(WeigherShare(name, raw, normal, factor))
-        return tuple(made)
+        shares = []
+        for (name, normalized, low, high), raw, factor in zip(self._ends, raws, multipliers, strict=True):
+            normal = normalize([raw], low, high)[0] if normalized else raw
+            shares.append(WeigherShare(name, raw, normal, factor))
+        return tuple(shares)

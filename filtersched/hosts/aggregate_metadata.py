@@ -33,8 +33,8 @@ def split_values_of_prefix(host: HostState, prefix: str) -> set[str]:
 def all_split(host: HostState) -> dict[str, set[str]]:
     """Every key of the aggregates of `host` with the items that any of them gives for it."""
     united: dict[str, set[str]] = {}
-    for one in host.aggregates:
-        for key, text in one.metadata.items():
+    for aggregate in host.aggregates:
+        for key, text in aggregate.metadata.items():
             united.setdefault(key, set()).update(_split(text))
     return united
 

@@ -43,7 +43,7 @@ class HostRows:
         self._owner = owner
         self._by_name: dict[str, int | list[int]] | None = None
         self.version = 0
-        # How many marks there have been; since this nothing is dirty.
+        # Number of changes recorded so far.
         self.change_count = 0
         self._forget()
 

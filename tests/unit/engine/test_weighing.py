@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from filtersched.engine.fallback import UseHandlers
 from filtersched.engine.top_rows import RowMask
 from filtersched.engine.weighing import Scale, WeigherRunner, WeigherTerm, multipliers_at, raws_at, weights
-from filtersched.weighers.base import BaseWeigher
+from filtersched.weighers.base import BaseWeigher, plain_float
 from filtersched.weighers.handler import normalize
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False, min_value=-1e9, max_value=1e9)
@@ -84,3 +84,24 @@ def test_what_is_no_weight_is_left_to_the_handler(answer):
 def test_one_answer_is_moved_to_the_ends_of_the_scale(answer, weight):
     kind = type("W", (BaseWeigher,), {"minval": 0, "maxval": 3})
     assert WeigherRunner(kind()).from_answer(answer) == weight
+
+
+ENDS = st.none() | st.integers(-2, 2)
+
+
+@given(st.lists(st.one_of(FINITE, st.sampled_from([-0.0, 0, 1, 2.5])), min_size=1, max_size=5), ENDS, ENDS)
+def test_answers_are_moved_to_the_ends_of_the_scale_as_the_weigher_does(answers, minval, maxval):
+    attributes = {"minval": minval, "maxval": maxval, "_weigh_object": lambda self, host, spec: host}
+    weigher = type("W", (BaseWeigher,), attributes)()
+    runner = WeigherRunner(weigher)
+    expected = [plain_float(weigher._weigh_one(answer, None)).hex() for answer in answers]
+    assert [runner.from_answer(answer).hex() for answer in answers] == expected
+    assert [weight.hex() for weight in runner.from_answers(np.array(answers, dtype=np.float64)).tolist()] == expected
+
+
+def test_a_share_has_the_normalised_weight_of_the_handler():
+    term = a_part([0.1, 0.3, 0.7], 1.0)
+    term.fit_scale(RowMask(None))
+    scale = Scale([term])
+    normal = [scale.shares([raw], [1.0])[0].normalized for raw in (0.1, 0.3, 0.7)]
+    assert normal == normalize([0.1, 0.3, 0.7], None, None)
