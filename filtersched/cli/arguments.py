@@ -20,22 +20,22 @@ from filtersched.loading import list_installed_opts, list_opts
 from filtersched.settings import SchedulerConf, make_conf, split_args
 
 SETTINGS_HELP = """\
-Every setting is a flag too, before or after the command, with - or _:
-  --config-file FILE             settings of Nova's, old flag files included; may be repeated
+Every setting is also a flag, before or after the command, with - or _:
+  --config-file FILE             settings, such as nova.conf or an old flag file; may be repeated
   --scheduler-default-filters RamFilter,CoreFilter,DiskFilter
   --ram-weight-multiplier -1.0   prefer less free memory; the CPU and disk weighers still spread
   --ram-allocation-ratio 1.0     no oversubscription of memory
-  --connection_type=fake         a made-up inventory of 36 hosts
-  --verbose                      each stage and each choice's why, on stderr
+  --connection_type=fake         a generated inventory of 36 hosts
+  --verbose                      each stage, and why each host was chosen, on stderr
 All of them are in etc/filtersched/filtersched.conf.sample, those of plug-ins in 'filtersched plugins'.
 """
 
 _SCHEDULE = """\
 Place requests on the hosts of an inventory, and say why.
 
-Requests are placed in order of arrival (arrives_at). Each placement is real for those after it;
-instances leave when departs_at is not later than the next arrival. A request is placed whole or
-not at all. A few are shown one by one, many as a summary. Nothing outside is changed.
+Requests are placed in order of arrival (arrives_at), and later ones see what earlier ones took.
+Instances leave at departs_at, before a request that arrives at the same time. A request is placed
+as a whole or not at all. Few requests are shown one by one, many as a summary. Nothing is deployed.
 """
 _SCHEDULE_EXAMPLES = """\
 Examples:
@@ -46,7 +46,7 @@ Examples:
 Exit status: 0 something was placed, 1 nothing fits, 2 an error.
 """
 _WHY = """\
-Say for one host what every filter says of a request: what it needs and what the host has.
+Show the verdict of every filter on one host: what the request needs and what the host has.
 """
 _WHY_EXAMPLES = """\
 Example:
@@ -55,13 +55,13 @@ Example:
 Exit status: 0 every filter passes it, 1 it is refused, 2 an error.
 """
 _PLUGINS = """\
-List the filters, weighers and drivers that are installed: where each is from, what it does, its
-options with their defaults, and what it declares to read.
+List the installed filters, weighers and drivers: where each comes from, what it does, its options
+with their defaults, and what it declares to read.
 """
 _CHECK = """\
-Look for settings that are valid and risky: filters that fight over the same extra specs, a weigher
-that drowns all others, filters that can never refuse or never pass, values that Nova ignores.
-With an inventory, also say how much each weigher really decides on it.
+Look for settings that are valid but risky: filters that conflict over the same extra specs, a
+weigher that outweighs all others, filters that never refuse or never pass, and values that Nova
+ignores. With an inventory, also show how much each weigher decides on it.
 """
 _CHECK_STATUS = """\
 Exit status: 0 checked, with or without warnings; 1 there are warnings and --strict was given;
@@ -175,7 +175,7 @@ def make_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentP
         "each takes asking every filter about every host",
     )
     schedule.add_argument(
-        "--seed", type=int, metavar="N", help="make random draws and made-up uuids the same in every run"
+        "--seed", type=int, metavar="N", help="make random draws and generated uuids the same in every run"
     )
     output = _add_output(schedule)
     output.add_argument(
@@ -186,7 +186,7 @@ def make_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentP
 
     why = command(
         "why",
-        "say what every filter says of one host",
+        "show the verdict of every filter on one host",
         _WHY,
         _WHY_EXAMPLES,
         "HOST --inventory FILE --flavor KEY=N,... [flag ...] [setting ...]",

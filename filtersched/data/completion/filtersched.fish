@@ -82,7 +82,7 @@ complete -c filtersched -n '_shtab_filtersched_using schedule' -l filters -x -d 
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l now -x -d 'decide as of this time (UTC), such as 2026-01-31T12:00:00, for inventories that tell when a host'"'"'s service was last seen'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l alternates -d 'also name hosts to try if the chosen one fails'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l near-misses -x -d 'name the hosts that came nearest for the first N refused requests (default 20'
-complete -c filtersched -n '_shtab_filtersched_using schedule' -l seed -x -d 'make random draws and made-up uuids the same in every run'
+complete -c filtersched -n '_shtab_filtersched_using schedule' -l seed -x -d 'make random draws and generated uuids the same in every run'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l format -xka "text json" -d 'for people (the default) or for programs'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l debug -d 'log everything, and show the traceback of an error'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l output -xka "(__fish_complete_path (commandline -ct))" -d 'write a line of JSON for each request, complete or not at all'
@@ -147,7 +147,7 @@ complete -c filtersched -n '_shtab_filtersched_using schedule' -l metrics-weight
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l metrics-weight-multiplier -x -d 'How much metrics count'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l metrics-required -d True
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l metrics-weight-of-unavailable -x -d 'The raw weight of a host that lacks a metric, if required is false'
-complete -c filtersched -n '_shtab_filtersched_using; and test $_shtab_filtersched_npos -eq 0' -a why -d 'Say for one host what every filter says of a request: what it needs and what the host has.'
+complete -c filtersched -n '_shtab_filtersched_using; and test $_shtab_filtersched_npos -eq 0' -a why -d 'Show the verdict of every filter on one host: what the request needs and what the host has.'
 complete -c filtersched -n '_shtab_filtersched_using why' -s h -l help -d 'show this help message and exit'
 complete -c filtersched -n '_shtab_filtersched_using why' -l inventory -xka "(__fish_complete_path (commandline -ct))" -d 'the hosts'
 complete -c filtersched -n '_shtab_filtersched_using why' -l flavor -x -d 'what an instance needs'
@@ -231,7 +231,7 @@ complete -c filtersched -n '_shtab_filtersched_using why' -l metrics-weight-sett
 complete -c filtersched -n '_shtab_filtersched_using why' -l metrics-weight-multiplier -x -d 'How much metrics count'
 complete -c filtersched -n '_shtab_filtersched_using why' -l metrics-required -d True
 complete -c filtersched -n '_shtab_filtersched_using why' -l metrics-weight-of-unavailable -x -d 'The raw weight of a host that lacks a metric, if required is false'
-complete -c filtersched -n '_shtab_filtersched_using; and test $_shtab_filtersched_npos -eq 0' -a plugins -d 'List the filters, weighers and drivers that are installed: where each is from, what it does, its'
+complete -c filtersched -n '_shtab_filtersched_using; and test $_shtab_filtersched_npos -eq 0' -a plugins -d 'List the installed filters, weighers and drivers: where each comes from, what it does, its options'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -s h -l help -d 'show this help message and exit'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l format -xka "text json" -d 'for people (the default) or for programs'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l debug -d 'log everything, and show the traceback of an error'
@@ -296,7 +296,7 @@ complete -c filtersched -n '_shtab_filtersched_using plugins' -l metrics-weight-
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l metrics-weight-multiplier -x -d 'How much metrics count'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l metrics-required -d True
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l metrics-weight-of-unavailable -x -d 'The raw weight of a host that lacks a metric, if required is false'
-complete -c filtersched -n '_shtab_filtersched_using; and test $_shtab_filtersched_npos -eq 0' -a check-config -d 'Look for settings that are valid and risky: filters that fight over the same extra specs, a weigher'
+complete -c filtersched -n '_shtab_filtersched_using; and test $_shtab_filtersched_npos -eq 0' -a check-config -d 'Look for settings that are valid but risky: filters that conflict over the same extra specs, a'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -s h -l help -d 'show this help message and exit'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l inventory -xka "(__fish_complete_path (commandline -ct))" -d 'the hosts'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l strict -d 'exit with status 1 if there are warnings'

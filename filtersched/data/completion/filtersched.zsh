@@ -10,12 +10,12 @@
 
 _shtab_filtersched_commands() {
   local _commands=(
-    check-config:'Look for settings that are valid and risky: filters that fight over the same extra specs, a weigher'
+    check-config:'Look for settings that are valid but risky: filters that conflict over the same extra specs, a'
     completion:'Print the completion script of a shell: sub-commands, their flags, and all settings.'
     man:'Print the man page in roff.'
-    plugins:'List the filters, weighers and drivers that are installed: where each is from, what it does, its'
+    plugins:'List the installed filters, weighers and drivers: where each comes from, what it does, its options'
     schedule:'Place requests on the hosts of an inventory, and say why.'
-    why:'Say for one host what every filter says of a request: what it needs and what the host has.'
+    why:'Show the verdict of every filter on one host: what the request needs and what the host has.'
   )
   _describe 'filtersched commands' _commands
 }
@@ -209,7 +209,7 @@ _shtab_filtersched_schedule_options=(
   "--now[decide as of this time (UTC), such as 2026-01-31T12\:00\:00, for inventories that tell when a host\'s service was last seen]:TIME:"
   "--alternates[also name hosts to try if the chosen one fails]"
   "--near-misses[name the hosts that came nearest for the first N refused requests (default 20]:N:"
-  "--seed[make random draws and made-up uuids the same in every run]:N:"
+  "--seed[make random draws and generated uuids the same in every run]:N:"
   "--format[for people (the default) or for programs]:format:(text json)"
   "--debug[log everything, and show the traceback of an error]"
   "--output[write a line of JSON for each request, complete or not at all]:FILE:_files"
