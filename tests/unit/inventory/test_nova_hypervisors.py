@@ -139,7 +139,8 @@ def test_old_ids_that_are_numbers_are_no_uuids(answer):
 
 def test_key_that_nova_does_not_have_is_reported_once(answer, caplog):
     with caplog.at_level(logging.WARNING):
-        first, second = {**HYPERVISOR, "vcpu_used": 5, "rack": "r1"}, {**HYPERVISOR, "hypervisor_hostname": "n2", "rack": 2}
+        first = {**HYPERVISOR, "vcpu_used": 5, "rack": "r1"}
+        second = {**HYPERVISOR, "hypervisor_hostname": "n2", "rack": 2}
         list(read_hosts(answer(first, second)))
     (message,) = caplog.messages
     assert message.endswith("not read: 'rack', 'vcpu_used'")
