@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return check.run(path)
         return _serve(path, verbose=options.verbose)
     except ImportError as error:
-        return _fail(f"{error}. Is the extra installed? pip install 'filtersched[ovirt]'")
+        return _fail(f"{error}. Install filtersched with its extra: filtersched[ovirt].")
     except (FilterschedError, OSError) as error:
         return _fail(str(error))
 

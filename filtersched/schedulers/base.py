@@ -13,6 +13,7 @@ from oslo_config import cfg
 from filtersched.columns.plain_data import plain_data
 from filtersched.engine.decision import Choice, Decision
 from filtersched.errors import InvalidHost, InvalidRequest, must_be, shown
+from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
 from filtersched.loading import load_driver
@@ -23,6 +24,7 @@ from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Selection
 from filtersched.settings import make_conf, read_scheduler_settings
 from filtersched.settings.json_options import JsonOptions
+from filtersched.weighers.base import BaseWeigher
 
 LOG = logging.getLogger(__name__)
 
@@ -31,6 +33,10 @@ Detail = Literal["counts", "full"]
 
 class Scheduler:
     """The base of all drivers: it prepares requests, holds the pool's lock, and commits."""
+
+    #: The filters and the weighers in use, in order; a driver may have none.
+    filters: Sequence[BaseHostFilter] = ()
+    weighers: Sequence[BaseWeigher] = ()
 
     def __init__(self, conf: cfg.ConfigOpts | None = None) -> None:
         """conf : as `filtersched.make_conf` makes it; None is the defaults. Read once, here."""

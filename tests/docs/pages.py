@@ -2,10 +2,10 @@
 
 How a block is run depends on its language:
 
-python     executed; the blocks of one page share a namespace
+python     executed; the blocks of one page share a session
 pycon      a session with `>>>`, compared with what it shows
-console    each line that starts with `$ ` is run by bash in the page's directory; it must end with
-           status 0, and what follows it is its output, where anything does
+console    each line that starts with `$ ` is run by bash; it must end with status 0, and what follows
+           it is its output, where anything does; the commands of a page share variables and directory
 others     not run: text, ini, json and the like, and Sphinx's directives, `{toctree}` for one
 
 A `text` block right behind a `python` block is what that one prints. In expected output `...`
@@ -19,18 +19,15 @@ stands for anything. A comment right before a block changes what happens to it:
 
 from __future__ import annotations
 
-import contextlib
 import doctest
-import io
-import os
 import re
-import subprocess
-import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
+
+from .reader import Reader
 
 RUN = ("python", "pycon", "console")
 NOT_RUN = (
@@ -47,7 +44,6 @@ NOT_RUN = (
     "xml",
     "yaml",
 )
-TIMEOUT_S = 120
 
 _FENCE = re.compile(r"(?P<indent> *)(?P<mark>`{3,}|~{3,})(?P<info>.*)")
 _DIRECTIVE = re.compile(r"\{[a-z-]+\}")
@@ -112,25 +108,33 @@ def _fenced(lines: Sequence[str]) -> Iterator[tuple[Block, bool]]:
             comments, adjacent = {}, False
 
 
-def run_page(path: Path, directory: Path) -> int:
-    """Run the blocks of the page at `path` in `directory`; returns how many were run.
+class Count(NamedTuple):
+    """How many blocks of a page were run, and the reason for each that was not."""
+
+    run: int
+    not_run: list[str]
+
+
+def run_page(path: Path, reader: Reader) -> Count:
+    """Type the blocks of the page at `path` as `reader`.
 
     Raises PageError, naming page and line, where the page and what happens differ.
     """
-    namespace: dict[str, Any] = {"__name__": f"page_{re.sub('[^a-z]', '_', path.stem)}"}
-    count = 0
+    count, reasons = 0, []
     for block in blocks(path.read_text(encoding="utf-8")):
         try:
-            count += _run(block, directory, namespace, path)
+            count += _run(block, reader, path)
         except PageError as problem:
             raise PageError(f"{path}, line {block.line}: {problem}") from problem.__cause__
-    return count
+        if "not run" in block.comments:
+            reasons.append(f"line {block.line}: {block.comments['not run']}")
+    return Count(count, reasons)
 
 
-def _run(block: Block, directory: Path, namespace: dict[str, Any], path: Path) -> bool:
+def _run(block: Block, reader: Reader, path: Path) -> bool:
     if "file" in block.comments:
-        target = (directory / block.comments["file"]).resolve()
-        if not target.is_relative_to(directory.resolve()):
+        target = (Path(reader.directory) / block.comments["file"]).resolve()
+        if not target.is_relative_to(reader.home.resolve()):
             raise PageError(f"{target} is outside the page's directory")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(block.text, encoding="utf-8")
@@ -140,67 +144,46 @@ def _run(block: Block, directory: Path, namespace: dict[str, Any], path: Path) -
             raise PageError("say why the block is not run")
         return False
     if block.language == "python":
-        _run_python(block, namespace, path)
+        _run_python(block, reader, path)
     elif block.language == "pycon":
-        _run_session(block, namespace, path)
+        _run_session(block, reader, path)
     elif block.language == "console":
-        _run_console(block, directory)
+        _run_console(block, reader)
     elif block.language not in NOT_RUN and not _DIRECTIVE.fullmatch(block.language):
         raise PageError(f"a block must say what it is: one of {', '.join((*RUN, *NOT_RUN))}, not {block.language!r}")
     return block.language in RUN
 
 
-def _run_python(block: Block, namespace: dict[str, Any], path: Path) -> None:
+def _run_python(block: Block, reader: Reader, path: Path) -> None:
     expected = block.comments.get("raises")
-    printed = io.StringIO()
-    raised = None
-    try:
-        # Blank lines in front, so that a traceback names the line of the page.
-        code = compile("\n" * (block.line - 1) + block.text, str(path), "exec")
-        with contextlib.redirect_stdout(printed):
-            exec(code, namespace)
-    except Exception as problem:
-        raised = problem
-    said = None if raised is None else type(raised).__name__
-    if said != expected:
-        raise PageError(f"raised {raised!r}, expected {expected}") from raised
+    done = reader.execute(block.text, path=str(path), line=block.line, pycon=False)
+    if done["raised"] != expected:
+        raise PageError(f"raised {done.get('problem')}, expected {expected}")
     if block.output is not None:
-        compare(block.output, printed.getvalue())
+        compare(block.output, done["printed"])
 
 
-def _run_session(block: Block, namespace: dict[str, Any], path: Path) -> None:
-    parser, said = doctest.DocTestParser(), io.StringIO()
-    session = parser.get_doctest(block.text, namespace, path.name, str(path), block.line - 1)
-    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
-    runner.run(session, out=said.write, clear_globs=False)
-    namespace.update(session.globs)
-    if not runner.tries:
+def _run_session(block: Block, reader: Reader, path: Path) -> None:
+    done = reader.execute(block.text, path=str(path), line=block.line, pycon=True)
+    if done["raised"] is not None:
+        raise PageError(f"raised {done['problem']}")
+    if not done["tries"]:
         raise PageError("a pycon block needs a line with >>>")
-    if runner.failures:
-        raise PageError(said.getvalue())
+    if done["failures"]:
+        raise PageError(done["printed"])
 
 
-def _run_console(block: Block, directory: Path) -> None:
+def _run_console(block: Block, reader: Reader) -> None:
     typed = list(commands(block.text))
     if not typed:
         raise PageError("a console block needs a line that starts with '$ '")
     for place, (command, expected) in enumerate(typed):
         status = int(block.comments.get("exit", 0)) if place == len(typed) - 1 else 0
-        done = subprocess.run(
-            ["bash", "-c", command],
-            cwd=directory,
-            env=_environment(directory),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
-        if done.returncode != status:
-            raise PageError(f"$ {command}\nended with status {done.returncode}, not {status}:\n{done.stdout}")
+        done = reader.type(command)
+        if done.status != status:
+            raise PageError(f"$ {command}\nended with status {done.status}, not {status}:\n{done.said}")
         if expected.strip():
-            compare(expected, done.stdout)
+            compare(expected, done.said)
 
 
 def commands(text: str, prompt: str = "$ ") -> Iterator[tuple[str, str]]:
@@ -220,21 +203,6 @@ def commands(text: str, prompt: str = "$ ") -> Iterator[tuple[str, str]]:
             raise PageError(f"output without a command: {line!r}")
     if command:
         yield command, "\n".join(output)
-
-
-def _environment(directory: Path) -> dict[str, str]:
-    """As in a terminal of 100 columns without colours, the project's commands on the path."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "/usr/bin:/bin")])
-    kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
-    return {
-        **kept,
-        "PATH": path,
-        "PYTHONPATH": str(directory),
-        "PYTHONUTF8": "1",
-        "COLUMNS": "100",
-        "TERM": "dumb",
-        "NO_COLOR": "1",
-    }
 
 
 def compare(expected: str, got: str) -> None:

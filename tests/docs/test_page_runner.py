@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from .pages import PageError, blocks, run_page
+from .reader import Reader, terminal
 
 
 def run(tmp_path: Path, *lines: str) -> int:
     page = tmp_path / "page.md"
     page.write_text("\n".join(lines))
-    return run_page(page, tmp_path)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.defpath])
+    with Reader(tmp_path, terminal(tmp_path, path)) as reader:
+        return run_page(page, reader).run
 
 
 def test_python_blocks_of_a_page_share_a_namespace(tmp_path: Path) -> None:
@@ -61,6 +66,27 @@ def test_console_block_that_shows_something_else_fails(tmp_path: Path, lines: li
 
 def test_console_commands_run_one_after_another_in_one_directory(tmp_path: Path) -> None:
     assert run(tmp_path, "```console", "$ echo one > f", "$ cat f", "one", "$ echo \\", "> two", "two", "```") == 1
+
+
+def test_console_commands_share_variables_and_directory(tmp_path: Path) -> None:
+    page = ["```console", "$ mkdir d", "$ cd d; export WORD=here; other=too; f() { echo f; }", "```", "words"]
+    page += ["```console", "$ echo $WORD $other $(basename $PWD)", "here too d", "```"]
+    assert run(tmp_path, *page) == 2
+
+
+def test_no_variable_of_the_tests_reaches_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("FILTERSCHED_WORD", "here")
+    page = ["```console", "$ echo [$PYTHONPATH$FILTERSCHED_WORD]", "[]", "```"]
+    page += ["```python", "import os; print(os.environ.get('PYTHONPATH'))", "```", "```text", "None", "```"]
+    assert run(tmp_path, *page) == 2
+
+
+def test_blocks_that_are_not_run_are_counted_with_their_reasons(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- not run: it needs a cloud -->\n```console\n$ false\n```\n")
+    with Reader(tmp_path, terminal(tmp_path)) as reader:
+        assert run_page(page, reader) == (0, ["line 3: it needs a cloud"])
 
 
 def test_console_block_may_end_with_the_status_that_the_page_says(tmp_path: Path) -> None:

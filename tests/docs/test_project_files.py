@@ -68,5 +68,6 @@ def test_changelog_keeps_its_form():
 def test_every_file_that_a_page_for_contributors_names_exists(page):
     paths = re.findall(r"`((?:filtersched|tests|docs|benchmarks|etc|examples)/[\w./-]+)`", read(page))
     assert len(paths) > 10
-    # A filter that the reader is to write is not there yet.
-    assert [path for path in paths if "rack_filter" not in path and not (ROOT / path).exists()] == []
+    # A filter that the reader is to write is not there yet, nor what is built.
+    there = [path for path in paths if "rack_filter" not in path and "_build" not in path]
+    assert [path for path in there if not (ROOT / path).exists()] == []

@@ -99,7 +99,7 @@ class Machine:
     """A shell of root on a machine of its own; `run` gives it commands.
 
     folder : holds what the machine has; `opt` is its /opt.
-    wheels : the package index.
+    wheels : what the page tells to build elsewhere; the machine has it in /opt/dist.
     """
 
     def __init__(self, folder: Path, wheels: Path) -> None:
@@ -107,6 +107,7 @@ class Machine:
         for name in ("opt", "etc", "log", "bin", "opt/python", "opt/site-packages"):
             (folder / name).mkdir(parents=True, exist_ok=True)
             (folder / name).chmod(0o755)
+        shutil.copytree(wheels, folder / "opt" / "dist")
         self._script("bin/systemctl", _SYSTEMCTL)
         self._script("bin/python3.11", '#!/bin/sh\nexec /opt/python/bin/python3 "$@"\n')
         command = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "bash", "--norc"]
@@ -123,7 +124,6 @@ class Machine:
                 "PYTHONUNBUFFERED": "1",
                 "PIP_NO_INDEX": "1",
                 "PIP_NO_DEPS": "1",
-                "PIP_FIND_LINKS": str(wheels),
                 "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             },
         )

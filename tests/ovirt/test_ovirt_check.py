@@ -182,4 +182,4 @@ def test_a_missing_extra_is_a_sentence_with_what_to_install():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("filtersched-proxy: import of aiohttp halted")
-    assert done.stderr.endswith("pip install 'filtersched[ovirt]'\n")
+    assert done.stderr.endswith("Install filtersched with its extra: filtersched[ovirt].\n")

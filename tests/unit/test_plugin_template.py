@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.pages import blocks
+
 pytestmark = pytest.mark.slow
 
 TEMPLATE = Path(__file__).parents[2] / "docs" / "plugin_template"
@@ -42,10 +44,8 @@ def test_its_own_tests_pass(copied):
 
 
 def test_its_configuration_example_is_accepted(copied):
-    lines = (TEMPLATE / "README.md").read_text().splitlines()
-    start = lines.index("    [filter_scheduler]")
-    example = [line.strip() for line in lines[start:] if line.startswith("    ") or not line.strip()]
-    (copied / "example.conf").write_text("\n".join(example))
+    (example,) = (one for one in blocks((TEMPLATE / "README.md").read_text()) if one.language == "ini")
+    (copied / "example.conf").write_text(example.text)
     code = """
 import sys
 from filtersched import FilterScheduler, make_conf

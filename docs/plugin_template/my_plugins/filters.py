@@ -2,7 +2,7 @@
 
 from oslo_config import cfg
 
-from filtersched import BaseHostFilter
+from filtersched import BaseHostFilter, HostState, RequestSpec
 
 
 class TemperatureFilter(BaseHostFilter):
@@ -18,12 +18,12 @@ class TemperatureFilter(BaseHostFilter):
     option_group = "my_plugins"
     host_reads = ("capabilities",)
 
-    def host_passes(self, host_state, spec):
-        return self._temperature_c(host_state) <= self.option("max_temperature_c")
+    def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
+        return self._temperature_c(host_state) <= float(self.option("max_temperature_c"))
 
-    def rejection_reason(self, host_state, spec):
+    def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str:
         return f"{self._temperature_c(host_state)} °C is above {self.option('max_temperature_c')} °C"
 
-    def _temperature_c(self, host_state):
+    def _temperature_c(self, host_state: HostState) -> float:
         # A host that does not say is not refused.
-        return host_state.capabilities.get("temperature_c", 0.0)
+        return float(host_state.capabilities.get("temperature_c", 0.0))

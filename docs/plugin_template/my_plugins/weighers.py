@@ -2,7 +2,7 @@
 
 from oslo_config import cfg
 
-from filtersched import BaseWeigher
+from filtersched import BaseWeigher, HostState, RequestSpec
 
 
 class CoolHostWeigher(BaseWeigher):
@@ -19,5 +19,5 @@ class CoolHostWeigher(BaseWeigher):
     multiplier_option = "cool_host_weight_multiplier"
     host_reads = ("capabilities",)
 
-    def _weigh_object(self, host_state, weight_properties):
-        return -host_state.capabilities.get("temperature_c", 0.0)
+    def _weigh_object(self, host_state: HostState, weight_properties: RequestSpec) -> float:
+        return -float(host_state.capabilities.get("temperature_c", 0.0))

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from my_plugins.filters import TemperatureFilter
 from my_plugins.weighers import CoolHostWeigher
@@ -5,7 +7,7 @@ from my_plugins.weighers import CoolHostWeigher
 from filtersched import FilterScheduler, HostState, NoValidHost, RequestSpec, make_conf
 
 
-def host(name, **capabilities):
+def host(name: str, **capabilities: Any) -> HostState:
     return HostState(name, capabilities=capabilities)
 
 
@@ -17,20 +19,20 @@ def host(name, **capabilities):
         pytest.param(80.5, False, id="hotter"),
     ],
 )
-def test_hosts_hotter_than_the_limit_are_refused(temperature_c, passes):
+def test_hosts_hotter_than_the_limit_are_refused(temperature_c: float, passes: bool) -> None:
     assert TemperatureFilter().host_passes(host("h", temperature_c=temperature_c), RequestSpec()) is passes
 
 
-def test_a_host_that_does_not_say_is_not_refused():
+def test_a_host_that_does_not_say_is_not_refused() -> None:
     assert TemperatureFilter().host_passes(host("h"), RequestSpec())
 
 
-def test_the_refusal_says_how_hot():
+def test_the_refusal_says_how_hot() -> None:
     reason = TemperatureFilter().rejection_reason(host("h", temperature_c=91.0), RequestSpec())
     assert reason == "91.0 °C is above 80.0 °C"
 
 
-def scheduler(**options):
+def scheduler(**options: Any) -> FilterScheduler:
     """A scheduler that finds both plug-ins through their entry points."""
     return FilterScheduler(
         make_conf(
@@ -42,18 +44,18 @@ def scheduler(**options):
     )
 
 
-def test_the_coolest_host_is_chosen():
+def test_the_coolest_host_is_chosen() -> None:
     hosts = [host("warm", temperature_c=60.0), host("cool", temperature_c=30.0), host("hot", temperature_c=90.0)]
     (chosen,) = scheduler().select_destinations(RequestSpec(), hosts)
     assert chosen.host == "cool"
 
 
-def test_the_limit_is_an_option():
+def test_the_limit_is_an_option() -> None:
     with pytest.raises(NoValidHost):
         scheduler(max_temperature_c=50).select_destinations(RequestSpec(), [host("warm", temperature_c=60.0)])
 
 
-def test_a_weigher_only_compares():
+def test_a_weigher_only_compares() -> None:
     weigher = CoolHostWeigher()
     cool, warm = host("cool", temperature_c=30.0), host("warm", temperature_c=60.0)
     assert weigher._weigh_object(cool, RequestSpec()) > weigher._weigh_object(warm, RequestSpec())
