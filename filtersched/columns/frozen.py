@@ -94,10 +94,10 @@ def typed_key(value: Any) -> Any:
     names = getattr(kind, "__dataclass_fields__", None)
     if names is not None:
         return kind, tuple(typed_key(getattr(value, name)) for name in names)
-    return _Itself(value)
+    return OnlyItself(value)
 
 
-class _Itself:
+class OnlyItself:
     """A key that is equal for the very same object only, and keeps it alive: an address is used again."""
 
     __slots__ = ("value",)
@@ -106,22 +106,7 @@ class _Itself:
         self.value = value
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Itself) and other.value is self.value
+        return isinstance(other, OnlyItself) and other.value is self.value
 
     def __hash__(self) -> int:
         return id(self.value)
-
-
-# Read-only values by their key, dropped all at once when there are too many to be worth it.
-_SHARED: dict[Any, Any] = {}
-_MOST_SHARED = 4096
-
-
-def shared(value: Any) -> Any:
-    """A read-only value, or one that cannot be told from it, so that hosts alike share one object."""
-    key = typed_key(value)
-    if key not in _SHARED:
-        if len(_SHARED) >= _MOST_SHARED:
-            _SHARED.clear()
-        _SHARED[key] = value
-    return _SHARED.get(key, value)

@@ -6,8 +6,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from filtersched.columns.frozen import EMPTY, FrozenDict, shared, thaw
+from filtersched.columns.frozen import EMPTY, FrozenDict, thaw
 from filtersched.columns.plain_data import attributes_of, plain_data, plain_mapping, plain_scalar
+from filtersched.columns.shared_values import shared
 from filtersched.columns.stored import NO_VALUES, NameToValue
 from filtersched.columns.values import amount, naive_utc, name, number, optional, ratio, text, whole
 from filtersched.errors import InvalidHost, must_be, shown

@@ -1,0 +1,65 @@
+"""Sharing: hosts that are alike have one object where each was given its own."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from filtersched.columns.frozen import OnlyItself, typed_key
+
+_MAX_BYTES = 4 * 1024 * 1024
+# Values larger than this are rarely alike, and would push many small ones out.
+_MAX_BYTES_EACH = 64 * 1024
+
+
+class SharedValues:
+    """Read-only values by what they say, bounded by bytes; what was not used for long goes first.
+
+    Threads may use it at once without a lock: the worst that happens is that a value is not shared.
+    """
+
+    def __init__(self, max_bytes: int = _MAX_BYTES) -> None:
+        self._max_bytes = max_bytes
+        # A value is looked for in both and put among the new ones; when these are full they become the old.
+        self._new: dict[Any, Any] = {}
+        self._old: dict[Any, Any] = {}
+        self._new_bytes = 0
+
+    def of(self, value: Any) -> Any:
+        """The value, or one that cannot be told from it."""
+        if not value:
+            return value
+        key = typed_key(value)
+        found = self._new.get(key)
+        if found is None:
+            found = self._old.get(key, value)
+            self._put(key, found)
+        return found
+
+    def _put(self, key: Any, value: Any) -> None:
+        # The value takes about as much as its key; the table needs some for each.
+        size = 2 * _size_of(key) + 100
+        if size > _MAX_BYTES_EACH:
+            return
+        new = self._new
+        new[key] = value
+        self._new_bytes += size
+        if self._new_bytes > self._max_bytes // 2:
+            self._old, self._new, self._new_bytes = new, {}, 0
+
+
+def _size_of(key: Any) -> int:
+    """About how many bytes a key takes; very many if it holds an object that is like no other."""
+    if isinstance(key, tuple | frozenset):
+        return sys.getsizeof(key) + sum(map(_size_of, key))
+    if isinstance(key, type):
+        return 0
+    return _MAX_BYTES_EACH if isinstance(key, OnlyItself) else sys.getsizeof(key)
+
+
+_shared = SharedValues()
+
+
+def shared(value: Any) -> Any:
+    """A read-only value, or one that cannot be told from it, so that hosts alike share one object."""
+    return _shared.of(value)
