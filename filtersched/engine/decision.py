@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -77,9 +78,9 @@ class Choice:
 
 
 class HandlerChoice(Choice):
-    """The first of a ranking of host objects."""
+    """The first of a ranking of host objects. It keeps what explains it, and not the ranking."""
 
-    __slots__ = ("_ranking", "_steps")
+    __slots__ = ("_runner_up", "_shares", "_steps")
 
     def __init__(
         self,
@@ -87,23 +88,24 @@ class HandlerChoice(Choice):
         ranking: Sequence[WeighedHost],
         depleted: HostState,
         steps: Sequence[FilterStep],
+        rest: Callable[[], Iterable[HostState]] | None,
     ) -> None:
         chosen = ranking[0]
-        super().__init__(spec, chosen.obj, depleted, chosen.weight, lambda: [one.obj for one in ranking[1:]])
-        self._ranking = ranking
+        super().__init__(spec, chosen.obj, depleted, chosen.weight, rest)
         self._steps = steps
+        self._shares = chosen.shares
+        # The draw may take another than the best, so the next best is looked for by weight.
+        best = max(itertools.islice(ranking, 1, None), key=lambda one: one.weight, default=None)
+        self._runner_up = None if best is None else ((best.obj.host, best.obj.nodename), best.weight)
 
     def steps(self) -> Sequence[FilterStep]:
         return self._steps
 
     def shares(self) -> tuple[WeigherShare, ...]:
-        return self._ranking[0].shares
+        return self._shares
 
     def runner_up(self) -> tuple[Node, float] | None:
-        # The draw may take another than the best, so the next best is looked for by weight.
-        others = self._ranking[1:]
-        best = max(others, key=lambda one: one.weight, default=None)
-        return None if best is None else ((best.obj.host, best.obj.nodename), best.weight)
+        return self._runner_up
 
 
 class FullChoice(HandlerChoice):
@@ -111,11 +113,11 @@ class FullChoice(HandlerChoice):
 
     __slots__ = ("columns", "ranked")
 
-    def __init__(self, *told: Any) -> None:
-        super().__init__(*told)
-        places = [one.place for one in self._ranking]
-        self.columns = [column.ordered(places) for column in self._ranking[0].columns]
-        self.ranked = [(one.obj.host, one.obj.nodename) for one in self._ranking]
+    def __init__(self, spec: RequestSpec, ranking: Sequence[WeighedHost], *more: Any) -> None:
+        super().__init__(spec, ranking, *more)
+        places = [one.place for one in ranking]
+        self.columns = [column.ordered(places) for column in ranking[0].columns]
+        self.ranked = [(one.obj.host, one.obj.nodename) for one in ranking]
 
 
 @dataclass
@@ -163,12 +165,15 @@ class Decision:
     def find(self, nodes: Collection[Node]) -> list[HostState]:
         """These of the hosts, in the caller's order; all nodes where none is named."""
         if isinstance(self.hosts, HostPool):
-            with self.hosts.lock:
-                rows = self.hosts.rows
-                named = [rows.host(row) for row in sorted({row for name, _ in nodes for row in rows.rows_named(name)})]
+            named = self.hosts.run(self._hosts_named, {name for name, _ in nodes})
         else:
             named = self.hosts
         return [host for host in named if (host.host, host.nodename) in nodes or (host.host, None) in nodes]
+
+    def _hosts_named(self, names: Collection[str]) -> list[HostState]:
+        assert isinstance(self.hosts, HostPool)
+        rows = self.hosts.rows
+        return [rows.host(row) for row in sorted(row for name in names for row in rows.rows_named(name))]
 
     def look_up(self, name: str) -> list[HostState]:
         """The hosts that a name may mean: a host's, with its node behind a slash, or that of a node."""
@@ -202,7 +207,9 @@ class Decision:
         self, spec: RequestSpec, ranked: Sequence[WeighedHost], depleted: HostState, steps: Sequence[FilterStep]
     ) -> Choice:
         """The choice of the first of a ranking."""
-        return (FullChoice if self.keep_columns else HandlerChoice)(spec, ranked, depleted, steps)
+        kind = FullChoice if self.keep_columns else HandlerChoice
+        rest = (lambda: [one.obj for one in ranked[1:]]) if self.alternates else None
+        return kind(spec, ranked, depleted, self.named(steps), rest)
 
     def ask(self, host: HostState, index: int, choices: Sequence[Choice] = ()) -> HostVerdicts:
         """What every filter says of a host, as it was for the instance at `index`."""
@@ -238,10 +245,10 @@ class Decision:
         """What the caller gets."""
         taken = {(one.host.host, one.host.nodename) for one in choices} if self.alternates else set()
         selections = [self._selection(index, choices, taken) for index in range(len(choices))]
-        if self.alternates:
-            # Explanations keep the choices, and need not keep all hosts for that.
-            for choice in choices:
-                choice.rest = None
+        # Explanations keep the decision and its choices, and need not keep all hosts for that.
+        self.left = self._random = None
+        for choice in choices:
+            choice.rest = None
         return selections
 
     def _selection(self, index: int, choices: list[Choice], taken: set[tuple[str, str]]) -> Selection:
@@ -299,11 +306,11 @@ class Decision:
             index=index,
             num_instances=len(self.uuids),
             offered=self._offered,
-            steps=self._named((choices[index].steps if steps is None else steps)()),
+            steps=self.named((choices[index].steps if steps is None else steps)()),
             find=self.find,
             look_up=self.look_up,
             ask=lambda host: self.ask(host, index, choices),
-            earlier=lambda: self._named([step for one in choices[:index] for step in one.steps()]),
+            earlier=lambda: self.named([step for one in choices[:index] for step in one.steps()]),
         )
         if steps is None:
             choice = choices[index]
@@ -315,7 +322,7 @@ class Decision:
                 facts.second = (called(runner_up[0], self.several()), runner_up[1])
         return facts
 
-    def _named(self, steps: Iterable[FilterStep]) -> list[FilterStep]:
+    def named(self, steps: Iterable[FilterStep]) -> list[FilterStep]:
         """The steps with the names that hosts have among all that were offered."""
         return [step.among(self.several) for step in steps]
 

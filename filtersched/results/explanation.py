@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import heapq
 import itertools
 import sys
@@ -97,10 +98,12 @@ class FilterStep:
     ) -> Self:
         """The step that made `after` out of `before`, when there were `all_hosts` at first."""
 
-        def who() -> list[Node]:
-            kept = {id(host) for host in after}
-            return [(host.host, host.nodename) for host in before if id(host) not in kept]
-
+        kept = set(map(id, after))
+        dropped = [host for host in before if id(host) not in kept]
+        # As names, which take little and do not keep the hosts.
+        names = tuple(host.host for host in dropped)
+        nodes = tuple(host.nodename for host in dropped)
+        who = functools.partial(zip, names, names if nodes == names else nodes)
         return cls(name, len(before), len(after), who, lambda: several_nodes(host.host for host in all_hosts))
 
     def among(self, several: Callable[[], Collection[str]]) -> Self:

@@ -85,7 +85,8 @@ class FilterScheduler(Scheduler):
             filtered = self.filter(self.narrow(hosts, spec), spec, index, decision.filters)
             ranked = self.select(self.weigh(filtered, spec), decision.random)
             if not ranked:
-                raise decision.refusal(index, functools.partial(steps_of, filtered), choices)
+                steps = decision.named(steps_of(filtered))
+                raise decision.refusal(index, functools.partial(tuple, steps), choices)
             chosen = ranked[0].obj
             taken = self.deplete(chosen, spec)
             choices.append(decision.choice(spec, ranked, taken, steps_of(filtered)))
