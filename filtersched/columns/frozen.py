@@ -14,10 +14,11 @@ class FrozenDict(dict[_Key, _Value]):
     """A dict that refuses to be written to; frozen all the way down, so hashable if its leaves are.
 
     A dict and not a Mapping of its own, because filters ask `isinstance(value, dict)` and json
-    writes nothing else. Writing raises TypeError.
+    writes nothing else. Writing raises TypeError. `is_plain` is set once everything in it is known to
+    be plain data.
     """
 
-    __slots__ = ("_hash",)
+    __slots__ = ("_hash", "is_plain")
 
     def __hash__(self) -> int:  # type: ignore[override]
         try:

@@ -50,11 +50,16 @@ def plain_data(value: Any, *, objects: bool = False) -> Any:
     objects : objects of other libraries are read too, as mappings of their public attributes.
     Raises NotPlainData.
     """
+    kind = type(value)
+    if kind is str or value is None or (kind is FrozenDict and hasattr(value, "is_plain")):
+        return value
     return _plain(value, objects, 0)
 
 
 def plain_scalar(value: Any) -> Any:
     """The same for text, a number or None: what ids are."""
+    if value is None or type(value) is str:
+        return value
     plain = _plain(value, False, 0)
     if isinstance(plain, tuple | dict):
         raise ValueError("text or a number")
@@ -65,6 +70,8 @@ def plain_mapping(value: Any, *, objects: bool = False) -> FrozenDict[str, Any]:
     """The same for a mapping; None is an empty one."""
     if value is None:
         return EMPTY
+    if type(value) is FrozenDict and hasattr(value, "is_plain"):
+        return value
     if not isinstance(value, Mapping) and not (objects and attributes_of(value)):
         raise ValueError("a mapping")
     mapping: FrozenDict[str, Any] = _plain(value, objects, 0)
@@ -121,7 +128,9 @@ def _plain_items(value: Mapping[Any, Any], objects: bool, depth: int) -> FrozenD
             problem.path.insert(0, key)
             raise
         unchanged = unchanged and plain is item
-    return value if unchanged else FrozenDict(items)  # type: ignore[return-value]
+    made: Any = value if unchanged else FrozenDict(items)
+    made.is_plain = True
+    return made  # type: ignore[no-any-return]
 
 
 def _plain_list(value: Iterable[Any], objects: bool, depth: int) -> tuple[Any, ...]:

@@ -59,6 +59,11 @@ def text(value: Any) -> str:
     return value if type(value) is str else str(str.__str__(value))
 
 
+def optional_text(value: Any) -> str | None:
+    """`value` if it is text or None."""
+    return value if value is None or type(value) is str else text(value)
+
+
 def name(value: Any) -> str:
     """`value` if it is text that is not empty."""
     if not isinstance(value, str) or not value:

@@ -10,7 +10,7 @@ from filtersched.columns.frozen import EMPTY, FrozenDict, thaw
 from filtersched.columns.plain_data import attributes_of, plain_data, plain_mapping, plain_scalar
 from filtersched.columns.shared_values import shared
 from filtersched.columns.stored import NO_VALUES, NameToValue
-from filtersched.columns.values import amount, naive_utc, name, number, optional, ratio, text, whole
+from filtersched.columns.values import amount, naive_utc, name, number, optional, optional_text, ratio, text, whole
 from filtersched.errors import InvalidHost, must_be, shown
 from filtersched.hosts.service import Service
 from filtersched.requests.instance import Instance
@@ -200,7 +200,7 @@ RATIOS = ("ram_allocation_ratio", "cpu_allocation_ratio", "disk_allocation_ratio
 CHECKS: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("host", "nodename"), name),
     **dict.fromkeys(
-        ("uuid", "cell_uuid", "host_ip", "topic", "hypervisor_type", "hypervisor_hostname"), optional(text)
+        ("uuid", "cell_uuid", "host_ip", "topic", "hypervisor_type", "hypervisor_hostname"), optional_text
     ),
     **dict.fromkeys(("free_ram_mb", "free_disk_mb"), number),
     **dict.fromkeys(("total_usable_ram_mb", "total_usable_disk_gb", "disk_mb_used"), amount),

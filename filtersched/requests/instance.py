@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from filtersched.columns.plain_data import plain_mapping, plain_scalar
 from filtersched.columns.stored import NO_VALUES, NameToValue
-from filtersched.columns.values import optional, text
+from filtersched.columns.values import optional_text, text
 from filtersched.errors import InvalidHost, must_be
 
 
@@ -32,20 +32,30 @@ class Instance:
     #: The properties of its image.
     image_properties: NameToValue = NO_VALUES
 
+    @classmethod
+    def of_checked(cls, **fields: Any) -> Self:
+        """The record of values that were checked before: making one is part of every placement."""
+        new = object.__new__(cls)
+        for field, value in fields.items():
+            object.__setattr__(new, field, value)
+        return new
+
     def __post_init__(self) -> None:
-        for field, check in _CHECKS.items():
+        field = ""
+        try:
+            for field, check in _CHECKS.items():
+                value = getattr(self, field)
+                kept = check(value)
+                if kept is not value:
+                    object.__setattr__(self, field, kept)
+        except ValueError as problem:
             value = getattr(self, field)
-            try:
-                checked = check(value)
-            except ValueError as problem:
-                raise InvalidHost(f"an instance's {must_be(field, problem, value)}", value=value) from None
-            if checked is not value:
-                object.__setattr__(self, field, checked)
+            raise InvalidHost(f"an instance's {must_be(field, problem, value)}", value=value) from None
 
 
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "uuid": text,
-    **dict.fromkeys(("project_id", "user_id", "image_ref"), optional(text)),
+    **dict.fromkeys(("project_id", "user_id", "image_ref"), optional_text),
     "instance_type_id": plain_scalar,
     "image_properties": plain_mapping,
 }

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Self
 
-from filtersched.columns.frozen import FrozenDict, thaw
-from filtersched.columns.plain_data import attributes_of, plain_data, plain_mapping, plain_ones, plain_scalar
+from filtersched.columns.frozen import EMPTY, FrozenDict, thaw
+from filtersched.columns.plain_data import attributes_of, plain_data, plain_mapping, plain_ones
 from filtersched.columns.stored import NameToValue
-from filtersched.columns.values import amount, optional, text
+from filtersched.columns.values import amount, optional_text, text
 from filtersched.errors import InvalidRequest, must_be, nearest, shown
-
-# So many times as large are the sizes of hosts, so that no number of placements takes them out of bounds.
-_size = functools.partial(amount, below=10**100)
 
 
 def checked(field: str, value: Any, check: Callable[[Any], Any]) -> Any:
@@ -26,8 +22,13 @@ def checked(field: str, value: Any, check: Callable[[Any], Any]) -> Any:
         raise InvalidRequest(must_be(field, problem, value), field=field, value=value) from None
 
 
+def size(value: Any) -> Any:
+    """A number of zero or more, below 1e100: no number of placements takes a host's sizes out of their bounds."""
+    return value if type(value) is int and 0 <= value < 2**53 else amount(value, below=10**100)
+
+
 def checked_size(field: str, value: Any) -> Any:
-    return checked(field, value, _size)
+    return checked(field, value, size)
 
 
 def checked_mapping(field: str, value: Any) -> FrozenDict[str, Any]:
@@ -41,37 +42,34 @@ def checked_data(field: str, value: Any) -> Any:
 
 
 def checked_text(field: str, value: Any) -> str | None:
-    found: str | None = checked(field, value, optional(text))
+    found: str | None = checked(field, value, optional_text)
     return found
 
 
 def checked_names(field: str, value: Any) -> tuple[str, ...]:
-    names: tuple[str, ...] = checked(field, value, _names)
-    return names
+    found: tuple[str, ...] = checked(field, value, names)
+    return found
 
 
-def _names(value: Any) -> tuple[str, ...]:
+def names(value: Any) -> tuple[str, ...]:
+    """A list of texts; one text is a list of it."""
     if value is None:
         return ()
     if isinstance(value, str):
         return (text(value),)
     try:
-        names = plain_data(value)
+        found = plain_data(value)
     except ValueError:
-        names = None
-    if type(names) is not tuple or not all(isinstance(name, str) for name in names):
+        found = None
+    if type(found) is not tuple or not all(isinstance(name, str) for name in found):
         raise ValueError("a list of names")
-    return names
+    return found
 
 
-def checked_scalar(field: str, value: Any) -> Any:
-    """Text, a number or None: what ids are."""
-    return checked(field, value, plain_scalar)
-
-
-def checked_truth(field: str, value: Any) -> bool:
+def truth(value: Any) -> bool:
+    """`value` if it is True or False."""
     if not isinstance(value, bool):
-        raise InvalidRequest(must_be(field, "true or false", value), field=field, value=value)
+        raise ValueError("true or false")
     return value
 
 
@@ -131,16 +129,28 @@ class Record(Mapping[str, Any]):
             own["further"] = {**checked_mapping(f"{field}.further", own.get("further")), **plain_ones(others)}
         return cls(**own)
 
-    def _write(self, part: str, checks: Mapping[str, Callable[[str, Any], Any]]) -> None:
-        """Check the fields and keep what the checks make of them; `part` is the record's name in a request."""
-        for name, check in checks.items():
-            object.__setattr__(self, name, check(f"{part}.{name}", getattr(self, name)))
-        further = checked_mapping(f"{part}.further", self.further)
-        for name in further:
-            if name in self.__dataclass_fields__:
-                problem = f"{part}.further: {name!r} is a field of its own"
-                raise InvalidRequest(problem, field=f"{part}.further", value=further)
-        object.__setattr__(self, "further", further)
+    def _check(self, part: str, checks: Mapping[str, Callable[[Any], Any]]) -> None:
+        """Keep what the checks make of the fields; `part` is the record's name in a request."""
+        name = ""
+        try:
+            for name, check in checks.items():
+                value = getattr(self, name)
+                kept = check(value)
+                if kept is not value:
+                    object.__setattr__(self, name, kept)
+            name = "further"
+            if self.further is not EMPTY:
+                object.__setattr__(self, name, self._beyond(self.further))
+        except ValueError as problem:
+            field, value = f"{part}.{name}", getattr(self, name)
+            raise InvalidRequest(must_be(field, problem, value), field=field, value=value) from None
+
+    def _beyond(self, further: Any) -> FrozenDict[str, Any]:
+        found = plain_mapping(further)
+        own = found.keys() & self.__dataclass_fields__.keys()
+        if own:
+            raise ValueError(f"must not have {min(own)!r}, which is a field of its own")
+        return found
 
 
 def with_text_keys(data: Mapping[Any, Any], field: str = "a request") -> dict[str, Any]:

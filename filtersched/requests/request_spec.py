@@ -228,14 +228,14 @@ class RequestSpec(Attributed, Mapping[str, Any]):
 
     def as_instance(self) -> Instance:
         """The record of this request's instance on the host that gets it."""
-        image = self.image or Image()
-        return Instance(
+        image = self.image
+        return Instance.of_checked(
             uuid=self.instance_uuid or "",
             project_id=self.project_id,
             user_id=self.user_id,
             instance_type_id=self.flavor.id,
-            image_ref=image.id,
-            image_properties=image.properties,
+            image_ref=None if image is None else image.id,
+            image_properties=NO_VALUES if image is None else image.properties,
         )
 
     # -- the mapping of the first filter scheduler -------------------------------------------

@@ -8,21 +8,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Never
 
 from filtersched.columns.frozen import FrozenDict
+from filtersched.columns.plain_data import plain_mapping, plain_scalar
 from filtersched.columns.stored import NO_ITEMS, NO_VALUES, Names, NameToValue, Stored
 from filtersched.columns.values import name as a_name
-from filtersched.columns.values import number, optional, text, whole
-from filtersched.errors import InvalidRequest, must_be
-from filtersched.requests.record import (
-    Record,
-    checked,
-    checked_mapping,
-    checked_names,
-    checked_scalar,
-    checked_size,
-    checked_text,
-    checked_truth,
-    unknown_field,
-)
+from filtersched.columns.values import number, optional, optional_text, whole
+from filtersched.requests.record import Record, checked, names, size, truth, unknown_field
+
+_Checks = dict[str, Callable[[Any], Any]]
 
 _RESOURCE_KEY = re.compile(r"resources(?:_?[A-Za-z0-9_-]{1,64})?:(?P<name>.+)")
 
@@ -94,7 +86,7 @@ class Flavor(Record):
         }
         for key, value in given.items():
             object.__setattr__(self, key, value)
-        self._write("flavor", _FLAVOR_CHECKS)
+        self._check("flavor", _FLAVOR)
 
     @property
     def resources(self) -> Mapping[str, Any]:
@@ -117,16 +109,25 @@ def _wished_amount(value: Any) -> int:
     return whole(value)
 
 
-def _optional_number(field: str, value: Any) -> Any:
-    return checked(field, value, optional(number))
-
-
-_FLAVOR_CHECKS: dict[str, Callable[[str, Any], Any]] = {
-    **dict.fromkeys(("memory_mb", "vcpus", "root_gb", "ephemeral_gb", "swap"), checked_size),
-    **dict.fromkeys(("name", "flavorid", "id"), checked_scalar),
-    **dict.fromkeys(("rxtx_factor", "vcpu_weight"), _optional_number),
-    "extra_specs": checked_mapping,
+_FLAVOR: _Checks = {
+    **dict.fromkeys(("memory_mb", "vcpus", "root_gb", "ephemeral_gb", "swap"), size),
+    **dict.fromkeys(("name", "flavorid", "id"), plain_scalar),
+    **dict.fromkeys(("rxtx_factor", "vcpu_weight"), optional(number)),
+    "extra_specs": plain_mapping,
 }
+_IMAGE: _Checks = {"id": plain_scalar, "name": plain_scalar, "properties": plain_mapping}
+_GROUP: _Checks = {
+    "policy": optional_text,
+    "rules": plain_mapping,
+    "hosts": names,
+    "members": names,
+    "uuid": optional_text,
+}
+_DESTINATION: _Checks = {
+    **dict.fromkeys(("host", "node", "cell"), optional_text),
+    "allow_cross_cell_move": truth,
+}
+_CONTEXT: _Checks = {"user_id": optional_text, "project_id": optional_text, "is_admin": truth}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ class Image(Record):
     further: NameToValue = field(default=NO_VALUES, compare=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        self._write("image", {"id": checked_scalar, "name": checked_scalar, "properties": checked_mapping})
+        self._check("image", _IMAGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +165,7 @@ class InstanceGroup(Record):
     further: NameToValue = field(default=NO_VALUES, compare=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        names, texts = (
-            dict.fromkeys(("hosts", "members"), checked_names),
-            dict.fromkeys(("policy", "uuid"), checked_text),
-        )
-        self._write("instance_group", {"rules": checked_mapping, **names, **texts})
+        self._check("instance_group", _GROUP)
 
     @property
     def policies(self) -> tuple[str, ...]:
@@ -216,28 +213,27 @@ class Retry(Record):
     further: NameToValue = field(default=NO_VALUES, compare=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        self._write("retry", {"num_attempts": _checked_attempts, "hosts": _checked_hosts})
+        self._check("retry", {"num_attempts": _attempts, "hosts": _tried_hosts})
 
 
-def _checked_attempts(field: str, value: Any) -> int:
+def _attempts(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise InvalidRequest(must_be(field, "a whole number of zero or more", value), field=field, value=value)
+        raise ValueError("a whole number of zero or more")
     return value
 
 
-def _checked_hosts(field: str, value: Any) -> tuple[HostNode, ...]:
+def _tried_hosts(value: Any) -> tuple[HostNode, ...]:
     try:
         return tuple(_tried(one) for one in (() if value is None else value))
     except (TypeError, ValueError):
-        problem = must_be(field, "a list of hosts, or of [host, node]", value)
-        raise InvalidRequest(problem, field=field, value=value) from None
+        raise ValueError("a list of hosts, or of [host, node]") from None
 
 
 def _tried(one: Any) -> HostNode:
     if isinstance(one, str):
         return HostNode(a_name(one))
     host, node = (one.host, one.hypervisor_hostname) if hasattr(one, "hypervisor_hostname") else HostNode(*one)
-    return HostNode(a_name(host), optional(text)(node))
+    return HostNode(a_name(host), optional_text(node))
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,8 +252,7 @@ class Destination(Record):
     further: NameToValue = field(default=NO_VALUES, compare=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        texts = dict.fromkeys(("host", "node", "cell"), checked_text)
-        self._write("requested_destination", {**texts, "allow_cross_cell_move": checked_truth})
+        self._check("requested_destination", _DESTINATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +266,7 @@ class RequestContext(Record):
     further: NameToValue = field(default=NO_VALUES, compare=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        self._write("context", {"user_id": checked_text, "project_id": checked_text, "is_admin": checked_truth})
+        self._check("context", _CONTEXT)
 
     def elevated(self) -> RequestContext:
         """The same caller as an administrator."""
