@@ -23,7 +23,8 @@ from .reader import Reader, terminal
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST = Path("README.md")
-NOT_PAGES = ("_build", ".tox", ".venv")
+# docs/layout.md is made by the build of the site; a reader's clone does not have it.
+NOT_PAGES = ("_build", ".tox", ".venv", "layout.md")
 
 
 def main(named: Sequence[str]) -> int:
