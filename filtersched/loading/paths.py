@@ -22,6 +22,7 @@ _OLD_NAMES = {
     "filtersched.scheduler.ChanceScheduler": "ChanceScheduler",
     "filter_scheduler": "FilterScheduler",
     "chance_scheduler": "ChanceScheduler",
+    "stochastic_scheduler": "StochasticScheduler",
 }
 
 
