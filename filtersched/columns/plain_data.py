@@ -155,24 +155,33 @@ def attributes_of(value: Any, names: Iterable[str] = ()) -> dict[str, Any] | Non
     """The public attributes of an object of another library, those of `names` first; None if it is no record."""
     if isinstance(value, type | ModuleType | str | bytes | int | float) or callable(value):
         return None
-    if hasattr(value, "_asdict"):
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
         return dict(value._asdict())
     if isinstance(value, Collection | Iterator):
         return None
-    own = getattr(value, "fields", None)
+    own = getattr(type(value), "fields", None)
     if not isinstance(own, Mapping):
         slots = [slot for kind in type(value).__mro__ for slot in getattr(kind, "__slots__", ())]
         own = [*getattr(value, "__dict__", ()), *slots]
     found = {}
     for name in dict.fromkeys([*names, *own]):
-        try:
-            attribute = None if name.startswith("_") else getattr(value, name, None)
-        except NotImplementedError:
-            # Nova's objects: to be loaded from a database that is not here.
-            continue
+        attribute = None if name.startswith("_") else _attribute(value, name)
         if attribute is not None and not callable(attribute):
             found[name] = attribute
     return found if found or hasattr(value, "__dict__") else None
+
+
+def _attribute(value: Any, name: str) -> Any:
+    """The attribute; None if the object has none, or would have to load it."""
+    try:
+        # Nova's objects load some attributes from a database, and say which are there.
+        is_set = getattr(type(value), "obj_attr_is_set", None)
+        return getattr(value, name, None) if is_set is None or is_set(value, name) else None
+    except (AttributeError, NotImplementedError):
+        return None
+    except Exception as problem:
+        # The boundary to another library. What cannot be read is not the same as what is not there.
+        raise NotPlainData(f"{name!r} cannot be read, {type(problem).__name__}: {problem}") from problem
 
 
 def plain_ones(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from filtersched.errors import InvalidHost, nearest
+from filtersched.errors import InvalidHost, must_be, nearest
 from filtersched.hosts.host_values import CHECKS, RATIOS, checked
 
 
@@ -19,8 +19,8 @@ def checked_columns(
     Numbers in arrays are checked all at once, other values once for each object. Raises InvalidHost
     for an unknown attribute, a wrong length, two rows of one name, and what a host cannot have.
     """
-    hosts = _listed(names)
-    nodes = hosts if nodenames is None else _listed(nodenames)
+    hosts = _listed("host", names)
+    nodes = hosts if nodenames is None else _listed("nodename", nodenames)
     given: dict[str, Sequence[Any]] = {"host": _checked("host", hosts, hosts)}
     given["nodename"] = _checked("nodename", nodes, hosts)
     if len(set(zip(hosts, nodes, strict=False))) < len(hosts):
@@ -44,8 +44,12 @@ def checked_columns(
     return given
 
 
-def _listed(names: Sequence[str]) -> list[Any]:
-    return names.tolist() if isinstance(names, np.ndarray) else list(names)
+def _listed(attribute: str, values: Any) -> list[Any]:
+    listed = values.tolist() if isinstance(values, np.ndarray) else values
+    if isinstance(listed, str | bytes) or not isinstance(listed, Iterable):
+        problem = must_be(attribute, "a column, one value for each host", values)
+        raise InvalidHost(problem, attribute=attribute, value=values)
+    return list(listed)
 
 
 def _checked(attribute: str, values: Any, hosts: Sequence[str]) -> Sequence[Any]:
@@ -60,7 +64,7 @@ def _checked(attribute: str, values: Any, hosts: Sequence[str]) -> Sequence[Any]
         # A copy of its own: the caller may go on using the array.
         own: Any = values.copy()
         return own  # type: ignore[no-any-return]
-    listed = _listed(values)
+    listed = _listed(attribute, values)
     known: dict[int, Any] = {}
     for row, value in enumerate(listed):
         if id(value) not in known:

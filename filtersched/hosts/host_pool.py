@@ -13,7 +13,7 @@ from filtersched.errors import InvalidHost, InvalidRequest, nearest
 from filtersched.hosts.atomic import Atomic
 from filtersched.hosts.given_columns import checked_columns
 from filtersched.hosts.host_rows import HostRows
-from filtersched.hosts.host_state import HostState
+from filtersched.hosts.host_state import HostState, each_of
 from filtersched.hosts.placement import CommitConflict, Placement
 from filtersched.requests.seal import ONLY_ANSWERS, decision, is_sealed
 
@@ -57,7 +57,7 @@ class HostPool:
     def __init__(self, hosts: Iterable[HostState] = ()) -> None:
         self._start(HostRows(owner=self))
         try:
-            for host in hosts:
+            for host in each_of(hosts):
                 self._add(host)
         except BaseException:
             for host in self.rows.hosts():

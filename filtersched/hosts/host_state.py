@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
@@ -39,6 +39,13 @@ class Owner(Protocol):
 
     def run(self, act: Callable[[], _T]) -> _T:
         """The result of `act` under the owner's lock."""
+
+
+def each_of(hosts: Any) -> Iterator[Any]:
+    """The items of what should be hosts. Raises InvalidHost if it has no items."""
+    if isinstance(hosts, str | bytes | HostState) or not isinstance(hosts, Iterable):
+        raise InvalidHost(must_be("hosts", "a HostPool or an iterable of hosts", hosts), value=hosts)
+    return iter(hosts)
 
 
 def undisturbed(host: HostState, act: Callable[[], _T]) -> _T:
@@ -273,15 +280,16 @@ class HostState(Attributed):
         copied, one level deep.
         """
         new = type(self).__new__(type(self))
-        known, attributes = self.__dict__, new.__dict__
-        attributes.update(known)
-        if not known.keys() <= CHECKS.keys():
-            for name in known.keys() - CHECKS.keys():
-                value = known[name]
+        attributes = new.__dict__
+        # From here on only the copy is read, since another thread may write to this host.
+        attributes.update(self.__dict__)
+        if not attributes.keys() <= CHECKS.keys():
+            for name in attributes.keys() - CHECKS.keys():
+                value = attributes[name]
                 if isinstance(value, list | dict | set | bytearray) and not isinstance(value, FrozenDict):
                     attributes[name] = copy.copy(value)
         limits = decision.limits
-        if limits or "limits" in known:
+        if limits or "limits" in attributes:
             attributes["limits"] = dict(self.limits)
         _set_owner(new, None)
         _set_generation(new, self._generation)

@@ -85,7 +85,7 @@ def _alike(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _items(value: Any) -> list[Any]:
-    if isinstance(value, str | bytes) or not isinstance(value, Collection | Iterator):
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Collection | Iterator):
         raise ValueError("a list")
     return list(value)
 
@@ -117,10 +117,11 @@ def _metric(one: Any) -> Metric | None:
     """The metric; None for one without a value, which counts as missing."""
     if isinstance(one, tuple | list) and len(one) == 2:
         named, value = one
-    elif hasattr(one, "name") and hasattr(one, "value"):
-        named, value = one.name, one.value
     else:
-        raise ValueError("a mapping from a name to a value")
+        known = attributes_of(one, ("name", "value")) or {}
+        if "name" not in known:
+            raise ValueError("a mapping from a name to a value")
+        named, value = known["name"], known.get("value")
     try:
         return None if value is None else Metric(text(named), number(value))
     except ValueError as problem:
@@ -136,14 +137,16 @@ def _instances(value: Any) -> FrozenDict[str, Any]:
 
 
 def _instance_uuid(one: Any) -> Any:
-    return one.get("uuid") if isinstance(one, Mapping) else getattr(one, "uuid", one)
+    if isinstance(one, Mapping):
+        return one.get("uuid")
+    return one.uuid if isinstance(one, Instance) else (attributes_of(one, ("uuid",)) or {}).get("uuid", one)
 
 
 def _instance(uuid: Any, one: Any) -> Instance:
     if isinstance(one, Instance) and one.uuid == uuid:
         return one
     fields = Instance.__dataclass_fields__
-    known = one if isinstance(one, Mapping) else {} if one is None or one == uuid else attributes_of(one, fields)
+    known = one if isinstance(one, Mapping) else {} if one is None or one is uuid else attributes_of(one, fields)
     if not isinstance(uuid, str) or known is None or (known is one and not known.keys() <= fields.keys()):
         raise ValueError(f"a mapping from a uuid to an instance, which has {', '.join(fields)}")
     if known.get("uuid", uuid) != uuid:

@@ -21,6 +21,7 @@ from filtersched.filters.base import BaseHostFilter
 from filtersched.loading.entry_points import DRIVERS, FILTERS, WEIGHERS, Candidate, Registry, only
 from filtersched.loading.paths import classes_at, guarded, import_path, is_path, local_name, not_found
 from filtersched.plugins.plugin import Plugin, declared_options
+from filtersched.requests.record import checked_names
 from filtersched.settings import SchedulerSettings, Spelling, resolve_option, spelled
 from filtersched.weighers.base import BaseWeigher
 from filtersched.weighers.least_cost import BUILT_IN, cost_weigher, is_used
@@ -100,7 +101,7 @@ class FilterCatalog:
         spelling : the option that named them; without it, they are a request's choice.
         Raises PluginNotFound with all the unknown names at once.
         """
-        wanted = [local_name(name) for name in ([names] if isinstance(names, str) else names)]
+        wanted = [local_name(name) for name in checked_names("filters", names)]
         unknown = [name for name in dict.fromkeys(wanted) if name not in self._candidates]
         if unknown:
             raise self._unavailable(unknown, spelling)

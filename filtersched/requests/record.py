@@ -66,6 +66,11 @@ def names(value: Any) -> tuple[str, ...]:
     return found
 
 
+def checked_attributes(field: str, value: Any, names: Iterable[str]) -> dict[str, Any]:
+    """What an object of another library says under these names and others; {} for what is no object."""
+    return checked(field, value, lambda given: attributes_of(given, names)) or {}
+
+
 def truth(value: Any) -> bool:
     """`value` if it is True or False."""
     if not isinstance(value, bool):
@@ -113,7 +118,7 @@ class Record(Mapping[str, Any]):
             return value
         known = cls.__dataclass_fields__
         is_mapping = isinstance(value, Mapping)
-        given = with_text_keys(value, field) if is_mapping else attributes_of(value, known) or {}
+        given = with_text_keys(value, field) if is_mapping else checked_attributes(field, value, known)
         own = {key: item for key, item in given.items() if key in known}
         others = {key: item for key, item in given.items() if key not in known}
         if is_mapping:

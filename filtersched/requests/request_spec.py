@@ -144,7 +144,7 @@ class RequestSpec(Attributed, Mapping[str, Any]):
     __hash__ = object.__hash__
 
     def __repr__(self) -> str:
-        given = (f"{name}={value!r}" for name, value in self.__dict__.items() if name in _CHECKS)
+        given = (f"{name}={shown(value, most=1000)}" for name, value in self.__dict__.items() if name in _CHECKS)
         return f"RequestSpec({', '.join(given)})"
 
     @property

@@ -15,7 +15,7 @@ from filtersched.engine.decision import Choice, Decision
 from filtersched.errors import InvalidHost, InvalidRequest, must_be, shown
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_pool import HostPool
-from filtersched.hosts.host_state import HostState
+from filtersched.hosts.host_state import HostState, each_of
 from filtersched.loading import load_driver
 from filtersched.requests.record import checked, checked_names
 from filtersched.requests.request_spec import MAX_INSTANCES, RequestSpec
@@ -199,11 +199,11 @@ def _checked_seed(seed: Any) -> int:
 
 
 def _as_hosts(given: Iterable[HostState]) -> list[HostState]:
-    hosts = list(given)
+    hosts = list(each_of(given))
     for kind in set(map(type, hosts)):
         if not issubclass(kind, HostState):
             strange = next(one for one in hosts if type(one) is kind)
-            raise InvalidHost(f"the hosts must be of HostState, not {strange!r}", value=strange)
+            raise InvalidHost(f"the hosts must be of HostState, not {shown(strange)}", value=strange)
     return hosts
 
 

@@ -301,6 +301,8 @@ def test_alternates_carry_limits(make):
         ({"instance_uuids": [["i1"]]}, "instance_uuids"),
         ({"instance_uuids": [10**5000]}, "instance_uuids"),
         ({"instance_uuids": {"i1": 1}}, "instance_uuids"),
+        ({"filters": 5}, "filters"),
+        ({"filters": [5]}, "filters"),
         ({"seed": "x"}, "seed"),
         ({"seed": 1.5}, "seed"),
         ({"seed": True}, "seed"),
@@ -318,6 +320,13 @@ def test_argument_that_makes_no_sense_is_refused_by_name(make, arguments, field)
 def test_host_that_is_none_is_refused(make, strange):
     with pytest.raises(InvalidHost, match="must be of HostState"):
         make().select_destinations(RequestSpec(FLAVOR), [host("a"), strange])
+
+
+@pytest.mark.parametrize("strange", [None, 5, "cmp1", b"cmp1", HostState("cmp1")], ids=lambda one: type(one).__name__)
+def test_what_has_no_hosts_in_it_is_refused(make, strange):
+    for use in (HostPool, lambda hosts: make().select_destinations(RequestSpec(FLAVOR), hosts)):
+        with pytest.raises(InvalidHost, match="hosts must be a HostPool or an iterable of hosts"):
+            use(strange)
 
 
 def test_request_that_was_tried_too_often_finds_no_host(make):

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from filtersched.columns.frozen import FrozenDict, thaw
-from filtersched.columns.plain_data import NotPlainData, plain_data, plain_mapping
+from filtersched.columns.plain_data import NotPlainData, attributes_of, plain_data, plain_mapping
 
 
 class Colour(enum.StrEnum):
@@ -171,6 +171,32 @@ class Versioned:
 
 def test_objects_are_read_as_mappings_of_their_public_attributes_where_asked_for():
     assert plain_data(Versioned(), objects=True) == {"cells": ({"id": 0, "cpus": (1, 2)},)}
+
+
+class Broken:
+    """A record of another library that fails when it is read."""
+
+    disabled = property(lambda self: 1 / 0)
+
+
+def test_object_that_cannot_be_read_is_refused():
+    with pytest.raises(NotPlainData, match="'disabled' cannot be read, ZeroDivisionError"):
+        attributes_of(Broken(), ("disabled",))
+
+
+class Orphan:
+    """As Nova's objects are: what is not loaded raises an error of Nova's own."""
+
+    fields = {"name": 0, "hosts": 0}
+    name = "x"
+    hosts = property(lambda self: 1 / 0)
+
+    def obj_attr_is_set(self, name):
+        return name == "name"
+
+
+def test_what_an_object_has_not_loaded_is_not_there():
+    assert attributes_of(Orphan()) == {"name": "x"}
 
 
 @pytest.mark.parametrize("value", [object(), len, dict, json], ids=["object", "function", "class", "module"])

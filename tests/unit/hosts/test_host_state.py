@@ -23,6 +23,7 @@ from filtersched import (
     Metric,
     RequestSpec,
 )
+from filtersched.hosts.service import Service
 from filtersched.requests.seal import sealed
 
 NOW = datetime(2026, 1, 31, 12)
@@ -431,6 +432,21 @@ def test_everything_known_of_a_host_survives(through):
     again = through(host)
     assert again is not host
     assert vars(again) == vars(host)
+
+
+def test_host_that_is_written_to_meanwhile_can_be_written_down_and_copied():
+    host = HostState("cmp1", capabilities={"a": 1})
+
+    class Meddling(Service):
+        """Writes to the host, as another thread may, while it is being written down."""
+
+        def items(self):
+            host.rack = "r1"
+            return super().items()
+
+    host.service = Meddling(disabled=True)
+    assert host.to_dict()["service"] == {"disabled": True}
+    assert (host.rack, host.copy().rack) == ("r1", "r1")
 
 
 def test_written_down_host_is_plain_data_with_a_version():

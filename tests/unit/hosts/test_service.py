@@ -76,6 +76,15 @@ def test_record_is_read_from_a_mapping_or_from_the_plain_attributes_of_an_object
     assert HostState("cmp1", service=given).service == facts
 
 
+def test_service_object_that_cannot_be_read_is_refused_and_not_taken_for_enabled():
+    class Broken:
+        disabled = property(lambda self: 1 / 0)
+
+    with pytest.raises(InvalidHost, match="'disabled' cannot be read") as caught:
+        HostState("cmp1", service=Broken())
+    assert caught.value.attribute == "service"
+
+
 def test_facts_can_be_read_as_keys_and_as_attributes():
     service = HostState("cmp1", service={"disabled": True}).service
     assert (service["disabled"], service.disabled) == (True, True)
