@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from filtersched.cli.findings import Checked, Finding, listed, names_of
 from filtersched.results.verdict import Verdict
+from filtersched.schedulers import FilterScheduler
 from filtersched.settings import spelled
 
 # What each makes of an extra spec without a scope, such as ssd=true.
@@ -45,7 +46,7 @@ _NEVER_PASS = {
 
 def filter_findings(checked: Checked) -> Iterator[Finding]:
     """Every risk among the filters in use."""
-    if hasattr(checked.scheduler, "filters") and not checked.filters:
+    if isinstance(checked.scheduler, FilterScheduler) and not checked.filters:
         option = spelled(checked.scheduler.settings.spellings["enabled_filters"])
         yield Finding("no filters", f"{option} is empty: every host passes, however full or broken.")
     yield from _fights(checked)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from filtersched.cli.findings import Checked, Finding
 from filtersched.hosts.host_state import HostState
+from filtersched.schedulers import FilterScheduler
 from filtersched.weighers.base import BaseWeigher
 from filtersched.weighers.handler import HostWeightHandler, multiplier
 
@@ -63,7 +64,7 @@ def configured_multiplier(weigher: BaseWeigher) -> float:
 
 def weigher_findings(checked: Checked, shares: Sequence[Share]) -> Iterator[Finding]:
     """Every risk among the weighers in use."""
-    if hasattr(checked.scheduler, "weighers") and not any(share.multiplier for share in shares):
+    if isinstance(checked.scheduler, FilterScheduler) and not any(share.multiplier for share in shares):
         wins = "the first in the list wins" if checked.normalizes else "the draw is fair"
         yield Finding("no weighers", f"No weigher has a multiplier but 0: all hosts tie and {wins}.")
     for share in shares:
