@@ -35,6 +35,7 @@ class Server(web.Server):
         super().__init__(self._answer)
         self.service = service
         self._calls = 0
+        self._running: set[asyncio.Task[Any]] = set()
         self._timers: dict[RequestHandler, asyncio.TimerHandle] = {}
         self._listening: asyncio.Server | None = None
         self._tls = tls_context(service.settings)
@@ -103,14 +104,23 @@ class Server(web.Server):
         for connection in self.connections:
             if isinstance(connection.transport, asyncio.Transport):
                 connection.transport.abort()
+        # Before their plug-ins' processes are ended, so that no unit is blamed for it.
+        for call in self._running:
+            call.cancel()
+        if self._running:
+            await asyncio.wait(self._running, timeout=1)
         await self.shutdown(0.1)
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
+        call = asyncio.current_task()
+        assert call is not None
         self._calls += 1
+        self._running.add(call)
         try:
             response = await self._response(request)
         finally:
             self._calls -= 1
+            self._running.discard(call)
             self._limit(request.protocol, b"")
         # The engine's client makes a connection per call; one kept alive would only use up a place.
         response.force_close()
