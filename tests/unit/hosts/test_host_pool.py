@@ -510,6 +510,31 @@ def test_host_that_cannot_take_an_instance_at_commit_leaves_everything_as_it_was
     assert state(pool) == before
 
 
+class WatchedHost(HostState):
+    """Notes which mapping its instances are in while they come and go."""
+
+    seen: list[object] = []
+
+    def consume_from_request(self, spec):
+        self.seen.append(self.instances)
+        super().consume_from_request(spec)
+
+    def release_request(self, spec):
+        self.seen.append(self.instances)
+        super().release_request(spec)
+
+
+def test_instances_of_a_host_are_copied_once_however_many_come_and_go(scheduler):
+    pool = HostPool([WatchedHost("a", total_usable_ram_mb=10_000, free_ram_mb=10_000)])
+    selections = scheduler.select_destinations(RequestSpec(FLAVOR, num_instances=50), pool)
+    for act in (pool.commit, pool.release):
+        WatchedHost.seen.clear()
+        act(selections)
+        assert len(WatchedHost.seen) == 50
+        assert all(one is WatchedHost.seen[0] for one in WatchedHost.seen)
+    assert dict(pool["a"].instances) == {}
+
+
 @pytest.mark.parametrize("strange", [[5], ["i1"], [None], "i1", [host("cmp1")]], ids=repr)
 def test_what_is_no_selection_can_be_neither_committed_nor_released(pool, strange):
     with pytest.raises(InvalidRequest, match="only selections"):

@@ -39,7 +39,7 @@ FAST, PLAIN = (FilterScheduler(make_conf(**CONF), use_engine=use_engine) for use
 SPECS: list[dict[str, Any]] = [
     {},
     {"num_instances": 3},
-    {"flavor": Flavor(memory_mb=64, extra_specs={"capabilities:gpus": ">= 1"})},
+    {"flavor": Flavor(memory_mb=64, extra_specs={"capabilities:capabilities:gpus": ">= 1"})},
     {"flavor": Flavor(memory_mb=64, extra_specs={"aggregate_instance_extra_specs:ssd": "yes"})},
     {"scheduler_hints": {"different_host": ["i1", "i2"]}},
     {"scheduler_hints": {"different_host": ["new-1", "new-2"]}},
