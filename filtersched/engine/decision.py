@@ -213,7 +213,7 @@ class Decision:
 
     def ask(self, host: HostState, index: int, choices: Sequence[Choice] = ()) -> HostVerdicts:
         """What every filter says of a host, as it was for the instance at `index`."""
-        return undisturbed(host, lambda: sealed(lambda: self._asked(host, index, choices)))
+        return undisturbed([host], lambda: sealed(lambda: self._asked(host, index, choices)))
 
     def _asked(self, host: HostState, index: int, choices: Sequence[Choice]) -> HostVerdicts:
         key = (host.host, host.nodename)

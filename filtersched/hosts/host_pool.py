@@ -121,20 +121,21 @@ class HostPool:
 
     def __copy__(self) -> Self:
         """Another pool, of copies of the hosts; what a subclass added is shared."""
-        return self._with(HostState.copy)
+        return self._of_copies(lambda host: host.copy())
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self._with(lambda host: copy.deepcopy(host, memo))
+        return self._of_copies(lambda host: copy.deepcopy(host, memo))
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a HostPool has a lock and cannot be pickled; pickle list(pool), and make another of it")
 
-    def _with(self, duplicate: Any) -> Self:
+    def _of_copies(self, copied: Callable[[HostState], HostState]) -> Self:
         new = type(self).__new__(type(self))
         new.__dict__.update(self.__dict__)
         new._start(HostRows(owner=new))
-        for host in self:
-            new._add(duplicate(host))
+        # All at once: other threads may not change hosts meanwhile.
+        for host in self._atomic.run(lambda: list(map(copied, self.rows.hosts()))):
+            new._add(host)
         return new
 
     def _row(self, name: str | Key) -> int:
@@ -164,9 +165,9 @@ class HostPool:
             )
         if host._owner is not None:
             raise InvalidHost(f"host {host.host!r} is in another pool already", host=host.host)
-        self._atomic.publish(functools.partial(self._take_in, host, len(self.rows), self.generation + 1))
+        self._atomic.publish(functools.partial(self._append, host, len(self.rows), self.generation + 1))
 
-    def _take_in(self, host: HostState, row: int, generation: int) -> None:
+    def _append(self, host: HostState, row: int, generation: int) -> None:
         host._owner = self
         host._generation = self.generation = generation
         self.rows.append(host, row)
@@ -179,10 +180,10 @@ class HostPool:
         row = self._row(name)
         host = self.rows.host(row)
         self._check_unsealed(host.host)
-        self._atomic.publish(functools.partial(self._let_go, host, row))
+        self._atomic.publish(functools.partial(self._take_out, host, row))
         return host
 
-    def _let_go(self, host: HostState, row: int) -> None:
+    def _take_out(self, host: HostState, row: int) -> None:
         self.rows.remove(host, row)
         host._owner = None
 
@@ -262,9 +263,9 @@ class HostPool:
         return _Change(host, row, self.generation + further, attributes, names, arrived, left)
 
     def _publish(self, changes: Sequence[_Change]) -> None:
-        self._atomic.publish(functools.partial(self._assume, changes))
+        self._atomic.publish(functools.partial(self._apply, changes))
 
-    def _assume(self, changes: Sequence[_Change]) -> None:
+    def _apply(self, changes: Sequence[_Change]) -> None:
         for host, row, generation, attributes, names, arrived, left in changes:
             host._generation = self.generation = generation
             host.__dict__.update(attributes)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY
 from datetime import datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from filtersched.columns.frozen import FrozenDict, GrowingDict
@@ -22,6 +24,7 @@ __all__ = ["Aggregate", "HostState", "Instance", "Metric"]
 
 FORMAT_VERSION = 1
 _T = TypeVar("_T")
+_OWNER = attrgetter("_owner")
 
 
 _InstanceLike = Instance | Mapping[str, Any] | str
@@ -48,10 +51,13 @@ def each_of(hosts: Any) -> Iterator[Any]:
     return iter(hosts)
 
 
-def undisturbed(host: HostState, act: Callable[[], _T]) -> _T:
-    """The result of `act`, while no other thread changes the host, if a pool keeps it."""
-    owner = host._owner
-    return act() if owner is None else owner.run(act)
+def undisturbed(hosts: Iterable[HostState], act: Callable[[], _T]) -> _T:
+    """The result of `act`, while no other thread changes those of the hosts that pools keep."""
+    owners = {id(owner): owner for owner in set(map(_OWNER, hosts)) if owner is not None}
+    # Always in the same order, so that two threads do not wait for each other.
+    for _identity, owner in sorted(owners.items()):
+        act = functools.partial(owner.run, act)
+    return act()
 
 
 class HostState(Attributed):

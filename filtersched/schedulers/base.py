@@ -15,7 +15,7 @@ from filtersched.engine.decision import Choice, Decision
 from filtersched.errors import InvalidHost, InvalidRequest, must_be, shown
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_pool import HostPool
-from filtersched.hosts.host_state import HostState, each_of
+from filtersched.hosts.host_state import HostState, each_of, undisturbed
 from filtersched.loading import load_driver
 from filtersched.requests.record import checked, checked_names
 from filtersched.requests.request_spec import MAX_INSTANCES, RequestSpec
@@ -83,7 +83,7 @@ class Scheduler:
             return sealed(lambda: self._decided(decision))
 
         # Nothing is looked at before the lock is held: neither the clock nor the hosts.
-        return offered.run(decide) if isinstance(offered, HostPool) else decide()
+        return offered.run(decide) if isinstance(offered, HostPool) else undisturbed(offered, decide)
 
     def place(
         self,

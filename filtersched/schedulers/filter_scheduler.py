@@ -66,7 +66,7 @@ class FilterScheduler(Scheduler):
         self, spec: RequestSpec, host: HostState, *, filters: str | Sequence[str] | None = None
     ) -> HostVerdicts:
         """The verdict of every filter on one host in its present state."""
-        return undisturbed(host, lambda: self._decision(spec, [host], None, filters=filters).ask(host, 0))
+        return undisturbed([host], lambda: self._decision(spec, [host], None, filters=filters).ask(host, 0))
 
     def _decide(self, decision: Decision) -> list[Choice]:
         if self._engine is not None and not decision.keep_columns:

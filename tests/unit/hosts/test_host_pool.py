@@ -232,6 +232,23 @@ def test_copy_of_a_pool_has_hosts_of_its_own(pool, scheduler):
     assert pool["cmp1"].rack == ["r1"]
 
 
+class OwnCopyHost(HostState):
+    """Copies what is inside of an attribute too."""
+
+    def copy(self):
+        new = super().copy()
+        new.slots = [list(slot) for slot in self.slots]
+        return new
+
+
+def test_copy_of_a_pool_copies_hosts_their_own_way():
+    one = OwnCopyHost("a")
+    one.slots = [[1]]
+    pool = HostPool([one])
+    copy.copy(pool)["a"].slots[0].append(2)
+    assert pool["a"].slots == [[1]]
+
+
 def test_copy_of_a_pool_is_another_pool(pool, scheduler):
     (selection,) = scheduler.select_destinations(RequestSpec(FLAVOR), pool)
     other = copy.copy(pool)

@@ -119,6 +119,34 @@ def test_host_does_not_change_while_it_is_explained():
     assert pool["a"].free_ram_mb == 998
 
 
+def test_hosts_of_a_pool_do_not_change_while_they_are_chosen_from_as_a_list():
+    pool = HostPool([host("a"), host("b")])
+    scheduler = FilterScheduler(make_conf(enabled_filters=["RamFilter"]))
+    slow = SlowFilter()
+    slow.change = lambda: pool.update("a", free_ram_mb=1)
+    scheduler.filters[:] = [slow]
+    (selection,) = scheduler.select_destinations(RequestSpec(FLAVOR), [pool["a"]])
+    slow.thread.join()
+    assert (selection.host_state.free_ram_mb, pool["a"].free_ram_mb) == (900, 1)
+
+
+def test_two_decisions_on_hosts_of_two_pools_do_not_wait_for_each_other():
+    pools = HostPool([host("a"), host("b")]), HostPool([host("c"), host("d")])
+    scheduler = FilterScheduler(make_conf(enabled_filters=["RamFilter"]))
+    hosts = [one for pool in pools for one in pool]
+
+    def work(given: list[HostState]) -> None:
+        for _ in range(200):
+            scheduler.select_destinations(RequestSpec(FLAVOR), given)
+
+    threads = [threading.Thread(target=work, args=(given,), daemon=True) for given in (hosts, hosts[::-1])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads)
+
+
 @pytest.fixture
 def hurried():
     """Threads take turns as often as they can."""
