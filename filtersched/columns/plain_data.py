@@ -25,6 +25,8 @@ from uuid import UUID
 from filtersched.columns.frozen import EMPTY, FrozenDict
 from filtersched.errors import shown
 
+# Of the data that the `to_dict` methods of hosts, requests and selections write.
+FORMAT_VERSION = 1
 MAX_DEPTH = 100
 MAX_DIGITS = 300
 # An iterator may have no end.
@@ -202,3 +204,14 @@ _READERS: dict[type, Callable[[Any], Any]] = {
     int: lambda value: _checked_number(int(value)),
     float: lambda value: _checked_number(float(value)),
 }
+
+
+def take_version(data: dict[str, Any], refuse: Callable[[str, object], Exception]) -> None:
+    """Remove the version from the data of a `to_dict`.
+
+    refuse : makes the error to raise for another version than this library's, of a sentence and the version.
+    """
+    version = data.pop("version", FORMAT_VERSION)
+    if version != FORMAT_VERSION:
+        said = f"version {shown(version)} of the format is not known here, {FORMAT_VERSION} is"
+        raise refuse(said, version)

@@ -263,20 +263,20 @@ class WeigherTerm:
 
     def end_moves_without(self, raws: Sequence[float], alive: Mask | None) -> bool:
         """Note that those alive no longer have these raw weights; whether an end moves for it."""
-        changes_between_instances = False
+        end_moves = False
         if self.minval is None:
             gone = raws.count(self.low)
             if gone:
                 self._at_low = self._count_at_end(self._at_low, gone, self.low, alive)
-                changes_between_instances = not self._at_low and (self.rest is None or self.rest[0] != self.low)
+                end_moves = not self._at_low and (self.rest is None or self.rest[0] != self.low)
         if self.maxval is None:
             gone = raws.count(self.high)
             if gone:
                 self._at_high = self._count_at_end(self._at_high, gone, self.high, alive)
-                changes_between_instances = changes_between_instances or (
+                end_moves = end_moves or (
                     not self._at_high and (self.rest is None or self.rest[1] != self.high)
                 )
-        return changes_between_instances
+        return end_moves
 
     def _count_at_end(self, known: int | None, gone: int, end: float, alive: Mask | None) -> int:
         """How many of those alive are at an end; the first call counts, after the removal; later calls subtract."""

@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from filtersched.columns.frozen import FrozenDict, GrowingDict
+from filtersched.columns.plain_data import FORMAT_VERSION, take_version
 from filtersched.columns.stored import ABSENT, NO_ITEMS, NO_VALUES, Attributed, NameToValue, Stored
 from filtersched.columns.values import name as a_name
 from filtersched.errors import InvalidHost, must_be, nearest, shown
@@ -22,7 +23,6 @@ from filtersched.requests.seal import ONLY_ANSWERS, Limits, decision, is_sealed
 
 __all__ = ["Aggregate", "HostState", "Instance", "Metric"]
 
-FORMAT_VERSION = 1
 _T = TypeVar("_T")
 _OWNER = attrgetter("_owner")
 
@@ -397,18 +397,16 @@ class HostState(Attributed):
         if not isinstance(data, Mapping):
             raise InvalidHost(f"a host must be a mapping, not {shown(data)}", value=data)
         known = dict(data)
-        version = known.pop("version", FORMAT_VERSION)
-        if version != FORMAT_VERSION:
-            raise InvalidHost(
-                f"host {shown(known.get('host'))}: version {shown(version)} of the format is not known here, "
-                f"{FORMAT_VERSION} is",
-                host=known.get("host"),
-                attribute="version",
-                value=version,
-            )
+        name = known.get("host")
+        take_version(
+            known,
+            lambda said, version: InvalidHost(
+                f"host {shown(name)}: {said}", host=name, attribute="version", value=version
+            ),
+        )
         odd = [key for key in known if not isinstance(key, str)]
         if odd:
-            raise InvalidHost(f"host {shown(known.get('host'))}: a key must be text, not {shown(odd[0])}", value=data)
+            raise InvalidHost(f"host {shown(name)}: a key must be text, not {shown(odd[0])}", value=data)
         if "host" not in known:
             raise InvalidHost("a host needs a 'host' name", attribute="host")
         return cls(**known)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from filtersched.columns.frozen import FrozenDict
+from filtersched.columns.plain_data import FORMAT_VERSION, take_version
 from filtersched.columns.stored import ABSENT, NO_ITEMS, NO_VALUES, Attributed, Names, NameToValue, Stored
 from filtersched.columns.values import naive_utc
 from filtersched.errors import InvalidRequest, must_be, shown
@@ -30,7 +31,6 @@ from filtersched.requests.seal import ONLY_ANSWERS, Limits, decision, is_sealed
 
 __all__ = ["MAX_INSTANCES", "Destination", "Flavor", "Image", "InstanceGroup", "RequestSpec", "Retry"]
 
-FORMAT_VERSION = 1
 MAX_INSTANCES = 1_000_000
 
 
@@ -281,13 +281,7 @@ class RequestSpec(Attributed, Mapping[str, Any]):
         if not isinstance(data, Mapping):
             raise InvalidRequest(f"a request must be a mapping, not {shown(data)}", value=data)
         known = with_text_keys(data)
-        version = known.pop("version", FORMAT_VERSION)
-        if version != FORMAT_VERSION:
-            raise InvalidRequest(
-                f"version {shown(version)} of the format is not known here, {FORMAT_VERSION} is",
-                field="version",
-                value=version,
-            )
+        take_version(known, lambda said, version: InvalidRequest(said, field="version", value=version))
         return cls(**known)
 
 

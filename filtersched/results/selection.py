@@ -8,6 +8,7 @@ from types import NoneType
 from typing import Any, Self
 
 from filtersched.columns.frozen import thaw
+from filtersched.columns.plain_data import FORMAT_VERSION, take_version
 from filtersched.columns.stored import ABSENT, NO_VALUES, NameToValue, Stored
 from filtersched.errors import InvalidRequest, shown
 from filtersched.hosts.host_names import described
@@ -16,8 +17,6 @@ from filtersched.hosts.placement import Placement
 from filtersched.requests.record import checked_mapping
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.explanation import Explanation, FilterStep, WeigherColumn, WeigherShare
-
-FORMAT_VERSION = 1
 
 
 class WeighedHost:
@@ -149,11 +148,7 @@ class Selection(Placement):
         if not isinstance(data, Mapping):
             raise InvalidRequest(f"a selection must be a mapping, not {shown(data)}", field="selection", value=data)
         known = dict(data)
-        version = known.pop("version", FORMAT_VERSION)
-        if version != FORMAT_VERSION:
-            raise InvalidRequest(
-                f"version {shown(version)} of the format is not known here", field="version", value=version
-            )
+        take_version(known, lambda said, version: InvalidRequest(said, field="version", value=version))
         try:
             known["limits"] = checked_mapping("limits", known["limits"])
             known["alternates"] = tuple(

@@ -99,7 +99,7 @@ def make_conf(
 ) -> SchedulerConf:
     """Make a configuration from a command line, settings files and code. Nothing else is read.
 
-    args : flags only, such as sys.argv[1:] of a program without arguments of its own (see
+    args : flags only, such as sys.argv[1:] of a program without its own arguments (see
         `split_args` for one with). The files that --config-file names replace `files`; those of
         --config-dir come on top.
     files : a settings file or several, the later ones winning; with sections or as old flags.
