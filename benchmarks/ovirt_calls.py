@@ -2,7 +2,7 @@
 
 The original proxy started `python3 -c "import plugin; …"` for each unit of each call. One such start
 alone is measured here, without the plug-in's work, in turn with the calls, so that both meet the same
-load. The daemon is a live one, asked over HTTP by a client of its own. Each call of a plug-in file
+load. The daemon is a live one, called over HTTP by a separate client. Each call of a plug-in file
 has a fresh process, but for the files that ask to be kept alive.
 
     python benchmarks/ovirt_calls.py                 medians and ratios
