@@ -52,5 +52,6 @@ class InstanceIndex:
     def _discard(self, uuid: str, row: int) -> None:
         rows = self._rows.pop(uuid, row)
         if rows != row:
-            left = frozenset((rows,) if isinstance(rows, int) else rows) - {row}
-            self._rows[uuid] = left if len(left) > 1 else next(iter(left))
+            left: frozenset[int] = (frozenset((rows,)) if isinstance(rows, int) else rows) - {row}
+            only = next(iter(left))
+            self._rows[uuid] = left if len(left) > 1 else only

@@ -298,7 +298,7 @@ def _count(field: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_INSTANCES:
         problem = must_be(field, f"a whole number from 1 to {MAX_INSTANCES}", value)
         raise InvalidRequest(problem, field=field, value=value)
-    return value
+    return int(value)
 
 
 def _time(field: str, value: Any) -> datetime:
