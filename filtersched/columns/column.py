@@ -235,13 +235,22 @@ def _values(value: Any) -> Any:
 
 
 def put(column: Column, row: int, value: Any) -> bool:
-    """Whether the value could be written: a number, or a truth value, as the others, and held exactly."""
+    """Whether the value could be written: missing, or a number, or a truth value, as the others, held exactly."""
+    if value is None:
+        if column.missing is None:
+            column.missing = np.zeros(len(column.values), dtype=np.bool_)
+        column.missing[row] = True
+        return True
     kinds = (bool,) if column.values.dtype.char == "?" else (int, float)
     if type(value) not in kinds or not -EXACT < value < EXACT:
         return False
     column.values[row] = value
     if type(value) is int:
         column.max_abs_int = max(column.max_abs_int or 0.0, float(abs(value)))
+    if column.missing is not None and column.missing[row]:
+        column.missing[row] = False
+        if not column.missing.any():
+            column.missing = None
     return True
 
 

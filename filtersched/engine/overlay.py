@@ -40,7 +40,7 @@ class Overlay:
                 self._holding = None
         for (kind, argument), column in list(self._columns.items()):
             try:
-                written = _write(column, row, self._value(kind, argument, host))
+                written = put(column, row, self._value(kind, argument, host))
             except Exception:
                 # The boundary to the plug-in: it raises only if it is asked about this host again.
                 written = False
@@ -54,7 +54,7 @@ class Overlay:
 
     def _value(self, kind: str, argument: Any, host: HostState) -> Any:
         if kind == "column":
-            return getattr(host, argument, None)
+            return getattr(host, argument)
         if kind == "of_each":
             attribute, function = argument
             return function(getattr(host, attribute))
@@ -70,7 +70,7 @@ class Overlay:
             missing = None if below.missing is None else below.missing.copy()
             column = Column(below.values.copy(), missing, below.max_abs_int)
             for row, host in self.depleted.items():
-                if not _write(column, row, self._value(kind, argument, host)):
+                if not put(column, row, self._value(kind, argument, host)):
                     raise NotVectorizable
             self._columns[kind, argument] = column
         return column
@@ -118,16 +118,3 @@ class Overlay:
             else Column(np.zeros(len(self.rows), dtype=np.float64), max_abs_int=0.0)
         )
 
-
-def _write(column: Column, row: int, value: Any) -> bool:
-    """Whether the value could be written into the column."""
-    if value is None:
-        if column.missing is None:
-            return False
-        column.missing[row] = True
-        return True
-    if not put(column, row, value):
-        return False
-    if column.missing is not None:
-        column.missing[row] = False
-    return True

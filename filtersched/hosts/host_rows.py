@@ -215,9 +215,9 @@ class HostRows:
 
     def _patched(self, column: Column | None, attribute: str, rows: list[int]) -> bool:
         """Whether the rows could be written into the column in place."""
-        if column is None or column.missing is not None:
+        if column is None:
             return False
-        return all(put(column, row, getattr(self.host(row), attribute, None)) for row in rows)
+        return all(put(column, row, getattr(self.host(row), attribute)) for row in rows)
 
     def _is_default(self, attribute: str) -> bool:
         """Whether no host was given the attribute, so that all have the default of the class."""

@@ -198,3 +198,18 @@ def test_what_stands_for_missing_values_counts():
     assert column.was_filled
     with pytest.raises(NotVectorizable):
         filled * 2
+
+
+def test_a_column_with_gaps_follows_what_is_put():
+    column = whole_column(1, None, None)
+    assert put(column, 1, 5)
+    assert put(column, 0, None)
+    assert column.missing.tolist() == [True, False, True]
+    assert column.filled(9).values.tolist() == [9.0, 5.0, 9.0]
+
+
+def test_a_column_whose_last_gap_is_filled_has_none():
+    column = whole_column(1, None)
+    assert put(column, 1, 2)
+    assert column.missing is None
+    assert (column + 1).values.tolist() == [2.0, 3.0]

@@ -135,3 +135,13 @@ def test_marks_are_read_back_each_once_until_there_were_too_many():
     for value in range(10_000):
         pool["h0"].free_ram_mb = value
     assert pool.rows.dirty_rows_since(then, None) is None
+
+
+def test_a_column_with_gaps_is_the_same_array_after_an_assignment():
+    pool = HostPool([HostState("h0", ram_allocation_ratio=2.0), HostState("h1"), HostState("h2")])
+    before = pool.rows.column("ram_allocation_ratio").values
+    pool["h1"].ram_allocation_ratio = 3.0
+    pool["h0"].ram_allocation_ratio = None
+    after = pool.rows.column("ram_allocation_ratio")
+    assert after.values is before
+    assert after.filled(1.0).values.tolist() == [1.0, 3.0, 1.0]
