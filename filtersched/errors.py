@@ -54,8 +54,8 @@ class PluginNotFound(ConfigurationError):
         available: Sequence[str] = (),
     ) -> None:
         super().__init__(message, group=group, option=option, value=tuple(names))
-        self.names = tuple(names)
-        self.available = tuple(available)
+        self.names: tuple[str, ...] = tuple(names)
+        self.available: tuple[str, ...] = tuple(available)
 
 
 class PluginLoadError(ConfigurationError):
@@ -73,7 +73,7 @@ class DuplicatePlugin(ConfigurationError):
     def __init__(self, message: str = "", *, name: str = "", candidates: Sequence[str] = ()) -> None:
         super().__init__(message, value=name)
         self.name = name
-        self.candidates = tuple(candidates)
+        self.candidates: tuple[str, ...] = tuple(candidates)
 
 
 class InvalidRequest(FilterschedError, ValueError):

@@ -56,8 +56,8 @@ class Terminal:
         out = sys.stdout if out is None else out
         if out is None:
             raise StdoutError("the result cannot be written: the standard output is closed")
-        self.out = cast(TextIO, _Checked(out))
-        self.err = sys.stderr if err is None else err
+        self.out: TextIO = cast(TextIO, _Checked(out))
+        self.err: TextIO = sys.stderr if err is None else err
         self._console = _console(self.out)
 
     def line(self, text: str = "") -> None:

@@ -52,14 +52,14 @@ class Usage:
     """How much of all hosts is in use, by resource: before, at the peak, and at the end."""
 
     def __init__(self, pool: HostPool) -> None:
-        self.total = dict.fromkeys(("ram_mb", "vcpus", "disk_mb"), 0.0)
+        self.total: dict[str, float] = dict.fromkeys(("ram_mb", "vcpus", "disk_mb"), 0.0)
         for host in pool:
             self.total["ram_mb"] += host.total_usable_ram_mb or 0
             self.total["vcpus"] += host.vcpus_total or 0
             self.total["disk_mb"] += (host.total_usable_disk_gb or 0) * 1024
-        self.before = _used(pool)
-        self.now = dict(self.before)
-        self.peak = dict(self.before)
+        self.before: dict[str, float] = _used(pool)
+        self.now: dict[str, float] = dict(self.before)
+        self.peak: dict[str, float] = dict(self.before)
 
     def add(self, spec: RequestSpec, count: int) -> None:
         """Count that many instances of the request in, or out if negative."""
@@ -95,12 +95,15 @@ class Trial:
         alternates: bool = False,
         seed: int | None = None,
     ) -> None:
-        self.usage = Usage(pool)
-        self.hosts = len(pool)
-        self.requests = self.placed = self.instances = self.released = 0
+        self.usage: Usage = Usage(pool)
+        self.hosts: int = len(pool)
+        self.requests: int = 0
+        self.placed: int = 0
+        self.instances: int = 0
+        self.released: int = 0
         self.refused_by: Counter[str] = Counter()
         self.hosts_refused_by: Counter[str] = Counter()
-        self.seconds = 0.0
+        self.seconds: float = 0.0
         self._scheduler = scheduler
         self._pool = pool
         self._options: dict[str, Any] = {"filters": filters, "return_alternates": alternates}

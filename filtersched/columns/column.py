@@ -8,7 +8,7 @@ a million.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,10 +49,10 @@ class Column:
     def __init__(
         self, values: NDArray[Any], missing: NDArray[np.bool_] | None = None, max_abs_int: float | None = None
     ) -> None:
-        self.values = values
-        self.missing = missing
-        self.max_abs_int = max_abs_int
-        self.was_filled = False
+        self.values: NDArray[Any] = values
+        self.missing: NDArray[np.bool_] | None = missing
+        self.max_abs_int: float | None = max_abs_int
+        self.was_filled: bool = False
 
     def filled(self, default: Any) -> Any:
         """This column with `default`, a number or a column, where the value is missing."""
@@ -158,9 +158,18 @@ class Column:
             "and numpy.maximum() for min and max; no ~, if, in, int(), float(), len() or iteration"
         )
 
-    __bool__ = __contains__ = __iter__ = __len__ = __int__ = __float__ = __index__ = _refuse
-    __getitem__ = __round__ = __complex__ = __invert__ = _refuse
-    __hash__ = None  # type: ignore[assignment]
+    __bool__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __contains__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __iter__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __len__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __int__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __float__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __index__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __getitem__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __round__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __complex__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __invert__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __hash__: ClassVar[None]  # type: ignore[assignment]
 
 
 def _apply(ufunc: np.ufunc, *inputs: Any) -> Column:

@@ -30,8 +30,8 @@ class Codes:
         self.values: list[Any] = []
         self.by_key: dict[Any, int] = {}
         self.by_identity: dict[int, int] = {}
-        self.codes = self._coded(given)
-        self.stamp = 0
+        self.codes: NDArray[np.intp] = self._coded(given)
+        self.stamp: int = 0
         # What others remember of these values, each under a key of its own.
         self.seen: dict[Any, Any] = {}
 

@@ -62,15 +62,15 @@ class CachedAnswers:
     )
 
     def __init__(self, answers: Any, rows: HostRows, watched_attributes: frozenset[str] | None) -> None:
-        self.answers = answers
-        self.version = rows.version
-        self.change_count = rows.change_count
-        self.watched_attributes = watched_attributes
+        self.answers: Any = answers
+        self.version: int = rows.version
+        self.change_count: int = rows.change_count
+        self.watched_attributes: frozenset[str] | None = watched_attributes
         self.codes: Codes | None = None
         self.known: dict[int, Any] = {}
         self.raised: NDArray[np.bool_] | None = None
         self.ends: ColumnExtremes | None = None
-        self.is_new = True
+        self.is_new: bool = True
         # Options in effect when the answers were computed; a change invalidates them.
         self.options: object = None
 
@@ -92,7 +92,7 @@ class AnswerCache:
     def __init__(self, rows: HostRows) -> None:
         self.rows = rows
         # Every entry is invalid once the rows have another version.
-        self.version = rows.version
+        self.version: int = rows.version
         self._entries: OrderedDict[Any, CachedAnswers] = OrderedDict()
         self._uniform: dict[float, tuple[int, NDArray[np.float64]]] = {}
         self._size = 0

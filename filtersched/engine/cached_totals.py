@@ -9,7 +9,7 @@ import numpy as np
 
 from filtersched.engine.answer_cache import AnswerCache, few_dirty_rows
 from filtersched.engine.top_rows import RowMask, TopRows, best_of
-from filtersched.engine.weighing import Scale, WeigherTerm, multipliers_at, raws_at, sums
+from filtersched.engine.weighing import Floats, Scale, WeigherTerm, multipliers_at, raws_at, sums
 from filtersched.hosts.host_rows import HostRows
 
 _MOST = 4
@@ -19,9 +19,9 @@ class CachedTotals:
     """The weights of all rows, computed from cached raw weights on given scales."""
 
     def __init__(self, terms: Sequence[WeigherTerm], rows: HostRows) -> None:
-        self.totals = sums(terms, len(rows))
-        self.is_finite = bool(np.isfinite(self.totals).all())
-        self.scale = Scale(terms)
+        self.totals: Floats = sums(terms, len(rows))
+        self.is_finite: bool = bool(np.isfinite(self.totals).all())
+        self.scale: Scale = Scale(terms)
         self._made_of = [(term.raw, term.low, term.high, term.multiplier) for term in terms]
         self._top_rows: TopRows | None = None
         self._version = rows.version

@@ -22,11 +22,11 @@ class Candidates:
     __slots__ = ("count", "mask", "n_rows", "order")
 
     def __init__(self, n_rows: int, *, mask: Mask | None = None, order: Rows | None = None) -> None:
-        self.n_rows = n_rows
-        self.mask = mask
-        self.order = order
+        self.n_rows: int = n_rows
+        self.mask: Mask | None = mask
+        self.order: Rows | None = order
         if mask is not None:
-            self.count = int(np.count_nonzero(mask))
+            self.count: int = int(np.count_nonzero(mask))
         else:
             self.count = n_rows if order is None else len(order)
 

@@ -58,11 +58,11 @@ class Choice:
         weight: float,
         rest: Callable[[], Iterable[HostState]] | None = None,
     ) -> None:
-        self.spec = spec
-        self.host = host
-        self.depleted = depleted
-        self.weight = weight
-        self.rest = rest
+        self.spec: RequestSpec = spec
+        self.host: HostState = host
+        self.depleted: HostState = depleted
+        self.weight: float = weight
+        self.rest: Callable[[], Iterable[HostState]] | None = rest
 
     def steps(self) -> Sequence[FilterStep]:
         """The filters that ran for the instance."""
@@ -116,8 +116,8 @@ class FullChoice(HandlerChoice):
     def __init__(self, spec: RequestSpec, ranking: Sequence[WeighedHost], *more: Any) -> None:
         super().__init__(spec, ranking, *more)
         places = [one.place for one in ranking]
-        self.columns = [column.ordered(places) for column in ranking[0].columns]
-        self.ranked = [(one.obj.host, one.obj.nodename) for one in ranking]
+        self.columns: Sequence[WeigherColumn] = [column.ordered(places) for column in ranking[0].columns]
+        self.ranked: Sequence[tuple[str, str]] = [(one.obj.host, one.obj.nodename) for one in ranking]
 
 
 @dataclass

@@ -40,11 +40,11 @@ class EngineChoice(Choice):
     ) -> None:
         # The caller replaces `depleted` once it has depleted a copy.
         super().__init__(spec, host, host, weight, rest)
-        self.row = row
+        self.row: int = row
         self._names = names
         self._steps = steps
         self._scale = scale
-        self.raws = raws
+        self.raws: Sequence[float] = raws
         self._multipliers = multipliers
         self._next_best = next_best
 

@@ -47,10 +47,10 @@ class FilterRunner:
 
     def __init__(self, plugin: BaseHostFilter) -> None:
         self.plugin = plugin
-        self.name = type(plugin).__name__
+        self.name: str = type(plugin).__name__
         self.evaluator: PluginEvaluator | None = evaluator(plugin, "host_passes", BaseHostFilter, _DEFAULTS, bool)
         # Whether every instance but the first is alike to it.
-        self.asks_alike = type(plugin).run_filter_for_index is BaseHostFilter.run_filter_for_index
+        self.asks_alike: bool = type(plugin).run_filter_for_index is BaseHostFilter.run_filter_for_index
 
     def remaining(
         self, overlay: Overlay, cache: AnswerCache, request: RequestKeys, candidates: Candidates

@@ -13,7 +13,7 @@ from filtersched.engine.views import ColumnView, host_view, show, spec_view
 from filtersched.errors import UndeclaredRead
 from filtersched.hosts.host_rows import HostRows
 from filtersched.plugins.notes import note_asked, note_host
-from filtersched.plugins.plugin import Plugin, declaration_of
+from filtersched.plugins.plugin import Plugin, Reads, declaration_of
 from filtersched.requests.request_spec import RequestSpec
 
 Source = HostRows | Overlay
@@ -42,14 +42,15 @@ class PluginEvaluator:
         declaration = declaration_of(type(plugin))
         assert declaration is not None
         self.plugin = plugin
-        self.name = type(plugin).__name__
+        self.name: str = type(plugin).__name__
         self.method = method
         self.finish: Callable[[Any], Any] = _as_it_is if finish is None else finish
-        self.columnar = declaration.columnar
+        self.columnar: bool = declaration.columnar
         # What is read of hosts; None if that depends on the request.
-        self.reads = declaration.host_reads if isinstance(declaration.host_reads, tuple) else None
+        reads = declaration.host_reads
+        self.reads: Reads | None = reads if isinstance(reads, tuple) else None
         self._host_reads: Any = declaration.host_reads
-        self.spec_reads = declaration.spec_reads
+        self.spec_reads: Reads = declaration.spec_reads
         self._spec_view: Any = spec_view(self.name, self.spec_reads)
         # What was read of the request when columns were last asked.
         self._attributes_read = self.spec_reads
@@ -186,7 +187,7 @@ class Raised:
     __slots__ = ("problem",)
 
     def __init__(self, problem: Exception) -> None:
-        self.problem = problem
+        self.problem: Exception = problem
 
 
 def _as_it_is(answer: Any) -> Any:

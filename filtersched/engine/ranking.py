@@ -39,9 +39,9 @@ class Ranking:
         self.n_trimmed = 0
         self._n_rows = candidates.n_rows
         self._rows: Rows | None = candidates.order
-        self.places = candidates.places
+        self.places: int = candidates.places
         self.alive: Mask | None = candidates.mask
-        self.count = candidates.count
+        self.count: int = candidates.count
         self.terms = terms
         self._wanted = wanted
         self._steps = 0
@@ -57,8 +57,8 @@ class Ranking:
         alive = RowMask(self.alive)
         for term in self.terms:
             term.fit_scale(alive)
-        self.totals = weights(self.terms, self.places, self.alive)
-        self.scale = Scale(self.terms)
+        self.totals: Floats = weights(self.terms, self.places, self.alive)
+        self.scale: Scale = Scale(self.terms)
         self._moved = False
         # The step at which each place was last chosen, and a heap of returned places: (-weight, -step, place).
         self._latest: dict[int, int] = {}

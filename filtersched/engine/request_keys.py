@@ -25,8 +25,8 @@ class RequestKeys:
     __slots__ = ("_keys", "_reads", "is_rebuild", "spec")
 
     def __init__(self, spec: RequestSpec) -> None:
-        self.spec = spec
-        self.is_rebuild = spec.is_rebuild
+        self.spec: RequestSpec = spec
+        self.is_rebuild: bool = spec.is_rebuild
         self._keys: dict[str, Any] = {}
         self._reads: dict[Any, Any] = {}
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from filtersched.engine.cached_totals import PoolCache
+from filtersched.engine.answer_cache import AnswerCache
+from filtersched.engine.cached_totals import PoolCache, TotalsCache
 from filtersched.engine.candidate_rows import candidate_rows
 from filtersched.engine.candidates import Candidates
 from filtersched.engine.decision import Choice, Decision, depleted
@@ -21,6 +22,7 @@ from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.top_rows import RowMask
 from filtersched.engine.trimming import TrimmedRanking
 from filtersched.engine.weighing import Floats, Scale, WeigherRunner, WeigherTerm, multipliers_at, raws_at, weights
+from filtersched.hosts.host_names import HostNames
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.narrowing import skips_filters
@@ -52,14 +54,14 @@ class Run:
         self.decision = decision
         self.trim_from = trim_from
         self.rows = rows
-        self.cache = cache.answers
-        self.totals_cache = cache.totals
-        self.filters = () if skips_filters(decision.spec) else filters
+        self.cache: AnswerCache = cache.answers
+        self.totals_cache: TotalsCache = cache.totals
+        self.filters: Sequence[FilterRunner] = () if skips_filters(decision.spec) else filters
         self.weighers = weighers
         self.draw = draw
         self.can_reweigh_one_host = can_reweigh_one_host
-        self.overlay = Overlay(rows)
-        self.names = rows.host_names()
+        self.overlay: Overlay = Overlay(rows)
+        self.names: HostNames = rows.host_names()
         self.choices: list[Choice] = []
         self._candidates = Candidates(0)
         self._update: IncrementalUpdate | None = None

@@ -29,7 +29,7 @@ class RowMask:
     __slots__ = ("_covered", "_stable_copy", "mask")
 
     def __init__(self, mask: Mask | None) -> None:
-        self.mask = mask
+        self.mask: Mask | None = mask
         self._stable_copy: Mask | None = None
         # By identity of the other mask: whether it contains all rows of this one.
         self._covered: dict[int, tuple[Mask, bool]] = {}

@@ -81,8 +81,8 @@ class TrimmedRanking(Ranking):
                 candidates.n_rows, order=front if candidates.order is None else candidates.order[front]
             )
         super().__init__(candidates, terms, wanted)
-        self.n_trimmed = len(rest)
-        self.count += self.n_trimmed
+        self.n_trimmed: int = len(rest)
+        self.count: int = self.places + self.n_trimmed
         self._most = self._bound = totals.item(best[-1]) if len(rest) else -np.inf
         self._exact = True
 

@@ -124,7 +124,7 @@ class ColumnView(HostColumns):
         self._source = source
         self.attributes_read: list[str] = []
         self.gaps: list[Column] = []
-        self.reads_may_differ = False
+        self.reads_may_differ: bool = False
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,12 @@ from filtersched.engine.answer_cache import AnswerCache
 from filtersched.engine.candidates import Candidates, Mask
 from filtersched.engine.fallback import UseHandlers
 from filtersched.engine.overlay import Overlay
-from filtersched.engine.plugin_evaluator import evaluator
+from filtersched.engine.plugin_evaluator import PluginEvaluator, evaluator
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.top_rows import ColumnExtremes, RowMask, UniformExtremes
 from filtersched.engine.views import host_view
 from filtersched.errors import UndeclaredRead
+from filtersched.hosts.host_state import HostState
 from filtersched.plugins.notes import asking, note_host
 from filtersched.plugins.plugin import declaration_of
 from filtersched.results.explanation import WeigherShare
@@ -39,17 +40,17 @@ class WeigherRunner:
 
     def __init__(self, plugin: BaseWeigher, *, normalizes: bool = True) -> None:
         self.plugin = plugin
-        self.name = type(plugin).__name__
-        self.evaluator = evaluator(plugin, "_weigh_object", BaseWeigher, _DEFAULTS)
-        self.normalized = plugin.normalized and normalizes
+        self.name: str = type(plugin).__name__
+        self.evaluator: PluginEvaluator | None = evaluator(plugin, "_weigh_object", BaseWeigher, _DEFAULTS)
+        self.normalized: bool = plugin.normalized and normalizes
         self._minval = plugin.minval
         self._maxval = plugin.maxval
-        self.multiplier_of = multiplier(plugin)
+        self.multiplier_of: Callable[[HostState], Any] = multiplier(plugin)
         by_aggregates = type(plugin).weight_multiplier is BaseWeigher.weight_multiplier and not hasattr(
             plugin, "_weight_multiplier"
         )
         # A declared weigher's multiplier promises to read nothing but aggregates.
-        self.multiplier_by_value = by_aggregates or declaration_of(type(plugin)) is not None
+        self.multiplier_by_value: bool = by_aggregates or declaration_of(type(plugin)) is not None
         self._aggregates_view: Any = host_view(self.name, ("aggregates",))
 
     @property
@@ -225,13 +226,14 @@ class WeigherTerm:
         multipliers: float | Floats,
         known: ColumnExtremes | UniformExtremes | None = None,
     ) -> None:
-        self.weigher = weigher
-        self.raw = raw
-        self.multiplier = multipliers
-        self.normalized = weigher.normalized
-        self.minval = weigher.plugin.minval
-        self.maxval = weigher.plugin.maxval
-        self.low = self.high = 0.0
+        self.weigher: WeigherRunner = weigher
+        self.raw: Floats = raw
+        self.multiplier: float | Floats = multipliers
+        self.normalized: bool = weigher.normalized
+        self.minval: float | None = weigher.plugin.minval
+        self.maxval: float | None = weigher.plugin.maxval
+        self.low: float = 0.0
+        self.high: float = 0.0
         self._known = known
         # How many of those alive are at the ends, where somebody asked.
         self._at_low: int | None = None
@@ -385,7 +387,7 @@ class Scale:
         self._ends = [(term.weigher.name, term.normalized, term.low, term.high) for term in terms]
         self._spans = [(term.low, term.high - term.low) for term in terms]
         same = [term.multiplier for term in terms if isinstance(term.multiplier, float)]
-        self.multipliers = tuple(same) if len(same) == len(terms) else None
+        self.multipliers: tuple[float, ...] | None = tuple(same) if len(same) == len(terms) else None
 
     def weight(self, raws: Sequence[float], multipliers: Sequence[float]) -> float:
         """The weight of a host with these raw weights: the operations on columns, on plain numbers."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 from oslo_config import cfg
 
@@ -31,7 +32,7 @@ class AggregateImagePropertiesIsolation(BaseHostFilter):
     """
 
     run_filter_once_per_request = True
-    RUN_ON_REBUILD = True
+    RUN_ON_REBUILD: ClassVar[bool] = True
     spec_reads = ("image",)
     options = (
         cfg.StrOpt(

@@ -16,7 +16,8 @@ class ExactDiskFilter(ExactFilter):
     spec_reads = ("root_gb", "ephemeral_gb", "swap")
     columnar = True
 
-    what, unit = "disk", "MB"
+    what = "disk"
+    unit = "MB"
 
     def needed(self, spec: RequestSpec) -> Any:
         return 1024 * (spec.root_gb + spec.ephemeral_gb) + spec.swap

@@ -7,7 +7,7 @@ import json
 import operator
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from oslo_config import cfg
 
@@ -52,7 +52,7 @@ class ImagePropertiesFilter(BaseHostFilter):
     """
 
     run_filter_once_per_request = True
-    RUN_ON_REBUILD = True
+    RUN_ON_REBUILD: ClassVar[bool] = True
     spec_reads = ("image",)
     options = (
         cfg.StrOpt(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from oslo_config import cfg
 
@@ -27,7 +27,7 @@ class IsolatedHostsFilter(BaseHostFilter):
 
     run_filter_once_per_request = True
     # A rebuild may bring another image.
-    RUN_ON_REBUILD = True
+    RUN_ON_REBUILD: ClassVar[bool] = True
     options = (
         cfg.ListOpt(
             "isolated_images",

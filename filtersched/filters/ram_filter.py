@@ -29,7 +29,8 @@ class RamFilter(CapacityFilter):
     spec_reads = ("memory_mb",)
     columnar = True
 
-    what, unit = "RAM", "MB"
+    what = "RAM"
+    unit = "MB"
 
     def needed(self, spec: RequestSpec) -> Any:
         return spec.memory_mb

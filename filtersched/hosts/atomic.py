@@ -29,7 +29,7 @@ class Atomic:
 
     def __init__(self, drop_caches: Callable[[], None]) -> None:
         """drop_caches : called after an exception from outside, when no cache is to be trusted."""
-        self.lock = threading.RLock()
+        self.lock: threading.RLock = threading.RLock()
         # How often this thread holds the lock; the oldest Pythons know only whether it does.
         lock: Any = self.lock
         self._times_held: Callable[[], int] = getattr(lock, "_recursion_count", lock._is_owned)

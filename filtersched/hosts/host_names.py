@@ -38,7 +38,7 @@ class HostNames:
     def __init__(self, names: Sequence[str], nodes: Callable[[], Sequence[str]]) -> None:
         """nodes : gives the names of the nodes; asked only if some host has several."""
         self._names = names
-        self.several = several_nodes(names) if len(set(names)) < len(names) else frozenset()
+        self.several: frozenset[str] = several_nodes(names) if len(set(names)) < len(names) else frozenset()
         self._nodes = nodes() if self.several else None
 
     def __len__(self) -> int:

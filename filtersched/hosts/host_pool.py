@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import threading
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn, Self, TypeVar
@@ -66,10 +67,10 @@ class HostPool:
 
     def _start(self, rows: HostRows) -> None:
         self.rows = rows
-        self.uuid = str(uuid.uuid4())
-        self.generation = 0
+        self.uuid: str = str(uuid.uuid4())
+        self.generation: int = 0
         self._atomic = Atomic(rows.drop_caches)
-        self.lock = self._atomic.lock
+        self.lock: threading.RLock = self._atomic.lock
         self._made_in = decision.limits
 
     @classmethod

@@ -42,9 +42,9 @@ class HostRows:
         self._made: list[int] = []
         self._owner = owner
         self._by_name: dict[str, int | list[int]] | None = None
-        self.version = 0
+        self.version: int = 0
         # Number of changes recorded so far.
-        self.change_count = 0
+        self.change_count: int = 0
         self._forget()
 
     def _forget(self) -> None:

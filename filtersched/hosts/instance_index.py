@@ -16,7 +16,7 @@ class InstanceIndex:
 
     def __init__(self, instances: Sequence[Mapping[str, Any]]) -> None:
         """instances : of each row, by uuid."""
-        self.change_count = -1
+        self.change_count: int = -1
         self._rows: dict[str, int | frozenset[int]] = {}
         self._known = list(instances)
         for row, known in enumerate(self._known):

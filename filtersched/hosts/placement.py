@@ -31,5 +31,5 @@ class CommitConflict(FilterschedError):
         self, message: str = "", *, selections: Sequence[Placement] = (), hosts: Sequence[str] = ()
     ) -> None:
         super().__init__(message)
-        self.selections = tuple(selections)
-        self.hosts = tuple(hosts)
+        self.selections: tuple[Placement, ...] = tuple(selections)
+        self.hosts: tuple[str, ...] = tuple(hosts)

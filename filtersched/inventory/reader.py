@@ -36,10 +36,10 @@ class _Reader(Generic[_Read]):
     _required: str
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.line = 0
+        self.line: int = 0
         self._unread: set[str] = set()
         self._source = Source(path)
-        self.path = self._source.path
+        self.path: str = self._source.path
 
     @property
     def share_read(self) -> float | None:

@@ -37,9 +37,9 @@ class Source:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = os.fspath(path)
-        self.line = 0
-        self.read_bytes = 0
+        self.path: str = os.fspath(path)
+        self.line: int = 0
+        self.read_bytes: int = 0
         self.size: int | None = None
         self._stream: IO[bytes]
         self._first: bytes | None = None

@@ -93,7 +93,8 @@ class Registry:
 
     def __init__(self, group: str) -> None:
         self.group = group
-        self._by_name, self.unreadable = _installed(group, _path_state())
+        self._by_name, unreadable = _installed(group, _path_state())
+        self.unreadable: tuple[str, ...] = unreadable
 
     def names(self) -> list[str]:
         return list(self._by_name)

@@ -88,7 +88,8 @@ class FilterCatalog:
         for name in settings.available_filters:
             for candidates in self._named(local_name(name)):
                 self._add(candidates)
-        self.enabled = self.get(settings.enabled_filters, spelling=settings.spellings["enabled_filters"])
+        spelling = settings.spellings["enabled_filters"]
+        self.enabled: list[BaseHostFilter] = self.get(settings.enabled_filters, spelling=spelling)
 
     @property
     def available(self) -> tuple[str, ...]:

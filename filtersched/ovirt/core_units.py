@@ -36,8 +36,8 @@ class CoreUnit:
         # One that declares nothing may read anything.
         declared = bool(plugin.host_reads) and not callable(spec_reads)
         self._needs_vm = not declared or not VM_FACTS.isdisjoint(spec_reads)
-        self.name = type(plugin).__name__
-        self.description = (inspect.getdoc(type(plugin)) or "").partition("\n")[0]
+        self.name: str = type(plugin).__name__
+        self.description: str = (inspect.getdoc(type(plugin)) or "").partition("\n")[0]
 
     def answer(self, known: Known) -> Any:
         """What the unit answers about the hosts; raises UnitError where too little is known."""

@@ -35,7 +35,7 @@ class Proxy:
     """
 
     def __init__(self, path: str | None, previous: Proxy | None = None) -> None:
-        self.settings = settings_module.load(path)
+        self.settings: settings_module.Settings = settings_module.load(path)
         tls_context(self.settings)
         own_units = core_units(scheduler_from(self.settings.conf), self.settings)
         self._reloads = previous is not None
@@ -44,7 +44,7 @@ class Proxy:
         self.facts: EngineFacts | None = None
         if self.settings.engine_url is not None:
             self.facts = EngineFacts(self.settings, last)
-        self.service = Service(self.settings, self.plugins, own_units, self.facts)
+        self.service: Service = Service(self.settings, self.plugins, own_units, self.facts)
 
     async def start(self) -> list[str]:
         """Load the plug-ins and read the engine's facts once; what an operator should mend."""

@@ -74,11 +74,11 @@ class PluginFile:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.name = os.path.splitext(os.path.basename(path))[0]
+        self.name: str = os.path.splitext(os.path.basename(path))[0]
         self.units: list[PluginUnit] = []
         self.problems: list[str] = []
         self.broken: str | None = None
-        self.source = b""
+        self.source: bytes = b""
         self._server: ForkServer | None = None
         self._seen: Any = None
         self._fresh: list[str] = []

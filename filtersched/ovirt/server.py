@@ -33,7 +33,7 @@ class Server(web.Server):
 
     def __init__(self, service: Service) -> None:
         super().__init__(self._answer)
-        self.service = service
+        self.service: Service = service
         self._calls = 0
         self._running: set[asyncio.Task[Any]] = set()
         self._timers: dict[RequestHandler, asyncio.TimerHandle] = {}

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 _HOSTS_AND_VM, _HOSTS = ("hosts", "vm", "args"), ("hosts", "args")
-UNIT_FUNCTIONS = {
+UNIT_FUNCTIONS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("do_filter", "do_score", "filterFunction", "scoreFunction"), _HOSTS_AND_VM),
     **dict.fromkeys(("do_balance", "balanceFunction"), _HOSTS),
 }

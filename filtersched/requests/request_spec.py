@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from filtersched.columns.frozen import FrozenDict
 from filtersched.columns.plain_data import FORMAT_VERSION, take_version
@@ -140,8 +140,8 @@ class RequestSpec(Attributed, Mapping[str, Any]):
                 value=value,
             )
 
-    __eq__ = object.__eq__
-    __hash__ = object.__hash__
+    __eq__: ClassVar[Callable[[object, object], bool]] = object.__eq__
+    __hash__: ClassVar[Callable[[object], int]] = object.__hash__
 
     def __repr__(self) -> str:
         given = (f"{name}={shown(value, most=1000)}" for name, value in self.__dict__.items() if name in _CHECKS)

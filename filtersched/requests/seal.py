@@ -25,7 +25,7 @@ class _Decision(threading.local):
     limits: Limits | None = None
 
 
-decision = _Decision()
+decision: _Decision = _Decision()
 
 ONLY_ANSWERS = "may not be changed while hosts are being chosen; a filter or weigher only answers"
 

@@ -28,13 +28,13 @@ class WeigherColumn:
 
     def __init__(self, name: str, raw: Weights, normalized: Weights, multipliers: Weights) -> None:
         #: The name of the weigher.
-        self.name = name
+        self.name: str = name
         #: The raw weights, one per host.
-        self.raw = raw
+        self.raw: Weights = raw
         #: The raw weights, mapped to 0 ... 1.
-        self.normalized = normalized
+        self.normalized: Weights = normalized
         #: What each normalized weight is multiplied by.
-        self.multipliers = multipliers
+        self.multipliers: Weights = multipliers
 
     def share(self, place: int) -> WeigherShare:
         """The weigher's share in the weight of the host at `place`."""
@@ -84,11 +84,11 @@ class FilterStep:
     ) -> None:
         """who : gives the hosts that were dropped; several : the names of hosts that have several nodes."""
         #: The name of the filter.
-        self.name = name
+        self.name: str = name
         #: How many hosts there were before it ran.
-        self.before = before
+        self.before: int = before
         #: How many hosts it passed.
-        self.after = after
+        self.after: int = after
         self._who = who
         self._several = several
 

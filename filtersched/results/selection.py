@@ -26,13 +26,13 @@ class WeighedHost:
 
     def __init__(self, obj: HostState, weight: float, *, columns: Sequence[WeigherColumn] = (), place: int = 0) -> None:
         #: The host.
-        self.obj = obj
+        self.obj: HostState = obj
         #: The sum of the weighers.
-        self.weight = weight
+        self.weight: float = weight
         #: The weights of each weigher, over all weighed hosts.
-        self.columns = columns
+        self.columns: Sequence[WeigherColumn] = columns
         #: The position of the host in the columns.
-        self.place = place
+        self.place: int = place
 
     def __repr__(self) -> str:
         return f"<WeighedHost {described(self.obj)} weight={self.weight}>"
@@ -48,7 +48,7 @@ class Filtered(list[HostState]):
 
     def __init__(self, hosts: Iterable[HostState], steps: Sequence[FilterStep] = ()) -> None:
         super().__init__(hosts)
-        self.steps = tuple(steps)
+        self.steps: tuple[FilterStep, ...] = tuple(steps)
 
 
 def steps_of(hosts: Sequence[HostState]) -> tuple[FilterStep, ...]:

@@ -22,7 +22,7 @@ from filtersched.requests.request_spec import MAX_INSTANCES, RequestSpec
 from filtersched.requests.seal import sealed
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Selection
-from filtersched.settings import make_conf, read_scheduler_settings
+from filtersched.settings import SchedulerSettings, make_conf, read_scheduler_settings
 from filtersched.settings.json_options import JsonOptions
 from filtersched.weighers.base import BaseWeigher
 
@@ -40,8 +40,8 @@ class Scheduler:
 
     def __init__(self, conf: cfg.ConfigOpts | None = None) -> None:
         """conf : as `filtersched.make_conf` makes it; None is the defaults. Read once, here."""
-        self.conf = make_conf() if conf is None else conf
-        self.settings = read_scheduler_settings(self.conf)
+        self.conf: cfg.ConfigOpts = make_conf() if conf is None else conf
+        self.settings: SchedulerSettings = read_scheduler_settings(self.conf)
         self._json_options = JsonOptions(self.settings.json_config_location)
 
     def select_destinations(

@@ -15,14 +15,17 @@ from oslo_config import cfg
 from filtersched.engine import Engine, UseHandlers
 from filtersched.engine.decision import Choice, Decision, depleted
 from filtersched.engine.draw import BestDraw, Draw, bring_forward
+from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.handler import HostFilterHandler
 from filtersched.hosts import narrowing
 from filtersched.hosts.host_state import HostState, undisturbed
 from filtersched.loading import load_filters, load_weighers
+from filtersched.loading.loader import FilterCatalog
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.selection import Filtered, WeighedHost, steps_of
 from filtersched.results.verdict import HostVerdicts
 from filtersched.schedulers.base import Scheduler
+from filtersched.weighers.base import BaseWeigher
 from filtersched.weighers.handler import HostWeightHandler
 
 
@@ -39,9 +42,9 @@ class FilterScheduler(Scheduler):
     def __init__(self, conf: cfg.ConfigOpts | None = None, *, use_engine: bool = True) -> None:
         """use_engine : False decides on host objects, step by step; the answer is the same."""
         super().__init__(conf)
-        self.catalog = load_filters(self.conf, self.settings)
-        self.filters = self.catalog.enabled
-        self.weighers = load_weighers(self.conf, self.settings, scheduler=self)
+        self.catalog: FilterCatalog = load_filters(self.conf, self.settings)
+        self.filters: Sequence[BaseHostFilter] = self.catalog.enabled
+        self.weighers: Sequence[BaseWeigher] = load_weighers(self.conf, self.settings, scheduler=self)
         self._draw = self._draw_for()
         self._engine = self._engine_for() if use_engine else None
         self._filter_handler = HostFilterHandler()

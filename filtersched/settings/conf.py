@@ -69,9 +69,9 @@ class SchedulerConf(cfg.ConfigOpts):
             namespace._add_parsed_config_file(path, sections, sections)
         return namespace
 
-    def get_location(self, name: str, group: str | None = None) -> cfg.LocationInfo | None:
-        """Where the value of an option is from, or None."""
-        location: cfg.LocationInfo | None = super().get_location(name, group)
+    def get_location(self, name: str, group: str | None = None) -> Any:
+        """Where the value of an option is from, a `cfg.LocationInfo` (it has no types), or None."""
+        location: Any = super().get_location(name, group)
         commanded = name in self._commanded.get(section_of(group or DEFAULT), {})
         if commanded and location is not None and location.location is cfg.Locations.user:
             return cfg.LocationInfo(cfg.Locations.command_line, "")

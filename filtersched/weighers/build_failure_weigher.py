@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from oslo_config import cfg
 
@@ -21,7 +21,7 @@ class BuildFailureWeigher(BaseWeigher):
             "the weigher. Negative: hosts with failed builds are preferred, which is hardly ever useful.",
         ),
     )
-    multiplier_option = "build_failure_weight_multiplier"
+    multiplier_option: ClassVar[str | None] = "build_failure_weight_multiplier"
     host_reads = ("failed_builds",)
     columnar = True
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from oslo_config import cfg
 
@@ -62,7 +62,7 @@ class CapabilityWeigher(BaseWeigher):
             "0. With a negative ratio, 0 is the best value; set a lower one so that such hosts come last.",
         ),
     )
-    multiplier_option = "capability_weight_multiplier"
+    multiplier_option: ClassVar[str | None] = "capability_weight_multiplier"
     host_reads = ("capabilities", "stats", "traits")
 
     _preferences: tuple[_Preference, ...] | None = None

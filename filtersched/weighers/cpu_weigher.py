@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from oslo_config import cfg
 
@@ -24,7 +24,7 @@ class CPUWeigher(BaseWeigher):
         ),
         CPU_ALLOCATION_RATIO,
     )
-    multiplier_option = "cpu_weight_multiplier"
+    multiplier_option: ClassVar[str | None] = "cpu_weight_multiplier"
     minval = 0
     host_reads = ("vcpus_total", "vcpus_used", "cpu_allocation_ratio")
     columnar = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from oslo_config import cfg
 
@@ -28,7 +28,7 @@ class CrossCellWeigher(BaseWeigher):
             "host for it.",
         ),
     )
-    multiplier_option = "cross_cell_move_weight_multiplier"
+    multiplier_option: ClassVar[str | None] = "cross_cell_move_weight_multiplier"
     host_reads = ("cell_uuid",)
     spec_reads = ("requested_destination",)
 

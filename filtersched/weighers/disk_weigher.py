@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from oslo_config import cfg
 
@@ -21,7 +21,7 @@ class DiskWeigher(BaseWeigher):
             "RAMWeigher, spread instances. 0 disables the weigher.",
         ),
     )
-    multiplier_option = "disk_weight_multiplier"
+    multiplier_option: ClassVar[str | None] = "disk_weight_multiplier"
     minval = 0
     host_reads = ("free_disk_mb",)
     columnar = True

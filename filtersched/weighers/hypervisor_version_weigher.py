@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from oslo_config import cfg
 
@@ -20,7 +20,7 @@ class HypervisorVersionWeigher(BaseWeigher):
             "older versions are preferred, so that instances can still move to any host. 0 disables the weigher.",
         ),
     )
-    multiplier_option = "hypervisor_version_weight_multiplier"
+    multiplier_option: ClassVar[str | None] = "hypervisor_version_weight_multiplier"
     host_reads = ("hypervisor_version",)
 
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:

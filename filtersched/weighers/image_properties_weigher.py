@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from oslo_config import cfg
 
@@ -34,7 +34,7 @@ class ImagePropertiesWeigher(BaseWeigher):
             "that is not a name, '=' and a number is ignored with a warning.",
         ),
     )
-    multiplier_option = "image_props_weight_multiplier"
+    multiplier_option: ClassVar[str | None] = "image_props_weight_multiplier"
     spec_reads = ("image",)
 
     _ratios: dict[str, float] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from oslo_config import cfg
 
@@ -20,7 +20,7 @@ class IoOpsWeigher(BaseWeigher):
             "Positive: busy hosts are preferred. 0 disables the weigher.",
         ),
     )
-    multiplier_option = "io_ops_weight_multiplier"
+    multiplier_option: ClassVar[str | None] = "io_ops_weight_multiplier"
     minval = 0
     host_reads = ("num_io_ops",)
     columnar = True

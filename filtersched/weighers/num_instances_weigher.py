@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from oslo_config import cfg
 
@@ -21,7 +21,7 @@ class NumInstancesWeigher(BaseWeigher):
             "disables the weigher.",
         ),
     )
-    multiplier_option = "num_instances_weight_multiplier"
+    multiplier_option: ClassVar[str | None] = "num_instances_weight_multiplier"
     host_reads = ("num_instances",)
     columnar = True
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, ClassVar
 
 from oslo_config import cfg
 
@@ -43,7 +43,7 @@ class PlainInstanceWeigher(BaseWeigher):
             "? stand for any characters. Each pattern counts once. Empty disables the weigher: no host is special.",
         ),
     )
-    multiplier_option = "plain_instance_weight_multiplier"
+    multiplier_option: ClassVar[str | None] = "plain_instance_weight_multiplier"
     host_reads = ("capabilities", "resources", "traits")
     spec_reads = ("flavor",)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from oslo_config import cfg
 
@@ -32,7 +32,7 @@ class ProjectSpreadWeigher(BaseWeigher):
             help="Which instances are kept apart: those of one project, or those of one user.",
         ),
     )
-    multiplier_option = "project_spread_weight_multiplier"
+    multiplier_option: ClassVar[str | None] = "project_spread_weight_multiplier"
     host_reads = ("instances", "num_instances", "stats")
     spec_reads = ("project_id", "user_id")
 

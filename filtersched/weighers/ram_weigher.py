@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from oslo_config import cfg
 
@@ -21,7 +21,7 @@ class RAMWeigher(BaseWeigher):
             "CPUWeigher, spread instances. 0 disables the weigher. An oversubscribed host counts as one without any.",
         ),
     )
-    multiplier_option = "ram_weight_multiplier"
+    multiplier_option: ClassVar[str | None] = "ram_weight_multiplier"
     minval = 0
     host_reads = ("free_ram_mb",)
     columnar = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from oslo_config import cfg
 
@@ -21,7 +21,7 @@ class ServerGroupSoftAffinityWeigher(BaseWeigher):
             "the group more tightly. 0 disables the weigher.",
         ),
     )
-    multiplier_option = "soft_affinity_weight_multiplier"
+    multiplier_option: ClassVar[str | None] = "soft_affinity_weight_multiplier"
     spec_reads = ("instance_group",)
 
     def host_reads(self, spec: Any) -> tuple[str, ...]:
