@@ -285,6 +285,11 @@ class HostColumns:
         raise NotImplementedError
 
 
+def least(one: Any, other: Any) -> Any:
+    """The lower of two numbers, or of each pair where one is a column."""
+    return np.minimum(one, other) if Column in (type(one), type(other)) else min(one, other)
+
+
 def filled(value: Any, default: Any) -> Any:
     """`value`, or `default` where it is None: one host's number or a column of them."""
     if value is None:

@@ -14,11 +14,15 @@ from filtersched.engine.decision import Choice, Decision
 from filtersched.engine.draw import Draw
 from filtersched.engine.fallback import NeedAllHosts, UseHandlers
 from filtersched.engine.filtering import FilterRunner
+from filtersched.engine.near_misses import nearest_misses
 from filtersched.engine.run import Run
 from filtersched.engine.weighing import WeigherRunner
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_rows import HostRows
+from filtersched.hosts.host_state import undisturbed
+from filtersched.results.explanation import FilterStep
+from filtersched.results.verdict import HostVerdicts
 from filtersched.weighers.base import BaseWeigher
 
 _NODE = attrgetter("host", "nodename")
@@ -72,6 +76,22 @@ class Engine:
         except StopIteration:
             # A plug-in raised it; in the handlers' generators it surfaces as another exception.
             raise UseHandlers from None
+
+    def nearest_misses(
+        self, decision: Decision, index: int, choices: Sequence[Choice], steps: Sequence[FilterStep], wanted: int
+    ) -> list[HostVerdicts]:
+        """The hosts that came nearest of those that these steps of a decision refused, as they are now."""
+        hosts = decision.hosts
+        filters = self._runners_of(decision.filters)
+
+        def find() -> list[HostVerdicts]:
+            if isinstance(hosts, HostPool):
+                rows, cache = self._rows_of(hosts)
+                return nearest_misses(rows, cache.answers, filters, decision, index, choices, steps, wanted)
+            rows = HostRows(hosts)
+            return nearest_misses(rows, AnswerCache(rows), filters, decision, index, choices, steps, wanted)
+
+        return hosts.run(find) if isinstance(hosts, HostPool) else undisturbed(hosts, find)
 
     def _rows_of(self, hosts: Any) -> tuple[HostRows, PoolCache]:
         if not isinstance(hosts, HostPool):

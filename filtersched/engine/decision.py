@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import random
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -128,6 +129,7 @@ class Decision:
     uuids : one per instance.
     alternates : how many further hosts each selection names.
     left : the hosts in order after the last instance, where alternates come from.
+    nearest : finds near misses; see Facts.
     """
 
     spec: RequestSpec
@@ -138,6 +140,7 @@ class Decision:
     seed: int = 0
     keep_columns: bool = False
     left: Sequence[HostState] | None = None
+    nearest: Callable[..., list[HostVerdicts]] | None = None
     _random: random.Random | None = field(default=None, repr=False)
     _generation: int = 0
     _offered: int = 0
@@ -215,12 +218,16 @@ class Decision:
         """What every filter says of a host, as it was for the instance at `index`."""
         return undisturbed([host], lambda: sealed(lambda: self._asked(host, index, choices)))
 
+    def spec_asked(self, index: int, choices: Sequence[Choice]) -> RequestSpec:
+        """The request that explanations of the instance at `index` ask about."""
+        return choices[index].spec if index < len(choices) else self.spec_for(index, choices[:index])
+
     def _asked(self, host: HostState, index: int, choices: Sequence[Choice]) -> HostVerdicts:
         key = (host.host, host.nodename)
         depleted = [one.depleted for one in choices[:index] if (one.host.host, one.host.nodename) == key]
         changed = isinstance(self.hosts, HostPool) and host._generation > self._generation and not depleted
         asked = depleted[-1] if depleted else host
-        spec = choices[index].spec if index < len(choices) else self.spec_for(index, choices[:index])
+        spec = self.spec_asked(index, choices)
         filters = () if skips_filters(spec) else self.filters
         verdicts = HostFilterHandler().verdicts(filters, asked, spec, index, first=host)
         several = self.several()
@@ -312,6 +319,8 @@ class Decision:
             ask=lambda host: self.ask(host, index, choices),
             earlier=lambda: self.named([step for one in choices[:index] for step in one.steps()]),
         )
+        if self.nearest is not None:
+            facts.nearest = functools.partial(self.nearest, self, index, choices)
         if steps is None:
             choice = choices[index]
             facts.shares, facts.weight, facts.columns = choice.shares(), choice.weight, choice.columns

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from filtersched.columns.column import NotVectorizable
 from filtersched.engine.answer_cache import AnswerCache
-from filtersched.engine.candidates import Candidates
+from filtersched.engine.candidates import Candidates, Rows
 from filtersched.engine.fallback import FilteringEnded, UseHandlers
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.plugin_evaluator import PluginEvaluator, evaluator
@@ -20,7 +20,7 @@ from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_names import HostNames, Node
 from filtersched.hosts.host_state import HostState
 from filtersched.plugins.notes import asking
-from filtersched.results.explanation import FilterStep
+from filtersched.results.explanation import FilterStep, RowsOf
 
 _DEFAULTS = ("filter_all", "_filter_one", "_passing", "asked_about")
 
@@ -39,7 +39,7 @@ class Verdicts:
         return answers.astype(np.bool_)
 
 
-_VERDICTS = Verdicts()
+VERDICTS = Verdicts()
 
 
 class FilterRunner:
@@ -65,7 +65,7 @@ class FilterRunner:
         if overlay.depleted:
             passes = self.passes_now(overlay, request)
         else:
-            found = cache.answers_for(self.evaluator, request, _VERDICTS, candidates.rows)
+            found = cache.answers_for(self.evaluator, request, VERDICTS, candidates.rows)
             passes = None if found is None else found.answers
         if passes is None:
             ask = self.evaluator.host_evaluator(request)
@@ -148,20 +148,20 @@ class MaskSteps:
     def filter_steps(self) -> tuple[FilterStep, ...]:
         made, last = [], self._start
         for name, before, after, left, gone in self._steps:
-            who: Callable[[], Iterable[Node]] = tuple
+            rows: Callable[[], Rows] = _no_rows
             if left is not None:
-                who = functools.partial(self._gone, last, left, gone)
+                rows = functools.partial(self._gone, last, left, gone)
                 last = left
-            made.append(FilterStep(name, before, after, who))
+            made.append(_step(name, before, after, self._names, rows))
         return tuple(made)
 
-    def _gone(self, before: Any, after: Any, gone: Any) -> list[Node]:
-        """Those that were dropped, in list order; `gone` are their rows where that is another."""
+    def _gone(self, before: Any, after: Any, gone: Any) -> Rows:
+        """The rows of those that were dropped, in list order; `gone` are these where that is another."""
         if gone is None:
             count = len(self._names)
             there = np.ones(count, dtype=np.bool_) if before is None else np.unpackbits(before, count=count)
             gone = np.flatnonzero(np.greater(there, np.unpackbits(after, count=count)))
-        return [self._names.node(row) for row in gone.tolist()]
+        return gone  # type: ignore[no-any-return]
 
 
 class RefusalSteps:
@@ -187,7 +187,24 @@ class RefusalSteps:
         for at, runner in enumerate(self._filters):
             if not count:
                 break
-            gone = [self._names.node(row) for row in self._refusals.get(at, ())]
-            steps.append(FilterStep(runner.name, count, count - len(gone), functools.partial(tuple, gone)))
+            gone = np.array(self._refusals.get(at, ()), dtype=np.intp)
+            steps.append(_step(runner.name, count, count - len(gone), self._names, functools.partial(_same_rows, gone)))
             count -= len(gone)
         return tuple(steps)
+
+
+def _same_rows(rows: Rows) -> Rows:
+    return rows
+
+
+def _no_rows() -> Rows:
+    return np.zeros(0, dtype=np.intp)
+
+
+def _step(name: str, before: int, after: int, names: HostNames, rows: Callable[[], Rows]) -> FilterStep:
+    """The step of a filter that dropped the hosts in these rows."""
+
+    def who() -> list[Node]:
+        return [names.node(row) for row in rows().tolist()]
+
+    return FilterStep(name, before, after, who, rows=RowsOf(names, rows))

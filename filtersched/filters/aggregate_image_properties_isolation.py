@@ -34,6 +34,7 @@ class AggregateImagePropertiesIsolation(BaseHostFilter):
     run_filter_once_per_request = True
     RUN_ON_REBUILD: ClassVar[bool] = True
     spec_reads = ("image",)
+    reason_is_text = True
     options = (
         cfg.StrOpt(
             _NAMESPACE,

@@ -29,6 +29,7 @@ class AggregateInstanceExtraSpecsFilter(ExtraSpecsFilter):
 
     run_filter_once_per_request = True
     spec_reads = ("extra_specs",)
+    reason_is_text = True
     scope = "aggregate_instance_extra_specs"
     has_paths = False
 

@@ -26,6 +26,7 @@ class AggregateMultiTenancyIsolation(BaseHostFilter):
     run_filter_once_per_request = True
     host_reads = ("aggregates",)
     spec_reads = ("project_id",)
+    reason_is_text = True
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
         projects = _projects(host_state)

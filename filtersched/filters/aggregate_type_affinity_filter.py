@@ -25,6 +25,7 @@ class AggregateTypeAffinityFilter(BaseHostFilter):
     run_filter_once_per_request = True
     host_reads = ("aggregates",)
     spec_reads = ("flavor",)
+    reason_is_text = True
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
         names = aggregates.split_values(host_state, _KEY)

@@ -23,6 +23,7 @@ class AvailabilityZoneFilter(BaseHostFilter):
     run_filter_once_per_request = True
     options = (DEFAULT_AVAILABILITY_ZONE,)
     spec_reads = ("availability_zone",)
+    reason_is_text = True
 
     def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:
         return ("aggregates", "service") if spec.availability_zone else ()

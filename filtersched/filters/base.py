@@ -22,6 +22,12 @@ class BaseHostFilter(Plugin):
     run_filter_once_per_request: ClassVar[bool] = False
     #: True: the filter is also asked when an instance is rebuilt on the host where it runs.
     RUN_ON_REBUILD: ClassVar[bool] = False
+    #: True: `rejection_reason` never returns a Shortage. Like the next one, it holds for the
+    #: `rejection_reason` of this class and its bases, not for that of a derived class.
+    reason_is_text: ClassVar[bool] = False
+    #: True: `rejection_reason` consists of operators only and returns a Shortage, so that it may be
+    #: called with columns of all hosts in place of one host.
+    reason_is_columnar: ClassVar[bool] = False
 
     def host_passes(self, host_state: HostState, spec: RequestSpec, /) -> Any:
         """Whether the host can take an instance of the request; any truth value."""
@@ -60,3 +66,16 @@ class BaseHostFilter(Plugin):
                 raise
             if passes:
                 yield host
+
+
+def says_of_reason(plugin: BaseHostFilter, word: str) -> bool:
+    """Whether `reason_is_text` or `reason_is_columnar` holds for the `rejection_reason` that the filter has.
+
+    The default one gives no reason at all, which counts as text.
+    """
+    for owner in type(plugin).__mro__:
+        if word in vars(owner):
+            return bool(getattr(owner, word)) or (word == "reason_is_text" and owner is BaseHostFilter)
+        if "rejection_reason" in vars(owner):
+            return False
+    return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from filtersched.columns.column import least
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
@@ -22,6 +23,8 @@ class CapacityFilter(BaseHostFilter):
     A derived class says what is counted, all of it in `unit`, and declares what it reads for that.
     Its methods are given one host, or columns of many in the place of one: operators only.
     """
+
+    reason_is_columnar = True
 
     what: ClassVar[str]
     unit: ClassVar[str] = ""
@@ -51,7 +54,7 @@ class CapacityFilter(BaseHostFilter):
         return (self.total(host_state) >= needed) & (self.available(host_state) >= needed)
 
     def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> Shortage:
-        have = min(self.total(host_state), self.available(host_state))
+        have = least(self.total(host_state), self.available(host_state))
         return Shortage(self.what, need=self.needed(spec), have=have, unit=self.unit)
 
 
@@ -89,6 +92,8 @@ class CountFilter(BaseHostFilter):
 
     A derived class defines `count` and `most`, and declares what they read.
     """
+
+    reason_is_text = True
 
     what: ClassVar[str]
 

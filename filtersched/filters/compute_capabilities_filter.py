@@ -34,6 +34,7 @@ class ComputeCapabilitiesFilter(ExtraSpecsFilter):
 
     run_filter_once_per_request = True
     spec_reads = ("extra_specs",)
+    reason_is_text = True
     scope = "capabilities"
 
     def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:

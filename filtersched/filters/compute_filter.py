@@ -41,6 +41,7 @@ class ComputeFilter(ExtraSpecsFilter):
     host_reads = ("topic", "service", "capabilities")
     spec_reads = ("extra_specs", "now")
     columnar = True
+    reason_is_text = True
     scope = "capabilities"
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:

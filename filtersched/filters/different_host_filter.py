@@ -21,6 +21,7 @@ class DifferentHostFilter(BaseHostFilter):
     host_reads = ("instances",)
     spec_reads = ("scheduler_hints",)
     columnar = True
+    reason_is_text = True
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
         unwanted = spec.scheduler_hints.get("different_host")

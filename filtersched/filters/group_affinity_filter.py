@@ -22,6 +22,7 @@ class GroupAffinityFilter(BaseHostFilter):
     host_reads = ("host",)
     spec_reads = ("instance_group",)
     columnar = True
+    reason_is_text = True
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
         group = spec.instance_group

@@ -31,6 +31,7 @@ class GroupAntiAffinityFilter(BaseHostFilter):
     host_reads = ("host", "instances")
     spec_reads = ("instance_group", "instance_uuid")
     columnar = True
+    reason_is_text = True
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
         group = spec.instance_group

@@ -54,6 +54,7 @@ class ImagePropertiesFilter(BaseHostFilter):
     run_filter_once_per_request = True
     RUN_ON_REBUILD: ClassVar[bool] = True
     spec_reads = ("image",)
+    reason_is_text = True
     options = (
         cfg.StrOpt(
             _DEFAULT_ARCHITECTURE,

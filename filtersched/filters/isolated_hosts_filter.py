@@ -48,6 +48,7 @@ class IsolatedHostsFilter(BaseHostFilter):
     host_reads = ("host",)
     spec_reads = ("image",)
     columnar = True
+    reason_is_text = True
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
         isolated_image = self._isolated_image(spec)

@@ -53,6 +53,7 @@ class JsonFilter(BaseHostFilter):
     """
 
     spec_reads = ("scheduler_hints",)
+    reason_is_text = True
     options = (
         cfg.IntOpt(
             "json_query_max_length",

@@ -15,6 +15,7 @@ class RetryFilter(BaseHostFilter):
     """
 
     spec_reads = ("retry",)
+    reason_is_text = True
 
     def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:
         """Nothing for a request that was not tried yet."""

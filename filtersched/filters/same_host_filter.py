@@ -21,6 +21,7 @@ class SameHostFilter(BaseHostFilter):
     host_reads = ("instances",)
     spec_reads = ("scheduler_hints",)
     columnar = True
+    reason_is_text = True
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
         wanted = _wanted(spec)

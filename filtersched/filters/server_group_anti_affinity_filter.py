@@ -34,6 +34,7 @@ class ServerGroupAntiAffinityFilter(BaseHostFilter):
     host_reads = ("instances",)
     spec_reads = ("instance_group", "instance_uuid")
     columnar = True
+    reason_is_text = True
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
         group = spec.instance_group

@@ -30,6 +30,7 @@ class SimpleCIDRAffinityFilter(BaseHostFilter):
 
     run_filter_once_per_request = True
     spec_reads = ("scheduler_hints",)
+    reason_is_text = True
 
     def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:
         return ("host_ip", "capabilities") if _near(spec) else ()

@@ -31,6 +31,7 @@ class TraitsFilter(BaseHostFilter):
     # Traits do not change while a request is placed.
     run_filter_once_per_request = True
     spec_reads = ("extra_specs",)
+    reason_is_text = True
 
     def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:
         return ("traits",) if any(key.startswith("trait") for key in spec.extra_specs) else ()

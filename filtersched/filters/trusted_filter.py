@@ -36,6 +36,7 @@ class TrustedFilter(BaseHostFilter):
 
     run_filter_once_per_request = True
     spec_reads = ("extra_specs",)
+    reason_is_text = True
 
     def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:
         """Nothing if the flavor asks for no trust."""

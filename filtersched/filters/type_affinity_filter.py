@@ -16,6 +16,7 @@ class TypeAffinityFilter(BaseHostFilter):
 
     host_reads = ("instances",)
     spec_reads = ("flavor",)
+    reason_is_text = True
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
         return all(one.instance_type_id == spec.flavor.id for one in host_state.instances.values())

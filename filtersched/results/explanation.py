@@ -6,15 +6,15 @@ import functools
 import heapq
 import itertools
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from filtersched.errors import InvalidRequest
-from filtersched.hosts.host_names import Node, called, several_nodes
+from filtersched.hosts.host_names import HostNames, Node, called, several_nodes
 from filtersched.hosts.host_state import HostState
 from filtersched.results.verdict import HostVerdicts
 
@@ -69,10 +69,21 @@ class WeigherShare:
         return self.multiplier * self.normalized
 
 
+class RowsOf(NamedTuple):
+    """Hosts by row.
+
+    names : of all hosts, in order of rows; another object once the rows are others.
+    rows : gives the rows of these hosts.
+    """
+
+    names: HostNames
+    rows: Callable[[], NDArray[np.intp]]
+
+
 class FilterStep:
     """One filter that ran, and how many hosts it refused."""
 
-    __slots__ = ("_several", "_who", "after", "before", "name")
+    __slots__ = ("_several", "_who", "after", "before", "name", "rows")
 
     def __init__(
         self,
@@ -81,6 +92,7 @@ class FilterStep:
         after: int,
         who: Callable[[], Iterable[Node]] = tuple,
         several: Callable[[], Collection[str]] = frozenset,
+        rows: RowsOf | None = None,
     ) -> None:
         """who : gives the hosts that were dropped; several : the names of hosts that have several nodes."""
         #: The name of the filter.
@@ -89,6 +101,8 @@ class FilterStep:
         self.before: int = before
         #: How many hosts it passed.
         self.after: int = after
+        #: The rows of the dropped hosts, for a decision on rows.
+        self.rows: RowsOf | None = rows
         self._who = who
         self._several = several
 
@@ -108,7 +122,7 @@ class FilterStep:
 
     def among(self, several: Callable[[], Collection[str]]) -> Self:
         """The same step where these hosts have several nodes."""
-        return type(self)(self.name, self.before, self.after, self._who, several)
+        return type(self)(self.name, self.before, self.after, self._who, several, self.rows)
 
     def dropped(self) -> list[Node]:
         """The refused hosts, in their order."""
@@ -131,6 +145,8 @@ class Facts:
     steps, earlier : the filters that ran for this instance, and for those before it.
     find : some of the hosts, as they are now; look_up : those that a name may mean.
     ask : what every filter says of one.
+    nearest : finds the nearest misses among those that these steps refused, so many of them, faster
+        than by asking about each; None where there is no such way.
     chosen : the host that was.
     second : what the next best host is called, and its weight.
     The others are as Explanation has them.
@@ -143,6 +159,7 @@ class Facts:
     find: Callable[[Collection[Node]], Sequence[HostState]]
     look_up: Callable[[str], Sequence[HostState]]
     ask: Callable[[HostState], HostVerdicts]
+    nearest: Callable[[Sequence[FilterStep], int], list[HostVerdicts]] | None = None
     earlier: Callable[[], Sequence[FilterStep]] = tuple
     shares: tuple[WeigherShare, ...] = ()
     weight: float | None = None
@@ -288,15 +305,16 @@ class Explanation:
         """
         if self._nearest is None or self._nearest[1] < limit:
             wanted = max(limit, _MISSES_KEPT)
-            self._nearest = heapq.nsmallest(wanted, self._missed(), key=_distance), wanted
+            steps = (*self.earlier, *self.steps)
+            find = self._facts.nearest or self._ask_all
+            self._nearest = find(steps, wanted), wanted
         return self._nearest[0][:limit]
 
-    def _missed(self) -> Iterator[HostVerdicts]:
-        """What every filter says of the hosts that were refused, as they are now."""
-        steps = (*self.earlier, *self.steps)
-        refused = itertools.islice((node for step in reversed(steps) for node in step.dropped()), _MOST_ASKED)
+    def _ask_all(self, steps: Sequence[FilterStep], wanted: int) -> list[HostVerdicts]:
+        """The nearest misses among those that these steps refused, by asking every filter about every host."""
+        refused = itertools.islice((node for step in reversed(steps) for node in step.dropped()), MOST_ASKED)
         asked = (self._facts.ask(host) for host in self._facts.find(frozenset(refused)))
-        return (verdicts for verdicts in asked if verdicts.refused_by)
+        return heapq.nsmallest(wanted, (verdicts for verdicts in asked if verdicts.refused_by), key=distance)
 
     def summary(self) -> str:
         """The counts per filter and the nearest miss, in a sentence or two."""
@@ -361,11 +379,14 @@ class Explanation:
         return [*nearest, *(facts.ask(host).plain() for host in (*chosen, *second))]
 
 
-_MOST_ASKED = 10_000
-_MISSES_KEPT = 10
+# The most refused hosts that are compared.
+MOST_ASKED = 10_000
+_MISSES_KEPT = 3
+_MOST_LISTED = 10
 
 
-def _distance(verdicts: HostVerdicts) -> tuple[int, float]:
+def distance(verdicts: HostVerdicts) -> tuple[int, float]:
+    """How far a host is from passing; the least is the nearest miss."""
     return len(verdicts.refused_by), verdicts.missing_share
 
 
@@ -376,7 +397,7 @@ def _only(name: str, found: Sequence[HostState]) -> HostState:
     if len(found) > 1:
         names = sorted({called((one.host, one.nodename), (one.host,)) for one in found})
         if len(names) > 1:
-            listed = ", ".join(map(repr, names[:_MISSES_KEPT])) + (", …" if len(names) > _MISSES_KEPT else "")
+            listed = ", ".join(map(repr, names[:_MOST_LISTED])) + (", …" if len(names) > _MOST_LISTED else "")
             raise InvalidRequest(f"{name!r} may be one of {listed}; name one of these", field="host", value=name)
     return found[0]
 

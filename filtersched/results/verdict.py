@@ -79,7 +79,7 @@ def _share(reason: Any) -> float:
     except Exception:
         # The boundary to a class derived from Shortage.
         return 1.0
-    return 1.0 if math.isnan(share) else share
+    return 1.0 if math.isnan(share) else max(0.0, share)
 
 
 def _plain(reason: Any) -> Shortage | str | None:
@@ -118,7 +118,7 @@ class HostVerdicts:
 
     @property
     def missing_share(self) -> float:
-        """The missing shares of all refusals, added up; a refusal without numbers counts 1."""
+        """The missing shares of all refusals, added up; without numbers one counts 1, with nothing missing 0."""
         return sum(_share(verdict.reason) for verdict in self.refused_by)
 
     @property

@@ -72,6 +72,8 @@ class FilterScheduler(Scheduler):
         return undisturbed([host], lambda: self._decision(spec, [host], None, filters=filters).ask(host, 0))
 
     def _decide(self, decision: Decision) -> list[Choice]:
+        if self._engine is not None:
+            decision.nearest = self._engine.nearest_misses
         if self._engine is not None and not decision.keep_columns:
             try:
                 return self._engine.choices(decision)

@@ -12,7 +12,7 @@ from oslo_config import cfg
 
 from filtersched.columns.column import Column, NotColumnarError, NotVectorizable
 from filtersched.engine.views import ColumnView, View, host_view, spec_view
-from filtersched.filters.base import BaseHostFilter
+from filtersched.filters.base import BaseHostFilter, says_of_reason
 from filtersched.hosts.host_names import described
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
@@ -53,10 +53,10 @@ def check_filter(
     same answer; hosts and request stay as they are; what is declared is all that is read, also where
     something of the request is there, but empty; a columnar body answers for columns of no, one and
     many hosts what it answers for each host; `rejection_reason` and `limits` answer with what they
-    should.
+    should, and `rejection_reason` is what `reason_is_text` or `reason_is_columnar` says of it.
     """
     check = _FilterCheck(_made(filter_, BaseHostFilter))
-    check.flags("run_filter_once_per_request", "RUN_ON_REBUILD")
+    check.flags("run_filter_once_per_request", "RUN_ON_REBUILD", "reason_is_text", "reason_is_columnar")
     for index in (0, 1):
         if check.call("run_filter_for_index", index) is None:
             check.fail("index", f"run_filter_for_index({index}) returned None; return True or False")
@@ -290,6 +290,9 @@ class _FilterCheck(_Check):
                 self._check_limits(self.call("limits", host, spec))
             else:
                 self._check_reason(self.call("rejection_reason", host, spec))
+        refused = [host for host, passes in zip(hosts, answers, strict=bool(answers)) if not passes]
+        if refused and self.declaration is not None and says_of_reason(self.plugin, "reason_is_columnar"):
+            self._check_reason_on_columns(self.declaration, refused, spec)
 
     def _check_filter_all(self, hosts: Sequence[HostState], spec: RequestSpec) -> None:
         left = self.call("filter_all", list(hosts), spec)
@@ -308,10 +311,33 @@ class _FilterCheck(_Check):
 
     def _check_reason(self, reason: Any) -> None:
         if isinstance(reason, Shortage):
+            if says_of_reason(self.plugin, "reason_is_text"):
+                self.fail("reason_is_text", f"rejection_reason returned {reason!r}, and reason_is_text is True")
             if not (is_weight(reason.need) and is_weight(reason.have) and reason.missing > 0):
                 self.fail("rejection_reason", f"{reason!r} is no shortage; need must be above have, both finite")
         elif reason is not None and not (isinstance(reason, str) and reason.strip()):
             self.fail("rejection_reason", f"rejection_reason returned {reason!r}; return a sentence or a Shortage")
+
+
+    def _check_reason_on_columns(
+        self, declaration: Declaration, refused: Sequence[HostState], spec: RequestSpec
+    ) -> None:
+        reads: Any = declaration.host_reads
+        if callable(reads):
+            reads = self.call("host_reads", spec)
+        view = ColumnView(self.name, reads, HostRows(refused))
+        try:
+            found = self.call("rejection_reason", view, spec_view(self.name, declaration.spec_reads)(spec))
+        except NotVectorizable:
+            return
+        if not isinstance(found, Shortage):
+            self.fail("reason_is_columnar", f"rejection_reason returned {found!r} for columns; return a Shortage")
+        needs, haves = self._values(found.need, len(refused)), self._values(found.have, len(refused))
+        for host, need, have in zip(refused, needs, haves, strict=True):
+            single = self.call("rejection_reason", host, spec)
+            if not isinstance(single, Shortage) or (single.need, single.have) != (need, have):
+                columns = f"need {need!r} and have {have!r} in columns"
+                self.fail("reason_is_columnar", f"rejection_reason gives {single!r} for {_named(host)}, and {columns}")
 
 
 class _WeigherCheck(_Check):

@@ -478,6 +478,33 @@ def test_reason_is_asked_for_refused_hosts_and_limits_for_others():
     )
 
 
+def test_reason_that_is_a_shortage_where_text_was_promised_is_caught():
+    plugin = filter_with(
+        host_passes=lambda self, host, spec: False,
+        rejection_reason=lambda self, host, spec: Shortage("RAM", 512, 511),
+        reason_is_text=True,
+    )
+    assert refused(plugin).rule == "reason_is_text"
+
+
+@pytest.mark.parametrize(
+    ("reason", "rule"),
+    [
+        (lambda host, spec: "too small", "reason_is_columnar"),
+        (lambda host, spec: Shortage("RAM", 512, 1 if isinstance(host, HostState) else 0), "reason_is_columnar"),
+        (lambda host, spec: Shortage("RAM", 512, 1 if host.free_ram_mb else 0), "columnar"),
+    ],
+)
+def test_reason_that_is_another_in_columns_is_caught(reason, rule):
+    plugin = filter_with(
+        host_reads=("free_ram_mb",),
+        host_passes=lambda self, host, spec: False,
+        rejection_reason=lambda self, host, spec: reason(host, spec),
+        reason_is_columnar=True,
+    )
+    assert refused(plugin).rule == rule
+
+
 def test_reason_that_raises_is_caught():
     def rejection_reason(self, host_state, spec):
         return f"its load is {host_state.capabilities['weight']}"
