@@ -173,8 +173,8 @@ class IncrementalUpdate:
             if ranking.is_trimmed:
                 raise NeedAllHosts
             term = ranking.terms[one.at]
-            ranking.replace_raw(term, weigher.raw(self._overlay, self._cache, request, ranking.candidates()))
-            raws[one.at] = term.raw.item(place)
+            raw = weigher.raw(self._overlay, self._cache, request, ranking.candidates())
+            raws[one.at] = ranking.replace_raw(term, raw, place)
         if stays:
             ranking.return_chosen(place, raws)
 

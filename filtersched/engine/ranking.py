@@ -193,15 +193,24 @@ class Ranking:
                 term.end_moves_without([term.raw.item(place) for place in places], self.alive) for term in self.terms
             )
 
-    def replace_raw(self, term: WeigherTerm, raw: Floats) -> None:
-        """Replace the raw weights of one term, given in the order of `candidates`."""
+    def replace_raw(self, term: WeigherTerm, raw: Floats, chosen: int) -> float:
+        """Replace the raw weights of one term, given in the order of `candidates`.
+
+        Returns the raw weight of the place chosen last. If it alone changed, nothing is replaced:
+        `return_chosen` writes it.
+        """
+        living = self._living()
         if self._rows is not None:
             placed = term.raw.copy()
-            placed[self._living()] = raw
+            placed[living] = raw
             raw = placed
-        if not np.array_equal(raw, term.raw):
-            term.raw = raw
+        changed = (raw != term.raw) & living
+        changed[chosen] = False
+        if changed.any():
+            # A copy, since `return_chosen` writes to it.
+            term.raw = raw.copy()
             self._moved = True
+        return raw.item(chosen)
 
     def places_in_order(self) -> Places:
         """The places in list order: by weight, equals by when they were last chosen."""

@@ -120,15 +120,33 @@ def best_of(alive: Mask | None, values: Floats, most: int) -> Rows:
     """The `most` live rows with the largest values, largest first, equals in order of rows; None is all rows."""
     rows = None if alive is None else np.flatnonzero(alive)
     here = values if rows is None else values.take(rows)
-    if most < len(here):
-        least = np.partition(here, len(here) - most)[len(here) - most] if most > 1 else here.max()
+    if most <= 2:
+        order = _best_two(here)[:most]
+    elif most < len(here):
+        least = here.max()
+        if np.count_nonzero(here == least) < most:
+            # From this side: numpy takes long if nearly all are equal and the wanted ones are not.
+            least = -np.partition(-here, most - 1)[most - 1]
         above = np.flatnonzero(here > least)
         level = np.flatnonzero(here == least)[: most - len(above)]
+        order = np.concatenate((above[np.argsort(-here[above], kind="stable")], level))
     else:
-        above, level = np.arange(len(here), dtype=np.intp), np.zeros(0, dtype=np.intp)
-    order = np.concatenate((above[np.argsort(-here[above], kind="stable")], level))
-    found: Rows = order if rows is None else rows[order]
-    return found
+        order = np.argsort(-here, kind="stable")
+    return order if rows is None else rows[order]
+
+
+def _best_two(values: Floats) -> Rows:
+    """The places of the largest and second largest value, the first of equals."""
+    if len(values) < 2:
+        return np.arange(len(values), dtype=np.intp)
+    best = int(values.argmax())
+    before, behind = values[:best], values[best + 1 :]
+    second = int(before.argmax()) if best else len(values)
+    if len(behind):
+        after = best + 1 + int(behind.argmax())
+        if not best or values.item(after) > values.item(second):
+            second = after
+    return np.array((best, second), dtype=np.intp)
 
 
 class ColumnExtremes:

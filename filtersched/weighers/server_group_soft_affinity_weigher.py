@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from oslo_config import cfg
 
+from filtersched.columns.column import count_instances
 from filtersched.weighers.base import BaseWeigher
 
 
@@ -22,16 +23,13 @@ class ServerGroupSoftAffinityWeigher(BaseWeigher):
         ),
     )
     multiplier_option: ClassVar[str | None] = "soft_affinity_weight_multiplier"
+    host_reads = ("instances",)
     spec_reads = ("instance_group",)
-
-    def host_reads(self, spec: Any) -> tuple[str, ...]:
-        return ("instances",) if _keeps_together(spec.instance_group) else ()
+    columnar = True
 
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:
         group = weight_properties.instance_group
-        if not _keeps_together(group) or not host_state.instances:
-            return 0
-        return len(host_state.instances.keys() & group.members)
+        return count_instances(host_state, group.members) if _keeps_together(group) else 0
 
 
 def _keeps_together(group: Any) -> bool:

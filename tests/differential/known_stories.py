@@ -17,7 +17,31 @@ _COOL = [{**one, "kind": "BrokenHost"} for one in _TWO]
 _BROKEN = [_TWO[0], {**_TWO[1], "hypervisor_type": "broken"}]
 _ALL_REFUSED_AT_LAST = ("ask", {"num_instances": 4, "memory_mb": 1, "vcpus": 5}, ["UuidFilter"])
 
+_SOFT = ["ServerGroupSoftAffinityWeigher", "ServerGroupSoftAntiAffinityWeigher", "RAMWeigher"]
+
 STORIES = {
+    "soft groups of many instances, some of them on hosts already": {
+        "conf": {"weighers": _SOFT},
+        "hosts": [
+            {**_TWO[0], "free_ram_mb": 4, "instances": {"i1": {}, "i9": {}}},
+            {**_TWO[1], "free_ram_mb": 9},
+            {**_TWO[0], "host": "h2", "free_ram_mb": 9, "instances": {"i3": {}}},
+        ],
+        "events": [
+            (
+                "ask",
+                {
+                    "num_instances": 5,
+                    "memory_mb": 1,
+                    "uuids": uuids,
+                    "instance_group": {"policy": policy, "members": ["i1", "i3"]},
+                },
+                ["RamFilter"],
+            )
+            for policy in ("soft-affinity", "soft-anti-affinity")
+            for uuids in ("new", "known")
+        ],
+    },
     "hosts drawn by weights that are added as they are, also of a host that is left alone": {
         "conf": {"weighers": ["RAMWeigher", "IoOpsWeigher", "RawWeigher", "LuckWeigher"], "stochastic": True},
         "hosts": [{**one, "num_io_ops": 1, "free_ram_mb": 100} for one in _TWO],

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from oslo_config import cfg
 
-from filtersched.columns.column import Column
+from filtersched.columns.column import Column, HostColumns, count_instances
 from filtersched.hosts.host_state import HostState, Instance
 from filtersched.plugins.plugin import declaration_of
 from filtersched.requests.request_spec import RequestSpec
@@ -91,6 +91,8 @@ def test_all_of_them_are_looked_at():
         "IoOpsWeigher",
         "NumInstancesWeigher",
         "RAMWeigher",
+        "ServerGroupSoftAffinityWeigher",
+        "ServerGroupSoftAntiAffinityWeigher",
     }
 
 
@@ -131,9 +133,22 @@ def test_a_column_gets_the_answers_of_its_hosts(weigher_class, rows, cases):
     weigher = made(weigher_class)
     for spec, every_host in cases:
         hosts = every_host[:rows]
-        columns = {name: _column([getattr(host, name) for host in hosts]) for name in weigher_class.host_reads}
-        answer = weigher._weigh_object(SimpleNamespace(**columns), spec)
-        assert list(answer.values) == [weigher._weigh_object(host, spec) for host in hosts]
+        answer = weigher._weigh_object(_Columns(hosts, weigher_class.host_reads), spec)
+        found = list(answer.values) if isinstance(answer, Column) else [answer] * rows
+        assert found == [weigher._weigh_object(host, spec) for host in hosts]
+
+
+class _Columns(HostColumns):
+    def __init__(self, hosts, reads):
+        self._hosts, self._reads = hosts, reads
+
+    def __getattr__(self, name):
+        assert name in self._reads
+        return _column([getattr(host, name) for host in self._hosts])
+
+    def count_instances(self, uuids):
+        assert "instances" in self._reads
+        return _column([count_instances(host, uuids) for host in self._hosts])
 
 
 def _column(values):
