@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from filtersched.filters.core_filter import CoreFilter
 from filtersched.hosts import aggregate_metadata as aggregates
@@ -17,7 +18,7 @@ class AggregateCoreFilter(CoreFilter):
     """
 
     host_reads: Any = ("aggregates", *CoreFilter.host_reads)
-    spec_reads = CoreFilter.spec_reads
+    spec_reads: ClassVar[Sequence[str]] = CoreFilter.spec_reads
     columnar = True
 
     def ratio(self, host: HostState) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from filtersched.filters.disk_filter import DiskFilter
 from filtersched.hosts import aggregate_metadata as aggregates
@@ -17,7 +18,7 @@ class AggregateDiskFilter(DiskFilter):
     """
 
     host_reads: Any = ("aggregates", *DiskFilter.host_reads)
-    spec_reads = DiskFilter.spec_reads
+    spec_reads: ClassVar[Sequence[str]] = DiskFilter.spec_reads
     columnar = True
 
     def ratio(self, host: HostState) -> Any:

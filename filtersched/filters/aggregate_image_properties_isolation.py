@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from oslo_config import cfg
@@ -33,9 +33,9 @@ class AggregateImagePropertiesIsolation(BaseHostFilter):
 
     run_filter_once_per_request = True
     RUN_ON_REBUILD: ClassVar[bool] = True
-    spec_reads = ("image",)
+    spec_reads: ClassVar[Sequence[str]] = ("image",)
     reason_is_text = True
-    options = (
+    options: ClassVar[Sequence[cfg.Opt]] = (
         cfg.StrOpt(
             _NAMESPACE,
             help="Compare only keys of aggregate metadata that begin with this and the separator; the namespace is "

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 from filtersched.errors import InvalidRequest, shown
 from filtersched.filters.extra_specs import ExtraSpecsFilter, Wish, match
@@ -28,7 +29,7 @@ class AggregateInstanceExtraSpecsFilter(ExtraSpecsFilter):
     """
 
     run_filter_once_per_request = True
-    spec_reads = ("extra_specs",)
+    spec_reads: ClassVar[Sequence[str]] = ("extra_specs",)
     reason_is_text = True
     scope = "aggregate_instance_extra_specs"
     has_paths = False

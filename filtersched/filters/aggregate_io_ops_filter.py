@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from filtersched.filters.io_ops_filter import IoOpsFilter
 from filtersched.hosts import aggregate_metadata as aggregates
@@ -17,7 +18,7 @@ class AggregateIoOpsFilter(IoOpsFilter):
     """
 
     host_reads: Any = ("aggregates", *IoOpsFilter.host_reads)
-    spec_reads = IoOpsFilter.spec_reads
+    spec_reads: ClassVar[Sequence[str]] = IoOpsFilter.spec_reads
     columnar = True
 
     def most(self, host: HostState) -> Any:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import ClassVar
+
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts import aggregate_metadata as aggregates
 from filtersched.hosts.host_state import HostState
@@ -24,8 +27,8 @@ class AggregateMultiTenancyIsolation(BaseHostFilter):
     """
 
     run_filter_once_per_request = True
-    host_reads = ("aggregates",)
-    spec_reads = ("project_id",)
+    host_reads: Sequence[str] = ("aggregates",)
+    spec_reads: ClassVar[Sequence[str]] = ("project_id",)
     reason_is_text = True
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from filtersched.filters.num_instances_filter import NumInstancesFilter
 from filtersched.hosts import aggregate_metadata as aggregates
@@ -17,7 +18,7 @@ class AggregateNumInstancesFilter(NumInstancesFilter):
     """
 
     host_reads: Any = ("aggregates", *NumInstancesFilter.host_reads)
-    spec_reads = NumInstancesFilter.spec_reads
+    spec_reads: ClassVar[Sequence[str]] = NumInstancesFilter.spec_reads
     columnar = True
 
     def most(self, host: HostState) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from filtersched.filters.ram_filter import RamFilter
 from filtersched.hosts import aggregate_metadata as aggregates
@@ -17,7 +18,7 @@ class AggregateRamFilter(RamFilter):
     """
 
     host_reads: Any = ("aggregates", *RamFilter.host_reads)
-    spec_reads = RamFilter.spec_reads
+    spec_reads: ClassVar[Sequence[str]] = RamFilter.spec_reads
     columnar = True
 
     def ratio(self, host: HostState) -> Any:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import ClassVar
+
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts import aggregate_metadata as aggregates
 from filtersched.hosts.host_state import HostState
@@ -23,8 +26,8 @@ class AggregateTypeAffinityFilter(BaseHostFilter):
     """
 
     run_filter_once_per_request = True
-    host_reads = ("aggregates",)
-    spec_reads = ("flavor",)
+    host_reads: Sequence[str] = ("aggregates",)
+    spec_reads: ClassVar[Sequence[str]] = ("flavor",)
     reason_is_text = True
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from oslo_config import cfg
 
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts import aggregate_metadata as aggregates
@@ -21,8 +24,8 @@ class AvailabilityZoneFilter(BaseHostFilter):
 
     # A host does not change zones while a request is placed.
     run_filter_once_per_request = True
-    options = (DEFAULT_AVAILABILITY_ZONE,)
-    spec_reads = ("availability_zone",)
+    options: ClassVar[Sequence[cfg.Opt]] = (DEFAULT_AVAILABILITY_ZONE,)
+    spec_reads: ClassVar[Sequence[str]] = ("availability_zone",)
     reason_is_text = True
 
     def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:

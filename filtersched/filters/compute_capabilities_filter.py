@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 
 from filtersched.columns.frozen import thaw
 from filtersched.errors import InvalidRequest, shown
@@ -33,7 +33,7 @@ class ComputeCapabilitiesFilter(ExtraSpecsFilter):
     """
 
     run_filter_once_per_request = True
-    spec_reads = ("extra_specs",)
+    spec_reads: ClassVar[Sequence[str]] = ("extra_specs",)
     reason_is_text = True
     scope = "capabilities"
 

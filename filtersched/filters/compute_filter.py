@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
+
+from oslo_config import cfg
 
 from filtersched.columns.column import filled, of_each
 from filtersched.columns.frozen import thaw
@@ -37,9 +39,9 @@ class ComputeFilter(ExtraSpecsFilter):
 
     # The state of the services is that of the moment when the request came.
     run_filter_once_per_request = True
-    options = (SERVICE_DOWN_TIME,)
-    host_reads = ("topic", "service", "capabilities")
-    spec_reads = ("extra_specs", "now")
+    options: ClassVar[Sequence[cfg.Opt]] = (SERVICE_DOWN_TIME,)
+    host_reads: Sequence[str] = ("topic", "service", "capabilities")
+    spec_reads: ClassVar[Sequence[str]] = ("extra_specs", "now")
     columnar = True
     reason_is_text = True
     scope = "capabilities"

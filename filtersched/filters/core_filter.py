@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from oslo_config import cfg
 
 from filtersched.columns.column import filled, of_each
 from filtersched.filters.capacity import CapacityFilter
@@ -23,9 +26,9 @@ class CoreFilter(CapacityFilter):
     The ratio is the host's own, or else the configured one.
     """
 
-    options = (CPU_ALLOCATION_RATIO,)
-    host_reads = ("topic", "vcpus_total", "vcpus_used", "cpu_allocation_ratio")
-    spec_reads = ("vcpus",)
+    options: ClassVar[Sequence[cfg.Opt]] = (CPU_ALLOCATION_RATIO,)
+    host_reads: Sequence[str] = ("topic", "vcpus_total", "vcpus_used", "cpu_allocation_ratio")
+    spec_reads: ClassVar[Sequence[str]] = ("vcpus",)
     columnar = True
 
     what = "vCPUs"

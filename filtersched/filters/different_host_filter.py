@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from filtersched.columns.column import count_instances
 from filtersched.filters.base import BaseHostFilter
@@ -18,8 +19,8 @@ class DifferentHostFilter(BaseHostFilter):
     """
 
     run_filter_once_per_request = True
-    host_reads = ("instances",)
-    spec_reads = ("scheduler_hints",)
+    host_reads: Sequence[str] = ("instances",)
+    spec_reads: ClassVar[Sequence[str]] = ("scheduler_hints",)
     columnar = True
     reason_is_text = True
 

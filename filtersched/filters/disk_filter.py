@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from oslo_config import cfg
 
 from filtersched.filters.capacity import CapacityFilter
 from filtersched.hosts.host_state import HostState
@@ -18,9 +21,9 @@ class DiskFilter(CapacityFilter):
     one. As in Nova, the filter counts swap, but placing an instance does not take it.
     """
 
-    options = (DISK_ALLOCATION_RATIO,)
-    host_reads = ("total_usable_disk_gb", "free_disk_mb", "disk_allocation_ratio")
-    spec_reads = ("root_gb", "ephemeral_gb", "swap")
+    options: ClassVar[Sequence[cfg.Opt]] = (DISK_ALLOCATION_RATIO,)
+    host_reads: Sequence[str] = ("total_usable_disk_gb", "free_disk_mb", "disk_allocation_ratio")
+    spec_reads: ClassVar[Sequence[str]] = ("root_gb", "ephemeral_gb", "swap")
     columnar = True
 
     what = "disk"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from filtersched.columns.column import filled
 from filtersched.filters.capacity import ExactFilter
@@ -17,8 +18,8 @@ class ExactCoreFilter(ExactFilter):
     A host whose number of CPUs is 0 or unknown is refused, whatever is asked.
     """
 
-    host_reads = ("vcpus_total", "vcpus_used")
-    spec_reads = ("vcpus",)
+    host_reads: Sequence[str] = ("vcpus_total", "vcpus_used")
+    spec_reads: ClassVar[Sequence[str]] = ("vcpus",)
     columnar = True
 
     what = "vCPUs"

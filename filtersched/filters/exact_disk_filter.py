@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from filtersched.filters.capacity import ExactFilter
 from filtersched.hosts.host_state import HostState
@@ -12,8 +13,8 @@ from filtersched.requests.request_spec import RequestSpec
 class ExactDiskFilter(ExactFilter):
     """Refuse hosts whose free disk is not exactly the root, ephemeral and swap disks of the flavor."""
 
-    host_reads = ("free_disk_mb",)
-    spec_reads = ("root_gb", "ephemeral_gb", "swap")
+    host_reads: Sequence[str] = ("free_disk_mb",)
+    spec_reads: ClassVar[Sequence[str]] = ("root_gb", "ephemeral_gb", "swap")
     columnar = True
 
     what = "disk"

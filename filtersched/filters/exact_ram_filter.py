@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from filtersched.filters.capacity import ExactFilter
 from filtersched.hosts.host_state import HostState
@@ -12,8 +13,8 @@ from filtersched.requests.request_spec import RequestSpec
 class ExactRamFilter(ExactFilter):
     """Refuse hosts whose free memory is not exactly what the flavor asks for."""
 
-    host_reads = ("free_ram_mb",)
-    spec_reads = ("memory_mb",)
+    host_reads: Sequence[str] = ("free_ram_mb",)
+    spec_reads: ClassVar[Sequence[str]] = ("memory_mb",)
     columnar = True
 
     what = "RAM"

@@ -35,7 +35,7 @@ class ExtraSpecsFilter(BaseHostFilter):
     A derived class names its `scope`, says whether keys are paths, and declares what it reads.
     """
 
-    options: ClassVar[tuple[cfg.Opt, ...]] = (EXTRA_SPEC_MAX_STEPS, EXTRA_SPEC_MAX_WORDS)
+    options: ClassVar[Sequence[cfg.Opt]] = (EXTRA_SPEC_MAX_STEPS, EXTRA_SPEC_MAX_WORDS)
     scope: str
     has_paths = True
 

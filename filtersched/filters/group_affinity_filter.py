@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from filtersched.columns.column import is_named
 from filtersched.filters.base import BaseHostFilter
@@ -19,8 +20,8 @@ class GroupAffinityFilter(BaseHostFilter):
     policy, use ServerGroupAffinityFilter.
     """
 
-    host_reads = ("host",)
-    spec_reads = ("instance_group",)
+    host_reads: Sequence[str] = ("host",)
+    spec_reads: ClassVar[Sequence[str]] = ("instance_group",)
     columnar = True
     reason_is_text = True
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -28,8 +29,8 @@ class GroupAntiAffinityFilter(BaseHostFilter):
     To respect the policy, use ServerGroupAntiAffinityFilter.
     """
 
-    host_reads = ("host", "instances")
-    spec_reads = ("instance_group", "instance_uuid")
+    host_reads: Sequence[str] = ("host", "instances")
+    spec_reads: ClassVar[Sequence[str]] = ("instance_group", "instance_uuid")
     columnar = True
     reason_is_text = True
 

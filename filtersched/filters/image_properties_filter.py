@@ -6,7 +6,7 @@ import functools
 import json
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from oslo_config import cfg
@@ -53,9 +53,9 @@ class ImagePropertiesFilter(BaseHostFilter):
 
     run_filter_once_per_request = True
     RUN_ON_REBUILD: ClassVar[bool] = True
-    spec_reads = ("image",)
+    spec_reads: ClassVar[Sequence[str]] = ("image",)
     reason_is_text = True
-    options = (
+    options: ClassVar[Sequence[cfg.Opt]] = (
         cfg.StrOpt(
             _DEFAULT_ARCHITECTURE,
             choices=ARCHITECTURE.known,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from oslo_config import cfg
 
 from filtersched.filters.capacity import CountFilter
 from filtersched.hosts.host_state import HostState
@@ -12,8 +15,8 @@ from filtersched.settings.shared_options import MAX_IO_OPS_PER_HOST
 class IoOpsFilter(CountFilter):
     """Refuse hosts on which ``max_io_ops_per_host`` builds, resizes, copies or moves are running, or more."""
 
-    options = (MAX_IO_OPS_PER_HOST,)
-    host_reads = ("num_io_ops",)
+    options: ClassVar[Sequence[cfg.Opt]] = (MAX_IO_OPS_PER_HOST,)
+    host_reads: Sequence[str] = ("num_io_ops",)
     columnar = True
 
     what = "I/O operations running"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from oslo_config import cfg
@@ -28,7 +29,7 @@ class IsolatedHostsFilter(BaseHostFilter):
     run_filter_once_per_request = True
     # A rebuild may bring another image.
     RUN_ON_REBUILD: ClassVar[bool] = True
-    options = (
+    options: ClassVar[Sequence[cfg.Opt]] = (
         cfg.ListOpt(
             "isolated_images",
             default=[],
@@ -45,8 +46,8 @@ class IsolatedHostsFilter(BaseHostFilter):
             help="True: isolated_hosts take isolated_images only. False: they take any image.",
         ),
     )
-    host_reads = ("host",)
-    spec_reads = ("image",)
+    host_reads: Sequence[str] = ("host",)
+    spec_reads: ClassVar[Sequence[str]] = ("image",)
     columnar = True
     reason_is_text = True
 

@@ -8,7 +8,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from oslo_config import cfg
 
@@ -52,9 +52,9 @@ class JsonFilter(BaseHostFilter):
     A comparison with fewer than two remaining arguments is false. Without a query every host passes.
     """
 
-    spec_reads = ("scheduler_hints",)
+    spec_reads: ClassVar[Sequence[str]] = ("scheduler_hints",)
     reason_is_text = True
-    options = (
+    options: ClassVar[Sequence[cfg.Opt]] = (
         cfg.IntOpt(
             "json_query_max_length",
             default=10_000,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from oslo_config import cfg
 
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
@@ -20,7 +22,7 @@ class MetricsFilter(BaseHostFilter):
     """
 
     option_group = "metrics"
-    options = (METRICS_WEIGHT_SETTING,)
+    options: ClassVar[Sequence[cfg.Opt]] = (METRICS_WEIGHT_SETTING,)
 
     _names: tuple[str, ...] | None = None
 

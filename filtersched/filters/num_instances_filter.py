@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from oslo_config import cfg
 
 from filtersched.filters.capacity import CountFilter
 from filtersched.hosts.host_state import HostState
@@ -12,8 +15,8 @@ from filtersched.settings.shared_options import MAX_INSTANCES_PER_HOST
 class NumInstancesFilter(CountFilter):
     """Refuse hosts that have ``max_instances_per_host`` instances or more."""
 
-    options = (MAX_INSTANCES_PER_HOST,)
-    host_reads = ("num_instances",)
+    options: ClassVar[Sequence[cfg.Opt]] = (MAX_INSTANCES_PER_HOST,)
+    host_reads: Sequence[str] = ("num_instances",)
     columnar = True
 
     what = "instances"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from oslo_config import cfg
 
 from filtersched.filters.capacity import CapacityFilter
 from filtersched.hosts.host_state import HostState
@@ -24,9 +27,9 @@ class RamFilter(CapacityFilter):
     | 0                | 4097  | refuse, it has only 4096     |
     """
 
-    options = (RAM_ALLOCATION_RATIO,)
-    host_reads = ("total_usable_ram_mb", "free_ram_mb", "ram_allocation_ratio")
-    spec_reads = ("memory_mb",)
+    options: ClassVar[Sequence[cfg.Opt]] = (RAM_ALLOCATION_RATIO,)
+    host_reads: Sequence[str] = ("total_usable_ram_mb", "free_ram_mb", "ram_allocation_ratio")
+    spec_reads: ClassVar[Sequence[str]] = ("memory_mb",)
     columnar = True
 
     what = "RAM"

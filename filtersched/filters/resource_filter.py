@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import ClassVar
+
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
@@ -22,8 +25,8 @@ class ResourceFilter(BaseHostFilter):
     | above | yes            | pass if `total - used >= asked` |
     """
 
-    host_reads = ("resources",)
-    spec_reads = ("resources",)
+    host_reads: Sequence[str] = ("resources",)
+    spec_reads: ClassVar[Sequence[str]] = ("resources",)
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
         return all(_free(host_state, name) >= amount for name, amount in spec.resources.items() if amount)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import ClassVar
+
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
@@ -14,7 +17,7 @@ class RetryFilter(BaseHostFilter):
     the first schedulers wrote it, refuses all of them.
     """
 
-    spec_reads = ("retry",)
+    spec_reads: ClassVar[Sequence[str]] = ("retry",)
     reason_is_text = True
 
     def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from filtersched.columns.column import is_named
 from filtersched.filters.base import BaseHostFilter
@@ -24,8 +25,8 @@ class ServerGroupAffinityFilter(BaseHostFilter):
     Hosts are compared by name: every node of a host is the same host.
     """
 
-    host_reads = ("host",)
-    spec_reads = ("instance_group",)
+    host_reads: Sequence[str] = ("host",)
+    spec_reads: ClassVar[Sequence[str]] = ("instance_group",)
     columnar = True
     reason_is_text = True
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from filtersched.columns.column import count_instances
 from filtersched.columns.values import whole
@@ -31,8 +32,8 @@ class ServerGroupAntiAffinityFilter(BaseHostFilter):
     not an integer.
     """
 
-    host_reads = ("instances",)
-    spec_reads = ("instance_group", "instance_uuid")
+    host_reads: Sequence[str] = ("instances",)
+    spec_reads: ClassVar[Sequence[str]] = ("instance_group", "instance_uuid")
     columnar = True
     reason_is_text = True
 

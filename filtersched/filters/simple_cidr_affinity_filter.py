@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import ipaddress
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from filtersched.errors import InvalidRequest, shown
 from filtersched.filters.base import BaseHostFilter
@@ -29,7 +30,7 @@ class SimpleCIDRAffinityFilter(BaseHostFilter):
     """
 
     run_filter_once_per_request = True
-    spec_reads = ("scheduler_hints",)
+    spec_reads: ClassVar[Sequence[str]] = ("scheduler_hints",)
     reason_is_text = True
 
     def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:

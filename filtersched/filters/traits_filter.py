@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 from filtersched.errors import InvalidRequest
 from filtersched.filters.base import BaseHostFilter
@@ -30,7 +31,7 @@ class TraitsFilter(BaseHostFilter):
 
     # Traits do not change while a request is placed.
     run_filter_once_per_request = True
-    spec_reads = ("extra_specs",)
+    spec_reads: ClassVar[Sequence[str]] = ("extra_specs",)
     reason_is_text = True
 
     def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:

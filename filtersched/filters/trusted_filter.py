@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
@@ -35,7 +36,7 @@ class TrustedFilter(BaseHostFilter):
     """
 
     run_filter_once_per_request = True
-    spec_reads = ("extra_specs",)
+    spec_reads: ClassVar[Sequence[str]] = ("extra_specs",)
     reason_is_text = True
 
     def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import ClassVar
+
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
@@ -14,8 +17,8 @@ class TypeAffinityFilter(BaseHostFilter):
     unknown flavor counts as one of another flavor.
     """
 
-    host_reads = ("instances",)
-    spec_reads = ("flavor",)
+    host_reads: Sequence[str] = ("instances",)
+    spec_reads: ClassVar[Sequence[str]] = ("flavor",)
     reason_is_text = True
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:

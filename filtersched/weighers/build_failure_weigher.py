@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from oslo_config import cfg
@@ -12,7 +13,7 @@ from filtersched.weighers.base import BaseWeigher
 class BuildFailureWeigher(BaseWeigher):
     """Prefer hosts on which fewer builds failed lately."""
 
-    options = (
+    options: ClassVar[Sequence[cfg.Opt]] = (
         cfg.FloatOpt(
             "build_failure_weight_multiplier",
             default=1_000_000.0,
@@ -22,7 +23,7 @@ class BuildFailureWeigher(BaseWeigher):
         ),
     )
     multiplier_option: ClassVar[str | None] = "build_failure_weight_multiplier"
-    host_reads = ("failed_builds",)
+    host_reads: Sequence[str] = ("failed_builds",)
     columnar = True
 
     def weight_multiplier(self, host_state: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from oslo_config import cfg
@@ -40,7 +40,7 @@ class CapabilityWeigher(BaseWeigher):
     Capabilities are looked up first, then statistics.
     """
 
-    options = (
+    options: ClassVar[Sequence[cfg.Opt]] = (
         cfg.FloatOpt(
             "capability_weight_multiplier",
             default=1.0,
@@ -63,7 +63,7 @@ class CapabilityWeigher(BaseWeigher):
         ),
     )
     multiplier_option: ClassVar[str | None] = "capability_weight_multiplier"
-    host_reads = ("capabilities", "stats", "traits")
+    host_reads: Sequence[str] = ("capabilities", "stats", "traits")
 
     _preferences: tuple[_Preference, ...] | None = None
     _warned: set[_Preference]

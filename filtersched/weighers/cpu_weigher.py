@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from oslo_config import cfg
@@ -14,7 +15,7 @@ from filtersched.weighers.base import BaseWeigher
 class CPUWeigher(BaseWeigher):
     """Prefer hosts with more free virtual CPUs, oversubscription included; unknown ones count as none."""
 
-    options = (
+    options: ClassVar[Sequence[cfg.Opt]] = (
         cfg.FloatOpt(
             "cpu_weight_multiplier",
             default=1.0,
@@ -25,8 +26,8 @@ class CPUWeigher(BaseWeigher):
         CPU_ALLOCATION_RATIO,
     )
     multiplier_option: ClassVar[str | None] = "cpu_weight_multiplier"
-    minval = 0
-    host_reads = ("vcpus_total", "vcpus_used", "cpu_allocation_ratio")
+    minval: float | None = 0
+    host_reads: Sequence[str] = ("vcpus_total", "vcpus_used", "cpu_allocation_ratio")
     columnar = True
 
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from oslo_config import cfg
@@ -19,7 +20,7 @@ class CrossCellWeigher(BaseWeigher):
     | yes                                                | no                | -1         |
     """
 
-    options = (
+    options: ClassVar[Sequence[cfg.Opt]] = (
         cfg.FloatOpt(
             "cross_cell_move_weight_multiplier",
             default=1_000_000.0,
@@ -29,8 +30,8 @@ class CrossCellWeigher(BaseWeigher):
         ),
     )
     multiplier_option: ClassVar[str | None] = "cross_cell_move_weight_multiplier"
-    host_reads = ("cell_uuid",)
-    spec_reads = ("requested_destination",)
+    host_reads: Sequence[str] = ("cell_uuid",)
+    spec_reads: ClassVar[Sequence[str]] = ("requested_destination",)
 
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:
         destination = weight_properties.requested_destination

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from oslo_config import cfg
@@ -12,7 +13,7 @@ from filtersched.weighers.base import BaseWeigher
 class HypervisorVersionWeigher(BaseWeigher):
     """Prefer hosts with a newer hypervisor; an unknown version counts as the oldest."""
 
-    options = (
+    options: ClassVar[Sequence[cfg.Opt]] = (
         cfg.FloatOpt(
             "hypervisor_version_weight_multiplier",
             default=1.0,
@@ -21,7 +22,7 @@ class HypervisorVersionWeigher(BaseWeigher):
         ),
     )
     multiplier_option: ClassVar[str | None] = "hypervisor_version_weight_multiplier"
-    host_reads = ("hypervisor_version",)
+    host_reads: Sequence[str] = ("hypervisor_version",)
 
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:
         return host_state.hypervisor_version or 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from oslo_config import cfg
@@ -19,7 +19,7 @@ class ImagePropertiesWeigher(BaseWeigher):
     image has the same value, times the ratio in ``image_props_weight_setting`` (1 if that is empty).
     """
 
-    options = (
+    options: ClassVar[Sequence[cfg.Opt]] = (
         cfg.FloatOpt(
             "image_props_weight_multiplier",
             default=0.0,
@@ -35,7 +35,7 @@ class ImagePropertiesWeigher(BaseWeigher):
         ),
     )
     multiplier_option: ClassVar[str | None] = "image_props_weight_multiplier"
-    spec_reads = ("image",)
+    spec_reads: ClassVar[Sequence[str]] = ("image",)
 
     _ratios: dict[str, float] | None = None
 

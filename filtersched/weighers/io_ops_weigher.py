@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from oslo_config import cfg
@@ -12,7 +13,7 @@ from filtersched.weighers.base import BaseWeigher
 class IoOpsWeigher(BaseWeigher):
     """Prefer hosts with fewer builds, migrations, snapshots and the like under way."""
 
-    options = (
+    options: ClassVar[Sequence[cfg.Opt]] = (
         cfg.FloatOpt(
             "io_ops_weight_multiplier",
             default=-1.0,
@@ -21,8 +22,8 @@ class IoOpsWeigher(BaseWeigher):
         ),
     )
     multiplier_option: ClassVar[str | None] = "io_ops_weight_multiplier"
-    minval = 0
-    host_reads = ("num_io_ops",)
+    minval: float | None = 0
+    host_reads: Sequence[str] = ("num_io_ops",)
     columnar = True
 
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:

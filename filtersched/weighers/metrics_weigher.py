@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from oslo_config import cfg
 
@@ -26,7 +26,7 @@ class MetricsWeigher(BaseWeigher):
     | false        | 0                      | the sum of the others                                 |
     """
 
-    options = (
+    options: ClassVar[Sequence[cfg.Opt]] = (
         cfg.FloatOpt(
             "weight_multiplier",
             default=1.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from oslo_config import cfg
@@ -12,7 +13,7 @@ from filtersched.weighers.base import BaseWeigher
 class NumInstancesWeigher(BaseWeigher):
     """Prefer hosts by the number of their instances: more or fewer, as the multiplier says."""
 
-    options = (
+    options: ClassVar[Sequence[cfg.Opt]] = (
         cfg.FloatOpt(
             "num_instances_weight_multiplier",
             default=0.0,
@@ -22,7 +23,7 @@ class NumInstancesWeigher(BaseWeigher):
         ),
     )
     multiplier_option: ClassVar[str | None] = "num_instances_weight_multiplier"
-    host_reads = ("num_instances",)
+    host_reads: Sequence[str] = ("num_instances",)
     columnar = True
 
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:

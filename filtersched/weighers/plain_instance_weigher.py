@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
@@ -28,7 +28,7 @@ class PlainInstanceWeigher(BaseWeigher):
     `resources:CUSTOM_FPGA`, `trait:HW_GPU_API_VULKAN`. A forbidden trait does not count.
     """
 
-    options = (
+    options: ClassVar[Sequence[cfg.Opt]] = (
         cfg.FloatOpt(
             "plain_instance_weight_multiplier",
             default=100.0,
@@ -44,8 +44,8 @@ class PlainInstanceWeigher(BaseWeigher):
         ),
     )
     multiplier_option: ClassVar[str | None] = "plain_instance_weight_multiplier"
-    host_reads = ("capabilities", "resources", "traits")
-    spec_reads = ("flavor",)
+    host_reads: Sequence[str] = ("capabilities", "resources", "traits")
+    spec_reads: ClassVar[Sequence[str]] = ("flavor",)
 
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:
         special = [name.lower() for name in _has(host_state)]

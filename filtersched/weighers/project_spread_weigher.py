@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from oslo_config import cfg
@@ -17,7 +18,7 @@ class ProjectSpreadWeigher(BaseWeigher):
     project's, and so do the instances that the same request has placed.
     """
 
-    options = (
+    options: ClassVar[Sequence[cfg.Opt]] = (
         cfg.FloatOpt(
             "project_spread_weight_multiplier",
             default=1.0,
@@ -33,8 +34,8 @@ class ProjectSpreadWeigher(BaseWeigher):
         ),
     )
     multiplier_option: ClassVar[str | None] = "project_spread_weight_multiplier"
-    host_reads = ("instances", "num_instances", "stats")
-    spec_reads = ("project_id", "user_id")
+    host_reads: Sequence[str] = ("instances", "num_instances", "stats")
+    spec_reads: ClassVar[Sequence[str]] = ("project_id", "user_id")
 
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:
         by_user = self.option("project_spread_by") == "user"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from oslo_config import cfg
@@ -12,7 +13,7 @@ from filtersched.weighers.base import BaseWeigher
 class RAMWeigher(BaseWeigher):
     """Prefer hosts with more free memory."""
 
-    options = (
+    options: ClassVar[Sequence[cfg.Opt]] = (
         cfg.FloatOpt(
             "ram_weight_multiplier",
             default=1.0,
@@ -22,8 +23,8 @@ class RAMWeigher(BaseWeigher):
         ),
     )
     multiplier_option: ClassVar[str | None] = "ram_weight_multiplier"
-    minval = 0
-    host_reads = ("free_ram_mb",)
+    minval: float | None = 0
+    host_reads: Sequence[str] = ("free_ram_mb",)
     columnar = True
 
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:

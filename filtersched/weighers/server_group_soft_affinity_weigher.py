@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from oslo_config import cfg
@@ -13,7 +14,7 @@ from filtersched.weighers.base import BaseWeigher
 class ServerGroupSoftAffinityWeigher(BaseWeigher):
     """Prefer hosts with more members of a soft-affinity group; requests of no such group are indifferent."""
 
-    options = (
+    options: ClassVar[Sequence[cfg.Opt]] = (
         cfg.FloatOpt(
             "soft_affinity_weight_multiplier",
             default=1.0,
@@ -23,8 +24,8 @@ class ServerGroupSoftAffinityWeigher(BaseWeigher):
         ),
     )
     multiplier_option: ClassVar[str | None] = "soft_affinity_weight_multiplier"
-    host_reads = ("instances",)
-    spec_reads = ("instance_group",)
+    host_reads: Sequence[str] = ("instances",)
+    spec_reads: ClassVar[Sequence[str]] = ("instance_group",)
     columnar = True
 
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:

@@ -27,7 +27,10 @@ from filtersched import (
     make_conf,
     scheduler_from,
 )
+from filtersched.columns.frozen import FrozenDict
+from filtersched.filters.ram_filter import RamFilter
 from filtersched.testing import check_filter, check_weigher, make_host, make_spec
+from filtersched.weighers.ram_weigher import RAMWeigher
 
 host = HostState(
     "cmp1",
@@ -49,6 +52,8 @@ host.limits["memory_mb"] = 2048
 load: Any = host.capabilities["load"]
 zone: str = host.aggregates[0].metadata.get("availability_zone", "nova")
 node: str = HostState("cmp1", nodename=None).nodename
+sizes: FrozenDict[str, int] = FrozenDict({"memory_mb": 512})
+size: int = sizes["memory_mb"]
 
 spec = RequestSpec(
     Flavor(memory_mb=512, extra_specs={"hw:cpu_policy": "dedicated"}),
@@ -113,6 +118,22 @@ class Quiet(BaseWeigher):
 
     def _weigh_object(self, host_state: HostState, weight_properties: RequestSpec) -> float:
         return -host_state.num_io_ops
+
+
+class RamAndProjectFilter(RamFilter):
+    """A filter of ours that reads more of the request."""
+
+    options = [*RamFilter.options, cfg.ListOpt("excluded_projects", default=[])]
+    host_reads = (*RamFilter.host_reads, "host")
+    spec_reads = ("memory_mb", "project_id")
+
+
+class RamAboveHalfWeigher(RAMWeigher):
+    """A weigher of ours with another scale and another option."""
+
+    options = [cfg.FloatOpt("half_multiplier", default=1.0)]
+    multiplier_option = "half_multiplier"
+    minval = 0.5
 
 
 class GpuHost(HostState):

@@ -14,6 +14,7 @@ from filtersched import (
     Selection,
     scheduler_from,
 )
+from filtersched.columns.frozen import FrozenDict
 
 print(filtersched.HostStat)  # type: ignore[attr-defined]  # pyright: ignore
 host = HostState("cmp1", free_ram=1024)  # type: ignore[call-arg]  # pyright: ignore
@@ -22,6 +23,7 @@ host.capabilities = ["load"]  # type: ignore[assignment]  # pyright: ignore
 host.free_ram_mb = "4096"  # type: ignore[assignment]  # pyright: ignore
 host.instances = 3  # type: ignore[assignment]  # pyright: ignore
 Aggregate("a", metadata=["ssd"])  # type: ignore[arg-type]  # pyright: ignore
+sizes: FrozenDict[str, int] = FrozenDict({"memory_mb": "512"})  # type: ignore[dict-item]  # pyright: ignore
 Flavor(ram=1024)  # type: ignore[arg-type]  # pyright: ignore
 spec = RequestSpec(Flavor(), ignore_host=["cmp1"])  # type: ignore[call-arg]  # pyright: ignore
 spec.ignore_hosts = 3  # type: ignore[assignment]  # pyright: ignore
