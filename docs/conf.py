@@ -75,8 +75,13 @@ autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "undoc-members": True}
 autodoc_preserve_defaults = True
 autosummary_generate = False
-# Type variables and other private names; Placement is the part of a Selection that a pool reads.
-nitpick_ignore_regex = [("py:.*", r"filtersched\..*\._\w+"), ("py:class", r"filtersched\.hosts\.placement\.Placement")]
+# Type variables and other private names; Placement is the part of a Selection that a pool reads, and Kind is how the
+# library's own attributes are declared.
+nitpick_ignore_regex = [
+    ("py:.*", r"filtersched\..*\._\w+"),
+    ("py:class", r"filtersched\.hosts\.placement\.Placement"),
+    ("py:class", r"filtersched\.hosts\.attribute_kinds\.Kind"),
+]
 
 INVENTORIES = HERE / "_build" / "inventories"
 intersphinx_mapping = {
@@ -122,6 +127,7 @@ TAKEN_FOR = {
 MADE_BY_THE_LIBRARY = {
     "Explanation",
     "FilterStep",
+    "HostAttribute",
     "HostVerdicts",
     "Selection",
     "Verdict",
@@ -209,6 +215,15 @@ def mark_up_facts(app: Sphinx, what: str, name: str, obj: object, options: objec
     lines[:] = marked
 
 
+def describe_host_attributes(
+    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
+    """Take what an attribute of HostState is from the table of the class."""
+    attribute = filtersched.HostState.attributes.get(name.rpartition(".")[2])
+    if what == "attribute" and attribute is not None and ".HostState." in name:
+        lines[:] = [f"{attribute.doc} {attribute.unit and f'In {attribute.unit}.'}".rstrip()]
+
+
 def draw_pictures(app: Sphinx, problem: Exception | None) -> None:
     """Draw the pictures again where Graphviz is installed; elsewhere the committed drawings are shown."""
     if problem is not None or app.builder.format != "html" or shutil.which("dot") is None:
@@ -222,6 +237,7 @@ def draw_pictures(app: Sphinx, problem: Exception | None) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("missing-reference", resolve_public_name)
     app.connect("autodoc-process-docstring", mark_up_facts)
+    app.connect("autodoc-process-docstring", describe_host_attributes)
     app.connect("autodoc-process-signature", leave_out_signature)
     app.connect("build-finished", draw_pictures)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

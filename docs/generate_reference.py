@@ -1,4 +1,4 @@
-"""Writes docs/reference/ from the classes of the filters and weighers, and from the options.
+"""Writes docs/reference/ from the filters, the weighers, the attributes of hosts, and the options.
 
 python docs/generate_reference.py          writes the pages
 python docs/generate_reference.py DIR      writes them somewhere else
@@ -9,12 +9,14 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from oslo_config import cfg, types
 
+from filtersched.hosts.host_attribute import HostAttribute
+from filtersched.hosts.host_state import HostState
 from filtersched.loading import STANDARD_WEIGHERS, PluginDescription, describe_plugins
 from filtersched.settings.options import NO_EFFECT, SETTINGS, spelled
 
@@ -42,6 +44,7 @@ def pages() -> dict[str, str]:
         "index.md": _index(filters, weighers),
         "filters.md": _page("Filters", FILTERS_INTRO, (_filter(one, aliases) for one in filters)),
         "weighers.md": _page("Weighers", WEIGHERS_INTRO, (_weigher(one) for one in weighers)),
+        "hosts.md": _page("Host attributes", HOSTS_INTRO, _host_attributes()),
         "settings.md": _page("Settings", SETTINGS_INTRO, _settings()),
     }
 
@@ -54,17 +57,22 @@ A weigher gives each host that passed the filters a raw weight. Raw weights are 
 scale, multiplied, and added up; the highest sum wins. Aggregate metadata with the name of a multiplier option overrides
 it for the hosts of the aggregate. `all_weighers` means the weighers of this page in this order, except those that it
 says must be named."""
+HOSTS_INTRO = """\
+Each attribute is a keyword of {py:class}`~filtersched.HostState`, a key of a host's record in a JSON inventory, and a
+column of a CSV inventory. A class of your own declares [further ones](../pools.md#hosts-of-your-own)."""
 SETTINGS_INTRO = """\
 These options belong to the scheduler itself. Those of [filters](filters.md) and [weighers](weighers.md) are on their
 pages. Options of the group `filter_scheduler` may also be written flat, in `[DEFAULT]`."""
 
 
 def _index(filters: list[PluginDescription], weighers: list[PluginDescription]) -> str:
-    lines = [GENERATED, "# Reference\n", "```{toctree}", ":hidden:", "", "filters", "weighers", "settings", "```\n"]
+    lines = [GENERATED, "# Reference\n", "```{toctree}", ":hidden:", ""]
+    lines += ["filters", "weighers", "hosts", "settings", "```\n"]
     for title, page, found in (("Filters", "filters.md", filters), ("Weighers", "weighers.md", weighers)):
         lines += [f"## {title}\n", "| | |", "|---|---|"]
         lines += [f"| [{one.name}]({page}#{one.name.lower()}) | {_cell(one.summary)} |" for one in found]
         lines.append("")
+    lines += ["## Hosts\n", "[Attributes of hosts](hosts.md): types, units and defaults.\n"]
     lines += ["## Settings\n", "[Settings of the scheduler](settings.md). The sample file with all options is"]
     lines.append("`etc/filtersched/filtersched.conf.sample`.\n")
     return "\n".join(lines)
@@ -148,6 +156,26 @@ def _names(names: Iterable[str]) -> str:
 def _options(options: Iterable[tuple[str, cfg.Opt]]) -> list[str]:
     rows = [_option_row([(group, opt.dest)], opt) for group, opt in options]
     return ["| option | | |", "|---|---|---|", *rows, ""] if rows else []
+
+
+def _host_attributes() -> Iterator[str]:
+    yield "| attribute | values | default | |"
+    yield "|---|---|---|---|"
+    for attribute in HostState.attributes.values():
+        values = attribute.kind.words + (", or None" if attribute.is_optional else "")
+        unit = f"; {attribute.unit}" if attribute.unit else ""
+        yield f"| `{attribute.name}` | {values}{unit} | {_host_default(attribute)} | {_cell(attribute.doc)} |"
+    yield ""
+
+
+def _host_default(attribute: HostAttribute) -> str:
+    if attribute.is_required:
+        return "required"
+    if attribute.default is None and not attribute.is_optional:
+        return "see there"
+    if isinstance(attribute.default, Collection) and not attribute.default:
+        return "empty"
+    return f"`{attribute.default}`"
 
 
 def _settings() -> Iterator[str]:

@@ -13,6 +13,7 @@ from filtersched.errors import (
     UndeclaredRead,
 )
 from filtersched.filters import BaseHostFilter, HostFilterHandler
+from filtersched.hosts.host_attribute import HostAttribute, host_attribute
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import Aggregate, HostState, Instance, Metric
 from filtersched.hosts.placement import CommitConflict
@@ -42,6 +43,7 @@ __all__ = [
     "FilterStep",
     "FilterschedError",
     "Flavor",
+    "HostAttribute",
     "HostFilterHandler",
     "HostNode",
     "HostPool",
@@ -70,6 +72,7 @@ __all__ = [
     "WeighedHost",
     "WeigherColumn",
     "WeigherShare",
+    "host_attribute",
     "make_conf",
     "scheduler_from",
 ]

@@ -7,35 +7,34 @@ from typing import Any
 
 import numpy as np
 
-from filtersched.errors import InvalidHost, must_be, nearest
-from filtersched.hosts.host_values import CHECKS, RATIOS, checked
+from filtersched.errors import InvalidHost, must_be
+from filtersched.hosts.host_attribute import Declared, HostAttribute, checked, unknown_attribute
 
 
 def checked_columns(
-    names: Sequence[str], nodenames: Sequence[str] | None, columns: Mapping[str, Any]
+    host_class: type[Declared], names: Sequence[str], nodenames: Sequence[str] | None, columns: Mapping[str, Any]
 ) -> dict[str, Sequence[Any]]:
-    """The columns by attribute, `host` and `nodename` among them, as HostState would have them.
+    """The columns by attribute, `host` and `nodename` among them, as hosts of the class would have them.
 
     Numbers in arrays are checked all at once, other values once for each object. Raises InvalidHost
     for an unknown attribute, a wrong length, two rows of one name, and what a host cannot have.
     """
+    table = host_class.attributes
     hosts = _listed("host", names)
     nodes = hosts if nodenames is None else _listed("nodename", nodenames)
-    given: dict[str, Sequence[Any]] = {"host": _checked("host", hosts, hosts)}
-    given["nodename"] = _checked("nodename", nodes, hosts)
+    given: dict[str, Sequence[Any]] = {"host": _checked(table["host"], hosts, hosts)}
+    given["nodename"] = _checked(table["nodename"], nodes, hosts)
     if len(set(zip(hosts, nodes, strict=False))) < len(hosts):
         seen: set[Any] = set()
         twice = next(key for key in zip(hosts, nodes, strict=False) if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise InvalidHost(
-            f"host {twice[0]!r}, node {twice[1]!r}: there is one of that name in the pool", host=twice[0]
-        )
+        raise InvalidHost(f"host {twice[0]!r}, node {twice[1]!r}: there is one of that name in the pool", host=twice[0])
     for attribute, values in columns.items():
-        if attribute not in CHECKS or attribute in ("host", "nodename"):
-            raise InvalidHost(
-                f"{attribute!r} is not an attribute of HostState. {nearest(attribute, CHECKS)}".rstrip(),
-                attribute=attribute,
-            )
-        given[attribute] = _checked(attribute, values, hosts)
+        if attribute not in table or attribute in given:
+            raise unknown_attribute(host_class, attribute)
+        given[attribute] = _checked(table[attribute], values, hosts)
+    for attribute, declared in table.items():
+        if declared.is_required and attribute not in given:
+            raise InvalidHost(f"a {host_class.__name__} needs {attribute!r}", attribute=attribute)
     for attribute, values in given.items():
         if len(values) != len(hosts):
             raise InvalidHost(
@@ -52,21 +51,22 @@ def _listed(attribute: str, values: Any) -> list[Any]:
     return list(listed)
 
 
-def _checked(attribute: str, values: Any, hosts: Sequence[str]) -> Sequence[Any]:
-    if isinstance(values, np.ndarray) and values.dtype.kind in "iuf" and values.ndim == 1:
-        if len(values):
-            wrong = np.flatnonzero(~np.isfinite(values))
-            suspects = [*wrong[:1].tolist(), int(np.argmin(values)), int(np.argmax(values))]
-            for row in suspects:
-                checked(hosts[row] if row < len(hosts) else None, attribute, values[row].item())
-        if attribute in RATIOS and not values.all():
-            return [checked(None, attribute, value) for value in values.tolist()]
-        # A copy of its own: the caller may go on using the array.
-        own: Any = values.copy()
-        return own  # type: ignore[no-any-return]
-    listed = _listed(attribute, values)
+def _checked(attribute: HostAttribute, values: Any, hosts: Sequence[str]) -> Sequence[Any]:
+    def value_of(row: int, value: Any) -> Any:
+        return checked(attribute.check, hosts[row] if row < len(hosts) else None, attribute.name, value)
+
+    if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in attribute.kind.array_kinds:
+        wrong = np.flatnonzero(~np.isfinite(values))
+        ends = [*wrong[:1].tolist(), int(np.argmin(values)), int(np.argmax(values))] if len(values) else []
+        found = [(value_of(row, value), value) for row in ends for value in [values[row].item()]]
+        # A check that changes some of the numbers, such as a ratio of zero, changes the least of them.
+        if all(type(kept) is type(value) and kept == value for kept, value in found):
+            # A private copy: the caller may go on using the array.
+            own: Any = values.copy()
+            return own  # type: ignore[no-any-return]
+    listed = _listed(attribute.name, values)
     known: dict[int, Any] = {}
     for row, value in enumerate(listed):
         if id(value) not in known:
-            known[id(value)] = checked(hosts[row] if row < len(hosts) else None, attribute, value)
+            known[id(value)] = value_of(row, value)
     return [known[id(value)] for value in listed]

@@ -74,18 +74,26 @@ class HostPool:
         self._made_in = decision.limits
 
     @classmethod
-    def from_columns(cls, names: Sequence[str], nodenames: Sequence[str] | None = None, **columns: Any) -> Self:
+    def from_columns(
+        cls,
+        names: Sequence[str],
+        nodenames: Sequence[str] | None = None,
+        *,
+        host_class: type[HostState] = HostState,
+        **columns: Any,
+    ) -> Self:
         """Make a pool from columns of attributes, without an object for each host.
 
         names, nodenames : (n_hosts,) text; a host without a node of its own is its own node.
-        columns : HostState attributes, each (n_hosts,): numpy arrays of numbers, or sequences.
+        host_class : the class of the hosts.
+        columns : attributes of the class, each (n_hosts,): numpy arrays of numbers, or sequences.
 
         A row is the truth until its host's object is asked for; from then on the object is. Raises
-        InvalidHost for what no HostState can have.
+        InvalidHost for what no host of the class can have.
         """
         pool = cls()
-        given = checked_columns(names, nodenames, columns)
-        pool._start(HostRows([None] * len(given["host"]), given=given, owner=pool))
+        given = checked_columns(host_class, names, nodenames, columns)
+        pool._start(HostRows([None] * len(given["host"]), given=given, host_class=host_class, owner=pool))
         return pool
 
     def run(self, act: Callable[..., _T], *args: Any) -> _T:

@@ -27,7 +27,8 @@ class HostRows:
 
     given : columns that were handed over instead of objects, name to (n_rows,) sequence; a row is
         the truth until its host's object is asked for, and from then on the object is.
-    owner : of the objects that are made of them.
+    host_class : of the objects that are made of them.
+    owner : of these objects.
     """
 
     def __init__(
@@ -35,10 +36,12 @@ class HostRows:
         hosts: Iterable[HostState | None] = (),
         *,
         given: Mapping[str, Sequence[Any]] | None = None,
+        host_class: type[HostState] = HostState,
         owner: Owner | None = None,
     ) -> None:
         self._hosts: list[HostState | None] = list(hosts)
         self._given = dict(given or {})
+        self._host_class = host_class
         self._made: list[int] = []
         self._owner = owner
         self._by_name: dict[str, int | list[int]] | None = None
@@ -85,7 +88,7 @@ class HostRows:
         return self._hosts  # type: ignore[return-value]
 
     def _make(self, row: int) -> HostState:
-        made = HostState(**{name: _python(values[row]) for name, values in self._given.items()})
+        made = self._host_class(**{name: _python(values[row]) for name, values in self._given.items()})
         made._owner = self._owner
         made._scratch = None
         self._hosts[row] = made
@@ -207,7 +210,7 @@ class HostRows:
     def _read_column(self, attribute: str) -> Column | None:
         if not self._is_default(attribute):
             return as_column(self._read(attribute))
-        one = as_column([getattr(HostState, attribute)])
+        one = as_column([getattr(self._host_class, attribute)])
         if one is None:
             return None
         missing = None if one.missing is None else one.missing.repeat(len(self))
@@ -221,7 +224,12 @@ class HostRows:
 
     def _is_default(self, attribute: str) -> bool:
         """Whether no host was given the attribute, so that all have the default of the class."""
-        return bool(self._given) and not self._made and attribute not in self._given and hasattr(HostState, attribute)
+        return (
+            bool(self._given)
+            and not self._made
+            and attribute not in self._given
+            and hasattr(self._host_class, attribute)
+        )
 
     def _read(self, attribute: str) -> Sequence[Any] | None:
         """The attribute of every row, or None if some host does not have it."""
@@ -232,8 +240,8 @@ class HostRows:
                 return None
         if attribute in self._given:
             values = self._given[attribute]
-        elif hasattr(HostState, attribute):
-            values = [getattr(HostState, attribute)] * len(self._hosts)
+        elif hasattr(self._host_class, attribute):
+            values = [getattr(self._host_class, attribute)] * len(self._hosts)
         else:
             return None
         if not self._made:
@@ -279,7 +287,7 @@ class HostRows:
             known = [part for part in parts if part is not None]
             return combined(known) if len(known) == len(parts) else None
         if self._is_default(attributes[0]):
-            codes = Codes([getattr(HostState, attributes[0])])
+            codes = Codes([getattr(self._host_class, attributes[0])])
             codes.codes = codes.codes.repeat(len(self))
             return codes
         values = self._read(attributes[0])

@@ -5,17 +5,31 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import KW_ONLY
 from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
-from filtersched.columns.frozen import FrozenDict, GrowingDict
+from filtersched.columns.frozen import EMPTY, FrozenDict, GrowingDict
 from filtersched.columns.plain_data import FORMAT_VERSION, take_version
-from filtersched.columns.stored import ABSENT, NO_ITEMS, NO_VALUES, Attributed, NameToValue, Stored
-from filtersched.columns.values import name as a_name
-from filtersched.errors import InvalidHost, must_be, nearest, shown
-from filtersched.hosts.host_values import CHECKS, Aggregate, Metric, checked, plain
+from filtersched.columns.stored import NameToValue, Stored
+from filtersched.errors import InvalidHost, must_be, shown
+from filtersched.hosts.attribute_kinds import AMOUNT, NAME, NUMBER, RATIO, TIME
+from filtersched.hosts.host_attribute import Declared, checked, host_attribute, refused, unknown_attribute
+from filtersched.hosts.host_values import (
+    AGGREGATES,
+    INSTANCES,
+    MAPPING,
+    METRICS,
+    RECORD,
+    RESOURCES,
+    SERVICE,
+    SHARED_RECORD,
+    STATISTICS,
+    SUPPORTED,
+    TRAITS,
+    Aggregate,
+    Metric,
+)
 from filtersched.hosts.service import NO_SERVICE, Service
 from filtersched.requests.instance import Instance
 from filtersched.requests.request_spec import RequestSpec
@@ -30,8 +44,6 @@ _OWNER = attrgetter("_owner")
 _InstanceLike = Instance | Mapping[str, Any] | str
 _Instances = Mapping[str, Instance | Mapping[str, Any] | None] | Iterable[_InstanceLike]
 _Metrics = Mapping[str, Any] | Iterable[Metric | tuple[str, Any]]
-_NO_TRAITS: Any = frozenset()
-_NO_SERVICE: Any = NO_SERVICE
 
 
 class Owner(Protocol):
@@ -60,115 +72,129 @@ def undisturbed(hosts: Iterable[HostState], act: Callable[[], _T]) -> _T:
     return act()
 
 
-class HostState(Attributed):
+class HostState(Declared):
     """One host, or one node of it, and what is known about it.
 
     An ordinary object: every attribute has a default on the class, plug-ins may set further ones.
-    Containers are stored read-only; change one by assigning a new one. Memory is in MiB (`_mb`),
-    disk in GiB (`_gb`) or MiB (`_mb`). `free_ram_mb` and `free_disk_mb` may be negative, since a
-    host may be oversubscribed. A ratio of None means the configured one.
+    A derived class declares attributes by annotations, `rack: str = ""`. Containers are stored
+    read-only; change one by assigning a new one. Memory is in MiB (`_mb`), disk in GiB (`_gb`) or
+    MiB (`_mb`). `free_ram_mb` and `free_disk_mb` may be negative, since a host may be
+    oversubscribed. A ratio of None means the configured one.
 
     What a host is made of is copied and is plain data (`filtersched.columns.plain_data`). Raises
-    InvalidHost for an unknown keyword, and for what an attribute cannot be.
+    InvalidHost for an unknown keyword, for what an attribute cannot be, and for a keyword that is
+    missing.
     """
 
     __slots__ = ("__dict__", "__weakref__", "_generation", "_owner", "_scratch")
 
-    #: The name of the host.
-    host: str
-    #: The name of the node; the host's name if it has only one.
-    nodename: Stored[str | None, str] = ABSENT
-    _: KW_ONLY
-    #: The uuid of the compute node.
-    uuid: str | None = None
-    #: The cell that the host is in.
-    cell_uuid: str | None = None
-    #: The host's address.
-    host_ip: str | None = None
-    #: The queue on which its compute service listens.
-    topic: str = "compute"
+    host: str = host_attribute(kind=NAME, kw_only=False, doc="The name of the host.")
+    nodename: Stored[str | None, str] = host_attribute(
+        default=None, kind=NAME, kw_only=False, doc="The name of the node; the host's name if it has only one."
+    )
+    uuid: str | None = host_attribute(default=None, doc="The uuid of the compute node.")
+    cell_uuid: str | None = host_attribute(default=None, doc="The cell that the host is in.")
+    host_ip: str | None = host_attribute(default=None, doc="The host's address.")
+    topic: str | None = host_attribute(
+        default="compute",
+        samples=("compute", "compute", "compute", "network"),
+        doc="The queue on which its compute service listens.",
+    )
 
-    #: Memory, MiB.
-    total_usable_ram_mb: float = 0
-    #: Free memory, MiB; negative on an oversubscribed host.
-    free_ram_mb: float = 0
-    #: How many times its memory the host may give out; None means the configured ratio.
-    ram_allocation_ratio: float | None = None
-    #: Disk, GiB.
-    total_usable_disk_gb: float = 0
-    #: Free disk, MiB; negative on an oversubscribed host.
-    free_disk_mb: float = 0
-    #: Used disk, MiB.
-    disk_mb_used: float = 0
-    #: How many times its disk the host may give out; None means the configured ratio.
-    disk_allocation_ratio: float | None = None
-    #: Virtual CPUs.
-    vcpus_total: float = 0
-    #: Virtual CPUs that instances use.
-    vcpus_used: float = 0
-    #: How many times its CPUs the host may give out; None means the configured ratio.
-    cpu_allocation_ratio: float | None = None
-    #: How many instances run here.
-    num_instances: int = 0
-    #: How many builds, resizes, copies and moves are running.
-    num_io_ops: int = 0
-    #: How many builds failed here lately.
-    failed_builds: int = 0
+    total_usable_ram_mb: float = host_attribute(default=0, kind=AMOUNT, unit="MiB", doc="Memory.")
+    free_ram_mb: float = host_attribute(default=0, unit="MiB", doc="Free memory; negative on an oversubscribed host.")
+    ram_allocation_ratio: float | None = host_attribute(
+        default=None,
+        kind=RATIO,
+        doc="How many times its memory the host may give out; None means the configured ratio.",
+    )
+    total_usable_disk_gb: float = host_attribute(default=0, kind=AMOUNT, unit="GiB", doc="Disk.")
+    free_disk_mb: float = host_attribute(default=0, unit="MiB", doc="Free disk; negative on an oversubscribed host.")
+    disk_mb_used: float = host_attribute(default=0, kind=AMOUNT, unit="MiB", doc="Used disk.")
+    disk_allocation_ratio: float | None = host_attribute(
+        default=None, kind=RATIO, doc="How many times its disk the host may give out; None means the configured ratio."
+    )
+    vcpus_total: float | None = host_attribute(
+        default=0, kind=AMOUNT, doc="Virtual CPUs; None where they are not known."
+    )
+    vcpus_used: float = host_attribute(default=0, kind=AMOUNT, doc="Virtual CPUs that instances use.")
+    cpu_allocation_ratio: float | None = host_attribute(
+        default=None, kind=RATIO, doc="How many times its CPUs the host may give out; None means the configured ratio."
+    )
+    num_instances: int = host_attribute(default=0, kind=AMOUNT, doc="How many instances run here.")
+    num_io_ops: int = host_attribute(
+        default=0, kind=AMOUNT, doc="How many builds, resizes, copies and moves are running."
+    )
+    failed_builds: int = host_attribute(default=0, kind=AMOUNT, doc="How many builds failed here lately.")
 
-    #: The instances here, uuid to Instance.
-    instances: Stored[_Instances | None, Mapping[str, Instance]] = NO_VALUES
-    #: The aggregates that the host is in.
-    aggregates: Stored[Iterable[Aggregate | Mapping[str, Any]] | None, tuple[Aggregate, ...]] = NO_ITEMS
-    #: Measured values, for MetricsFilter and MetricsWeigher.
-    metrics: Stored[_Metrics | None, tuple[Metric, ...]] = NO_ITEMS
-    #: The compute service: `disabled`, `forced_down`, `last_seen_up`, `availability_zone`, ...
-    service: Stored[Any, Service] = _NO_SERVICE
-    #: What the host announces, name to value.
-    capabilities: NameToValue = NO_VALUES
-    #: Statistics of the compute node, name to value.
-    stats: NameToValue = NO_VALUES
-    #: Names of traits, for TraitsFilter.
-    traits: Stored[Iterable[str] | None, frozenset[str]] = _NO_TRAITS
-    #: Countable resources, name to (total, used), for ResourceFilter.
-    resources: Stored[Mapping[str, Sequence[float]] | None, Mapping[str, tuple[float, float]]] = NO_VALUES
+    instances: Stored[_Instances | None, Mapping[str, Instance]] = host_attribute(
+        default=EMPTY, kind=INSTANCES, doc="The instances here, uuid to Instance."
+    )
+    aggregates: Stored[Iterable[Aggregate | Mapping[str, Any]] | None, tuple[Aggregate, ...]] = host_attribute(
+        default=(), kind=AGGREGATES, doc="The aggregates that the host is in."
+    )
+    metrics: Stored[_Metrics | None, tuple[Metric, ...]] = host_attribute(
+        default=(), kind=METRICS, doc="Measured values, for MetricsFilter and MetricsWeigher."
+    )
+    service: Stored[Any, Service] = host_attribute(
+        default=NO_SERVICE,
+        kind=SERVICE,
+        doc="The compute service: `disabled`, `forced_down`, `last_seen_up`, `availability_zone`, ...",
+    )
+    capabilities: NameToValue = host_attribute(
+        default=EMPTY, kind=MAPPING, doc="What the host announces, name to value."
+    )
+    stats: NameToValue = host_attribute(
+        default=EMPTY, kind=STATISTICS, doc="Statistics of the compute node, name to value."
+    )
+    traits: Stored[Iterable[str] | None, frozenset[str]] = host_attribute(
+        default=frozenset(), kind=TRAITS, doc="Names of traits, for TraitsFilter."
+    )
+    resources: Stored[Mapping[str, Sequence[float]] | None, Mapping[str, tuple[float, float]]] = host_attribute(
+        default=EMPTY, kind=RESOURCES, doc="Countable resources, name to (total, used), for ResourceFilter."
+    )
 
-    #: Such as "QEMU".
-    hypervisor_type: str | None = None
-    #: Such as 8002001 for 8.2.1.
-    hypervisor_version: int | None = None
-    #: The name that the hypervisor gives itself.
-    hypervisor_hostname: str | None = None
-    #: What the host can run: (architecture, hypervisor type, VM mode) each.
-    supported_instances: Stored[Iterable[Any] | None, tuple[Any, ...] | None] = NO_ITEMS
-    #: The CPU as the compute service describes it, JSON text or a mapping.
-    cpu_info: Any = None
-    #: For plug-ins of your own; no filter of the library reads it.
-    numa_topology: Any = None
-    #: For plug-ins of your own; no filter of the library reads it.
-    pci_stats: Any = None
-    #: When the compute node last reported, naive UTC.
-    updated: Stored[datetime | str | None, datetime | None] = ABSENT
+    hypervisor_type: str | None = host_attribute(default=None, doc='Such as "QEMU".')
+    hypervisor_version: int | None = host_attribute(default=None, kind=NUMBER, doc="Such as 8002001 for 8.2.1.")
+    hypervisor_hostname: str | None = host_attribute(default=None, doc="The name that the hypervisor gives itself.")
+    supported_instances: Stored[Iterable[Any] | None, tuple[Any, ...] | None] = host_attribute(
+        default=(), kind=SUPPORTED, doc="What the host can run: (architecture, hypervisor type, VM mode) each."
+    )
+    cpu_info: Any = host_attribute(
+        default=None, kind=SHARED_RECORD, doc="The CPU as the compute service describes it, JSON text or a mapping."
+    )
+    numa_topology: Any = host_attribute(
+        default=None, kind=RECORD, doc="For plug-ins of your own; no filter of the library reads it."
+    )
+    pci_stats: Any = host_attribute(
+        default=None, kind=RECORD, doc="For plug-ins of your own; no filter of the library reads it."
+    )
+    updated: Stored[datetime | str | None, datetime | None] = host_attribute(
+        default=None, kind=TIME, doc="When the compute node last reported, naive UTC."
+    )
 
     def _begin(self, host: str, nodename: str | None = None, **attributes: Any) -> None:
         self._owner: Owner | None = None
         self._generation = 0
         self._scratch: Limits | None = decision.limits
-        try:
-            host = a_name(host)
-        except ValueError as problem:
-            raise InvalidHost(must_be("host", problem, host), attribute="host", value=host) from None
+        checks = self._checks
         write = object.__setattr__
-        write(self, "host", host)
-        write(self, "nodename", checked(host, "nodename", host if nodename is None else nodename))
-        for name, value in attributes.items():
-            if name not in CHECKS:
-                raise InvalidHost(
-                    f"host {host!r}: {name!r} is not an attribute of HostState. {nearest(name, CHECKS)}".rstrip(),
-                    host=host,
-                    attribute=name,
-                    value=value,
-                )
-            write(self, name, checked(host, name, value))
+        attribute: str = "host"
+        value: Any = host
+        try:
+            write(self, "host", checks["host"](host))
+            attribute, value = "nodename", nodename
+            write(self, "nodename", self.host if nodename is None else checks["nodename"](nodename))
+            for attribute, value in attributes.items():
+                write(self, attribute, checks[attribute](value))
+        except (KeyError, ValueError, TypeError, RecursionError) as problem:
+            if attribute not in checks:
+                raise unknown_attribute(type(self), attribute, host=host, value=value) from None
+            raise refused(host, attribute, value, problem) from None
+        for attribute in self._required:
+            if attribute not in attributes:
+                said = f"host {host!r}: a {type(self).__name__} needs {attribute!r}"
+                raise InvalidHost(said, host=host, attribute=attribute)
 
     if not TYPE_CHECKING:
         __init__ = _begin
@@ -177,8 +203,11 @@ class HostState(Attributed):
         if name in _UNWATCHED:
             object.__setattr__(self, name, value)
             return
-        given = self.__dict__.get("host")
-        value = checked(given, name, value) if name in CHECKS else self._further(name, value)
+        check = self._checks.get(name)
+        if check is None:
+            value = self._further(name, value)
+        else:
+            value = checked(check, self.__dict__.get("host"), name, value)
         if is_sealed(self._scratch):
             raise InvalidHost(
                 f"host {self.host!r}: {name} {ONLY_ANSWERS} (a copy made with host.copy() may be changed)",
@@ -205,7 +234,7 @@ class HostState(Attributed):
     def __repr__(self) -> str:
         node = "" if self.nodename == self.host else f" node={self.nodename}"
         return (
-            f"<HostState {self.host}{node} ram={self.free_ram_mb}/{self.total_usable_ram_mb} MiB"
+            f"<{type(self).__name__} {self.host}{node} ram={self.free_ram_mb}/{self.total_usable_ram_mb} MiB"
             f" vcpus={self.vcpus_used}/{self.vcpus_total} disk={self.free_disk_mb} MiB free>"
         )
 
@@ -289,8 +318,8 @@ class HostState(Attributed):
         attributes = new.__dict__
         # From here on only the copy is read, since another thread may write to this host.
         attributes.update(self.__dict__)
-        if not attributes.keys() <= CHECKS.keys():
-            for name in attributes.keys() - CHECKS.keys():
+        if not attributes.keys() <= self._read_only:
+            for name in attributes.keys() - self._read_only:
                 value = attributes[name]
                 if isinstance(value, list | dict | set | bytearray) and not isinstance(value, FrozenDict):
                     attributes[name] = copy.copy(value)
@@ -387,9 +416,22 @@ class HostState(Attributed):
 
         Attributes that plug-ins added, and limits, are left out.
         """
+        data: dict[str, Any] = {"version": FORMAT_VERSION}
+        table = self.attributes
         # A copy, since another thread may write to the host.
-        given = {name: value for name, value in self.__dict__.copy().items() if name in CHECKS}
-        return {"version": FORMAT_VERSION, **{name: plain(value) for name, value in given.items()}}
+        for name, value in self.__dict__.copy().items():
+            if name in table:
+                try:
+                    data[name] = table[name].plain(value)
+                except (ValueError, TypeError) as problem:
+                    raise InvalidHost(
+                        f"host {self.host!r}: {name} is {shown(value)}, which is no plain data ({problem}); give "
+                        "host_attribute a `plain` that makes it so",
+                        host=self.host,
+                        attribute=name,
+                        value=value,
+                    ) from None
+        return data
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from filtersched.columns.frozen import EMPTY, FrozenDict, thaw
 from filtersched.columns.plain_data import attributes_of, plain_data, plain_mapping, plain_scalar
-from filtersched.columns.shared_values import shared
 from filtersched.columns.stored import NO_VALUES, NameToValue
-from filtersched.columns.values import amount, naive_utc, name, number, optional, optional_text, ratio, text, whole
+from filtersched.columns.values import amount, number, text, whole
 from filtersched.errors import InvalidHost, must_be, shown
+from filtersched.hosts.attribute_kinds import Kind, alike, items
 from filtersched.hosts.service import Service
 from filtersched.requests.instance import Instance
 
@@ -64,34 +64,26 @@ def _metadata(value: Any) -> FrozenDict[str, Any]:
     return FrozenDict({text(key): text(item) for key, item in value.items() if item is not None}) or EMPTY
 
 
-def plain(value: Any) -> Any:
-    """An attribute of a host as data that `json` writes and the attribute's check reads back."""
-    if isinstance(value, tuple) and value and isinstance(value[0], Metric):
-        named = dict(value)
-        return named if len(named) == len(value) else [list(metric) for metric in value]
-    if isinstance(value, tuple) and value and isinstance(value[0], Aggregate):
-        return [{"name": one.name, "metadata": thaw(one.metadata), "id": thaw(one.id)} for one in value]
-    if isinstance(value, FrozenDict):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, Instance):
-        fields = ((name, thaw(getattr(value, name))) for name in Instance.__slots__)
-        return {name: field for name, field in fields if field not in (None, {})}
-    return thaw(value)
+def _plain_metrics(metrics: tuple[Metric, ...]) -> Any:
+    named = dict(metrics)
+    return named if len(named) == len(metrics) else [list(metric) for metric in metrics]
 
 
-def _alike(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A check for what many hosts have in common: equal values become one object."""
-    return lambda value: shared(check(value))
+def _plain_aggregates(aggregates: tuple[Aggregate, ...]) -> list[dict[str, Any]]:
+    return [{"name": one.name, "metadata": thaw(one.metadata), "id": thaw(one.id)} for one in aggregates]
 
 
-def _items(value: Any) -> list[Any]:
-    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Collection | Iterator):
-        raise ValueError("a list")
-    return list(value)
+def _plain_instances(instances: Mapping[str, Instance]) -> dict[str, Any]:
+    return {uuid: _plain_instance(instance) for uuid, instance in instances.items()}
+
+
+def _plain_instance(instance: Instance) -> dict[str, Any]:
+    fields = ((name, thaw(getattr(instance, name))) for name in Instance.__slots__)
+    return {name: field for name, field in fields if field not in (None, {})}
 
 
 def _aggregates(value: Any) -> tuple[Aggregate, ...]:
-    return tuple(_aggregate(one) for one in _items(value or ()))
+    return tuple(_aggregate(one) for one in items(value or ()))
 
 
 def _aggregate(one: Any) -> Aggregate:
@@ -108,7 +100,7 @@ def _aggregate(one: Any) -> Aggregate:
 
 
 def _metrics(value: Any) -> tuple[Metric, ...]:
-    pairs = value.items() if isinstance(value, Mapping) else _items(value or ())
+    pairs = value.items() if isinstance(value, Mapping) else items(value or ())
     metrics = (_metric(one) for one in pairs)
     return tuple(metric for metric in metrics if metric is not None)
 
@@ -132,7 +124,7 @@ def _instances(value: Any) -> FrozenDict[str, Any]:
     if isinstance(value, FrozenDict) and all(isinstance(one, Instance) for one in value.values()):
         return value
     if not isinstance(value, Mapping):
-        value = {_instance_uuid(one): one for one in _items(value or ())}
+        value = {_instance_uuid(one): one for one in items(value or ())}
     return FrozenDict({uuid: _instance(uuid, one) for uuid, one in value.items()}) if value else EMPTY
 
 
@@ -178,14 +170,14 @@ def _stats(value: Any) -> FrozenDict[str, Any]:
 
 
 def _supported(value: Any) -> tuple[Any, ...] | None:
-    return None if value is None else tuple(map(plain_data, _items(value)))
+    return None if value is None else tuple(map(plain_data, items(value)))
 
 
 def _traits(value: Any) -> frozenset[str]:
     if isinstance(value, str | bytes):
         raise ValueError("a list of names")
     try:
-        return frozenset(map(text, _items(value or ())))
+        return frozenset(map(text, items(value or ())))
     except ValueError:
         raise ValueError("a list of names") from None
 
@@ -198,40 +190,14 @@ def _record(value: Any) -> Any:
 # Statistics of these prefixes count instances: by project, operating system, state and task.
 COUNTS = ("num_proj_", "num_os_type_", "num_vm_", "num_task_")
 
-RATIOS = ("ram_allocation_ratio", "cpu_allocation_ratio", "disk_allocation_ratio")
-
-CHECKS: dict[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("host", "nodename"), name),
-    **dict.fromkeys(
-        ("uuid", "cell_uuid", "host_ip", "topic", "hypervisor_type", "hypervisor_hostname"), optional_text
-    ),
-    **dict.fromkeys(("free_ram_mb", "free_disk_mb"), number),
-    **dict.fromkeys(("total_usable_ram_mb", "total_usable_disk_gb", "disk_mb_used"), amount),
-    **dict.fromkeys(("vcpus_used", "num_instances", "num_io_ops", "failed_builds"), amount),
-    "vcpus_total": optional(amount),
-    "hypervisor_version": optional(number),
-    **dict.fromkeys(RATIOS, ratio),
-    **dict.fromkeys(("numa_topology", "pci_stats"), _record),
-    "stats": _stats,
-    "instances": _instances,
-    "metrics": _metrics,
-    "resources": _resources,
-    "aggregates": _alike(_aggregates),
-    "capabilities": _alike(plain_mapping),
-    "cpu_info": _alike(_record),
-    "service": _alike(Service.of),
-    "supported_instances": _alike(_supported),
-    "traits": _alike(_traits),
-    "updated": naive_utc,
-}
-
-
-def checked(host: Any, attribute: str, value: Any) -> Any:
-    """`value` as hosts keep it. Raises InvalidHost naming the host and the attribute."""
-    try:
-        return CHECKS[attribute](value)
-    except RecursionError:
-        problem = f"{attribute} is nested too deeply"
-    except (ValueError, TypeError) as error:
-        problem = must_be(attribute, error, value)
-    raise InvalidHost(f"host {shown(host)}: {problem}", host=host, attribute=attribute, value=value)
+MAPPING = Kind("plain data by name", alike(plain_mapping), is_read_only=True)
+STATISTICS = Kind("plain data by name", _stats, is_read_only=True)
+INSTANCES = Kind("instances by uuid", _instances, plain=_plain_instances, is_read_only=True)
+AGGREGATES = Kind("list of aggregates", alike(_aggregates), plain=_plain_aggregates, is_read_only=True)
+METRICS = Kind("numbers by name", _metrics, plain=_plain_metrics, is_read_only=True)
+SERVICE = Kind("service record", alike(Service.of), is_read_only=True)
+TRAITS = Kind("set of text", alike(_traits), is_read_only=True)
+RESOURCES = Kind("(total, used) by name", _resources, is_read_only=True)
+SUPPORTED = Kind("list of plain data", alike(_supported), or_none=alike(_supported), is_read_only=True)
+RECORD = Kind("plain data", _record, is_read_only=True, samples=({}, {"a": 1}))
+SHARED_RECORD = Kind("plain data", alike(_record), is_read_only=True)

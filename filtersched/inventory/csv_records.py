@@ -9,8 +9,8 @@ are text whatever they look like.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from filtersched.errors import nearest
 from filtersched.inventory.json_records import DECODER
@@ -20,19 +20,22 @@ from filtersched.inventory.source import Record, Source, bad_input
 _DEPTH = {"flavor": 2, "image": 2, "instance_group": 2}
 _INNER = ("extra_specs", "properties", "rules")
 
-# Attributes of hosts and requests that are names: "007" stays "007".
-_TEXT = {
-    *("host", "nodename", "uuid", "cell_uuid", "host_ip", "topic", "hypervisor_type", "hypervisor_hostname"),
-    *("instance_uuid", "request_id", "project_id", "user_id", "availability_zone", "updated", "now"),
-    *("flavor.name", "flavor.flavorid", "image.id", "image.name", "instance_group.policy", "instance_group.uuid"),
-}
-_TEXT_UNDER = ("flavor.extra_specs.", "image.properties.", "scheduler_hints.query")
+class Columns(NamedTuple):
+    """What a header may say."""
+
+    #: The attributes that a column may set.
+    known: Collection[str]
+    #: The one that must be among them.
+    required: str
+    #: Columns whose cells are text whatever they look like: "007" stays "007".
+    text: Collection[str] = ()
+    #: Beginnings of the names of such columns.
+    text_under: tuple[str, ...] = ()
 
 
-def csv_records(source: Source, known: Sequence[str], required: str) -> Iterator[Record]:
+def csv_records(source: Source, allowed: Columns) -> Iterator[Record]:
     """One record from each row that is not blank.
 
-    known : the attributes that a column may set. required : the one that must be among them.
     Raises InventoryError for a bad header, and for a row with more or fewer cells than it.
     """
     rows = csv.reader(source.lines(), strict=True)
@@ -48,7 +51,7 @@ def csv_records(source: Source, known: Sequence[str], required: str) -> Iterator
         if not any(cell.strip() for cell in row):
             continue
         if columns is None:
-            columns = _header(row, source.path, line, known, required)
+            columns = _header(row, source.path, line, allowed)
             continue
         if len(row) != len(columns):
             field = columns[len(row)] if len(row) < len(columns) else None
@@ -56,26 +59,26 @@ def csv_records(source: Source, known: Sequence[str], required: str) -> Iterator
             raise bad_input(
                 source.path, line, f"{len(row)} cells under a header of {len(columns)}{which}", field=field
             )
-        yield Record(line, _nested(columns, row))
+        yield Record(line, _nested(columns, row, allowed))
 
 
-def _header(row: list[str], path: str, line: int, known: Sequence[str], required: str) -> list[str]:
+def _header(row: list[str], path: str, line: int, allowed: Columns) -> list[str]:
     columns = [cell.strip() for cell in row]
     for at, column in enumerate(columns):
         name = column.partition(".")[0]
-        if name not in known:
-            hint = nearest(name, known)
+        if name not in allowed.known:
+            hint = nearest(name, allowed.known)
             raise bad_input(path, line, f"there is no attribute {name!r} for a column. {hint}".rstrip(), field=column)
         if column in columns[:at]:
             raise bad_input(path, line, f"the column {column!r} stands there twice", field=column)
         if name in columns and name != column:
             raise bad_input(path, line, f"the columns {name!r} and {column!r} set the same", field=column)
-    if not any(column.partition(".")[0] == required for column in columns):
-        raise bad_input(path, line, f"the column {required!r} is missing", field=required)
+    if not any(column.partition(".")[0] == allowed.required for column in columns):
+        raise bad_input(path, line, f"the column {allowed.required!r} is missing", field=allowed.required)
     return columns
 
 
-def _nested(columns: Sequence[str], row: Sequence[str]) -> dict[str, Any]:
+def _nested(columns: Sequence[str], row: Sequence[str], allowed: Columns) -> dict[str, Any]:
     data: dict[str, Any] = {}
     for column, cell in zip(columns, row, strict=True):
         if cell == "":
@@ -84,7 +87,8 @@ def _nested(columns: Sequence[str], row: Sequence[str]) -> dict[str, Any]:
         inner = data
         for step in path:
             inner = inner.setdefault(step, {})
-        inner[name] = _value(column, cell)
+        is_text = column in allowed.text or column.startswith(allowed.text_under)
+        inner[name] = cell if is_text else _value(cell)
     return data
 
 
@@ -95,9 +99,7 @@ def _path(column: str) -> list[str]:
     return path
 
 
-def _value(column: str, cell: str) -> Any:
-    if column in _TEXT or column.startswith(_TEXT_UNDER):
-        return cell
+def _value(cell: str) -> Any:
     try:
         return DECODER.decode(cell)
     except (ValueError, RecursionError):

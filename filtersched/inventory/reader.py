@@ -10,11 +10,11 @@ import json
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 from filtersched.errors import FilterschedError, InventoryError, shown
 from filtersched.hosts.host_state import HostState
-from filtersched.inventory.csv_records import csv_records
+from filtersched.inventory.csv_records import Columns, csv_records
 from filtersched.inventory.json_records import DECODER, document_records, line_records
 from filtersched.inventory.nova import host_from_hypervisor, unknown_keys
 from filtersched.inventory.source import Record, Source, bad_input
@@ -22,7 +22,8 @@ from filtersched.requests.request_spec import RequestSpec
 
 LOG = logging.getLogger(__name__)
 
-_Read = TypeVar("_Read", HostState, RequestSpec)
+_Read = TypeVar("_Read", bound=HostState | RequestSpec)
+_Host = TypeVar("_Host", bound=HostState)
 _HYPERVISORS = "hypervisors"
 # What a document may have beside the list that a reader wants; the links are Nova's.
 _READ_BY_OTHERS = frozenset(("version", "hosts", "requests", _HYPERVISORS, "hypervisors_links"))
@@ -32,8 +33,7 @@ class _Reader(Generic[_Read]):
     """Iterates over a file once. `line` is where the item at hand begins."""
 
     _lists: tuple[str, ...]
-    _known: tuple[str, ...]
-    _required: str
+    _columns: Columns
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.line: int = 0
@@ -69,7 +69,7 @@ class _Reader(Generic[_Read]):
         source = self._source
         kind = _kind(self.path, source.first(), self._lists)
         if kind == "csv":
-            return self._lists[0], csv_records(source, self._known, self._required)
+            return self._lists[0], csv_records(source, self._columns)
         if kind == "lines":
             return self._lists[0], line_records(source)
         name, records, others = document_records(source, self._lists)
@@ -128,9 +128,10 @@ def _kind(path: str, first: bytes, lists: Sequence[str]) -> str:
     return "document" if any(name in whole for name in lists) else "lines"
 
 
-class HostReader(_Reader[HostState]):
+class HostReader(_Reader[_Host]):
     """The hosts of a file, in its order.
 
+    host_class : the class of the hosts; records and CSV columns may set each of its attributes.
     reserved_ram_mb, reserved_disk_mb : what a host keeps for itself, in MiB. Taken off where a record
         tells a total and not what is free of it; what is free was measured with it.
 
@@ -139,17 +140,40 @@ class HostReader(_Reader[HostState]):
     """
 
     _lists = ("hosts", _HYPERVISORS)
-    _known = tuple(HostState.__annotations__)
-    _required = "host"
 
+    @overload
     def __init__(
-        self, path: str | os.PathLike[str], *, reserved_ram_mb: float = 0, reserved_disk_mb: float = 0
+        self: HostReader[HostState],
+        path: str | os.PathLike[str],
+        *,
+        reserved_ram_mb: float = 0,
+        reserved_disk_mb: float = 0,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        reserved_ram_mb: float = 0,
+        reserved_disk_mb: float = 0,
+        host_class: type[_Host],
+    ) -> None: ...
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        reserved_ram_mb: float = 0,
+        reserved_disk_mb: float = 0,
+        host_class: type[Any] = HostState,
     ) -> None:
         super().__init__(path)
+        self._host_class: type[_Host] = host_class
+        attributes = host_class.attributes.values()
+        self._columns = Columns(host_class.attributes, "host", {one.name for one in attributes if one.kind.is_text})
         self._reserved = {"ram": reserved_ram_mb, "disk": reserved_disk_mb}
         self._lines: dict[tuple[str, str], int] = {}
 
-    def _items(self, name: str, record: Record) -> Iterator[HostState]:
+    def _items(self, name: str, record: Record) -> Iterator[_Host]:
         for host in self._made(lambda: self._host(name, record.data)):
             first = self._lines.setdefault((host.host, host.nodename), record.line)
             if first != record.line:
@@ -157,15 +181,15 @@ class HostReader(_Reader[HostState]):
                 raise self._bad(f"host {host.host!r}{node} stands there twice, first on line {first}", "host")
             yield host
 
-    def _host(self, name: str, data: dict[str, Any]) -> HostState | None:
+    def _host(self, name: str, data: dict[str, Any]) -> _Host | None:
         if name != _HYPERVISORS:
-            return HostState.from_dict(self._with_free(data))
+            return self._host_class.from_dict(self._with_free(data))
         self._report_unread(unknown_keys(data))
         attributes = host_from_hypervisor(data)
         if attributes is None:
             LOG.warning("%s, line %d: a hypervisor without a service is left out.", self.path, self.line)
             return None
-        return HostState.from_dict(attributes)
+        return self._host_class.from_dict(attributes)
 
     def _with_free(self, data: dict[str, Any]) -> dict[str, Any]:
         """The record with what is free, where only the total is given: all but the reserve."""
@@ -178,6 +202,16 @@ class HostReader(_Reader[HostState]):
         return data
 
 
+# Attributes of requests that are names.
+_TEXT = frozenset(
+    (
+        *("instance_uuid", "request_id", "project_id", "user_id", "availability_zone", "now"),
+        *("flavor.name", "flavor.flavorid", "image.id", "image.name", "instance_group.policy", "instance_group.uuid"),
+    )
+)
+_TEXT_UNDER = ("flavor.extra_specs.", "image.properties.", "scheduler_hints.query")
+
+
 class RequestReader(_Reader[RequestSpec]):
     """The requests of a file, in its order, which must be that of arrival.
 
@@ -186,8 +220,7 @@ class RequestReader(_Reader[RequestSpec]):
     """
 
     _lists = ("requests",)
-    _known = tuple(RequestSpec.__annotations__)
-    _required = "flavor"
+    _columns = Columns(RequestSpec.__annotations__, "flavor", _TEXT, _TEXT_UNDER)
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         super().__init__(path)
@@ -215,11 +248,29 @@ class RequestReader(_Reader[RequestSpec]):
         self._latest = (arrives, self.line)
 
 
+@overload
 def read_hosts(
     path: str | os.PathLike[str], *, reserved_ram_mb: float = 0, reserved_disk_mb: float = 0
-) -> Iterator[HostState]:
+) -> Iterator[HostState]: ...
+@overload
+def read_hosts(
+    path: str | os.PathLike[str],
+    *,
+    reserved_ram_mb: float = 0,
+    reserved_disk_mb: float = 0,
+    host_class: type[_Host],
+) -> Iterator[_Host]: ...
+def read_hosts(
+    path: str | os.PathLike[str],
+    *,
+    reserved_ram_mb: float = 0,
+    reserved_disk_mb: float = 0,
+    host_class: type[Any] = HostState,
+) -> Iterator[Any]:
     """The hosts of a file one after another; see HostReader."""
-    yield from HostReader(path, reserved_ram_mb=reserved_ram_mb, reserved_disk_mb=reserved_disk_mb)
+    yield from HostReader(
+        path, reserved_ram_mb=reserved_ram_mb, reserved_disk_mb=reserved_disk_mb, host_class=host_class
+    )
 
 
 def read_requests(path: str | os.PathLike[str]) -> Iterator[RequestSpec]:

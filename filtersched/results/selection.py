@@ -140,9 +140,10 @@ class Selection(Placement):
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+    def from_dict(cls, data: Mapping[str, Any], *, host_class: type[HostState] = HostState) -> Self:
         """The selection from the data of `to_dict`, without its explanation.
 
+        host_class : the class of its host.
         Raises InvalidRequest for another version of the format, a missing key or a wrong value.
         """
         if not isinstance(data, Mapping):
@@ -155,7 +156,7 @@ class Selection(Placement):
                 Alternate(one["host"], one["nodename"], checked_mapping("limits", one["limits"]))
                 for one in known["alternates"]
             )
-            known["host_state"] = HostState.from_dict(known["host_state"])
+            known["host_state"] = host_class.from_dict(known["host_state"])
             known["spec"] = RequestSpec.from_dict(known["spec"])
             selection = cls(**known)
         except (KeyError, TypeError) as problem:

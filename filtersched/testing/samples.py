@@ -6,11 +6,13 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.requests.request_values import Flavor
+
+_Host = TypeVar("_Host", bound=HostState)
 
 NOW = datetime(2026, 1, 31, 12, 0, 0)
 
@@ -65,11 +67,22 @@ _EMPTY: tuple[Any, ...] = (None, "", [])
 _POLICIES = (None, "affinity", "anti-affinity", "soft-affinity", "soft-anti-affinity")
 
 
-def make_host(host: str = "host-1", nodename: str | None = None, **attributes: Any) -> HostState:
+@overload
+def make_host(host: str = "host-1", nodename: str | None = None, **attributes: Any) -> HostState: ...
+@overload
+def make_host(host: type[_Host], *names: str, **attributes: Any) -> _Host: ...
+def make_host(*names: Any, **attributes: Any) -> Any:
     """A host of 16 GiB, 8 CPUs and 100 GB, all free, that runs x86_64 on KVM; `attributes` override.
 
-    What is free follows from what there is, unless it is given.
+    What is free follows from what there is, unless it is given. Give a class derived from HostState
+    first for a host of that class: `make_host(MetalHost, rack="r1")`.
     """
+    host_class: type[HostState] = HostState
+    if names and isinstance(names[0], type):
+        host_class, *rest = names
+        names = tuple(rest)
+    if not names:
+        attributes = {"host": "host-1", **attributes}
     ordinary: dict[str, Any] = {
         "total_usable_ram_mb": 16384,
         "total_usable_disk_gb": 100,
@@ -81,7 +94,7 @@ def make_host(host: str = "host-1", nodename: str | None = None, **attributes: A
     }
     ordinary.setdefault("free_ram_mb", ordinary["total_usable_ram_mb"])
     ordinary.setdefault("free_disk_mb", (ordinary["total_usable_disk_gb"] or 0) * 1024)
-    return HostState(host, nodename, **ordinary)
+    return host_class(*names, **ordinary)
 
 
 def make_spec(**attributes: Any) -> RequestSpec:
@@ -96,10 +109,19 @@ def make_spec(**attributes: Any) -> RequestSpec:
     return RequestSpec(**{"flavor": flavor, **given, **attributes})
 
 
-def sample_hosts(count: int = 30, *, seed: int = 0) -> list[HostState]:
-    """Hosts of every kind: empty, full, oversubscribed, disabled, silent; the same for the same seed."""
+@overload
+def sample_hosts(count: int = 30, *, seed: int = 0) -> list[HostState]: ...
+@overload
+def sample_hosts(count: int = 30, *, seed: int = 0, host_class: type[_Host]) -> list[_Host]: ...
+def sample_hosts(count: int = 30, *, seed: int = 0, host_class: type[Any] = HostState) -> list[Any]:
+    """Hosts of every kind: empty, full, oversubscribed, disabled, silent; the same for the same seed.
+
+    host_class : their class; attributes that it declares have values of every kind too, and every
+        attribute that may be None is None on some hosts.
+    """
     chance = Random(f"hosts {seed}")
-    return [_sample_host(chance, at) for at in range(count)]
+    further = Random(f"further attributes {seed}")
+    return [_sample_host(host_class, chance, further, at) for at in range(count)]
 
 
 def sample_specs(count: int = 30, *, seed: int = 0) -> list[RequestSpec]:
@@ -133,7 +155,7 @@ def emptied(specs: Iterable[RequestSpec]) -> list[RequestSpec]:
     return [make_spec(**one) for one in each]
 
 
-def _sample_host(chance: Random, at: int) -> HostState:
+def _sample_host(host_class: type[HostState], chance: Random, further: Random, at: int) -> HostState:
     pick = chance.choice
     ram, disk, cpus = pick((0, 2048, 4096, 65536)), pick((0, 10, 100, 1000)), pick((0, 4, 8, 64))
     heard = pick((10, 60, 61, 3600))
@@ -143,38 +165,43 @@ def _sample_host(chance: Random, at: int) -> HostState:
         {"disabled": pick((True, False)), "forced_down": at % 5 == 0, "updated_at": NOW - timedelta(seconds=heard)},
     )
     instances = {f"instance-{number}": _sample_instance(chance) for number in chance.sample(range(9), pick((0, 1, 3)))}
-    return HostState(
-        f"host-{at // 2 if at < 4 else at}",
-        f"node-{at}",
-        uuid=f"uuid-{at}",
-        cell_uuid=pick((None, "cell-1", "cell-2")),
-        host_ip=pick((None, f"192.168.1.{at}", f"10.0.0.{at}")),
-        total_usable_ram_mb=ram,
-        free_ram_mb=ram - pick((0, 0, 512, 1024, ram // 2, ram, ram + 1024)),
-        ram_allocation_ratio=pick((None, None, 1.0, 1.5, 0.0)),
-        total_usable_disk_gb=disk,
-        free_disk_mb=disk * 1024 - pick((0, 0, 1024, disk * 512, disk * 1024, disk * 1024 + 1)),
-        disk_allocation_ratio=pick((None, 1.0, 2.0)),
-        vcpus_total=cpus,
-        vcpus_used=pick((0, 0, 1, cpus // 2, cpus, cpus * 2)),
-        cpu_allocation_ratio=pick((None, 1.0, 4.0)),
-        num_instances=len(instances) + pick((0, 0, 49, 50)),
-        num_io_ops=pick((0, 1, 7, 8, 9)),
-        failed_builds=pick((0, 0, 1, 10)),
-        instances=instances,
-        aggregates=chance.sample(_AGGREGATES, pick((0, 0, 1, 2))),
-        metrics=pick(({}, {"cpu.percent": 12.5}, {"cpu.percent": 90.0, "cpu.frequency": 2000})),
-        service=pick(services),
-        capabilities=pick(_CAPABILITIES),
-        stats=pick(({}, {"opt1": 1}, {"opt1": "2", "num_proj_project-1": 3})),
-        traits=pick(((), ("HW_GPU",), ("HW_GPU", "CUSTOM_FAST"))),
-        resources=pick(({}, {"CUSTOM_FPGA": (4, 0)}, {"CUSTOM_FPGA": (4, 3)})),
-        hypervisor_type=pick((None, "QEMU", "xen")),
-        hypervisor_version=pick((None, 5999999, 6000000, 6002000)),
-        supported_instances=pick((None, (), (("x86_64", "kvm", "hvm"),), (("i686", "xen", "xen"),))),
-        cpu_info=pick((None, _CPU_INFO, json.dumps(_CPU_INFO), "unknown")),
-        updated=pick((None, NOW)),
-    )
+    drawn: dict[str, Any] = {
+        "host": f"host-{at // 2 if at < 4 else at}",
+        "nodename": f"node-{at}",
+        "uuid": f"uuid-{at}",
+        "cell_uuid": pick((None, "cell-1", "cell-2")),
+        "host_ip": pick((None, f"192.168.1.{at}", f"10.0.0.{at}")),
+        "total_usable_ram_mb": ram,
+        "free_ram_mb": ram - pick((0, 0, 512, 1024, ram // 2, ram, ram + 1024)),
+        "ram_allocation_ratio": pick((None, None, 1.0, 1.5, 0.0)),
+        "total_usable_disk_gb": disk,
+        "free_disk_mb": disk * 1024 - pick((0, 0, 1024, disk * 512, disk * 1024, disk * 1024 + 1)),
+        "disk_allocation_ratio": pick((None, 1.0, 2.0)),
+        "vcpus_total": cpus,
+        "vcpus_used": pick((0, 0, 1, cpus // 2, cpus, cpus * 2)),
+        "cpu_allocation_ratio": pick((None, 1.0, 4.0)),
+        "num_instances": len(instances) + pick((0, 0, 49, 50)),
+        "num_io_ops": pick((0, 1, 7, 8, 9)),
+        "failed_builds": pick((0, 0, 1, 10)),
+        "instances": instances,
+        "aggregates": chance.sample(_AGGREGATES, pick((0, 0, 1, 2))),
+        "metrics": pick(({}, {"cpu.percent": 12.5}, {"cpu.percent": 90.0, "cpu.frequency": 2000})),
+        "service": pick(services),
+        "capabilities": pick(_CAPABILITIES),
+        "stats": pick(({}, {"opt1": 1}, {"opt1": "2", "num_proj_project-1": 3})),
+        "traits": pick(((), ("HW_GPU",), ("HW_GPU", "CUSTOM_FAST"))),
+        "resources": pick(({}, {"CUSTOM_FPGA": (4, 0)}, {"CUSTOM_FPGA": (4, 3)})),
+        "hypervisor_type": pick((None, "QEMU", "xen")),
+        "hypervisor_version": pick((None, 5999999, 6000000, 6002000)),
+        "supported_instances": pick((None, (), (("x86_64", "kvm", "hvm"),), (("i686", "xen", "xen"),))),
+        "cpu_info": pick((None, _CPU_INFO, json.dumps(_CPU_INFO), "unknown")),
+        "updated": pick((None, NOW)),
+    }
+    attributes = host_class.attributes
+    drawn |= {name: further.choice(one.samples) for name, one in attributes.items() if name not in drawn}
+    optional = [name for name, attribute in attributes.items() if attribute.is_optional]
+    drawn[optional[at % len(optional)]] = None
+    return host_class(**drawn)
 
 
 def _sample_instance(chance: Random) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import pickle
 from filtersched.errors import InvalidRequest
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
-from filtersched.hosts.host_values import CHECKS
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.schedulers import FilterScheduler, StochasticScheduler
@@ -110,7 +109,7 @@ class Caller:
 
 
 def made_host(data):
-    known = {name: value for name, value in data.items() if name in CHECKS}
+    known = {name: value for name, value in data.items() if name in HostState.attributes}
     host = KINDS[data.get("kind", "HostState")](**known)
     for name in data.keys() - known.keys() - {"kind"}:
         setattr(host, name, data[name])
@@ -200,7 +199,7 @@ def _near(explanation):
 
 def _selected(one):
     state = one.host_state
-    attributes = {name: value for name, value in vars(state).items() if name not in CHECKS}
+    attributes = {name: value for name, value in vars(state).items() if name not in HostState.attributes}
     return (
         (one.host, one.nodename, one.index, one.seed, one.generation, repr(float(one.weight))),
         dict(one.limits),

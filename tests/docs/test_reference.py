@@ -19,7 +19,7 @@ def made(tmp_path_factory) -> Path:
     return target
 
 
-@pytest.mark.parametrize("name", ["index.md", "filters.md", "weighers.md", "settings.md"])
+@pytest.mark.parametrize("name", ["index.md", "filters.md", "weighers.md", "hosts.md", "settings.md"])
 def test_page_is_what_the_generator_makes_now(made, name):
     assert (DOCS / "reference" / name).read_text() == (made / name).read_text(), "run: tox -e reference"
 

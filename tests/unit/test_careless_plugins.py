@@ -226,7 +226,7 @@ class FullHost(HostState):
 
 
 def test_host_that_fails_to_take_an_instance_is_noted_by_name(make):
-    assert notes(make(), FullHost("a")) == ["FullHost was asked to take an instance on <HostState a"]
+    assert notes(make(), FullHost("a")) == ["FullHost was asked to take an instance on <FullHost a"]
 
 
 def test_host_reads_that_raises_is_noted_with_the_filter_and_the_instance():

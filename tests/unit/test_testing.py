@@ -202,9 +202,9 @@ def test_limits_may_be_written():
 
 
 def test_undeclared_read_of_a_host_is_caught():
-    error = refused(declared(lambda self, host, spec: host.free_ram_mb >= spec.memory_mb and host.vcpus_total >= 0))
+    error = refused(declared(lambda self, host, spec: host.free_ram_mb >= spec.memory_mb and host.num_io_ops >= 0))
     assert error.rule == "undeclared read"
-    assert "reads 'vcpus_total', which its host_reads do not name" in str(error)
+    assert "reads 'num_io_ops', which its host_reads do not name" in str(error)
 
 
 def test_undeclared_read_of_the_request_is_caught():
@@ -216,20 +216,20 @@ def test_undeclared_read_of_the_request_is_caught():
 @pytest.mark.parametrize(
     "body",
     [
-        lambda self, host, spec: getattr(host, "vcpus_total", 0) >= 0,
-        lambda self, host, spec: hasattr(host, "vcpus_total"),
+        lambda self, host, spec: getattr(host, "num_io_ops", 0) >= 0,
+        lambda self, host, spec: hasattr(host, "num_io_ops"),
     ],
     ids=["getattr", "hasattr"],
 )
 def test_undeclared_read_with_a_default_is_caught(body):
     error = refused(declared(body))
-    assert (error.rule, "'vcpus_total'" in str(error)) == ("undeclared read", True)
+    assert (error.rule, "'num_io_ops'" in str(error)) == ("undeclared read", True)
 
 
 def test_undeclared_read_in_a_swallowed_exception_is_caught():
     def host_passes(self, host_state, spec):
         try:
-            return host_state.vcpus_total >= 0
+            return host_state.num_io_ops >= 0
         except Exception:
             return True
 
@@ -316,7 +316,7 @@ def test_subclass_that_defines_a_method_is_not_held_to_the_declaration_of_its_ba
         """Refuse hosts with less free memory than asked for, or without a CPU."""
 
         def host_passes(self, host_state, spec):
-            return super().host_passes(host_state, spec) and host_state.vcpus_total > 0
+            return super().host_passes(host_state, spec) and host_state.num_io_ops >= 0
 
         def rejection_reason(self, host_state, spec):
             return "too little memory, or no CPU"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 
@@ -530,7 +531,7 @@ def test_host_that_cannot_take_an_instance_at_commit_leaves_everything_as_it_was
 class WatchedHost(HostState):
     """Notes which mapping its instances are in while they come and go."""
 
-    seen: list[object] = []
+    seen: ClassVar[list[object]] = []
 
     def consume_from_request(self, spec):
         self.seen.append(self.instances)
