@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from filtersched.columns.column import EXACT, Column, NotVectorizable
+from filtersched.columns.column import EXACT, Column, NotVectorizable, put
 from filtersched.columns.frozen import typed_key
 
 _NUMBERS = frozenset((int, float))
@@ -20,19 +20,28 @@ _NUMBERS = frozenset((int, float))
 class Codes:
     """One attribute as small integers: which of the distinct values each row has.
 
-    codes : (n_rows,) intp into `values`, which may hold values that no row has any more.
-    stamp : counts up when the code of a row changes.
+    codes : (n_rows,) intp into `values`. The code of a value that no row has any more is given to
+        the next new value.
+    seen : what others remember of these values, each under a key of its own.
     """
 
-    __slots__ = ("by_identity", "by_key", "codes", "seen", "stamp", "values")
+    __slots__ = (
+        *("_by_identity", "_by_key", "_changes", "_counts", "_forgotten", "_free", "_keys"),
+        *("codes", "seen", "values"),
+    )
 
     def __init__(self, given: Sequence[Any]) -> None:
         self.values: list[Any] = []
-        self.by_key: dict[Any, int] = {}
-        self.by_identity: dict[int, int] = {}
-        self.codes: NDArray[np.intp] = self._coded(given)
-        self.stamp: int = 0
-        # What others remember of these values, each under a key of its own.
+        self._keys: list[Any] = []
+        self._by_key: dict[Any, int] = {}
+        self._by_identity: dict[int, int] = {}
+        # How many rows have each code, and the codes that no row has; counted at the first change.
+        self._counts: list[int] | None = None
+        self._free: set[int] = set()
+        # (row, its new code, whether the code has a new value), and how many earlier ones were dropped.
+        self._changes: list[tuple[int, int, bool]] = []
+        self._forgotten = 0
+        self.codes = self._coded(given)
         self.seen: dict[Any, Any] = {}
 
     def _coded(self, given: Sequence[Any]) -> NDArray[np.intp]:
@@ -40,36 +49,76 @@ class Codes:
             # Its items are made when read, and gone again: they have no identity.
             given = given.tolist()
         if len(given) and all(map(operator.is_, given, itertools.repeat(given[0]))):
-            return np.full(len(given), self.code_of(given[0]), dtype=np.intp)
+            return np.full(len(given), self._code_of(given[0]), dtype=np.intp)
         if len(given) and isinstance(given[0], str | None) and set(map(type, given)) <= {str, type(None)}:
             # Text is its own key, and hashed already.
             for value in dict.fromkeys(given):
-                self.code_of(value)
-            return np.fromiter(map(self.by_key.__getitem__, given), dtype=np.intp, count=len(given))
+                self._code_of(value)
+            return np.fromiter(map(self._by_key.__getitem__, given), dtype=np.intp, count=len(given))
         identities = list(map(id, given))
-        for value in dict(zip(identities, given, strict=True)).values():
-            self.code_of(value)
-        return np.fromiter(map(self.by_identity.__getitem__, identities), dtype=np.intp, count=len(given))
+        code_of = {name: self._code_of(value) for name, value in dict(zip(identities, given, strict=True)).items()}
+        return np.fromiter(map(code_of.__getitem__, identities), dtype=np.intp, count=len(given))
+
+    @property
+    def stamp(self) -> int:
+        """How many changes there were."""
+        return self._forgotten + len(self._changes)
+
+    def changed_since(self, stamp: int) -> tuple[list[int], list[int]] | None:
+        """The rows with other codes, and the codes with other values; None if that is too long ago."""
+        if stamp < self._forgotten:
+            return None
+        changes = self._changes[stamp - self._forgotten :]
+        counts = self._counts or ()
+        return [row for row, _, _ in changes], [code for _, code, is_new in changes if is_new and counts[code]]
+
+    def live(self) -> Sequence[int]:
+        """The codes that some row has."""
+        if self._counts is None:
+            return range(len(self.values))
+        return [code for code, count in enumerate(self._counts) if count]
 
     def put(self, row: int, value: Any) -> None:
         """Give a row another value."""
-        code = self.code_of(value)
-        if code != self.codes[row]:
-            self.codes[row] = code
-            self.stamp += 1
+        if self._counts is None:
+            self._counts = np.bincount(self.codes, minlength=len(self.values)).tolist()
+        code = self._code_of(value)
+        old = self.codes.item(row)
+        if code == old:
+            return
+        if code == len(self._counts):
+            self._counts.append(0)
+        self._free.discard(code)
+        known = len(self.codes) + 64
+        if len(self._changes) >= 2 * known:
+            # More changes than that are read from the codes sooner than from a list.
+            del self._changes[:known]
+            self._forgotten += known
+        self._changes.append((row, code, not self._counts[code]))
+        self.codes[row] = code
+        self._counts[code] += 1
+        self._counts[old] -= 1
+        if not self._counts[old]:
+            self._free.add(old)
 
-    def code_of(self, value: Any) -> int:
-        """The code of a value, a new one if no row had it; `values` keeps every identity alive."""
-        code = self.by_identity.get(id(value))
+    def _code_of(self, value: Any) -> int:
+        """The code of a value, a free or a new one if no row has it."""
+        code = self._by_identity.get(id(value))
         if code is not None and self.values[code] is value:
             return code
         key = typed_key(value)
-        code = self.by_key.get(key)
-        if code is None:
-            code = self.by_key[key] = len(self.values)
+        code = self._by_key.get(key)
+        if code is not None:
+            return code
+        if self._free:
+            code = self._free.pop()
+            del self._by_key[self._keys[code]], self._by_identity[id(self.values[code])]
+            self.values[code], self._keys[code] = value, key
+        else:
+            code = len(self.values)
             self.values.append(value)
-        if self.values[code] is value or id(value) not in self.by_identity:
-            self.by_identity[id(value)] = code
+            self._keys.append(key)
+        self._by_key[key] = self._by_identity[id(value)] = code
         return code
 
 
@@ -79,6 +128,7 @@ class Answers:
     __slots__ = ("_found", "_stamp", "each")
 
     def __init__(self) -> None:
+        # By code; None for codes that no row has.
         self.each: list[Any] = []
         self._stamp = -1
         self._found: Any = None
@@ -87,23 +137,45 @@ class Answers:
         """The answers of all rows: a Column, or the one that all have. Raises NotVectorizable."""
         if self._stamp == codes.stamp:
             return self._found
-        each = self.each
-        each.extend(function(value) for value in codes.values[len(each) :])
-        first = each[0]
-        if all(is_same(answer, first) for answer in each):
-            self._found = first
+        changed = codes.changed_since(self._stamp)
+        self._stamp = -1
+        if changed is None:
+            self.each = [None] * len(codes.values)
+            for code in codes.live():
+                self.each[code] = function(codes.values[code])
+            self._found = self._of_all(codes)
         else:
-            table = as_column(each)
-            if table is None:
-                raise NotVectorizable
-            missing = None if table.missing is None else table.missing.take(codes.codes)
-            self._found = Column(
-                table.values.take(codes.codes),
-                missing if missing is not None and missing.any() else None,
-                table.max_abs_int,
-            )
+            rows, new = changed
+            self.each.extend([None] * (len(codes.values) - len(self.each)))
+            for code in new:
+                self.each[code] = function(codes.values[code])
+            if not self._follows(codes, rows):
+                self._found = self._of_all(codes)
         self._stamp = codes.stamp
         return self._found
+
+    def _follows(self, codes: Codes, rows: list[int]) -> bool:
+        """Whether the answers of these rows could be written over the old ones."""
+        if type(self._found) is not Column:
+            return all(is_same(self.each[codes.codes[row]], self._found) for row in rows)
+        if 8 * len(rows) > len(codes.codes):
+            return False
+        return all(put(self._found, row, self.each[codes.codes[row]]) for row in rows)
+
+    def _of_all(self, codes: Codes) -> Any:
+        live = codes.live()
+        first = self.each[live[0]]
+        if all(is_same(self.each[code], first) for code in live):
+            return first
+        table = as_column(self.each)
+        if table is None:
+            raise NotVectorizable
+        missing = None if table.missing is None else table.missing.take(codes.codes)
+        return Column(
+            table.values.take(codes.codes),
+            missing if missing is not None and missing.any() else None,
+            table.max_abs_int,
+        )
 
 
 def is_same(one: Any, other: Any) -> bool:

@@ -57,6 +57,7 @@ class CachedAnswers:
         "known",
         "options",
         "raised",
+        "stamp",
         "version",
         "watched_attributes",
     )
@@ -66,7 +67,9 @@ class CachedAnswers:
         self.version: int = rows.version
         self.change_count: int = rows.change_count
         self.watched_attributes: frozenset[str] | None = watched_attributes
+        # The values that were asked about, and how many changes of them the answers know.
         self.codes: Codes | None = None
+        self.stamp = 0
         self.known: dict[int, Any] = {}
         self.raised: NDArray[np.bool_] | None = None
         self.ends: ColumnExtremes | None = None
@@ -167,59 +170,83 @@ class AnswerCache:
                 raise NotVectorizable from None
             return CachedAnswers(kind.from_answer(answer), self.rows, frozenset()), evaluator.spec_reads
         entry = CachedAnswers(np.zeros(0, dtype=kind.dtype), self.rows, self.rows.watched_attributes(reads))
-        entry.codes = evaluator.evaluate_distinct_values(self.rows, request, entry.known)
+        entry.codes = self.rows.codes(reads)
+        if entry.codes is None:
+            raise NotVectorizable
+        evaluator.evaluate_distinct_values(entry.codes, request, entry.known, entry.codes.live())
         self._fill(entry, kind)
         return entry, evaluator.spec_reads
 
     def _fill(self, entry: CachedAnswers, kind: Kind) -> None:
         """The answers of all rows from those of the codes."""
         assert entry.codes is not None
-        wrong = [code for code, answer in entry.known.items() if isinstance(answer, Raised)]
-        table = np.zeros(len(entry.known), dtype=kind.dtype)
-        for code, answer in entry.known.items():
-            if not isinstance(answer, Raised):
+        wrong = []
+        table = np.zeros(len(entry.codes.values), dtype=kind.dtype)
+        for code in entry.codes.live():
+            answer = entry.known[code]
+            if isinstance(answer, Raised):
+                wrong.append(code)
+            else:
                 table[code] = kind.from_answer(answer)
         codes = entry.codes.codes
         entry.answers = table.take(codes)
         entry.ends = None
         entry.raised = np.isin(codes, wrong) if wrong else None
+        entry.stamp = entry.codes.stamp
 
     def _refresh(self, entry: CachedAnswers, evaluator: PluginEvaluator, request: RequestKeys, kind: Kind) -> bool:
-        """Evaluate the dirty rows again; returns False where all rows must be."""
+        """Evaluate what changed again; returns False where all rows must be."""
         rows = self.rows
         if entry.version != rows.version or entry.options is not evaluator.plugin._values:
             return False
         if entry.change_count == rows.change_count:
             return True
-        dirty = few_dirty_rows(rows, entry.change_count, entry.watched_attributes)
+        dirty = rows.dirty_rows_since(entry.change_count, entry.watched_attributes)
         if dirty is None:
             return False
-        if dirty and not isinstance(entry.answers, np.ndarray):
+        if dirty and not (
+            self._follow_codes(entry, evaluator, request, kind)
+            if entry.codes is not None
+            else self._ask_again(entry, evaluator, request, kind, dirty)
+        ):
             return False
-        if dirty and entry.codes is not None:
-            try:
-                codes = evaluator.evaluate_distinct_values(rows, request, entry.known)
-            except NotVectorizable:
-                return False
-            if codes is not entry.codes:
-                return False
-            self._fill_rows(entry, kind, dirty)
-        elif dirty:
-            try:
-                ask = evaluator.host_evaluator(request)
-                for row in dirty:
-                    entry.set_row(row, kind.from_answer(ask(rows.host(row))))
-            except Exception:
-                # The boundary to the plug-in: it raises only if the row is a candidate; evaluate all.
-                return False
         entry.change_count = rows.change_count
         return True
 
-    def _fill_rows(self, entry: CachedAnswers, kind: Kind, dirty: list[int]) -> None:
-        assert entry.codes is not None
-        answers = [entry.known[int(entry.codes.codes[row])] for row in dirty]
-        if entry.raised is not None or any(isinstance(answer, Raised) for answer in answers):
+    def _ask_again(
+        self, entry: CachedAnswers, evaluator: PluginEvaluator, request: RequestKeys, kind: Kind, dirty: list[int]
+    ) -> bool:
+        """Whether the dirty rows could be evaluated one by one."""
+        if len(dirty) > _FEW + len(self.rows) // 1000 or not isinstance(entry.answers, np.ndarray):
+            return False
+        try:
+            ask = evaluator.host_evaluator(request)
+            for row in dirty:
+                entry.set_row(row, kind.from_answer(ask(self.rows.host(row))))
+        except Exception:
+            # The boundary to the plug-in: it raises only if the row is a candidate; evaluate all.
+            return False
+        return True
+
+    def _follow_codes(
+        self, entry: CachedAnswers, evaluator: PluginEvaluator, request: RequestKeys, kind: Kind
+    ) -> bool:
+        """Whether the rows could be given the answers of the values that they have now."""
+        codes = entry.codes
+        assert codes is not None
+        if self.rows.codes(request.reads_of(evaluator)) is not codes:
+            return False
+        changed = codes.changed_since(entry.stamp)
+        if changed is None:
+            return False
+        rows, new = changed
+        evaluator.evaluate_distinct_values(codes, request, entry.known, new)
+        answers = [entry.known[codes.codes.item(row)] for row in rows]
+        is_exception = entry.raised is not None or any(isinstance(answer, Raised) for answer in answers)
+        if is_exception or 8 * len(rows) > len(codes.codes):
             self._fill(entry, kind)
-            return
-        for row, answer in zip(dirty, answers, strict=True):
+            return True
+        for row, answer in zip(rows, answers, strict=True):
             entry.set_row(row, kind.from_answer(answer))
+        entry.stamp = codes.stamp
+        return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from filtersched.columns.column import EXACT, Column, NotColumnarError, NotVectorizable
@@ -11,7 +11,7 @@ from filtersched.engine.overlay import Overlay
 from filtersched.engine.request_keys import RequestKeys, changes_between_instances
 from filtersched.engine.views import ColumnView, host_view, show, spec_view
 from filtersched.errors import UndeclaredRead
-from filtersched.hosts.host_rows import HostRows
+from filtersched.hosts.host_rows import MISSING, HostRows
 from filtersched.plugins.notes import note_asked, note_host
 from filtersched.plugins.plugin import Plugin, Reads, declaration_of
 from filtersched.requests.request_spec import RequestSpec
@@ -151,27 +151,24 @@ class PluginEvaluator:
         self._attributes_read = found.spec_reads
         return found
 
-    def evaluate_distinct_values(self, rows: HostRows, request: RequestKeys, known: dict[int, Any]) -> Codes:
-        """The codes of the rows, each code's answer in `known`: asked only where it is new.
+    def evaluate_distinct_values(
+        self, codes: Codes, request: RequestKeys, known: dict[int, Any], asked: Iterable[int]
+    ) -> None:
+        """Put the answers of these codes into `known`.
 
         An answer that raised is kept as the exception, since no candidate may have that value.
-        Raises NotVectorizable if the attributes cannot be coded.
         """
         reads = request.reads_of(self)
-        codes = rows.codes(reads)
-        if codes is None:
-            raise NotVectorizable
         spec = self._spec_view(request.spec)
         view_of = host_view(self.name, reads)
-        for code in range(len(known), len(codes.values)):
+        for code in asked:
             values = codes.values[code] if len(reads) > 1 else (codes.values[code],)
+            shown = {name: value for name, value in zip(reads, values, strict=True) if value is not MISSING}
             try:
-                answer = self.method(view_of(_StandIn(zip(reads, values, strict=True))), spec)
-                known[code] = self.finish(answer)
+                known[code] = self.finish(self.method(view_of(_StandIn(shown)), spec))
             except Exception as problem:
                 # The boundary to the plug-in; raised if a candidate has this value.
                 known[code] = Raised(problem)
-        return codes
 
 
 class _StandIn:

@@ -6,6 +6,7 @@ read again when a column is next asked for.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
 from types import FunctionType
@@ -19,7 +20,11 @@ from filtersched.hosts.host_names import HostNames
 from filtersched.hosts.host_state import HostState, Owner
 from filtersched.hosts.instance_index import InstanceIndex
 
-_MAX_LOGGED_CHANGES = 4096
+# The rows of this many recent changes are known, or of one change for each host, but of no more than
+# the larger number; up to twice as many are kept.
+_MAX_LOGGED_CHANGES = (4096, 65536)
+# The value of an attribute that a host does not have.
+MISSING = object()
 
 
 class HostRows:
@@ -55,6 +60,8 @@ class HostRows:
         self.version += 1
         self._log: list[tuple[int, Collection[str] | None]] = []
         self._log_start = self.change_count
+        # By number of changes: the rows that are dirty since, by attribute; None is any attribute.
+        self._dirty: dict[int, dict[str | None, dict[int, None]]] = {}
         self._plain: dict[str, bool] = {}
         self._watched_attributes: dict[tuple[str, ...], frozenset[str] | None] = {}
         self._kinds: set[type] | None = None
@@ -135,10 +142,13 @@ class HostRows:
 
     def mark_dirty(self, row: int, attributes: Collection[str] | None = None) -> None:
         """Note that these attributes of the host in `row` have changed; None is any of them."""
-        if len(self._log) >= _MAX_LOGGED_CHANGES:
-            self._log_start += len(self._log)
-            self._log.clear()
+        least, most = _MAX_LOGGED_CHANGES
+        known = max(least, min(len(self._hosts), most))
+        if len(self._log) >= 2 * known:
+            del self._log[:known]
+            self._log_start += known
         self._log.append((row, attributes))
+        self._dirty.clear()
         self.change_count += 1
 
     def mark_instances(
@@ -159,12 +169,16 @@ class HostRows:
         """
         if then < self._log_start:
             return None
-        recent = self._log[then - self._log_start :]
-        if reads is None:
-            dirty = [row for row, _ in recent]
-        else:
-            dirty = [row for row, names in recent if names is None or not reads.isdisjoint(names)]
-        return list(dict.fromkeys(dirty)) if len(dirty) > 1 else dirty
+        if then == self.change_count:
+            return []
+        dirty = self._dirty.get(then)
+        if dirty is None:
+            dirty = self._dirty[then] = {}
+            for row, names in self._log[then - self._log_start :]:
+                for name in (None,) if names is None else names:
+                    dirty.setdefault(name, {})[row] = None
+        found = dirty.values() if reads is None else [dirty[name] for name in (None, *reads) if name in dirty]
+        return list(dict.fromkeys(itertools.chain.from_iterable(found)))
 
     def watched_attributes(self, reads: Collection[str]) -> frozenset[str] | None:
         """What to look for among marks for these reads; None where one is worked out from others."""
@@ -270,16 +284,13 @@ class HostRows:
     def _codes_now(self, attributes: tuple[str, ...], then: int, codes: Codes | None) -> Codes | None:
         """The codes of `then` with the dirty rows coded anew, or all rows."""
         dirty = self.dirty_rows_since(then, self.watched_attributes(attributes)) if codes is not None else None
-        if codes is None or dirty is None or (dirty and len(codes.values) > 2 * len(self) + 64):
+        if codes is None or dirty is None:
             return self._coded(attributes)
         for row in dirty:
-            codes.put(row, self._value(row, attributes))
+            host = self.host(row)
+            values = tuple(getattr(host, attribute, MISSING) for attribute in attributes)
+            codes.put(row, values[0] if len(values) == 1 else values)
         return codes
-
-    def _value(self, row: int, attributes: tuple[str, ...]) -> Any:
-        host = self.host(row)
-        values = tuple(getattr(host, attribute) for attribute in attributes)
-        return values[0] if len(values) == 1 else values
 
     def _coded(self, attributes: tuple[str, ...]) -> Codes | None:
         if len(attributes) > 1:
@@ -291,7 +302,7 @@ class HostRows:
             codes.codes = codes.codes.repeat(len(self))
             return codes
         values = self._read(attributes[0])
-        return None if values is None else Codes(values)
+        return Codes([getattr(host, attributes[0], MISSING) for host in self.hosts()] if values is None else values)
 
     def of_each(self, attribute: str, function: Callable[[Any], Any]) -> Any:
         """`function` of the attribute, called once for each distinct value of it; None is missing.
@@ -307,7 +318,7 @@ class HostRows:
             if _is_lasting(function):
                 codes.seen[function] = answers
         try:
-            return answers.of(codes, function)
+            return answers.of(codes, lambda value: function(_present(value)))
         except Exception:
             # The boundary to the plug-in: what raises here may be a value that no candidate has.
             raise NotVectorizable from None
@@ -393,6 +404,12 @@ def counted(rows: Sequence[int], count: int) -> Column:
     """How often each of `count` rows is among `rows`."""
     counts = np.bincount(np.array(rows, dtype=np.intp), minlength=count)
     return Column(counts.astype(np.float64), max_abs_int=float(len(rows)))
+
+
+def _present(value: Any) -> Any:
+    if value is MISSING:
+        raise AttributeError("a host does not have the attribute")
+    return value
 
 
 def _holds(dtype: np.dtype[Any], values: Sequence[Any]) -> bool:

@@ -111,9 +111,8 @@ def test_a_body_that_fills_its_gaps_is_answered_on_columns():
 
 def test_a_distinct_value_is_asked_about_once_and_what_raises_is_kept():
     known = {}
-    codes = asked(ByValue).evaluate_distinct_values(
-        rows(hypervisor_type=["kvm", "odd", "xen", "kvm"]), request(), known
-    )
+    codes = rows(hypervisor_type=["kvm", "odd", "xen", "kvm"]).codes(("hypervisor_type",))
+    asked(ByValue).evaluate_distinct_values(codes, request(), known, codes.live())
     assert codes.codes.tolist() == [0, 1, 2, 0]
     assert (known[0], known[2]) == (True, False)
     assert isinstance(known[1], Raised)

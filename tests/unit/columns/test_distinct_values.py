@@ -1,0 +1,65 @@
+"""Codes of distinct values and answers about them follow every change as if they were made anew."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from filtersched.columns.column import Column, NotVectorizable
+from filtersched.columns.distinct_values import Answers, Codes
+
+# Few values, so that some go and come back; equal ones of different types, and objects equal to others.
+VALUES = st.sampled_from(("a", 1, 1.0, True, None, ("x", 1), ("x", 1.0), 7, 8, 9))
+
+
+def measured(value):
+    """Nothing, a truth value or a number, and an exception for one value."""
+    if value == 9:
+        raise LookupError("nine")
+    return {"a": None, 7: True, 8: False}.get(value, 5)
+
+
+def answer_of(answers, codes, function):
+    """The answers of all rows, or that there are none."""
+    try:
+        found = answers.of(codes, function)
+    except (NotVectorizable, LookupError):
+        return "none"
+    if type(found) is not Column:
+        found = Column(np.array([found] * len(codes.codes), dtype=object), None)
+    missing = np.zeros(len(codes.codes), dtype=np.bool_) if found.missing is None else found.missing
+    return [None if gap else value for value, gap in zip(found.values.tolist(), missing.tolist(), strict=True)]
+
+
+@given(
+    st.lists(VALUES, min_size=1, max_size=4),
+    st.lists(st.tuples(st.integers(0, 3), VALUES, st.booleans()), max_size=400),
+    st.sampled_from((measured, lambda value: 1 if value is None else 2)),
+)
+def test_codes_and_answers_after_changes_are_those_of_new_ones(values, changes, function):
+    codes, answers = Codes(values), Answers()
+    for row, value, is_asked in changes:
+        row %= len(values)
+        values[row] = value
+        codes.put(row, value)
+        if is_asked:
+            assert answer_of(answers, codes, function) == answer_of(Answers(), Codes(values), function)
+    found = [codes.values[code] for code in codes.codes.tolist()]
+    assert list(map(repr, found)) == list(map(repr, values))
+
+
+def test_a_value_that_no_row_has_leaves_its_code_to_the_next_new_one():
+    codes = Codes(["a", "b"])
+    codes.put(0, "c")
+    codes.put(1, "d")
+    assert codes.values == ["d", "b", "c"]
+    assert codes.changed_since(0) == ([0, 1], [2, 0])
+
+
+def test_rows_that_changed_are_told_until_there_were_too_many():
+    codes = Codes(["a", "b"])
+    codes.put(0, "b")
+    assert codes.changed_since(0) == ([0], [])
+    for number in range(1000):
+        codes.put(0, str(number))
+    assert codes.changed_since(0) is None
+    assert codes.changed_since(codes.stamp - 1) == ([0], [codes.codes[0]])
