@@ -1,4 +1,4 @@
-"""Writes the man page and the shell completions of the command from its argument parser.
+"""Writes what is installed beside the modules: man page and completions, from the argument parser, and copies.
 
 python docs/generate_command_files.py          writes them into filtersched/data
 python docs/generate_command_files.py DIR      writes them somewhere else
@@ -18,13 +18,14 @@ from oslo_config import cfg, types
 
 from filtersched import __version__
 from filtersched.cli.arguments import SETTINGS_HELP, make_parser
-from filtersched.cli.package_files import SHELLS
+from filtersched.cli.package_files import FILES, SHELLS
 from filtersched.loading import list_opts
 from filtersched.settings.options import NO_EFFECT, spelled
 
-DATA = Path(__file__).resolve().parents[1] / "filtersched" / "data"
+ROOT = Path(__file__).resolve().parents[1]
+DATA = ROOT / "filtersched" / "data"
 # Flags whose value is a file, whatever the parser says of them otherwise.
-FILES = ("--inventory", "--requests", "--output", "--config-file")
+FILE_FLAGS = ("--inventory", "--requests", "--output", "--config-file")
 
 
 def main(target: Path = DATA) -> None:
@@ -38,18 +39,19 @@ def main(target: Path = DATA) -> None:
 def files() -> dict[str, str]:
     """Path below filtersched/data to text."""
     completions = {f"completion/filtersched.{shell}": completion(shell) for shell in SHELLS}
-    return {**completions, "man/filtersched.1": man_page()}
+    copies = {path: (ROOT / path).read_text(encoding="utf-8") for path in FILES if (ROOT / path).is_file()}
+    return {**completions, "man/filtersched.1": man_page(), **copies}
 
 
 def completion(shell: str) -> str:
     """The completion script: sub-commands, their flags, and the settings as flags."""
     parser, commands = make_parser()
     for name, command in commands.items():
-        if name not in ("completion", "man"):
+        if name not in ("completion", "man", "files"):
             _add_settings(command)
     for each in (parser, *commands.values()):
         for action in each._actions:
-            if set(action.option_strings) & set(FILES):
+            if set(action.option_strings) & set(FILE_FLAGS):
                 action.complete = shtab.FILE
             if action.help:
                 # Scripts show one line; the rest of a long help is in the man page.

@@ -73,8 +73,8 @@ def _index(filters: list[PluginDescription], weighers: list[PluginDescription]) 
         lines += [f"| [{one.name}]({page}#{one.name.lower()}) | {_cell(one.summary)} |" for one in found]
         lines.append("")
     lines += ["## Hosts\n", "[Attributes of hosts](hosts.md): types, units and defaults.\n"]
-    lines += ["## Settings\n", "[Settings of the scheduler](settings.md). The sample file with all options is"]
-    lines.append("`etc/filtersched/filtersched.conf.sample`.\n")
+    lines += ["## Settings\n", "[Settings of the scheduler](settings.md)."]
+    lines.append("`filtersched files filtersched.conf.sample` prints a sample file with all options.\n")
     return "\n".join(lines)
 
 

@@ -27,7 +27,7 @@ Every setting is also a flag, before or after the command, with - or _:
   --ram-allocation-ratio 1.0     no oversubscription of memory
   --connection_type=fake         a generated inventory of 36 hosts
   --verbose                      each stage, and why each host was chosen, on stderr
-All of them are in etc/filtersched/filtersched.conf.sample, those of plug-ins in 'filtersched plugins'.
+'filtersched files filtersched.conf.sample' prints all of them, 'filtersched plugins' those of plug-ins.
 """
 
 _SCHEDULE = """\
@@ -83,6 +83,17 @@ _MAN_EXAMPLES = """\
 Read it, or install it for your user:
   filtersched man | man -l -
   filtersched man > ~/.local/share/man/man1/filtersched.1
+"""
+_FILES = """\
+List the files that are installed with the package: sample settings, an example inventory with
+requests, a systemd unit, shell completions and the man page. With names, print these files.
+"""
+_FILES_EXAMPLES = """\
+Examples:
+  filtersched files filtersched.conf.sample > filtersched.conf
+  filtersched files --copy .        then: filtersched schedule --inventory examples/hosts.jsonl --flavor ram=4096
+
+Exit status: 0 done, 2 an error.
 """
 
 _INPUT_HELP = "JSON Lines, JSON, CSV, or Nova's GET /os-hypervisors/detail as JSON; - is the standard input"
@@ -220,6 +231,22 @@ def make_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentP
     )
     completion.add_argument("shell", choices=SHELLS, metavar="SHELL", help="bash, zsh or fish")
     command("man", "print the man page", _MAN, _MAN_EXAMPLES, "", settings=False)
+
+    files = command(
+        "files",
+        "print or copy the sample settings, examples and other files that are installed",
+        _FILES,
+        _FILES_EXAMPLES,
+        "[NAME ...] [--copy DIRECTORY]",
+        settings=False,
+    )
+    files.add_argument("names", nargs="*", metavar="NAME", help="a file of the list, by its path or by its last part")
+    files.add_argument(
+        "--copy",
+        metavar="DIRECTORY",
+        help="copy the files, all or those named, under their paths; an existing file is an error",
+    )
+    _add_output(files)
     return parser, commands
 
 

@@ -23,6 +23,7 @@ _COMMANDS = {
     "check-config": "check_config:run",
     "completion": "package_files:run_completion",
     "man": "package_files:run_man",
+    "files": "package_files:run_files",
 }
 
 _ERROR = 2

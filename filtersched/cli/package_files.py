@@ -1,26 +1,92 @@
-"""filtersched completion, filtersched man: print files that are installed with the package."""
+"""filtersched completion, man and files: print or copy files that are installed with the package."""
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
+from collections.abc import Sequence
 from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
 
+from filtersched.cli.errors import OutputError, UsageError
 from filtersched.cli.terminal import Terminal
+from filtersched.errors import nearest
 from filtersched.settings import SchedulerConf
 
 SHELLS = ("bash", "zsh", "fish")
 
+#: Path of each file in the package, which is its path in the source too, and what it is.
+FILES = {
+    "etc/filtersched/filtersched.conf.sample": "all settings of the scheduler, with their defaults",
+    "etc/ovirt/scheduler/scheduler.conf": "all settings of filtersched-proxy, with their defaults",
+    "etc/ovirt/filtersched-proxy.service": "systemd unit for /opt/filtersched-proxy; "
+    "'filtersched-proxy unit' prints one for your installation",
+    "examples/hosts.jsonl": "an inventory of 32 hosts",
+    "examples/requests.jsonl": "requests to place on them",
+    "completion/filtersched.bash": "shell completion; 'filtersched completion bash' prints it too",
+    "completion/filtersched.zsh": "shell completion",
+    "completion/filtersched.fish": "shell completion",
+    "man/filtersched.1": "the man page; 'filtersched man' prints it too",
+}
+
 
 def run_completion(args: argparse.Namespace, _conf: SchedulerConf, terminal: Terminal) -> int:
     """Print the completion script of one shell."""
-    return _print(terminal, "completion", f"filtersched.{args.shell}")
+    terminal.out.write(_text(f"completion/filtersched.{args.shell}"))
+    return 0
 
 
 def run_man(_args: argparse.Namespace, _conf: SchedulerConf, terminal: Terminal) -> int:
     """Print the man page, as roff."""
-    return _print(terminal, "man", "filtersched.1")
-
-
-def _print(terminal: Terminal, *path: str) -> int:
-    terminal.out.write(resources.files("filtersched").joinpath("data", *path).read_text(encoding="utf-8"))
+    terminal.out.write(_text("man/filtersched.1"))
     return 0
+
+
+def run_files(args: argparse.Namespace, _conf: SchedulerConf, terminal: Terminal) -> int:
+    """List the files, print those that are named, or copy them."""
+    paths = list(dict.fromkeys(map(_path, args.names)))
+    if args.copy is not None:
+        for target in _copied(paths or list(FILES), Path(args.copy)):
+            terminal.line(str(target))
+    elif paths:
+        for path in paths:
+            terminal.out.write(_text(path))
+    elif args.format == "json":
+        terminal.out.write(json.dumps({"files": [{"file": path, "about": FILES[path]} for path in FILES]}) + "\n")
+    else:
+        terminal.table(("FILE", "ABOUT"), list(FILES.items()))
+    return 0
+
+
+def _path(name: str) -> str:
+    """The path of the file that a user names by its path or by its last part."""
+    found = [path for path in FILES if name in (path, path.rpartition("/")[2])]
+    if not found:
+        raise UsageError(f"no file {name!r} is installed with filtersched. {nearest(name, FILES)}")
+    return found[0]
+
+
+def _copied(paths: Sequence[str], directory: Path) -> list[Path]:
+    """Where the files are after they were copied. Raises OutputError, and copies nothing, if one is there already."""
+    targets = [directory / path for path in paths]
+    there = [str(target) for target in targets if os.path.lexists(target)]
+    if there:
+        raise OutputError(f"{there[0]} exists already; nothing was copied. Remove it or copy to another directory.")
+    for path, target in zip(paths, targets, strict=True):
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("x", encoding="utf-8", newline="\n") as file:
+                file.write(_text(path))
+        except OSError as error:
+            raise OutputError(f"{target} cannot be written: {error.strerror or error}") from error
+    return targets
+
+
+def _text(path: str) -> str:
+    return _data(path).read_text(encoding="utf-8")
+
+
+def _data(path: str) -> Traversable:
+    return resources.files("filtersched").joinpath("data", *path.split("/"))

@@ -12,6 +12,7 @@ _shtab_filtersched_commands() {
   local _commands=(
     check-config:'Look for settings that are valid but risky: filters that conflict over the same extra specs, a'
     completion:'Print the completion script of a shell: sub-commands, their flags, and all settings.'
+    files:'List the files that are installed with the package: sample settings, an example inventory with'
     man:'Print the man page in roff.'
     plugins:'List the installed filters, weighers and drivers: where each comes from, what it does, its options'
     schedule:'Place requests on the hosts of an inventory, and say why.'
@@ -107,6 +108,17 @@ _shtab_filtersched_completion_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_filtersched_completion_defaults_added=0
+
+_shtab_filtersched_files_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--copy[copy the files, all or those named, under their paths]:DIRECTORY:"
+  "--format[for people (the default) or for programs]:format:(text json)"
+  "--debug[log everything, and show the traceback of an error]"
+  "(*)::a file of the list, by its path or by its last part:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_filtersched_files_defaults_added=0
 
 _shtab_filtersched_man_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -390,6 +402,7 @@ _shtab_filtersched() {
       case $line[1] in
         check-config) _arguments -C -s $_shtab_filtersched_check_config_options ;;
         completion) _arguments -C -s $_shtab_filtersched_completion_options ;;
+        files) _arguments -C -s $_shtab_filtersched_files_options ;;
         man) _arguments -C -s $_shtab_filtersched_man_options ;;
         plugins) _arguments -C -s $_shtab_filtersched_plugins_options ;;
         schedule) _arguments -C -s $_shtab_filtersched_schedule_options ;;

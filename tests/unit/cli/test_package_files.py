@@ -1,17 +1,21 @@
-"""The man page and the completion scripts that are installed with the command."""
+"""The files that are installed with the command: completions, man page, samples and examples."""
 
 from __future__ import annotations
 
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from filtersched.cli.arguments import make_parser
+from filtersched.cli.package_files import FILES
 from filtersched.loading import list_opts
 from filtersched.settings.options import NO_EFFECT
 
+ROOT = Path(__file__).resolve().parents[3]
+COPIES = [path for path in FILES if path.startswith(("etc/", "examples/"))]
 SHELLS = ("bash", "zsh", "fish")
 COMPLETE_IN_BASH = """
 source "$1"; shift
@@ -106,3 +110,62 @@ def test_unknown_shell_is_refused_with_the_choices(run):
     result = run("completion", "tcsh")
     assert result.status == 2
     assert all(shell in result.err for shell in SHELLS)
+
+
+@pytest.mark.parametrize("path", COPIES)
+def test_installed_file_is_that_of_the_source(run, path):
+    assert run("files", path).out == (ROOT / path).read_text(encoding="utf-8"), "run: tox -e reference"
+
+
+def test_every_sample_and_example_of_the_source_is_installed():
+    generators = {"filtersched-config-generator.conf", "sample-generator.conf"}
+    files = [path for folder in ("etc", "examples") for path in (ROOT / folder).rglob("*") if path.is_file()]
+    assert sorted(COPIES) == sorted(
+        path.relative_to(ROOT).as_posix() for path in files if path.name not in generators
+    )
+
+
+def test_files_lists_what_it_can_print(run):
+    listed = [line.split()[0] for line in run("files").out.splitlines()[1:]]
+    assert listed == list(FILES)
+    assert [one["file"] for one in run("files", "--format", "json").json["files"]] == listed
+    assert all(run("files", path).out for path in listed)
+
+
+def test_file_is_found_by_the_last_part_of_its_path(run):
+    assert run("files", "hosts.jsonl").out == run("files", "examples/hosts.jsonl").out
+
+
+def test_copies_are_where_the_pages_name_them(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("files", "--copy", ".").out.splitlines() == list(FILES)
+    assert run("schedule", "--inventory", "examples/hosts.jsonl", "--requests", "examples/requests.jsonl").status == 0
+
+
+def test_only_named_files_are_copied(run, tmp_path):
+    run("files", "hosts.jsonl", "examples/hosts.jsonl", "--copy", tmp_path / "new")
+    assert [path.name for path in (tmp_path / "new").rglob("*.*")] == ["hosts.jsonl"]
+
+
+def test_existing_file_is_not_overwritten_and_nothing_is_copied(run, tmp_path):
+    mine = tmp_path / "examples" / "requests.jsonl"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    result = run("files", "--copy", tmp_path)
+    assert result.status == 2
+    assert f"{mine} exists already" in result.err
+    assert mine.read_text() == "mine"
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [mine]
+
+
+def test_directory_that_cannot_be_made_is_an_error(run, tmp_path):
+    (tmp_path / "file").write_text("")
+    result = run("files", "--copy", tmp_path / "file")
+    assert result.status == 2
+    assert "cannot be written: Not a directory" in result.err
+
+
+def test_file_that_is_not_installed_is_refused_with_the_nearest(run):
+    result = run("files", "host.jsonl")
+    assert result.status == 2
+    assert "Did you mean 'examples/hosts.jsonl'?" in result.err
