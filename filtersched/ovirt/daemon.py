@@ -38,7 +38,6 @@ class Proxy:
         self.settings: settings_module.Settings = settings_module.load(path)
         tls_context(self.settings)
         own_units = core_units(scheduler_from(self.settings.conf), self.settings)
-        self._reloads = previous is not None
         self.plugins: Plugins = Plugins() if previous is None else previous.plugins
         last = None if previous is None or previous.facts is None else previous.facts.reading
         self.facts: EngineFacts | None = None
@@ -50,7 +49,7 @@ class Proxy:
         """Load the plug-ins and read the engine's facts once; what an operator should mend."""
         for warning in self.settings.warnings:
             LOG.warning("%s", warning)
-        await self.plugins.discover(self.settings, anyway=self._reloads)
+        await self.plugins.discover(self.settings, anyway=True)
         if self.facts is not None:
             await self.facts.start()
         failure = None if self.facts is None else self.facts.failure
@@ -61,7 +60,7 @@ class Proxy:
         if self.facts is not None:
             await self.facts.close()
         if plugins:
-            await self.plugins.end()
+            self.plugins.workers.close()
         self.service.close()
 
 

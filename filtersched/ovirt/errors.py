@@ -3,6 +3,7 @@
 OvirtError      .unit
 ├─ WireError    what the client sent cannot be read; becomes a fault
 └─ UnitError    a unit gave no usable answer; becomes a line in plugin_errors
+   └─ NoProcess it could not be asked: the machine has no process or descriptor left
 """
 
 from __future__ import annotations
@@ -37,3 +38,7 @@ class UnitError(OvirtError):
         super().__init__(message, unit=unit)
         self.details = details
         self.late = late
+
+
+class NoProcess(UnitError):
+    """A unit that could not be asked; that says nothing about its file."""

@@ -7,6 +7,7 @@ its last good version answers.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import glob
 import json
 import logging
@@ -18,14 +19,14 @@ from typing import Any
 
 from filtersched.errors import ConfigurationError
 from filtersched.ovirt.core_units import BALANCE, KINDS
-from filtersched.ovirt.errors import UnitError
+from filtersched.ovirt.errors import NoProcess, UnitError
 from filtersched.ovirt.settings import Settings, plugin_conf
 from filtersched.ovirt.wire import clean
-from filtersched.ovirt.workers import ForkServer, Source, last_words
+from filtersched.ovirt.worker import MAX_SOURCE_BYTES, state
+from filtersched.ovirt.workers import Version, Workers, last_words
 
 LOG = logging.getLogger(__name__)
 
-MAX_SOURCE_BYTES = 4 << 20
 # What the engine accepts; a unit with anything else it drops without a word.
 _VALIDATION = re.compile(r"(\w+=[^;]*(;\w+=[^;]*)*;?)?", re.ASCII)
 
@@ -46,7 +47,7 @@ class PluginUnit:
     cls: str | None
     function: str
     file: PluginFile
-    server: ForkServer
+    version: Version
 
     async def answer(self, shared: bytes, properties: Mapping[str, Any]) -> tuple[Any, str]:
         """The unit's raw answer and what it wrote to stderr; `shared` is what `Known.for_workers` gave.
@@ -58,8 +59,8 @@ class PluginUnit:
         defaults = {key: value for key, value in pairs if value}
         given = {key: value for key, value in properties.items() if value is not None or key not in defaults}
         question = {"ask": "call", "kind": self.kind, "class": self.cls, "function": self.function}
-        asked = json.dumps({**question, "properties": {**defaults, **given}}).encode()
-        reply, stderr = await self.server.ask(asked[:-1] + b", " + shared + b"}")
+        asked = json.dumps({**question, "properties": {**defaults, **given}})[1:-1].encode()
+        reply, stderr = await self.file.workers.ask(self.version, asked + b", " + shared)
         if reply["answer"] is None and (stderr or self.kind != BALANCE):
             raise UnitError(f"gave no answer{last_words(stderr)}", details=stderr)
         return reply["answer"], stderr
@@ -72,17 +73,16 @@ class PluginFile:
     broken : why it is not what answers; None if it is.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, workers: Workers) -> None:
         self.path = path
         self.name: str = os.path.splitext(os.path.basename(path))[0]
+        self.workers = workers
         self.units: list[PluginUnit] = []
         self.problems: list[str] = []
         self.broken: str | None = None
-        self.source: bytes = b""
-        self._server: ForkServer | None = None
+        self._version: Version | None = None
+        self._watched: list[str] = []
         self._seen: Any = None
-        self._fresh: list[str] = []
-        self._late = False
         self._lock = asyncio.Lock()
 
     async def refresh(self, settings: Settings, *, anyway: bool = False) -> None:
@@ -93,44 +93,33 @@ class PluginFile:
             now = self._states(settings)
             if now != self._seen or anyway:
                 self._seen = None
-                now |= await self._load(settings)
+                now = now | await self._load(settings)
                 # What changed since it was read counts as a change.
-                self._seen = {path: now.get(path, state) for path, state in self._states(settings).items()}
+                self._seen = {path: now.get(path, seen) for path, seen in self._states(settings).items()}
 
-    async def close(self) -> None:
-        """The file is gone: its version ends after the calls that run."""
-        server, self._server, self.units = self._server, None, []
-        if server is not None:
-            await server.retire()
-
-    async def end(self) -> None:
-        """End its processes now."""
-        if self._server is not None:
-            await self._server.close()
+    def close(self) -> None:
+        """The file is gone; calls that run end on its last version."""
+        self.units = []
+        if self._version is not None:
+            self._version.retire()
 
     def _states(self, settings: Settings) -> dict[str, Any]:
         """What tells whether anything changed that the file depends on."""
-        paths = [self.path, *self._fresh]
-        if self.broken and not self._late:
-            # It may lack a module that comes later.
-            paths += glob.glob(os.path.join(glob.escape(os.path.dirname(self.path)), "*.py"))
-        for name in {self.name, *(unit.name for unit in self.units)}:
-            paths += [os.path.join(each, f"{name}.conf") for each in _conf_folders(self, settings)]
-        return {path: _state(path) for path in paths}
+        confs = {self.name, *(unit.name for unit in self.units)}
+        folders = _conf_folders(self.path, settings)
+        paths = [os.path.join(folder, f"{name}.conf") for folder in folders for name in confs]
+        return {path: state(path) for path in [self.path, *self._watched, *paths]}
 
     async def _load(self, settings: Settings) -> dict[str, Any]:
-        """Make the file as it is now what answers, if it can be; the states of modules that it imports."""
-        probe: ForkServer | None = None
+        """Make the file as it is now what answers, if it can be; the states of what was read for it."""
+        version = self._new_version(settings, {})
         states: dict[str, Any] = {}
         try:
-            self.source = _text(self.path)
-            probe = ForkServer(Source(self.path, self.name, self.source), settings)
-            found, _stderr = await probe.ask(b'{"ask": "units"}')
-            states = {path: _state(path) for path in found["fresh"]}
-            fresh = {path: _text(path) for path in states}
-            source = Source(self.path, self.name, self.source, found["modules"], fresh, found["keep_alive"])
-            server, problems = ForkServer(source, settings), list[str]()
-            units = [unit for offer in found["units"] if (unit := self._unit(offer, server, settings, problems))]
+            found, _stderr = await self.workers.ask(version, b'"ask": "units"')
+            version, states = self._new_version(settings, found["codes"]), found["states"]
+            version.keep_alive = found["keep_alive"]
+            problems: list[str] = []
+            units = [unit for offer in found["units"] if (unit := self._unit(offer, version, settings, problems))]
             if not found["units"]:
                 raise UnitError(
                     "it has none of do_filter, do_score, do_balance, filterFunction, scoreFunction, balanceFunction. "
@@ -142,26 +131,35 @@ class PluginFile:
             self.broken = f"{self.path} is left out: {error}"
             if self.units:
                 self.broken = f"{self.path} is not used as it is now: {error}. Its last good version answers"
-            self.problems, self._late = [self.broken], error.late
+            self.problems = [self.broken]
+            if not error.late:  # it may lack a module that comes later; one that hangs is left alone
+                beside = glob.glob(os.path.join(glob.escape(os.path.dirname(self.path)), "*.py"))
+                self._watched = list({*self._watched, *beside})
             LOG.warning("%s%s", self.broken, indented(error.details))
-            return states
-        finally:
-            if probe is not None:
-                await probe.retire()
-        old, self._server, self._fresh = self._server, server, list(fresh)
+            return {self.path: None} if isinstance(error, NoProcess) else states
+        if self._version is not None:
+            self._version.retire()
+        self._version, self._watched = version, list(states)
         self.broken, self.problems, self.units = None, problems, units
-        server.have_one_ready()
+        self.workers.preload(found["modules"])
         for problem in problems:
             LOG.warning("%s", problem)
-        if old is not None:
-            await old.retire()
         return states
 
+    def _new_version(self, settings: Settings, codes: dict[str, str]) -> Version:
+        setup = {
+            "path": self.path,
+            "name": self.name,
+            "codes": codes,
+            "memory_mb": settings.plugin_memory_mb,
+        }
+        return Version(json.dumps(setup)[1:-1].encode())
+
     def _unit(
-        self, offer: dict[str, Any], server: ForkServer, settings: Settings, problems: list[str]
+        self, offer: dict[str, Any], version: Version, settings: Settings, problems: list[str]
     ) -> PluginUnit | None:
         """A unit that the file offers, or None and a sentence among `problems`."""
-        kind, name, folders = offer["kind"], offer["name"], _conf_folders(self, settings)
+        kind, name, folders = offer["kind"], offer["name"], _conf_folders(self.path, settings)
         try:
             properties, defaults = plugin_conf(name, folders)
             if properties is None and not offer["properties"]:
@@ -177,7 +175,7 @@ class PluginFile:
             )
             return None
         description, defaults = clean(offer["description"]), clean(defaults or "")
-        return PluginUnit(name, kind, description, said, defaults, offer["class"], offer["function"], self, server)
+        return PluginUnit(name, kind, description, said, defaults, offer["class"], offer["function"], self, version)
 
 
 class Plugins:
@@ -185,14 +183,17 @@ class Plugins:
 
     def __init__(self) -> None:
         self.files: dict[str, PluginFile] = {}
+        self.workers: Workers = Workers()
         self._problems: list[str] = []
 
     async def discover(self, settings: Settings, *, anyway: bool = False) -> None:
         """Look at the folders and at each file; `anyway` loads also the files that did not change."""
         self._problems = []
+        if anyway:
+            self.workers.configure(settings)
         paths = list(_paths(settings, self._problems, self.files))
         gone = [file for path, file in self.files.items() if path not in paths]
-        self.files = {path: self.files.get(path) or PluginFile(path) for path in paths}
+        self.files = {path: self.files.get(path) or PluginFile(path, self.workers) for path in paths}
         # As many at a time as there are processors, so that the time of an import means something.
         turns = asyncio.Semaphore(os.cpu_count() or 1)
 
@@ -200,7 +201,9 @@ class Plugins:
             async with turns:
                 await file.refresh(settings, anyway=anyway)
 
-        await asyncio.gather(*map(refresh, self.files.values()), *(file.close() for file in gone))
+        await asyncio.gather(*map(refresh, self.files.values()))
+        for file in gone:
+            file.close()
 
     def units(self) -> dict[str, dict[str, PluginUnit]]:
         """kind -> name -> unit; of two units of one name, the first file's."""
@@ -223,15 +226,11 @@ class Plugins:
 
     def why_missing(self, name: str) -> str:
         """Why there is no unit of this name: a file that should hold it may be broken."""
+        holds = re.compile(rb"^class[ \t]+" + re.escape(name.encode("utf-8", "replace")) + rb"\b", re.MULTILINE)
         for file in self.files.values():
-            holds = rb"^class[ \t]+" + re.escape(name.encode()) + rb"\b"
-            if file.broken and (file.name == name or re.search(holds, file.source, re.MULTILINE)):
+            if file.broken and (file.name == name or holds.search(_text(file.path))):
                 return file.broken
         return f"plugin not found: {name!r}"
-
-    async def end(self) -> None:
-        """End all processes now."""
-        await asyncio.gather(*(file.end() for file in self.files.values()))
 
 
 def indented(text: str) -> str:
@@ -246,18 +245,9 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)
 
 
-def _conf_folders(file: PluginFile, settings: Settings) -> list[str]:
+def _conf_folders(path: str, settings: Settings) -> list[str]:
     beside = settings.conf_folder
-    return [*([] if beside is None else [beside]), os.path.dirname(file.path)]
-
-
-def _state(path: str) -> Any:
-    """What tells whether a file changed."""
-    try:
-        stat = os.stat(path)
-    except OSError as error:
-        return error.errno
-    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+    return [*([] if beside is None else [beside]), os.path.dirname(path)]
 
 
 def _paths(settings: Settings, problems: list[str], known: Iterable[str]) -> Iterator[str]:
@@ -282,12 +272,7 @@ def _paths(settings: Settings, problems: list[str], known: Iterable[str]) -> Ite
 
 
 def _text(path: str) -> bytes:
-    try:
-        # A named pipe must not keep the daemon waiting.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
-            text = stream.read(MAX_SOURCE_BYTES + 1)
-    except OSError as error:
-        raise UnitError(error.strerror or str(error)) from error
-    if len(text) > MAX_SOURCE_BYTES:
-        raise UnitError(f"it is larger than {MAX_SOURCE_BYTES} bytes")
-    return text
+    # A named pipe must not keep the daemon waiting.
+    with contextlib.suppress(OSError), open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
+        return stream.read(MAX_SOURCE_BYTES)
+    return b""

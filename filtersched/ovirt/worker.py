@@ -1,24 +1,29 @@
 """The inside of a worker: a forked process that runs a plug-in file and answers about it.
 
 Questions and answers are JSON, one a line, on a socket. The file is run from its first line when
-the first question comes, so that nothing is left of earlier calls. What it prints goes into a file
-in memory: as with the original proxy, that may be the answer.
+the first question comes, so that nothing is left of earlier calls, and so are modules beside it;
+questions bring their code, which is that of the last good version. What the file prints goes into
+a file in memory: as with the original proxy, that may be the answer.
 """
 
 from __future__ import annotations
 
 import ast
 import atexit
+import base64
 import contextlib
-import fcntl
+import importlib.machinery
 import inspect
 import json
+import marshal
 import os
 import re
+import resource
 import site
 import socket
 import sys
 import sysconfig
+import threading
 import time
 import traceback
 import types
@@ -33,6 +38,8 @@ FUNCTIONS = {
     "scores": ("do_score", "scoreFunction"),
     "balance": ("do_balance", "balanceFunction"),
 }
+MAX_SOURCE_BYTES = 4 << 20
+ENDED_WELL = 86  # the exit status of a worker that leaves nothing behind
 _INSTALLED = tuple(
     os.path.join(folder, "")
     for folder in {*map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib")), *site.getsitepackages()}
@@ -44,39 +51,44 @@ class Failed(Exception):
     """The plug-in gave no answer; the text says why."""
 
 
-def work(channel: int, stderr: int, setup: dict[str, Any], codes: dict[str, Any]) -> None:
+def work(channel: int, stdout: int, stderr: int) -> None:
     """Answer questions until the daemon hangs up, then exit as a program does."""
-    # A file that can't grow bounds what is printed without bounding the files that a plug-in writes.
-    printed = os.memfd_create("printed", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    os.ftruncate(printed, setup["output_bytes"])
-    fcntl.fcntl(printed, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
-    os.dup2(printed, 1)
+    os.dup2(stdout, 1)
     os.dup2(stderr, 2)
-    os.close(printed)
+    os.close(stdout)
     os.close(stderr)
     if "numpy.random" in sys.modules:  # unlike the standard library's, it would repeat itself
         sys.modules["numpy.random"].seed()
-    pid = os.getpid()
+    _rehearse()
+    pid, status = os.getpid(), 1
+    plugin: _Plugin | None = None
     try:
-        plugin = _Plugin(setup, codes)
-        with socket.socket(fileno=channel) as connection, connection.makefile("rwb") as stream:
-            for line in stream:
-                text = _reply(plugin, json.loads(line))
+        with socket.socket(fileno=channel) as connection, connection.makefile("rb", 1 << 18) as questions:
+            for line in questions:
+                question = json.loads(line)
+                plugin = plugin or _Plugin(question)
+                text = _reply(plugin, question)
                 if os.getpid() != pid:
-                    break  # a child that the plug-in forked and that came back into our loop
-                stream.write(f"{text}\n".encode())
-                stream.flush()
-        if os.getpid() == pid:
-            atexit._run_exitfuncs()
+                    return  # a child that the plug-in forked and that came back into our loop
+                connection.sendall(f"{text}\n".encode())
+        atexit._run_exitfuncs()
+        status = 1 if _children_left() else ENDED_WELL
     finally:
-        os._exit(0)
+        os._exit(status)
+
+
+def _rehearse() -> None:
+    """Touch what a call touches, before one comes: in a fork the first touch copies a page, which takes its time."""
+    hosts = json.loads(json.dumps([f"{number:036}" for number in range(1000)]))
+    print(list(entities.Hosts(map(entities.Entity, hosts))))
+    json.dumps({"answer": literal(_printed(), "")}, default=plain)
+    _forget_printed()
 
 
 def _reply(plugin: _Plugin, question: dict[str, Any]) -> str:
     _forget_printed()
     try:
-        reply = getattr(plugin, question["ask"])(question)
-        text = json.dumps(reply, default=plain)
+        text = json.dumps(getattr(plugin, question["ask"])(question), default=plain)
     except Failed as failure:
         text = json.dumps({"error": str(failure)})
     except BaseException as problem:
@@ -88,26 +100,55 @@ def _reply(plugin: _Plugin, question: dict[str, Any]) -> str:
 
 
 class _Plugin:
-    """The plug-in file, run when the first question arrives. The methods are the questions."""
+    """The plug-in file, run when it is first needed. `units` and `call` are the questions."""
 
-    def __init__(self, setup: dict[str, Any], codes: dict[str, Any]) -> None:
-        self._setup = setup
-        self._codes = codes
+    def __init__(self, setup: dict[str, Any]) -> None:
+        self._path, self._name = setup["path"], setup["name"]
+        self._codes = {path: marshal.loads(base64.b64decode(code)) for path, code in setup["codes"].items()}
+        self._states: dict[str, list[int]] = {}
         self._module: types.ModuleType | None = None
+        limit = setup["memory_mb"] << 20
+        # Private memory is bounded; address space more loosely, since threads and libraries reserve much.
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+        resource.setrlimit(resource.RLIMIT_AS, (4 * limit, 4 * limit))
+        with contextlib.suppress(OSError):
+            os.chdir(os.path.dirname(self._path))
+        sys.path.insert(0, os.path.dirname(self._path))
+        loader: Any = importlib.machinery.SourceFileLoader
+        read = loader.get_code
+        loader.get_code = lambda source, name: self._code(source.path, lambda: read(source, name))
+
+    def _code(self, path: str, read: Callable[[], types.CodeType]) -> Any:
+        """The code of a file: what the question brought, else what is read, which is remembered."""
+        if path not in self._codes:
+            self._states[path] = state(path)
+            self._codes[path] = read()
+        return self._codes[path]
 
     def units(self, _question: dict[str, Any]) -> dict[str, Any]:
-        """What the file offers, and which modules it imports: names of installed ones, paths of others."""
-        before = {*sys.modules}
+        """What the file offers, and what is needed to run it again.
+
+        modules : installed modules that it imports; none if threads or files that were opened
+            when they were imported would be missing in a fork.
+        codes, states : of the file and of modules that it imports and that are not installed.
+        """
+        before, files = {*sys.modules}, os.listdir("/proc/self/fd")
         module = self._loaded()
-        found: dict[str, list[str]] = {"modules": [], "fresh": []}
+        modules, paths = [], [self._path]
         for name in [name for name in sys.modules if name not in before and name != module.__name__]:
             path = getattr(sys.modules[name], "__file__", None)
             if not isinstance(path, str) or path.startswith(_INSTALLED):
-                found["modules"].append(name)
-            elif path.endswith(".py"):
-                found["fresh"].append(path)
-        kept = getattr(module, "KEEP_ALIVE", False) is True
-        return {"units": list(offers(module, self._setup["name"])), "keep_alive": kept, **found}
+                modules.append(name)
+            elif path in self._codes:
+                paths.append(path)
+        fit = threading.active_count() == 1 and len(os.listdir("/proc/self/fd")) == len(files)
+        return {
+            "units": list(offers(module, self._name)),
+            "keep_alive": getattr(module, "KEEP_ALIVE", False) is True,
+            "modules": modules if fit else [],
+            "states": {path: self._states[path] for path in paths},
+            "codes": {path: base64.b64encode(marshal.dumps(self._codes[path])).decode() for path in paths},
+        }
 
     def call(self, question: dict[str, Any]) -> dict[str, Any]:
         """What the unit returns or prints; None is neither."""
@@ -120,15 +161,14 @@ class _Plugin:
 
     def _loaded(self) -> types.ModuleType:
         if self._module is None:
-            path, name = self._setup["path"], self._setup["name"]
             # A plug-in may be called like a module that others import.
-            known = name in sys.stdlib_module_names or name in sys.modules
-            module = types.ModuleType(f"plugin {name}" if known else name)
-            module.__file__ = path
+            known = self._name in sys.stdlib_module_names or self._name in sys.modules
+            module = types.ModuleType(f"plugin {self._name}" if known else self._name)
+            module.__file__ = self._path
             sys.modules[module.__name__] = module
-            code = self._codes.get(path) or compiled(self._setup["source"], path)
             try:
-                exec(code, module.__dict__)  # running the plug-in is what this process is for
+                # Running the plug-in is what this process is for.
+                exec(self._code(self._path, lambda: compiled(self._path)), module.__dict__)
             except SystemExit as problem:
                 raise Failed("the file ends the program when imported") from problem
             self._module = module
@@ -140,15 +180,15 @@ class _Plugin:
             text = str(problem)[:500]
         except BaseException:
             text = "its text cannot be read"
-        limit = self._setup["output_bytes"]
-        if isinstance(problem, PermissionError) and os.lseek(1, 0, os.SEEK_CUR) > limit - 4096:
-            return {"error": f"printed more than {limit} bytes", "spoiled": True}
+        most = os.fstat(1).st_size
+        if isinstance(problem, PermissionError) and max(os.lseek(fd, 0, os.SEEK_CUR) for fd in (1, 2)) > most - 4096:
+            return {"error": f"printed more than {most} bytes", "spoiled": True}
         where, trace, shown = "", problem.__traceback__, ""
         with contextlib.suppress(Exception):
             while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
                 trace = trace.tb_next
             frames = traceback.extract_tb(trace)
-            inside = [frame for frame in frames if frame.filename == self._setup["path"]] or frames
+            inside = [frame for frame in frames if frame.filename == self._path] or frames
             if inside and not isinstance(problem, SyntaxError):
                 where = f" ({inside[-1].filename}, line {inside[-1].lineno})"
             elif isinstance(problem, SyntaxError):
@@ -159,9 +199,22 @@ class _Plugin:
         return {"error": error, "traceback": shown, "spoiled": isinstance(problem, MemoryError)}
 
 
-def compiled(text: str, path: str) -> types.CodeType:
-    """The code of a file as the daemon read it, not as it is by now."""
-    return compile(text.encode("latin-1"), path, "exec", dont_inherit=True)
+def compiled(path: str) -> types.CodeType:
+    """The code of a file."""
+    with open(path, "rb") as stream:
+        text = stream.read(MAX_SOURCE_BYTES + 1)
+    if len(text) > MAX_SOURCE_BYTES:
+        raise Failed(f"it is larger than {MAX_SOURCE_BYTES} bytes")
+    return compile(text, path, "exec", dont_inherit=True)
+
+
+def state(path: str) -> list[int]:
+    """What tells whether a file changed."""
+    try:
+        seen = os.stat(path)
+    except OSError as error:
+        return [error.errno or 0]
+    return [seen.st_mtime_ns, seen.st_size, seen.st_ino]
 
 
 def offers(module: types.ModuleType, file_name: str) -> Iterator[dict[str, Any]]:
