@@ -117,8 +117,9 @@ class PluginFile:
         try:
             found, _stderr = await self.workers.ask(version, b'"ask": "units"')
             version, states = self._new_version(settings, found["codes"]), found["states"]
-            version.keep_alive = found["keep_alive"]
-            problems: list[str] = []
+            version.keep_alive = found["keep_alive"] is True
+            wrong = f"{self.path}: KEEP_ALIVE has no effect: it must be a bool"
+            problems = [] if isinstance(found["keep_alive"], bool) else [wrong]
             units = [unit for offer in found["units"] if (unit := self._unit(offer, version, settings, problems))]
             if not found["units"]:
                 raise UnitError(
@@ -160,6 +161,9 @@ class PluginFile:
     ) -> PluginUnit | None:
         """A unit that the file offers, or None and a sentence among `problems`."""
         kind, name, folders = offer["kind"], offer["name"], _conf_folders(self.path, settings)
+        if offer["problem"] is not None:
+            problems.append(f"unit {name!r} of {self.path} is left out: {offer['problem']}")
+            return None
         try:
             properties, defaults = plugin_conf(name, folders)
             if properties is None and not offer["properties"]:

@@ -1,23 +1,14 @@
-"""What the source of a plug-in file shows before it runs: Python 2, and units that cannot be called.
+"""What the source of a plug-in file has left of Python 2, and what to write instead.
 
-`--check` reads the text only. A branch that no trial call reaches is read too, and nothing of the
-file runs with the rights of whoever checks it.
+`--check` reads the text only: a branch that no trial call reaches is read too, and so is a file that
+cannot be loaded.
 """
 
 from __future__ import annotations
 
-import ast
-import difflib
 import re
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-
-_HOSTS_AND_VM, _HOSTS = ("hosts", "vm", "args"), ("hosts", "args")
-UNIT_FUNCTIONS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("do_filter", "do_score", "filterFunction", "scoreFunction"), _HOSTS_AND_VM),
-    **dict.fromkeys(("do_balance", "balanceFunction"), _HOSTS),
-}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -29,20 +20,7 @@ class Finding:
     is_problem: bool = True
 
 
-def source_findings(source: str, importable: Callable[[str], bool]) -> list[Finding]:
-    """All remarks about a plug-in file, in the order of its lines.
-
-    importable : whether a top-level module of this name can be found.
-    """
-    found = list(_python2_leftovers(source, importable))
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):
-        return sorted(found)  # loading the file reports the syntax error itself
-    return sorted([*found, *_uncallable_units(tree), *_unheeded_names(tree)])
-
-
-# What only Python 2 has, as (pattern, what to write instead). The patterns match the text of `_Tokens`.
+# What only Python 2 has, as (pattern, what to write instead). The patterns match what `_tokens` gives.
 _STATEMENT = r"(?:^|(?<=[:;]) ?)"
 _LEFTOVERS: tuple[tuple[str, str], ...] = (
     (_STATEMENT + r"print >>", "'print >> FILE, …' is Python 2. Write print(…, file=FILE)."),
@@ -86,32 +64,34 @@ _MODULES = {
 }  # fmt: skip
 
 
-def _python2_leftovers(source: str, importable: Callable[[str], bool]) -> Iterator[Finding]:
-    tokens = _Tokens(source)
+def source_findings(source: str, importable: Callable[[str], bool]) -> list[Finding]:
+    """All remarks about a plug-in file, in the order of its lines.
+
+    importable : whether a top-level module of this name can be found.
+    """
+    text = _tokens(source)
+
+    def found(pattern: str, hint: str) -> Iterator[Finding]:
+        for match in re.finditer(pattern, text, re.MULTILINE):
+            yield Finding(1 + len(re.findall("[\n\v]", text[: match.start()])), hint.format(*match.groups()))
+
     patterns = list(_LEFTOVERS)
     for name, instead in _FUNCTIONS.items():
-        if not _defines(tokens.text, name):
+        if not _defines(text, name):
             as_argument = rf"|(?<=[(,] ){name} [,)]" if name in _TYPES else ""
             patterns.append((rf"(?<!\. )\b{name} \({as_argument}", f"{name} is Python 2. Write {instead}."))
-    if not re.search(r"\bexcept [^\n:]*(?:ImportError|ModuleNotFoundError)", tokens.text):
+    if not re.search(r"\bexcept [^\n:]*(?:ImportError|ModuleNotFoundError)", text):
         for name, instead in _MODULES.items():
             if not importable(name):
                 pattern = rf"^(?:from {name}\b|import (?:[\w .,]+ )?{name}\b)"
                 patterns.append((pattern, f"{name} is Python 2. Use {instead}."))
-    leftovers = {
-        Finding(tokens.line(match), hint.format(*match.groups()))
-        for pattern, hint in patterns
-        for match in re.finditer(pattern, tokens.text, re.MULTILINE)
-    }
-    yield from leftovers
-    divisions = sorted({tokens.line(match) for match in re.finditer(r" /=? ", tokens.text)})
-    if divisions and (leftovers or re.search(r"\bprint \(", tokens.text)):
+    findings = {finding for pattern, hint in patterns for finding in found(pattern, hint)}
+    divisions = sorted({finding.line for finding in found(r" /=? ", "")})
+    if divisions and (findings or re.search(r"\bprint \(", text)):
         lines = ", ".join(map(str, divisions))
-        yield Finding(
-            divisions[0],
-            f"'/' between whole numbers gives a float in Python 3 (line {lines}). Write '//' for a whole number.",
-            is_problem=False,
-        )
+        hint = f"'/' between whole numbers gives a float in Python 3 (line {lines}). Write '//' for a whole number."
+        findings.add(Finding(divisions[0], hint, is_problem=False))
+    return sorted(findings)
 
 
 def _defines(text: str, name: str) -> bool:
@@ -135,102 +115,21 @@ _TOKEN = re.compile(
 )
 
 
-class _Tokens:
-    """A file's tokens with a space after each, one statement a line, every string as `""`.
+def _tokens(source: str) -> str:
+    """A file's tokens, a space after each, every string as `""`; a newline that ends no statement as a `\v`.
 
     Python's own tokenizer refuses what only Python 2 accepts.
     """
-
-    def __init__(self, source: str) -> None:
-        pieces: list[str] = []
-        self._starts, self._numbers = [0], [1]
-        length, number, depth = 0, 1, 0
-        for token in _TOKEN.finditer(source):
-            piece = f"{token.group()} "
-            depth = max(0, depth + (piece in ("( ", "[ ", "{ ")) - (piece in (") ", "] ", "} ")))
-            if token["string"] is not None:
-                piece = f'{token["prefix"]}"" '
-            elif token["newline"] is not None:
-                piece = "\n" if depth == 0 else ""
-            elif token["skipped"] is not None:
-                piece = ""
-            pieces.append(piece)
-            length += len(piece)
-            if newlines := token.group().count("\n"):
-                number += newlines
-                self._starts.append(length)
-                self._numbers.append(number)
-        self.text = "".join(pieces) + "\n"
-
-    def line(self, match: re.Match[str]) -> int:
-        """The line of the file where the first token of `match` stands."""
-        return self._numbers[bisect_right(self._starts, match.start()) - 1]
-
-
-def _uncallable_units(tree: ast.Module) -> Iterator[Finding]:
-    """Units of the file that a call cannot reach: wrong arguments, a coroutine, a class that needs arguments."""
-    classes: dict[str, Mapping[str, _Function]] = {}
-    for node in tree.body:
-        if isinstance(node, _FUNCTION_NODES):
-            yield from _uncallable(node, node.name, bound=False)
-        elif isinstance(node, ast.ClassDef):
-            own = {child.name: child for child in node.body if isinstance(child, _FUNCTION_NODES)}
-            for method in own.values():
-                yield from _uncallable(method, f"{node.name}.{method.name}", bound=True)
-            bases = [classes.get(base.id, {}) for base in node.bases if isinstance(base, ast.Name)]
-            methods: dict[str, _Function] = {}
-            for methods_of_one in (*reversed(bases), own):
-                methods.update(methods_of_one)
-            classes[node.name] = methods
-            constructor = own.get("__init__")
-            if constructor is not None and methods.keys() & UNIT_FUNCTIONS.keys() and not _accepts(constructor, 1):
-                yield Finding(
-                    constructor.lineno,
-                    f"{node.name}.__init__ needs arguments, and a plug-in class is made without any. Give them "
-                    "defaults, or read the policy's properties from args.",
-                )
-
-
-def _unheeded_names(tree: ast.Module) -> Iterator[Finding]:
-    """Constants of a type that is not heeded, and functions whose names are nearly those of units."""
-    for body in (tree.body, *(node.body for node in tree.body if isinstance(node, ast.ClassDef))):
-        for node in body:
-            if isinstance(node, _FUNCTION_NODES) and node.name not in UNIT_FUNCTIONS:
-                for near in difflib.get_close_matches(node.name, UNIT_FUNCTIONS, n=1, cutoff=0.8):
-                    yield Finding(node.lineno, f"{node.name} is no unit. Did you mean {near}?", is_problem=False)
-            elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                kind = _CONSTANTS.get(node.targets[0].id)
-                literal = isinstance(node.value, ast.Constant | ast.Dict | ast.List | ast.Tuple | ast.Set)
-                if kind is not None and literal and not isinstance(getattr(node.value, "value", None), kind):
-                    yield Finding(node.lineno, f"{node.targets[0].id} has no effect: it must be a {kind.__name__}.")
-
-
-_CONSTANTS = {"properties_validation": str, "KEEP_ALIVE": bool}
-_FUNCTION_NODES = (ast.FunctionDef, ast.AsyncFunctionDef)
-_Function = ast.FunctionDef | ast.AsyncFunctionDef
-
-
-def _uncallable(function: _Function, name: str, *, bound: bool) -> Iterator[Finding]:
-    wanted = UNIT_FUNCTIONS.get(function.name)
-    if wanted is None:
-        return
-    if isinstance(function, ast.AsyncFunctionDef):
-        yield Finding(function.lineno, f"{name} is a coroutine, which nothing awaits. Write def, not async def.")
-    decorators = {decorator.id for decorator in function.decorator_list if isinstance(decorator, ast.Name)}
-    if len(decorators) < len(function.decorator_list) or decorators - {"staticmethod", "classmethod"}:
-        return  # another decorator may change the arguments
-    own = () if not bound or "staticmethod" in decorators else ("cls" if "classmethod" in decorators else "self",)
-    if not _accepts(function, len(own) + len(wanted)):
-        right = ", ".join((*own, *wanted))
-        yield Finding(
-            function.lineno,
-            f"{name} cannot be called with ({', '.join(wanted)}). Write def {function.name}({right}).",
-        )
-
-
-def _accepts(function: _Function, count: int) -> bool:
-    """Whether `count` positional arguments are a valid call."""
-    given = function.args
-    positional = len(given.posonlyargs) + len(given.args)
-    enough = count >= positional - len(given.defaults) and None not in given.kw_defaults
-    return enough and (count <= positional or given.vararg is not None)
+    pieces: list[str] = []
+    depth = 0
+    for token in _TOKEN.finditer(source):
+        text = token.group()
+        depth = max(0, depth + (text in ("(", "[", "{")) - (text in (")", "]", "}")))
+        within = "\v" * text.count("\n")
+        if token["string"] is not None:
+            pieces.append(f'{token["prefix"]}"" {within}')
+        elif token["newline"] is not None:
+            pieces.append(within if depth else "\n")
+        else:
+            pieces.append(within if token["skipped"] is not None else f"{text} ")
+    return "".join(pieces) + "\n"

@@ -144,7 +144,7 @@ class _Plugin:
         fit = threading.active_count() == 1 and len(os.listdir("/proc/self/fd")) == len(files)
         return {
             "units": list(offers(module, self._name)),
-            "keep_alive": getattr(module, "KEEP_ALIVE", False) is True,
+            "keep_alive": getattr(module, "KEEP_ALIVE", False),
             "modules": modules if fit else [],
             "states": {path: self._states[path] for path in paths},
             "codes": {path: base64.b64encode(marshal.dumps(self._codes[path])).decode() for path in paths},
@@ -238,7 +238,37 @@ def offers(module: types.ModuleType, file_name: str) -> Iterator[dict[str, Any]]
                     "function": name,
                     "description": inspect.getdoc(getattr(owner, name)) or inspect.getdoc(owner) or "",
                     "properties": properties if isinstance(properties, str) else "",
-                }
+                    "problem": None if isinstance(properties, str) else "properties_validation must be a str",
+                } | _cannot_be_called(owner, name, "hosts, args" if kind == "balance" else "hosts, vm, args")
+
+
+def _cannot_be_called(owner: Any, name: str, arguments: str) -> dict[str, str]:
+    """What is wrong with a unit that no call can reach, as its "problem"."""
+    function, bound = getattr(owner, name), f"{owner.__name__}.{name}" if isinstance(owner, type) else name
+    if inspect.iscoroutinefunction(function):
+        return {"problem": f"{bound} is a coroutine, which nothing awaits. Write def, not async def"}
+    method = isinstance(owner, type) and isinstance(inspect.getattr_static(owner, name), types.FunctionType)
+    wanted = f"self, {arguments}" if method else arguments
+    if not _accepts(function, wanted.count(",") + 1):
+        return {"problem": f"{bound} cannot be called with ({arguments}). Write def {name}({wanted})"}
+    if isinstance(owner, type) and not _accepts(owner, 0):
+        return {
+            "problem": f"{bound.rpartition('.')[0]}.__init__ needs arguments, and a plug-in class is made without any. "
+            "Give them defaults, or read the policy's properties from args"
+        }
+    return {}
+
+
+def _accepts(function: Callable[..., Any], count: int) -> bool:
+    try:
+        signature = inspect.signature(function, follow_wrapped=False)
+    except (ValueError, TypeError):
+        return True  # nobody can tell
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True
 
 
 def call(module: types.ModuleType, question: dict[str, Any]) -> Any:

@@ -98,7 +98,7 @@ def test_every_problem_is_printed_once_and_nothing_else_but_notes(check, folder)
         "none.py is left out: it has none of do_filter",
         "old.py is left out: SyntaxError",
         "old.py, line 1: urllib2 is Python 2.",
-        "wrong.py, line 2: Wrong.do_filter cannot be called",
+        "Wrong.do_filter cannot be called",
         "Wrong.conf, line 1: '[x]' is a section header",
         "lonely.conf belongs to no unit",
         "property 'a' has the default 'x', which its own pattern '[0-9]' refuses",
