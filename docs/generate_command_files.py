@@ -1,4 +1,4 @@
-"""Writes what is installed beside the modules: man page and completions, from the argument parser, and copies.
+"""Writes what is installed beside the modules: man pages and completions, from the argument parsers, and copies.
 
 python docs/generate_command_files.py          writes them into filtersched/data
 python docs/generate_command_files.py DIR      writes them somewhere else
@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import shtab
@@ -20,6 +20,9 @@ from filtersched import __version__
 from filtersched.cli.arguments import SETTINGS_HELP, make_parser
 from filtersched.cli.package_files import FILES, SHELLS
 from filtersched.loading import list_opts
+from filtersched.ovirt.main import DEFAULT_FILE
+from filtersched.ovirt.main import make_parser as make_proxy_parser
+from filtersched.ovirt.settings import OPTIONS as PROXY_OPTIONS
 from filtersched.settings.options import NO_EFFECT, spelled
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,7 +43,7 @@ def files() -> dict[str, str]:
     """Path below filtersched/data to text."""
     completions = {f"completion/filtersched.{shell}": completion(shell) for shell in SHELLS}
     copies = {path: (ROOT / path).read_text(encoding="utf-8") for path in FILES if (ROOT / path).is_file()}
-    return {**completions, "man/filtersched.1": man_page(), **copies}
+    return {**completions, "man/filtersched.1": man_page(), "man/filtersched-proxy.8": proxy_man_page(), **copies}
 
 
 def completion(shell: str) -> str:
@@ -61,8 +64,27 @@ def completion(shell: str) -> str:
 
 
 def man_page() -> str:
-    """The page in roff, section 1."""
+    """The page of filtersched in roff, section 1."""
     parser, _commands = make_parser()
+    about = "place instances on hosts with Nova's filters and weighers, and say why"
+    synopsis = ["filtersched", "COMMAND", "[flag ...]", "[setting ...]"]
+    return _page(parser, about, {**SECTIONS, "SETTINGS": _settings_section()}, synopsis=synopsis)
+
+
+def proxy_man_page() -> str:
+    """The page of filtersched-proxy in roff, section 8."""
+    about = "external scheduler for oVirt's engine, spoken to over XML-RPC"
+    return _page(make_proxy_parser(), about, {"SETTINGS": _proxy_settings_section(), **PROXY_SECTIONS}, number=8)
+
+
+def _page(
+    parser: argparse.ArgumentParser,
+    about: str,
+    sections: Mapping[str, str],
+    *,
+    number: int = 1,
+    synopsis: list[str] | None = None,
+) -> str:
     parser.epilog = None
     page = Manpage(
         parser,
@@ -70,15 +92,15 @@ def man_page() -> str:
             "project_name": "filtersched",
             "version": __version__,
             "date": f"filtersched {__version__}",
-            "description": "place instances on hosts with Nova's filters and weighers, and say why",
-            "manual_title": "User Commands",
+            "description": about,
+            "manual_section": number,
+            "manual_title": {1: "User Commands", 8: "System Administration"}[number],
         },
         format="single-commands-section",
     )
-    page.synopsis = ["filtersched", "COMMAND", "[flag ...]", "[setting ...]"]
-    for heading, text in SECTIONS.items():
+    page.synopsis = synopsis or page.synopsis
+    for heading, text in sections.items():
         page.add_section(heading, "=", text)
-    page.add_section("SETTINGS", "=", _settings_section())
     return "\n".join(line.rstrip() for line in str(page).splitlines()) + "\n"
 
 
@@ -130,6 +152,90 @@ If set, the output has no colors.
 The width of the output, in characters.
 """.strip(),
 }
+
+
+PROXY_SECTIONS = {
+    "FILES": rf"""
+.TP
+.I {DEFAULT_FILE}
+The settings that are read if
+.B \-\-config\-file
+is not given.
+.TP
+.I plugins/NAME.conf
+Beside the settings, or beside the plug\-in: the customProperties and defaultValues of a unit or a plug\-in file.
+""".strip(),
+    "ENVIRONMENT": r"""
+.TP
+.B PYTHONPATH
+If plugins_path is not set, plug\-in files are looked for in ovirt_scheduler/plugins below each of its entries.
+.TP
+.B OSCHEDPROXY_PLUGINS
+The folder of plug\-in files, if plugins_path is not set; the original proxy reads it too.
+.TP
+.B CREDENTIALS_DIRECTORY
+Set by systemd. A file there is read instead of the password, key or certificate of its name.
+.TP
+.B NOTIFY_SOCKET
+Set by systemd, which is told when the port answers.
+""".strip(),
+    "SIGNALS": r"""
+.TP
+.B SIGHUP
+Read the settings and all plug\-in files again. If the settings cannot be used, the old ones stay.
+.TP
+.B SIGTERM, SIGINT
+Stop. Calls that run have 4 seconds to end.
+""".strip(),
+    "EXIT STATUS": r"""
+.TP
+.B 0
+The service was stopped, or
+.B \-\-check
+found no problem.
+.TP
+.B 1
+The settings cannot be used, the port cannot be opened, or
+.B \-\-check
+found a problem.
+.TP
+.B 2
+The arguments cannot be used.
+""".strip(),
+    "EXAMPLES": r"""
+Check the settings and plug\-ins before the service starts:
+.PP
+.RS 4
+.EX
+filtersched\-proxy \-\-check
+.EE
+.RE
+.PP
+Make a systemd unit for this installation:
+.PP
+.RS 4
+.EX
+filtersched\-proxy unit > /etc/systemd/system/filtersched\-proxy.service
+.EE
+.RE
+""".strip(),
+    "SEE ALSO": r"""
+.BR filtersched (1)
+""".strip(),
+}
+
+
+def _proxy_settings_section() -> str:
+    lines = ["Lines", ".I key = value", "in the configuration file; it needs no section header."]
+    for opt in PROXY_OPTIONS:
+        default = opt.default if opt.sample_default is None else opt.sample_default
+        lines += [".TP", rf"\fB{_roff(opt.dest)}\fR"]
+        lines += [_roff(" ".join((opt.help or "").split()))]
+        if default is not None:
+            lines += [_roff(f"Default: {str(default).lower() if isinstance(default, bool) else default}.")]
+        for value, meaning in (getattr(opt.type, "choices", None) or {}).items():
+            lines += [".br", _roff(f"{value}: {meaning}.")]
+    return "\n".join(lines)
 
 
 def _settings_section() -> str:

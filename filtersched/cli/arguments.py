@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from filtersched import __version__
 from filtersched.cli.errors import UsageError
-from filtersched.cli.package_files import SHELLS
+from filtersched.cli.package_files import MAN_PAGES, SHELLS
 from filtersched.cli.request_flags import add_request_flags
 from filtersched.columns.values import whole
 from filtersched.errors import nearest, shown
@@ -77,16 +77,17 @@ Install it for your user:
   filtersched completion fish > ~/.config/fish/completions/filtersched.fish
 """
 _MAN = """\
-Print the man page in roff.
+Print a man page in roff: that of filtersched, or that of filtersched-proxy.
 """
 _MAN_EXAMPLES = """\
 Read it, or install it for your user:
   filtersched man | man -l -
   filtersched man > ~/.local/share/man/man1/filtersched.1
+  filtersched man filtersched-proxy > ~/.local/share/man/man8/filtersched-proxy.8
 """
 _FILES = """\
 List the files that are installed with the package: sample settings, an example inventory with
-requests, a systemd unit, shell completions and the man page. With names, print these files.
+requests, a systemd unit, shell completions and man pages. With names, print these files.
 """
 _FILES_EXAMPLES = """\
 Examples:
@@ -230,7 +231,10 @@ def make_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentP
         settings=False,
     )
     completion.add_argument("shell", choices=SHELLS, metavar="SHELL", help="bash, zsh or fish")
-    command("man", "print the man page", _MAN, _MAN_EXAMPLES, "", settings=False)
+    man = command("man", "print a man page", _MAN, _MAN_EXAMPLES, "[PAGE]", settings=False)
+    man.add_argument(
+        "page", nargs="?", choices=tuple(MAN_PAGES), default="filtersched", metavar="PAGE", help=" or ".join(MAN_PAGES)
+    )
 
     files = command(
         "files",

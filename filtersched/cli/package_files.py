@@ -29,7 +29,9 @@ FILES = {
     "completion/filtersched.zsh": "shell completion",
     "completion/filtersched.fish": "shell completion",
     "man/filtersched.1": "the man page; 'filtersched man' prints it too",
+    "man/filtersched-proxy.8": "the man page of filtersched-proxy; 'filtersched man filtersched-proxy' prints it too",
 }
+MAN_PAGES = {path.rpartition("/")[2].rpartition(".")[0]: path for path in FILES if path.startswith("man/")}
 
 
 def run_completion(args: argparse.Namespace, _conf: SchedulerConf, terminal: Terminal) -> int:
@@ -38,9 +40,9 @@ def run_completion(args: argparse.Namespace, _conf: SchedulerConf, terminal: Ter
     return 0
 
 
-def run_man(_args: argparse.Namespace, _conf: SchedulerConf, terminal: Terminal) -> int:
-    """Print the man page, as roff."""
-    terminal.out.write(_text("man/filtersched.1"))
+def run_man(args: argparse.Namespace, _conf: SchedulerConf, terminal: Terminal) -> int:
+    """Print a man page, as roff."""
+    terminal.out.write(_text(MAN_PAGES[args.page]))
     return 0
 
 

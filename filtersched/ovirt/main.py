@@ -20,7 +20,7 @@ _WITHOUT_TIME = "%(levelname)s %(name)s: %(message)s"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit status."""
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     path = options.config_file
     if path is None and os.path.exists(DEFAULT_FILE):
         path = DEFAULT_FILE
@@ -43,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error))
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="filtersched-proxy", description="External scheduler of oVirt's engine, spoken to over XML-RPC."
     )

@@ -41,6 +41,7 @@ _shtab_filtersched_check_config___format_choices=(text json)
 _shtab_filtersched_check_config___image_properties_default_architecture_choices=(alpha armv6 armv7l armv7b aarch64 cris i686 ia64 lm32 loongarch64 m68k microblaze microblazeel mips mipsel mips64 mips64el openrisc parisc parisc64 ppc ppcle ppc64 ppc64le ppcemb s390 s390x sh4 sh4eb sparc sparc64 unicore32 x86_64 xtensa xtensaeb)
 _shtab_filtersched_check_config___project_spread_by_choices=(project user)
 _shtab_filtersched_completion_pos_0_choices=(bash zsh fish)
+_shtab_filtersched_man_pos_0_choices=(filtersched filtersched-proxy)
 _shtab_filtersched_files___format_choices=(text json)
 _shtab_filtersched_pos_0_choices=(schedule why plugins check-config completion man files)
 

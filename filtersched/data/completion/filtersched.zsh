@@ -13,7 +13,7 @@ _shtab_filtersched_commands() {
     check-config:'Look for settings that are valid but risky: filters that conflict over the same extra specs, a'
     completion:'Print the completion script of a shell: sub-commands, their flags, and all settings.'
     files:'List the files that are installed with the package: sample settings, an example inventory with'
-    man:'Print the man page in roff.'
+    man:'Print a man page in roff: that of filtersched, or that of filtersched-proxy.'
     plugins:'List the installed filters, weighers and drivers: where each comes from, what it does, its options'
     schedule:'Place requests on the hosts of an inventory, and say why.'
     why:'Show the verdict of every filter on one host: what the request needs and what the host has.'
@@ -122,6 +122,7 @@ _shtab_filtersched_files_defaults_added=0
 
 _shtab_filtersched_man_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
+  ":filtersched or filtersched-proxy:(filtersched filtersched-proxy)"
 )
 
 # guard to ensure default positional specs are added only once per session

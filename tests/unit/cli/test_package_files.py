@@ -12,6 +12,8 @@ import pytest
 from filtersched.cli.arguments import make_parser
 from filtersched.cli.package_files import FILES
 from filtersched.loading import list_opts
+from filtersched.ovirt.main import make_parser as make_proxy_parser
+from filtersched.ovirt.settings import OPTIONS as PROXY_OPTIONS
 from filtersched.settings.options import NO_EFFECT
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -98,10 +100,32 @@ def test_shell_can_parse_its_script(script, shell):
     subprocess.run([shell, "-n", str(script(shell))], capture_output=True, timeout=60, check=True)
 
 
+def test_man_page_of_the_proxy_knows_every_flag_and_setting(run):
+    page = re.sub(r"\\f.", "", run("man", "filtersched-proxy").out).replace("\\-", "-")
+    flags = {flag for action in make_proxy_parser()._actions for flag in action.option_strings}
+    words = set(re.findall(r"[\w-]+", page))
+    assert (flags - {"-h", "--help"}) | {opt.dest for opt in PROXY_OPTIONS} <= words, "run: tox -e reference"
+
+
+@pytest.mark.parametrize("option", ["plugin_timeout", "dialect", "on_plugin_error"])
+def test_man_page_of_the_proxy_says_what_a_setting_is_without_being_set(run, option):
+    page = run("man", "filtersched-proxy").out
+    assert {"plugin_timeout": "Default: 5.", "dialect": "Default: engine.", "on_plugin_error": "Default: skip."}[
+        option
+    ] in page.partition(f"fB{option}")[2].partition(".TP")[0]
+
+
+def test_man_page_that_is_not_there_is_refused_with_the_choices(run):
+    result = run("man", "nova")
+    assert result.status == 2
+    assert "'filtersched', 'filtersched-proxy'" in result.err
+
+
 @pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")
-def test_man_page_is_rendered_without_a_warning(run):
+@pytest.mark.parametrize("page", ["filtersched", "filtersched-proxy"])
+def test_man_page_is_rendered_without_a_warning(run, page):
     command = ["groff", "-ww", "-man", "-Tutf8", "-P-bcou"]
-    done = subprocess.run(command, input=run("man").out, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, input=run("man", page).out, capture_output=True, text=True, timeout=60, check=True)
     assert done.stderr == ""
     assert "EXIT STATUS" in done.stdout
 
