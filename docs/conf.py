@@ -23,6 +23,7 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.ext import intersphinx
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.typing import stringify_annotation
 
 import filtersched
@@ -215,13 +216,16 @@ def mark_up_facts(app: Sphinx, what: str, name: str, obj: object, options: objec
     lines[:] = marked
 
 
-def describe_host_attributes(
-    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
-) -> None:
-    """Take what an attribute of HostState is from the table of the class."""
-    attribute = filtersched.HostState.attributes.get(name.rpartition(".")[2])
-    if what == "attribute" and attribute is not None and ".HostState." in name:
-        lines[:] = [f"{attribute.doc} {attribute.unit and f'In {attribute.unit}.'}".rstrip()]
+def describe_host_attributes() -> None:
+    """Take what the attributes of HostState are from the table of the class, where autodoc looks for comments."""
+    comments = ModuleAnalyzer.for_module(filtersched.HostState.__module__)
+    comments.analyze()
+    for name, attribute in filtersched.HostState.attributes.items():
+        unit = f" In {attribute.unit}." if attribute.unit else ""
+        comments.attr_docs["HostState", name] = [f"{attribute.doc}{unit}", ""]
+
+
+describe_host_attributes()
 
 
 def draw_pictures(app: Sphinx, problem: Exception | None) -> None:
@@ -237,7 +241,6 @@ def draw_pictures(app: Sphinx, problem: Exception | None) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("missing-reference", resolve_public_name)
     app.connect("autodoc-process-docstring", mark_up_facts)
-    app.connect("autodoc-process-docstring", describe_host_attributes)
     app.connect("autodoc-process-signature", leave_out_signature)
     app.connect("build-finished", draw_pictures)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

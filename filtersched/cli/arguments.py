@@ -26,6 +26,7 @@ Every setting is also a flag, before or after the command, with - or _:
   --ram-weight-multiplier -1.0   prefer less free memory; the CPU and disk weighers still spread
   --ram-allocation-ratio 1.0     no oversubscription of memory
   --connection_type=fake         a generated inventory of 36 hosts
+  --host-class my.MetalHost      the class of the hosts in the inventory
   --verbose                      each stage, and why each host was chosen, on stderr
 'filtersched files filtersched.conf.sample' prints all of them, 'filtersched plugins' those of plug-ins.
 """

@@ -11,20 +11,23 @@ from filtersched.errors import InvalidRequest, InventoryError
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
 from filtersched.inventory import HostReader, RequestReader, fake_hosts
+from filtersched.loading import load_host_class
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.settings import SchedulerSettings
 
 
 def hosts_of(args: argparse.Namespace, settings: SchedulerSettings) -> Iterable[HostState] | None:
     """The hosts of the inventory, or made-up ones; None if neither was asked for."""
+    host_class = load_host_class(settings)
     if args.inventory is not None:
         return HostReader(
             args.inventory,
             reserved_ram_mb=settings.reserved_host_memory_mb,
             reserved_disk_mb=settings.reserved_host_disk_mb,
+            host_class=host_class,
         )
     if settings.connection_type == "fake":
-        return fake_hosts()
+        return fake_hosts(host_class)
     return None
 
 

@@ -139,7 +139,8 @@ class HostState(Declared):
     service: Stored[Any, Service] = host_attribute(
         default=NO_SERVICE,
         kind=SERVICE,
-        doc="The compute service: `disabled`, `forced_down`, `last_seen_up`, `availability_zone`, ...",
+        doc="The compute service, a mapping with the keys of Nova's records. Read are `disabled`, `disabled_reason`, "
+        "`forced_down`, `last_seen_up`, `updated_at`, `created_at` and `availability_zone`.",
     )
     capabilities: NameToValue = host_attribute(
         default=EMPTY, kind=MAPPING, doc="What the host announces, name to value."

@@ -9,15 +9,25 @@ from typing import Any
 from filtersched.columns.frozen import FrozenDict
 from filtersched.columns.plain_data import attributes_of, plain_mapping, plain_ones
 from filtersched.columns.values import naive_utc
+from filtersched.errors import nearest, shown
 
 _TIMES = ("last_seen_up", "updated_at", "created_at")
 _SWITCHES = ("disabled", "forced_down")
-# What Nova's records say of a service; other facts are kept as well.
-_FIELDS = (*_SWITCHES, *_TIMES, "disabled_reason", "availability_zone", "host", "binary", "topic", "report_count")
+# The keys of a record, as Nova's have them: of its objects, and of its API.
+_KEYS = frozenset(
+    (
+        *(*_SWITCHES, *_TIMES, "disabled_reason", "availability_zone", "host", "binary", "topic", "report_count"),
+        *("id", "uuid", "version", "compute_node", "deleted", "deleted_at", "zone", "state", "status"),
+    )
+)
 
 
 class Service(FrozenDict[str, Any]):
-    """A service record: a read-only mapping, its keys can be read as attributes too."""
+    """A service record: a read-only mapping, its keys can be read as attributes too.
+
+    Its keys are those of Nova's records. The library reads `disabled`, `disabled_reason`,
+    `forced_down`, `last_seen_up`, `updated_at`, `created_at` and `availability_zone`.
+    """
 
     __slots__ = ()
 
@@ -30,23 +40,31 @@ class Service(FrozenDict[str, Any]):
     def of(cls, value: Any) -> Service:
         """`value` as a record: a mapping, or an object of another library whose attributes are copied.
 
-        Times become naive UTC and everything else plain data; attributes that are neither are left
-        out. Raises ValueError.
+        Times become naive UTC and everything else plain data; attributes that are neither, and those
+        that Nova's records do not have, are left out. Raises ValueError, also for an unknown key of a
+        mapping.
         """
         if value is None or isinstance(value, cls):
             return value or NO_SERVICE
-        facts = value if isinstance(value, Mapping) else attributes_of(value, _FIELDS)
+        facts = value if isinstance(value, Mapping) else attributes_of(value, sorted(_KEYS))
         if facts is None:
             raise ValueError("a service record, a mapping or an object")
+        unknown = [key for key in facts if key not in _KEYS]
+        if unknown and facts is value:
+            key = unknown[0]
+            hint = nearest(key, _KEYS) if isinstance(key, str) else ""
+            raise ValueError(f"must be a service record; {shown(key)} is no key of one. {hint or _KEYS_HINT}")
+        facts = {key: fact for key, fact in facts.items() if key in _KEYS}
         times = {name: _time(name, facts[name]) for name in _TIMES if name in facts}
         others = {name: fact for name, fact in facts.items() if name not in times}
-        record = cls({**(plain_mapping(others) if facts is value else plain_ones(others)), **times})
+        record = cls({**(plain_mapping(others) if isinstance(value, Mapping) else plain_ones(others)), **times})
         for name in _SWITCHES:
             if not isinstance(record.get(name), bool | int | None):
                 raise ValueError(f"a service record with {name} true or false")
         return record
 
 
+_KEYS_HINT = f"Known: {', '.join(sorted(_KEYS))}."
 NO_SERVICE = Service()
 
 

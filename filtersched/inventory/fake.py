@@ -46,17 +46,17 @@ _MODELS = (
 )
 
 
-def fake_hosts() -> Iterator[HostState]:
-    """36 hosts, 12 in each of az1, az2 and az3, partly used; the last ssd host is disabled."""
+def fake_hosts(host_class: type[HostState] = HostState) -> Iterator[HostState]:
+    """36 hosts of the class, 12 in each of az1, az2 and az3, partly used; the last ssd host is disabled."""
     row = 0
     for zone in _ZONES:
         for model in _MODELS:
             for number in range(1, model.per_zone + 1):
                 row += 1
-                yield _host(f"{zone}-{model.name}{number}", zone, model, row)
+                yield _host(host_class, f"{zone}-{model.name}{number}", zone, model, row)
 
 
-def _host(name: str, zone: str, model: _Model, row: int) -> HostState:
+def _host(host_class: type[HostState], name: str, zone: str, model: _Model, row: int) -> HostState:
     # Between none and three quarters of each is in use, by a rule without chance.
     eighths = row * 5 % 7
     total_ram, total_disk = model.ram_gb * 1024, model.disk_gb * 1024
@@ -65,7 +65,7 @@ def _host(name: str, zone: str, model: _Model, row: int) -> HostState:
         service["disabled_reason"] = "disk replacement"
     aggregates = [{"name": zone, "metadata": {"availability_zone": zone}}]
     aggregates += [{"name": label, "metadata": metadata} for label, metadata in model.aggregates]
-    return HostState(
+    return host_class(
         name,
         host_ip=f"192.0.2.{row}",
         vcpus_total=model.vcpus,

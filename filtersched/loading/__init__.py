@@ -1,10 +1,17 @@
 """From configured names to filters, weighers and drivers, strictly; the only user of stevedore.
 
-May import: filters, weighers, plugins, settings, errors.
+May import: filters, weighers, plugins, hosts, settings, errors.
 """
 
 from filtersched.loading.listing import PluginDescription, describe_plugins, list_installed_opts, list_opts
-from filtersched.loading.loader import STANDARD_WEIGHERS, load_driver, load_filters, load_weighers, make_plugin
+from filtersched.loading.loader import (
+    STANDARD_WEIGHERS,
+    load_driver,
+    load_filters,
+    load_host_class,
+    load_weighers,
+    make_plugin,
+)
 
 __all__ = [
     "STANDARD_WEIGHERS",
@@ -14,6 +21,7 @@ __all__ = [
     "list_opts",
     "load_driver",
     "load_filters",
+    "load_host_class",
     "load_weighers",
     "make_plugin",
 ]

@@ -18,8 +18,9 @@ from oslo_config import cfg
 
 from filtersched.errors import PluginLoadError, PluginNotFound, shown
 from filtersched.filters.base import BaseHostFilter
+from filtersched.hosts.host_state import HostState
 from filtersched.loading.entry_points import DRIVERS, FILTERS, WEIGHERS, Candidate, Registry, only
-from filtersched.loading.paths import classes_at, guarded, import_path, is_path, local_name, not_found
+from filtersched.loading.paths import check_class, classes_at, guarded, import_path, is_path, local_name, not_found
 from filtersched.plugins.plugin import Plugin, declared_options
 from filtersched.requests.record import checked_names
 from filtersched.settings import SchedulerSettings, Spelling, resolve_option, spelled
@@ -208,3 +209,13 @@ def load_driver(settings: SchedulerSettings) -> type:
             entry_point=name,
         )
     return driver
+
+
+def load_host_class(settings: SchedulerSettings) -> type[HostState]:
+    """The class of hosts that the settings name. Raises PluginNotFound or PluginLoadError."""
+    if settings.host_class is None:
+        return HostState
+    spelling = settings.spellings.get("host_class", ("DEFAULT", "host_class"))
+    found = import_path(settings.host_class.strip(), spelling)
+    check_class(found, HostState, settings.host_class, settings.host_class)
+    return found  # type: ignore[no-any-return]

@@ -204,6 +204,12 @@ class SchedulerSettings:
         help="fake: the command generates an inventory to try things on. Any other value, such as the hypervisor in an "
         "old file, has no effect: hosts come from the inventory.",
     )
+    host_class: str | None = _option(
+        cfg.StrOpt,
+        "host_class",
+        help="The class of the hosts that the command reads from an inventory: the path of a class derived from "
+        "HostState, such as my_hosts.MetalHost, whose attributes the inventory may have. Unset: HostState.",
+    )
     verbose: bool = _option(
         cfg.BoolOpt,
         "verbose",

@@ -75,3 +75,63 @@ def test_what_cannot_be_answered_is_one_line(run, hosts, argv, word):
     assert result.status == 2
     assert word in result.err
     assert result.err.count("\n") == 1
+
+
+METAL = """\
+from filtersched import BaseHostFilter, HostState
+
+class MetalHost(HostState):
+    rack: str = ""
+    power_used_w: float = 0.0
+
+class CoolFilter(BaseHostFilter):
+    \"\"\"Refuse hosts that use 200 W or more.\"\"\"
+    host_reads = ("power_used_w",)
+
+    def host_passes(self, host, spec):
+        return host.power_used_w < 200
+"""
+
+
+@pytest.fixture
+def metal(tmp_path, monkeypatch):
+    """An inventory of hosts with attributes of their own, whose class is in the module my_metal."""
+    (tmp_path / "my_metal.py").write_text(METAL)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    path = tmp_path / "metal.csv"
+    path.write_text("host,rack,power_used_w\na,007,250\nb,008,150\n")
+    return path
+
+
+def test_hosts_of_a_class_of_their_own_are_read_with_its_attributes(run, metal):
+    flags = ("--scheduler-available-filters", "my_metal.CoolFilter", "--scheduler-default-filters", "CoolFilter")
+    question = ("--inventory", metal, "--flavor", "ram=0", "--host-class", "my_metal.MetalHost", *flags)
+    assert (run("why", "a", *question).status, run("why", "b", *question).status) == (1, 0)
+    assert run("schedule", *question, "--format", "json").json["placements"][0]["selections"][0]["host"] == "b"
+
+
+def test_option_of_a_file_names_the_class_too(run, metal, tmp_path):
+    (tmp_path / "nova.conf").write_text("[DEFAULT]\nhost_class = my_metal:MetalHost\nscheduler_default_filters =\n")
+    result = run("why", "a", "--inventory", metal, "--flavor", "ram=0", "--config-file", tmp_path / "nova.conf")
+    assert result.status == 0
+
+
+def test_inventory_attribute_that_the_class_lacks_is_an_error_with_the_nearest(run, metal):
+    metal.write_text("host,rak\na,007\n")
+    result = run("why", "a", "--inventory", metal, "--flavor", "ram=0", "--host-class", "my_metal.MetalHost")
+    assert result.status == 2
+    assert "metal.csv, line 1: there is no attribute 'rak' for a column. Did you mean 'rack'?" in result.err
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("my_metal.MetalHots", "[DEFAULT] host_class names 'my_metal.MetalHots', but my_metal has no 'MetalHots'. Did"),
+        ("my_metal.CoolFilter", "and not a class derived from HostState"),
+        ("MetalHost", "which is neither a name nor package.module.attribute"),
+    ],
+)
+def test_host_class_that_is_none_is_an_error(run, metal, name, problem):
+    result = run("why", "a", "--inventory", metal, "--flavor", "ram=0", "--host-class", name)
+    assert result.status == 2
+    assert problem in result.err

@@ -44,7 +44,7 @@ def full_host() -> HostState:
         instances={"i1": {"project_id": "p1", "image_properties": {"os": "linux"}}},
         aggregates=[{"name": "az1", "metadata": {"availability_zone": "az1"}, "id": 3}],
         metrics=[("cpu.percent", 0.5), ("cpu.percent", 1), ("heat", None)],
-        service={"disabled": False, "updated_at": "2026-01-31T12:00:00", "created_at": NOW, "seen": [NOW]},
+        service={"disabled": False, "updated_at": "2026-01-31T12:00:00", "created_at": NOW, "compute_node": [NOW]},
         capabilities={"gpus": [1, {"model": "x"}], "since": NOW, "tags": {"b", "a"}, "numbers": np.array([1.5])},
         stats={"since": {"boot": NOW}, "num_proj_p1": "3"},
         cpu_info=SimpleNamespace(topology=SimpleNamespace(cores=8), features=frozenset(("b", "a"))),

@@ -52,11 +52,11 @@ def test_down_time_of_zero_takes_only_a_heartbeat_of_now():
 
 
 class Slotted:
-    __slots__ = ("_session", "disabled", "rack")
+    __slots__ = ("_session", "disabled", "topic")
     binary = "nova-compute"
 
     def __init__(self):
-        self._session, self.disabled, self.rack = object(), True, "r1"
+        self._session, self.disabled, self.topic = object(), True, "r1"
 
     def save(self):
         raise AssertionError
@@ -66,9 +66,9 @@ class Slotted:
     ("given", "facts"),
     [
         (None, {}),
-        ({"disabled": True, "rack": ["r1"]}, {"disabled": True, "rack": ("r1",)}),
+        ({"disabled": True, "topic": ["r1"]}, {"disabled": True, "topic": ("r1",)}),
         (SimpleNamespace(disabled=True, client=object()), {"disabled": True}),
-        (Slotted(), {"disabled": True, "rack": "r1", "binary": "nova-compute"}),
+        (Slotted(), {"disabled": True, "topic": "r1", "binary": "nova-compute"}),
     ],
     ids=["none", "mapping", "object", "slots"],
 )
@@ -88,8 +88,8 @@ def test_service_object_that_cannot_be_read_is_refused_and_not_taken_for_enabled
 def test_facts_can_be_read_as_keys_and_as_attributes():
     service = HostState("cmp1", service={"disabled": True}).service
     assert (service["disabled"], service.disabled) == (True, True)
-    with pytest.raises(AttributeError, match="rack"):
-        service.rack  # noqa: B018
+    with pytest.raises(AttributeError, match="topic"):
+        service.topic  # noqa: B018
 
 
 def test_service_object_that_changes_afterwards_changes_no_host():
@@ -111,3 +111,14 @@ def test_switch_that_is_neither_true_nor_false_is_refused_by_name(name, value):
     with pytest.raises(InvalidHost, match=f"{name} true or false") as caught:
         HostState("cmp1", service={name: value})
     assert (caught.value.host, caught.value.attribute) == ("cmp1", "service")
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"), [("diasbled", "Did you mean 'disabled'"), ("heartbeat", "Known: availability_zone, binary")]
+)
+def test_key_that_no_service_record_has_is_refused(key, hint):
+    with pytest.raises(InvalidHost) as caught:
+        HostState("cmp1", service={key: True})
+    assert str(caught.value).startswith(
+        f"host 'cmp1': service must be a service record; {key!r} is no key of one. {hint}"
+    )

@@ -92,6 +92,7 @@ def test_defaults_are_the_documented_ones():
         reserved_host_memory_mb=512,
         reserved_host_disk_mb=0,
         connection_type=None,
+        host_class=None,
         verbose=False,
     )
 
