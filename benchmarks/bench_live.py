@@ -92,9 +92,13 @@ def live_host(nr: int, chance: random.Random) -> dict[str, Any]:
         ],
         "traits": [f"HW_CPU_{chance.choice('ABCD')}", "COMPUTE_NODE"],
         "service": {"disabled": nr % 100 == 7, "last_seen_up": NOW - timedelta(seconds=chance.random() * 20)},
-        "stats": {"num_instances": str(len(instances)), "io_workload": "0", "cpu": chance.random()},
+        "stats": {
+            "num_instances": str(len(instances)),
+            "io_workload": "0",
+            "cpu": chance.random(),
+            "speed": 2000 + nr % 1000,
+        },
         "metrics": {"cpu.percent": chance.random(), "net.load": chance.random()},
-        "capabilities": {"cpu_cores": cpus // 2, "speed": 2000 + nr % 1000},
     }
 
 
@@ -149,7 +153,7 @@ def report(count: int) -> Callable[[HostPool, int], None]:
                 host.host,
                 service={"disabled": False, "last_seen_up": NOW + timedelta(seconds=nr % 5)},
                 free_ram_mb=host.free_ram_mb - 64 * (nr % 3 - 1),
-                stats={"num_instances": str(host.num_instances), "io_workload": "0", "cpu": nr / 1000},
+                stats={**host.stats, "num_instances": str(host.num_instances), "cpu": nr / 1000},
                 metrics={"cpu.percent": nr / 1000, "net.load": step / 1000},
             )
 

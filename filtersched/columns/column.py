@@ -64,6 +64,10 @@ class Column:
         values = np.where(self.missing, _values(default), self.values)
         return Column(values, max_abs_int=_largest_input((self, default)))
 
+    def is_known(self) -> Any:
+        """Whether there is a value: a column, or True where nothing is missing."""
+        return True if self.missing is None else Column(np.logical_not(self.missing))
+
     def _is_known_truth(self) -> bool:
         """Whether every value is a truth value."""
         return self.missing is None and self.values.dtype.char == "?"
@@ -272,8 +276,12 @@ class HostColumns:
 
     __slots__ = ()
 
-    def of_each(self, attribute: str, function: Callable[[Any], Any]) -> Column:
-        """`function` of the attribute, called once for each distinct value of it; None is missing."""
+    def of_each(self, attribute: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        """`function` of the attribute and the arguments, called once for each distinct value of it."""
+        raise NotImplementedError
+
+    def look_up(self, look_up: Any) -> Any:
+        """The answer to a look-up: a Column, or one value that all hosts have."""
         raise NotImplementedError
 
     def named(self, names: Collection[str]) -> Column:
@@ -283,6 +291,11 @@ class HostColumns:
     def count_instances(self, uuids: Collection[str]) -> Any:
         """How many of these instances are on the host: a Column, or 0 if none is on any."""
         raise NotImplementedError
+
+
+def most(one: Any, other: Any) -> Any:
+    """The higher of two numbers, or of each pair where one is a column."""
+    return np.maximum(one, other) if Column in (type(one), type(other)) else max(one, other)
 
 
 def least(one: Any, other: Any) -> Any:
@@ -297,16 +310,26 @@ def filled(value: Any, default: Any) -> Any:
     return value.filled(default) if type(value) is Column else value
 
 
-def of_each(host: Any, attribute: str, function: Callable[[Any], Any]) -> Any:
-    """`function(host.attribute)`, on one host or on columns.
+def of_each(host: Any, attribute: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """`function(host.attribute, *arguments)`, on one host or on columns.
 
     On columns it is called once for each distinct value, and for a function of a module (a lambda
     is new at every call) the answers are kept until a host changes. It returns a number, a truth
-    value, or None for missing.
+    value, or None for missing. The arguments are hashable.
     """
     if isinstance(host, HostColumns):
-        return host.of_each(attribute, function)
-    return function(getattr(host, attribute))
+        return host.of_each(attribute, function, *arguments)
+    return function(getattr(host, attribute), *arguments)
+
+
+def opposite(value: Any) -> Any:
+    """`not value`, or that of each value of a column."""
+    return np.logical_not(value) if type(value) is Column else not value
+
+
+def is_known(value: Any) -> Any:
+    """Whether `value` is not None: one host's, or a column of them."""
+    return value.is_known() if type(value) is Column else value is not None
 
 
 def is_named(host: Any, names: Collection[str]) -> Any:

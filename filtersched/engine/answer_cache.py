@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from filtersched.columns.column import NotVectorizable
 from filtersched.columns.distinct_values import Codes
-from filtersched.engine.plugin_evaluator import PluginEvaluator, Raised
+from filtersched.engine.plugin_evaluator import ColumnAnswer, PluginEvaluator, Raised
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.top_rows import ColumnExtremes
 from filtersched.hosts.host_rows import HostRows
 
 _ENTRIES = 128
 _BYTES = 64 * 1024 * 1024
+# Where a value is shared by fewer hosts than this on average, values are not worth being told apart.
+_MANY_VALUES = 4
 # Evaluating so many dirty rows one by one costs as much as evaluating a column of a thousand.
 _FEW = 8
 
@@ -157,8 +159,8 @@ class AnswerCache:
     ) -> tuple[CachedAnswers, tuple[str, ...]]:
         """New answers, and the request attributes that they depend on."""
         reads = request.reads_of(evaluator)
-        if evaluator.columnar:
-            found = evaluator.evaluate_columns(self.rows, request)
+        found = self._on_columns(evaluator, request, reads) if evaluator.columnar else None
+        if found is not None:
             answer = found.answer
             made = kind.from_answers(answer) if isinstance(answer, np.ndarray) else kind.from_answer(answer)
             return CachedAnswers(made, self.rows, self.rows.watched_attributes(found.host_reads)), found.spec_reads
@@ -176,6 +178,21 @@ class AnswerCache:
         evaluator.evaluate_distinct_values(entry.codes, request, entry.known, entry.codes.live())
         self._fill(entry, kind)
         return entry, evaluator.spec_reads
+
+    def _on_columns(
+        self, evaluator: PluginEvaluator, request: RequestKeys, reads: tuple[str, ...]
+    ) -> ColumnAnswer | None:
+        """The answer on columns; None if it is to be asked for once per distinct value.
+
+        Raises NotVectorizable if the hosts are to be asked one by one.
+        """
+        try:
+            return evaluator.evaluate_columns(self.rows, request)
+        except NotVectorizable:
+            codes = self.rows.codes(reads)
+            if codes is None or _MANY_VALUES * len(codes.values) > len(self.rows):
+                raise
+            return None
 
     def _fill(self, entry: CachedAnswers, kind: Kind) -> None:
         """The answers of all rows from those of the codes."""

@@ -56,8 +56,10 @@ class Overlay:
         if kind == "column":
             return getattr(host, argument)
         if kind == "of_each":
-            attribute, function = argument
-            return function(getattr(host, attribute))
+            attribute, function, *arguments = argument
+            return function(getattr(host, attribute), *arguments)
+        if kind == "look_up":
+            return argument.of(host)
         return count_instances(host, argument)
 
     def _seen(self, kind: str, argument: Any, underneath: Callable[[], Column]) -> Column:
@@ -79,12 +81,20 @@ class Overlay:
         """The attribute as numbers; see HostRows."""
         return self._seen("column", attribute, lambda: self.rows.column(attribute))
 
-    def of_each(self, attribute: str, function: Callable[[Any], Any]) -> Any:
+    def of_each(self, attribute: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """`function` of each distinct value of the attribute; see HostRows."""
-        below = self.rows.of_each(attribute, function)
+        below = self.rows.of_each(attribute, function, *arguments)
+        return self._over("of_each", (attribute, function, *arguments), below)
+
+    def look_up(self, look_up: Any) -> Any:
+        """The answer to a look-up; see HostRows."""
+        return self._over("look_up", look_up, self.rows.look_up(look_up))
+
+    def _over(self, kind: str, argument: Any, below: Any) -> Any:
+        """What all rows answer, with the depleted ones; the answer underneath may be one for all."""
         if isinstance(below, Column):
-            return self._seen("of_each", (attribute, function), lambda: below)
-        answers = (function(getattr(host, attribute)) for host in self.depleted.values())
+            return self._seen(kind, argument, lambda: below)
+        answers = (self._value(kind, argument, host) for host in self.depleted.values())
         if all(is_same(answer, below) for answer in answers):
             return below
         raise NotVectorizable

@@ -100,7 +100,9 @@ class ColumnSource(Protocol):
 
     def column(self, attribute: str) -> Column: ...
 
-    def of_each(self, attribute: str, function: Callable[[Any], Any]) -> Column: ...
+    def of_each(self, attribute: str, function: Callable[..., Any], *arguments: Any) -> Any: ...
+
+    def look_up(self, look_up: Any) -> Any: ...
 
     def named(self, names: Collection[str]) -> Column: ...
 
@@ -137,12 +139,18 @@ class ColumnView(HostColumns):
             raise undeclared(self._plugin, "host_reads", name)
         self.attributes_read.append(name)
 
-    def of_each(self, attribute: str, function: Callable[[Any], Any]) -> Any:
-        """`function` of the attribute, called once for each distinct value of it."""
+    def of_each(self, attribute: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        """`function` of the attribute and the arguments, called once for each distinct value of it."""
         self._declared(attribute)
         if not is_closed(function):
             self.reads_may_differ = True
-        return self._noted(self._source.of_each(attribute, function))
+        return self._noted(self._source.of_each(attribute, function, *arguments))
+
+    def look_up(self, look_up: Any) -> Any:
+        """The answer to a look-up."""
+        for name in look_up.attributes:
+            self._declared(name)
+        return self._noted(self._source.look_up(look_up))
 
     def _noted(self, column: Any) -> Any:
         if type(column) is not Column:

@@ -6,10 +6,14 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+
+from filtersched.columns.column import HostColumns, NotVectorizable, of_each
 from filtersched.columns.frozen import thaw
 from filtersched.errors import InvalidRequest, shown
-from filtersched.filters.extra_specs import ExtraSpecsFilter, Wish, match
+from filtersched.filters.extra_specs import ExtraSpecsFilter, Wish, match, match_numbers
 from filtersched.hosts.host_state import HostState
+from filtersched.hosts.look_ups import has_attribute, has_key, item
 from filtersched.requests.request_spec import RequestSpec
 
 _ADDRESS_WIDTH = "hw:maxphysaddr_bits"
@@ -34,6 +38,7 @@ class ComputeCapabilitiesFilter(ExtraSpecsFilter):
 
     run_filter_once_per_request = True
     spec_reads: ClassVar[Sequence[str]] = ("extra_specs",)
+    columnar = True
     reason_is_text = True
     scope = "capabilities"
 
@@ -47,7 +52,9 @@ class ComputeCapabilitiesFilter(ExtraSpecsFilter):
         first = (wish.steps[0] for wish in wishes if _is_public(wish.steps[0]))
         return tuple(dict.fromkeys([*first, "stats"])) if wishes else ()
 
-    def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
+    def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
+        if isinstance(host_state, HostColumns):
+            return _all_satisfied(host_state, self.wishes(spec))
         return all(_satisfies(host_state, wish) for wish in self.wishes(spec))
 
     def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str | None:
@@ -69,6 +76,43 @@ def _satisfies(host: HostState, wish: Wish) -> bool:
         return True
     found = _follow(host, wish.steps)
     return found is not None and match(_text(found), wish.requirement)
+
+
+def _all_satisfied(hosts: HostColumns, wishes: Iterable[Wish]) -> Any:
+    """The same for columns of hosts, where these can tell. Raises NotVectorizable."""
+    passes: Any = True
+    for wish in wishes:
+        passes = passes & _satisfied(hosts, wish)
+    return passes
+
+
+def _satisfied(hosts: HostColumns, wish: Wish) -> Any:
+    first, *rest = wish.steps
+    is_attribute = _is_public(first) and has_attribute(hosts, first)
+    is_statistic = has_key(hosts, "stats", first)
+    if is_attribute is False and is_statistic is False:
+        return wish.is_bare
+    if is_statistic is not False and (rest or is_attribute is not False):
+        raise NotVectorizable
+    if is_attribute is False:
+        there, found = is_statistic, item(hosts, "stats", first, _number)
+    else:
+        there, found = is_attribute, of_each(hosts, first, _number_under, *rest)
+    satisfied = match_numbers(found, wish.requirement)
+    return satisfied | np.logical_not(there) if wish.is_bare else satisfied
+
+
+def _number_under(value: Any, *path: str) -> float | None:
+    """The number that the path leads to, as it is compared; None for nothing. Raises ValueError for text."""
+    for name in path:
+        if value is None:
+            return None
+        value = _step(value, name)
+    return None if value is None else _number(value)
+
+
+def _number(value: Any) -> float:
+    return float(_text(value))
 
 
 def _follow(host: HostState, path: tuple[str, ...]) -> Any:

@@ -9,11 +9,12 @@ from typing import Any, ClassVar
 
 from oslo_config import cfg
 
-from filtersched.columns.column import filled, of_each
+from filtersched.columns.column import HostColumns, NotVectorizable, filled, of_each
 from filtersched.columns.frozen import thaw
 from filtersched.errors import shown
-from filtersched.filters.extra_specs import ExtraSpecsFilter, Wish, match
+from filtersched.filters.extra_specs import ExtraSpecsFilter, Wish, match, match_numbers
 from filtersched.hosts.host_state import HostState
+from filtersched.hosts.look_ups import has_key
 from filtersched.hosts.service import is_forced_down, last_heartbeat, service_is_up
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.settings.shared_options import SERVICE_DOWN_TIME
@@ -54,7 +55,7 @@ class ComputeFilter(ExtraSpecsFilter):
         works = alive & enabled
         wishes = self.wishes(spec)
         if wishes:
-            works &= of_each(host_state, "capabilities", lambda announced: _first_unmet(announced, wishes) is None)
+            works &= _meets_all(host_state, wishes)
         return of_each(host_state, "topic", _is_not_compute) | works
 
     def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str | None:
@@ -99,16 +100,51 @@ def _microseconds(time: datetime) -> int:
     return (time - datetime(1970, 1, 1)) // timedelta(microseconds=1)
 
 
+def _meets_all(host: Any, wishes: Sequence[Wish]) -> Any:
+    """Whether what the host announces meets all wishes, on one host or on columns."""
+    if not isinstance(host, HostColumns):
+        return _first_unmet(host.capabilities, wishes) is None
+    met: Any = True
+    for wish in wishes:
+        met = met & _meets(host, wish)
+    return of_each(host, "capabilities", _announces_nothing) | met
+
+
+def _meets(hosts: HostColumns, wish: Wish) -> Any:
+    """Whether capabilities meet a wish, for columns of hosts that announce some."""
+    if has_key(hosts, "capabilities", wish.steps[0]) is False:
+        return False
+    try:
+        return match_numbers(of_each(hosts, "capabilities", _announced_number, *wish.steps), wish.requirement)
+    except NotVectorizable:
+        return of_each(hosts, "capabilities", _is_met, wish.requirement, *wish.steps)
+
+
+def _announced_number(capabilities: Mapping[str, Any], *path: str) -> float | None:
+    """The capability as a number. Raises ValueError for one that is none."""
+    announced = _announced(capabilities, path)
+    return None if announced is None else float(_text(announced))
+
+
+def _is_met(capabilities: Mapping[str, Any], requirement: Any, *path: str) -> bool:
+    if _announces_nothing(capabilities):
+        return True
+    announced = _announced(capabilities, path)
+    return announced is not None and match(_text(announced), requirement)
+
+
+def _announces_nothing(capabilities: Mapping[str, Any]) -> bool:
+    return capabilities.keys() <= _NO_CAPABILITIES
+
+
+def _text(announced: Any) -> str:
+    # Lists are kept as tuples; their text is that of a list.
+    return str(thaw(announced))
+
+
 def _first_unmet(capabilities: Mapping[str, Any], wishes: Sequence[Wish]) -> Wish | None:
     """The first wish that the announced capabilities do not meet; a host that announces none meets all."""
-    if capabilities.keys() <= _NO_CAPABILITIES:
-        return None
-    for wish in wishes:
-        announced = _announced(capabilities, wish.steps)
-        # Lists are kept as tuples; their text is that of a list.
-        if announced is None or not match(str(thaw(announced)), wish.requirement):
-            return wish
-    return None
+    return next((wish for wish in wishes if not _is_met(capabilities, wish.requirement, *wish.steps)), None)
 
 
 def _announced(capabilities: Mapping[str, Any], path: Sequence[str]) -> Any:

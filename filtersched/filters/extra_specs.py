@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from oslo_config import cfg
 
+from filtersched.columns.column import NotVectorizable, filled, is_known
 from filtersched.errors import InvalidRequest, shown
 from filtersched.filters.base import BaseHostFilter
 from filtersched.requests.request_spec import RequestSpec
@@ -115,6 +116,19 @@ def match(value: Any, req: Any) -> bool:
         ) from None
 
 
+def match_numbers(values: Any, req: Any) -> Any:
+    """Which of the values satisfy the requirement: `match` of a column of numbers, missing where unknown.
+
+    Raises NotVectorizable for a requirement that does not compare numbers.
+    """
+    words = str(req).split()
+    compare = _OF_NUMBERS.get(words[0]) if len(words) > 1 else None
+    if compare is None:
+        raise NotVectorizable
+    # A ValueError of an operand that is no number is raised again about the first candidate.
+    return is_known(values) & compare(filled(values, 0.0), float(words[1]))
+
+
 def _numbers(compare: Callable[[float, float], bool]) -> _Test:
     return lambda value, words: compare(float(value), float(words[1]))
 
@@ -123,12 +137,16 @@ def _texts(compare: Callable[[str, str], bool]) -> _Test:
     return lambda value, words: compare(value, words[1])
 
 
+_OF_NUMBERS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+    ">=": operator.ge,
+    "<=": operator.le,
+}
+
 _TESTS: Mapping[str, _Test] = {
-    "=": _numbers(operator.ge),
-    "==": _numbers(operator.eq),
-    "!=": _numbers(operator.ne),
-    ">=": _numbers(operator.ge),
-    "<=": _numbers(operator.le),
+    **{word: _numbers(compare) for word, compare in _OF_NUMBERS.items()},
     "s==": _texts(operator.eq),
     "s!=": _texts(operator.ne),
     "s<": _texts(operator.lt),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -12,8 +11,10 @@ from typing import Any, ClassVar, NamedTuple
 
 from oslo_config import cfg
 
+from filtersched.columns.column import HostColumns
 from filtersched.errors import InvalidRequest, shown
 from filtersched.filters.base import BaseHostFilter
+from filtersched.filters.json_query_columns import COMPARISONS, holds
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.filter_properties import unwrapped
 from filtersched.requests.request_spec import RequestSpec
@@ -53,6 +54,7 @@ class JsonFilter(BaseHostFilter):
     """
 
     spec_reads: ClassVar[Sequence[str]] = ("scheduler_hints",)
+    columnar = True
     reason_is_text = True
     options: ClassVar[Sequence[cfg.Opt]] = (
         cfg.IntOpt(
@@ -78,10 +80,12 @@ class JsonFilter(BaseHostFilter):
             return ()
         return tuple(sorted({name for name, _path in query.variables if _is_public(name)})) if query else ()
 
-    def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
+    def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
         query = self._query(spec)
         if query is None:
             return True
+        if isinstance(host_state, HostColumns):
+            return query.on_columns(host_state)
         try:
             result = query.evaluate(host_state)
         except TypeError as problem:
@@ -125,11 +129,15 @@ _Value = Callable[[HostState], Any]
 
 
 class _Query(NamedTuple):
-    """A query made ready: what it says of a host, its different variables in order, and how many terms it has."""
+    """A query made ready: what it says of a host, its different variables in order, and how many terms it has.
+
+    on_columns : what it says of columns of hosts.
+    """
 
     evaluate: _Value
     variables: tuple[tuple[str, tuple[str, ...]], ...]
     terms: int
+    on_columns: Callable[[HostColumns], Any]
 
 
 def _query_text(spec: RequestSpec) -> Any:
@@ -152,11 +160,21 @@ def _compiled(text: str) -> _Query:
     except ValueError as problem:
         raise _invalid(text, f"is not JSON: {problem}") from None
     if query in ([], {}):
-        return _Query(lambda _host: True, (), 0)
+        return _Query(lambda _host: True, (), 0, lambda _hosts: True)
     variables: list[tuple[str, tuple[str, ...]]] = []
     _check_query(query, text)
     evaluate, terms = _evaluator(query, variables)
-    return _Query(evaluate, tuple(dict.fromkeys(variables)), terms)
+    on_columns = functools.partial(_holds_on_columns, query)
+    return _Query(evaluate, tuple(dict.fromkeys(variables)), terms, on_columns)
+
+
+def _holds_on_columns(query: Any, hosts: HostColumns) -> Any:
+    return holds(hosts, query, _alone)
+
+
+def _alone(query: Any) -> _Value:
+    """What a part of a query says of a host."""
+    return _evaluator(query, [])[0]
 
 
 def _invalid(text: Any, what: str) -> InvalidRequest:
@@ -193,8 +211,8 @@ def _evaluator(argument: Any, variables: list[tuple[str, tuple[str, ...]]]) -> t
 
 def _operation(name: str, values: Sequence[_Value]) -> _Value:
     """What an operator gives for the values that are known on a host."""
-    if name in _COMPARISONS and len(values) == 2:
-        return _comparison_of_two(_COMPARISONS[name], *values)
+    if name in COMPARISONS and len(values) == 2:
+        return _comparison_of_two(COMPARISONS[name], *values)
     compute = _OPERATORS[name]
     return lambda host: compute([found for value in values if (found := value(host)) is not None])
 
@@ -252,16 +270,8 @@ def _comparison(compare: Callable[[Any, Any], Any]) -> Callable[[list[Any]], boo
     return holds
 
 
-_COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
-    "=": operator.eq,
-    "<": operator.lt,
-    ">": operator.gt,
-    "<=": operator.le,
-    ">=": operator.ge,
-}
-
 _OPERATORS: Mapping[str, Callable[[list[Any]], Any]] = {
-    **{name: _comparison(compare) for name, compare in _COMPARISONS.items()},
+    **{name: _comparison(compare) for name, compare in COMPARISONS.items()},
     "in": lambda arguments: len(arguments) >= 2 and arguments[0] in arguments[1:],
     "not": lambda arguments: [not argument for argument in arguments],
     "or": any,

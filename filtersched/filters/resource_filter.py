@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from filtersched.columns.column import filled
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
+from filtersched.hosts.look_ups import item
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.verdict import Shortage
 
@@ -27,9 +29,14 @@ class ResourceFilter(BaseHostFilter):
 
     host_reads: Sequence[str] = ("resources",)
     spec_reads: ClassVar[Sequence[str]] = ("resources",)
+    columnar = True
 
-    def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
-        return all(_free(host_state, name) >= amount for name, amount in spec.resources.items() if amount)
+    def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
+        passes: Any = True
+        for name, amount in spec.resources.items():
+            if amount:
+                passes = passes & (_free(host_state, name) >= amount)
+        return passes
 
     def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> Shortage | None:
         for name, amount in spec.resources.items():
@@ -39,7 +46,10 @@ class ResourceFilter(BaseHostFilter):
         return None
 
 
-def _free(host: HostState, name: str) -> float:
-    total, used = host.resources.get(name, (0, 0))
-    free: float = total - used
-    return free
+def _free(host: HostState, name: str) -> Any:
+    return filled(item(host, "resources", name, _difference), 0)
+
+
+def _difference(amounts: tuple[float, float]) -> float:
+    total, used = amounts
+    return total - used

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from filtersched.columns.column import opposite
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
+from filtersched.hosts.look_ups import is_node
 from filtersched.requests.request_spec import RequestSpec
 
 
@@ -18,17 +20,17 @@ class RetryFilter(BaseHostFilter):
     """
 
     spec_reads: ClassVar[Sequence[str]] = ("retry",)
+    columnar = True
     reason_is_text = True
 
     def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:
         """Nothing for a request that was not tried yet."""
         return ("host", "nodename") if spec.retry is not None and spec.retry.hosts else ()
 
-    def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
+    def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
         if spec.retry is None or not spec.retry.hosts:
             return True
-        host, node = host_state.host, host_state.nodename
-        return not any(tried.host == host and tried.nodename in (None, node) for tried in spec.retry.hosts)
+        return opposite(is_node(host_state, [(tried.host, tried.nodename) for tried in spec.retry.hosts]))
 
     def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str | None:
         if spec.retry is None or self.host_passes(host_state, spec):

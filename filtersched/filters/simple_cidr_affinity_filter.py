@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from filtersched.columns.column import filled, of_each
 from filtersched.errors import InvalidRequest, shown
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.filter_properties import unwrapped
 from filtersched.requests.request_spec import RequestSpec
 
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -31,17 +33,23 @@ class SimpleCIDRAffinityFilter(BaseHostFilter):
 
     run_filter_once_per_request = True
     spec_reads: ClassVar[Sequence[str]] = ("scheduler_hints",)
+    columnar = True
     reason_is_text = True
 
     def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:
         return ("host_ip", "capabilities") if _near(spec) else ()
 
-    def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
+    def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
         if not _near(spec):
             return True
         network = _wanted_network(spec)
-        address = _address(host_state)
-        return address is not None and address in network
+        first, last = (_parts(end) for end in (network.network_address, network.broadcast_address))
+        inside: Any = True
+        # A network is a range in each part: in all but one of them either one number, or all.
+        for place, (low, high) in enumerate(zip(first, last, strict=True)):
+            part = _part_of_host(host_state, network.version, place)
+            inside = inside & (part >= low) & (part <= high)
+        return inside
 
     def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str:
         address = _address(host_state)
@@ -76,10 +84,38 @@ def _network(address: str, width: str) -> _Network:
         ) from None
 
 
-def _address(host: HostState) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _address(host: HostState) -> _Address | None:
     """The address of the host; None if it has none, or text that is no address."""
-    text = host.host_ip or host.capabilities.get("host_ip")
+    return _read(host.host_ip or host.capabilities.get("host_ip"))
+
+
+def _read(text: Any) -> _Address | None:
     try:
         return ipaddress.ip_address(text) if isinstance(text, str) else None
     except ValueError:
         return None
+
+
+def _parts(address: _Address) -> tuple[int, ...]:
+    """The address as whole numbers that a column holds exactly, the highest bits first."""
+    number = int(address)
+    if address.version == 4:
+        return (number,)
+    return tuple(number >> shift & 2**32 - 1 for shift in (96, 64, 32, 0))
+
+
+def _part_of_host(host: HostState, version: int, place: int) -> Any:
+    """One of the parts of the host's address; -1 if it has none of that version."""
+    announced = filled(of_each(host, "capabilities", _announced_part, version, place), -1)
+    return filled(of_each(host, "host_ip", _part, version, place), announced)
+
+
+def _announced_part(capabilities: Mapping[str, Any], version: int, place: int) -> int | None:
+    return _part(capabilities.get("host_ip"), version, place)
+
+
+def _part(text: Any, version: int, place: int) -> int | None:
+    if not text:
+        return None
+    address = _read(text)
+    return -1 if address is None or address.version != version else _parts(address)[place]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
+from filtersched.hosts.look_ups import count_instances_with, number_of_instances
 from filtersched.requests.request_spec import RequestSpec
 
 
@@ -19,10 +20,12 @@ class TypeAffinityFilter(BaseHostFilter):
 
     host_reads: Sequence[str] = ("instances",)
     spec_reads: ClassVar[Sequence[str]] = ("flavor",)
+    columnar = True
     reason_is_text = True
 
-    def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
-        return all(one.instance_type_id == spec.flavor.id for one in host_state.instances.values())
+    def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
+        alike = count_instances_with(host_state, "instance_type_id", spec.flavor.id)
+        return alike == number_of_instances(host_state)
 
     def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str | None:
         here = [one.instance_type_id for one in host_state.instances.values()]

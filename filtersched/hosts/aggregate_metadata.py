@@ -47,7 +47,7 @@ def number(host: Any, key: str, cast: Callable[[str], Any], default: Any) -> Any
     columns in the place of the host this is one call per distinct set of aggregates, and `default`
     may be a column.
     """
-    return filled(of_each(host, "aggregates", lambda found: _least(found, key, cast)), default)
+    return filled(of_each(host, "aggregates", _least, key, cast), default)
 
 
 def _least(found: Iterable[Any], key: str, cast: Callable[[str], Any]) -> Any:

@@ -16,6 +16,7 @@ import numpy as np
 
 from filtersched.columns.column import Column, NotVectorizable, put
 from filtersched.columns.distinct_values import Answers, Codes, as_column, combined
+from filtersched.columns.frozen import typed_key
 from filtersched.hosts.host_names import HostNames
 from filtersched.hosts.host_state import HostState, Owner
 from filtersched.hosts.instance_index import InstanceIndex
@@ -25,6 +26,8 @@ from filtersched.hosts.instance_index import InstanceIndex
 _MAX_LOGGED_CHANGES = (4096, 65536)
 # The value of an attribute that a host does not have.
 MISSING = object()
+# Of so many functions it is remembered what they say of the distinct values of an attribute.
+_MOST_SEEN = 32
 
 
 class HostRows:
@@ -71,6 +74,8 @@ class HostRows:
         self._host_names: HostNames | None = None
         self._by_lower: dict[str, list[str]] | None = None
         self._instances: InstanceIndex | None = None
+        # What look-ups keep.
+        self.kept: dict[Any, Any] = {}
 
     def drop_caches(self) -> None:
         """Forget everything that was made of the hosts, whatever state it may be in."""
@@ -184,10 +189,10 @@ class HostRows:
         """What to look for among marks for these reads; None where one is worked out from others."""
         key = tuple(reads)
         if key not in self._watched_attributes:
-            self._watched_attributes[key] = frozenset(reads) if all(map(self._is_plain, reads)) else None
+            self._watched_attributes[key] = frozenset(reads) if all(map(self.is_plain, reads)) else None
         return self._watched_attributes[key]
 
-    def _is_plain(self, attribute: str) -> bool:
+    def is_plain(self, attribute: str) -> bool:
         """Whether changes of the attribute are assignments to it on every host."""
         known = self._plain.get(attribute)
         if known is None:
@@ -304,24 +309,60 @@ class HostRows:
         values = self._read(attributes[0])
         return Codes([getattr(host, attributes[0], MISSING) for host in self.hosts()] if values is None else values)
 
-    def of_each(self, attribute: str, function: Callable[[Any], Any]) -> Any:
-        """`function` of the attribute, called once for each distinct value of it; None is missing.
+    def of_each(self, attribute: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        """`function` of the attribute and the arguments, called once for each distinct value of it.
 
-        A Column, or the one answer if it is the same for every host.
+        A Column, or the one answer if it is the same for every host; None is missing.
         """
         codes = self.codes((attribute,))
         if codes is None or not self._hosts:
             raise NotVectorizable
-        answers = codes.seen.get(function)
-        if answers is None:
-            answers = Answers()
-            if _is_lasting(function):
-                codes.seen[function] = answers
+        key = (function, typed_key(arguments)) if arguments else function
+        answers = codes.seen.pop(key, None) or Answers()
+        if _is_lasting(function):
+            # The one used last comes last.
+            codes.seen[key] = answers
+            if len(codes.seen) > _MOST_SEEN:
+                del codes.seen[next(iter(codes.seen))]
         try:
-            return answers.of(codes, lambda value: function(_present(value)))
+            return answers.of(codes, lambda value: function(_present(value), *arguments))
         except Exception:
             # The boundary to the plug-in: what raises here may be a value that no candidate has.
             raise NotVectorizable from None
+
+    def look_up(self, look_up: Any) -> Any:
+        """The answer to a look-up: a Column, or one value that all hosts have. Raises NotVectorizable."""
+        if not self._hosts:
+            raise NotVectorizable
+        try:
+            return look_up.column(self)
+        except Exception:
+            # The boundary to a class derived from HostState: it may be a host that is no candidate.
+            raise NotVectorizable from None
+
+    def values(self, attribute: str) -> Sequence[Any]:
+        """The attribute of every row. Raises NotVectorizable if some host does not have it."""
+        found = self._read(attribute)
+        if found is None:
+            raise NotVectorizable
+        return found
+
+    def changed_rows(self, then: int, attributes: Collection[str]) -> list[int] | None:
+        """The rows in which one of these attributes has changed since; None if all may have."""
+        return self.dirty_rows_since(then, self.watched_attributes(tuple(attributes)))
+
+    def attribute_names(self) -> set[str]:
+        """The names of attributes that some host may have been given; of others none has any."""
+        then, names = self.kept.get("attribute names", (-1, None))
+        if then != self.change_count:
+            dirty = None if names is None else self.dirty_rows_since(then, None)
+            if names is None or dirty is None:
+                names = set(dir(self._host_class)).union(self._given, *map(dir, set(map(type, self._hosts))))
+                dirty = [row for row, host in enumerate(self._hosts) if host is not None]
+            for row in dirty:
+                names.update(self.host(row).__dict__)
+            self.kept["attribute names"] = (self.change_count, names)
+        return names  # type: ignore[no-any-return]
 
     # -- indexes -----------------------------------------------------------------------------
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
 from oslo_config import cfg
 
+from filtersched.columns.column import of_each
 from filtersched.weighers.base import BaseWeigher
 
 _NOTHING = ("", "0", "0.0", "false", "no", "none", "off")
@@ -46,24 +47,32 @@ class PlainInstanceWeigher(BaseWeigher):
     multiplier_option: ClassVar[str | None] = "plain_instance_weight_multiplier"
     host_reads: Sequence[str] = ("capabilities", "resources", "traits")
     spec_reads: ClassVar[Sequence[str]] = ("flavor",)
+    columnar = True
 
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:
-        special = [name.lower() for name in _has(host_state)]
-        if not special:
-            return 0
-        asked = [name.lower() for name in _asked(weight_properties.flavor.extra_specs)]
-        patterns = [pattern.lower() for pattern in self.option("special_capabilities")]
-        return -sum(_any_match(special, pattern) and not _any_match(asked, pattern) for pattern in patterns)
+        asked = list(_asked(weight_properties.flavor.extra_specs))
+        weight: Any = 0
+        for pattern in self.option("special_capabilities"):
+            if not _any_match(asked, pattern):
+                weight = weight - (
+                    of_each(host_state, "capabilities", _announces, pattern)
+                    | of_each(host_state, "resources", _lists, pattern)
+                    | of_each(host_state, "traits", _any_match, pattern)
+                )
+        return weight
 
 
-def _any_match(names: list[str], pattern: str) -> bool:
-    return any(fnmatchcase(name, pattern) for name in names)
+def _any_match(names: Iterable[str], pattern: str) -> bool:
+    pattern = pattern.lower()
+    return any(fnmatchcase(name.lower(), pattern) for name in names)
 
 
-def _has(host: Any) -> Iterator[str]:
-    yield from (name for name, value in host.capabilities.items() if _is_something(value))
-    yield from (name for name, (total, _used) in host.resources.items() if total)
-    yield from host.traits
+def _announces(capabilities: Mapping[str, Any], pattern: str) -> bool:
+    return _any_match((name for name, value in capabilities.items() if _is_something(value)), pattern)
+
+
+def _lists(resources: Mapping[str, tuple[float, float]], pattern: str) -> bool:
+    return _any_match((name for name, (total, _used) in resources.items() if total), pattern)
 
 
 def _is_something(value: Any) -> bool:

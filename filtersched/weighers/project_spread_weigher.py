@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from oslo_config import cfg
 
+from filtersched.columns.column import HostColumns, filled, most, of_each
+from filtersched.hosts.look_ups import count_instances_with, item, number_of_instances
 from filtersched.weighers.base import BaseWeigher
 
 
@@ -36,22 +38,25 @@ class ProjectSpreadWeigher(BaseWeigher):
     multiplier_option: ClassVar[str | None] = "project_spread_weight_multiplier"
     host_reads: Sequence[str] = ("instances", "num_instances", "stats")
     spec_reads: ClassVar[Sequence[str]] = ("project_id", "user_id")
+    columnar = True
 
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:
         by_user = self.option("project_spread_by") == "user"
         owner = weight_properties.user_id if by_user else weight_properties.project_id
         if owner is None:
             return 0
-        owners = [one.user_id if by_user else one.project_id for one in host_state.instances.values()]
-        if owners or by_user:
-            known = sum(1 for one in owners if one is not None)
-            own = owners.count(owner)
-        else:
-            known, own = _statistics(host_state.stats, owner)
-        return -(own + max(0, host_state.num_instances - known))
+        field = "user_id" if by_user else "project_id"
+        here = number_of_instances(host_state)
+        known = here - count_instances_with(host_state, field, None)
+        own = count_instances_with(host_state, field, owner)
+        # One host with instances is not asked for statistics, which may be anything.
+        if not by_user and (isinstance(host_state, HostColumns) or here == 0):
+            is_empty = here == 0
+            known = known + is_empty * of_each(host_state, "stats", _counted)
+            own = own + is_empty * filled(item(host_state, "stats", f"num_proj_{owner}", int), 0)
+        return -(own + most(0, host_state.num_instances - known))
 
 
-def _statistics(stats: Any, project_id: str) -> tuple[int, int]:
-    """How many instances the statistics count for all projects, and for this one."""
-    counts = {name: int(count) for name, count in stats.items() if name.startswith("num_proj_")}
-    return sum(counts.values()), counts.get(f"num_proj_{project_id}", 0)
+def _counted(stats: Mapping[str, Any]) -> int:
+    """How many instances the statistics count, of all projects."""
+    return sum(int(count) for name, count in stats.items() if name.startswith("num_proj_"))

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from oslo_config import cfg
 
-from filtersched.columns.column import Column, HostColumns, count_instances
+from filtersched.columns.column import Column
+from filtersched.engine.views import ColumnView
+from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState, Instance
 from filtersched.plugins.plugin import declaration_of
 from filtersched.requests.request_spec import RequestSpec
@@ -90,6 +92,8 @@ def test_all_of_them_are_looked_at():
         "DiskWeigher",
         "IoOpsWeigher",
         "NumInstancesWeigher",
+        "PlainInstanceWeigher",
+        "ProjectSpreadWeigher",
         "RAMWeigher",
         "ServerGroupSoftAffinityWeigher",
         "ServerGroupSoftAntiAffinityWeigher",
@@ -128,33 +132,14 @@ def test_with_the_declared_attributes_alone_the_answer_is_the_same(weigher_class
 
 
 @pytest.mark.parametrize("weigher_class", COLUMNAR)
-@pytest.mark.parametrize("rows", [0, 1, 20])
+@pytest.mark.parametrize("rows", [1, 20])
 def test_a_column_gets_the_answers_of_its_hosts(weigher_class, rows, cases):
     weigher = made(weigher_class)
     for spec, every_host in cases:
         hosts = every_host[:rows]
-        answer = weigher._weigh_object(_Columns(hosts, weigher_class.host_reads), spec)
-        found = list(answer.values) if isinstance(answer, Column) else [answer] * rows
-        assert found == [weigher._weigh_object(host, spec) for host in hosts]
-
-
-class _Columns(HostColumns):
-    def __init__(self, hosts, reads):
-        self._hosts, self._reads = hosts, reads
-
-    def __getattr__(self, name):
-        assert name in self._reads
-        return _column([getattr(host, name) for host in self._hosts])
-
-    def count_instances(self, uuids):
-        assert "instances" in self._reads
-        return _column([count_instances(host, uuids) for host in self._hosts])
-
-
-def _column(values):
-    missing = np.array([value is None for value in values], dtype=bool)
-    filled = np.array([0.0 if value is None else value for value in values], dtype=np.float64)
-    return Column(filled, missing if missing.any() else None)
+        answer = weigher._weigh_object(ColumnView("", weigher_class.host_reads, HostRows(hosts)), spec)
+        values = np.broadcast_to(answer.values if isinstance(answer, Column) else answer, (rows,))
+        assert list(values) == [weigher._weigh_object(host, spec) for host in hosts]
 
 
 @pytest.mark.parametrize("weigher_class", WEIGHERS)
