@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from filtersched.cli.errors import UsageError
-from filtersched.errors import InvalidRequest, InventoryError
+from filtersched.errors import FilterschedError, InvalidRequest, InventoryError
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
 from filtersched.inventory import HostReader, RequestReader, fake_hosts
@@ -67,11 +68,33 @@ class Requests:
     """The requests of a run, one after another, knowing where in the input they stand."""
 
     def __init__(self, specs: Iterable[RequestSpec], *, reader: RequestReader | None = None) -> None:
-        self._specs = specs
+        self._specs = iter(specs)
         self._reader = reader
+        # What was read ahead, or the error that reading it raised; each with its line.
+        self._ahead: deque[tuple[RequestSpec | Exception, int]] = deque()
+        self._line = 0
 
     def __iter__(self) -> Iterator[RequestSpec]:
-        return iter(self._specs)
+        while self.more_than(0):
+            found, self._line = self._ahead.popleft()
+            if isinstance(found, Exception):
+                raise found
+            yield found
+
+    def more_than(self, count: int) -> bool:
+        """Whether more than so many requests are to come; reads no further ahead than that."""
+        while len(self._ahead) <= count:
+            try:
+                found: RequestSpec | Exception | None = next(self._specs, None)
+            except (FilterschedError, OSError) as error:
+                # Raised once the requests before it are placed.
+                found = error
+            if found is None:
+                return False
+            self._ahead.append((found, 0 if self._reader is None else self._reader.line))
+            if isinstance(found, Exception):
+                return len(self._ahead) > count
+        return True
 
     def share_read(self) -> float | None:
         """How much of the file was read, 0 to 1; None where that is not known."""
@@ -85,5 +108,5 @@ class Requests:
         """The error of the request at hand, with path and line where it is from a file."""
         if self._reader is None or error.field == "filters":
             return error
-        path, line = self._reader.path, self._reader.line
+        path, line = self._reader.path, self._line
         return InventoryError(f"{path}, line {line}: {error}", path=path, line=line, field=error.field)

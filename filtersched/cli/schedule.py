@@ -51,6 +51,8 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
                 raise UsageError(f"--output {args.output} and --format json cannot both be the standard output")
             output.begin()
         report = _JsonReport(terminal) if args.format == "json" else _TextReport(terminal)
+        # A table of few requests shows near misses, a summary of many does not.
+        only_counted = args.format == "text" and output is None and requests.more_than(_FEW_REQUESTS)
         # A bar would be torn apart by what --verbose says.
         share = _unknown if settings.verbose else requests.share_read
         step = stack.enter_context(terminal.progress("placing", share))
@@ -58,7 +60,7 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
             if settings.verbose:
                 _tell(terminal, outcome)
             # They take asking every filter about every host, and so most of the time of a long run.
-            near_misses = trial.refused <= args.near_misses
+            near_misses = trial.refused <= args.near_misses and not only_counted
             if output is not None:
                 output.write(outcome_record(outcome, near_misses=near_misses))
             report.add(outcome, near_misses=near_misses)
@@ -119,7 +121,7 @@ def _tell(terminal: Terminal, outcome: Outcome) -> None:
 
 
 class _TextReport:
-    """Tables for a few requests, a summary for many; keeps no more than a few."""
+    """Tables for a few requests, a summary for many instances or requests; keeps no more than a few."""
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
@@ -132,30 +134,33 @@ class _TextReport:
 
     def add(self, outcome: Outcome, *, near_misses: bool) -> None:
         instances = len(self._rows) + len(outcome.selections)
-        if self._many or outcome.number > _FEW_REQUESTS or instances > _FEW_INSTANCES:
+        self._many = self._many or outcome.number > _FEW_REQUESTS or instances > _FEW_INSTANCES
+        if self._many:
             self._large = outcome if outcome.number == 1 else None
-            self._many = True
             self._rows.clear()
+        if outcome.number > _FEW_REQUESTS:
             self._refusals.clear()
         elif outcome.refusal is not None:
             self._refusals.append((outcome, *refusal_lines(outcome, near_misses=near_misses)))
-        else:
+        elif not self._many:
             self._rows += placement_rows(outcome)
 
     def finish(self, trial: Trial) -> None:
         summary = trial.summary()
-        if self._many:
-            if self._large is not None:
-                show_hosts(self._terminal, self._large)
-            show_summary(self._terminal, summary)
-            return
+        if self._large is not None:
+            show_hosts(self._terminal, self._large)
         show_placements(self._terminal, self._rows)
         for at, (outcome, counts, misses) in enumerate(self._refusals):
-            if at or trial.placed:
+            if at or self._rows:
                 self._terminal.line()
             show_refusal(self._terminal, outcome, counts, misses)
-        self._terminal.line()
-        show_totals(self._terminal, summary)
+        if not self._many:
+            self._terminal.line()
+            show_totals(self._terminal, summary)
+            return
+        if self._refusals:
+            self._terminal.line()
+        show_summary(self._terminal, summary)
 
 
 class _JsonReport:

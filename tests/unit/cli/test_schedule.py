@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from filtersched import BaseHostFilter
+
 RAM_ONLY = ("--scheduler-weight-classes", "RAMWeigher", "--scheduler-default-filters", "RamFilter,ComputeFilter")
 
 
@@ -234,6 +236,65 @@ def test_near_misses_are_those_of_the_moment(run, hosts, requests_file):
     path = requests_file(request("big", 20000), request("small", 16000))
     result = run("schedule", "--inventory", hosts, "--requests", path, *RAM_ONLY)
     assert "beta lacks 3616 MB of RAM (free 16384, asked 20000)" in result.out
+
+
+class AskedFilter(BaseHostFilter):
+    """Counts how often it gives a reason, which only near misses ask for."""
+
+    reasons = 0
+
+    def host_passes(self, host_state, spec):
+        return spec.memory_mb < 1000
+
+    def rejection_reason(self, host_state, spec):
+        type(self).reasons += 1
+        return "asked"
+
+
+ASKED = (
+    "--scheduler-available-filters",
+    f"{__name__}.AskedFilter",
+    "--scheduler-default-filters",
+    "AskedFilter",
+    "--scheduler-weight-classes",
+    "RAMWeigher",
+)
+
+
+@pytest.mark.parametrize(("count", "told", "reasons"), [(20, 20, 60), (21, 0, 0)])
+def test_near_misses_are_looked_for_only_where_they_are_shown(run, hosts, requests_file, count, told, reasons):
+    AskedFilter.reasons = 0
+    path = requests_file(*(request(f"r{number}", 2000) for number in range(count)))
+    result = run("schedule", "--inventory", hosts, "--requests", path, *ASKED)
+    assert result.out.count("Nearest: ") == told
+    assert AskedFilter.reasons == reasons
+
+
+def test_refusals_among_few_requests_for_many_instances_are_shown(run, hosts, requests_file):
+    path = requests_file(request("big", 2000), request("many", 1, 150), request("large", 3000))
+    result = run("schedule", "--inventory", hosts, "--requests", path, *ASKED)
+    assert [line for line in result.out.splitlines() if line.endswith("found none.")] == [
+        "big: No valid host was found. Instance 1 of 1 found none.",
+        "large: No valid host was found. Instance 1 of 1 found none.",
+    ]
+    assert result.out.count("Nearest: ") == 2
+    assert "3 requests on 3 hosts" in result.out
+
+
+def test_error_in_a_later_line_comes_after_the_requests_before_it(run, hosts, tmp_path):
+    path = tmp_path / "requests.jsonl"
+    fits = json.dumps(request("fits", 1))
+    path.write_text("\n".join([fits, fits, "nonsense"]))
+    result = run("schedule", "--inventory", hosts, "--requests", path, "--verbose")
+    assert result.status == 2
+    assert result.err.count("fits: 1 x 1 MiB") == 2
+    assert f"{path}, line 3" in result.err
+
+
+def test_request_that_makes_no_sense_is_located_by_its_own_line(run, hosts, requests_file):
+    path = requests_file(request("fits", 1), request("odd", 1, instance_uuids=["u", "u"]), request("fits too", 1))
+    result = run("schedule", "--inventory", hosts, "--requests", path)
+    assert f"{path}, line 2" in result.err
 
 
 def test_seed_makes_runs_the_same_to_the_byte(run, hosts, requests_file, tmp_path):
