@@ -21,6 +21,7 @@ from filtersched.ovirt.errors import WireError
 from filtersched.ovirt.wire import INVALID_PARAMS, NOT_WELL_FORMED, repaired
 
 _HUGE = 2**62  # more bytes than there are; what is larger could overflow in a filter
+_MOST_DIGITS = 100
 _BEFORE_ROOT = re.compile(r"\ufeff?\s*(<\?xml[^>]*\?>)?")
 
 # What the documents tell, by the names of the scheduler's attributes. That a CPU ratio is the
@@ -224,7 +225,12 @@ def _is_number(text: str | None) -> bool:
 
 
 def _number(text: str | None, default: int) -> int:
+    said = (text or "").strip()
+    digits = said.lstrip("+-")
+    if len(digits) > _MOST_DIGITS and digits.isdecimal():
+        # Python refuses to read thousands of digits.
+        return -_HUGE if said.startswith("-") else _HUGE
     try:
-        return max(-_HUGE, min(_HUGE, int((text or "").strip())))
+        return max(-_HUGE, min(_HUGE, int(said)))
     except ValueError:
         return default

@@ -5,6 +5,7 @@ Imported inside the plug-in workers too, so nothing but the standard library may
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -115,9 +116,11 @@ def _leaf(name: str, text: str) -> Any:
         except ValueError:
             pass
         try:
-            return float(text)
+            number = float(text)
         except ValueError:
             return text
+        # Thousands of digits are infinite as a float, and stay the text that they are.
+        return number if math.isfinite(number) else text
     if name not in _TEXTS and text in ("true", "false"):
         return text == "true"
     return text

@@ -20,6 +20,7 @@ from filtersched.ovirt.errors import WireError
 
 MAX_DEPTH = 32  # of arrays and structs
 MAX_ELEMENTS = 1_000_000
+_MOST_LETTERS = 100  # of an integer, blanks and zeros in front included
 INT_MIN, INT_MAX = -(2**31), 2**31 - 1
 
 # Codes of the "Specification for Fault Code Interoperability", which clients of XML-RPC know.
@@ -42,9 +43,25 @@ class _Marks(list[int]):
         super().append(mark)
 
 
+class _Unmarshaller(xmlrpc.client.Unmarshaller):
+    """Reads integers of at most 64 bits, the largest that any client has."""
+
+    dispatch = dict(xmlrpc.client.Unmarshaller.dispatch)
+
+    def end_whole(self, data: str) -> None:
+        """Read an integer."""
+        number = int(data) if len(data) <= _MOST_LETTERS else 2**64
+        if not -(2**63) <= number < 2**63:
+            raise ValueError(f"the integer {data[:20]}... has more than 64 bits")
+        self.append(number)
+        self._value = False
+
+    dispatch |= dict.fromkeys(("int", "i1", "i2", "i4", "i8", "biginteger"), end_whole)  # type: ignore[arg-type]
+
+
 def parse_call(body: bytes) -> tuple[str, list[Any]]:
     """(method name, parameters) of a request body. Raises WireError for anything else."""
-    target = xmlrpc.client.Unmarshaller(use_builtin_types=True)
+    target = _Unmarshaller(use_builtin_types=True)
     target._marks = _Marks()
     try:
         if body.count(b"<") > 2 * MAX_ELEMENTS:

@@ -219,7 +219,7 @@ class Retry(Record):
 def _attempts(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ValueError("a whole number of zero or more")
-    return int(value)
+    return int(number(value))
 
 
 def _tried_hosts(value: Any) -> tuple[HostNode, ...]:

@@ -100,7 +100,7 @@ class CapabilityWeigher(BaseWeigher):
             LOG.warning(
                 "CapabilityWeigher: a host announces %s as %s, which is no number and counts as not announced. To "
                 "prefer a named one write %s:%s=%g in %s.",
-                *(preference.name, shown(found), preference.name, found, preference.ratio),
+                *(preference.name, shown(found), preference.name, str(found)[:50], preference.ratio),
                 spelled(self.spelling(_OPTION)),
             )
 

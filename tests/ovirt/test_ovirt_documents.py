@@ -139,6 +139,21 @@ def test_memory_that_cannot_be_is_no_error(memory):
     assert 0 <= state.total_usable_ram_mb <= 2**42
 
 
+@pytest.mark.parametrize("digits", [19, 25, 320, 5000])
+def test_memory_is_bounded_however_many_digits_it_has(digits):
+    memory = "9" * digits
+    state = host_state("a", parse(f"<host id='a'><memory>{memory}</memory></host>"))
+    assert (state.total_usable_ram_mb, state.free_ram_mb) == (2**42, 2**42)
+    assert host_state("a", parse(f"<host id='a'><memory>-{memory}</memory></host>")).free_ram_mb == -(2**42)
+    assert request_spec("v", parse(f"<vm id='v'><memory>{memory}</memory></vm>")).memory_mb == 2**42
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "1e400", "nan"], ids=len)
+def test_fact_that_is_no_finite_number_stays_text(text):
+    element = parse(f"<host id='a'><memory>{text}</memory></host>")
+    assert entity_of("a", lambda: element).memory == text
+
+
 def test_running_vms_tell_used_cpus_and_instances():
     state = host_state(NEW, parse(text("host_4")), {NEW: [parse(text("vm_4"))]})
     assert state.vcpus_used == 6

@@ -86,6 +86,22 @@ def test_any_bytes_are_a_call_or_a_wire_error(body):
     assert (type(name), type(arguments)) == (str, list)
 
 
+@pytest.mark.parametrize("kind", ["int", "i4", "i8"])
+@pytest.mark.parametrize("number", [str(2**63), str(-(2**63) - 1), "9" * 5000, "-" + "9" * 5000], ids=len)
+def test_integer_of_more_than_64_bits_is_refused_in_words(number, kind):
+    written = f"<{kind}>{number}</{kind}>"
+    call = f"<methodCall><methodName>m</methodName><params><param>{written}</param></params></methodCall>"
+    with pytest.raises(WireError, match=rf"the integer {number[:19]}.* has more than 64 bits") as caught:
+        wire.parse_call(call.encode())
+    assert (caught.value.code, len(str(caught.value)) < 200) == (wire.INVALID_CALL, True)
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, -(2**63)])
+def test_integer_of_64_bits_is_read(number):
+    call = f"<methodCall><methodName>m</methodName><params><param><i8> {number}</i8></param></params></methodCall>"
+    assert wire.parse_call(call.encode()) == ("m", [number])
+
+
 def test_more_elements_than_the_bound_are_refused(monkeypatch):
     body = xmlrpc.client.dumps(([str(uuid.uuid4())] * 100,), "m").encode()
     monkeypatch.setattr(wire, "MAX_ELEMENTS", 50)

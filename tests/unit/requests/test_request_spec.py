@@ -199,6 +199,7 @@ def test_time_with_a_zone_is_kept_in_utc():
         ({"instance_group": {"policy": 10**5000}}, "instance_group.policy"),
         ({"instance_group": {"members": [10**5000]}}, "instance_group.members"),
         ({"retry": {"num_attempts": -(10**5000)}}, "retry.num_attempts"),
+        ({"retry": {"num_attempts": 10**5000}}, "retry.num_attempts"),
         ({"retry": {"hosts": [[10**5000, "n"]]}}, "retry.hosts"),
         ({"retry": {"hosts": 10**5000}}, "retry.hosts"),
         ({"requested_destination": {"host": 10**5000}}, "requested_destination.host"),
