@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from types import FrameType
 from typing import Any
 
 import pytest
 
-from filtersched import BaseHostFilter, FilterScheduler, Flavor, HostPool, HostState, RequestSpec, make_conf
+from filtersched import (
+    BaseHostFilter,
+    FilterScheduler,
+    Flavor,
+    HostPool,
+    HostState,
+    InvalidHost,
+    RequestSpec,
+    make_conf,
+)
 
 FLAVOR = Flavor(memory_mb=100)
 
@@ -147,34 +158,68 @@ def test_two_decisions_on_hosts_of_two_pools_do_not_wait_for_each_other():
     assert not any(thread.is_alive() for thread in threads)
 
 
-@pytest.fixture
-def hurried():
-    """Threads take turns as often as they can."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
+def stopped_at_line(number: int, act: Callable[[], Any], meanwhile: Callable[[], Any]) -> bool:
+    """Run `act`, and `meanwhile` in another thread before one of the lines of HostRows that it comes to.
+
+    The other thread has ended by the next line, unless it waits. Returns whether there are so many lines.
+    """
+    left = number
+    other = threading.Thread(target=meanwhile)
+
+    def trace(frame: FrameType, event: str, _arg: object) -> Any:
+        nonlocal left
+        if event == "call" and not frame.f_code.co_filename.endswith("host_rows.py"):
+            return None
+        if event == "line":
+            left -= 1
+            if left == -1:
+                other.start()
+                other.join(0.03)
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        act()
+    finally:
+        sys.settrace(before)
+    if left < 0:
+        other.join()
+    return left < 0
 
 
-def test_host_that_is_looked_for_by_other_threads_is_never_lost(hurried):
-    pool = HostPool(host(f"h{n}") for n in range(300))
-    stopped = threading.Event()
-    missed: list[str] = []
+def pool_without_a_list_of_names() -> HostPool:
+    pool = HostPool(host(f"h{n}") for n in range(7))
+    pool.remove("h0")
+    return pool
 
-    def look() -> None:
-        while not stopped.is_set():
-            if "h299" not in pool:
-                missed.append("h299")
 
-    lookers = [threading.Thread(target=look) for _ in range(3)]
-    for looker in lookers:
-        looker.start()
-    for turn in range(150):
-        # The names are listed anew after each.
-        pool.add(pool.remove("h0"))
-        pool.update("h298", num_io_ops=turn)
-    stopped.set()
-    for looker in lookers:
-        looker.join()
-    assert missed == []
-    assert pool["h298"].num_io_ops == 149
+def test_host_is_never_lost_wherever_names_are_being_listed_anew():
+    found: list[bool] = []
+    while True:
+        pool = pool_without_a_list_of_names()
+        change = functools.partial(pool.update, "h1", num_io_ops=1)
+        if not stopped_at_line(len(found), change, lambda pool=pool: found.append("h6" in pool)):
+            break
+        assert pool["h6"].host == "h6"
+    assert len(found) > 12
+    assert all(found)
+
+
+def test_second_host_of_a_name_is_refused_wherever_names_are_being_listed_anew():
+    refused: list[str] = []
+
+    def add(pool: HostPool) -> None:
+        try:
+            pool.add(host("h6"))
+        except InvalidHost as problem:
+            refused.append(problem.value)
+
+    stops = 0
+    while True:
+        pool = pool_without_a_list_of_names()
+        if not stopped_at_line(stops, lambda pool=pool: "h1" in pool, functools.partial(add, pool)):
+            break
+        stops += 1
+        assert refused == ["h6"] * stops
+    assert stops > 12
