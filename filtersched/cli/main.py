@@ -1,54 +1,47 @@
-"""Where the command begins and ends: signals, closed streams, the exit status.
+"""Where the command begins and ends: closed streams, signals, the exit status.
 
-Imports nothing of weight before it is ready for a signal: loading numpy and the engine takes most
-of a short run's time, and Ctrl-C comes then too.
+Imports nothing before it is ready for Ctrl-C. Until then an interrupt prints a traceback, as it does
+in any program while Python itself starts.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from types import FrameType
 
-# As a shell reports a program that the signal ended.
-_INTERRUPTED = 128 + signal.SIGINT
-# What ends a command from outside; those that the system lacks are not there.
-_ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+# As type checkers know it from typing, which takes longer to load than everything here.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-
-class _Ended(KeyboardInterrupt):
-    """The command is to end; an interrupt, so that nothing takes it for an error of a plug-in."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
+# As a shell reports a program that Ctrl-C ended.
+_INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit status. `argv` is without the program's name."""
-    given = sys.argv[1:] if argv is None else list(argv)
     try:
         if argv is not None:
-            return _run(given)
+            return _run(argv)
         _prepare_streams()
-        with _ended_by_signals():
-            return _run(given)
-    except _Ended as end:
-        # Everything is closed and tidied up: now end as the signal would have ended it.
-        signal.signal(end.number, signal.SIG_DFL)
-        os.kill(os.getpid(), end.number)
-        return 128 + end.number
-    except KeyboardInterrupt:
-        return _INTERRUPTED
+        from filtersched.cli.signals import ended_by_signals
+
+        with ended_by_signals():
+            return _run(sys.argv[1:])
+    except KeyboardInterrupt as end:
+        number: int | None = getattr(end, "number", None)
+        if number is None:
+            return _INTERRUPTED
+        # Everything is closed and tidied up.
+        from filtersched.cli.signals import die_of
+
+        return die_of(number)
 
 
 def _run(given: Sequence[str]) -> int:
     from filtersched.cli.command import run
 
-    return run(given)
+    return run(list(given))
 
 
 def _prepare_streams() -> None:
@@ -67,24 +60,3 @@ def _prepare_streams() -> None:
     if hasattr(sys.stdout, "reconfigure"):
         # A name that the terminal's encoding lacks must not end the command.
         sys.stdout.reconfigure(errors="backslashreplace")
-
-
-@contextlib.contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the command by an exception, so that no unfinished file is left."""
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        for each in _ENDING:
-            signal.signal(each, signal.SIG_IGN)
-        raise _Ended(number)
-
-    before = {number: signal.getsignal(number) for number in _ENDING}
-    for number, handler in before.items():
-        if handler is signal.SIG_DFL:  # nohup ignores SIGHUP, and that stays
-            signal.signal(number, end)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            if handler is signal.SIG_DFL:
-                signal.signal(number, handler)

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from types import TracebackType
@@ -23,8 +24,9 @@ class Output:
 
     Used as a context; after an error an earlier file of the name is still there as it was. A pipe,
     a device and a file that the caller has open (`-`, /dev/stdout, /dev/fd/3) are written to
-    directly. Raises OutputError for whatever keeps it from being written, and UsageError if it would
-    overwrite one of `inputs`.
+    directly. Until the file is complete it has no name where the system can make such files, so that
+    not even SIGKILL leaves one behind; elsewhere it is hidden beside its place. Raises OutputError
+    for whatever keeps it from being written, and UsageError if it would overwrite one of `inputs`.
     """
 
     def __init__(self, path: str, *, inputs: Iterable[str | None] = ()) -> None:
@@ -32,6 +34,7 @@ class Output:
         self._descriptor = 1 if path == "-" else _descriptor(path)
         self._target = f"/dev/fd/{self._descriptor}" if self._descriptor is not None else os.path.realpath(path)
         self._temporary: str | None = None
+        self._is_nameless = False
         self._stream: TextIO | None = None
         for one in inputs:
             if one is not None and _same_file(one, self._target):
@@ -61,7 +64,12 @@ class Output:
             folder, name = os.path.split(self._target)
             # Known before it is there, so that no interruption leaves it behind.
             self._temporary = os.path.join(folder, f".{name}.{secrets.token_hex(6)}")
-            self._stream = open(self._temporary, "x", encoding="utf-8")  # noqa: SIM115 - closed on exit
+            nameless = _nameless(folder)
+            self._is_nameless = nameless is not None
+            if nameless is None:
+                self._stream = open(self._temporary, "x", encoding="utf-8")  # noqa: SIM115 - closed on exit
+            else:
+                self._stream = open(nameless, "w", encoding="utf-8")  # noqa: SIM115 - closed on exit
 
     def write(self, record: dict[str, Any]) -> None:
         """One more line."""
@@ -95,9 +103,12 @@ class Output:
                 stream.close()
                 return
             os.fsync(stream.fileno())
-            stream.close()
             if os.path.exists(self._target):
-                os.chmod(self._temporary, stat.S_IMODE(os.stat(self._target).st_mode))
+                made = stream.fileno() if self._is_nameless else self._temporary
+                os.chmod(made, stat.S_IMODE(os.stat(self._target).st_mode))
+            if self._is_nameless:
+                _give_name(stream.fileno(), self._temporary)
+            stream.close()
             os.replace(self._temporary, self._target)
             self._temporary = None
 
@@ -110,6 +121,44 @@ class Output:
         except (OSError, ValueError) as error:
             problem = getattr(error, "strerror", None) or str(error)
             raise OutputError(f"{self.path} cannot be written: {problem}") from error
+
+
+def _nameless(folder: str) -> int | None:
+    """A new file in the folder, open for writing, that has no name; None where the system has no such files."""
+    flag = getattr(os, "O_TMPFILE", None)
+    if flag is None:
+        return None
+    try:
+        descriptor = os.open(folder, flag | os.O_WRONLY | os.O_CLOEXEC, 0o666)
+    except OSError:
+        # The file system has none; what is wrong otherwise is said of the file with a name.
+        return None
+    if os.path.exists(_opened(descriptor)):
+        return descriptor
+    # Without /proc it could not be given a name later.
+    os.close(descriptor)
+    return None
+
+
+def _give_name(descriptor: int, path: str) -> None:
+    """Put a file without a name into its folder."""
+    folder = os.open(os.path.dirname(path), os.O_RDONLY)
+    try:
+        # With a folder given, the system follows the link in /proc to the file.
+        os.link(_opened(descriptor), os.path.basename(path), src_dir_fd=folder, dst_dir_fd=folder)
+    except OSError:
+        # What forbids it, in a container say, shows only now; what was written must not be lost.
+        with open(_opened(descriptor), "rb") as written, open(path, "xb") as copy:
+            shutil.copyfileobj(written, copy)
+            os.chmod(copy.fileno(), stat.S_IMODE(os.stat(descriptor).st_mode))
+            copy.flush()
+            os.fsync(copy.fileno())
+    finally:
+        os.close(folder)
+
+
+def _opened(descriptor: int) -> str:
+    return f"/proc/self/fd/{descriptor}"
 
 
 def _descriptor(path: str) -> int | None:

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
@@ -223,6 +222,17 @@ def test_signal_ends_quietly_and_leaves_no_half_file(tmp_path, hosts, number, st
     assert sorted(os.listdir(tmp_path)) == ["hosts.jsonl", "requests"]
 
 
+def test_kill_leaves_no_half_file_where_files_need_no_name(tmp_path, hosts):
+    try:
+        os.close(os.open(tmp_path, os.O_TMPFILE | os.O_WRONLY))
+    except (AttributeError, OSError):
+        pytest.skip("this system makes no files without a name")
+    with waiting_for_requests(tmp_path, hosts) as process:
+        process.kill()
+        process.communicate(timeout=60)
+    assert sorted(os.listdir(tmp_path)) == ["hosts.jsonl", "requests"]
+
+
 def test_hangup_that_the_caller_ignores_ends_nothing(tmp_path, hosts):
     with waiting_for_requests(tmp_path, hosts, ignored=signal.SIGHUP) as process:
         process.send_signal(signal.SIGHUP)
@@ -242,15 +252,15 @@ def waiting_for_requests(tmp_path, hosts, ignored=None):
         for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(each, signal.SIG_IGN if each == ignored else signal.SIG_DFL)
 
-    argv = [*COMMAND, "schedule", "--inventory", hosts, "--requests", fifo, "--output", output]
+    argv = [*COMMAND, "schedule", "--inventory", hosts, "--requests", fifo, "--output", output, "--verbose"]
     pipe = subprocess.PIPE
     with subprocess.Popen(argv, stdout=pipe, stderr=pipe, text=True, preexec_fn=signals) as process:
         with open(fifo, "w", encoding="utf-8") as stream:
             stream.write('{"flavor": {"memory_mb": 1}}\n')
             stream.flush()
-            deadline = time.monotonic() + 60
-            while len(os.listdir(tmp_path)) < 3 and time.monotonic() < deadline:
-                time.sleep(0.01)
+            # The last line about the request tells the choice.
+            while process.stderr.readline()[:4] not in ("  1:", ""):
+                continue
             yield process
         process.communicate(timeout=60)
 
@@ -268,6 +278,31 @@ def test_interrupt_while_modules_are_loaded_ends_quietly():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_command_is_ready_for_an_interrupt_before_it_loads_anything():
+    code = (
+        "import __future__, sys\n"
+        "before = set(sys.modules)\n"
+        "from filtersched.cli.main import main\n"
+        "print(*sorted(set(sys.modules) - before))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["filtersched", "filtersched.cli", "filtersched.cli.main"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_interrupt_once_the_command_is_done_prints_nothing():
+    code = (
+        "import os, signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from filtersched.cli.main import main\n"
+        "sys.argv[1:] = ['--version']\n"
+        "main()\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
 
 
 @pytest.mark.parametrize("program", ["filtersched.cli.main", "filtersched.ovirt.main"])

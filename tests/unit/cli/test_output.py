@@ -50,6 +50,36 @@ def test_output_replaces_a_file_and_keeps_its_permissions(run, hosts, tmp_path):
     assert output.stat().st_mode & 0o777 == 0o640
 
 
+def test_output_is_whole_where_files_need_a_name(run, hosts, tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    output = tmp_path / "placements.jsonl"
+    for _turn in range(2):
+        assert run("schedule", "--inventory", hosts, "--flavor", "ram=1", "--output", output).status == 0
+        assert json.loads(output.read_text())["placed"] is True
+    assert sorted(os.listdir(tmp_path)) == ["hosts.jsonl", "placements.jsonl"]
+
+
+def test_output_is_whole_where_a_file_cannot_be_named_later(run, hosts, tmp_path, monkeypatch):
+    def forbidden(*_args, **_kwargs):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "link", forbidden)
+    output = tmp_path / "placements.jsonl"
+    assert run("schedule", "--inventory", hosts, "--flavor", "ram=1", "--output", output).status == 0
+    assert json.loads(output.read_text())["placed"] is True
+    assert sorted(os.listdir(tmp_path)) == ["hosts.jsonl", "placements.jsonl"]
+
+
+def test_output_has_the_permissions_of_a_new_file(run, hosts, tmp_path):
+    output = tmp_path / "placements.jsonl"
+    before = os.umask(0o027)
+    try:
+        run("schedule", "--inventory", hosts, "--flavor", "ram=1", "--output", output)
+    finally:
+        os.umask(before)
+    assert output.stat().st_mode & 0o777 == 0o640
+
+
 def test_failed_run_leaves_the_file_of_before_and_nothing_else(run, hosts, tmp_path):
     requests = tmp_path / "requests.jsonl"
     requests.write_text(json.dumps(request("fits", 1)) + "\nnonsense\n")
