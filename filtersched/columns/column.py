@@ -300,7 +300,17 @@ def most(one: Any, other: Any) -> Any:
 
 def least(one: Any, other: Any) -> Any:
     """The lower of two numbers, or of each pair where one is a column."""
-    return np.minimum(one, other) if Column in (type(one), type(other)) else min(one, other)
+    if Column in (type(one), type(other)):
+        return np.minimum(one, other)
+    # Not a number is the lower one, as to numpy.
+    return other if other < one or other != other else one
+
+
+def either(condition: Any, one: Any, other: Any) -> Any:
+    """`one` where the condition holds and `other` where not, for one host or a column of them."""
+    if type(condition) is not Column:
+        return one if condition else other
+    return Column(np.where(_values(condition), _values(one), _values(other)), None, _largest_input((one, other)))
 
 
 def filled(value: Any, default: Any) -> Any:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from filtersched.columns.column import NotVectorizable
+from filtersched.columns.column import EXACT, NotVectorizable
 from filtersched.engine.answer_cache import AnswerCache
 from filtersched.engine.candidates import Candidates, Rows
 from filtersched.engine.fallback import FilteringEnded, UseHandlers
@@ -17,6 +18,7 @@ from filtersched.engine.overlay import Overlay
 from filtersched.engine.plugin_evaluator import PluginEvaluator, evaluator
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.filters.base import BaseHostFilter
+from filtersched.filters.capacity import CapacityFilter
 from filtersched.hosts.host_names import HostNames, Node
 from filtersched.hosts.host_state import HostState
 from filtersched.plugins.notes import asking
@@ -39,16 +41,36 @@ class Verdicts:
         return answers.astype(np.bool_)
 
 
-VERDICTS = Verdicts()
+class Rooms:
+    """How much fits on hosts, as an array's values."""
+
+    dtype = np.float64
+
+    def from_answer(self, answer: Any) -> float:
+        """One host's room. Raises NotVectorizable where an array does not hold it exactly."""
+        if answer != math.inf and not (type(answer) in (int, float) and -EXACT < answer < EXACT):
+            raise NotVectorizable
+        return float(answer)
+
+    def from_answers(self, answers: NDArray[Any]) -> NDArray[np.float64]:
+        """All rows' room."""
+        return answers.astype(np.float64)
+
+
+_VERDICTS, _ROOMS = Verdicts(), Rooms()
 
 
 class FilterRunner:
-    """A filter and how to ask it; `question` is None for one that is called directly."""
+    """A filter and how to ask it; `evaluator` is None for one that is called directly."""
 
     def __init__(self, plugin: BaseHostFilter) -> None:
         self.plugin = plugin
         self.name: str = type(plugin).__name__
         self.evaluator: PluginEvaluator | None = evaluator(plugin, "host_passes", BaseHostFilter, _DEFAULTS, bool)
+        # What a CapacityFilter compares with what is needed; cached for all requests.
+        self._room: PluginEvaluator | None = None
+        if isinstance(plugin, CapacityFilter) and _compares_rooms(plugin, self.evaluator):
+            self._room = PluginEvaluator(plugin, lambda host, _spec: plugin.room(host), None, spec_reads=())
         # Whether every instance but the first is alike to it.
         self.asks_alike: bool = type(plugin).run_filter_for_index is BaseHostFilter.run_filter_for_index
 
@@ -65,14 +87,45 @@ class FilterRunner:
         if overlay.depleted:
             passes = self.passes_now(overlay, request)
         else:
-            found = cache.answers_for(self.evaluator, request, VERDICTS, candidates.rows)
-            passes = None if found is None else found.answers
+            passes = self.cached(cache, request, candidates.rows)
         if passes is None:
             ask = self.evaluator.host_evaluator(request)
             passes = np.zeros(candidates.n_rows, dtype=np.bool_)
             for row in candidates.rows().tolist():
                 passes[row] = ask(overlay.host(row))
         return candidates.where(passes)
+
+    def cached(
+        self, cache: AnswerCache, request: RequestKeys, candidates: Callable[[], Rows]
+    ) -> NDArray[np.bool_] | bool | None:
+        """The verdicts of all rows, or one for all; None: ask one by one. The filter is a declared one.
+
+        candidates : as of AnswerCache.answers_for.
+        """
+        assert self.evaluator is not None
+        passes = None if self._room is None else self._with_room(self._room, cache, request, candidates)
+        if passes is None:
+            found = cache.answers_for(self.evaluator, request, _VERDICTS, candidates)
+            passes = None if found is None else found.answers
+        return passes
+
+    def _with_room(
+        self, room: PluginEvaluator, cache: AnswerCache, request: RequestKeys, candidates: Callable[[], Rows]
+    ) -> NDArray[np.bool_] | bool | None:
+        """The same where rooms tell, which do not depend on the request."""
+        plugin: Any = self.plugin
+        try:
+            needed = room.of_request(plugin.needed, request)
+        except Exception:
+            # The boundary to the plug-in: it raises again when it is asked about a candidate.
+            return None
+        if type(needed) not in (int, float) or not -EXACT < needed < EXACT:
+            return None
+        found = cache.answers_for(room, request, _ROOMS, candidates)
+        if found is None:
+            return None
+        passes = found.answers >= needed
+        return passes if isinstance(passes, np.ndarray) else bool(passes)
 
     def passes_now(self, overlay: Overlay, request: RequestKeys) -> NDArray[np.bool_] | bool | None:
         """The verdicts of all rows in the middle of a request, or one for all; None: ask one by one."""
@@ -96,6 +149,10 @@ class FilterRunner:
         if len(left) == len(hosts) and all(map(_same, left, hosts)):
             return candidates
         return Candidates.of_rows(candidates.n_rows, _rows_of(left, hosts, rows))
+
+
+def _compares_rooms(plugin: CapacityFilter, asked: PluginEvaluator | None) -> bool:
+    return asked is not None and asked.columnar and type(plugin).host_passes is CapacityFilter.host_passes
 
 
 def _same(one: object, other: object) -> bool:

@@ -17,7 +17,7 @@ from filtersched.columns.column import Column, NotColumnarError, NotVectorizable
 from filtersched.engine.answer_cache import AnswerCache
 from filtersched.engine.candidates import Rows
 from filtersched.engine.decision import Choice, Decision
-from filtersched.engine.filtering import VERDICTS, FilterRunner
+from filtersched.engine.filtering import FilterRunner
 from filtersched.engine.plugin_evaluator import PluginEvaluator
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.top_rows import best_of
@@ -152,15 +152,15 @@ class _Bounds:
         try:
             if self._request.is_rebuild and not runner.plugin.asked_about(self._request.spec):
                 return np.ones(len(self._refused), dtype=np.bool_)
-            found = self._cache.answers_for(evaluator, self._request, VERDICTS, _nobody)
+            found = runner.cached(self._cache, self._request, _nobody)
         except Exception:
             # The boundary to the plug-in: it is asked host by host, where what it raises is a verdict.
             return None
         if found is None:
             return None
-        if isinstance(found.answers, np.ndarray):
-            return self._of_refused(found.answers)
-        return np.full(len(self._refused), bool(found.answers), dtype=np.bool_)
+        if isinstance(found, np.ndarray):
+            return self._of_refused(found)
+        return np.full(len(self._refused), found, dtype=np.bool_)
 
     def _shares(self, plugin: BaseHostFilter) -> _Floats | float:
         """The missing share of every host that the filter refuses, or a bound for all; none is below zero."""

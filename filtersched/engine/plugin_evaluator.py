@@ -36,9 +36,17 @@ class PluginEvaluator:
     """A declared plug-in and the method that answers for a host and a request.
 
     finish : makes of what the method returns the answer for one host.
+    spec_reads : what the method reads of the request, if not all that is declared.
     """
 
-    def __init__(self, plugin: Plugin, method: Callable[[Any, Any], Any], finish: Callable[[Any], Any] | None) -> None:
+    def __init__(
+        self,
+        plugin: Plugin,
+        method: Callable[[Any, Any], Any],
+        finish: Callable[[Any], Any] | None,
+        *,
+        spec_reads: tuple[str, ...] | None = None,
+    ) -> None:
         declaration = declaration_of(type(plugin))
         assert declaration is not None
         self.plugin = plugin
@@ -50,10 +58,14 @@ class PluginEvaluator:
         reads = declaration.host_reads
         self.reads: Reads | None = reads if isinstance(reads, tuple) else None
         self._host_reads: Any = declaration.host_reads
-        self.spec_reads: Reads = declaration.spec_reads
-        self._spec_view: Any = spec_view(self.name, self.spec_reads)
+        self.spec_reads: Reads = declaration.spec_reads if spec_reads is None else spec_reads
+        self._spec_view: Any = spec_view(self.name, declaration.spec_reads)
         # What was read of the request when columns were last asked.
         self._attributes_read = self.spec_reads
+
+    def of_request(self, function: Callable[[Any], Any], request: RequestKeys) -> Any:
+        """What a function of the plug-in makes of the request, of which it sees what is declared."""
+        return function(self._spec_view(request.spec))
 
     def host_reads_for(self, spec: RequestSpec) -> tuple[str, ...]:
         """The host attributes that the answer depends on, where that depends on the request."""

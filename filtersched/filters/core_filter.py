@@ -45,9 +45,8 @@ class CoreFilter(CapacityFilter):
     def ratio(self, host: HostState) -> Any:
         return self.allocation_ratio(host.cpu_allocation_ratio, "cpu_allocation_ratio")
 
-    def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
-        not_asked = of_each(host_state, "topic", _is_not_compute) | (self.total(host_state) == 0)
-        return not_asked | super().host_passes(host_state, spec)
+    def exempt(self, host: HostState) -> Any:
+        return of_each(host, "topic", _is_not_compute) | (self.total(host) == 0)
 
     def limits(self, host_state: HostState, spec: RequestSpec) -> dict[str, Any]:
         limit = self.total(host_state) * self.ratio(host_state)

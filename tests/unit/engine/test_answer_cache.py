@@ -12,7 +12,9 @@ from filtersched import (
     RequestSpec,
     make_conf,
 )
+from filtersched.columns.column import of_each
 from filtersched.columns.frozen import typed_key
+from filtersched.filters.capacity import CapacityFilter
 
 ASKED = []
 
@@ -28,6 +30,35 @@ class RackFilter(BaseHostFilter):
         if host_state.hypervisor_type == "bad":
             raise LookupError("bad")
         return host_state.hypervisor_type != "full"
+
+
+class LicenceFilter(CapacityFilter):
+    """Enough licences, as many as IO operations are free of eight; noting each time it counts them."""
+
+    host_reads = ("num_io_ops", "topic")
+    spec_reads = ("memory_mb",)
+    columnar = True
+    what = "licences"
+
+    def needed(self, spec):
+        return spec.memory_mb
+
+    def total(self, host):
+        ASKED.append("total")
+        return 8 - host.num_io_ops
+
+    def used(self, host):
+        return 0
+
+    def ratio(self, host):
+        return 1
+
+    def exempt(self, host):
+        return of_each(host, "topic", is_volume)
+
+
+def is_volume(topic):
+    return topic == "volume"
 
 
 class LargeFilter(BaseHostFilter):
@@ -57,6 +88,19 @@ def a_pool(*racks):
 
 def first(scheduler, pool, memory_mb=1):
     return scheduler.select_destinations(RequestSpec(Flavor(memory_mb)), pool)[0].host
+
+
+def test_room_is_computed_once_for_all_requests_and_again_for_hosts_that_changed(asked):
+    scheduler = scheduler_of(LicenceFilter)
+    pool = HostPool(HostState(f"h{nr}", num_io_ops=nr, topic="volume" if nr == 7 else "compute") for nr in range(8))
+    assert [len(scheduler.select_destinations(RequestSpec(Flavor(size)), pool)) for size in (1, 2, 3)] == [1, 1, 1]
+    assert first(scheduler, pool, memory_mb=8) == "h0"
+    # `total` is read twice for one room.
+    assert len(asked) == 2
+    pool["h0"].num_io_ops = 1
+    assert first(scheduler, pool, memory_mb=8) == "h7"
+    assert first(scheduler, pool, memory_mb=7) == "h0"
+    assert len(asked) == 4
 
 
 def test_each_value_is_asked_about_once_for_each_kind_of_request(asked):
