@@ -1,11 +1,14 @@
 """What a user installs is complete: built, installed alone in a new environment, and run there.
 
-Run from the root of the checkout by `tox -e package`, in an environment with build and twine.
+Run from the root of the checkout by `tox -e package`, in an environment with build, twine and readme_renderer.
 """
 
 from __future__ import annotations
 
 import configparser
+import email
+import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -26,6 +29,7 @@ IN_SDIST = (
     "LICENSE",
     "setup.cfg",
     "pyproject.toml",
+    "setup.py",
     "tox.ini",
     "filtersched/py.typed",
     "docs/tutorial.md",
@@ -36,23 +40,41 @@ IN_SDIST = (
     "examples/hosts.jsonl",
     "tests/package/check_package.py",
 )
+BUILT_AT = "1700000000"
 
 
 def main() -> None:
     """Raises AssertionError or CalledProcessError for a package that is not as it should be."""
     with tempfile.TemporaryDirectory() as directory:
         work = Path(directory)
-        run(sys.executable, "-m", "build", "--outdir", str(work / "dist"), str(ROOT))
-        archives = sorted((work / "dist").iterdir())
-        run(sys.executable, "-m", "twine", "check", "--strict", *map(str, archives))
-        sdist, wheel = (next(path for path in archives if path.name.endswith(end)) for end in (".tar.gz", ".whl"))
+        sdist, wheel = build(ROOT, work / "dist")
+        run(sys.executable, "-m", "twine", "check", "--strict", str(sdist), str(wheel))
         check_wheel(wheel)
+        check_metadata(wheel)
         check_sdist(sdist)
+        check_reproducible(sdist, wheel, work)
         check_installed(wheel, work)
 
 
-def run(*command: str, cwd: Path | None = None) -> str:
-    done = subprocess.run(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+def build(source: Path, target: Path, *, umask: int = 0o022) -> tuple[Path, Path]:
+    """The source archive and the wheel that is made of it."""
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": BUILT_AT}
+    run(sys.executable, "-m", "build", "--outdir", str(target), str(source), env=environment, umask=umask)
+    (sdist,), (wheel,) = target.glob("*.tar.gz"), target.glob("*.whl")
+    return sdist, wheel
+
+
+def run(*command: str, cwd: Path | None = None, env: dict[str, str] | None = None, umask: int = -1) -> str:
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env=env,
+        umask=umask,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         print(done.stdout)
         raise subprocess.CalledProcessError(done.returncode, command)
@@ -72,6 +94,38 @@ def check_wheel(wheel: Path) -> None:
     assert sources <= packed, f"not in the wheel: {sorted(sources - packed)}"
     assert "filtersched/py.typed" in packed, "the wheel has no filtersched/py.typed"
     assert any(name.name == "LICENSE" for name in names), "the wheel has no LICENSE"
+
+
+def check_metadata(wheel: Path) -> None:
+    """The licence as an SPDX expression, addresses of the project, and a description whose links work anywhere."""
+    from readme_renderer import markdown
+
+    with zipfile.ZipFile(wheel) as archive:
+        name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        metadata = email.message_from_bytes(archive.read(name))
+    assert metadata["License-Expression"] == "Apache-2.0"
+    urls = dict(url.split(", ") for url in metadata.get_all("Project-URL", []))
+    assert set(urls) == {"Source", "Documentation", "Changelog", "Issues"}, urls
+    page = markdown.render(metadata.get_payload(decode=True).decode("utf-8"))
+    assert page is not None, "the long description cannot be rendered"
+    links = re.findall(r'href="([^"]*)"', page)
+    assert f"{urls['Source']}/docs/nova.md" in links
+    relative = [link for link in links if not re.match(r"https://|#", link)]
+    assert not relative, f"links of the long description that lead nowhere: {relative}"
+    if ".example/" in urls["Source"]:
+        print("Before you publish: project_urls in setup.cfg holds placeholders.")
+
+
+def check_reproducible(sdist: Path, wheel: Path, work: Path) -> None:
+    """What is built of the source archive elsewhere, with other modes, times and umask, is the same, byte by byte."""
+    with tarfile.open(sdist) as archive:
+        archive.extractall(work / "elsewhere", filter="data")
+    (source,) = (work / "elsewhere").iterdir()
+    for path in source.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+        os.utime(path, (0, 0))
+    for first, second in zip((sdist, wheel), build(source, work / "again", umask=0o077), strict=True):
+        assert first.read_bytes() == second.read_bytes(), f"{first.name} is not the same when it is built again"
 
 
 def check_sdist(sdist: Path) -> None:
@@ -106,6 +160,10 @@ def check_installed(wheel: Path, work: Path) -> None:
     inventory, requests = (str(ROOT / "examples" / name) for name in ("hosts.jsonl", "requests.jsonl"))
     said = run(command, "schedule", "--inventory", inventory, "--requests", requests, cwd=work)
     assert said.strip(), "filtersched schedule printed nothing"
+    copied = run(command, "files", "--copy", "copies", cwd=work).split()
+    assert all((work / path).is_file() for path in copied), copied
+    inventory, requests = (f"copies/examples/{name}" for name in ("hosts.jsonl", "requests.jsonl"))
+    assert run(command, "schedule", "--inventory", inventory, "--requests", requests, cwd=work) == said
     assert run(command, "man", cwd=work).startswith(".TH FILTERSCHED"), "the man page is not installed"
     print(f"{wheel.name} installs alone and runs: {version.strip()}")
 
