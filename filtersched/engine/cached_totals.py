@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from filtersched.engine.answer_cache import AnswerCache, few_dirty_rows
-from filtersched.engine.top_rows import RowMask, TopRows, best_of
+from filtersched.engine.top_rows import RowMask, TopRows, best_first, best_of
 from filtersched.engine.weighing import Floats, Scale, WeigherTerm, multipliers_at, raws_at, sums
 from filtersched.hosts.host_rows import HostRows
 
 _MOST = 4
+# So many of the best are looked for first where alternates are wanted.
+_FEW = 8
 
 
 class CachedTotals:
@@ -57,6 +60,13 @@ class CachedTotals:
         else:
             rows = self._top_rows.first(alive, 2)
         return rows[0], rows[1] if len(rows) > 1 else None
+
+    def others(self, alive: RowMask) -> Iterator[int]:
+        """The rows of the live hosts behind the best, best first; called after `best_two`."""
+        assert self._top_rows is not None
+        first = self._top_rows.first(alive, _FEW)
+        yield from first[1:]
+        yield from itertools.islice(best_first(alive.mask, self.totals), len(first), None)
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -139,7 +139,7 @@ class Decision:
     alternates: int = 0
     seed: int = 0
     keep_columns: bool = False
-    left: Sequence[HostState] | None = None
+    left: Iterable[HostState] | None = None
     nearest: Callable[..., list[HostVerdicts]] | None = None
     _random: random.Random | None = field(default=None, repr=False)
     _generation: int = 0

@@ -20,7 +20,7 @@ from filtersched.engine.decision import Choice, Decision
 from filtersched.engine.filtering import FilterRunner
 from filtersched.engine.plugin_evaluator import PluginEvaluator
 from filtersched.engine.request_keys import RequestKeys
-from filtersched.engine.top_rows import best_of
+from filtersched.engine.top_rows import best_first
 from filtersched.errors import UndeclaredRead
 from filtersched.filters.base import BaseHostFilter, says_of_reason
 from filtersched.hosts.host_rows import HostRows
@@ -200,13 +200,9 @@ def _share(reason: Any) -> Any:
 
 
 def _in_order(counts: _Counts, shares: _Floats) -> Iterator[int]:
-    """The places in order of counts, then shares, then place; little is sorted until much is asked for."""
+    """The places in order of counts, then shares, then place."""
     left = np.ones(len(counts), dtype=np.bool_)
     while left.any():
         level = left & (counts == counts[left].min())
-        most = 16
-        while level.any():
-            some = best_of(level, -shares, most)
-            yield from some.tolist()
-            level[some] = left[some] = False
-            most *= 8
+        yield from best_first(level, -shares)
+        left &= ~level

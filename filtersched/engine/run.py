@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -28,6 +29,20 @@ from filtersched.hosts.host_state import HostState
 from filtersched.hosts.narrowing import skips_filters
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.no_valid_host import NoValidHost
+
+
+class Replayed:
+    """The items of an iterator, read once, as often as they are asked for."""
+
+    def __init__(self, items: Iterator[HostState]) -> None:
+        self._read: list[HostState] = []
+        self._unread = items
+
+    def __iter__(self) -> Iterator[HostState]:
+        yield from self._read
+        for one in self._unread:
+            self._read.append(one)
+            yield one
 
 
 class Run:
@@ -89,14 +104,14 @@ class Run:
             decision.left = self._remaining_hosts(total - 1, last)
         return self.choices
 
-    def _remaining_hosts(self, index: int, last: EngineChoice | None) -> list[HostState]:
+    def _remaining_hosts(self, index: int, last: EngineChoice | None) -> Iterable[HostState]:
         """The remaining hosts in order, after all instances are depleted."""
         try:
             found = self._choose_next(index, self.decision.spec_for(index, self.choices), last)
         except NoValidHost:
             return []
         assert found.rest is not None
-        return [self.overlay.host(found.row), *found.rest()]
+        return Replayed(itertools.chain((self.overlay.host(found.row),), found.rest()))
 
     # -- one instance ------------------------------------------------------------------------
 
@@ -184,7 +199,6 @@ class Run:
         self, terms: Sequence[WeigherTerm], spec: RequestSpec, steps: Steps
     ) -> EngineChoice | None:
         """The choice for the only instance, from cached totals; None if there can be none."""
-        candidates = self._candidates
         alive = self._fit_scales(terms)
         found = self.totals_cache.totals_of(terms, self.rows)
         if found is None:
@@ -201,7 +215,7 @@ class Run:
             raws=raws_at(terms, row),
             multipliers=multipliers_at(terms, row),
             next_best=None if at is None else (at, found.totals.item(at)),
-            rest=(lambda: self._hosts(Ranking(candidates, terms, 1).others())) if self.decision.alternates else None,
+            rest=(lambda: self._hosts(found.others(alive))) if self.decision.alternates else None,
         )
 
     def _ranked(self, terms: Sequence[WeigherTerm], wanted: int) -> Ranking:
@@ -269,5 +283,6 @@ class Run:
             rest=(lambda: self._hosts(ranking.others())) if self.decision.alternates else None,
         )
 
-    def _hosts(self, rows: Iterable[int]) -> list[HostState]:
-        return [self.overlay.host(row) for row in rows]
+    def _hosts(self, rows: Iterable[int]) -> Iterator[HostState]:
+        """The hosts of the rows, each made when it is looked at."""
+        return map(self.overlay.host, rows)

@@ -7,6 +7,7 @@ candidates are mostly the same hosts, so the top k are kept in order and scanned
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,6 +148,17 @@ def _best_two(values: Floats) -> Rows:
         if not best or values.item(after) > values.item(second):
             second = after
     return np.array((best, second), dtype=np.intp)
+
+
+def best_first(alive: Mask | None, values: Floats) -> Iterator[int]:
+    """The live rows, largest value first, equals in order of rows; little is sorted until much is asked for."""
+    left = np.ones(len(values), dtype=np.bool_) if alive is None else alive.copy()
+    most = 16
+    while left.any():
+        some = best_of(left, values, most)
+        yield from some.tolist()
+        left[some] = False
+        most *= 8
 
 
 class ColumnExtremes:

@@ -83,3 +83,10 @@ def test_ends_are_the_least_and_the_largest_of_those_alive():
     ends.changed(0)
     assert (ends.least(alive), ends.most(alive)) == (0.5, 2.0)
     assert (UniformExtremes(4.0).least(alive), UniformExtremes(4.0).most(alive)) == (4.0, 4.0)
+
+
+@given(st.lists(VALUES, min_size=1, max_size=60), st.data())
+def test_all_rows_come_one_after_another_as_they_are_sorted(values, data):
+    alive = data.draw(masks(len(values)))
+    found = list(top_rows.best_first(alive, np.array(values)))
+    assert found == the_best(values, alive, len(values), -1.0)
