@@ -14,7 +14,9 @@ So `json` writes and reads such data without loss. Anything else is refused.
 
 from __future__ import annotations
 
+import functools
 import itertools
+import logging
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from datetime import date
@@ -24,6 +26,8 @@ from uuid import UUID
 
 from filtersched.columns.frozen import EMPTY, FrozenDict
 from filtersched.errors import shown
+
+LOG = logging.getLogger(__name__)
 
 # Of the data that the `to_dict` methods of hosts, requests and selections write.
 FORMAT_VERSION = 1
@@ -186,15 +190,32 @@ def _attribute(value: Any, name: str) -> Any:
         raise NotPlainData(f"{name!r} cannot be read, {type(problem).__name__}: {problem}") from problem
 
 
-def plain_ones(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the facts that are plain data."""
-    found = {}
+def plain_ones(facts: Mapping[str, Any], what: str, source: Any) -> dict[str, Any]:
+    """Those of the facts that are plain data; the log names the others. `what` and `source` as of `note_unread`."""
+    found, others = {}, []
     for name, fact in facts.items():
         try:
             found[name] = plain_data(fact)
         except NotPlainData:
-            continue
+            others.append(name)
+    note_unread(what, source, others)
     return found
+
+
+def note_unread(what: str, source: Any, names: Iterable[str]) -> None:
+    """Name in the log, once for each class, the attributes of another library's object that are not read.
+
+    what : such as "an instance".
+    """
+    if LOG.isEnabledFor(logging.INFO):
+        kind = type(source)
+        _note_once(what, f"{kind.__module__}.{kind.__qualname__}", tuple(names))
+
+
+@functools.lru_cache(maxsize=256)
+def _note_once(what: str, kind: str, names: tuple[str, ...]) -> None:
+    if names:
+        LOG.info("%s, an object of %s: not read: %s", what, kind, ", ".join(names))
 
 
 _READERS: dict[type, Callable[[Any], Any]] = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from filtersched.columns.frozen import EMPTY, FrozenDict, thaw
-from filtersched.columns.plain_data import attributes_of, plain_data, plain_mapping, plain_scalar
+from filtersched.columns.plain_data import attributes_of, note_unread, plain_data, plain_mapping, plain_scalar
 from filtersched.columns.stored import NO_VALUES, NameToValue
 from filtersched.columns.values import amount, number, text, whole
 from filtersched.errors import InvalidHost, must_be, shown
@@ -93,6 +93,8 @@ def _aggregate(one: Any) -> Aggregate:
     known = one if isinstance(one, Mapping) else attributes_of(one, fields)
     if known is None or (not known.keys() <= fields.keys() if known is one else "metadata" not in known):
         raise ValueError("a list of aggregates, each with name, metadata and id")
+    if known is not one:
+        note_unread("an aggregate", one, (name for name in known if name not in fields))
     try:
         return Aggregate(**{field: known[field] for field in fields if known.get(field) is not None})
     except InvalidHost as problem:
@@ -113,6 +115,7 @@ def _metric(one: Any) -> Metric | None:
         known = attributes_of(one, ("name", "value")) or {}
         if "name" not in known:
             raise ValueError("a mapping from a name to a value")
+        note_unread("a metric", one, (name for name in known if name not in ("name", "value")))
         named, value = known["name"], known.get("value")
     try:
         return None if value is None else Metric(text(named), number(value))
@@ -141,6 +144,8 @@ def _instance(uuid: Any, one: Any) -> Instance:
     known = one if isinstance(one, Mapping) else {} if one is None or one is uuid else attributes_of(one, fields)
     if not isinstance(uuid, str) or known is None or (known is one and not known.keys() <= fields.keys()):
         raise ValueError(f"a mapping from a uuid to an instance, which has {', '.join(fields)}")
+    if known is not one and known:
+        note_unread("an instance", one, (name for name in known if name not in fields))
     if known.get("uuid", uuid) != uuid:
         raise ValueError(f"must be a mapping from a uuid to that instance; {uuid!r} leads to {shown(known['uuid'])}")
     try:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from filtersched.columns.frozen import FrozenDict
-from filtersched.columns.plain_data import attributes_of, plain_mapping, plain_ones
+from filtersched.columns.plain_data import attributes_of, note_unread, plain_mapping, plain_ones
 from filtersched.columns.values import naive_utc
 from filtersched.errors import nearest, shown
 
@@ -49,15 +49,18 @@ class Service(FrozenDict[str, Any]):
         facts = value if isinstance(value, Mapping) else attributes_of(value, sorted(_KEYS))
         if facts is None:
             raise ValueError("a service record, a mapping or an object")
+        is_mapping = facts is value
         unknown = [key for key in facts if key not in _KEYS]
-        if unknown and facts is value:
+        if unknown and is_mapping:
             key = unknown[0]
             hint = nearest(key, _KEYS) if isinstance(key, str) else ""
             raise ValueError(f"must be a service record; {shown(key)} is no key of one. {hint or _KEYS_HINT}")
+        note_unread("a service", value, unknown)
         facts = {key: fact for key, fact in facts.items() if key in _KEYS}
         times = {name: _time(name, facts[name]) for name in _TIMES if name in facts}
         others = {name: fact for name, fact in facts.items() if name not in times}
-        record = cls({**(plain_mapping(others) if isinstance(value, Mapping) else plain_ones(others)), **times})
+        plain = plain_mapping(others) if is_mapping else plain_ones(others, "a service", value)
+        record = cls({**plain, **times})
         for name in _SWITCHES:
             if not isinstance(record.get(name), bool | int | None):
                 raise ValueError(f"a service record with {name} true or false")

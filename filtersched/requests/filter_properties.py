@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sized
 from typing import Any
 
 from filtersched.columns.frozen import EMPTY, FrozenDict
+from filtersched.columns.plain_data import attributes_of, plain_ones
 from filtersched.errors import InvalidRequest, must_be
 from filtersched.requests.record import Record, checked_data, checked_names
 from filtersched.requests.request_values import (
@@ -16,6 +18,8 @@ from filtersched.requests.request_values import (
     RequestContext,
     Retry,
 )
+
+LOG = logging.getLogger(__name__)
 
 _SAME_NAME = ("ignore_hosts", "force_hosts", "force_nodes", "limits", "config_options", "pci_requests")
 _RECORDS: dict[str, type[Record]] = {
@@ -151,10 +155,33 @@ def _facts_of(context: Any) -> dict[str, Any]:
 
 
 def context_record(context: Any) -> Any:
-    """Who asks, as a record that can be written down; of a service's context who it is and no secrets."""
+    """Who asks, as a record that can be written down.
+
+    Of a service's context: what its own `to_dict` says, or else its public attributes. Secrets are
+    left out, and what is no plain data, which the log names.
+    """
     if context is None or isinstance(context, RequestContext):
         return context
-    return RequestContext(**_facts_of(context))
+    fields = RequestContext.__dataclass_fields__.keys()
+    said = {name: fact for name, fact in _said_by(context).items() if fact is not None and name not in fields}
+    others = {name: fact for name, fact in said.items() if not any(word in name for word in _SECRETS)}
+    return RequestContext(**_facts_of(context), further=plain_ones(others, "a context", context))
+
+
+_SECRETS = ("token", "password", "secret", "auth_plugin")
+
+
+def _said_by(context: Any) -> dict[str, Any]:
+    try:
+        described = getattr(context, "to_dict", None)
+        said = described() if callable(described) else None
+        if not isinstance(said, Mapping):
+            said = attributes_of(context) or {}
+        return {name: fact for name, fact in said.items() if isinstance(name, str)}
+    except Exception:
+        # The boundary to another library. Who asks is read all the same.
+        LOG.info("a context, an object of %s: cannot be read", type(context).__qualname__, exc_info=True)
+        return {}
 
 
 def _mapping_in(source: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -126,12 +126,14 @@ class Record(Mapping[str, Any]):
                 name = next(iter(others))
                 raise unknown_field(f"{field}.{name}", name, known, others[name])
             others = {key: checked_data(f"{field}.{key}", item) for key, item in others.items()}
-        elif not own:
+        elif own:
+            others = plain_ones(others, field, value)
+        else:
             raise InvalidRequest(must_be(field, "a mapping", value), field=field, value=value)
         if keep:
             own = {key: item for key, item in own.items() if item is not None}
         if others:
-            own["further"] = {**checked_mapping(f"{field}.further", own.get("further")), **plain_ones(others)}
+            own["further"] = {**checked_mapping(f"{field}.further", own.get("further")), **others}
         return cls(**own)
 
     def _check(self, part: str, checks: Mapping[str, Callable[[Any], Any]]) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 import pickle
+import re
 from collections import namedtuple
 from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
@@ -241,6 +243,27 @@ def test_aggregates_and_metrics_of_another_library_are_copied():
     aggregate.metadata["a"], metric.value = "c", 2
     assert host.aggregates == (Aggregate("az", {"a": "b"}),)
     assert host.metrics == (Metric("x", 1),)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "given", "said"),
+    [
+        ("instances", lambda made: [made(uuid="i1", task_state="up")], "an instance.*: not read: task_state"),
+        ("aggregates", lambda made: [made(name="a", metadata={}, hosts=["b"])], "an aggregate.*: not read: hosts"),
+        ("metrics", lambda made: [made(name="load", value=1, source="os")], "a metric.*: not read: source"),
+        ("service", lambda made: made(disabled=False, colour=1), "a service.*: not read: colour"),
+        ("service", lambda made: made(disabled=False, compute_node=object()), "a service.*: not read: compute_node"),
+    ],
+)
+def test_attributes_of_foreign_objects_that_are_not_read_are_named_in_the_log_once(caplog, attribute, given, said):
+    class Made(SimpleNamespace):
+        pass
+
+    caplog.set_level(logging.INFO)
+    for _turn in range(2):
+        HostState("h", **{attribute: given(Made)})
+    (record,) = caplog.records
+    assert re.match(said, record.getMessage())
 
 
 def test_metrics_may_be_pairs():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+from datetime import datetime
 from types import SimpleNamespace
 
 import pytest
@@ -150,14 +152,77 @@ def test_further_attributes_of_objects_are_kept():
     assert (spec.instance_group.name, spec.flavor.further) == ("web", {"extra": "x"})
 
 
-def test_context_of_a_running_service_stays_the_object_and_is_written_without_its_secrets():
-    class Context:
-        user_id, project_id, is_admin, auth_token = "u1", "p1", True, "secret"
+class PlainContext:
+    """Of a service that knows no way to write it down."""
 
-    context = Context()
+    def __init__(self):
+        self.user_id, self.project_id, self.is_admin = "u1", "p1", True
+        self.auth_token, self.user_password, self.session = "hidden", "hidden", object()
+        self.roles, self.domain = ["member"], None
+
+
+class NovaContext(PlainContext):
+    """As Nova's: it says itself what can be written down, the token among it."""
+
+    def to_dict(self):
+        return {
+            **{"user": "u1", "user_id": "u1", "project_id": "p1", "is_admin": True, "domain": None},
+            **{"auth_token": "hidden", "roles": ["member"], "timestamp": datetime(2026, 1, 31, 12)},
+        }
+
+
+class BrokenContext:
+    """Tells who asks, and nothing else."""
+
+    user_id, project_id, is_admin = "u1", "p1", True
+
+    def to_dict(self):
+        raise RuntimeError("no session")
+
+
+WHO = {"user_id": "u1", "project_id": "p1", "is_admin": True}
+
+
+@pytest.mark.parametrize(
+    ("kind", "further"),
+    [
+        (PlainContext, {"further": {"roles": ["member"]}}),
+        (NovaContext, {"further": {"user": "u1", "roles": ["member"], "timestamp": "2026-01-31T12:00:00"}}),
+        (BrokenContext, {}),
+    ],
+)
+def test_context_of_a_running_service_stays_the_object_and_is_written_without_its_secrets(kind, further):
+    context = kind()
     spec = RequestSpec.from_filter_properties({"context": context})
     assert spec["context"] is context
-    assert spec.to_dict()["context"] == {"user_id": "u1", "project_id": "p1", "is_admin": True}
+    written = spec.to_dict()
+    assert written["context"] == {**WHO, **further}
+    read = RequestSpec.from_dict(json.loads(json.dumps(written)))
+    assert read.to_dict() == written
+    assert [read["context"][name] for name in WHO] == list(WHO.values())
+
+
+def test_what_cannot_be_written_of_a_context_is_named_in_the_log(caplog):
+    class Context(PlainContext):
+        pass
+
+    with caplog.at_level(logging.INFO):
+        RequestSpec(context=Context()).to_dict()
+        RequestSpec(context=Context()).to_dict()
+    (record,) = caplog.records
+    assert record.getMessage().startswith("a context, an object of tests.")
+    assert record.getMessage().endswith("Context: not read: session")
+
+
+def test_attribute_of_an_object_that_is_no_plain_data_is_named_in_the_log(caplog):
+    class Type(SimpleNamespace):
+        pass
+
+    with caplog.at_level(logging.INFO):
+        RequestSpec(Type(memory_mb=5, extra="x", session=object()))
+    (record,) = caplog.records
+    assert record.getMessage().startswith("flavor, an object of ")
+    assert record.getMessage().endswith("Type: not read: session")
 
 
 def test_given_mapping_stays_as_it_is():
