@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import logging
 import os
 import sys
@@ -64,6 +63,8 @@ def _fail(message: str) -> int:
 
 
 def _serve(path: str | None, *, verbose: bool) -> int:
+    import asyncio
+
     from filtersched.ovirt.daemon import Daemon, Proxy
 
     proxy = Proxy(path)
