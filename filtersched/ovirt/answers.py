@@ -86,12 +86,6 @@ def migration(raw: Any, hosts: Sequence[str]) -> tuple[tuple[str, list[str]], li
     return (vm, targets), notes
 
 
-def intersection(hosts: Sequence[str], answers: Iterable[Iterable[str]]) -> list[str]:
-    """The hosts that are in every answer, in the order asked."""
-    left = set(hosts).intersection(*answers)
-    return [host for host in hosts if host in left]
-
-
 def total(weighted: Iterable[tuple[int, Mapping[str, int]]], hosts: Sequence[str]) -> dict[str, int]:
     """Host -> sum of factor x score, of 32 bits, in the order asked."""
     sums: dict[str, int] = {}

@@ -113,9 +113,9 @@ class Known:
     texts: Mapping[str, str] = field(default_factory=dict)
     states: dict[str, HostState] = field(default_factory=dict)
 
-    def among(self, hosts: Iterable[str]) -> Known:
-        """The same with some of the hosts only, in the order asked."""
-        left = set(hosts)
+    def among(self, answers: Iterable[Iterable[str]]) -> Known:
+        """The same with the hosts only that are in every answer, in the order asked."""
+        left = set(self.hosts).intersection(*answers)
         return replace(self, hosts=[host for host in self.hosts if host in left])
 
     def for_workers(self, *, vms: bool) -> bytes:

@@ -76,8 +76,7 @@ class Service:
             raise WireError(f"there is no method {name[:200]!r}", code=METHOD_NOT_FOUND)
         wanted = list(inspect.signature(self._methods[name]).parameters)
         if len(arguments) != len(wanted):
-            said = f"{len(arguments)} parameters given, wanted: {', '.join(wanted) or 'none'}"
-            raise WireError(said, code=INVALID_PARAMS)
+            raise _invalid(f"{len(arguments)} parameters given, wanted: {', '.join(wanted) or 'none'}")
         return await self._methods[name](*arguments)
 
     async def in_thread(self, work: Callable[..., Any], *arguments: Any) -> Any:
@@ -87,8 +86,6 @@ class Service:
     def close(self) -> None:
         """No call will come any more."""
         self._thread.shutdown(wait=False)
-
-    # -- what there is -------------------------------------------------------------------------
 
     def announced(self) -> dict[str, dict[str, Unit]]:
         """The units by kind and name; of the library's, those whose facts there is a source for.
@@ -113,75 +110,72 @@ class Service:
         units = self.announced()
         for problem in self.plugins.problems():
             LOG.warning("%s", problem)
-        counts = ", ".join(f"{len(units[kind])} {kind}" for kind in KINDS)
-        LOG.info("discover: %s, %.1f ms", counts, _since(started))
+        LOG.info("discover: %s, %.1f ms", ", ".join(f"{len(units[kind])} {kind}" for kind in KINDS), _since(started))
         if self.settings.dialect == "page":
             return page_discovery(units)
         return {
             kind: {name: [unit.description, unit.properties] for name, unit in units[kind].items()} for kind in KINDS
         }
 
-    # -- the calls -----------------------------------------------------------------------------
-
     async def _run_filters(self, names: Any, hosts: Any, vm: Any, properties: Any) -> Any:
         call = await self._understood(FILTERS, _names(names), hosts, vm, properties)
-        if not call.page:
-            outcomes = await call.ask(call.names, call.known)
-            left = answers.intersection(call.known.hosts, [one.answer for one in outcomes if one.error is None])
-        else:
-            outcomes, left = await call.ask_in_turn()
-        failed = sum(outcome.error is not None for outcome in outcomes)
-        errors = ["all filters failed"] if outcomes and failed == len(outcomes) else []
+        left = call.known
+        for some in [[name] for name in call.names] if call.page else [call.names]:
+            # On the page each filter sees what the ones before it left.
+            await call.ask(some, left)
+            left = left.among([outcome.answer for outcome in call.outcomes if outcome.error is None])
+            if call.page and not left.hosts:
+                break
+        passed, failed = left.hosts, [outcome for outcome in call.outcomes if outcome.error is not None]
+        errors = ["all filters failed"] if failed and len(failed) == len(call.outcomes) else []
         if failed and self.settings.on_plugin_error == "fail":
-            left = []
-        elif errors:
-            left = call.known.hosts
-            if call.page:
-                raise UnitError(f"all filters failed: {_causes(outcomes)}")
-        call.log(outcomes, f"{len(left)} of {len(call.known.hosts)} hosts pass")
-        return left if call.page else _struct(left, outcomes, errors)
+            passed = []
+        elif errors and call.page:
+            raise UnitError(f"all filters failed: {_causes(failed)}")
+        call.log(f"{len(passed)} of {len(call.known.hosts)} hosts pass")
+        return passed if call.page else call.result(passed, errors)
 
     async def _run_cost_functions(self, names_and_factors: Any, hosts: Any, vm: Any, properties: Any) -> Any:
         factors = _factors(names_and_factors)
         call = await self._understood(SCORES, list(factors), hosts, vm, properties)
-        outcomes = await call.ask(call.names, call.known)
-        good = [outcome for outcome in outcomes if outcome.error is None]
-        if len(good) < len(outcomes) and self.settings.on_plugin_error == "fail":
+        await call.ask(call.names, call.known)
+        good = [outcome for outcome in call.outcomes if outcome.error is None]
+        if len(good) < len(call.outcomes) and self.settings.on_plugin_error == "fail":
             good = []
-        if call.page and outcomes and not good:
-            raise UnitError(f"no scores: {_causes(outcomes)}")
-        call.log(outcomes, f"{len(call.known.hosts) if good else 0} of {len(call.known.hosts)} hosts scored")
+        if call.page and call.outcomes and not good:
+            raise UnitError(f"no scores: {_causes(call.outcomes)}")
+        call.log(f"{len(call.known.hosts) if good else 0} of {len(call.known.hosts)} hosts scored")
         if call.page:
             return answers.total([(factors[one.name], one.answer) for one in good], call.known.hosts)
         # The engine applies the factors itself; of a sum it could not tell whose it is.
-        triples = [[host, score, clean(one.name)] for one in good for host, score in one.answer.items()]
-        return _struct(triples, outcomes, [])
+        return call.result([[host, score, clean(one.name)] for one in good for host, score in one.answer.items()])
 
     async def _run_load_balancing(self, name: Any, hosts: Any, properties: Any) -> Any:
         call = await self._understood(BALANCE, _names([name]), hosts, "", properties)
-        outcomes = await call.ask(call.names, call.known)
-        if call.page and outcomes[0].error is not None:
-            raise UnitError(f"{name}: {outcomes[0].error}")
-        vm, targets = ("", []) if outcomes[0].error is not None else outcomes[0].answer
-        call.log(outcomes, f"move {vm!r} to one of {len(targets)} hosts" if vm else "nothing to move")
+        await call.ask(call.names, call.known)
+        (outcome,) = call.outcomes
+        if call.page and outcome.error is not None:
+            raise UnitError(_causes(call.outcomes))
+        vm, targets = ("", []) if outcome.error is not None else outcome.answer
+        call.log(f"move {vm!r} to one of {len(targets)} hosts" if vm else "nothing to move")
         if call.page:
             return {vm: targets} if vm else {}
-        return _struct([vm, targets], outcomes, [])
+        return call.result([vm, targets])
 
     async def _understood(self, kind: str, names: list[str], hosts: Any, vm: Any, properties: Any) -> _Call:
         """The call with its arguments checked, and what is known of its hosts."""
         if properties in ("", None):  # old test clients send "" in its place
             properties = {}
         if not isinstance(properties, dict) or not all(v is None or isinstance(v, str) for v in properties.values()):
-            raise WireError("properties must be a struct of strings", code=INVALID_PARAMS)
+            raise _invalid("properties must be a struct of strings")
         if isinstance(hosts, str):
             if hosts.strip() and not is_document(hosts):
-                raise WireError("hosts is a text but no document", code=INVALID_PARAMS)
+                raise _invalid("hosts is a text but no document")
             hosts = [hosts] if hosts.strip() else []
         if not isinstance(hosts, list) or not answers.all_text(hosts):
-            raise WireError("hosts must be an array of ids, or documents", code=INVALID_PARAMS)
+            raise _invalid("hosts must be an array of ids, or documents")
         if not isinstance(vm, str):
-            raise WireError("vm must be text: an id, or a document", code=INVALID_PARAMS)
+            raise _invalid("vm must be text: an id, or a document")
         page = self.settings.dialect == "page"
         if hosts:
             page = "<" in "".join(hosts) and any(map(is_document, hosts))
@@ -198,7 +192,7 @@ class Service:
 
 @dataclass(slots=True)
 class _Call:
-    """One call, with its arguments understood."""
+    """One call, with its arguments understood, and what units made of it so far."""
 
     service: Service
     kind: str
@@ -206,104 +200,85 @@ class _Call:
     known: Known
     properties: dict[str, Any]
     page: bool
+    outcomes: list[Outcome] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
 
-    async def ask_in_turn(self) -> tuple[list[Outcome], list[str]]:
-        """Each unit sees what the ones before it left; the outcomes, and what all left."""
-        outcomes: list[Outcome] = []
-        left = self.known
-        for name in self.names:
-            outcomes += await self.ask([name], left)
-            if outcomes[-1].error is None:
-                left = left.among(outcomes[-1].answer)
-            if not left.hosts:
-                break
-        return outcomes, left.hosts
-
-    async def ask(self, names: Sequence[str], known: Known) -> list[Outcome]:
-        """An outcome for each name; all units are asked at the same time about all hosts."""
-        plugins, settings = self.service.plugins, self.service.settings
-        units, own = plugins.units()[self.kind], self.service.own[self.kind]
+    async def ask(self, names: Sequence[str], known: Known) -> None:
+        """Add an outcome for each name; all units are asked at the same time about all hosts."""
+        plugins, own = self.service.plugins, self.service.own[self.kind]
+        units = plugins.units()[self.kind]
         files = {units[name].file for name in names if name in units}
         if any(name not in units and name not in own for name in names):
             files |= {file for file in plugins.files.values() if file.broken}
-        await asyncio.gather(*(file.refresh(settings) for file in files))
+        await asyncio.gather(*(file.refresh(self.service.settings) for file in files))
         units = plugins.units()[self.kind] if files else {}
         shared = known.for_workers(vms=self.kind == BALANCE) if any(name in units for name in names) else b""
+        self.outcomes += await asyncio.gather(*(self._outcome(name, units.get(name), known, shared) for name in names))
 
-        async def one(name: str) -> Outcome:
-            outcome, started = Outcome(name), time.monotonic()
-            try:
-                if (unit := units.get(name)) is not None:
-                    outcome.trouble = unit.file.broken
-                    async with asyncio.timeout(settings.request_timeout):
-                        raw, stderr = await unit.answer(shared, self.properties)
-                    if stderr:
-                        LOG.warning("%s (%s) on stderr:%s", name, unit.file.path, indented(stderr))
-                elif name in own:
-                    raw = await self.service.in_thread(own[name].answer, known)
-                else:
-                    raise UnitError(plugins.why_missing(name))
-                self._take_in(outcome, raw, known.hosts)
-            except TimeoutError:
-                outcome.error = "all workers of its file were busy until the call's time was up"
-            except UnitError as error:
-                outcome.error, outcome.details = str(error), error.details
-            except Exception as error:
-                # The boundary to filters and weighers: whatever one raises, the others still count.
-                outcome.error = f"{type(error).__name__}: {error}"
-                outcome.details = "".join(traceback.format_exception(error))
-            outcome.milliseconds = _since(started)
-            return outcome
-
-        return list(await asyncio.gather(*map(one, names)))
+    async def _outcome(self, name: str, unit: PluginUnit | None, known: Known, shared: bytes) -> Outcome:
+        outcome, started = Outcome(name), time.monotonic()
+        plugins, own = self.service.plugins, self.service.own[self.kind]
+        try:
+            if unit is not None:
+                outcome.trouble = unit.file.broken
+                async with asyncio.timeout(self.service.settings.request_timeout):
+                    raw, stderr = await unit.answer(shared, self.properties)
+                if stderr:
+                    LOG.warning("%s (%s) on stderr:%s", name, unit.file.path, indented(stderr))
+            elif name in own:
+                raw = await self.service.in_thread(own[name].answer, known)
+            else:
+                raise UnitError(plugins.why_missing(name))
+            self._take_in(outcome, raw, known.hosts)
+        except TimeoutError:
+            outcome.error = "all workers of its file were busy until the call's time was up"
+        except UnitError as error:
+            outcome.error, outcome.details = str(error), error.details
+        except Exception as error:
+            # The boundary to filters and weighers: whatever one raises, the others still count.
+            outcome.error = f"{type(error).__name__}: {error}"
+            outcome.details = "".join(traceback.format_exception(error))
+        outcome.milliseconds = _since(started)
+        return outcome
 
     def _take_in(self, outcome: Outcome, raw: Any, hosts: Sequence[str]) -> None:
         """A unit's raw answer, repaired, into its outcome."""
-        usable = True
         if self.kind == FILTERS:
             outcome.answer, outcome.notes = answers.passed_hosts(raw, hosts)
         elif self.kind == BALANCE:
             outcome.answer, outcome.notes = answers.migration(raw, hosts)
         else:
             outcome.answer, outcome.notes, usable = answers.scores(raw, hosts, self.service.settings.cost_scale)
-        if not usable:
-            outcome.trouble = f"gave no score that can be used: {'; '.join(outcome.notes)}"
+            if not usable:
+                outcome.trouble = f"gave no score that can be used: {'; '.join(outcome.notes)}"
 
-    def log(self, outcomes: Sequence[Outcome], verdict: str) -> None:
+    def result(self, result: list[Any], errors: Sequence[str] = ()) -> dict[str, Any]:
+        """The engine's struct: its code is 1 if a unit gave nothing usable, or answers by an older version."""
+        said: dict[str, list[str]] = {}
+        for outcome in self.outcomes:
+            if sentences := [sentence[:2000] for sentence in (outcome.error, outcome.trouble) if sentence]:
+                said.setdefault(clean(outcome.name), []).extend(sentences)
+        reported = {name: part for name, part in (("plugin_errors", said), ("errors", list(errors))) if part}
+        return {"result_code": 1 if reported else 0, "result": result, **reported}
+
+    def log(self, verdict: str) -> None:
         """One record about each unit that failed or whose answer was odd, and one about the call."""
-        for outcome in outcomes[:20]:
-            name = outcome.name[:200]
+        asked, more = [], ""
+        for outcome in self.outcomes[:20]:
+            name, made = outcome.name[:100], "answered"
             if outcome.error is not None:
                 error, details = printable(outcome.error), indented(outcome.details)
                 LOG.warning("%s %r gave no answer: %s%s", self.kind, name, error, details)
+                made = "failed"
+            elif isinstance(outcome.answer, list | dict):
+                made = f"{len(outcome.answer)} hosts"
             for note in outcome.notes:
                 LOG.warning("%s %r: %s", self.kind, name, printable(note))
-        units = ", ".join(f"{one.name[:100]!r} {_count(one)} in {one.milliseconds:.1f} ms" for one in outcomes[:20])
-        more = f" and {len(outcomes) - 20} more" if len(outcomes) > 20 else ""
+            asked.append(f"{name!r} {made} in {outcome.milliseconds:.1f} ms")
+        if len(self.outcomes) > len(asked):
+            more = f" and {len(self.outcomes) - len(asked)} more"
         vm = f", vm {self.known.vm[:100]!r}" if self.known.vm else ""
-        LOG.info("%s%s: %s%s: %s, %.1f ms", self.kind, vm, units, more, verdict, _since(self.started))
-
-
-def _count(outcome: Outcome) -> str:
-    if outcome.error is not None:
-        return "failed"
-    return f"{len(outcome.answer)} hosts" if isinstance(outcome.answer, list | dict) else "answered"
-
-
-def _struct(result: list[Any], outcomes: Sequence[Outcome], errors: list[str]) -> dict[str, Any]:
-    """The engine's result: its code is 1 if a unit gave nothing usable, or answers by an older version."""
-    said: dict[str, list[str]] = {}
-    for outcome in outcomes:
-        if sentences := [sentence[:2000] for sentence in (outcome.error, outcome.trouble) if sentence]:
-            said.setdefault(clean(outcome.name), []).extend(sentences)
-    reported = {name: part for name, part in (("plugin_errors", said), ("errors", errors)) if part}
-    return {"result_code": 1 if reported else 0, "result": result, **reported}
-
-
-def _causes(outcomes: Sequence[Outcome]) -> str:
-    failed = [f"{outcome.name}: {outcome.error}" for outcome in outcomes if outcome.error is not None]
-    return "; ".join(failed[:10])
+        LOG.info("%s%s: %s%s: %s, %.1f ms", self.kind, vm, ", ".join(asked), more, verdict, _since(self.started))
 
 
 def page_discovery(units: Mapping[str, Mapping[str, Unit]]) -> str:
@@ -326,9 +301,17 @@ def page_discovery(units: Mapping[str, Mapping[str, Unit]]) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
+def _invalid(problem: str) -> WireError:
+    return WireError(problem, code=INVALID_PARAMS)
+
+
+def _causes(outcomes: Sequence[Outcome]) -> str:
+    return "; ".join(f"{outcome.name}: {outcome.error}" for outcome in outcomes[:10] if outcome.error is not None)
+
+
 def _names(given: Any) -> list[str]:
     if not isinstance(given, list) or not answers.all_text(given):
-        raise WireError("names must be an array of strings", code=INVALID_PARAMS)
+        raise _invalid("names must be an array of strings")
     return list(dict.fromkeys(given))
 
 
@@ -336,10 +319,10 @@ def _factors(given: Any) -> dict[str, int]:
     """Name -> factor; a name given twice has the sum."""
     factors: dict[str, int] = {}
     if not isinstance(given, list):
-        raise WireError("the first parameter must be an array of [name, factor]", code=INVALID_PARAMS)
+        raise _invalid("the first parameter must be an array of [name, factor]")
     for pair in given:
         if not isinstance(pair, list) or [type(part) for part in pair] != [str, int]:
-            raise WireError(f"{pair!r:.100} is not [name, factor], a string and an integer", code=INVALID_PARAMS)
+            raise _invalid(f"{pair!r:.100} is not [name, factor], a string and an integer")
         factors[pair[0]] = factors.get(pair[0], 0) + pair[1]
     return factors
 
