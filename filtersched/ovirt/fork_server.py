@@ -117,22 +117,14 @@ def _kill_group(pid: int) -> None:
 def _kill_children(but: Container[int] = ()) -> None:
     """End our children but these: processes that left the group of a worker come to us when it ends."""
     for _generation in range(50):
-        found = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _parent(pid) == os.getpid()]
-        strays = [pid for pid in found if pid not in but]
+        with open(f"/proc/self/task/{os.getpid()}/children") as stream:
+            strays = [pid for pid in map(int, stream.read().split()) if pid not in but]
         if not strays:
             return
         for pid in strays:
             _kill_group(pid)
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, 0)
-
-
-def _parent(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as stream:
-            return int(stream.read().rpartition(b")")[2].split()[1])
-    except OSError:
-        return 0
 
 
 def main() -> None:

@@ -30,6 +30,7 @@ METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
 
+_IDS = re.compile(rb"<array><data>((?:<value>[\w-]+</value>){9,})</data></array>")
 _REFERENCES = re.compile(rb"(?:&#(?:[0-9]+|x[0-9a-fA-F]+);)+")
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -44,7 +45,7 @@ class _Marks(list[int]):
 
 
 class _Unmarshaller(xmlrpc.client.Unmarshaller):
-    """Reads integers of at most 64 bits, the largest that any client has."""
+    """Reads integers of at most 64 bits, the largest that any client has, and the arrays that `_condensed` writes."""
 
     dispatch = dict(xmlrpc.client.Unmarshaller.dispatch)
 
@@ -56,6 +57,12 @@ class _Unmarshaller(xmlrpc.client.Unmarshaller):
         self.append(number)
         self._value = False
 
+    def end_ids(self, data: str) -> None:
+        """Read an array of texts without blanks."""
+        self.append(data.split())
+        self._value = False
+
+    dispatch |= {"ids": end_ids}  # type: ignore[dict-item]
     dispatch |= dict.fromkeys(("int", "i1", "i2", "i4", "i8", "biginteger"), end_whole)  # type: ignore[arg-type]
 
 
@@ -69,7 +76,7 @@ def parse_call(body: bytes) -> tuple[str, list[Any]]:
         parser = DefusedExpatParser(target, forbid_dtd=True)
         # One call per text instead of one per entity reference: a page call is mostly references.
         parser._parser.buffer_text = True
-        parser.feed(repaired(body))
+        parser.feed(_condensed(repaired(body)))
         parser.close()
         arguments = list(target.close())
         name = target.getmethodname()
@@ -84,6 +91,13 @@ def parse_call(body: bytes) -> tuple[str, list[Any]]:
     if not isinstance(name, str):
         raise WireError("not a call of XML-RPC: there is no methodName", code=INVALID_CALL)
     return name, arguments
+
+
+def _condensed(body: bytes) -> bytes:
+    """`body` with each long array of ids as one element: the parser calls Python for each, at a microsecond a call."""
+    if b"<!" in body:
+        return body  # it might be in a CDATA section, or in a comment
+    return _IDS.sub(lambda run: b"<ids>%b</ids>" % run[1][7:-8].replace(b"</value><value>", b" "), body)
 
 
 def repaired(body: bytes) -> bytes:
@@ -122,22 +136,23 @@ def _response(content: str) -> bytes:
     return f"<?xml version='1.0'?>\n<methodResponse>{content}</methodResponse>\n".encode()
 
 
-def _written(value: Any, known: dict[str, str]) -> str:
-    """`value` in XML-RPC, of the types that the engine can read. Its texts repeat: `known` has them."""
-    if isinstance(value, str):
-        if value not in known:
+def _written(value: Any, known: dict[Any, str]) -> str:
+    """`value` in XML-RPC, of the types that the engine can read. Texts and numbers repeat: `known` has them."""
+    kind = type(value)
+    if kind is str or kind is int:
+        if (written := known.get(value)) is None:
             # A CR would be lost to XML's rules for line ends.
-            known[value] = xmlrpc.client.escape(clean(value)).replace("\r", "&#13;")
-        return f"<value><string>{known[value]}</string></value>"
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"<value><int>{clamped(value)}</int></value>"
-    if isinstance(value, dict):
+            text = xmlrpc.client.escape(clean(value)).replace("\r", "&#13;") if kind is str else clamped(value)
+            tag = "string" if kind is str else "int"
+            written = known[value] = f"<value><{tag}>{text}</{tag}></value>"
+        return written
+    if kind is list or kind is tuple:
+        return f"<value><array><data>{''.join([_written(item, known) for item in value])}</data></array></value>"
+    if kind is dict:
         members = ((_written(str(name), known)[15:-17], _written(item, known)) for name, item in value.items())
         inner = "".join(f"<member><name>{name}</name>{item}</member>" for name, item in members)
         return f"<value><struct>{inner}</struct></value>"
-    if isinstance(value, list | tuple):
-        return f"<value><array><data>{''.join([_written(item, known) for item in value])}</data></array></value>"
-    raise WireError(f"an answer may not hold {type(value).__name__}", code=INTERNAL_ERROR)
+    raise WireError(f"an answer may not hold {kind.__name__}", code=INTERNAL_ERROR)
 
 
 def clean(text: str) -> str:

@@ -332,9 +332,6 @@ def literal(text: str, kind: str) -> Any:
 
 def plain(value: Any) -> Any:
     """`value` as something JSON has: sets and other iterables, numbers of libraries, entities."""
-    for attribute in ("item", "tolist"):
-        if callable(convert := getattr(value, attribute, None)):
-            return convert()
     if isinstance(value, str | bytes | bytearray | type):
         raise Failed(f"answered with {type(value).__name__}")
     if isinstance(id := getattr(value, "id", None), str):

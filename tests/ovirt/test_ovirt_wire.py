@@ -75,6 +75,21 @@ def test_calls_are_read_like_the_standard_library_reads_them(arguments):
     assert wire.parse_call(body) == ("runFilters", expected)
 
 
+@pytest.mark.parametrize("count", [0, 1, 8, 9, 10, 1000])
+def test_long_arrays_of_ids_are_read_like_short_ones(count):
+    ids = [f"{number:08x}-1111-4111-8111-111111111111" for number in range(count)]
+    written = f"<value><array><data>{''.join(f'<value>{id}</value>' for id in ids)}</data></array></value>"
+    nested = f"<value><array><data>{written}<value><i4>1</i4></value></data></array></value>"
+    body = f"<methodCall><methodName>m</methodName><params><param>{written}</param><param>{nested}</param></params>"
+    assert wire.parse_call(f"{body}</methodCall>".encode()) == ("m", [ids, [ids, 1]])
+
+
+def test_a_text_that_looks_like_a_long_array_stays_a_text():
+    text = f"<array><data>{'<value>a</value>' * 20}</data></array>"
+    body = f"<methodCall><methodName>m</methodName><params><param><value><![CDATA[{text}]]></value></param></params>"
+    assert wire.parse_call(f"{body}</methodCall>".encode()) == ("m", [text])
+
+
 @settings(deadline=None)
 @given(st.binary(max_size=200))
 @example(b"<methodCall><methodName>a</methodName><params><param><value><array></array></value></param></params></methodCall>")
