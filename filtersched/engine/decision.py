@@ -23,7 +23,7 @@ from filtersched.requests.seal import forget_limits, sealed
 from filtersched.results.explanation import Explanation, Facts, FilterStep, WeigherColumn, WeigherShare
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Alternate, Selection, WeighedHost
-from filtersched.results.verdict import HostVerdicts
+from filtersched.results.verdict import HostVerdicts, Verdict
 
 
 def depleted(host: HostState, spec: RequestSpec) -> HostState:
@@ -236,6 +236,14 @@ class Decision:
             several = {*several, *host._owner.rows.host_names().several}
         return HostVerdicts(host.host, host.nodename, verdicts, changed, called(key, several))
 
+    def passed(self, host: HostState) -> HostVerdicts | None:
+        """The verdicts on a host that passed every filter for an instance; None if it has changed since."""
+        if not isinstance(self.hosts, HostPool) or host._owner is not self.hosts or host._generation > self._generation:
+            return None
+        filters = () if skips_filters(self.spec) else self.filters
+        verdicts = tuple(Verdict(type(one).__name__, passed=True) for one in filters)
+        return HostVerdicts(host.host, host.nodename, verdicts, name=called((host.host, host.nodename), self.several()))
+
     def refusal(
         self, index: int, steps: Callable[[], Sequence[FilterStep]], choices: list[Choice], *, reason: str = ""
     ) -> NoValidHost:
@@ -317,6 +325,7 @@ class Decision:
             find=self.find,
             look_up=self.look_up,
             ask=lambda host: self.ask(host, index, choices),
+            passed=self.passed,
             earlier=lambda: self.named([step for one in choices[:index] for step in one.steps()]),
         )
         if self.nearest is not None:

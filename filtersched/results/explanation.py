@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from filtersched.errors import InvalidRequest
 from filtersched.hosts.host_names import HostNames, Node, called, several_nodes
 from filtersched.hosts.host_state import HostState
-from filtersched.results.verdict import HostVerdicts
+from filtersched.results.verdict import HostVerdicts, Packed
 
 Weights = Sequence[float] | NDArray[np.float64]
 
@@ -138,13 +138,18 @@ class FilterStep:
         return f"{self.name}: (start: {self.before}, end: {self.after})"
 
 
+def _unknown(_host: HostState) -> None:
+    return None
+
+
 @dataclass(slots=True)
 class Facts:
     """What an explanation is made of.
 
     steps, earlier : the filters that ran for this instance, and for those before it.
     find : some of the hosts, as they are now; look_up : those that a name may mean.
-    ask : what every filter says of one.
+    ask : what every filter says of one; passed : the same of the chosen host and the next best, without
+        asking; None where they have changed since.
     nearest : finds the nearest misses among those that these steps refused, so many of them, faster
         than by asking about each; None where there is no such way.
     chosen : the host that was.
@@ -159,6 +164,7 @@ class Facts:
     find: Callable[[Collection[Node]], Sequence[HostState]]
     look_up: Callable[[str], Sequence[HostState]]
     ask: Callable[[HostState], HostVerdicts]
+    passed: Callable[[HostState], HostVerdicts | None] = _unknown
     nearest: Callable[[Sequence[FilterStep], int], list[HostVerdicts]] | None = None
     earlier: Callable[[], Sequence[FilterStep]] = tuple
     shares: tuple[WeigherShare, ...] = ()
@@ -175,7 +181,7 @@ class Explanation:
     Texts and verdicts are computed when you first read them, then cached.
     """
 
-    __slots__ = ("_known", "_nearest", "_of", "_outside", "_summary", "_tell")
+    __slots__ = ("_known", "_nearest", "_of", "_packed", "_summary", "_tell")
 
     def __init__(self, tell: Callable[..., Facts], *of: Any) -> None:
         self._tell = tell
@@ -184,8 +190,8 @@ class Explanation:
         self._summary: str | None = None
         # The nearest misses, and how many were looked for.
         self._nearest: tuple[list[HostVerdicts], int] | None = None
-        # What is known of some hosts, once the hosts stayed behind.
-        self._outside: Sequence[HostVerdicts] | None = None
+        # What was pickled, once the hosts stayed behind.
+        self._packed: tuple[Any, ...] | None = None
 
     @property
     def _facts(self) -> Facts:
@@ -269,8 +275,8 @@ class Explanation:
         if not isinstance(host, str | HostState):
             raise InvalidRequest(f"host must be a name or a HostState, not {host!r}", field="host", value=host)
         name = host if isinstance(host, str) else called((host.host, host.nodename), (host.host,))
-        if self._outside is not None:
-            return self._known_outside(host, name)
+        if self._packed is not None:
+            return self._known_outside(host, name, *self._packed[-2:])
         facts = self._facts
         if isinstance(host, str):
             return facts.ask(_only(host, facts.look_up(host)))
@@ -278,8 +284,11 @@ class Explanation:
             raise _not_offered(name)
         return facts.ask(host)
 
-    def _known_outside(self, host: str | HostState, name: str) -> HostVerdicts:
-        known = {one.name: one for one in self._outside or ()}
+    def _known_outside(
+        self, host: str | HostState, name: str, nearest: Sequence[Packed] | None, behind: Sequence[Packed]
+    ) -> HostVerdicts:
+        outside = [HostVerdicts.unpacked(*one) for one in (*(nearest or ()), *behind)]
+        known = {one.name: one for one in outside}
         for one in known.values():
             is_it = (
                 host in (one.name, one.nodename)
@@ -301,8 +310,15 @@ class Explanation:
         """The refused hosts that came nearest: fewest refusing filters, then the smallest missing share.
 
         No more than 10,000 hosts are looked at, those first that the last filters refused; and once,
-        unless more are wanted than were kept.
+        unless more are wanted than were kept. Raises InvalidRequest for a choice that was pickled
+        before they were read.
         """
+        if self._nearest is None and self._packed is not None:
+            nearest = self._packed[-2]
+            if nearest is None:
+                said = "the near misses of a choice stay behind when it is pickled; read near_misses() before"
+                raise InvalidRequest(said, field="explanation")
+            self._nearest = ([HostVerdicts.unpacked(*one) for one in nearest], sys.maxsize)
         if self._nearest is None or self._nearest[1] < limit:
             wanted = max(limit, _MISSES_KEPT)
             steps = (*self.earlier, *self.steps)
@@ -355,28 +371,30 @@ class Explanation:
         }
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if self._packed is not None:
+            return _unpickled, self._packed
         facts = self._facts
         kept = {
             "index": facts.index,
             "num_instances": facts.num_instances,
             "offered": facts.offered,
-            "shares": facts.shares,
             "weight": facts.weight,
             "chosen": facts.chosen,
             "second": facts.second,
         }
+        shares = [(one.weigher, one.raw, one.normalized, one.multiplier) for one in facts.shares]
         steps, earlier = ([(one.name, one.before, one.after) for one in some] for some in (self.steps, self.earlier))
-        nearest = [one.plain() for one in self.near_misses()]
-        return _unpickled, (kept, steps, earlier, self.summary(), nearest, self._told_outside(nearest))
+        nearest = None
+        if facts.chosen is None or self._nearest is not None:
+            nearest = [one.packed() for one in self.near_misses()]
+        return _unpickled, (kept, shares, steps, earlier, self.summary(), nearest, self._left_behind())
 
-    def _told_outside(self, nearest: Sequence[HostVerdicts]) -> list[HostVerdicts]:
-        """What an explanation says of hosts that stay behind: the chosen, the next best, and the nearest."""
-        if self._outside is not None:
-            return list(self._outside)
+    def _left_behind(self) -> list[Packed]:
+        """What every filter says of the chosen host and the next best, which stay behind."""
         facts = self._facts
         chosen = facts.find((facts.chosen,)) if facts.chosen is not None else ()
         second = facts.look_up(facts.second[0]) if facts.second is not None else ()
-        return [*nearest, *(facts.ask(host).plain() for host in (*chosen, *second))]
+        return [(facts.passed(host) or facts.ask(host)).packed() for host in (*chosen, *second)]
 
 
 # The most refused hosts that are compared.
@@ -406,24 +424,26 @@ def _not_offered(name: str) -> InvalidRequest:
     return InvalidRequest(f"host {name!r} was not among the hosts of this decision", field="host", value=name)
 
 
-def _unpickled(
+def _unpickled(*packed: Any) -> Explanation:
+    """An explanation that has left its process: counts and words, and no hosts to ask."""
+    made = Explanation(_unpacked, *packed)
+    made._packed, made._summary = packed, packed[4]
+    return made
+
+
+def _unpacked(
     kept: dict[str, Any],
+    shares: Sequence[tuple[str, float, float, float]],
     steps: Sequence[tuple[str, int, int]],
     earlier: Sequence[tuple[str, int, int]],
-    summary: str,
-    nearest: list[HostVerdicts],
-    outside: Sequence[HostVerdicts],
-) -> Explanation:
-    """An explanation that has left its process: counts and words, and no hosts to ask."""
-    facts = Facts(
+    *_more: Any,
+) -> Facts:
+    return Facts(
         **kept,
+        shares=tuple(WeigherShare(*share) for share in shares),
         steps=[FilterStep(*counts) for counts in steps],
         earlier=lambda: [FilterStep(*counts) for counts in earlier],
         find=lambda _nodes: (),
         look_up=lambda _name: (),
         ask=lambda host: HostVerdicts(host.host, host.nodename, ()),
     )
-    made = Explanation(lambda: facts)
-    made._summary, made._outside = summary, outside
-    made._nearest = (nearest, sys.maxsize)
-    return made

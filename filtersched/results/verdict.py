@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 from filtersched.results.words import amount_in_words, in_words
@@ -68,10 +69,6 @@ class Verdict:
             return f"{self.filter}: passes"
         return f"{self.filter}: refuses" if self.reason is None else f"{self.filter}: {in_words(self.reason)}"
 
-    def plain(self) -> Self:
-        """The same verdict with a reason that can leave the process: words, or words and numbers."""
-        return replace(self, reason=_plain(self.reason))
-
 
 def _share(reason: Any) -> float:
     try:
@@ -90,6 +87,9 @@ def _plain(reason: Any) -> Shortage | str | None:
         if all(type(value) in (str, int, float) for value in values):
             return reason
     return in_words(reason)
+
+
+Packed = tuple[str, str, tuple[tuple[str, bool, Shortage | str | None], ...], bool, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +132,12 @@ class HostVerdicts:
         said = "; ".join(str(verdict) for verdict in self.refused_by) or "passes every filter"
         return f"{self.name}: {said}" + (" (it has changed since the decision)" if self.changed else "")
 
-    def plain(self) -> Self:
-        """The same with reasons that can leave the process."""
-        return replace(self, verdicts=tuple(verdict.plain() for verdict in self.verdicts))
+    def packed(self) -> Packed:
+        """The same as plain data, with reasons that can leave the process."""
+        verdicts = tuple((one.filter, one.passed, _plain(one.reason)) for one in self.verdicts)
+        return self.host, self.nodename, verdicts, self.changed, self.name
+
+    @classmethod
+    def unpacked(cls, host: str, nodename: str, verdicts: Sequence[Any], changed: bool, name: str) -> Self:
+        """The verdicts that were packed."""
+        return cls(host, nodename, tuple(Verdict(*one) for one in verdicts), changed, name)

@@ -260,3 +260,34 @@ def test_pickled_explanation_tells_nodes_apart(decide):
     assert outside.why("svc/node-7").nodename == "node-7"
     with pytest.raises(InvalidRequest, match="'svc/node-7', 'svc/node-3'"):
         outside.why("svc")
+
+
+# -- a choice that is pickled --------------------------------------------------------------------
+
+
+def test_near_misses_of_a_pickled_choice_are_those_that_were_read_before():
+    pool = HostPool([HostState("big", total_usable_ram_mb=99, free_ram_mb=99), HostState("small")])
+    (chosen,) = FilterScheduler(make_conf(enabled_filters="RamFilter")).select_destinations(
+        RequestSpec(Flavor(memory_mb=9)), pool
+    )
+    unread = pickle.loads(pickle.dumps(chosen.explanation))
+    with pytest.raises(InvalidRequest, match="read near_misses"):
+        unread.near_misses()
+    assert [one.host for one in chosen.explanation.near_misses()] == ["small"]
+    read = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(chosen.explanation))))
+    assert read.near_misses() == chosen.explanation.near_misses()
+    assert read.why("small") == chosen.explanation.why("small")
+
+
+@pytest.mark.parametrize("change", [False, True])
+def test_pickled_choice_knows_the_chosen_host_and_the_next_best_as_they_are(change):
+    pool = HostPool(HostState(name, total_usable_ram_mb=99, free_ram_mb=free) for name, free in (("a", 90), ("b", 80)))
+    scheduler = FilterScheduler(make_conf(enabled_filters="RamFilter,CoreFilter"))
+    (chosen,) = scheduler.select_destinations(RequestSpec(Flavor(memory_mb=70)), pool)
+    if change:
+        pool["a"].free_ram_mb = 1
+    outside = pickle.loads(pickle.dumps(chosen.explanation))
+    for name in ("a", "b"):
+        assert outside.why(name) == chosen.explanation.why(name)
+    assert outside.why("a").changed is change
+    assert repr(outside.shares) == repr(chosen.explanation.shares)
