@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 
 from filtersched.cli.findings import Checked, Finding, listed, names_of
+from filtersched.plugins.plugin import overrides_of
 from filtersched.results.verdict import Verdict
 from filtersched.schedulers import FilterScheduler
 from filtersched.settings import spelled
@@ -16,15 +18,6 @@ _ON_UNSCOPED = {
     "ComputeFilter": "refuses hosts that announce capabilities and not this one",
     "ComputeCapabilitiesFilter": "refuses hosts that have an attribute of that name with another value",
 }
-
-# The same rule twice; the second reads what aggregates say.
-_TWICE = (
-    ("RamFilter", "AggregateRamFilter"),
-    ("CoreFilter", "AggregateCoreFilter"),
-    ("DiskFilter", "AggregateDiskFilter"),
-    ("IoOpsFilter", "AggregateIoOpsFilter"),
-    ("NumInstancesFilter", "AggregateNumInstancesFilter"),
-)
 
 # These pass nothing but a perfect fit, and the smallest request is none.
 _EXACT = ("ExactRamFilter", "ExactCoreFilter", "ExactDiskFilter")
@@ -67,8 +60,10 @@ def _fights(checked: Checked) -> Iterator[Finding]:
             f"{listed(judges)} judge extra specs without a scope, each in its way. For ssd=true, {said}. Write "
             "aggregate_instance_extra_specs:ssd or capabilities:ssd in flavors, so that one of them is meant.",
         )
-    for plain, aggregate in _TWICE:
-        if plain in names and aggregate in names:
+    for one, other in itertools.permutations(checked.filters, 2):
+        # The same rule with what aggregates say.
+        if type(one) is not type(other) and isinstance(other, type(one)) and overrides_of(type(other)):
+            plain, aggregate = names_of((one, other))
             yield Finding(
                 "two filters for one rule",
                 f"{plain} and {aggregate} are the same rule twice, and the stricter one wins: aggregates can tighten "

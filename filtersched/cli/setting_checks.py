@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import difflib
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 from oslo_config import cfg
 
 from filtersched.cli.findings import Checked, Finding
 from filtersched.cli.weigher_checks import configured_multiplier
+from filtersched.columns.values import number
 from filtersched.errors import ConfigurationError
 from filtersched.loading import describe_plugins, list_installed_opts, list_opts
-from filtersched.plugins.plugin import declared_options
+from filtersched.plugins.plugin import declared_options, overrides_of
 from filtersched.schedulers import StochasticScheduler
 from filtersched.settings import SchedulerConf, option_values
 from filtersched.settings.options import DEFAULT, GROUPED, NO_EFFECT, Spelling, spelled, spellings_of
@@ -21,11 +22,6 @@ from filtersched.weighers.least_cost import is_used
 
 # Options whose elements are name=number; Nova leaves out those that are not.
 _SETTINGS_LISTS = ("weight_setting", "image_props_weight_setting")
-# Numbers that aggregates may set besides the multipliers of weighers, and how they are read.
-_AGGREGATE_NUMBERS: dict[str, type] = {
-    **dict.fromkeys(("ram_allocation_ratio", "cpu_allocation_ratio", "disk_allocation_ratio"), float),
-    **dict.fromkeys(("max_io_ops_per_host", "max_instances_per_host"), int),
-}
 # How FilterScheduler chooses among the best hosts.
 _CHOICES: tuple[Spelling, ...] = (
     (DEFAULT, "scheduler_host_subset_size"),
@@ -158,8 +154,9 @@ def _by_group(options: Iterable[tuple[str, Sequence[cfg.Opt]]]) -> dict[str, set
 
 
 def _aggregate_numbers(checked: Checked) -> Iterator[Finding]:
-    casts = dict(_AGGREGATE_NUMBERS)
-    casts |= {one.multiplier_option: float for one in checked.weighers if one.multiplier_option}
+    overrides = [override for one in describe_plugins() for override in one.overrides]
+    overrides += [found for one in (*checked.filters, *checked.weighers) for found in overrides_of(type(one)).values()]
+    casts = {override.key: override.cast for override in overrides}
     seen: dict[tuple[str, str], str] = {}
     for host in checked.hosts:
         for one in host.aggregates:
@@ -175,12 +172,12 @@ def _aggregate_numbers(checked: Checked) -> Iterator[Finding]:
         )
 
 
-def _reads_as(text: object, cast: type) -> bool:
+def _reads_as(text: str, cast: Callable[[str], Any]) -> bool:
     try:
-        number = cast(text)
-    except (TypeError, ValueError):
+        number(cast(text))
+    except ValueError:
         return False
-    return not math.isnan(number)
+    return True
 
 
 def _zone(checked: Checked) -> Iterator[Finding]:

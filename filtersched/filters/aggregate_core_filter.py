@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from filtersched.filters.core_filter import CoreFilter
-from filtersched.hosts import aggregate_metadata as aggregates
 from filtersched.hosts.host_state import HostState
 
 
@@ -20,6 +19,7 @@ class AggregateCoreFilter(CoreFilter):
     host_reads: Any = ("aggregates", *CoreFilter.host_reads)
     spec_reads: ClassVar[Sequence[str]] = CoreFilter.spec_reads
     columnar = True
+    aggregate_overrides: ClassVar[Mapping[str, str]] = {"cpu_allocation_ratio": "cpu_allocation_ratio"}
 
     def ratio(self, host: HostState) -> Any:
-        return aggregates.number(host, "cpu_allocation_ratio", float, super().ratio(host))
+        return self.aggregate_number(host, "cpu_allocation_ratio", super().ratio(host))

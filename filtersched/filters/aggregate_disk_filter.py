@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from filtersched.filters.disk_filter import DiskFilter
-from filtersched.hosts import aggregate_metadata as aggregates
 from filtersched.hosts.host_state import HostState
 
 
@@ -20,6 +19,7 @@ class AggregateDiskFilter(DiskFilter):
     host_reads: Any = ("aggregates", *DiskFilter.host_reads)
     spec_reads: ClassVar[Sequence[str]] = DiskFilter.spec_reads
     columnar = True
+    aggregate_overrides: ClassVar[Mapping[str, str]] = {"disk_allocation_ratio": "disk_allocation_ratio"}
 
     def ratio(self, host: HostState) -> Any:
-        return aggregates.number(host, "disk_allocation_ratio", float, super().ratio(host))
+        return self.aggregate_number(host, "disk_allocation_ratio", super().ratio(host))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from filtersched.filters.io_ops_filter import IoOpsFilter
-from filtersched.hosts import aggregate_metadata as aggregates
 from filtersched.hosts.host_state import HostState
 
 
@@ -20,6 +19,7 @@ class AggregateIoOpsFilter(IoOpsFilter):
     host_reads: Any = ("aggregates", *IoOpsFilter.host_reads)
     spec_reads: ClassVar[Sequence[str]] = IoOpsFilter.spec_reads
     columnar = True
+    aggregate_overrides: ClassVar[Mapping[str, str]] = {"max_io_ops_per_host": "max_io_ops_per_host"}
 
     def most(self, host: HostState) -> Any:
-        return aggregates.number(host, "max_io_ops_per_host", int, super().most(host))
+        return self.aggregate_number(host, "max_io_ops_per_host", super().most(host))

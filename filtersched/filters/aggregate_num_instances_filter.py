@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from filtersched.filters.num_instances_filter import NumInstancesFilter
-from filtersched.hosts import aggregate_metadata as aggregates
 from filtersched.hosts.host_state import HostState
 
 
@@ -20,6 +19,7 @@ class AggregateNumInstancesFilter(NumInstancesFilter):
     host_reads: Any = ("aggregates", *NumInstancesFilter.host_reads)
     spec_reads: ClassVar[Sequence[str]] = NumInstancesFilter.spec_reads
     columnar = True
+    aggregate_overrides: ClassVar[Mapping[str, str]] = {"max_instances_per_host": "max_instances_per_host"}
 
     def most(self, host: HostState) -> Any:
-        return aggregates.number(host, "max_instances_per_host", int, super().most(host))
+        return self.aggregate_number(host, "max_instances_per_host", super().most(host))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from filtersched.filters.ram_filter import RamFilter
-from filtersched.hosts import aggregate_metadata as aggregates
 from filtersched.hosts.host_state import HostState
 
 
@@ -20,6 +19,7 @@ class AggregateRamFilter(RamFilter):
     host_reads: Any = ("aggregates", *RamFilter.host_reads)
     spec_reads: ClassVar[Sequence[str]] = RamFilter.spec_reads
     columnar = True
+    aggregate_overrides: ClassVar[Mapping[str, str]] = {"ram_allocation_ratio": "ram_allocation_ratio"}
 
     def ratio(self, host: HostState) -> Any:
-        return aggregates.number(host, "ram_allocation_ratio", float, super().ratio(host))
+        return self.aggregate_number(host, "ram_allocation_ratio", super().ratio(host))

@@ -10,11 +10,11 @@ from typing import Any
 
 from oslo_config import cfg
 
-from filtersched.errors import DuplicatePlugin, PluginLoadError
+from filtersched.errors import ConfigurationError
 from filtersched.filters.base import BaseHostFilter
 from filtersched.loading.entry_points import DRIVERS, FILTERS, WEIGHERS, Candidate, Registry, only
 from filtersched.loading.loader import options_of
-from filtersched.plugins.plugin import Declaration, declaration_of
+from filtersched.plugins.plugin import Declaration, Override, declaration_of, overrides_of
 from filtersched.settings.options import respelled, scheduler_options, spellings_of
 from filtersched.weighers.base import BaseWeigher
 
@@ -34,6 +34,7 @@ class PluginDescription:
 
     kind : "filter", "weigher" or "driver".
     options : (group, option); declaration : what its class promises, or None.
+    overrides : what aggregates may override of the options.
     problem : why it cannot be used, or "".
     """
 
@@ -44,6 +45,7 @@ class PluginDescription:
     summary: str = ""
     options: tuple[tuple[str, cfg.Opt], ...] = ()
     declaration: Declaration | None = None
+    overrides: tuple[Override, ...] = ()
     problem: str = ""
 
 
@@ -74,8 +76,9 @@ def _describe(kind: str, base: type | None, candidate: Candidate, namesakes: Seq
         if base is not None:
             facts["options"] = tuple(options_of(found, str(candidate)))
             facts["declaration"] = declaration_of(found)
+            facts["overrides"] = tuple(overrides_of(found).values())
         only(candidate.name, namesakes)
-    except (PluginLoadError, DuplicatePlugin) as error:
+    except ConfigurationError as error:
         facts["problem"] = str(error)
     return PluginDescription(candidate.name, kind, candidate.distribution, candidate.target, **facts)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
-from oslo_config import cfg
+from oslo_config import cfg, types
 
 from filtersched.columns.column import filled
 from filtersched.errors import ConfigurationError, nearest
+from filtersched.hosts import aggregate_metadata as aggregates
 
 Reads = tuple[str, ...]
 
@@ -19,6 +21,15 @@ class Declaration(NamedTuple):
     host_reads: Reads | Callable[[Any, Any], Reads]
     spec_reads: Reads
     columnar: bool
+
+
+class Override(NamedTuple):
+    """A key of aggregate metadata whose number counts instead of an option, for the hosts of the aggregate."""
+
+    key: str
+    option: str
+    #: How the text is read: `int` or `float`, as the option's values are.
+    cast: Callable[[str], Any]
 
 
 class Plugin:
@@ -39,6 +50,10 @@ class Plugin:
     #: True if the method consists of operators only, so that it may be called with columns of all
     #: hosts in place of one host.
     columnar: ClassVar[bool] = False
+
+    #: The options whose value aggregates override for their hosts, each with the key of the metadata;
+    #: `aggregate_number` reads it.
+    aggregate_overrides: ClassVar[Mapping[str, str]] = {}
 
     # The same object until the plug-in is given other values.
     _values: Mapping[str, Any] | None = None
@@ -74,6 +89,21 @@ class Plugin:
         """`value`, or the option where it is None: one host's number or a column of them."""
         return filled(value, self.option(name))
 
+    def aggregate_number(self, host: Any, name: str, default: Any) -> Any:
+        """The least number that aggregates of the host set instead of the option `name`; `default` without one.
+
+        One host's number or a column of them. A text that is no such number makes it `default`. The
+        class declares the option in `aggregate_overrides`.
+        """
+        override = overrides_of(type(self)).get(name)
+        if override is None:
+            raise ConfigurationError(
+                f"{type(self).__name__} does not name {name!r} in aggregate_overrides.",
+                group=self.option_group,
+                option=name,
+            )
+        return aggregates.number(host, override.key, override.cast, default)
+
     def allocation_ratio(self, own: Any, name: str) -> Any:
         """The ratio `own` of one host or a column of them, the option where it is None.
 
@@ -96,6 +126,28 @@ def declared_options(cls: type[Plugin]) -> list[tuple[str, cfg.Opt]]:
         group = getattr(base, "option_group", cls.option_group)
         declared += [(group, opt) for opt in vars(base).get("options", ()) if opt.dest not in names]
     return declared
+
+
+def overrides_of(cls: type[Plugin]) -> Mapping[str, Override]:
+    """What aggregates may override, by the name of the option. Raises ConfigurationError for an unknown option."""
+    return _overrides_of(cls)  # type: ignore[arg-type]
+
+
+@functools.lru_cache(1024)
+def _overrides_of(cls: type[Plugin]) -> Mapping[str, Override]:
+    options = {opt.dest: opt for _group, opt in declared_options(cls)}
+    found = {}
+    for name, key in cls.aggregate_overrides.items():
+        if name not in options:
+            hint = nearest(name, options)
+            raise ConfigurationError(
+                f"{cls.__name__} has no option {name!r} for aggregates to override. {hint}".rstrip(),
+                group=cls.option_group,
+                option=name,
+            )
+        found[name] = Override(key, name, int if isinstance(options[name].type, types.Integer) else float)
+    multiplier = getattr(cls, "multiplier_option", None)
+    return found if multiplier is None else {**found, multiplier: Override(multiplier, multiplier, float)}
 
 
 def declaration_of(cls: type[Plugin]) -> Declaration | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NoReturn, TypeVar
 
@@ -12,21 +12,27 @@ from oslo_config import cfg
 
 from filtersched.columns.column import Column, NotColumnarError, NotVectorizable
 from filtersched.engine.views import ColumnView, View, host_view, spec_view
+from filtersched.errors import ConfigurationError
 from filtersched.filters.base import BaseHostFilter, says_of_reason
 from filtersched.hosts.host_names import described
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
-from filtersched.plugins.plugin import Declaration, Plugin, declaration_of
+from filtersched.plugins.plugin import Declaration, Override, Plugin, declaration_of, overrides_of
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.requests.seal import sealed
 from filtersched.results.selection import WeighedHost
 from filtersched.results.verdict import Shortage
-from filtersched.testing.samples import emptied, sample_hosts, sample_specs
+from filtersched.testing.samples import emptied, make_host, sample_hosts, sample_specs
 from filtersched.testing.unchanged import Snapshot
 from filtersched.weighers.base import BaseWeigher, is_weight
 from filtersched.weighers.handler import multiplier
 
 _P = TypeVar("_P", bound=Plugin)
+# A host on which a number that aggregates set may change the answer.
+_PARTLY_USED: dict[str, Any] = {
+    **{"free_ram_mb": 8192, "vcpus_used": 8, "free_disk_mb": 0},
+    **{"num_instances": 2, "num_io_ops": 2},
+}
 
 
 class ConformanceError(AssertionError):
@@ -75,7 +81,8 @@ def check_weigher(
     The rules: every host gets a finite number; the same question has the same answer; hosts and
     request stay as they are; what is declared is all that is read; a columnar body answers for
     columns of no, one and many hosts what it answers for each host; the multiplier is a finite
-    number for every host; `minval` and `maxval` are the ends of a scale.
+    number for every host, and a text in an aggregate that is no number does not change it; `minval`
+    and `maxval` are the ends of a scale.
     """
     check = _WeigherCheck(_made(weigher, BaseWeigher))
     check.flags("normalized")
@@ -112,6 +119,7 @@ class _Check:
         for opt in (opt for cls in type(plugin).__mro__ for opt in vars(cls).get("options", ())):
             if not isinstance(opt, cfg.Opt):
                 self.fail("options", f"has {opt!r} among its options, which is not an oslo.config option")
+        self.overrides_declared = self._overrides_declared()
 
     def fail(self, rule: str, what: str, cause: BaseException | None = None) -> NoReturn:
         raise ConformanceError(f"{self.name}: {what}", plugin=self.name, rule=rule) from cause
@@ -135,6 +143,10 @@ class _Check:
         base = BaseHostFilter if isinstance(self.plugin, BaseHostFilter) else BaseWeigher
         return any(getattr(type(self.plugin), name) is not getattr(base, name) for name in names)
 
+    def answers_each_host(self) -> bool:
+        """Whether the plug-in answers for one host, and not only for all of them."""
+        return self.overrides(self.body_name) or not self.overrides(*self.loop_names)
+
     def flags(self, *names: str) -> None:
         for name in names:
             if not isinstance(getattr(self.plugin, name), bool):
@@ -149,7 +161,7 @@ class _Check:
         raise NotImplementedError
 
     def run(self, hosts: Iterable[HostState] | None, specs: Iterable[RequestSpec] | None) -> None:
-        tried_hosts = sample_hosts() if hosts is None else list(hosts)
+        tried_hosts = [*sample_hosts(), *self._overridden_hosts()] if hosts is None else list(hosts)
         tried_specs = sample_specs() if specs is None else list(specs)
         if not tried_hosts or not tried_specs:
             raise ValueError("a check needs at least one host and one request")
@@ -162,19 +174,50 @@ class _Check:
                 if changed:
                     what = f"{', '.join(changed)} of {_named(snapshot.thing)}"
                     self.fail("unchanged", f"changes {what}; it may only answer")
+        for override in self.overrides_declared:
+            sealed(partial(self._try_override, override, tried_hosts, tried_specs))
         if self.declaration is not None and callable(self.declaration.host_reads):
             for spec in emptied(tried_specs):
                 sealed(partial(self._try_emptied, self.declaration, tried_hosts, spec))
 
     def _try(self, hosts: Sequence[HostState], spec: RequestSpec) -> None:
         answers: Sequence[Any] = ()
-        if self.overrides(self.body_name) or not self.overrides(*self.loop_names):
+        if self.answers_each_host():
             answers = [self._ask(host, spec) for host in hosts]
             again = [self._ask(host, spec) for host in reversed(hosts)][::-1]
             self._same("repeatable", answers, again, hosts, "the second time")
             if self.declaration is not None:
                 self._try_declared(self.declaration, answers, hosts, spec)
         self.further(answers, hosts, spec)
+
+    def _overridden_hosts(self) -> Iterator[HostState]:
+        """Hosts whose aggregates override what the plug-in says that they may: with good and bad numbers."""
+        for override in self.overrides_declared:
+            for texts in (("2",), ("0.5",), ("3", "1"), ("many",), ("2", "many")):
+                yield make_host(
+                    f"{override.key} {' and '.join(texts)}",
+                    aggregates=[{"name": text, "metadata": {override.key: text}} for text in texts],
+                    **_PARTLY_USED,
+                )
+
+    def _try_override(self, override: Override, hosts: Sequence[HostState], specs: Sequence[RequestSpec]) -> None:
+        """An aggregate's text that is no number counts as none."""
+        for host in hosts:
+            plain, misset = host.copy(), host.copy()
+            plain.aggregates = ()
+            misset.aggregates = [{"name": "misset", "metadata": {override.key: "many"}}]
+            for spec in specs:
+                found, wanted = self.overridden_answer(misset, spec), self.overridden_answer(plain, spec)
+                if found != wanted:
+                    self.fail(
+                        "aggregate override",
+                        f"answers {found!r} for {_named(host)} in an aggregate whose {override.key} is 'many', and "
+                        f"{wanted!r} without; what is no number counts as none",
+                    )
+
+    def overridden_answer(self, host: HostState, spec: RequestSpec) -> Any:
+        """What an override may change."""
+        return self._ask(host, spec) if self.answers_each_host() else None
 
     def _ask(self, host: Any, spec: Any) -> Any:
         try:
@@ -190,6 +233,12 @@ class _Check:
                 self.fail(rule, f"answers {answer!r} for {_named(host)}, and {other!r} {how}")
 
     # -- what is declared --------------------------------------------------------------------
+
+    def _overrides_declared(self) -> Sequence[Override]:
+        try:
+            return tuple(overrides_of(type(self.plugin)).values())
+        except ConfigurationError as problem:
+            self.fail("aggregate override", str(problem), problem)
 
     def _declaration(self) -> Declaration | None:
         cls = type(self.plugin)
@@ -318,7 +367,6 @@ class _FilterCheck(_Check):
         elif reason is not None and not (isinstance(reason, str) and reason.strip()):
             self.fail("rejection_reason", f"rejection_reason returned {reason!r}; return a sentence or a Shortage")
 
-
     def _check_reason_on_columns(
         self, declaration: Declaration, refused: Sequence[HostState], spec: RequestSpec
     ) -> None:
@@ -373,6 +421,9 @@ class _WeigherCheck(_Check):
                 self.fail("weigh_objects", f"weigh_objects returned {len(found)} weights for {len(hosts)} hosts")
             for host, weight in zip(hosts, found, strict=True):
                 self.answer(weight, host)
+
+    def overridden_answer(self, host: HostState, spec: RequestSpec) -> Any:
+        return super().overridden_answer(host, spec), self.call(multiplier(self.plugin), host)
 
 
 class _NoRows:

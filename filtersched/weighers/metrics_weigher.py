@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from oslo_config import cfg
 
 from filtersched.errors import InvalidHost
-from filtersched.hosts import aggregate_metadata as aggregates
 from filtersched.settings.shared_options import METRICS_WEIGHT_SETTING
 from filtersched.settings.weight_settings import read_settings_list
 from filtersched.weighers.base import BaseWeigher
@@ -48,6 +47,7 @@ class MetricsWeigher(BaseWeigher):
         ),
     )
     option_group = "metrics"
+    aggregate_overrides: ClassVar[Mapping[str, str]] = {"weight_multiplier": "metrics_weight_multiplier"}
 
     _settings: list[tuple[str, float]] | None = None
 
@@ -60,9 +60,7 @@ class MetricsWeigher(BaseWeigher):
         self._settings = None
 
     def weight_multiplier(self, host_state: Any) -> Any:
-        return aggregates.number(
-            host_state, "metrics_weight_multiplier", float, self.option("weight_multiplier")
-        )
+        return self.aggregate_number(host_state, "weight_multiplier", self.option("weight_multiplier"))
 
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:
         settings = self._read_settings()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from oslo_config import cfg
 
-from filtersched import BaseHostFilter, BaseWeigher, HostState, RequestSpec, Shortage
+from filtersched import BaseHostFilter, BaseWeigher, ConfigurationError, HostState, RequestSpec, Shortage
 from filtersched.columns.column import Column, HostColumns
 from filtersched.filters.ram_filter import RamFilter
 from filtersched.testing import (
@@ -661,3 +661,57 @@ def test_samples_of_hosts_can_be_kept_in_one_pool():
     hosts = sample_hosts(100)
     assert all(isinstance(host, HostState) for host in hosts)
     assert len({(host.host, host.nodename) for host in hosts}) == 100
+
+
+# -- aggregates ------------------------------------------------------------------------------
+
+
+class LoadedFilter(BaseHostFilter):
+    """Refuse hosts with `max_load` operations or more, the number set by aggregates."""
+
+    options = (cfg.IntOpt("max_load", default=5, min=0),)
+    aggregate_overrides = {"max_load": "most_load"}
+
+    def host_passes(self, host_state, spec):
+        return host_state.num_io_ops < self.aggregate_number(host_state, "max_load", self.option("max_load"))
+
+
+def test_filter_that_reads_aggregates_as_it_declares_keeps_the_rules():
+    check_filter(LoadedFilter)
+    aggregates = [{"metadata": {"most_load": "3"}}, {"metadata": {"most_load": "2"}}]
+    verdicts = [LoadedFilter().host_passes(make_host(num_io_ops=n, aggregates=aggregates), make_spec()) for n in (1, 2)]
+    assert verdicts == [True, False]
+
+
+def test_whole_number_option_is_overridden_by_whole_numbers_only():
+    host = make_host(num_io_ops=4, aggregates=[{"metadata": {"most_load": "2.5"}}])
+    assert LoadedFilter().host_passes(host, make_spec())
+
+
+def test_text_that_is_no_number_must_count_as_none():
+    class Careless(LoadedFilter):
+        def host_passes(self, host_state, spec):
+            return not any("most_load" in one.metadata for one in host_state.aggregates)
+
+    error = refused(Careless)
+    assert (error.rule, "whose most_load is 'many'" in str(error)) == ("aggregate override", True)
+
+
+def test_override_of_an_option_that_is_not_there_is_caught():
+    class Misspelt(LoadedFilter):
+        aggregate_overrides = {"max_laod": "most_load"}
+
+    error = refused(Misspelt)
+    assert (error.rule, "no option 'max_laod'" in str(error), "'max_load'" in str(error)) == (
+        "aggregate override",
+        True,
+        True,
+    )
+
+
+def test_read_of_an_undeclared_override_is_an_error_that_names_it():
+    class Undeclared(LoadedFilter):
+        aggregate_overrides = {}
+
+    with pytest.raises(ConfigurationError, match="Undeclared does not name 'max_load' in aggregate_overrides"):
+        Undeclared().host_passes(make_host(), make_spec())

@@ -121,6 +121,9 @@ def test_slip_in_a_name_in_a_file_is_told(check, tmp_path):
         ("ram_allocation_ratio", "1,5", True),
         ("max_io_ops_per_host", "6,7", True),
         ("max_io_ops_per_host", "6", False),
+        ("max_io_ops_per_host", "6.5", True),
+        ("ram_allocation_ratio", "inf", True),
+        ("metrics_weight_multiplier", "x", True),
         ("other", "text", False),
     ],
 )
@@ -301,3 +304,17 @@ def test_settings_that_the_stochastic_scheduler_ignores_are_named(run):
 
 def test_all_multipliers_of_0_make_a_fair_draw(run):
     assert "all hosts tie and the draw is fair" in run(*STOCHASTIC, "--weight-classes", "").out
+
+
+def test_overrides_of_a_filter_of_your_own_are_known(check, inventory, tmp_path, monkeypatch):
+    (tmp_path / "my_limits.py").write_text(
+        "from filtersched.filters.io_ops_filter import IoOpsFilter\n"
+        "class TierFilter(IoOpsFilter):\n"
+        "    aggregate_overrides = {'max_io_ops_per_host': 'tier_io_ops'}\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    hosts = inventory({"aggregates": [{"name": "fast", "metadata": {"tier_io_ops": "many"}}]})
+    flags = ("--available-filters", "my_limits.TierFilter", "--available-filters", "standard_filters")
+    found = check(*hosts, *flags, "--enabled-filters", "IoOpsFilter,TierFilter")
+    assert ["tier_io_ops to 'many'" in message for message in found["ignored"]] == [True]
+    assert "IoOpsFilter and TierFilter are the same rule twice" in found["two filters for one rule"][0]

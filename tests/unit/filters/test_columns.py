@@ -1,5 +1,6 @@
 """Columnar filters say the same of many hosts at once as of one after another."""
 
+import importlib
 from datetime import datetime, timedelta
 
 import pytest
@@ -8,58 +9,22 @@ from hypothesis import strategies as st
 
 from filtersched.columns.column import Column, NotVectorizable
 from filtersched.engine.views import ColumnView, spec_view
-from filtersched.filters.aggregate_core_filter import AggregateCoreFilter
-from filtersched.filters.aggregate_disk_filter import AggregateDiskFilter
-from filtersched.filters.aggregate_io_ops_filter import AggregateIoOpsFilter
-from filtersched.filters.aggregate_num_instances_filter import AggregateNumInstancesFilter
-from filtersched.filters.aggregate_ram_filter import AggregateRamFilter
-from filtersched.filters.all_hosts_filter import AllHostsFilter
 from filtersched.filters.compute_filter import ComputeFilter
-from filtersched.filters.core_filter import CoreFilter
-from filtersched.filters.different_host_filter import DifferentHostFilter
-from filtersched.filters.disk_filter import DiskFilter
-from filtersched.filters.exact_core_filter import ExactCoreFilter
-from filtersched.filters.exact_disk_filter import ExactDiskFilter
-from filtersched.filters.exact_ram_filter import ExactRamFilter
-from filtersched.filters.io_ops_filter import IoOpsFilter
-from filtersched.filters.isolated_hosts_filter import IsolatedHostsFilter
-from filtersched.filters.num_instances_filter import NumInstancesFilter
-from filtersched.filters.ram_filter import RamFilter
-from filtersched.filters.same_host_filter import SameHostFilter
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
-from filtersched.plugins.plugin import declaration_of, declared_options
+from filtersched.loading import describe_plugins
+from filtersched.plugins.plugin import declaration_of, declared_options, overrides_of
 from filtersched.requests.request_spec import RequestSpec
 
 COLUMNAR = [
-    AggregateCoreFilter,
-    AggregateDiskFilter,
-    AggregateIoOpsFilter,
-    AggregateNumInstancesFilter,
-    AggregateRamFilter,
-    AllHostsFilter,
-    ComputeFilter,
-    CoreFilter,
-    DifferentHostFilter,
-    DiskFilter,
-    ExactCoreFilter,
-    ExactDiskFilter,
-    ExactRamFilter,
-    IoOpsFilter,
-    IsolatedHostsFilter,
-    NumInstancesFilter,
-    RamFilter,
-    SameHostFilter,
+    getattr(importlib.import_module(module), name)
+    for one in describe_plugins()
+    for module, _colon, name in [one.target.partition(":")]
+    if one.kind == "filter" and module.startswith("filtersched.") and one.declaration and one.declaration.columnar
 ]
 NOW = datetime(2026, 1, 31, 12, 0, 0)
 RATIOS = st.sampled_from([None, 0.0, 0.3, 1.0, 1.5])
-KEYS = [
-    "ram_allocation_ratio",
-    "cpu_allocation_ratio",
-    "disk_allocation_ratio",
-    "max_instances_per_host",
-    "max_io_ops_per_host",
-]
+KEYS = sorted({override.key for each in COLUMNAR for override in overrides_of(each).values()})
 METADATA = st.dictionaries(st.sampled_from(KEYS), st.sampled_from(["0.5", "1", "2", "x"]))
 AGGREGATES = st.lists(st.fixed_dictionaries({"metadata": METADATA}), max_size=2)
 SERVICES = st.fixed_dictionaries(
