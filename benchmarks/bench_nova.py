@@ -262,8 +262,8 @@ class Bench:
         began = time.perf_counter()
         for spec in specs:
             self.scheduler.place(spec, pool)
-        each = (time.perf_counter() - began) / len(specs)
-        self.add("different requests in a row, each committed, one of them", each, target_s=1e-4)
+        seconds_each = (time.perf_counter() - began) / len(specs)
+        self.add("different requests in a row, each committed, one of them", seconds_each, target_s=1e-4)
 
     def third_party_filter(self) -> None:
         nova = self.nova(request(), ["BusyFilter"], ["RAMWeigher"])
@@ -295,17 +295,17 @@ class Bench:
 
     def large(self, count: int) -> None:
         """Clusters for which Nova is only extrapolated, from the first row's time a host."""
-        one = self.nova(request())
+        single = self.nova(request())
         few = self.nova(request(instances=MEASURED_INSTANCES))
         scale = count / self.count
         pool = large_pool(count)
-        note = f"Nova: {self.count} hosts measured, times {scale:g}" if one else ""
+        note = f"Nova: {self.count} hosts measured, times {scale:g}" if single else ""
         specs = self._different()
         self.scheduler.select_destinations(next(specs), pool)
         self.add(
             f"one request, {count} hosts, kept pool",
             median(lambda: self.scheduler.select_destinations(next(specs), pool), 15),
-            None if one is None else one * scale,
+            None if single is None else single * scale,
             note,
             target_s=20e-3,
         )

@@ -133,14 +133,14 @@ def compared(what: str, act: Callable[[], Any], times: int = 40) -> None:
 def documents(hosts: list[str]) -> str:
     """Hosts of version 4, about as long as the engine makes them."""
     links = "".join(f'<link href="/ovirt-engine/api/x/{rel}" rel="{rel}"/>' for rel in ("nics", "hooks", "tags") * 4)
-    each = (
+    document = (
         '<host href="/ovirt-engine/api/hosts/{id}" id="{id}"><name>host-{id}</name>' + links + "<comment/>"
         "<cpu><name>AMD EPYC</name><speed>2245.0</speed><topology><cores>16</cores><sockets>2</sockets>"
         "<threads>2</threads></topology><type>EPYC</type></cpu><memory>274877906944</memory>"
         "<max_scheduling_memory>{free}</max_scheduling_memory><status>up</status>"
         '<cluster id="99999999-1111-4111-8111-111111111111"/><summary><active>3</active></summary></host>'
     )
-    texts = [each.format(id=host, free=(place % 64) << 30) for place, host in enumerate(hosts)]
+    texts = [document.format(id=host, free=(place % 64) << 30) for place, host in enumerate(hosts)]
     return f"<hosts>{''.join(texts)}</hosts>"
 
 

@@ -52,8 +52,8 @@ def completion(shell: str) -> str:
     for name, command in commands.items():
         if name not in ("completion", "man", "files"):
             _add_settings(command)
-    for each in (parser, *commands.values()):
-        for action in each._actions:
+    for command_parser in (parser, *commands.values()):
+        for action in command_parser._actions:
             if set(action.option_strings) & set(FILE_FLAGS):
                 action.complete = shtab.FILE
             if action.help:

@@ -88,36 +88,36 @@ def _without_aliases(
     """One description per class, and the other names by class path. Weighers come in weighing order."""
     found: dict[str, PluginDescription] = {}
     aliases: dict[str, list[str]] = {}
-    for one in plugins:
-        if one.target.partition(":")[2] == one.name:
-            found[one.target] = one
+    for plugin in plugins:
+        if plugin.target.partition(":")[2] == plugin.name:
+            found[plugin.target] = plugin
         else:
-            aliases.setdefault(one.target, []).append(one.name)
+            aliases.setdefault(plugin.target, []).append(plugin.name)
     order = {name: place for place, name in enumerate(STANDARD_WEIGHERS)}
     return sorted(found.values(), key=lambda one: (order.get(one.name, len(order)), one.name)), aliases
 
 
-def _class(one: PluginDescription) -> Any:
-    module, _colon, name = one.target.partition(":")
+def _class(plugin: PluginDescription) -> Any:
+    module, _colon, name = plugin.target.partition(":")
     return getattr(importlib.import_module(module), name)
 
 
-def _filter(one: PluginDescription, aliases: dict[str, list[str]]) -> str:
-    found = _class(one)
+def _filter(plugin: PluginDescription, aliases: dict[str, list[str]]) -> str:
+    found = _class(plugin)
     facts = []
-    if one.target in aliases:
-        facts.append(f"Also called {', '.join(f'`{name}`' for name in aliases[one.target])}.")
+    if plugin.target in aliases:
+        facts.append(f"Also called {', '.join(f'`{name}`' for name in aliases[plugin.target])}.")
     if found.run_filter_once_per_request:
         facts.append("Runs for the first instance of a request only.")
     if found.RUN_ON_REBUILD:
         facts.append("Also runs on a rebuild.")
-    return "\n".join([*_described(one), *_paragraph(facts), *_options(one.options), _reads(one)])
+    return "\n".join([*_described(plugin), *_paragraph(facts), *_options(plugin.options), _reads(plugin)])
 
 
-def _weigher(one: PluginDescription) -> str:
-    found = _class(one)
+def _weigher(plugin: PluginDescription) -> str:
+    found = _class(plugin)
     facts = []
-    if one.name not in STANDARD_WEIGHERS:
+    if plugin.name not in STANDARD_WEIGHERS:
         facts.append("`all_weighers` does not include it: name it in `scheduler_weight_classes`.")
     if not found.normalized:
         facts.append("Its raw weight is added unmodified.")
@@ -128,20 +128,20 @@ def _weigher(one: PluginDescription) -> str:
         )
     if found.multiplier_option:
         facts.append(f"Multiplied by `{found.multiplier_option}`.")
-    return "\n".join([*_described(one), *_paragraph(facts), *_options(one.options), _reads(one)])
+    return "\n".join([*_described(plugin), *_paragraph(facts), *_options(plugin.options), _reads(plugin)])
 
 
-def _described(one: PluginDescription) -> list[str]:
-    text = inspect.getdoc(_class(one)) or ""
-    return [f"## {one.name}\n", text.replace("``", "`") + "\n"]
+def _described(plugin: PluginDescription) -> list[str]:
+    text = inspect.getdoc(_class(plugin)) or ""
+    return [f"## {plugin.name}\n", text.replace("``", "`") + "\n"]
 
 
 def _paragraph(facts: list[str]) -> list[str]:
     return [" ".join(facts) + "\n"] if facts else []
 
 
-def _reads(one: PluginDescription) -> str:
-    promise = one.declaration
+def _reads(plugin: PluginDescription) -> str:
+    promise = plugin.declaration
     if promise is None:
         return "Declares nothing, so it is called for every host each time.\n"
     host = "depends on the request" if callable(promise.host_reads) else _names(promise.host_reads)

@@ -59,8 +59,8 @@ def _show(terminal: Terminal, checked: Checked, shares: Sequence[Share], finding
         if shares:
             terminal.line("          (with --inventory: what each of them really decides)")
     terminal.line()
-    for one in findings:
-        terminal.line(f"warning: {one.check}: {one.message}")
+    for finding in findings:
+        terminal.line(f"warning: {finding.check}: {finding.message}")
     count = len(findings)
     terminal.line("No warnings." if not count else f"{count} warning{'' if count == 1 else 's'}.")
 

@@ -81,11 +81,11 @@ def _never_refuse(checked: Checked) -> Iterator[Finding]:
     names = names_of(checked.filters)
     if "AllHostsFilter" in names and len(names) > 1:
         yield Finding("never refuses", "AllHostsFilter lets every host pass; beside other filters it has no effect.")
-    for one in checked.filters:
-        name = type(one).__name__
-        if name == "IsolatedHostsFilter" and not (one.option("isolated_hosts") or one.option("isolated_images")):
+    for plugin in checked.filters:
+        name = type(plugin).__name__
+        if name == "IsolatedHostsFilter" and not (plugin.option("isolated_hosts") or plugin.option("isolated_images")):
             yield Finding("never refuses", f"{name} never refuses without isolated_hosts and isolated_images.")
-        if name == "MetricsFilter" and not one.option("weight_setting"):
+        if name == "MetricsFilter" and not plugin.option("weight_setting"):
             yield Finding("never refuses", f"{name} never refuses without [metrics] weight_setting.")
         key = _AGGREGATE_KEYS.get(name)
         if key is not None and checked.hosts and not _has_aggregate_key(checked, key):
@@ -101,10 +101,10 @@ def _has_aggregate_key(checked: Checked, key: str) -> bool:
 
 def _never_pass(checked: Checked) -> Iterator[Finding]:
     told = set()
-    for one in checked.filters:
-        name = type(one).__name__
+    for plugin in checked.filters:
+        name = type(plugin).__name__
         option = _NEVER_PASS.get(name)
-        if option is not None and one.option(option) == 0:
+        if option is not None and plugin.option(option) == 0:
             told.add(name)
             own = " A host's own ratio still counts." if option.endswith("ratio") else ""
             yield Finding("never passes", f"{option} is 0: {name} refuses every host.{own}")

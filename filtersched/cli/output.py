@@ -36,9 +36,9 @@ class Output:
         self._temporary: str | None = None
         self._is_nameless = False
         self._stream: TextIO | None = None
-        for one in inputs:
-            if one is not None and _same_file(one, self._target):
-                raise UsageError(f"--output {path!r} would overwrite what is read from {one!r}")
+        for source in inputs:
+            if source is not None and _same_file(source, self._target):
+                raise UsageError(f"--output {path!r} would overwrite what is read from {source!r}")
 
     @property
     def is_stdout(self) -> bool:
@@ -175,8 +175,8 @@ def _descriptor(path: str) -> int | None:
     return None
 
 
-def _same_file(one: str, other: str) -> bool:
+def _same_file(path: str, other_path: str) -> bool:
     try:
-        return os.path.samefile(one, other)
+        return os.path.samefile(path, other_path)
     except OSError:
         return False

@@ -21,24 +21,24 @@ def run(args: argparse.Namespace, _conf: SchedulerConf, terminal: Terminal) -> i
         return 0
     for kind, heading in _HEADINGS.items():
         terminal.heading(heading)
-        for one in plugins:
-            if one.kind == kind:
-                _show(terminal, one)
+        for plugin in plugins:
+            if plugin.kind == kind:
+                _show(terminal, plugin)
         terminal.line()
     return 0
 
 
-def _show(terminal: Terminal, one: PluginDescription) -> None:
-    terminal.line(f"  {one.name}  ({one.distribution or one.target})")
-    if one.summary:
-        terminal.line(f"      {one.summary}")
-    if one.problem:
-        terminal.line(f"      cannot be used: {one.problem}")
-    for group, opt in one.options:
+def _show(terminal: Terminal, plugin: PluginDescription) -> None:
+    terminal.line(f"  {plugin.name}  ({plugin.distribution or plugin.target})")
+    if plugin.summary:
+        terminal.line(f"      {plugin.summary}")
+    if plugin.problem:
+        terminal.line(f"      cannot be used: {plugin.problem}")
+    for group, opt in plugin.options:
         name = opt.dest if group in ("DEFAULT", "filter_scheduler") else f"[{group}] {opt.dest}"
         terminal.line(f"      option {name}, default {_default(opt.default)}")
-    if one.kind != "driver" and not one.problem:
-        terminal.line(f"      {_declared(one)}")
+    if plugin.kind != "driver" and not plugin.problem:
+        terminal.line(f"      {_declared(plugin)}")
 
 
 def _default(value: Any) -> str:
@@ -47,9 +47,9 @@ def _default(value: Any) -> str:
     return "unset" if value is None else "empty" if value == "" else str(value)
 
 
-def _declared(one: PluginDescription) -> str:
+def _declared(plugin: PluginDescription) -> str:
     """What the class promises, which is what makes it fast."""
-    declaration = one.declaration
+    declaration = plugin.declaration
     if declaration is None:
         return "declares nothing: called for every host"
     reads = declaration.host_reads
@@ -58,24 +58,25 @@ def _declared(one: PluginDescription) -> str:
     return f"reads of the host: {host}; of the request: {', '.join(declaration.spec_reads) or 'nothing'}{columns}"
 
 
-def _record(one: PluginDescription) -> dict[str, Any]:
+def _record(plugin: PluginDescription) -> dict[str, Any]:
     declaration: dict[str, Any] | None = None
-    if one.declaration is not None:
-        reads = one.declaration.host_reads
+    if plugin.declaration is not None:
+        reads = plugin.declaration.host_reads
         declaration = {
             "host_reads": "depends on the request" if callable(reads) else list(reads),
-            "spec_reads": list(one.declaration.spec_reads),
-            "columnar": one.declaration.columnar,
+            "spec_reads": list(plugin.declaration.spec_reads),
+            "columnar": plugin.declaration.columnar,
         }
     return {
-        "name": one.name,
-        "kind": one.kind,
-        "distribution": one.distribution,
-        "target": one.target,
-        "summary": one.summary,
+        "name": plugin.name,
+        "kind": plugin.kind,
+        "distribution": plugin.distribution,
+        "target": plugin.target,
+        "summary": plugin.summary,
         "options": [
-            {"group": group, "name": opt.dest, "default": opt.default, "help": opt.help} for group, opt in one.options
+            {"group": group, "name": opt.dest, "default": opt.default, "help": opt.help}
+            for group, opt in plugin.options
         ],
         "declaration": declaration,
-        "problem": one.problem or None,
+        "problem": plugin.problem or None,
     }

@@ -42,16 +42,16 @@ def outcome_record(outcome: Outcome, *, near_misses: bool = True) -> dict[str, A
     return record | {"refusal": _refusal_record(outcome, outcome.refusal, near_misses=near_misses)}
 
 
-def _selection_record(one: Selection) -> dict[str, Any]:
+def _selection_record(selection: Selection) -> dict[str, Any]:
     return {
-        "index": one.index,
-        "instance_uuid": one.instance_uuid,
-        "host": one.host,
-        "nodename": one.nodename,
-        "weight": one.weight,
-        "limits": thaw(one.limits),
-        "alternates": [{"host": other.host, "nodename": other.nodename} for other in one.alternates],
-        "seed": one.seed,
+        "index": selection.index,
+        "instance_uuid": selection.instance_uuid,
+        "host": selection.host,
+        "nodename": selection.nodename,
+        "weight": selection.weight,
+        "limits": thaw(selection.limits),
+        "alternates": [{"host": other.host, "nodename": other.nodename} for other in selection.alternates],
+        "seed": selection.seed,
     }
 
 
@@ -97,9 +97,9 @@ def placement_rows(outcome: Outcome) -> list[tuple[str, ...]]:
     """One row of the table of placements for each instance of a request."""
     rows: list[tuple[str, ...]] = []
     total = len(outcome.selections)
-    for one in outcome.selections:
-        place = f"{one.index + 1} of {total}" if total > 1 else "1"
-        rows.append((outcome.name, place, host_name(one), f"{one.weight:.3f}", why_chosen(one)))
+    for selection in outcome.selections:
+        place = f"{selection.index + 1} of {total}" if total > 1 else "1"
+        rows.append((outcome.name, place, host_name(selection), f"{selection.weight:.3f}", why_chosen(selection)))
     return rows
 
 
@@ -109,15 +109,15 @@ def show_placements(terminal: Terminal, rows: Sequence[tuple[str, ...]]) -> None
         terminal.table(("request", "instance", "host", "weight", "why"), rows, numbers=("weight",))
 
 
-def host_name(one: Selection | HostState) -> str:
-    return one.host if one.nodename == one.host else f"{one.host}/{one.nodename}"
+def host_name(placed: Selection | HostState) -> str:
+    return placed.host if placed.nodename == placed.host else f"{placed.host}/{placed.nodename}"
 
 
-def why_chosen(one: Selection) -> str:
+def why_chosen(selection: Selection) -> str:
     """What made this host the choice, in few words."""
-    explanation = one.explanation
+    explanation = selection.explanation
     left = _left(explanation)
-    if skips_filters(one.spec):
+    if skips_filters(selection.spec):
         return "forced by the request"
     if explanation.runner_up is None and left in (None, 1):
         return "the only host left" if left == 1 else "neither filtered nor weighed"

@@ -114,8 +114,9 @@ def _tell(terminal: Terminal, outcome: Outcome) -> None:
         for step in explanation.steps:
             terminal.note(f"  {step.name}: {step.before} -> {step.after} hosts")
         if outcome.selections:
-            one = outcome.selections[at]
-            terminal.note(f"  {one.index + 1}: {host_name(one)}, weight {one.weight:.6g}: {why_chosen(one)}")
+            selection = outcome.selections[at]
+            chosen = f"{host_name(selection)}, weight {selection.weight:.6g}: {why_chosen(selection)}"
+            terminal.note(f"  {selection.index + 1}: {chosen}")
     if outcome.refusal is not None:
         terminal.note(f"  {outcome.refusal}")
 

@@ -63,21 +63,22 @@ def is_set(conf: SchedulerConf, spelling: Spelling) -> bool:
 
 def _malformed(checked: Checked) -> Iterator[Finding]:
     seen = set()
-    for one in (*checked.filters, *checked.weighers):
-        for group, opt in declared_options(type(one)):
+    for plugin in (*checked.filters, *checked.weighers):
+        for group, opt in declared_options(type(plugin)):
             if opt.dest not in _SETTINGS_LISTS or (group, opt.dest) in seen:
                 continue
             seen.add((group, opt.dest))
-            for item in one.option(opt.dest):
+            for item in plugin.option(opt.dest):
                 if setting_of(item) is None:
                     yield Finding(
                         "ignored",
-                        f"{spelled(one.spelling(opt.dest))}: {item!r} is ignored, as in Nova; it must be name=number.",
+                        f"{spelled(plugin.spelling(opt.dest))}: {item!r} is ignored, as in Nova; "
+                        "it must be name=number.",
                     )
-    for one in checked.weighers:
-        names = [opt.dest for _group, opt in declared_options(type(one)) if opt.dest in _SETTINGS_LISTS]
-        if any(one.option(name) for name in names) and configured_multiplier(one) == 0:
-            yield Finding("no effect", f"{type(one).__name__} has a {names[0]} and the multiplier 0: it has no say.")
+    for plugin in checked.weighers:
+        names = [opt.dest for _group, opt in declared_options(type(plugin)) if opt.dest in _SETTINGS_LISTS]
+        if any(plugin.option(name) for name in names) and configured_multiplier(plugin) == 0:
+            yield Finding("no effect", f"{type(plugin).__name__} has a {names[0]} and the multiplier 0: it has no say.")
     for path in checked.scheduler.settings.least_cost_functions or ():
         if not is_used(path.rpartition(".")[2]):
             yield Finding(
@@ -159,11 +160,11 @@ def _aggregate_numbers(checked: Checked) -> Iterator[Finding]:
     casts = {override.key: override.cast for override in overrides}
     seen: dict[tuple[str, str], str] = {}
     for host in checked.hosts:
-        for one in host.aggregates:
-            for key in one.metadata.keys() & casts.keys():
-                text = one.metadata[key]
+        for aggregate in host.aggregates:
+            for key in aggregate.metadata.keys() & casts.keys():
+                text = aggregate.metadata[key]
                 if (key, str(text)) not in seen and not _reads_as(text, casts[key]):
-                    seen[key, str(text)] = one.name
+                    seen[key, str(text)] = aggregate.name
     for (key, text), name in seen.items():
         yield Finding(
             "ignored",

@@ -28,8 +28,8 @@ def ended_by_signals() -> Iterator[None]:
     """
 
     def end(number: int, _frame: FrameType | None) -> None:
-        for each in _ENDING:
-            signal.signal(each, signal.SIG_IGN)
+        for ending in _ENDING:
+            signal.signal(ending, signal.SIG_IGN)
         raise Ended(number)
 
     before = {number: signal.getsignal(number) for number in _ENDING}

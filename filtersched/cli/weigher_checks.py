@@ -86,11 +86,11 @@ def _raw_sums(checked: Checked) -> Iterator[Finding]:
             )
         return
     normalized = [one for one in checked.weighers if one.normalized]
-    for one in checked.weighers:
-        if not one.normalized and normalized:
+    for weigher in checked.weighers:
+        if not weigher.normalized and normalized:
             yield Finding(
                 "swamps",
-                f"{type(one).__name__} adds its raw value, while others are brought to the scale of 0 to 1 first: "
+                f"{type(weigher).__name__} adds its raw value, while others are brought to the scale of 0 to 1 first: "
                 "whatever is counted in MiB decides alone.",
             )
 
@@ -134,9 +134,10 @@ def _swamps_on_hosts(checked: Checked, shares: Sequence[Share]) -> Iterator[Find
 
 def _cancel(checked: Checked, shares: Sequence[Share]) -> Iterator[Finding]:
     pairs = itertools.combinations(zip(checked.weighers, shares, strict=True), 2)
-    for (one, share), (other, other_share) in pairs:
-        same = one.host_reads is not None and one.host_reads == other.host_reads and not callable(one.host_reads)
-        if same and share.multiplier and share.multiplier == -other_share.multiplier and one is not other:
+    for (weigher, share), (other, other_share) in pairs:
+        reads = weigher.host_reads
+        same = reads is not None and reads == other.host_reads and not callable(reads)
+        if same and share.multiplier and share.multiplier == -other_share.multiplier and weigher is not other:
             yield Finding(
                 "cancel out",
                 f"{share.weigher} and {other_share.weigher} read the same and have opposite multipliers "
@@ -145,13 +146,13 @@ def _cancel(checked: Checked, shares: Sequence[Share]) -> Iterator[Finding]:
 
 
 def _cancel_on_hosts(shares: Sequence[Share]) -> Iterator[Finding]:
-    for one, other in itertools.combinations([share for share in shares if share.span], 2):
-        added = [a + b for a, b in zip(one.contributions, other.contributions, strict=True)]
-        if _spread(added) < _CANCELS * (_spread(one.contributions) + _spread(other.contributions)):
+    for share, other_share in itertools.combinations([share for share in shares if share.span], 2):
+        added = [a + b for a, b in zip(share.contributions, other_share.contributions, strict=True)]
+        if _spread(added) < _CANCELS * (_spread(share.contributions) + _spread(other_share.contributions)):
             yield Finding(
                 "cancel out",
-                f"On this inventory {one.weigher} and {other.weigher} cancel out: what one gives to a host, the other "
-                "takes from it.",
+                f"On this inventory {share.weigher} and {other_share.weigher} cancel out: what one gives to a "
+                "host, the other takes from it.",
             )
 
 

@@ -39,8 +39,8 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
         records = [_record(verdicts, one) for (_host, verdicts), one in zip(answers, let_in, strict=True)]
         terminal.out.write(json.dumps({"hosts": records}) + "\n")
     else:
-        for (host, verdicts), one in zip(answers, let_in, strict=True):
-            _show(terminal, spec, host, verdicts, one)
+        for (host, verdicts), passes in zip(answers, let_in, strict=True):
+            _show(terminal, spec, host, verdicts, passes)
     passed = (one and not verdicts.refused_by for (_host, verdicts), one in zip(answers, let_in, strict=True))
     return 0 if any(passed) else 1
 

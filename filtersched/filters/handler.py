@@ -28,18 +28,18 @@ class HostFilterHandler:
         """
         start = left = list(hosts)
         steps = []
-        for one in filters:
+        for host_filter in filters:
             if not left:
                 break
-            with asking(one, len(left), spec.instance_uuid):
-                if not one.run_filter_for_index(index):
+            with asking(host_filter, len(left), spec.instance_uuid):
+                if not host_filter.run_filter_for_index(index):
                     continue
                 # A list of its own: a filter may drop from it.
-                passed = one.filter_all(list(left), spec)
+                passed = host_filter.filter_all(list(left), spec)
                 if passed is None:
                     return None
                 before, left = left, list(passed)
-            steps.append(FilterStep.of_lists(type(one).__name__, before, left, start))
+            steps.append(FilterStep.of_lists(type(host_filter).__name__, before, left, start))
         return Filtered(left, steps)
 
     def verdicts(
@@ -60,14 +60,14 @@ class HostFilterHandler:
         return tuple(self._verdict(one, host, before, spec, index) for one in filters)
 
     def _verdict(
-        self, one: BaseHostFilter, now: HostState, before: HostState, spec: RequestSpec, index: int
+        self, host_filter: BaseHostFilter, now: HostState, before: HostState, spec: RequestSpec, index: int
     ) -> Verdict:
-        name = type(one).__name__
+        name = type(host_filter).__name__
         try:
-            host = now if one.run_filter_for_index(index) else before
-            if list(one.filter_all([host], spec) or ()):
+            host = now if host_filter.run_filter_for_index(index) else before
+            if list(host_filter.filter_all([host], spec) or ()):
                 return Verdict(name, passed=True)
-            return Verdict(name, passed=False, reason=one.rejection_reason(host, spec))
+            return Verdict(name, passed=False, reason=host_filter.rejection_reason(host, spec))
         except Exception as problem:
             # The boundary to the plug-in: a filter behind the one that refused may be asked about
             # a host it was never meant to see.

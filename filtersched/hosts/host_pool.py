@@ -295,16 +295,16 @@ class HostPool:
         self._atomic.run(self._commit, _as_list(selections))
 
     def _commit(self, chosen: Sequence[Placement]) -> None:
-        for one in chosen[:1]:
-            self._check_unsealed(one.host)
+        for selection in chosen[:1]:
+            self._check_unsealed(selection.host)
         self._check_decided_here(chosen)
         self._check_absent(chosen)
         changes: list[_Change] = []
         for row, there in self._by_row(chosen).items():
             host = self._with_growing_instances(row)
-            for one in there:
-                host.consume_from_request(one.spec)
-                host.add_instance(one.spec)
+            for selection in there:
+                host.consume_from_request(selection.spec)
+                host.add_instance(selection.spec)
             _freeze_instances(host)
             arrived = [one.instance_uuid for one in there]
             changes.append(self._change(row, host, further=len(changes) + 1, arrived=arrived))
@@ -327,18 +327,18 @@ class HostPool:
     def _check_absent(self, chosen: Sequence[Placement]) -> None:
         """Raise InvalidRequest for an instance that is on a host, or that is there twice."""
         coming: dict[str, str] = {}
-        for one in chosen:
-            there = [self.rows.host(row).host for row in self._rows_with(one.instance_uuid)]
-            if one.instance_uuid in coming:
-                there.append(coming[one.instance_uuid])
+        for selection in chosen:
+            there = [self.rows.host(row).host for row in self._rows_with(selection.instance_uuid)]
+            if selection.instance_uuid in coming:
+                there.append(coming[selection.instance_uuid])
             if there:
                 raise InvalidRequest(
-                    f"instance {one.instance_uuid} is on host {there[0]!r} already; a selection is committed once, "
-                    "and an instance that is to go elsewhere is released first",
+                    f"instance {selection.instance_uuid} is on host {there[0]!r} already; a selection is committed "
+                    "once, and an instance that is to go elsewhere is released first",
                     field="instance_uuid",
-                    value=one.instance_uuid,
+                    value=selection.instance_uuid,
                 )
-            coming[one.instance_uuid] = one.host
+            coming[selection.instance_uuid] = selection.host
 
     def _rows_with(self, instance_uuid: str) -> Collection[int]:
         try:
@@ -355,14 +355,14 @@ class HostPool:
         self._atomic.run(self._release, _as_list(selections))
 
     def _release(self, chosen: Sequence[Placement]) -> None:
-        for one in chosen[:1]:
-            self._check_unsealed(one.host)
+        for selection in chosen[:1]:
+            self._check_unsealed(selection.host)
         self._check_present(chosen)
         changes: list[_Change] = []
         for row, there in self._by_row(chosen).items():
             host = self._with_growing_instances(row)
-            for one in there:
-                host.release_request(one.spec)
+            for selection in there:
+                host.release_request(selection.spec)
             _freeze_instances(host)
             left = [one.instance_uuid for one in there]
             changes.append(self._change(row, host, further=len(changes) + 1, left=left))
@@ -371,24 +371,25 @@ class HostPool:
     def _check_present(self, chosen: Sequence[Placement]) -> None:
         """Raise InvalidRequest for an instance that is not on its host, or that is there twice."""
         leaving: set[str] = set()
-        for one in chosen:
-            row = self.rows.row_of(one.host, one.nodename)
-            if row is None or one.instance_uuid in leaving or one.instance_uuid not in self.rows.host(row).instances:
+        for selection in chosen:
+            row = self.rows.row_of(selection.host, selection.nodename)
+            instance = selection.instance_uuid
+            if row is None or instance in leaving or instance not in self.rows.host(row).instances:
                 raise InvalidRequest(
-                    f"instance {one.instance_uuid} is not on host {one.host!r}; only what was committed, "
+                    f"instance {selection.instance_uuid} is not on host {selection.host!r}; only what was committed, "
                     "and once, can be released",
                     field="instance_uuid",
-                    value=one.instance_uuid,
+                    value=selection.instance_uuid,
                 )
-            leaving.add(one.instance_uuid)
+            leaving.add(instance)
 
     def _by_row(self, chosen: Sequence[Placement]) -> dict[int, list[Placement]]:
         """The selections of each row. All hosts are in the pool."""
         by_row: dict[int, list[Placement]] = {}
-        for one in chosen:
-            row = self.rows.row_of(one.host, one.nodename)
+        for selection in chosen:
+            row = self.rows.row_of(selection.host, selection.nodename)
             assert row is not None
-            by_row.setdefault(row, []).append(one)
+            by_row.setdefault(row, []).append(selection)
         return by_row
 
     def _with_growing_instances(self, row: int) -> HostState:
@@ -421,8 +422,10 @@ def _check_name_stays(host: HostState, attribute: str, value: Any) -> None:
 
 def _as_list(selections: Placement | Iterable[Placement]) -> Sequence[Placement]:
     chosen = [selections] if isinstance(selections, Placement) else list(selections)
-    for one in chosen:
-        if not isinstance(one, Placement):
-            raise InvalidRequest(f"only selections can be committed and released, not {one!r}", field="selections")
-        one.check()
+    for selection in chosen:
+        if not isinstance(selection, Placement):
+            raise InvalidRequest(
+                f"only selections can be committed and released, not {selection!r}", field="selections"
+            )
+        selection.check()
     return chosen

@@ -86,15 +86,15 @@ def _aggregates(value: Any) -> tuple[Aggregate, ...]:
     return tuple(_aggregate(one) for one in items(value or ()))
 
 
-def _aggregate(one: Any) -> Aggregate:
-    if type(one) is Aggregate:
-        return one
+def _aggregate(value: Any) -> Aggregate:
+    if type(value) is Aggregate:
+        return value
     fields = Aggregate.__dataclass_fields__
-    known = one if isinstance(one, Mapping) else attributes_of(one, fields)
-    if known is None or (not known.keys() <= fields.keys() if known is one else "metadata" not in known):
+    known = value if isinstance(value, Mapping) else attributes_of(value, fields)
+    if known is None or (not known.keys() <= fields.keys() if known is value else "metadata" not in known):
         raise ValueError("a list of aggregates, each with name, metadata and id")
-    if known is not one:
-        note_unread("an aggregate", one, (name for name in known if name not in fields))
+    if known is not value:
+        note_unread("an aggregate", value, (name for name in known if name not in fields))
     try:
         return Aggregate(**{field: known[field] for field in fields if known.get(field) is not None})
     except InvalidHost as problem:
@@ -107,15 +107,15 @@ def _metrics(value: Any) -> tuple[Metric, ...]:
     return tuple(metric for metric in metrics if metric is not None)
 
 
-def _metric(one: Any) -> Metric | None:
+def _metric(given: Any) -> Metric | None:
     """The metric; None for one without a value, which counts as missing."""
-    if isinstance(one, tuple | list) and len(one) == 2:
-        named, value = one
+    if isinstance(given, tuple | list) and len(given) == 2:
+        named, value = given
     else:
-        known = attributes_of(one, ("name", "value")) or {}
+        known = attributes_of(given, ("name", "value")) or {}
         if "name" not in known:
             raise ValueError("a mapping from a name to a value")
-        note_unread("a metric", one, (name for name in known if name not in ("name", "value")))
+        note_unread("a metric", given, (name for name in known if name not in ("name", "value")))
         named, value = known["name"], known.get("value")
     try:
         return None if value is None else Metric(text(named), number(value))
@@ -131,21 +131,22 @@ def _instances(value: Any) -> FrozenDict[str, Any]:
     return FrozenDict({uuid: _instance(uuid, one) for uuid, one in value.items()}) if value else EMPTY
 
 
-def _instance_uuid(one: Any) -> Any:
-    if isinstance(one, Mapping):
-        return one.get("uuid")
-    return one.uuid if isinstance(one, Instance) else (attributes_of(one, ("uuid",)) or {}).get("uuid", one)
+def _instance_uuid(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return value.get("uuid")
+    return value.uuid if isinstance(value, Instance) else (attributes_of(value, ("uuid",)) or {}).get("uuid", value)
 
 
-def _instance(uuid: Any, one: Any) -> Instance:
-    if isinstance(one, Instance) and one.uuid == uuid:
-        return one
+def _instance(uuid: Any, value: Any) -> Instance:
+    if isinstance(value, Instance) and value.uuid == uuid:
+        return value
     fields = Instance.__dataclass_fields__
-    known = one if isinstance(one, Mapping) else {} if one is None or one is uuid else attributes_of(one, fields)
-    if not isinstance(uuid, str) or known is None or (known is one and not known.keys() <= fields.keys()):
+    is_name = value is None or value is uuid
+    known = value if isinstance(value, Mapping) else {} if is_name else attributes_of(value, fields)
+    if not isinstance(uuid, str) or known is None or (known is value and not known.keys() <= fields.keys()):
         raise ValueError(f"a mapping from a uuid to an instance, which has {', '.join(fields)}")
-    if known is not one and known:
-        note_unread("an instance", one, (name for name in known if name not in fields))
+    if known is not value and known:
+        note_unread("an instance", value, (name for name in known if name not in fields))
     if known.get("uuid", uuid) != uuid:
         raise ValueError(f"must be a mapping from a uuid to that instance; {uuid!r} leads to {shown(known['uuid'])}")
     try:

@@ -98,8 +98,8 @@ def _plugin_options(*, own: bool) -> Iterator[tuple[str, cfg.Opt]]:
     described = list(_described(*_KINDS[:2], own=own))
     for problem in dict.fromkeys(one.problem for one in described if one.problem):
         LOG.warning("The options of a plug-in are left out. %s", problem)
-    for one in described:
-        for group, opt in one.options:
+    for plugin in described:
+        for group, opt in plugin.options:
             yield from respelled(opt, spellings_of(opt, group))
 
 

@@ -110,8 +110,8 @@ def classes_at(path: str, base: type, spelling: Spelling) -> list[type]:
     found = import_path(path, spelling)
     is_list = inspect.isroutine(found)
     classes: list[Any] = guarded(lambda: list(found()), path, path) if is_list else [found]
-    for each in classes:
-        check_class(each, base, path, path)
+    for cls in classes:
+        check_class(cls, base, path, path)
     public = [each for each in classes if not each.__name__.startswith("_")]
     if not is_list and not public:
         raise PluginLoadError(

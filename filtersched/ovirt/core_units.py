@@ -99,10 +99,10 @@ def core_units(scheduler: Any, settings: Settings) -> list[CoreUnit]:
         return []
     from_engine = HOST_FACTS_OF_VMS | (HOST_FACTS_OF_STATISTICS if settings.engine_statistics else frozenset())
     units: list[CoreUnit] = []
-    for one in _once(scheduler.filters):
-        needs = _needs(one, from_engine)
+    for plugin in _once(scheduler.filters):
+        needs = _needs(plugin, from_engine)
         if needs is not None:
-            units.append(FilterUnit(one, needs))
+            units.append(FilterUnit(plugin, needs))
     for weigher in _once(scheduler.weighers):
         needs = _needs(weigher, from_engine)
         if needs is not None and (unit := WeigherUnit(weigher, needs, settings.cost_scale)).tells_hosts_apart():

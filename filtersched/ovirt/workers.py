@@ -159,9 +159,9 @@ class Worker:
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
 
             def pair(kind: socket.SocketKind) -> tuple[socket.socket, socket.socket]:
-                one, other = socket.socketpair(socket.AF_UNIX, kind)
-                one.setblocking(False)
-                return ours.enter_context(one), theirs.enter_context(other)
+                parent, child = socket.socketpair(socket.AF_UNIX, kind)
+                parent.setblocking(False)
+                return ours.enter_context(parent), theirs.enter_context(child)
 
             self._line, line = pair(socket.SOCK_SEQPACKET)
             self._channel, channel = pair(socket.SOCK_STREAM)

@@ -229,10 +229,10 @@ def _tried_hosts(value: Any) -> tuple[HostNode, ...]:
         raise ValueError("a list of hosts, or of [host, node]") from None
 
 
-def _tried(one: Any) -> HostNode:
-    if isinstance(one, str):
-        return HostNode(a_name(one))
-    host, node = (one.host, one.hypervisor_hostname) if hasattr(one, "hypervisor_hostname") else HostNode(*one)
+def _tried(value: Any) -> HostNode:
+    if isinstance(value, str):
+        return HostNode(a_name(value))
+    host, node = (value.host, value.hypervisor_hostname) if hasattr(value, "hypervisor_hostname") else HostNode(*value)
     return HostNode(a_name(host), optional_text(node))
 
 

@@ -289,18 +289,18 @@ class Explanation:
     ) -> HostVerdicts:
         outside = [HostVerdicts.unpacked(*one) for one in (*(nearest or ()), *behind)]
         known = {one.name: one for one in outside}
-        for one in known.values():
+        for verdicts in known.values():
             is_it = (
-                host in (one.name, one.nodename)
+                host in (verdicts.name, verdicts.nodename)
                 if isinstance(host, str)
                 else (host.host, host.nodename)
                 == (
-                    one.host,
-                    one.nodename,
+                    verdicts.host,
+                    verdicts.nodename,
                 )
             )
             if is_it:
-                return one
+                return verdicts
         listed = ", ".join(map(repr, known)) or "none"
         raise InvalidRequest(
             f"host {name!r} is not among those that a pickled explanation knows: {listed}", field="host", value=name

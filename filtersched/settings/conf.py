@@ -125,11 +125,11 @@ def make_conf(
         _checked(opt, (group, name), texts if opt.multi else texts[-1])
     paths = [files] if isinstance(files, str | os.PathLike) else files
     conf([], default_config_files=_paths(paths, line.files), default_config_dirs=[], prog="filtersched", use_env=False)
-    for each, value in options.items():
+    for option, value in options.items():
         if value is not None:
-            found = names.find(each)
+            found = names.find(option)
             if found is None:
-                raise names.unknown(each)
+                raise names.unknown(option)
             (group, name), opt = found
             _register(conf, opt, group)
             conf.set_override(name, _checked(opt, (group, name), value), None if group == DEFAULT else group)
@@ -284,12 +284,12 @@ def _default(conf: cfg.ConfigOpts, group: str, opt: cfg.Opt) -> Any:
     return typed(opt, _read(conf, (group, opt.dest)) if refers else opt.default)
 
 
-def _disagreement(one: _Found, other: _Found, *, secret: bool) -> ConfigurationError:
-    said = [f"{spelled(each.spelling)} is {'****' if secret else repr(each.value)}" for each in (one, other)]
+def _disagreement(found: _Found, other: _Found, *, secret: bool) -> ConfigurationError:
+    said = [f"{spelled(each.spelling)} is {'****' if secret else repr(each.value)}" for each in (found, other)]
     return ConfigurationError(
-        f"{' and '.join(said)}, both from {_SOURCES[one.source]}. They are two spellings of one option: set one of "
+        f"{' and '.join(said)}, both from {_SOURCES[found.source]}. They are two spellings of one option: set one of "
         "them.",
-        group=one.spelling[0],
-        option=one.spelling[1],
-        value=None if secret else (one.value, other.value),
+        group=found.spelling[0],
+        option=found.spelling[1],
+        value=None if secret else (found.value, other.value),
     )

@@ -139,7 +139,7 @@ def emptied(specs: Iterable[RequestSpec]) -> list[RequestSpec]:
     hints = sorted({name for spec in named for name in spec.scheduler_hints})
     extra_specs = sorted({name for spec in named for name in spec.extra_specs})
     properties = sorted({name for spec in named if spec.image is not None for name in spec.image.properties})
-    each: list[Mapping[str, Any]] = [
+    cases: list[Mapping[str, Any]] = [
         {"retry": {"num_attempts": 1}},
         *({"instance_group": {"policy": policy}} for policy in _POLICIES),
         {"image": {}},
@@ -152,7 +152,7 @@ def emptied(specs: Iterable[RequestSpec]) -> list[RequestSpec]:
         {"name": "", "id": None},
         {"instance_uuid": None},
     ]
-    return [make_spec(**one) for one in each]
+    return [make_spec(**one) for one in cases]
 
 
 def _sample_host(host_class: type[HostState], chance: Random, further: Random, at: int) -> HostState:

@@ -149,8 +149,8 @@ def released(hosts, request, chosen, uuids):
 def _after(hosts, request, chosen, uuids, sign):
     flavor = request["flavor"]
     after = {(host["host"], host["nodename"]): dict(host) for host in hosts}
-    for one, uuid in zip(chosen, uuids, strict=True):
-        host = after[one["host"], one["nodename"]]
+    for choice, uuid in zip(chosen, uuids, strict=True):
+        host = after[choice["host"], choice["nodename"]]
         host["free_ram_mb"] -= sign * flavor["memory_mb"]
         host["free_disk_mb"] -= sign * (flavor["root_gb"] + flavor["ephemeral_gb"]) * 1024
         # What counts up stops at zero on its way down.

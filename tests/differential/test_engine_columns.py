@@ -70,13 +70,13 @@ def test_a_pool_of_columns_decides_as_a_pool_of_objects(number):
             of_objects.commit(on_objects)
             of_columns.commit(on_columns)
         if hosts and draw.rarely(2):
-            one, (attribute, value) = draw.one(*hosts), change(draw)
+            record, (attribute, value) = draw.one(*hosts), change(draw)
             for pool in (of_objects, of_columns):
-                setattr(pool[one["host"], one["nodename"]], attribute, value)
+                setattr(pool[record["host"], record["nodename"]], attribute, value)
         if hosts and draw.rarely(6):
-            one = hosts.pop()
+            record = hosts.pop()
             for pool in (of_objects, of_columns):
-                pool.remove((one["host"], one["nodename"]))
+                pool.remove((record["host"], record["nodename"]))
     assert [host.to_dict() for host in of_columns] == [host.to_dict() for host in of_objects]
 
 

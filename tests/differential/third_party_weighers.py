@@ -39,8 +39,8 @@ class PuttingWeigher(BaseWeigher):
 
     def weigh_objects(self, weighed_obj_list, weight_properties):
         raw = [one.obj.num_io_ops for one in weighed_obj_list]
-        for one in weighed_obj_list:
-            one.obj, one.weight = weighed_obj_list[0].obj, 99.0
+        for weighed in weighed_obj_list:
+            weighed.obj, weighed.weight = weighed_obj_list[0].obj, 99.0
         del weighed_obj_list[-1]
         return raw
 

@@ -197,16 +197,17 @@ def _near(explanation):
     return nearest, [explanation.why(one.name) for one in nearest[:1]]
 
 
-def _selected(one):
-    state = one.host_state
+def _selected(selection):
+    state = selection.host_state
     attributes = {name: value for name, value in vars(state).items() if name not in HostState.attributes}
     return (
-        (one.host, one.nodename, one.index, one.seed, one.generation, repr(float(one.weight))),
-        dict(one.limits),
-        [(each.host, each.nodename, dict(each.limits)) for each in one.alternates],
+        (selection.host, selection.nodename, selection.index, selection.seed, selection.generation),
+        repr(float(selection.weight)),
+        dict(selection.limits),
+        [(each.host, each.nodename, dict(each.limits)) for each in selection.alternates],
         (type(state), state.to_dict(), attributes),
-        one.spec.to_dict() | {"instance_uuid": None, "instance_group": None},
-        _explained(one.explanation),
+        selection.spec.to_dict() | {"instance_uuid": None, "instance_group": None},
+        _explained(selection.explanation),
     )
 
 

@@ -33,7 +33,7 @@ def test_every_filter_and_weigher_has_its_section():
     generator = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generator)
     pages = generator.pages()
-    for one in generator.describe_plugins():
-        if one.kind in ("filter", "weigher") and one.target.startswith("filtersched."):
-            name = one.target.partition(":")[2]
-            assert f"## {name}\n\n{one.summary}".replace("``", "`") in pages[f"{one.kind}s.md"]
+    for plugin in generator.describe_plugins():
+        if plugin.kind in ("filter", "weigher") and plugin.target.startswith("filtersched."):
+            name = plugin.target.partition(":")[2]
+            assert f"## {name}\n\n{plugin.summary}".replace("``", "`") in pages[f"{plugin.kind}s.md"]

@@ -82,10 +82,11 @@ def decide(scheduler, *args, **options):
 def test_hosts_and_request_come_back_unchanged_whatever_is_decided_and_asked(schedulers, hosts, spec, kind, alternates):
     before, asked = everything(hosts), copy.copy(vars(spec))
     try:
-        for one in schedulers[kind].select_destinations(spec, hosts, return_alternates=alternates, explain="full"):
-            one.explanation.summary()
-            one.explanation.near_misses()
-            one.to_dict()
+        decide = schedulers[kind].select_destinations
+        for selection in decide(spec, hosts, return_alternates=alternates, explain="full"):
+            selection.explanation.summary()
+            selection.explanation.near_misses()
+            selection.to_dict()
     except NoValidHost as refusal:
         str(refusal)
         for host in hosts:
@@ -112,8 +113,8 @@ def test_a_request_is_placed_whole_or_not_at_all(schedulers, hosts, spec, kind):
         assert sorted(uuid for uuids in added.values() for uuid in uuids) == sorted(
             one.instance_uuid for one in selections
         )
-        for one in selections:
-            assert one.instance_uuid in added[one.host, one.nodename]
+        for selection in selections:
+            assert selection.instance_uuid in added[selection.host, selection.nodename]
 
 
 @given(hosts=strategies.hosts(least=1), spec=strategies.PLACEABLE)
@@ -133,8 +134,8 @@ def test_release_undoes_commit_in_any_order(schedulers, hosts, spec, data):
     before = attributes(pool)
     selections = schedulers["none"].select_destinations(spec, pool)
     pool.commit(selections)
-    for one in data.draw(st.permutations(selections)):
-        pool.release(one)
+    for selection in data.draw(st.permutations(selections)):
+        pool.release(selection)
     assert attributes(pool) == before
 
 
@@ -178,8 +179,9 @@ def test_a_pool_and_a_list_of_its_hosts_are_decided_alike(schedulers, hosts, spe
 @given(hosts=strategies.hosts(least=1), spec=strategies.REQUESTS, kind=KINDS)
 def test_every_chosen_host_passes_every_filter_when_it_is_asked_about(schedulers, hosts, spec, kind):
     selections = decide(schedulers[kind], spec, hosts)
-    for one in selections or ():
-        assert one.explanation.why(one.host_state.host if _alone(one, hosts) else _of(one, hosts)).refused_by == ()
+    for selection in selections or ():
+        host = selection.host_state.host if _alone(selection, hosts) else _of(selection, hosts)
+        assert selection.explanation.why(host).refused_by == ()
 
 
 def _of(selection, hosts):
@@ -204,9 +206,9 @@ def test_no_answer_but_these(schedulers, hosts, spec, kind):
     except InvalidRequest:
         assert kind == "strict"
     else:
-        for one in selections:
-            assert Selection.from_dict(json.loads(json.dumps(one.to_dict()))).to_dict() == one.to_dict()
-            assert pickle.loads(pickle.dumps(one)).to_dict() == one.to_dict()
+        for selection in selections:
+            assert Selection.from_dict(json.loads(json.dumps(selection.to_dict()))).to_dict() == selection.to_dict()
+            assert pickle.loads(pickle.dumps(selection)).to_dict() == selection.to_dict()
 
 
 @given(host=strategies.FULL_HOSTS)
@@ -315,8 +317,8 @@ def test_any_value_makes_a_request_that_can_be_decided_or_a_clear_error(eager, n
             assert problem.field
             assert len(str(problem)) < 2000
         else:
-            for one in outcome:
-                assert Selection.from_dict(json.loads(json.dumps(one.to_dict()))).to_dict() == one.to_dict()
+            for selection in outcome:
+                assert Selection.from_dict(json.loads(json.dumps(selection.to_dict()))).to_dict() == selection.to_dict()
 
 
 ORDINARY = [

@@ -53,10 +53,10 @@ class NanWeigher(BaseWeigher):
 
 def test_filter_may_drop_from_the_list_it_is_given(make):
     hosts = [HostState("busy", num_io_ops=1), HostState("idle")]
-    (one,) = make("DroppingFilter").select_destinations(RequestSpec(), hosts)
-    assert one.host == "idle"
-    assert one.explanation.refused == {"DroppingFilter": 1}
-    assert [step.refused for step in one.explanation.steps] == [("busy",)]
+    (selection,) = make("DroppingFilter").select_destinations(RequestSpec(), hosts)
+    assert selection.host == "idle"
+    assert selection.explanation.refused == {"DroppingFilter": 1}
+    assert [step.refused for step in selection.explanation.steps] == [("busy",)]
 
 
 def test_hosts_that_a_filter_drops_from_its_list_are_counted_in_the_refusal(make):
@@ -73,8 +73,8 @@ def test_weight_that_is_none_names_the_node(make):
 
 def test_weigher_may_sort_the_list_it_is_given(make):
     hosts = [HostState("large", free_ram_mb=9), HostState("small", free_ram_mb=1)]
-    (one,) = make("", "SortingWeigher").select_destinations(RequestSpec(), hosts)
-    assert one.host == "large"
+    (selection,) = make("", "SortingWeigher").select_destinations(RequestSpec(), hosts)
+    assert selection.host == "large"
 
 
 # -- hosts that cannot be read ---------------------------------------------------------------------

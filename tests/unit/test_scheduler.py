@@ -85,8 +85,8 @@ def test_instance_uuids_count_and_not_the_number(make):
 
 
 def test_uuid_of_the_request_is_kept_and_missing_ones_are_made_up(make):
-    (one,) = make().select_destinations(RequestSpec(FLAVOR, instance_uuid="i1"), [host("a")])
-    assert one.instance_uuid == "i1"
+    (selection,) = make().select_destinations(RequestSpec(FLAVOR, instance_uuid="i1"), [host("a")])
+    assert selection.instance_uuid == "i1"
     made_up = make().select_destinations(RequestSpec(FLAVOR, num_instances=3), [host("a")])
     assert len({one.instance_uuid for one in made_up}) == 3
     assert {len(one.instance_uuid) for one in made_up} == {36}
@@ -254,12 +254,12 @@ def test_place_needs_a_pool(make):
 
 def test_alternates_are_the_next_best_and_no_more_than_attempts_allow(make):
     given = [host("a", 900), host("b", 800), host("c", 700), host("d", 600)]
-    (one,) = make().select_destinations(RequestSpec(FLAVOR), given, return_alternates=True)
-    assert [other.host for other in one.alternates] == ["b", "c"]
-    (one,) = make(max_attempts=1).select_destinations(RequestSpec(FLAVOR), given, return_alternates=True)
-    assert one.alternates == ()
-    (one,) = make(max_attempts=9).select_destinations(RequestSpec(FLAVOR), given, return_alternates=True)
-    assert [other.host for other in one.alternates] == ["b", "c", "d"]
+    (selection,) = make().select_destinations(RequestSpec(FLAVOR), given, return_alternates=True)
+    assert [other.host for other in selection.alternates] == ["b", "c"]
+    (selection,) = make(max_attempts=1).select_destinations(RequestSpec(FLAVOR), given, return_alternates=True)
+    assert selection.alternates == ()
+    (selection,) = make(max_attempts=9).select_destinations(RequestSpec(FLAVOR), given, return_alternates=True)
+    assert [other.host for other in selection.alternates] == ["b", "c", "d"]
 
 
 def test_alternates_are_in_the_same_cell_and_not_chosen_for_a_sibling(make):
@@ -279,8 +279,8 @@ def test_alternates_are_in_the_same_cell_and_not_chosen_for_a_sibling(make):
 
 
 def test_alternates_carry_limits(make):
-    (one,) = make().select_destinations(RequestSpec(FLAVOR), [host("a"), host("b", 900)], return_alternates=True)
-    assert one.alternates[0].limits == {"memory_mb": 1000.0}
+    (selection,) = make().select_destinations(RequestSpec(FLAVOR), [host("a"), host("b", 900)], return_alternates=True)
+    assert selection.alternates[0].limits == {"memory_mb": 1000.0}
 
 
 # -- arguments that make no sense -------------------------------------------------------------
@@ -641,8 +641,8 @@ def test_weights_for_fewer_hosts_than_asked_about_are_an_error(make):
 
 
 def test_no_weigher_is_asked_about_a_single_host(make):
-    (one,) = make("", "RaisingWeigher").select_destinations(RequestSpec(FLAVOR), TWO[:1])
-    assert one.weight == 0.0
+    (selection,) = make("", "RaisingWeigher").select_destinations(RequestSpec(FLAVOR), TWO[:1])
+    assert selection.weight == 0.0
 
 
 # -- hosts of one's own -----------------------------------------------------------------------
@@ -735,13 +735,13 @@ def test_scheduler_from_nothing_is_the_filter_scheduler_with_the_filters_of_the_
 
 
 def test_explain_answers_for_one_host_and_changes_nothing(make):
-    one = host("a", 50)
-    verdicts = make("RamFilter,SameHostFilter").explain(RequestSpec(FLAVOR), one)
+    small = host("a", 50)
+    verdicts = make("RamFilter,SameHostFilter").explain(RequestSpec(FLAVOR), small)
     assert [(verdict.filter, verdict.passed) for verdict in verdicts.verdicts] == [
         ("RamFilter", False),
         ("SameHostFilter", True),
     ]
-    assert one.free_ram_mb == 50
+    assert small.free_ram_mb == 50
 
 
 # -- by chance --------------------------------------------------------------------------------
@@ -767,9 +767,9 @@ def test_chance_without_a_host_that_is_up_finds_none():
 
 def test_chance_depletes_nothing_and_gives_copies():
     pool = HostPool([host("a")])
-    (one,) = ChanceScheduler().select_destinations(RequestSpec(FLAVOR), pool, seed=1)
+    (selection,) = ChanceScheduler().select_destinations(RequestSpec(FLAVOR), pool, seed=1)
     pool["a"].free_ram_mb = 5
-    assert (one.host_state.free_ram_mb, one.seed) == (1000, 1)
+    assert (selection.host_state.free_ram_mb, selection.seed) == (1000, 1)
 
 
 def test_chance_has_no_filters_to_choose():

@@ -27,8 +27,8 @@ def check(run):
         result = run("check-config", "--format", "json", *argv)
         assert (result.status, result.err) == (0, "")
         found = {}
-        for one in result.json["warnings"]:
-            found.setdefault(one["check"], []).append(one["message"])
+        for warning in result.json["warnings"]:
+            found.setdefault(warning["check"], []).append(warning["message"])
         return found
 
     return check

@@ -249,8 +249,8 @@ def waiting_for_requests(tmp_path, hosts, ignored=None):
 
     def signals():
         # A caller that ignores a signal, such as a shell that runs tests in the background, hands that down.
-        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(each, signal.SIG_IGN if each == ignored else signal.SIG_DFL)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN if number == ignored else signal.SIG_DFL)
 
     argv = [*COMMAND, "schedule", "--inventory", hosts, "--requests", fifo, "--output", output, "--verbose"]
     pipe = subprocess.PIPE

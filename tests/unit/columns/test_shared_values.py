@@ -64,8 +64,8 @@ def test_reports_of_any_size_pile_up_to_a_few_megabytes(count, size):
 
 
 def test_hosts_alike_share_their_values():
-    one, other = (
+    first, second = (
         HostState(name, aggregates=[Aggregate("a", {"k": "v"})], capabilities={"gpus": 2}) for name in ("h1", "h2")
     )
-    assert one.aggregates is other.aggregates
-    assert one.capabilities is other.capabilities
+    assert first.aggregates is second.aggregates
+    assert first.capabilities is second.capabilities

@@ -155,14 +155,14 @@ class OfLargeOnes(BaseHostFilter):
 
 
 def test_a_body_of_operators_depends_on_what_it_was_seen_to_read():
-    one, hosts = asked(OfLargeOnes), rows(vcpus_total=[4, 1], num_io_ops=[2, 2])
+    body, hosts = asked(OfLargeOnes), rows(vcpus_total=[4, 1], num_io_ops=[2, 2])
     small = RequestKeys(RequestSpec(Flavor(memory_mb=2), instance_uuid="a"))
     large = RequestKeys(RequestSpec(Flavor(memory_mb=20), instance_uuid="a"))
-    assert one.evaluate_columns(hosts, small)[1:] == (("memory_mb",), ("vcpus_total",))
-    assert one.key(small) == one.key(RequestKeys(RequestSpec(Flavor(memory_mb=2), instance_uuid="b"))) is not None
-    assert one.evaluate_columns(hosts, large)[1:] == (("memory_mb", "instance_uuid"), ("num_io_ops",))
-    assert one.key(large) is None
-    assert (one.changes_between_instances(hosts, small), one.changes_between_instances(hosts, large)) == (False, True)
+    assert body.evaluate_columns(hosts, small)[1:] == (("memory_mb",), ("vcpus_total",))
+    assert body.key(small) == body.key(RequestKeys(RequestSpec(Flavor(memory_mb=2), instance_uuid="b"))) is not None
+    assert body.evaluate_columns(hosts, large)[1:] == (("memory_mb", "instance_uuid"), ("num_io_ops",))
+    assert body.key(large) is None
+    assert (body.changes_between_instances(hosts, small), body.changes_between_instances(hosts, large)) == (False, True)
 
 
 class Closed(BaseHostFilter):

@@ -33,8 +33,8 @@ def test_the_lowest_ratio_of_the_aggregates_counts_and_one_that_is_no_number_spo
 
 
 def test_a_host_whose_cpus_could_not_be_counted_passes():
-    one = Aggregate("one", {"cpu_allocation_ratio": "1"})
-    uncounted = HostState("cmp1", vcpus_total=None, vcpus_used=9, aggregates=[one])
+    aggregate = Aggregate("one", {"cpu_allocation_ratio": "1"})
+    uncounted = HostState("cmp1", vcpus_total=None, vcpus_used=9, aggregates=[aggregate])
     assert AggregateCoreFilter().host_passes(uncounted, ASKED)
 
 

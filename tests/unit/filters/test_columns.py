@@ -90,10 +90,10 @@ def bound(filter_class, **options):
     return made
 
 
-def verdicts_of_columns(one, hosts, spec):
-    declared = declaration_of(type(one))
-    columns = ColumnView(type(one).__name__, declared.host_reads, HostRows(hosts))
-    verdict = one.host_passes(columns, spec_view(type(one).__name__, declared.spec_reads)(spec))
+def verdicts_of_columns(plugin, hosts, spec):
+    declared = declaration_of(type(plugin))
+    columns = ColumnView(type(plugin).__name__, declared.host_reads, HostRows(hosts))
+    verdict = plugin.host_passes(columns, spec_view(type(plugin).__name__, declared.spec_reads)(spec))
     return verdict.values.tolist() if isinstance(verdict, Column) else [bool(verdict)] * len(hosts)
 
 
@@ -102,8 +102,8 @@ def verdicts_of_columns(one, hosts, spec):
 @given(facts=st.lists(HOSTS, min_size=1, max_size=4), spec=REQUESTS, restrict=st.booleans())
 def test_columns_and_single_hosts_get_the_same_verdict(filter_class, facts, spec, restrict):
     hosts = [HostState(f"cmp{n}", **each) for n, each in enumerate(facts)]
-    one = bound(filter_class, restrict_isolated_hosts_to_isolated_images=restrict)
-    assert verdicts_of_columns(one, hosts, spec) == [bool(one.host_passes(host, spec)) for host in hosts]
+    plugin = bound(filter_class, restrict_isolated_hosts_to_isolated_images=restrict)
+    assert verdicts_of_columns(plugin, hosts, spec) == [bool(plugin.host_passes(host, spec)) for host in hosts]
 
 
 @pytest.mark.parametrize("filter_class", COLUMNAR, ids=lambda filter_class: filter_class.__name__)
@@ -112,10 +112,10 @@ def test_columns_and_single_hosts_get_the_same_verdict(filter_class, facts, spec
 def test_a_refusal_can_be_explained_and_leaves_host_and_request_alone(filter_class, facts, spec):
     host = HostState("cmp0", **facts)
     before = host.to_dict(), spec.to_dict()
-    one = bound(filter_class)
-    if not one.host_passes(host, spec):
-        assert str(one.rejection_reason(host, spec)) not in ("", "None")
-    one.limits(host, spec)
+    plugin = bound(filter_class)
+    if not plugin.host_passes(host, spec):
+        assert str(plugin.rejection_reason(host, spec)) not in ("", "None")
+    plugin.limits(host, spec)
     assert (host.to_dict(), spec.to_dict()) == before
 
 

@@ -96,10 +96,10 @@ def test_what_is_no_host_is_refused(strange):
 
 
 def test_hosts_of_a_pool_that_could_not_be_made_are_free():
-    one = host("cmp1")
+    first = host("cmp1")
     with pytest.raises(InvalidHost, match="there is one of that name"):
-        HostPool([one, host("cmp1")])
-    assert len(HostPool([one])) == 1
+        HostPool([first, host("cmp1")])
+    assert len(HostPool([first])) == 1
 
 
 def test_removed_host_is_free_and_unknown(pool):
@@ -119,8 +119,8 @@ def test_last_node_of_a_host_answers_to_its_name(pool):
 
 
 def test_pool_may_be_changed_while_it_is_gone_through(pool):
-    for one in pool:
-        pool.remove((one.host, one.nodename))
+    for member in pool:
+        pool.remove((member.host, member.nodename))
     assert (len(pool), list(pool)) == (0, [])
 
 
@@ -243,9 +243,9 @@ class OwnCopyHost(HostState):
 
 
 def test_copy_of_a_pool_copies_hosts_their_own_way():
-    one = OwnCopyHost("a")
-    one.slots = [[1]]
-    pool = HostPool([one])
+    original = OwnCopyHost("a")
+    original.slots = [[1]]
+    pool = HostPool([original])
     copy.copy(pool)["a"].slots[0].append(2)
     assert pool["a"].slots == [[1]]
 

@@ -101,9 +101,9 @@ def test_codes_of_several_attributes_follow_assignments():
 def test_values_that_no_host_has_any_more_do_not_pile_up():
     pool = a_pool(1, 2)
     for number in range(1000):
-        pool["h0"].service = {"last_seen_up": None, "number": number}
+        pool["h0"].service = {"last_seen_up": None, "report_count": number}
         codes = pool.rows.codes(("service",))
-        assert codes.values[codes.codes[0]]["number"] == number
+        assert codes.values[codes.codes[0]]["report_count"] == number
     assert len(codes.values) == 3
 
 

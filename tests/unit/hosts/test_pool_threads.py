@@ -67,21 +67,21 @@ class AnnouncingPool(HostPool):
 
 def test_assignment_that_waits_while_its_host_is_removed_is_made_all_the_same():
     pool = AnnouncingPool(host("a"), host("b"))
-    one = pool["a"]
-    assert pool.while_it_waits(lambda: setattr(one, "free_ram_mb", 7), lambda: pool.remove("a")) is None
-    assert (one.free_ram_mb, len(pool)) == (7, 1)
+    member = pool["a"]
+    assert pool.while_it_waits(lambda: setattr(member, "free_ram_mb", 7), lambda: pool.remove("a")) is None
+    assert (member.free_ram_mb, len(pool)) == (7, 1)
 
 
 def test_assignment_that_waits_while_its_host_goes_to_another_pool_is_seen_there():
     pool, other = AnnouncingPool(host("a")), HostPool([host("b", 500)])
     scheduler = FilterScheduler(make_conf(enabled_filters=["RamFilter"]))
-    one = pool["a"]
+    member = pool["a"]
 
     def go() -> None:
         other.add(pool.remove("a"))
         assert scheduler.select_destinations(RequestSpec(FLAVOR), other)[0].host == "a"
 
-    assert pool.while_it_waits(lambda: setattr(one, "free_ram_mb", 7), go) is None
+    assert pool.while_it_waits(lambda: setattr(member, "free_ram_mb", 7), go) is None
     assert scheduler.select_destinations(RequestSpec(FLAVOR), other)[0].host == "b"
 
 

@@ -76,9 +76,9 @@ def test_equal_weights_are_a_fair_draw(make, weighers):
 
 def test_weight_is_the_sum_of_multiplier_times_raw_weight(make):
     scheduler = make("", "RAMWeigher,IoOpsWeigher", ram_weight_multiplier=0.5, io_ops_weight_multiplier=-2.0)
-    (one,) = scheduler.select_destinations(NOTHING, [host("a", 100, num_io_ops=3)])
-    assert one.weight == 44.0
-    assert [(share.raw, share.multiplier, share.contribution) for share in one.explanation.shares] == [
+    (selection,) = scheduler.select_destinations(NOTHING, [host("a", 100, num_io_ops=3)])
+    assert selection.weight == 44.0
+    assert [(share.raw, share.multiplier, share.contribution) for share in selection.explanation.shares] == [
         (100.0, 0.5, 50.0),
         (3.0, -2.0, -6.0),
     ]
@@ -122,9 +122,9 @@ def test_subset_size_and_shuffle_change_nothing(make):
 def test_alternates_are_the_other_hosts_by_weight(make):
     pool = HostPool([host("a", 1), host("b", 2), host("c", 3), host("d", 4)])
     for seed in range(10):
-        (one,) = make().select_destinations(NOTHING, pool, seed=seed, return_alternates=True)
-        others = [name for name in "dcba" if name != one.host]
-        assert [other.host for other in one.alternates] == others[:2]
+        (selection,) = make().select_destinations(NOTHING, pool, seed=seed, return_alternates=True)
+        others = [name for name in "dcba" if name != selection.host]
+        assert [other.host for other in selection.alternates] == others[:2]
 
 
 def test_engine_draws_what_the_handlers_draw():

@@ -15,7 +15,7 @@ def host(name="cmp1", *, stats=None, traits=(), **capabilities):
 
 
 @pytest.mark.parametrize(
-    ("settings", "one", "expected"),
+    ("settings", "host_state", "expected"),
     [
         ([], host(mbps=1000), 0),
         (["mbps=0.5"], host(mbps=1000), 500.0),
@@ -40,8 +40,8 @@ def host(name="cmp1", *, stats=None, traits=(), **capabilities):
         (["mbps=0.5", "region:eu=2", "mbps=0.5"], host(mbps=10, region="eu"), 12.0),
     ],
 )
-def test_the_raw_weight_is_the_sum_of_the_preferences(settings, one, expected):
-    assert raw(weigher(*settings), one) == expected
+def test_the_raw_weight_is_the_sum_of_the_preferences(settings, host_state, expected):
+    assert raw(weigher(*settings), host_state) == expected
 
 
 def test_a_host_that_announces_nothing_gains_what_is_configured_for_it():

@@ -254,9 +254,9 @@ KEY = "ram_weight_multiplier"
     ],
 )
 def test_the_multiplier_is_the_least_number_of_the_aggregates_or_the_option(metadata, expected):
-    one, _other = ram_hosts(metadata, [])
+    first, _second = ram_hosts(metadata, [])
     weigher = RAMWeigher()
-    assert weigher.weight_multiplier(one) == expected
+    assert weigher.weight_multiplier(first) == expected
     found = HostWeightHandler().get_weighed_objects([weigher], ram_hosts(metadata, []), SPEC)
     assert {host.obj.host: host.weight for host in found} == {"h0": expected, "h1": 1.0}
 

@@ -111,8 +111,8 @@ def test_the_multiplier_says_whether_a_high_sum_is_liked(multiplier, expected):
     ],
 )
 def test_an_aggregate_sets_the_multiplier_under_the_name_with_metrics_before_it(key, text, expected):
-    one = HostState("a", aggregates=[{"name": "fast", "metadata": {key: text}}])
-    assert MetricsWeigher().weight_multiplier(one) == expected
+    fast = HostState("a", aggregates=[{"name": "fast", "metadata": {key: text}}])
+    assert MetricsWeigher().weight_multiplier(fast) == expected
 
 
 def test_without_settings_metrics_have_no_say():
@@ -120,7 +120,8 @@ def test_without_settings_metrics_have_no_say():
 
 
 def test_new_options_are_heeded_when_the_weigher_is_bound_again():
-    one = weigher("foo=1")
-    assert raw(one, host(foo=1)) == 1.0
-    one.bind({"weight_multiplier": 1.0, "weight_setting": ["foo=5"], "required": True, "weight_of_unavailable": 0.0})
-    assert raw(one, host(foo=1)) == 5.0
+    metrics = weigher("foo=1")
+    assert raw(metrics, host(foo=1)) == 1.0
+    values = {"weight_multiplier": 1.0, "required": True, "weight_of_unavailable": 0.0}
+    metrics.bind({**values, "weight_setting": ["foo=5"]})
+    assert raw(metrics, host(foo=1)) == 5.0

@@ -17,7 +17,7 @@ def host(**attributes):
 
 
 @pytest.mark.parametrize(
-    ("one", "expected"),
+    ("host_state", "expected"),
     [
         (host(), 0),
         (host(capabilities={"gpus": 4}), -1),
@@ -42,8 +42,8 @@ def host(**attributes):
         (host(traits=["HW_CPU_X86_AVX"]), 0),
     ],
 )
-def test_each_kind_of_special_capability_counts_once_against_a_host(one, expected):
-    assert raw(PlainInstanceWeigher(), one, PLAIN) == expected
+def test_each_kind_of_special_capability_counts_once_against_a_host(host_state, expected):
+    assert raw(PlainInstanceWeigher(), host_state, PLAIN) == expected
 
 
 @pytest.mark.parametrize(

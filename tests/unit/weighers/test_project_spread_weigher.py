@@ -18,7 +18,7 @@ P1U1, P1U2, P2U1, P2U2, NOBODY = ("p1", "u1"), ("p1", "u2"), ("p2", "u1"), ("p2"
 
 
 @pytest.mark.parametrize(
-    ("one", "by_project", "by_user"),
+    ("host_state", "by_project", "by_user"),
     [
         (host(), 0, 0),
         (host(P2U2), 0, 0),
@@ -31,9 +31,9 @@ P1U1, P1U2, P2U1, P2U2, NOBODY = ("p1", "u1"), ("p1", "u2"), ("p2", "u1"), ("p2"
         (host(NOBODY, P2U2), -1, -1),
     ],
 )
-def test_the_raw_weight_is_minus_the_instances_of_the_owner_and_of_unknown_ones(one, by_project, by_user):
-    assert raw(ProjectSpreadWeigher(), one, SPEC) == by_project
-    assert raw(bound(ProjectSpreadWeigher, project_spread_by="user"), one, SPEC) == by_user
+def test_the_raw_weight_is_minus_the_instances_of_the_owner_and_of_unknown_ones(host_state, by_project, by_user):
+    assert raw(ProjectSpreadWeigher(), host_state, SPEC) == by_project
+    assert raw(bound(ProjectSpreadWeigher, project_spread_by="user"), host_state, SPEC) == by_user
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,8 @@ def test_the_raw_weight_is_minus_the_instances_of_the_owner_and_of_unknown_ones(
     ],
 )
 def test_statistics_count_where_instances_are_not_known(stats, total, expected):
-    one = HostState("a", stats=stats, num_instances=total)
-    assert raw(ProjectSpreadWeigher(), one, SPEC) == expected
+    counted = HostState("a", stats=stats, num_instances=total)
+    assert raw(ProjectSpreadWeigher(), counted, SPEC) == expected
 
 
 def test_instances_count_and_not_statistics_where_both_are_known():
@@ -56,8 +56,8 @@ def test_instances_count_and_not_statistics_where_both_are_known():
 
 
 def test_fewer_counted_than_known_changes_nothing():
-    one = HostState("a", instances={"i1": Instance("i1", project_id="p2")}, num_instances=0)
-    assert raw(ProjectSpreadWeigher(), one, SPEC) == 0
+    counted = HostState("a", instances={"i1": Instance("i1", project_id="p2")}, num_instances=0)
+    assert raw(ProjectSpreadWeigher(), counted, SPEC) == 0
 
 
 def test_a_request_of_nobody_is_indifferent():
@@ -65,20 +65,20 @@ def test_a_request_of_nobody_is_indifferent():
 
 
 def test_instances_that_the_same_request_has_placed_count():
-    one = host(P2U2)
-    one.consume_from_request(SPEC)
-    one.consume_from_request(SPEC)
-    assert raw(ProjectSpreadWeigher(), one, SPEC) == -2
+    depleted = host(P2U2)
+    depleted.consume_from_request(SPEC)
+    depleted.consume_from_request(SPEC)
+    assert raw(ProjectSpreadWeigher(), depleted, SPEC) == -2
 
 
 def test_committed_instances_count_once():
-    one = host()
+    committed = host()
     spec = SPEC.copy()
     spec.instance_uuid = "new"
-    one.consume_from_request(spec)
-    one.add_instance(spec)
-    assert raw(ProjectSpreadWeigher(), one, SPEC) == -1
-    assert raw(ProjectSpreadWeigher(), one, RequestSpec(project_id="p2")) == 0
+    committed.consume_from_request(spec)
+    committed.add_instance(spec)
+    assert raw(ProjectSpreadWeigher(), committed, SPEC) == -1
+    assert raw(ProjectSpreadWeigher(), committed, RequestSpec(project_id="p2")) == 0
 
 
 @pytest.mark.parametrize(
