@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 # The product of two numbers below this is finite, so no size with its ratio outgrows a float.
@@ -89,3 +89,11 @@ def naive_utc(value: Any) -> datetime | None:
             raise ValueError("a time within the years 1 to 9999, in UTC") from None
     # Of no other class and with no more fields than ISO text has, so that it comes back equal.
     return datetime.combine(value.date(), value.time().replace(fold=0))
+
+
+def moment(time: datetime) -> int:
+    """A naive UTC time in microseconds since 1970: whole, so that a column holds it exactly."""
+    return (time - _EPOCH) // _MICROSECOND
+
+
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1), timedelta(microseconds=1)

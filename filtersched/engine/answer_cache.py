@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from filtersched.columns.column import NotVectorizable
 from filtersched.columns.distinct_values import Codes
-from filtersched.engine.plugin_evaluator import ColumnAnswer, PluginEvaluator, Raised
+from filtersched.engine.plugin_evaluator import ColumnAnswer, PluginEvaluator, Raised, Window
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.top_rows import ColumnExtremes
 from filtersched.hosts.host_rows import HostRows
@@ -62,6 +62,7 @@ class CachedAnswers:
         "stamp",
         "version",
         "watched_attributes",
+        "window",
     )
 
     def __init__(self, answers: Any, rows: HostRows, watched_attributes: frozenset[str] | None) -> None:
@@ -76,6 +77,8 @@ class CachedAnswers:
         self.raised: NDArray[np.bool_] | None = None
         self.ends: ColumnExtremes | None = None
         self.is_new: bool = True
+        # When the answers hold, where they depend on the time.
+        self.window: Window | None = None
         # Options in effect when the answers were computed; a change invalidates them.
         self.options: object = None
 
@@ -117,6 +120,8 @@ class AnswerCache:
             except NotVectorizable:
                 return None
             entry.options = evaluator.plugin._values
+            if evaluator.tells_changes and "now" in attributes_read:
+                entry.window = evaluator.window(self.rows, request)
             key = evaluator.key(request, attributes_read)
             if key is not None:
                 self._keep(key, entry)
@@ -216,6 +221,8 @@ class AnswerCache:
         rows = self.rows
         if entry.version != rows.version or entry.options is not evaluator.plugin._values:
             return False
+        if entry.window is not None and not entry.window.contains(request.now):
+            return False
         if entry.change_count == rows.change_count:
             return True
         dirty = rows.dirty_rows_since(entry.change_count, entry.watched_attributes)
@@ -239,7 +246,10 @@ class AnswerCache:
         try:
             ask = evaluator.host_evaluator(request)
             for row in dirty:
-                entry.set_row(row, kind.from_answer(ask(self.rows.host(row))))
+                host = self.rows.host(row)
+                entry.set_row(row, kind.from_answer(ask(host)))
+                if entry.window is not None:
+                    entry.window = entry.window.narrowed(evaluator.window_of(host, request))
         except Exception:
             # The boundary to the plug-in: it raises only if the row is a candidate; evaluate all.
             return False
@@ -251,7 +261,7 @@ class AnswerCache:
         """Whether the rows could be given the answers of the values that they have now."""
         codes = entry.codes
         assert codes is not None
-        if self.rows.codes(request.reads_of(evaluator)) is not codes:
+        if entry.window is not None or self.rows.codes(request.reads_of(evaluator)) is not codes:
             return False
         changed = codes.changed_since(entry.stamp)
         if changed is None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from filtersched.columns.column import EXACT, Column, NotColumnarError, NotVectorizable
 from filtersched.columns.distinct_values import Codes
@@ -13,7 +16,7 @@ from filtersched.engine.views import ColumnView, host_view, show, spec_view
 from filtersched.errors import UndeclaredRead
 from filtersched.hosts.host_rows import MISSING, HostRows
 from filtersched.plugins.notes import note_asked, note_host
-from filtersched.plugins.plugin import Plugin, Reads, declaration_of
+from filtersched.plugins.plugin import Plugin, Reads, declaration_of, tells_changes
 from filtersched.requests.request_spec import RequestSpec
 
 Source = HostRows | Overlay
@@ -30,6 +33,22 @@ class ColumnAnswer(NamedTuple):
     answer: Any
     spec_reads: tuple[str, ...]
     host_reads: tuple[str, ...]
+
+
+class Window(NamedTuple):
+    """When answers hold: between two moments, ends excluded, and at the moment they were computed."""
+
+    low: float
+    now: float
+    high: float
+
+    def contains(self, now: float) -> bool:
+        """Whether they hold at that moment."""
+        return self.low < now < self.high or now == self.now
+
+    def narrowed(self, other: Window) -> Window:
+        """The window of both; `other` is the later one, at whose moment both hold."""
+        return Window(max(self.low, other.low), other.now, min(self.high, other.high))
 
 
 class PluginEvaluator:
@@ -60,6 +79,7 @@ class PluginEvaluator:
         self._host_reads: Any = declaration.host_reads
         self.spec_reads: Reads = declaration.spec_reads if spec_reads is None else spec_reads
         self._spec_view: Any = spec_view(self.name, declaration.spec_reads)
+        self.tells_changes: bool = self.columnar and spec_reads is None and tells_changes(type(plugin), method.__name__)
         # What was read of the request when columns were last asked.
         self._attributes_read = self.spec_reads
 
@@ -85,9 +105,13 @@ class PluginEvaluator:
         if not reads:
             return self
         for name in reads:
-            if name == "now" or changes_between_instances(request.spec, name):
+            if name == "now":
+                if not self.tells_changes:
+                    return None
+            elif changes_between_instances(request.spec, name):
                 return None
-        return (self, reads, *map(request.key_of, reads))
+        # The time is no part of the key: the answers know how long they hold.
+        return (self, reads, *[request.key_of(name) for name in reads if name != "now"])
 
     def changes_between_instances(self, source: Source, request: RequestKeys) -> bool:
         """Whether the answer for a host that stays as it is may be another for the next instance."""
@@ -101,6 +125,29 @@ class PluginEvaluator:
         except NotVectorizable:
             return True
         return any(changes_between_instances(spec, name) for name in found.spec_reads)
+
+    def window(self, source: Source, request: RequestKeys) -> Window:
+        """Between which moments the answers of all rows hold, if they were computed now."""
+        reads = request.reads_of(self)
+        return self._window(ColumnView(self.name, reads, source), request)
+
+    def window_of(self, host: Any, request: RequestKeys) -> Window:
+        """The same for one host."""
+        return self._window(host_view(self.name, request.reads_of(self))(host), request)
+
+    def _window(self, seen: Any, request: RequestKeys) -> Window:
+        now, low, high = request.now, -math.inf, math.inf
+        try:
+            for moments in self.plugin.changes_at(seen):
+                each = np.asarray(moments.values if type(moments) is Column else moments, dtype=np.float64)
+                low = max(low, float(each[each <= now].max(initial=-math.inf)))
+                high = min(high, float(each[each >= now].min(initial=math.inf)))
+        except UndeclaredRead:
+            raise
+        except Exception:
+            # The boundary to the plug-in: the answers hold for this very moment.
+            return Window(now, now, now)
+        return Window(low, now, high)
 
     def host_evaluator(self, request: RequestKeys) -> Callable[..., Any]:
         """How to ask about one host after another. A plug-in's exception goes on with a note.

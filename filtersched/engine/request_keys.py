@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from filtersched.columns.frozen import typed_key
+from filtersched.columns.values import moment
 from filtersched.requests.request_spec import RequestSpec
 
 _MOVING = frozenset(("instance_uuid", "instance_group"))
@@ -22,13 +23,21 @@ _MISSING = object()
 class RequestKeys:
     """A request with the keys of what plug-ins read of it, each worked out once."""
 
-    __slots__ = ("_keys", "_reads", "is_rebuild", "spec")
+    __slots__ = ("_keys", "_now", "_reads", "is_rebuild", "spec")
 
     def __init__(self, spec: RequestSpec) -> None:
         self.spec: RequestSpec = spec
         self.is_rebuild: bool = spec.is_rebuild
         self._keys: dict[str, Any] = {}
         self._reads: dict[Any, Any] = {}
+        self._now: int | None = None
+
+    @property
+    def now(self) -> int:
+        """The time of the decision as a moment."""
+        if self._now is None:
+            self._now = moment(self.spec.now)
+        return self._now
 
     def key_of(self, name: str) -> Any:
         """A key for one attribute: equal only where no plug-in can tell the values apart."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from oslo_config import cfg
 
 from filtersched.columns.column import HostColumns, NotVectorizable, filled, of_each
 from filtersched.columns.frozen import thaw
+from filtersched.columns.values import moment
 from filtersched.errors import shown
 from filtersched.filters.extra_specs import ExtraSpecsFilter, Wish, match, match_numbers
 from filtersched.hosts.host_state import HostState
@@ -48,15 +48,24 @@ class ComputeFilter(ExtraSpecsFilter):
     scope = "capabilities"
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
-        now = _microseconds(spec.now)
+        now = moment(spec.now)
         age = abs(now - filled(of_each(host_state, "service", _heartbeat), now))
-        alive = age <= self.option("service_down_time") * 1_000_000
+        alive = age <= self._down_time()
         enabled = of_each(host_state, "service", _is_enabled) & of_each(host_state, "capabilities", _announces_enabled)
         works = alive & enabled
         wishes = self.wishes(spec)
         if wishes:
             works &= _meets_all(host_state, wishes)
         return of_each(host_state, "topic", _is_not_compute) | works
+
+    def changes_at(self, host_state: Any) -> tuple[Any, Any]:
+        # A host without a heartbeat does not change at all; 1970 is as good as any moment long ago.
+        heartbeat = filled(of_each(host_state, "service", _heartbeat), 0)
+        return heartbeat - self._down_time(), heartbeat + self._down_time()
+
+    def _down_time(self) -> Any:
+        """How old a heartbeat may be, in microseconds."""
+        return self.option("service_down_time") * 1_000_000
 
     def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str | None:
         service, capabilities = host_state.service, host_state.capabilities
@@ -92,12 +101,7 @@ def _announces_enabled(capabilities: Mapping[str, Any]) -> bool:
 
 def _heartbeat(service: Any) -> int | None:
     heartbeat = last_heartbeat(service)
-    return None if heartbeat is None else _microseconds(heartbeat)
-
-
-def _microseconds(time: datetime) -> int:
-    """Since 1970: whole, so that a column holds it exactly."""
-    return (time - datetime(1970, 1, 1)) // timedelta(microseconds=1)
+    return None if heartbeat is None else moment(heartbeat)
 
 
 def _meets_all(host: Any, wishes: Sequence[Wish]) -> Any:

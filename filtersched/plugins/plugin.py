@@ -60,6 +60,14 @@ class Plugin:
     # The group and name under which the configuration sets each option.
     _spellings: Mapping[str, tuple[str, str]] = {}
 
+    def changes_at(self, host_state: Any, /) -> Sequence[Any]:
+        """The moments when the answer for a host may change as time passes, in microseconds since 1970.
+
+        A columnar plug-in that reads `now` may define it beside its method, with operators only: numbers
+        for one host, columns for many. The engine reuses answers until `now` reaches one of them.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not say when its answers change")
+
     def bind(self, values: Mapping[str, Any]) -> None:
         """Give the plug-in its option values, name to value; until then they are the defaults."""
         self._values = dict(values)
@@ -164,6 +172,12 @@ def declaration_of(cls: type[Plugin]) -> Declaration | None:
         if any(callable(member) or hasattr(member, "__get__") for member in _own_members(owner)):
             return None
     return None
+
+
+def tells_changes(cls: type[Plugin], method: str) -> bool:
+    """Whether `changes_at` of a class belongs to its method: defined beside it, or by a derived class."""
+    owner = next(owner for owner in cls.__mro__ if "changes_at" in vars(owner) or method in vars(owner))
+    return owner is not Plugin and "changes_at" in vars(owner)
 
 
 def _names(declared: Any) -> Any:

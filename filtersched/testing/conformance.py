@@ -17,11 +17,19 @@ from filtersched.filters.base import BaseHostFilter, says_of_reason
 from filtersched.hosts.host_names import described
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
-from filtersched.plugins.plugin import Declaration, Override, Plugin, declaration_of, overrides_of
+from filtersched.plugins.plugin import (
+    Declaration,
+    Override,
+    Plugin,
+    declaration_of,
+    overrides_of,
+    tells_changes,
+)
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.requests.seal import sealed
 from filtersched.results.selection import WeighedHost
 from filtersched.results.verdict import Shortage
+from filtersched.testing.moments import requests_between
 from filtersched.testing.samples import emptied, make_host, sample_hosts, sample_specs
 from filtersched.testing.unchanged import Snapshot
 from filtersched.weighers.base import BaseWeigher, is_weight
@@ -58,8 +66,9 @@ def check_filter(
     The rules: every host gets an answer, not None and not an exception; the same question has the
     same answer; hosts and request stay as they are; what is declared is all that is read, also where
     something of the request is there, but empty; a columnar body answers for columns of no, one and
-    many hosts what it answers for each host; `rejection_reason` and `limits` answer with what they
-    should, and `rejection_reason` is what `reason_is_text` or `reason_is_columnar` says of it.
+    many hosts what it answers for each host, and answers change at moments that `changes_at` names only;
+    `rejection_reason` and `limits` answer with what they should, and `rejection_reason` is what
+    `reason_is_text` or `reason_is_columnar` says of it.
     """
     check = _FilterCheck(_made(filter_, BaseHostFilter))
     check.flags("run_filter_once_per_request", "RUN_ON_REBUILD", "reason_is_text", "reason_is_columnar")
@@ -273,6 +282,23 @@ class _Check:
         self._same("declaration", answers, seen, hosts, "when it sees only what it declared")
         if declaration.columnar:
             self._try_columns(reads, answers, hosts, seen_spec)
+        if tells_changes(type(self.plugin), self.body_name):
+            if not declaration.columnar or "now" not in declaration.spec_reads:
+                self.fail("changes_at", "defines changes_at, but is not columnar or does not declare that it reads now")
+            for host, answer in zip(hosts, answers, strict=True):
+                moments = self._watched(missed, partial(self.call, "changes_at", view(host)))
+                for other in requests_between(moments, spec, partial(self.fail, "changes_at")):
+                    self._same("changes_at", [answer], [self._ask(host, other)], [host], f"at {other.now}")
+            self._try_moments(reads, hosts)
+
+    def _try_moments(self, reads: tuple[str, ...], hosts: Sequence[HostState]) -> None:
+        try:
+            columns = self.call("changes_at", ColumnView(self.name, reads, HostRows(hosts)))
+        except NotVectorizable:
+            return
+        found = [self._values(column, len(hosts)) for column in columns]
+        for host, *moments in zip(hosts, *found, strict=True):
+            self._same("changes_at", [list(self.call("changes_at", host))], [moments], [host], "in columns")
 
     def _try_emptied(self, declaration: Declaration, hosts: Sequence[HostState], spec: RequestSpec) -> None:
         """A `host_reads` method and the body agree what an empty value is, if the body takes one at all."""

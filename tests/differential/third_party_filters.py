@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import numpy as np
 
 from filtersched.columns.column import count_instances, filled, is_named, of_each
+from filtersched.columns.values import moment
 from filtersched.filters.base import BaseHostFilter
 from tests.differential import expressions
 
@@ -238,6 +241,24 @@ class ClockFilter(BaseHostFilter):
 
     def host_passes(self, host_state, spec):
         return host_state.updated is None or host_state.updated.minute == spec.now.minute
+
+
+class PauseFilter(BaseHostFilter):
+    """Closed for half a minute from a moment on that the number of failed builds tells."""
+
+    host_reads = ("failed_builds",)
+    spec_reads = ("now",)
+    columnar = True
+
+    def host_passes(self, host_state, spec):
+        late = moment(spec.now) - self._closes(host_state)
+        return (late < 0) | (late >= 30_000_000)
+
+    def changes_at(self, host_state):
+        return self._closes(host_state), self._closes(host_state) + 30_000_000
+
+    def _closes(self, host_state):
+        return moment(datetime(2026, 1, 31, 11, 59, 50)) + host_state.failed_builds * 10_000_000
 
 
 class CallerFilter(BaseHostFilter):

@@ -1,6 +1,7 @@
 """Every lie that a plug-in can tell is caught, and an honest one passes."""
 
 import random
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from oslo_config import cfg
 
 from filtersched import BaseHostFilter, BaseWeigher, ConfigurationError, HostState, RequestSpec, Shortage
 from filtersched.columns.column import Column, HostColumns
+from filtersched.columns.values import moment
 from filtersched.filters.ram_filter import RamFilter
 from filtersched.testing import (
     ConformanceError,
@@ -715,3 +717,54 @@ def test_read_of_an_undeclared_override_is_an_error_that_names_it():
 
     with pytest.raises(ConfigurationError, match="Undeclared does not name 'max_load' in aggregate_overrides"):
         Undeclared().host_passes(make_host(), make_spec())
+
+
+def half_open(host, spec):
+    return moment(spec.now) < host.num_io_ops * 1_000_000
+
+
+def closes(host):
+    return host.num_io_ops * 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("changes_at", "rule"),
+    [
+        (lambda self, host: [closes(host)], None),
+        (lambda self, host: (closes(host), closes(host) + 7), None),
+        (lambda self, host: [], "changes_at"),
+        (lambda self, host: [closes(host) + 2], "changes_at"),
+        (lambda self, host: [None], "changes_at"),
+        (lambda self, host: closes(host), "changes_at"),
+        (lambda self, host: [closes(host) + host.topic], "exception"),
+    ],
+)
+def test_moments_at_which_answers_change_are_all_named(changes_at, rule):
+    hosts = [HostState(f"h{nr}", num_io_ops=nr) for nr in range(3)]
+    specs = [RequestSpec(now=datetime(1970, 1, 1) + timedelta(seconds=seconds)) for seconds in (0, 1, 1.5)]
+    filter_ = filter_with(
+        host_reads=("num_io_ops",),
+        spec_reads=("now",),
+        columnar=True,
+        host_passes=lambda self, host, spec: half_open(host, spec),
+        changes_at=changes_at,
+    )
+    if rule is None:
+        check_filter(filter_, hosts, specs)
+        return
+    with pytest.raises(ConformanceError) as caught:
+        check_filter(filter_, hosts, specs)
+    assert caught.value.rule == ("undeclared read" if rule == "exception" else rule)
+
+
+def test_moments_of_a_filter_that_does_not_read_the_time_are_refused():
+    with pytest.raises(ConformanceError) as caught:
+        check_filter(
+            filter_with(
+                host_reads=("num_io_ops",),
+                columnar=True,
+                host_passes=lambda self, host, spec: host.num_io_ops > 0,
+                changes_at=lambda self, host: [],
+            )
+        )
+    assert caught.value.rule == "changes_at"

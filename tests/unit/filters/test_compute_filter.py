@@ -176,3 +176,9 @@ def test_a_refusal_says_what_did_not_hold(host_state, extra_specs, reason):
 
 def test_it_is_asked_once_a_request():
     assert ComputeFilter().run_filter_for_index(1) is False
+
+
+def test_the_verdict_changes_when_the_heartbeat_runs_out():
+    at = datetime(1970, 1, 2, tzinfo=None)
+    day = 86_400_000_000
+    assert ComputeFilter().changes_at(host({"last_seen_up": at})) == (day - 60_000_000, day + 60_000_000)
