@@ -11,7 +11,7 @@ FilterschedError
 ├─ InventoryError (ValueError) .path .line .field
 ├─ UndeclaredRead              .plugin .attribute
 ├─ NoValidHost                 .index .num_instances .explanation   (in filtersched.results)
-├─ CommitConflict              .selections .hosts       (in filtersched.hosts)
+├─ CommitConflict              .selections .hosts .groups .verdict   (in filtersched.hosts)
 └─ OvirtError                  .unit       (in filtersched.ovirt)
 
 Facts are attributes, the message is a sentence made of them; both survive pickling. An exception

@@ -17,6 +17,7 @@ from filtersched.hosts.host_attribute import HostAttribute, host_attribute
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import Aggregate, HostState, Instance, Metric
 from filtersched.hosts.placement import CommitConflict
+from filtersched.hosts.reports import Report
 from filtersched.requests.request_spec import Destination, Flavor, Image, InstanceGroup, RequestSpec, Retry
 from filtersched.requests.request_values import HostNode
 from filtersched.results.explanation import Explanation, FilterStep, WeigherColumn, WeigherShare
@@ -61,6 +62,7 @@ __all__ = [
     "NoValidHost",
     "PluginLoadError",
     "PluginNotFound",
+    "Report",
     "RequestSpec",
     "Retry",
     "Scheduler",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import random
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from filtersched.errors import InvalidHost, must_be
 from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.handler import HostFilterHandler
 from filtersched.hosts.host_names import Node, called, several_nodes
-from filtersched.hosts.host_pool import HostPool
+from filtersched.hosts.host_pool import HostPool, Key
 from filtersched.hosts.host_state import HostState, undisturbed
 from filtersched.hosts.narrowing import skips_filters
 from filtersched.plugins.notes import note_host
@@ -130,6 +130,7 @@ class Decision:
     alternates : how many further hosts each selection names.
     left : the hosts in order after the last instance, where alternates come from.
     nearest : finds near misses; see Facts.
+    without : hosts that are looked at without an instance that is to move, by name and node.
     """
 
     spec: RequestSpec
@@ -141,6 +142,7 @@ class Decision:
     keep_columns: bool = False
     left: Iterable[HostState] | None = None
     nearest: Callable[..., list[HostVerdicts]] | None = None
+    without: Mapping[Key, HostState] = field(default_factory=dict, repr=False)
     _random: random.Random | None = field(default=None, repr=False)
     _generation: int = 0
     _offered: int = 0
@@ -157,7 +159,9 @@ class Decision:
 
     def offered(self) -> list[HostState]:
         """The hosts, in the caller's order."""
-        return list(self.hosts)
+        if not self.without:
+            return list(self.hosts)
+        return [self.without.get((host.host, host.nodename), host) for host in self.hosts]
 
     def several(self) -> Collection[str]:
         """The names of the hosts that had several nodes when the decision was made."""
@@ -226,7 +230,7 @@ class Decision:
         key = (host.host, host.nodename)
         depleted = [one.depleted for one in choices[:index] if (one.host.host, one.host.nodename) == key]
         changed = isinstance(self.hosts, HostPool) and host._generation > self._generation and not depleted
-        asked = depleted[-1] if depleted else host
+        asked = depleted[-1] if depleted else self.without.get(key, host)
         spec = self.spec_asked(index, choices)
         filters = () if skips_filters(spec) else self.filters
         verdicts = HostFilterHandler().verdicts(filters, asked, spec, index, first=host)
@@ -282,6 +286,7 @@ class Decision:
             explanation=Explanation(self._facts, index, choices),
             seed=self.seed,
             generation=host._generation,
+            pool_generation=self._generation,
             pool=self._pool,
         )
 

@@ -56,7 +56,8 @@ def nearest_misses(
     asked: dict[int, HostVerdicts] = {}
     asked_filters = [] if skips_filters(spec) else filters
     # Chosen hosts are asked in another state than that of their rows: nothing is known of them.
-    taken = [row for one in choices[:index] for row in rows.rows_named(one.host.host)]
+    others = [*(one.host.host for one in choices[:index]), *(host for host, _node in decision.without)]
+    taken = [row for name in others for row in rows.rows_named(name)]
     found: list[tuple[tuple[int, float], int]] = []
     for most, sure in ((_FEW_ASKED + wanted, False), (len(refused), True)):
         counts, shares = bounds.of(asked_filters, thorough=sure, unknown=taken)

@@ -76,6 +76,10 @@ class Run:
         self.draw = draw
         self.can_reweigh_one_host = can_reweigh_one_host
         self.overlay: Overlay = Overlay(rows)
+        for (host, nodename), state in decision.without.items():
+            row = rows.row_of(host, nodename)
+            assert row is not None
+            self.overlay.deplete(row, state)
         self.names: HostNames = rows.host_names()
         self.choices: list[Choice] = []
         self._candidates = Candidates(0)

@@ -1,344 +1,82 @@
-"""HostPool: many hosts kept between requests."""
+"""HostPool: many hosts kept between requests, and the instances on them."""
 
 from __future__ import annotations
 
-import copy
 import functools
-import threading
-import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, NoReturn, Self, TypeVar
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
-from filtersched.columns.frozen import GrowingDict
-from filtersched.errors import InvalidHost, InvalidRequest, nearest
-from filtersched.hosts.atomic import Atomic
-from filtersched.hosts.given_columns import checked_columns
+from filtersched.columns.frozen import FrozenDict, GrowingDict
+from filtersched.columns.values import naive_utc
+from filtersched.errors import InvalidHost, InvalidRequest, must_be, shown
+from filtersched.hosts.host_attribute import checked
 from filtersched.hosts.host_rows import HostRows
-from filtersched.hosts.host_state import HostState, each_of
+from filtersched.hosts.host_state import BUILDING, HostState
+from filtersched.hosts.kept_hosts import Change, KeptHosts, Key
 from filtersched.hosts.placement import CommitConflict, Placement
-from filtersched.requests.seal import ONLY_ANSWERS, decision, is_sealed
+from filtersched.hosts.reports import NEVER, HostReports, Report, as_built, counted_by
+from filtersched.requests.instance import Instance
 
-Key = tuple[str, str]
-_T = TypeVar("_T")
-_MISSING = object()
+__all__ = ["HostPool", "Key", "Report"]
 
 
-class _Change(NamedTuple):
-    """New attributes of a host in the pool.
+def _utc_now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
 
-    generation : the host's, with them.
-    names : of the attributes that change; None if any may.
-    arrived, left : the instances by which `instances` changes, unless `names` is None.
-    """
 
-    host: HostState
+@dataclass(frozen=True, slots=True)
+class _Leaving:
+    """An instance that leaves its host; `spec` where a class of hosts releases by requests only."""
+
     row: int
-    generation: int
-    attributes: Mapping[str, Any]
-    names: Collection[str] | None
-    arrived: Sequence[str] = ()
-    left: Sequence[str] = ()
+    instance: Instance
+    spec: Any = None
 
 
-class HostPool:
-    """Hosts in a fixed order, known by name, that change only under one lock.
+class HostPool(KeptHosts):
+    """Hosts kept between requests, and the instances on them.
 
-    A change of a host in the pool is a plain assignment to one of its attributes; it counts up the
-    host's generation. Committing a selection makes its depletion real, releasing it gives it back.
-    Safe to use from several threads: whoever holds `lock` sees one consistent state, and every
-    decision does. Each change happens as a whole or not at all, even if an exception comes from
-    outside in the middle of it, such as a timeout's or Ctrl-C.
+    Committing a selection makes its depletion real; releasing gives back exactly what was taken;
+    moving does both in one step. A report brings the figures that a host measured, beside what was
+    committed meanwhile.
 
-    uuid : the pool's identity. Selections carry it, and can be committed to this pool only.
-
-    Raises InvalidHost for a second host (or node) of the same name, and for one that another pool
-    keeps.
+    clock : gives the time of commits and reports, naive UTC; assign another one for a simulation.
     """
 
-    def __init__(self, hosts: Iterable[HostState] = ()) -> None:
-        self._start(HostRows(owner=self))
-        try:
-            for host in each_of(hosts):
-                self._add(host)
-        except BaseException:
-            for host in self.rows.hosts():
-                host._owner = None
-            raise
+    clock: Callable[[], datetime] = staticmethod(_utc_now)
 
     def _start(self, rows: HostRows) -> None:
-        self.rows = rows
-        self.uuid: str = str(uuid.uuid4())
-        self.generation: int = 0
-        self._atomic = Atomic(rows.drop_caches)
-        self.lock: threading.RLock = self._atomic.lock
-        self._made_in = decision.limits
+        super()._start(rows)
+        self._reports: dict[Key, HostReports] = {}
 
-    @classmethod
-    def from_columns(
-        cls,
-        names: Sequence[str],
-        nodenames: Sequence[str] | None = None,
-        *,
-        host_class: type[HostState] = HostState,
-        **columns: Any,
-    ) -> Self:
-        """Make a pool from columns of attributes, without an object for each host.
+    # -- looking up --------------------------------------------------------------------------
 
-        names, nodenames : (n_hosts,) text; a host without a node of its own is its own node.
-        host_class : the class of the hosts.
-        columns : attributes of the class, each (n_hosts,): numpy arrays of numbers, or sequences.
+    def host_of(self, instance_uuid: str) -> HostState:
+        """The host that an instance is on. Raises KeyError if it is on none, or on several."""
+        return self._atomic.run(lambda: self.rows.host(self._row_of_instance(instance_uuid)))
 
-        A row is the truth until its host's object is asked for; from then on the object is. Raises
-        InvalidHost for what no host of the class can have.
-        """
-        pool = cls()
-        given = checked_columns(host_class, names, nodenames, columns)
-        pool._start(HostRows([None] * len(given["host"]), given=given, host_class=host_class, owner=pool))
-        return pool
+    def instance(self, instance_uuid: str) -> Instance:
+        """The record of an instance. Raises KeyError if it is on no host, or on several."""
+        return self.host_of(instance_uuid).instances[instance_uuid]
 
-    def run(self, act: Callable[..., _T], *args: Any) -> _T:
-        """The result of `act(*args)` under the lock, as one step: use it where `with pool.lock` is not enough.
+    def members(self, group: str) -> dict[str, HostState]:
+        """The instances of a server group, uuid to host."""
+        return self._atomic.run(self._members, group)
 
-        Whatever exception strikes, and wherever, the lock is released, and nothing that was worked
-        out from the hosts is trusted any more.
-        """
-        return self._atomic.run(act, *args)
+    def _members(self, group: str) -> dict[str, HostState]:
+        found = self.rows.members_of(group)
+        return {uuid: self.rows.host(row) for uuid in found for row in self.rows.rows_with(uuid)}
 
-    def __len__(self) -> int:
-        """How many hosts there are."""
-        return len(self.rows)
-
-    def __iter__(self) -> Iterator[HostState]:
-        """The hosts, in their order."""
-        return iter(self._atomic.run(lambda: list(self.rows.hosts())))
-
-    def __contains__(self, name: object) -> bool:
-        """Whether there is a host of that name, or a node `(host, nodename)`."""
-        if isinstance(name, tuple):
-            return len(name) == 2 and self._atomic.run(self.rows.row_of, *name) is not None
-        return isinstance(name, str) and bool(self._atomic.run(self.rows.rows_named, name))
-
-    def __getitem__(self, name: str | Key) -> HostState:
-        """The host of that name, or the node `(host, nodename)`.
-
-        Raises KeyError for an unknown name, and for the bare name of a host with several nodes.
-        """
-        return self._atomic.run(lambda: self.rows.host(self._row(name)))
-
-    def __repr__(self) -> str:
-        return f"<HostPool of {len(self)} hosts>"
-
-    def __copy__(self) -> Self:
-        """Another pool, of copies of the hosts; what a subclass added is shared."""
-        return self._of_copies(lambda host: host.copy())
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self._of_copies(lambda host: copy.deepcopy(host, memo))
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a HostPool has a lock and cannot be pickled; pickle list(pool), and make another of it")
-
-    def _of_copies(self, copied: Callable[[HostState], HostState]) -> Self:
-        new = type(self).__new__(type(self))
-        new.__dict__.update(self.__dict__)
-        new._start(HostRows(owner=new))
-        # All at once: other threads may not change hosts meanwhile.
-        for host in self._atomic.run(lambda: list(map(copied, self.rows.hosts()))):
-            new._add(host)
-        return new
-
-    def _row(self, name: str | Key) -> int:
-        rows = [self.rows.row_of(*name)] if isinstance(name, tuple) else self.rows.rows_named(name)
+    def _row_of_instance(self, instance_uuid: str) -> int:
+        rows = list(self._rows_with(instance_uuid))
         if len(rows) > 1:
-            raise KeyError(f"{name} has {len(rows)} nodes; ask for one as (host, nodename)")
-        if not rows or rows[0] is None:
-            raise KeyError(name)
+            names = ", ".join(self.rows.host(row).host for row in rows)
+            raise KeyError(f"instance {instance_uuid} is on several hosts: {names}")
+        if not rows:
+            raise KeyError(instance_uuid)
         return rows[0]
-
-    # -- hosts come, go and change -----------------------------------------------------------
-
-    def add(self, host: HostState) -> None:
-        """Add a host at the end."""
-        self._atomic.run(self._add, host)
-
-    def _add(self, host: HostState) -> None:
-        if not isinstance(host, HostState):
-            raise InvalidHost(f"a pool keeps hosts, not {host!r}", value=host)
-        self._check_unsealed(host.host)
-        if self.rows.row_of(host.host, host.nodename) is not None:
-            raise InvalidHost(
-                f"host {host.host!r}, node {host.nodename!r}: there is one of that name in the pool",
-                host=host.host,
-                attribute="host",
-                value=host.host,
-            )
-        if host._owner is not None:
-            raise InvalidHost(f"host {host.host!r} is in another pool already", host=host.host)
-        self._atomic.publish(functools.partial(self._append, host, len(self.rows), self.generation + 1))
-
-    def _append(self, host: HostState, row: int, generation: int) -> None:
-        host._owner = self
-        host._generation = self.generation = generation
-        self.rows.append(host, row)
-
-    def remove(self, name: str | Key) -> HostState:
-        """Remove a host and return it. Raises KeyError for an unknown name."""
-        return self._atomic.run(self._remove, name)
-
-    def _remove(self, name: str | Key) -> HostState:
-        row = self._row(name)
-        host = self.rows.host(row)
-        self._check_unsealed(host.host)
-        self._atomic.publish(functools.partial(self._take_out, host, row))
-        return host
-
-    def _take_out(self, host: HostState, row: int) -> None:
-        self.rows.remove(host, row)
-        host._owner = None
-
-    def update(self, name: str | Key, **changes: Any) -> None:
-        """Assign several attributes of one host: all of them, or none.
-
-        Raises KeyError for an unknown host, and InvalidHost for a name that is no attribute of the
-        host; a plain assignment adds one.
-        """
-        self._atomic.run(self._update, name, changes)
-
-    def _update(self, name: str | Key, changes: Mapping[str, Any]) -> None:
-        row = self._row(name)
-        host = self.rows.host(row)
-        self._check_unsealed(host.host)
-        changed = host.copy()
-        for attribute, value in changes.items():
-            _check_name_stays(host, attribute, value)
-            if not hasattr(changed, attribute) or attribute in ("_owner", "_generation", "_scratch"):
-                hint = nearest(attribute, [known for known in dir(changed) if not known.startswith("_")])
-                raise InvalidHost(
-                    f"host {host.host!r} has no attribute {attribute!r}. {hint}".rstrip(),
-                    host=host.host,
-                    attribute=attribute,
-                    value=value,
-                )
-            setattr(changed, attribute, value)
-        self._publish([self._change(row, changed, with_limits="limits" in changes)])
-
-    def change(self, host: HostState, name: str, value: Any) -> None:
-        """Assign one attribute; a plain assignment to a host of the pool calls this."""
-        _check_name_stays(host, name, value)
-        if not self._atomic.run(self._write, host, name, value):
-            # It was removed while this waited.
-            setattr(host, name, value)
-
-    def _write(self, host: HostState, name: str, value: Any) -> bool:
-        """Whether the host is in this pool still, and has the value now."""
-        if host._owner is not self:
-            return False
-        row = self.rows.row_of(host.host, host.nodename)
-        assert row is not None
-        # Marked first: where an exception strikes between, a change is expected that did not happen.
-        self.generation += 1
-        host._generation = self.generation
-        self.rows.mark_dirty(row, (name,))
-        object.__setattr__(host, name, value)
-        return True
-
-    def _check_unsealed(self, host: str) -> None:
-        if is_sealed(self._made_in):
-            raise InvalidHost(f"host {host!r}: a pool and its hosts {ONLY_ANSWERS}", host=host)
-
-    def _change(
-        self,
-        row: int,
-        changed: HostState,
-        *,
-        further: int = 1,
-        arrived: Sequence[str] = (),
-        left: Sequence[str] = (),
-        with_limits: bool = False,
-    ) -> _Change:
-        """The change that gives the host in `row` the attributes of a changed copy of it.
-
-        further : how many changes make the pool's generation the host's.
-        """
-        host = self.rows.host(row)
-        attributes = changed.__dict__
-        if not with_limits:
-            attributes.pop("limits", None)
-        known = host.__dict__
-        names = None
-        if type(host) is HostState:
-            # A subclass may change something inside of an attribute; then any may have changed.
-            names = [name for name, value in attributes.items() if known.get(name, _MISSING) is not value]
-        return _Change(host, row, self.generation + further, attributes, names, arrived, left)
-
-    def _publish(self, changes: Sequence[_Change]) -> None:
-        self._atomic.publish(functools.partial(self._apply, changes))
-
-    def _apply(self, changes: Sequence[_Change]) -> None:
-        for host, row, generation, attributes, names, arrived, left in changes:
-            host._generation = self.generation = generation
-            host.__dict__.update(attributes)
-            if names is not None and (arrived or left):
-                self.rows.mark_instances(row, names, arrived, left)
-            else:
-                self.rows.mark_dirty(row, names)
-
-    # -- instances come and go ---------------------------------------------------------------
-
-    def commit(self, selections: Placement | Iterable[Placement]) -> None:
-        """Make the depletion of selections real: put their instances on their hosts.
-
-        Raises CommitConflict if a chosen host has changed since the decision or was decided on in
-        another pool, and InvalidRequest for an instance that is on a host already; nothing is
-        applied then.
-        """
-        self._atomic.run(self._commit, _as_list(selections))
-
-    def _commit(self, chosen: Sequence[Placement]) -> None:
-        for selection in chosen[:1]:
-            self._check_unsealed(selection.host)
-        self._check_decided_here(chosen)
-        self._check_absent(chosen)
-        changes: list[_Change] = []
-        for row, there in self._by_row(chosen).items():
-            host = self._with_growing_instances(row)
-            for selection in there:
-                host.consume_from_request(selection.spec)
-                host.add_instance(selection.spec)
-            _freeze_instances(host)
-            arrived = [one.instance_uuid for one in there]
-            changes.append(self._change(row, host, further=len(changes) + 1, arrived=arrived))
-        self._publish(changes)
-
-    def _check_decided_here(self, chosen: Sequence[Placement]) -> None:
-        foreign = [one for one in chosen if one.pool != self.uuid]
-        moved = foreign or [one for one in chosen if not self._is_unmoved(one)]
-        if moved:
-            names = sorted({one.host for one in moved})
-            why = "was not decided on in this pool" if foreign else "changed since the decision"
-            raise CommitConflict(
-                f"{', '.join(names)} {why}; decide again, or use place()", selections=moved, hosts=names
-            )
-
-    def _is_unmoved(self, selection: Placement) -> bool:
-        row = self.rows.row_of(selection.host, selection.nodename)
-        return row is not None and self.rows.host(row)._generation == selection.generation
-
-    def _check_absent(self, chosen: Sequence[Placement]) -> None:
-        """Raise InvalidRequest for an instance that is on a host, or that is there twice."""
-        coming: dict[str, str] = {}
-        for selection in chosen:
-            there = [self.rows.host(row).host for row in self._rows_with(selection.instance_uuid)]
-            if selection.instance_uuid in coming:
-                there.append(coming[selection.instance_uuid])
-            if there:
-                raise InvalidRequest(
-                    f"instance {selection.instance_uuid} is on host {there[0]!r} already; a selection is committed "
-                    "once, and an instance that is to go elsewhere is released first",
-                    field="instance_uuid",
-                    value=selection.instance_uuid,
-                )
-            coming[selection.instance_uuid] = selection.host
 
     def _rows_with(self, instance_uuid: str) -> Collection[int]:
         try:
@@ -347,85 +85,333 @@ class HostPool:
             # The boundary to a class derived from HostState: the other hosts can be read.
             return [row for row, host in enumerate(self.rows.hosts()) if _has(host, instance_uuid)]
 
-    def release(self, selections: Placement | Iterable[Placement]) -> None:
-        """Give back what `commit` took: remove the instances from their hosts.
+    # -- instances come and go ---------------------------------------------------------------
+
+    def commit(self, selections: Placement | Iterable[Placement]) -> None:
+        """Make the depletion of selections real: put their instances on their hosts.
+
+        Raises CommitConflict if a chosen host, or the request's server group, has changed since the
+        decision, or it was made in another pool; and InvalidRequest for an instance that is on a
+        host already. Nothing is applied then.
+        """
+        self._atomic.run(self._commit, _as_list(selections))
+
+    def _commit(self, chosen: Sequence[Placement]) -> None:
+        self._check_may_change(chosen)
+        self.check_unmoved(chosen)
+        self._check_absent(chosen)
+        self._exchange((), chosen)
+
+    def release(self, instances: str | Placement | Iterable[str | Placement]) -> None:
+        """Give back what instances took, and remove them from their hosts.
+
+        instances : uuids, or the selections that were committed.
 
         Raises InvalidRequest for an instance that is not on its host; nothing is applied then.
         """
-        self._atomic.run(self._release, _as_list(selections))
+        self._atomic.run(self._release, _as_list(instances, uuids=True))
 
-    def _release(self, chosen: Sequence[Placement]) -> None:
-        for selection in chosen[:1]:
-            self._check_unsealed(selection.host)
-        self._check_present(chosen)
-        changes: list[_Change] = []
-        for row, there in self._by_row(chosen).items():
-            host = self._with_growing_instances(row)
-            for selection in there:
-                host.release_request(selection.spec)
-            _freeze_instances(host)
-            left = [one.instance_uuid for one in there]
-            changes.append(self._change(row, host, further=len(changes) + 1, left=left))
-        self._publish(changes)
+    def _release(self, given: Sequence[str | Placement]) -> None:
+        self._check_may_change(given)
+        leaving = [self._leaving(one) for one in given]
+        _check_different(one.instance.uuid for one in leaving)
+        self._exchange(leaving, ())
 
-    def _check_present(self, chosen: Sequence[Placement]) -> None:
-        """Raise InvalidRequest for an instance that is not on its host, or that is there twice."""
-        leaving: set[str] = set()
-        for selection in chosen:
-            row = self.rows.row_of(selection.host, selection.nodename)
-            instance = selection.instance_uuid
-            if row is None or instance in leaving or instance not in self.rows.host(row).instances:
-                raise InvalidRequest(
-                    f"instance {selection.instance_uuid} is not on host {selection.host!r}; only what was committed, "
-                    "and once, can be released",
-                    field="instance_uuid",
-                    value=selection.instance_uuid,
-                )
-            leaving.add(instance)
+    def move(self, selections: Placement | Iterable[Placement]) -> None:
+        """Commit selections of instances that are on a host of this pool already, and release them there.
 
-    def _by_row(self, chosen: Sequence[Placement]) -> dict[int, list[Placement]]:
-        """The selections of each row. All hosts are in the pool."""
-        by_row: dict[int, list[Placement]] = {}
-        for selection in chosen:
-            row = self.rows.row_of(selection.host, selection.nodename)
-            assert row is not None
-            by_row.setdefault(row, []).append(selection)
-        return by_row
+        Both happen in one step. Raises what `commit` raises, and InvalidRequest for an instance that
+        is on no host.
+        """
+        self._atomic.run(self._move, _as_list(selections))
 
-    def _with_growing_instances(self, row: int) -> HostState:
-        """A copy of a host to which instances are added, and from which they are taken, in no time."""
-        host = self.rows.host(row).copy()
-        host._assign(instances=GrowingDict(host.instances))
-        return host
+    def _move(self, chosen: Sequence[Placement]) -> None:
+        self._check_may_change(chosen)
+        self.check_unmoved(chosen)
+        _check_different(one.instance_uuid for one in chosen)
+        self._exchange([self._leaving(one.instance_uuid) for one in chosen], chosen)
+
+    def without(self, instance_uuids: Iterable[str]) -> dict[Key, HostState]:
+        """Copies of the hosts of these instances as they would be without them, by name and node.
+
+        Raises InvalidRequest for an instance that is on no host.
+        """
+        return self._atomic.run(self._without, instance_uuids)
+
+    def _without(self, instance_uuids: Iterable[str]) -> dict[Key, HostState]:
+        found: dict[Key, HostState] = {}
+        for uuid in instance_uuids:
+            leaving = self._leaving(uuid)
+            host = self.rows.host(leaving.row)
+            key = (host.host, host.nodename)
+            if key not in found:
+                found[key] = host.copy()
+            found[key].release_instance(leaving.instance)
+        return found
+
+    def adopt(self, name: str | Key, instances: Any) -> None:
+        """Note instances that run on a host already, and are in its figures.
+
+        instances : as `HostState(instances=…)` takes them. With a flavor, `release` gives it back.
+
+        Raises KeyError for an unknown host, and InvalidRequest for an instance that is on a host.
+        """
+        self._atomic.run(self._adopt, name, instances)
+
+    def _adopt(self, name: str | Key, given: Any) -> None:
+        row = self._row(name)
+        host = self.rows.host(row)
+        self._check_unsealed(host.host)
+        coming = checked(host._checks["instances"], host.host, "instances", given)
+        for uuid in coming:
+            self._check_nowhere(uuid)
+        changed = host.copy()
+        changed.instances = FrozenDict({**host.instances, **coming})
+        self._publish([self._change(row, changed, arrived=list(coming))])
+
+    def built(self, instance_uuid: str) -> None:
+        """Note that an instance is built: it counts in its host's `num_io_ops` no longer.
+
+        Raises InvalidRequest for an instance that is on no host.
+        """
+        self._atomic.run(self._built, instance_uuid)
+
+    def _built(self, instance_uuid: str) -> None:
+        leaving = self._leaving(instance_uuid)
+        ops = leaving.instance.consumed.get("num_io_ops", 0)
+        if ops:
+            host = self.rows.host(leaving.row)
+            self._check_unsealed(host.host)
+            changed = host.copy()
+            changed.num_io_ops = max(0, host.num_io_ops - ops)
+            changed.instances = FrozenDict({**host.instances, instance_uuid: as_built(leaving.instance)})
+            self._publish([self._change(leaving.row, changed)])
+
+    def _exchange(self, leaving: Sequence[_Leaving], arriving: Sequence[Placement]) -> None:
+        """Take instances off their hosts and put others on theirs, in one step. All hosts are in the pool."""
+        away: dict[int, list[_Leaving]] = {}
+        for one in leaving:
+            away.setdefault(one.row, []).append(one)
+        to: dict[int, list[Placement]] = {}
+        for selection in arriving:
+            to.setdefault(self._row((selection.host, selection.nodename)), []).append(selection)
+        now = self.clock()
+        changes: list[Change] = []
+        reports = dict[Key, HostReports]()
+        for row in dict.fromkeys([*away, *to]):
+            known = self.rows.host(row)
+            host = known.copy()
+            host._assign(instances=GrowingDict(known.instances))
+            gone = away.get(row, ())
+            for one in gone:
+                _take_off(host, one)
+            for selection in to.get(row, ()):
+                _put_on(host, selection, now)
+            instances = host.instances
+            if isinstance(instances, GrowingDict):
+                host._assign(instances=instances.frozen())
+            left = [one.instance.uuid for one in gone]
+            arrived = [selection.instance_uuid for selection in to.get(row, ())]
+            changes.append(self._change(row, host, further=len(changes) + 1, arrived=arrived, left=left))
+            key = (known.host, known.nodename)
+            if gone:
+                reports[key] = self._reports.get(key, NEVER).without((one.instance for one in gone), now)
+        self._publish(changes, functools.partial(self._reports.update, reports))
+
+    # -- reports -----------------------------------------------------------------------------
+
+    def report(
+        self,
+        name: str | Key,
+        *,
+        instances: Any = None,
+        observed_at: datetime | str | None = None,
+        **figures: Any,
+    ) -> Report:
+        """Take over what a host measured of itself; instances that are not in its figures stay counted on top.
+
+        instances : those that are in the figures, as `HostState(instances=…)` takes them. Committed
+            ones that it lacks stay counted; unknown ones are adopted. None: those committed until
+            `observed_at` are in the figures.
+        observed_at : when the host measured; None is now. A report older than the last is ignored.
+        figures : attributes of the host. What is left out stays as it is.
+
+        Returns a Report, which says whether it was accepted. Raises KeyError for an unknown host and
+        InvalidHost for a wrong figure.
+        """
+        return self._atomic.run(self._report, name, instances, observed_at, figures)
+
+    def _report(self, name: str | Key, given: Any, observed_at: Any, figures: Mapping[str, Any]) -> Report:
+        row = self._row(name)
+        host = self.rows.host(row)
+        self._check_unsealed(host.host)
+        try:
+            when: datetime = self.clock() if observed_at is None else naive_utc(observed_at)  # type: ignore[assignment]
+        except ValueError as problem:
+            raise InvalidHost(
+                f"host {host.host!r}: {must_be('observed_at', problem, observed_at)}",
+                host=host.host,
+                attribute="observed_at",
+                value=observed_at,
+            ) from None
+        if "limits" in figures:
+            raise InvalidHost(f"host {host.host!r}: limits are not reported", host=host.host, attribute="limits")
+        changed = self._with_attributes(row, figures)
+        key = (host.host, host.nodename)
+        before = self._reports.get(key, NEVER)
+        if before.observed_at is not None and when < before.observed_at:
+            return Report(accepted=False)
+        listed = None if given is None else checked(host._checks["instances"], host.host, "instances", given)
+        counted = counted_by(host, before, when, listed)
+        counted.add_on_top(changed, host, figures)
+        unknown = [uuid for uuid in listed or () if uuid not in host.instances and uuid not in counted.gone]
+        adopted = [uuid for uuid in unknown if not self._rows_with(uuid)]
+        known = {uuid: counted.built(uuid, one, figures) for uuid, one in host.instances.items()}
+        if adopted or any(one is not host.instances[uuid] for uuid, one in known.items()):
+            changed.instances = FrozenDict({**known, **{uuid: listed[uuid] for uuid in adopted if listed is not None}})
+        missing = tuple(uuid for uuid in before.listed if listed is not None and uuid not in listed and uuid in known)
+        after = before.after(when, before.listed if listed is None else frozenset(listed))
+        self._publish([self._change(row, changed)], functools.partial(self._reports.__setitem__, key, after))
+        elsewhere = tuple(uuid for uuid in unknown if uuid not in adopted)
+        return Report(accepted=True, missing=missing, adopted=tuple(adopted), elsewhere=elsewhere)
+
+    # -- checks ------------------------------------------------------------------------------
+
+    def _check_may_change(self, given: Sequence[str | Placement]) -> None:
+        for one in given[:1]:
+            self._check_unsealed(one if isinstance(one, str) else one.host)
+
+    def stale(self, selections: Iterable[Placement]) -> list[Placement]:
+        """Those of the selections whose host or group has changed since the decision."""
+        return self._atomic.run(lambda: [one for one in selections if not self._is_unmoved(one)])
+
+    def check_unmoved(self, chosen: Sequence[Placement]) -> None:
+        """Raise CommitConflict for selections that were decided on another state, or in another pool."""
+        foreign = [one for one in chosen if one.pool != self.uuid]
+        moved = foreign or [one for one in chosen if not self._is_unmoved(one)]
+        if not moved:
+            return
+        names = sorted({one.host for one in moved if foreign or not self._is_same_host(one)})
+        groups = sorted({self._moved_group(one) or "" for one in moved} - {""})
+        what = [*names, *(f"group {group!r}" for group in groups if not foreign)]
+        why = "was not decided on in this pool" if foreign else "changed since the decision"
+        raise CommitConflict(
+            f"{', '.join(what)} {why}; decide again, or use place()", selections=moved, hosts=names, groups=groups
+        )
+
+    def _is_unmoved(self, selection: Placement) -> bool:
+        return self._is_same_host(selection) and self._moved_group(selection) is None
+
+    def _is_same_host(self, selection: Placement) -> bool:
+        row = self.rows.row_of(selection.host, selection.nodename)
+        return row is not None and self.rows.host(row)._generation == selection.generation
+
+    def _moved_group(self, selection: Placement) -> str | None:
+        """The group of the request, if its members or their hosts have changed since the decision."""
+        group = selection.spec.instance_group
+        if group is None or group.uuid is None:
+            return None
+        moved = self._group_generations.get(group.uuid, 0) > selection.pool_generation
+        return group.uuid if moved else None
+
+    def _check_absent(self, chosen: Sequence[Placement]) -> None:
+        """Raise InvalidRequest for an instance that is on a host, or that is there twice."""
+        coming: dict[str, str] = {}
+        for one in chosen:
+            self._check_nowhere(one.instance_uuid, coming.get(one.instance_uuid))
+            coming[one.instance_uuid] = one.host
+
+    def _check_nowhere(self, instance_uuid: str, coming: str | None = None) -> None:
+        there = [self.rows.host(row).host for row in self._rows_with(instance_uuid)]
+        if there or coming is not None:
+            raise InvalidRequest(
+                f"instance {instance_uuid} is on host {[*there, coming][0]!r} already; a selection is committed once, "
+                "and an instance that is to go elsewhere is moved, or released first",
+                field="instance_uuid",
+                value=instance_uuid,
+            )
+
+    def _leaving(self, given: str | Placement) -> _Leaving:
+        """An instance that is to leave. Raises InvalidRequest if it is not on its host."""
+        if isinstance(given, str):
+            uuid, spec = given, None
+            rows = list(self._rows_with(given))
+            where = "on a host of this pool" if len(rows) != 1 else ""
+            if len(rows) > 1:
+                where = "on one host only: " + ", ".join(self.rows.host(row).host for row in rows)
+        else:
+            uuid, spec = given.instance_uuid, given.spec
+            row = self.rows.row_of(given.host, given.nodename)
+            rows = [] if row is None or not _has(self.rows.host(row), uuid) else [row]
+            where = f"on host {given.host!r}" + (", which was removed" if row is None else "")
+        if len(rows) != 1:
+            raise InvalidRequest(
+                f"instance {uuid} is not {where}; only what was committed, and once, can be released",
+                field="instance_uuid",
+                value=uuid,
+            )
+        instance = self.rows.host(rows[0]).instances[uuid]
+        if spec is not None and instance.flavor is None:
+            instance = spec.as_instance(consumed=BUILDING)
+        return _Leaving(rows[0], instance, spec)
+
+
+def _put_on(host: HostState, selection: Placement, now: datetime) -> None:
+    taken = host.consume_from_request(selection.spec)
+    consumed = BUILDING
+    if taken is not None:
+        if not isinstance(taken, Mapping):
+            raise InvalidHost(
+                f"host {host.host!r}: consume_from_request must return a mapping or None, not {shown(taken)}",
+                host=host.host,
+                value=taken,
+            )
+        consumed = {**BUILDING, **taken}
+    host.add_instance(selection.spec)
+    instances = host.instances
+    if isinstance(instances, GrowingDict) and selection.instance_uuid in instances:
+        record = selection.spec.as_instance(consumed=BUILDING, created_at=now)
+        instances.put(selection.instance_uuid, record if taken is None else _consuming(record, consumed))
+
+
+def _consuming(record: Instance, consumed: Mapping[str, Any]) -> Instance:
+    return Instance(**{**{name: getattr(record, name) for name in Instance.__slots__}, "consumed": consumed})
+
+
+def _take_off(host: HostState, leaving: _Leaving) -> None:
+    if leaving.spec is not None and not type(host).releases_instances():
+        host.release_request(leaving.spec)
+    else:
+        host.release_instance(leaving.instance)
+    instances = host.instances
+    if isinstance(instances, GrowingDict):
+        instances.discard(leaving.instance.uuid)
 
 
 def _has(host: HostState, instance_uuid: str) -> bool:
     try:
         return instance_uuid in host.instances
     except Exception:
-        # The same boundary.
+        # The boundary to a class derived from HostState.
         return False
 
 
-def _freeze_instances(host: HostState) -> None:
-    instances = host.instances
-    if isinstance(instances, GrowingDict):
-        host._assign(instances=instances.frozen())
-
-
-def _check_name_stays(host: HostState, attribute: str, value: Any) -> None:
-    if attribute in ("host", "nodename"):
-        raise InvalidHost(
-            f"host {host.host!r}: a host in a pool keeps its name", host=host.host, attribute=attribute, value=value
-        )
-
-
-def _as_list(selections: Placement | Iterable[Placement]) -> Sequence[Placement]:
-    chosen = [selections] if isinstance(selections, Placement) else list(selections)
-    for selection in chosen:
-        if not isinstance(selection, Placement):
+def _check_different(uuids: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for uuid in uuids:
+        if uuid in seen:
             raise InvalidRequest(
-                f"only selections can be committed and released, not {selection!r}", field="selections"
+                f"instance {uuid} is there twice; it can be released or moved once", field="instance_uuid", value=uuid
             )
-        selection.check()
+        seen.add(uuid)
+
+
+def _as_list(given: Any, *, uuids: bool = False) -> Sequence[Any]:
+    chosen = [given] if isinstance(given, str | Placement) else list(given)
+    for one in chosen:
+        if isinstance(one, Placement):
+            one.check()
+        elif not (uuids and isinstance(one, str)):
+            what = "selections and uuids can be released" if uuids else "selections can be committed and moved"
+            raise InvalidRequest(f"only {what}, not {shown(one)}", field="selections")
     return chosen

@@ -410,6 +410,10 @@ class HostRows:
         """The rows of the hosts that an instance is on."""
         return self._index().rows_with(uuid)
 
+    def members_of(self, group: str) -> Collection[str]:
+        """The uuids of the instances that are in a server group."""
+        return self._index().members_of(group)
+
     def count_instances(self, uuids: Collection[str]) -> Any:
         """How many of these instances are on the host: a Column, or 0 if none is on any."""
         index = self._index()

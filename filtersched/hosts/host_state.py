@@ -44,6 +44,8 @@ _OWNER = attrgetter("_owner")
 _InstanceLike = Instance | Mapping[str, Any] | str
 _Instances = Mapping[str, Instance | Mapping[str, Any] | None] | Iterable[_InstanceLike]
 _Metrics = Mapping[str, Any] | Iterable[Metric | tuple[str, Any]]
+# What an instance takes beyond its flavor until it is built.
+BUILDING: Mapping[str, Any] = FrozenDict(num_io_ops=1)
 
 
 class Owner(Protocol):
@@ -343,11 +345,12 @@ class HostState(Declared):
         self._generation = 0
         self._scratch = decision.limits
 
-    def consume_from_request(self, spec: RequestSpec) -> None:
+    def consume_from_request(self, spec: RequestSpec) -> Mapping[str, Any] | None:
         """Take what one instance of `spec` needs. Swap is not taken, as in Nova.
 
-        A subclass may override this, `release_request` and `copy` for anything else that is
-        countable; whatever it reads and writes must be attributes.
+        A subclass may override this, `release_instance` and `copy` for anything else that is
+        countable; whatever it reads and writes must be attributes. The mapping that it returns is
+        kept as `consumed` of the instance, plain data, for `release_instance` to read.
         """
         flavor = spec.flavor
         self._assign(
@@ -359,9 +362,10 @@ class HostState(Declared):
             updated=spec.now,
         )
         if self.resources and spec.resources:
-            self._take_resources(spec, 1)
+            self._take_resources(spec.resources, 1)
         if spec.instance_group is not None and spec.instance_uuid is not None:
             self.add_instance(spec)
+        return None
 
     def _assign(self, **values: Any) -> None:
         """Assign several attributes; at once where nobody watches, their values being right."""
@@ -371,22 +375,58 @@ class HostState(Declared):
             for name, value in values.items():
                 setattr(self, name, value)
 
+    def release_instance(self, instance: Instance) -> None:
+        """Give back what an instance took, and forget it; the inverse of `consume_from_request`.
+
+        Counters stop at zero, and what is free at what there is in all. An instance without a
+        flavor gives back only what its `consumed` says. Raises InvalidHost if the class overrides
+        only the older `release_request`.
+        """
+        if not self.releases_instances():
+            raise InvalidHost(
+                f"host {self.host!r}: {type(self).__name__} overrides release_request only, which needs a request; "
+                f"release instance {instance.uuid} by its selection, or override release_instance",
+                host=self.host,
+            )
+        self._release(instance)
+
+    @classmethod
+    def releases_instances(cls) -> bool:
+        """Whether a record is enough to release an instance."""
+        return (
+            cls.release_request is HostState.release_request or cls.release_instance is not HostState.release_instance
+        )
+
+    def _release(self, instance: Instance) -> None:
+        ops = instance.consumed.get("num_io_ops", 0)
+        given_back = {
+            "num_instances": max(0, self.num_instances - 1),
+            "num_io_ops": max(0, self.num_io_ops - ops),
+        }
+        flavor = instance.flavor
+        if flavor is not None:
+            disk = (flavor.root_gb + flavor.ephemeral_gb) * 1024
+            given_back["free_ram_mb"] = _more_free(self.free_ram_mb, flavor.memory_mb, self.total_usable_ram_mb)
+            given_back["free_disk_mb"] = _more_free(self.free_disk_mb, disk, self.total_usable_disk_gb * 1024)
+            given_back["vcpus_used"] = max(0, self.vcpus_used - flavor.vcpus)
+        self._assign(**given_back)
+        if flavor is not None and self.resources and flavor.resources:
+            self._take_resources(flavor.resources, -1)
+        instances = self.instances
+        if isinstance(instances, GrowingDict):
+            instances.discard(instance.uuid)
+        elif instance.uuid in instances:
+            self._assign(instances=FrozenDict({uuid: one for uuid, one in instances.items() if uuid != instance.uuid}))
+
     def release_request(self, spec: RequestSpec) -> None:
-        """Give back what `consume_from_request` took; counters stop at zero."""
-        self.free_ram_mb += spec.memory_mb
-        self.free_disk_mb += (spec.root_gb + spec.ephemeral_gb) * 1024
-        self.vcpus_used = max(0, self.vcpus_used - spec.vcpus)
-        self.num_instances = max(0, self.num_instances - 1)
-        self.num_io_ops = max(0, self.num_io_ops - 1)
-        if spec.resources and self.resources:
-            self._take_resources(spec, -1)
-        uuid = spec.instance_uuid
-        if isinstance(self.instances, GrowingDict):
-            self.instances.discard(uuid)
-        elif uuid is not None and uuid in self.instances:
-            rest = GrowingDict(self.instances)
-            rest.discard(uuid)
-            self._assign(instances=rest.frozen())
+        """Give back what `consume_from_request` took, by the request; the older form of `release_instance`."""
+        instance = self.instances.get(spec.instance_uuid or "")
+        if instance is None or instance.flavor is None:
+            instance = spec.as_instance(consumed=BUILDING)
+        if type(self).release_instance is HostState.release_instance:
+            self._release(instance)
+        else:
+            self.release_instance(instance)
         self.updated = spec.now
 
     def consume_from_instance(self, instance_properties: Mapping[str, Any]) -> None:
@@ -397,16 +437,17 @@ class HostState(Declared):
         self.num_instances += 1
 
     def add_instance(self, spec: RequestSpec) -> None:
-        """Add the instance that `spec` places to `instances`."""
+        """Add the instance that `spec` places to `instances`, as one that is being built."""
         if isinstance(self.instances, GrowingDict):
-            self.instances.put(spec.instance_uuid, spec.as_instance())
+            self.instances.put(spec.instance_uuid, spec.as_instance(consumed=BUILDING))
         elif spec.instance_uuid is not None and spec.instance_uuid not in self.instances:
             # Assigned as they are: they were checked when they came.
-            self._assign(instances=FrozenDict({**self.instances, spec.instance_uuid: spec.as_instance()}))
+            instance = spec.as_instance(consumed=BUILDING)
+            self._assign(instances=FrozenDict({**self.instances, spec.instance_uuid: instance}))
 
-    def _take_resources(self, spec: RequestSpec, sign: int) -> None:
+    def _take_resources(self, amounts: Mapping[str, Any], sign: int) -> None:
         changed = dict(self.resources)
-        for name, amount in spec.resources.items():
+        for name, amount in amounts.items():
             if name in changed:
                 total, used = changed[name]
                 changed[name] = (total, max(0, used + sign * amount))
@@ -453,6 +494,12 @@ class HostState(Declared):
         if "host" not in known:
             raise InvalidHost("a host needs a 'host' name", attribute="host")
         return cls(**known)
+
+
+def _more_free(free: float, amount: float, total: float) -> float:
+    """`free` with an amount given back; no more than there is in all, where that is known."""
+    more = free + amount
+    return total if free <= total < more and total else more
 
 
 # Writing past __setattr__, which watches the attributes that others may see.

@@ -74,12 +74,7 @@ def _plain_aggregates(aggregates: tuple[Aggregate, ...]) -> list[dict[str, Any]]
 
 
 def _plain_instances(instances: Mapping[str, Instance]) -> dict[str, Any]:
-    return {uuid: _plain_instance(instance) for uuid, instance in instances.items()}
-
-
-def _plain_instance(instance: Instance) -> dict[str, Any]:
-    fields = ((name, thaw(getattr(instance, name))) for name in Instance.__slots__)
-    return {name: field for name, field in fields if field not in (None, {})}
+    return {uuid: instance.to_dict() for uuid, instance in instances.items()}
 
 
 def _aggregates(value: Any) -> tuple[Aggregate, ...]:
@@ -147,6 +142,9 @@ def _instance(uuid: Any, value: Any) -> Instance:
         raise ValueError(f"a mapping from a uuid to an instance, which has {', '.join(fields)}")
     if known is not value and known:
         note_unread("an instance", value, (name for name in known if name not in fields))
+        if not hasattr(known.get("flavor"), "memory_mb"):
+            # An object of another library may have something else of that name.
+            known = {**known, "flavor": None}
     if known.get("uuid", uuid) != uuid:
         raise ValueError(f"must be a mapping from a uuid to that instance; {uuid!r} leads to {shown(known['uuid'])}")
     try:

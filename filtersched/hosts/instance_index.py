@@ -1,4 +1,4 @@
-"""InstanceIndex: which rows an instance is on."""
+"""InstanceIndex: which rows an instance is on, and which instances a group has."""
 
 from __future__ import annotations
 
@@ -12,46 +12,67 @@ class InstanceIndex:
     change_count : how many changes of the rows are in it.
     """
 
-    __slots__ = ("_known", "_rows", "change_count")
+    __slots__ = ("_known", "_members", "_rows", "change_count")
 
     def __init__(self, instances: Sequence[Mapping[str, Any]]) -> None:
         """instances : of each row, by uuid."""
         self.change_count: int = -1
         self._rows: dict[str, int | frozenset[int]] = {}
+        # Of each group the members, as keys in the order in which they came.
+        self._members: dict[str, dict[str, None]] = {}
         self._known = list(instances)
         for row, known in enumerate(self._known):
-            for uuid in known:
-                self._add(uuid, row)
+            for uuid, instance in known.items():
+                self._add(uuid, instance, row)
 
     def rows_with(self, uuid: str) -> Collection[int]:
         """The rows of the hosts that the instance is on."""
         rows = self._rows.get(uuid, ())
         return (rows,) if isinstance(rows, int) else rows
 
+    def members_of(self, group: str) -> Collection[str]:
+        """The uuids of the instances that are in a group."""
+        return self._members.get(group, {}).keys()
+
     def put(self, row: int, instances: Mapping[str, Any]) -> None:
         """Note which instances the host of a row has now."""
         known = self._known[row]
-        if instances is not known:
-            self.change(row, instances, instances.keys() - known.keys(), known.keys() - instances.keys())
+        if instances is known:
+            return
+        changed = {uuid for uuid in instances.keys() & known.keys() if instances[uuid] is not known[uuid]}
+        arrived = [uuid for uuid in instances if uuid not in known or uuid in changed]
+        self.change(row, instances, arrived, (known.keys() - instances.keys()) | changed)
 
-    def change(
-        self, row: int, instances: Mapping[str, Any], arrived: Iterable[str], left: Iterable[str]
-    ) -> None:
+    def change(self, row: int, instances: Mapping[str, Any], arrived: Iterable[str], left: Iterable[str]) -> None:
         """The same, where it is known which instances arrived and which left."""
+        known = self._known[row]
         for uuid in left:
-            self._discard(uuid, row)
+            self._discard(uuid, known[uuid], row)
         for uuid in arrived:
-            self._add(uuid, row)
+            self._add(uuid, instances[uuid], row)
         self._known[row] = instances
 
-    def _add(self, uuid: str, row: int) -> None:
+    def _add(self, uuid: str, instance: Any, row: int) -> None:
         rows = self._rows.setdefault(uuid, row)
         if rows != row:
             self._rows[uuid] = frozenset((row, rows)) if isinstance(rows, int) else rows | {row}
+        for group in groups_of(instance):
+            self._members.setdefault(group, {})[uuid] = None
 
-    def _discard(self, uuid: str, row: int) -> None:
+    def _discard(self, uuid: str, instance: Any, row: int) -> None:
         rows = self._rows.pop(uuid, row)
         if rows != row:
             left: frozenset[int] = (frozenset((rows,)) if isinstance(rows, int) else rows) - {row}
             only = next(iter(left))
             self._rows[uuid] = left if len(left) > 1 else only
+            return
+        for group in groups_of(instance):
+            members = self._members.get(group, {})
+            members.pop(uuid, None)
+            if not members:
+                self._members.pop(group, None)
+
+
+def groups_of(instance: Any) -> Sequence[str]:
+    """The groups of an instance; a class derived from HostState may keep records of its own."""
+    return getattr(instance, "groups", ())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from filtersched.errors import FilterschedError
 from filtersched.requests.request_spec import RequestSpec
@@ -18,6 +19,7 @@ class Placement:
     instance_uuid: str
     spec: RequestSpec
     generation: int
+    pool_generation: int
     pool: str | None
 
     def check(self) -> None:
@@ -25,11 +27,25 @@ class Placement:
 
 
 class CommitConflict(FilterschedError):
-    """The hosts have changed since the decision; nothing was committed."""
+    """The hosts, or the request's group, have changed since the decision; nothing was committed.
+
+    selections : those that cannot be committed.
+    hosts : the names of their hosts.
+    groups : the uuids of groups that have changed.
+    verdict : what a filter says of the host as it is now, where it was asked again.
+    """
 
     def __init__(
-        self, message: str = "", *, selections: Sequence[Placement] = (), hosts: Sequence[str] = ()
+        self,
+        message: str = "",
+        *,
+        selections: Sequence[Placement] = (),
+        hosts: Sequence[str] = (),
+        groups: Sequence[str] = (),
+        verdict: Any = None,
     ) -> None:
         super().__init__(message)
         self.selections: tuple[Placement, ...] = tuple(selections)
         self.hosts: tuple[str, ...] = tuple(hosts)
+        self.groups: tuple[str, ...] = tuple(groups)
+        self.verdict = verdict

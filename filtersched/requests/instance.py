@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Any, Self
 
 from filtersched.columns.plain_data import plain_mapping, plain_scalar
-from filtersched.columns.stored import NO_VALUES, NameToValue
-from filtersched.columns.values import optional_text, text
-from filtersched.errors import InvalidHost, must_be
+from filtersched.columns.stored import ABSENT, NO_ITEMS, NO_VALUES, Names, NameToValue, Stored
+from filtersched.columns.values import naive_utc, optional_text, text, whole
+from filtersched.errors import InvalidHost, InvalidRequest, must_be
+from filtersched.requests.record import names, plain, truth
+from filtersched.requests.request_values import Flavor
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +34,40 @@ class Instance:
     image_ref: str | None = None
     #: The properties of its image.
     image_properties: NameToValue = NO_VALUES
+    #: The flavor that it was placed with; releasing gives its amounts back. None where nobody knows.
+    flavor: Flavor | None = None
+    #: The uuids of the server groups that it is a member of.
+    groups: Names = NO_ITEMS
+    #: The hints of its request, name to value.
+    scheduler_hints: NameToValue = NO_VALUES
+    #: The availability zone that its request asked for.
+    availability_zone: str | None = None
+    #: Whether its request forced it to a host.
+    forced: bool = False
+    #: How important it is; higher is more.
+    priority: int = 0
+    #: When it was committed, naive UTC.
+    created_at: Stored[datetime | str | None, datetime | None] = ABSENT
+    #: What it takes of its host beyond the flavor's amounts: `num_io_ops` until it is built, and
+    #: what `consume_from_request` of a class of your own returned.
+    consumed: NameToValue = NO_VALUES
 
     @classmethod
-    def of_checked(cls, **fields: Any) -> Self:
+    def of_checked(cls, **values: Any) -> Self:
         """The record of values that were checked before: making one is part of every placement."""
         new = object.__new__(cls)
-        for field, value in fields.items():
-            object.__setattr__(new, field, value)
+        for field, default in _DEFAULTS.items():
+            object.__setattr__(new, field, values.get(field, default))
         return new
+
+    def with_values(self, **values: Any) -> Self:
+        """The record with some fields changed to values that need no check."""
+        return self.of_checked(**{**{field: getattr(self, field) for field in _DEFAULTS}, **values})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields that differ from their defaults, as plain data; the constructor takes them back."""
+        given = ((field, getattr(self, field)) for field in _DEFAULTS)
+        return {field: plain(value) for field, value in given if value != _DEFAULTS[field]}
 
     def __post_init__(self) -> None:
         field = ""
@@ -48,14 +77,26 @@ class Instance:
                 kept = check(value)
                 if kept is not value:
                     object.__setattr__(self, field, kept)
+        except InvalidRequest as problem:
+            raise InvalidHost(f"an instance's {problem}", value=problem.value) from None
         except ValueError as problem:
             value = getattr(self, field)
             raise InvalidHost(f"an instance's {must_be(field, problem, value)}", value=value) from None
 
 
+def _flavor(value: Any) -> Flavor | None:
+    return None if value is None else Flavor.of(value, "flavor")
+
+
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "uuid": text,
-    **dict.fromkeys(("project_id", "user_id", "image_ref"), optional_text),
+    **dict.fromkeys(("project_id", "user_id", "image_ref", "availability_zone"), optional_text),
     "instance_type_id": plain_scalar,
-    "image_properties": plain_mapping,
+    **dict.fromkeys(("image_properties", "scheduler_hints", "consumed"), plain_mapping),
+    "flavor": _flavor,
+    "groups": names,
+    "forced": truth,
+    "priority": whole,
+    "created_at": naive_utc,
 }
+_DEFAULTS: dict[str, Any] = {one.name: one.default if one.name != "uuid" else "" for one in fields(Instance)}

@@ -226,9 +226,11 @@ class RequestSpec(Attributed, Mapping[str, Any]):
             new.__dict__["instance_group"] = self.instance_group.with_host(last_host)
         return new
 
-    def as_instance(self) -> Instance:
+    def as_instance(
+        self, *, consumed: Mapping[str, Any] = NO_VALUES, created_at: datetime | None = None
+    ) -> Instance:
         """The record of this request's instance on the host that gets it."""
-        image = self.image
+        image, group = self.image, self.instance_group
         return Instance.of_checked(
             uuid=self.instance_uuid or "",
             project_id=self.project_id,
@@ -236,6 +238,13 @@ class RequestSpec(Attributed, Mapping[str, Any]):
             instance_type_id=self.flavor.id,
             image_ref=None if image is None else image.id,
             image_properties=NO_VALUES if image is None else image.properties,
+            flavor=self.flavor,
+            groups=NO_ITEMS if group is None or group.uuid is None else (group.uuid,),
+            scheduler_hints=self.scheduler_hints,
+            availability_zone=self.availability_zone,
+            forced=bool(self.force_hosts or self.force_nodes),
+            created_at=created_at,
+            consumed=consumed,
         )
 
     # -- the mapping of the first filter scheduler -------------------------------------------

@@ -177,6 +177,17 @@ class InstanceGroup(Record):
         known = set(self.members)
         return replace(self, members=self.members + tuple(uuid for uuid in uuids if uuid not in known))
 
+    def with_known(self, where: Mapping[str, str]) -> InstanceGroup:
+        """The group with members that are known to be on hosts, uuid to host."""
+        new = [uuid for uuid in where if uuid not in set(self.members)]
+        known = set(self.hosts)
+        hosts = [host for uuid, host in where.items() if uuid in set(new) or host not in known]
+        return replace(self, members=(*self.members, *new), hosts=(*self.hosts, *hosts)) if where else self
+
+    def with_hosts(self, hosts: Iterable[str]) -> InstanceGroup:
+        """The group on other hosts."""
+        return replace(self, hosts=tuple(hosts))
+
     def with_host(self, host: str) -> InstanceGroup:
         """The group with one more instance on `host`; a host is listed once per instance."""
         # As they are: they were checked when they came, and a large group has many.

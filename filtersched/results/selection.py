@@ -96,6 +96,8 @@ class Selection(Placement):
     seed: int | None = None
     #: The host's generation when the decision was made; `commit` compares it.
     generation: int = 0
+    #: The pool's generation when the decision was made; `commit` compares it with that of the group.
+    pool_generation: int = 0
     #: The uuid of the HostPool that the decision was made in; None if it was made on other hosts.
     pool: str | None = None
 
@@ -136,6 +138,7 @@ class Selection(Placement):
             "spec": self.spec.to_dict(),
             "seed": self.seed,
             "generation": self.generation,
+            "pool_generation": self.pool_generation,
             "pool": self.pool,
         }
 
@@ -177,5 +180,6 @@ _KINDS: dict[str, Any] = {
     "spec": RequestSpec,
     "seed": (int, NoneType),
     "generation": int,
+    "pool_generation": int,
     "pool": (str, NoneType),
 }

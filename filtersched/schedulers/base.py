@@ -5,23 +5,27 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from oslo_config import cfg
 
 from filtersched.columns.plain_data import plain_data
-from filtersched.engine.decision import Choice, Decision
+from filtersched.engine.decision import Choice, Decision, depleted
 from filtersched.errors import InvalidHost, InvalidRequest, must_be, shown
 from filtersched.filters.base import BaseHostFilter
-from filtersched.hosts.host_pool import HostPool
+from filtersched.hosts.host_pool import HostPool, Key
 from filtersched.hosts.host_state import HostState, each_of, undisturbed
+from filtersched.hosts.placement import CommitConflict
 from filtersched.loading import load_driver
 from filtersched.requests.record import checked, checked_names
 from filtersched.requests.request_spec import MAX_INSTANCES, RequestSpec
+from filtersched.requests.request_values import InstanceGroup
 from filtersched.requests.seal import sealed
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Selection
+from filtersched.schedulers.groups import completed, restated
 from filtersched.settings import SchedulerSettings, make_conf, read_scheduler_settings
 from filtersched.settings.json_options import JsonOptions
 from filtersched.weighers.base import BaseWeigher
@@ -95,16 +99,22 @@ class Scheduler:
         return_alternates: bool = False,
         seed: int | None = None,
         explain: Detail = "counts",
+        move: bool = False,
     ) -> list[Selection]:
         """Decide and commit atomically. This is the usual call for a program that keeps a pool.
 
-        Arguments and errors are those of `select_destinations`; no other thread comes in between.
+        move : the instances are on hosts of the pool, and may go elsewhere or stay: resize, migrate,
+            evacuate. Their hosts are weighed without them. Raises InvalidRequest for one that is on
+            no host.
+
+        The other arguments and errors are those of `select_destinations`; no other thread comes in
+        between.
         """
         if not isinstance(pool, HostPool):
             raise InvalidRequest("place() needs a HostPool; select_destinations() takes any hosts", field="pool")
 
         def place() -> list[Selection]:
-            selections = self.select_destinations(
+            decision = self._decision(
                 spec,
                 pool,
                 instance_uuids,
@@ -113,10 +123,79 @@ class Scheduler:
                 seed=seed,
                 explain=explain,
             )
-            pool.commit(selections)
+            if move:
+                decision.without = pool.without(decision.uuids)
+            selections = sealed(lambda: self._decided(decision))
+            if move:
+                pool.move(selections)
+            else:
+                pool.commit(selections)
             return selections
 
         return pool.run(place)
+
+    def commit(
+        self,
+        selections: Selection | Iterable[Selection],
+        pool: HostPool,
+        *,
+        filters: str | Sequence[str] | None = None,
+    ) -> None:
+        """Commit a decision that was made earlier, if the hosts can take it still.
+
+        Where a chosen host, or the request's server group, has changed since the decision, the
+        filters are asked again about the host as it is now.
+
+        filters : those of the decision, if it had others than the configured ones.
+
+        Raises CommitConflict if one of them refuses, or the host is gone, and what `pool.commit`
+        raises; nothing is applied then.
+        """
+        chosen = [selections] if isinstance(selections, Selection) else list(selections)
+        pool.run(self._commit, chosen, pool, filters)
+
+    def _commit(self, chosen: Sequence[Selection], pool: HostPool, filters: str | Sequence[str] | None) -> None:
+        is_ours = all(isinstance(one, Selection) and one.pool == pool.uuid for one in chosen)
+        if is_ours and pool.stale(chosen):
+            chosen = sealed(lambda: self._asked_again(chosen, pool, filters))
+        pool.commit(chosen)
+
+    def _asked_again(
+        self, chosen: Sequence[Selection], pool: HostPool, filters: str | Sequence[str] | None
+    ) -> list[Selection]:
+        """The selections as if they had been decided now. Raises CommitConflict where a filter refuses."""
+        now = datetime.now(UTC).replace(tzinfo=None)
+        taken: dict[Key, HostState] = {}
+        renewed = []
+        for index, selection in enumerate(chosen):
+            key = (selection.host, selection.nodename)
+            if key not in pool:
+                raise CommitConflict(
+                    f"{selection.host} was removed since the decision; decide again, or use place()",
+                    selections=[selection],
+                    hosts=[selection.host],
+                )
+            spec = selection.spec.copy()
+            spec.now = now
+            group = spec.instance_group
+            if group is not None:
+                before = {one.instance_uuid: one.host for one in chosen[:index] if _is_in(one, group)}
+                spec.instance_group = restated(group, pool).with_known(before)
+            decision = self._decision(spec, pool, [selection.instance_uuid], filters=filters)
+            decision.without = {key: taken[key]} if key in taken else {}
+            host = pool[key]
+            verdict = next(iter(decision.ask(host, 0).refused_by), None)
+            if verdict is not None:
+                raise CommitConflict(
+                    f"{selection.host} changed since the decision, and cannot take instance "
+                    f"{selection.instance_uuid} now: {verdict}; decide again, or use place()",
+                    selections=[selection],
+                    hosts=[selection.host],
+                    verdict=verdict,
+                )
+            taken[key] = depleted(taken.get(key, host), spec)
+            renewed.append(replace(selection, generation=host._generation, pool_generation=pool.generation))
+        return renewed
 
     def _decide(self, decision: Decision) -> list[Choice]:
         raise NotImplementedError(f"{type(self).__name__} defines no way to decide")
@@ -154,7 +233,7 @@ class Scheduler:
             ready.config_options = self._json_options.options()
         group = spec.instance_group
         if group is not None:
-            ready.instance_group = group.with_members(uuids)
+            ready.instance_group = completed(group, hosts, uuids)
         return Decision(
             spec=ready,
             hosts=hosts,
@@ -196,6 +275,11 @@ def _checked_seed(seed: Any) -> int:
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise InvalidRequest(must_be("seed", "a whole number", seed), field="seed", value=seed)
     return int(checked("seed", seed, plain_data))
+
+
+def _is_in(selection: Selection, group: InstanceGroup) -> bool:
+    other = selection.spec.instance_group
+    return other is not None and other.uuid is not None and other.uuid == group.uuid
 
 
 def _as_hosts(given: Iterable[HostState]) -> list[HostState]:

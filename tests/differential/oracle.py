@@ -151,8 +151,10 @@ def _after(hosts, request, chosen, uuids, sign):
     after = {(host["host"], host["nodename"]): dict(host) for host in hosts}
     for choice, uuid in zip(chosen, uuids, strict=True):
         host = after[choice["host"], choice["nodename"]]
-        host["free_ram_mb"] -= sign * flavor["memory_mb"]
-        host["free_disk_mb"] -= sign * (flavor["root_gb"] + flavor["ephemeral_gb"]) * 1024
+        disk = (flavor["root_gb"] + flavor["ephemeral_gb"]) * 1024
+        total_disk = host.get("total_usable_disk_gb", 0) * 1024
+        host["free_ram_mb"] = _free_after(host["free_ram_mb"], sign * flavor["memory_mb"], host["total_usable_ram_mb"])
+        host["free_disk_mb"] = _free_after(host["free_disk_mb"], sign * disk, total_disk)
         # What counts up stops at zero on its way down.
         host["vcpus_used"] = max(0, host["vcpus_used"] + sign * flavor["vcpus"])
         host["num_instances"] = max(0, host["num_instances"] + sign)
@@ -160,6 +162,12 @@ def _after(hosts, request, chosen, uuids, sign):
         others = [other for other in host["instances"] if other != uuid]
         host["instances"] = [*others, uuid] if sign > 0 else others
     return list(after.values())
+
+
+def _free_after(free, taken, total):
+    # What is given back makes no more free than there is, where that is known.
+    after = free - taken
+    return total if total and free <= total < after else after
 
 
 # Filters

@@ -381,13 +381,12 @@ def test_releasing_from_a_host_that_is_gone_is_refused(pool, scheduler):
     "change",
     [
         lambda pool: setattr(pool["cmp1"], "num_io_ops", 1),
-        lambda pool: setattr(pool["cmp1"], "free_ram_mb", pool["cmp1"].free_ram_mb),
         lambda pool: pool.update("cmp1", num_io_ops=1),
         lambda pool: setattr(pool["cmp1"], "rack", "r1"),
         lambda pool: pool.remove("cmp1"),
         lambda pool: pool.add(pool.remove("cmp1")),
     ],
-    ids=["assigned", "assigned the same", "updated", "attribute added", "removed", "removed and added"],
+    ids=["assigned", "updated", "attribute added", "removed", "removed and added"],
 )
 def test_commit_after_a_change_of_the_chosen_host_is_a_conflict(pool, scheduler, change):
     selections = scheduler.select_destinations(RequestSpec(FLAVOR), pool)
@@ -397,6 +396,38 @@ def test_commit_after_a_change_of_the_chosen_host_is_a_conflict(pool, scheduler,
         pool.commit(selections)
     assert (caught.value.hosts, caught.value.selections) == (("cmp1",), tuple(selections))
     assert state(pool) == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda pool: setattr(pool["cmp1"], "free_ram_mb", 1000),
+        lambda pool: setattr(pool["cmp1"], "traits", ["A", "B"]),
+        lambda pool: pool.update("cmp1", free_ram_mb=1000, service={"disabled": False}),
+        lambda pool: pool.report("cmp1", free_ram_mb=1000),
+    ],
+    ids=["assigned", "container assigned", "updated", "reported"],
+)
+def test_writing_the_value_that_stands_there_is_no_change(pool, scheduler, change):
+    pool.update("cmp1", traits={"A", "B"}, service={"disabled": False})
+    before = pool.generation
+    selections = scheduler.select_destinations(RequestSpec(FLAVOR), pool)
+    change(pool)
+    assert pool.generation == before
+    pool.commit(selections)
+
+
+@pytest.mark.parametrize("value", [1000.0, True, -0.0], ids=repr)
+def test_an_equal_value_of_another_type_or_sign_is_a_change(pool, value):
+    pool["cmp1"].free_ram_mb = {1000.0: 1000, True: 1, -0.0: 0.0}[value]
+    before = pool.generation
+    if value is True:
+        pool["cmp1"].rack = 1
+        before = pool.generation
+        pool["cmp1"].rack = True
+    else:
+        pool["cmp1"].free_ram_mb = value
+    assert pool.generation == before + 1
 
 
 def test_one_conflict_keeps_all_selections_of_the_call_out(pool, scheduler):
@@ -553,12 +584,16 @@ def test_instances_of_a_host_are_copied_once_however_many_come_and_go(scheduler)
     assert dict(pool["a"].instances) == {}
 
 
-@pytest.mark.parametrize("strange", [[5], ["i1"], [None], "i1", [host("cmp1")]], ids=repr)
+@pytest.mark.parametrize("strange", [[5], [None], [host("cmp1")], ["i1", 5]], ids=repr)
 def test_what_is_no_selection_can_be_neither_committed_nor_released(pool, strange):
-    with pytest.raises(InvalidRequest, match="only selections"):
-        pool.commit(strange)
-    with pytest.raises(InvalidRequest, match="only selections"):
-        pool.release(strange)
+    for act in (pool.commit, pool.move, pool.release):
+        with pytest.raises(InvalidRequest, match="only selections"):
+            act(strange)
+
+
+def test_uuid_cannot_be_committed(pool):
+    with pytest.raises(InvalidRequest, match="only selections can be committed"):
+        pool.commit("i1")
 
 
 def test_empty_commit_and_release_do_nothing(pool):

@@ -520,7 +520,9 @@ def test_instance_of_a_group_is_on_the_host_from_then_on():
     host = HostState("cmp1")
     group = InstanceGroup(policy="affinity")
     host.consume_from_request(RequestSpec(FLAVOR, instance_uuid="i9", project_id="p", instance_group=group))
-    assert dict(host.instances) == {"i9": Instance("i9", project_id="p", instance_type_id=7)}
+    assert dict(host.instances) == {
+        "i9": Instance("i9", project_id="p", instance_type_id=7, flavor=FLAVOR, consumed={"num_io_ops": 1})
+    }
 
 
 def test_instance_of_a_group_without_a_uuid_is_not_noted():

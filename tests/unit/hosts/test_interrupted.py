@@ -70,6 +70,7 @@ class World:
 
     def __init__(self) -> None:
         self.pool = HostPool(host(number) for number in range(5))
+        self.pool.clock = lambda: datetime(2026, 1, 2)
         self.answers()
         self.committed = FAST.select_destinations(spec(num_instances=2), self.pool, ["old-1", "old-2"])
         self.pool.commit(self.committed)

@@ -1,0 +1,344 @@
+"""KeptHosts: hosts that are kept between requests, and change under one lock."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import threading
+import uuid
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, NoReturn, Self, TypeVar
+
+from filtersched.columns.frozen import FrozenDict, typed_key
+from filtersched.errors import InvalidHost, nearest
+from filtersched.hosts.atomic import Atomic
+from filtersched.hosts.given_columns import checked_columns
+from filtersched.hosts.host_rows import HostRows
+from filtersched.hosts.host_state import HostState, each_of
+from filtersched.hosts.instance_index import groups_of
+from filtersched.hosts.service import Service
+from filtersched.requests.seal import ONLY_ANSWERS, decision, is_sealed
+
+Key = tuple[str, str]
+_T = TypeVar("_T")
+_MISSING = object()
+
+
+class Change(NamedTuple):
+    """New attributes of a host in the pool.
+
+    generation : the host's, with them.
+    names : of the attributes that change; None if any may.
+    arrived, left : the instances by which `instances` changes, unless `names` is None.
+    groups : the server groups of instances that arrive or leave.
+    """
+
+    host: HostState
+    row: int
+    generation: int
+    attributes: Mapping[str, Any]
+    names: Collection[str] | None
+    arrived: Sequence[str] = ()
+    left: Sequence[str] = ()
+    groups: Collection[str] = ()
+
+
+class KeptHosts:
+    """Hosts in a fixed order, known by name, that change only under one lock.
+
+    A change of a host in the pool is a plain assignment to one of its attributes; it counts up the
+    host's generation. Assigning the value that an attribute has already is no change.
+    Safe to use from several threads: whoever holds `lock` sees one consistent state, and every
+    decision does. Each change happens as a whole or not at all, even if an exception comes from
+    outside in the middle of it, such as a timeout's or Ctrl-C.
+
+    uuid : the pool's identity. Selections carry it, and can be committed to this pool only.
+
+    Raises InvalidHost for a second host (or node) of the same name, and for one that another pool
+    keeps.
+    """
+
+    def __init__(self, hosts: Iterable[HostState] = ()) -> None:
+        self._start(HostRows(owner=self))
+        try:
+            for host in each_of(hosts):
+                self._add(host)
+        except BaseException:
+            for host in self.rows.hosts():
+                host._owner = None
+            raise
+
+    def _start(self, rows: HostRows) -> None:
+        self.rows = rows
+        self.uuid: str = str(uuid.uuid4())
+        self.generation: int = 0
+        # When the members of a server group, or their hosts, changed last, as the pool's generation.
+        self._group_generations: dict[str, int] = {}
+        self._atomic = Atomic(rows.drop_caches)
+        self.lock: threading.RLock = self._atomic.lock
+        self._made_in = decision.limits
+
+    @classmethod
+    def from_columns(
+        cls,
+        names: Sequence[str],
+        nodenames: Sequence[str] | None = None,
+        *,
+        host_class: type[HostState] = HostState,
+        **columns: Any,
+    ) -> Self:
+        """Make a pool from columns of attributes, without an object for each host.
+
+        names, nodenames : (n_hosts,) text; a host without a node of its own is its own node.
+        host_class : the class of the hosts.
+        columns : attributes of the class, each (n_hosts,): numpy arrays of numbers, or sequences.
+
+        A row is the truth until its host's object is asked for; from then on the object is. Raises
+        InvalidHost for what no host of the class can have.
+        """
+        pool = cls()
+        given = checked_columns(host_class, names, nodenames, columns)
+        pool._start(HostRows([None] * len(given["host"]), given=given, host_class=host_class, owner=pool))
+        return pool
+
+    def run(self, act: Callable[..., _T], *args: Any) -> _T:
+        """The result of `act(*args)` under the lock, as one step: use it where `with pool.lock` is not enough.
+
+        Whatever exception strikes, and wherever, the lock is released, and nothing that was worked
+        out from the hosts is trusted any more.
+        """
+        return self._atomic.run(act, *args)
+
+    def __len__(self) -> int:
+        """How many hosts there are."""
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[HostState]:
+        """The hosts, in their order."""
+        return iter(self._atomic.run(lambda: list(self.rows.hosts())))
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is a host of that name, or a node `(host, nodename)`."""
+        if isinstance(name, tuple):
+            return len(name) == 2 and self._atomic.run(self.rows.row_of, *name) is not None
+        return isinstance(name, str) and bool(self._atomic.run(self.rows.rows_named, name))
+
+    def __getitem__(self, name: str | Key) -> HostState:
+        """The host of that name, or the node `(host, nodename)`.
+
+        Raises KeyError for an unknown name, and for the bare name of a host with several nodes.
+        """
+        return self._atomic.run(lambda: self.rows.host(self._row(name)))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {len(self)} hosts>"
+
+    def __copy__(self) -> Self:
+        """Another pool, of copies of the hosts; what a subclass added is shared."""
+        return self._of_copies(lambda host: host.copy())
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self._of_copies(lambda host: copy.deepcopy(host, memo))
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a pool has a lock and cannot be pickled; use save(), or pickle list(pool)")
+
+    def _of_copies(self, copied: Callable[[HostState], HostState]) -> Self:
+        new = type(self).__new__(type(self))
+        new.__dict__.update(self.__dict__)
+        new._start(HostRows(owner=new))
+        # All at once: other threads may not change hosts meanwhile.
+        for host in self._atomic.run(lambda: list(map(copied, self.rows.hosts()))):
+            new._add(host)
+        return new
+
+    def _row(self, name: str | Key) -> int:
+        rows = [self.rows.row_of(*name)] if isinstance(name, tuple) else self.rows.rows_named(name)
+        if len(rows) > 1:
+            raise KeyError(f"{name} has {len(rows)} nodes; ask for one as (host, nodename)")
+        if not rows or rows[0] is None:
+            raise KeyError(name)
+        return rows[0]
+
+    # -- hosts come, go and change -----------------------------------------------------------
+
+    def add(self, host: HostState) -> None:
+        """Add a host at the end."""
+        self._atomic.run(self._add, host)
+
+    def _add(self, host: HostState) -> None:
+        if not isinstance(host, HostState):
+            raise InvalidHost(f"a pool keeps hosts, not {host!r}", value=host)
+        self._check_unsealed(host.host)
+        if self.rows.row_of(host.host, host.nodename) is not None:
+            raise InvalidHost(
+                f"host {host.host!r}, node {host.nodename!r}: there is one of that name in the pool",
+                host=host.host,
+                attribute="host",
+                value=host.host,
+            )
+        if host._owner is not None:
+            raise InvalidHost(f"host {host.host!r} is in another pool already", host=host.host)
+        self._atomic.publish(functools.partial(self._append, host, len(self.rows), self.generation + 1))
+
+    def _append(self, host: HostState, row: int, generation: int) -> None:
+        host._owner = self
+        host._generation = self.generation = generation
+        self.rows.append(host, row)
+        self._note_groups(_groups_in(host), generation)
+
+    def remove(self, name: str | Key) -> HostState:
+        """Remove a host and return it. Raises KeyError for an unknown name."""
+        return self._atomic.run(self._remove, name)
+
+    def _remove(self, name: str | Key) -> HostState:
+        row = self._row(name)
+        host = self.rows.host(row)
+        self._check_unsealed(host.host)
+        self._atomic.publish(functools.partial(self._take_out, host, row, self.generation + 1))
+        return host
+
+    def _take_out(self, host: HostState, row: int, generation: int) -> None:
+        self.rows.remove(host, row)
+        host._owner = None
+        self.generation = generation
+        self._note_groups(_groups_in(host), generation)
+
+    def _note_groups(self, groups: Iterable[str], generation: int) -> None:
+        self._group_generations.update(dict.fromkeys(groups, generation))
+
+    def update(self, name: str | Key, **changes: Any) -> None:
+        """Assign several attributes of one host: all of them, or none.
+
+        Raises KeyError for an unknown host, and InvalidHost for a name that is no attribute of the
+        host; a plain assignment adds one.
+        """
+        self._atomic.run(self._update, name, changes)
+
+    def _update(self, name: str | Key, changes: Mapping[str, Any]) -> None:
+        row = self._row(name)
+        self._check_unsealed(self.rows.host(row).host)
+        changed = self._with_attributes(row, changes)
+        self._publish([self._change(row, changed, with_limits="limits" in changes)])
+
+    def _with_attributes(self, row: int, values: Mapping[str, Any]) -> HostState:
+        """A copy of a host that has these values of its attributes."""
+        host = self.rows.host(row)
+        changed = host.copy()
+        for attribute, value in values.items():
+            check_name_stays(host, attribute, value)
+            if not hasattr(changed, attribute) or attribute in ("_owner", "_generation", "_scratch"):
+                hint = nearest(attribute, [known for known in dir(changed) if not known.startswith("_")])
+                raise InvalidHost(
+                    f"host {host.host!r} has no attribute {attribute!r}. {hint}".rstrip(),
+                    host=host.host,
+                    attribute=attribute,
+                    value=value,
+                )
+            setattr(changed, attribute, value)
+        return changed
+
+    def change(self, host: HostState, name: str, value: Any) -> None:
+        """Assign one attribute; a plain assignment to a host of the pool calls this."""
+        check_name_stays(host, name, value)
+        if not self._atomic.run(self._write, host, name, value):
+            # It was removed while this waited.
+            setattr(host, name, value)
+
+    def _write(self, host: HostState, name: str, value: Any) -> bool:
+        """Whether the host is in this pool still, and has the value now."""
+        if host._owner is not self:
+            return False
+        if _is_unchanged(getattr(host, name, _MISSING), value):
+            return True
+        row = self.rows.row_of(host.host, host.nodename)
+        assert row is not None
+        # Marked first: where an exception strikes between, a change is expected that did not happen.
+        self.generation += 1
+        host._generation = self.generation
+        self.rows.mark_dirty(row, (name,))
+        if name == "instances":
+            self._note_groups(_groups_in(host, value), self.generation)
+        object.__setattr__(host, name, value)
+        return True
+
+    def _check_unsealed(self, host: str) -> None:
+        if is_sealed(self._made_in):
+            raise InvalidHost(f"host {host!r}: a pool and its hosts {ONLY_ANSWERS}", host=host)
+
+    def _change(
+        self,
+        row: int,
+        changed: HostState,
+        *,
+        further: int = 1,
+        arrived: Sequence[str] = (),
+        left: Sequence[str] = (),
+        with_limits: bool = False,
+    ) -> Change:
+        """The change that gives the host in `row` the attributes of a changed copy of it.
+
+        further : how many changes make the pool's generation the host's.
+        """
+        host = self.rows.host(row)
+        attributes = changed.__dict__
+        if not with_limits:
+            attributes.pop("limits", None)
+        known = host.__dict__
+        names = None
+        if type(host) is HostState:
+            # A subclass may change something inside of an attribute; then any may have changed.
+            names = [name for name, value in attributes.items() if not _is_unchanged(known.get(name, _MISSING), value)]
+        groups: Collection[str] = ()
+        if arrived or left:
+            moved = [*(changed.instances[uuid] for uuid in arrived), *(host.instances[uuid] for uuid in left)]
+            groups = {group for one in moved for group in groups_of(one)}
+        elif "instances" in attributes and attributes["instances"] is not known.get("instances"):
+            groups = _groups_in(host, attributes["instances"])
+        return Change(host, row, self.generation + further, attributes, names, arrived, left, groups)
+
+    def _publish(self, changes: Sequence[Change], also: Callable[[], None] | None = None) -> None:
+        self._atomic.publish(functools.partial(self._apply, changes, also))
+
+    def _apply(self, changes: Sequence[Change], also: Callable[[], None] | None) -> None:
+        if also is not None:
+            also()
+        for host, row, generation, attributes, names, arrived, left, groups in changes:
+            if names == [] and not arrived and not left:
+                continue
+            host._generation = self.generation = generation
+            host.__dict__.update(attributes)
+            if names is not None and (arrived or left):
+                self.rows.mark_instances(row, names, arrived, left)
+            else:
+                self.rows.mark_dirty(row, names)
+            self._note_groups(groups, generation)
+
+
+def _is_unchanged(old: Any, new: Any) -> bool:
+    """Whether a value is the one that stands there already, as far as any code can tell."""
+    if old is new:
+        return True
+    return type(old) is type(new) and type(old) in _COMPARED and bool(old == new) and typed_key(old) == typed_key(new)
+
+
+# Of these types values are compared; any other may change without becoming unequal.
+_COMPARED = frozenset((int, float, str, bool, tuple, frozenset, FrozenDict, datetime, Service))
+
+
+def _groups_in(host: HostState, others: Any = None) -> set[str]:
+    """The groups of a host's instances, and of other instances."""
+    try:
+        known = [*host.instances.values(), *(others.values() if others is not None else ())]
+    except Exception:
+        # The boundary to a class derived from HostState, whose instances may be unreadable.
+        return set()
+    return {group for one in known for group in groups_of(one)}
+
+
+def check_name_stays(host: HostState, attribute: str, value: Any) -> None:
+    if attribute in ("host", "nodename"):
+        raise InvalidHost(
+            f"host {host.host!r}: a host in a pool keeps its name", host=host.host, attribute=attribute, value=value
+        )

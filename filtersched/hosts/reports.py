@@ -1,0 +1,143 @@
+"""What hosts report of themselves, beside what was committed meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from filtersched.columns.frozen import FrozenDict
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.instance import Instance
+
+# Instances that left a host are remembered for reports that were made before: so many, for so long.
+_MAX_REMEMBERED = 1000
+_REMEMBERED_FOR = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What came of a host's report."""
+
+    #: False if it is older than the last one; it changed nothing then.
+    accepted: bool
+    #: Uuids that an earlier report listed and this one does not; they stay counted until released.
+    missing: tuple[str, ...] = ()
+    #: Uuids that the pool did not know; they are on the host now.
+    adopted: tuple[str, ...] = ()
+    #: Uuids that the pool has on another host; they are in this host's figures only.
+    elsewhere: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HostReports:
+    """What is remembered of a host's reports.
+
+    observed_at : when the last one was made.
+    listed : the uuids that the last list had.
+    left : the instances that left since, and when.
+    """
+
+    observed_at: datetime | None = None
+    listed: frozenset[str] = frozenset()
+    left: tuple[tuple[datetime, Instance], ...] = ()
+
+    def without(self, gone: Iterable[Instance], when: datetime) -> HostReports:
+        """The same after instances have left the host."""
+        recent = [one for one in self.left if when - one[0] < _REMEMBERED_FOR]
+        left = (*recent, *((when, instance) for instance in gone))
+        return replace(self, left=left[-_MAX_REMEMBERED:])
+
+    def after(self, when: datetime, listed: frozenset[str]) -> HostReports:
+        """The same after a report that was made at `when`."""
+        return HostReports(when, listed, tuple(one for one in self.left if one[0] > when))
+
+
+NEVER = HostReports()
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Which instances are in a report's figures.
+
+    on_top : those on the host that are not.
+    gone : those that are, though they have left the host.
+    """
+
+    on_top: Mapping[str, Instance]
+    gone: Mapping[str, Instance]
+
+    def add_on_top(self, changed: HostState, host: HostState, figures: Collection[str]) -> None:
+        """Correct the reported figures of `changed` by what is not in them, and what is no more.
+
+        What an instance takes is what releasing it gives back, so that this holds for figures of
+        classes derived from HostState too.
+        """
+        if figures and (self.on_top or self.gone):
+            _shift(changed, figures, host, self.on_top.values(), 1)
+            _shift(changed, figures, host, self.gone.values(), -1)
+
+    def built(self, uuid: str, instance: Instance, figures: Collection[str]) -> Instance:
+        """The record after a report of `num_io_ops`, which counts the builds itself."""
+        is_counted = "num_io_ops" in instance.consumed and "num_io_ops" in figures and uuid not in self.on_top
+        return as_built(instance) if is_counted else instance
+
+
+def as_built(instance: Instance) -> Instance:
+    """The record without the operation that building it is."""
+    rest = {name: value for name, value in instance.consumed.items() if name != "num_io_ops"}
+    return instance.with_values(consumed=FrozenDict(rest))
+
+
+def counted_by(host: HostState, before: HostReports, when: datetime, listed: Mapping[str, Instance] | None) -> Counted:
+    """What is in the figures that a host measured at `when`.
+
+    listed : the instances that it names; None if it names none, and time decides.
+    """
+    here = host.instances
+    left_since = [instance for left_at, instance in before.left if left_at > when]
+    if listed is None:
+        on_top = {uuid: one for uuid, one in here.items() if _is_younger(one, when)}
+        return Counted(on_top, {one.uuid: one for one in left_since if not _is_younger(one, when)})
+    on_top = {uuid: one for uuid, one in here.items() if uuid not in listed}
+    return Counted(on_top, {one.uuid: one for one in left_since if one.uuid in listed and one.uuid not in here})
+
+
+def _is_younger(instance: Instance, when: datetime) -> bool:
+    return instance.created_at is not None and instance.created_at > when
+
+
+def _shift(
+    changed: HostState, figures: Collection[str], host: HostState, instances: Iterable[Instance], sign: int
+) -> None:
+    """Add to the figures of `changed` what the instances take of the host, or take it away."""
+    for instance in instances:
+        full = _taken_by(instance, host)
+        free = full.copy()
+        free.release_instance(instance)
+        for name in figures:
+            value, before, after = (getattr(one, name) for one in (changed, full, free))
+            if name == "resources":
+                changed.resources = _with_used(value, instance, sign)
+            elif before != after and all(isinstance(one, int | float) for one in (value, before, after)):
+                shifted = value + sign * (before - after)
+                # Figures that don't fit together must not become impossible.
+                setattr(changed, name, 0 if sign < 0 and shifted < 0 <= value else shifted)
+
+
+def _taken_by(instance: Instance, host: HostState) -> HostState:
+    """A copy of the host from which releasing the instance takes its whole amounts."""
+    full = host.copy()
+    flavor = instance.flavor
+    if flavor is not None:
+        full.free_ram_mb = -flavor.memory_mb
+        full.free_disk_mb = -(flavor.root_gb + flavor.ephemeral_gb) * 1024
+        full.vcpus_used = flavor.vcpus
+    full.num_instances = full.num_io_ops = 1
+    return full
+
+
+def _with_used(resources: Mapping[str, Any], instance: Instance, sign: int) -> Mapping[str, Any]:
+    amounts = {} if instance.flavor is None else instance.flavor.resources
+    return {name: (total, max(0, used + sign * amounts.get(name, 0))) for name, (total, used) in resources.items()}
