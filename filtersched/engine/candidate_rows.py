@@ -6,41 +6,36 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from filtersched.engine.candidates import Candidates, Rows
+from filtersched.engine.candidates import Candidates
 from filtersched.hosts.host_rows import HostRows
+from filtersched.hosts.narrowing import is_bound_to_cell, permitted_by
 from filtersched.requests.request_spec import RequestSpec
 
 
 def candidate_rows(rows: HostRows, spec: RequestSpec) -> Candidates:
-    """The rows that destination, ignored and forced hosts allow; filtersched.hosts.narrowing states the rule.
+    """The rows whose hosts `permitted_by` allows; it is asked only about those that an index cannot rule out.
 
     No two rows are of the same host and node.
     """
-    wanted = spec.requested_destination
-    if wanted is None and not (spec.ignore_hosts or spec.force_hosts or spec.force_nodes):
+    is_permitted = permitted_by(spec)
+    if is_permitted is None:
         return Candidates(len(rows))
-    left: Rows = np.arange(len(rows), dtype=np.intp)
+    wanted = spec.requested_destination
     if wanted is not None and wanted.host is not None:
-        left = _rows(row for row in rows.rows_named(wanted.host) if not wanted.node or _node(rows, row) == wanted.node)
-    if wanted is not None and wanted.cell is not None and not wanted.allow_cross_cell_move:
-        left = _rows(row for row in left.tolist() if rows.host(row).cell_uuid == wanted.cell)
-    if spec.ignore_hosts:
-        ignored = _named(rows, spec.ignore_hosts)
-        left = left[~np.isin(left, ignored)]
-    if spec.force_hosts:
-        left = left[np.isin(left, _named(rows, spec.force_hosts))]
-    if spec.force_nodes:
-        left = _rows(row for row in left.tolist() if _node(rows, row) in spec.force_nodes)
-    return Candidates.of_rows(len(rows), left)
+        asked: Iterable[int] = rows.rows_named(wanted.host)
+    elif spec.force_hosts:
+        asked = _named_like(rows, spec.force_hosts)
+    elif spec.force_nodes or is_bound_to_cell(spec):
+        asked = range(len(rows))
+    else:
+        refused = [row for row in _named_like(rows, spec.ignore_hosts) if not is_permitted(rows.host(row))]
+        mask = np.ones(len(rows), dtype=np.bool_)
+        mask[refused] = False
+        return Candidates(len(rows), mask=mask)
+    left = [row for row in asked if is_permitted(rows.host(row))]
+    return Candidates.of_rows(len(rows), np.array(left, dtype=np.intp))
 
 
-def _named(rows: HostRows, names: Iterable[str]) -> Rows:
-    return _rows(row for name in names for row in rows.rows_named_like(name))
-
-
-def _node(rows: HostRows, row: int) -> str:
-    return rows.host(row).nodename
-
-
-def _rows(found: Iterable[int]) -> Rows:
-    return np.array(list(found), dtype=np.intp)
+def _named_like(rows: HostRows, names: Iterable[str]) -> list[int]:
+    """The rows of the hosts of these names without regard to case, in order."""
+    return sorted({row for name in names for row in rows.rows_named_like(name)})
