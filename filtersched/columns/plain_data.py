@@ -18,6 +18,7 @@ import functools
 import itertools
 import logging
 import math
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from datetime import date
 from types import ModuleType
@@ -36,6 +37,8 @@ MAX_DIGITS = 300
 # An iterator may have no end.
 _MAX_ITEMS = 1_000_000
 _TOO_LARGE = 10**MAX_DIGITS
+# Whole numbers below this are plain data without a closer look.
+USUAL = 2**63
 
 
 class NotPlainData(ValueError):
@@ -120,9 +123,33 @@ def _checked_number(value: Any) -> Any:
     return value
 
 
+def _flat(value: dict[Any, Any]) -> FrozenDict[str, Any] | None:
+    """The mapping read-only, if it holds nothing but text, truth values and numbers of the usual size."""
+    items: dict[str, Any] = {}
+    for key, item in value.items():
+        kind = type(item)
+        if type(key) is not str or not (
+            kind is str
+            or kind is bool
+            or item is None
+            or (kind is int and -USUAL < item < USUAL)
+            or (kind is float and -math.inf < item < math.inf)
+        ):
+            return None
+        # Many mappings have the same keys.
+        items[sys.intern(key)] = item
+    made: Any = FrozenDict(items)
+    made.is_plain = True
+    return made  # type: ignore[no-any-return]
+
+
 def _plain_items(value: Mapping[Any, Any], objects: bool, depth: int) -> FrozenDict[str, Any]:
     if not value:
         return EMPTY if type(value) is not FrozenDict else value
+    if type(value) is dict:
+        flat = _flat(value)
+        if flat is not None:
+            return flat
     items = {}
     unchanged = isinstance(value, FrozenDict)
     for key, item in value.items():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import marshal
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from filtersched.columns.frozen import OnlyItself, typed_key
@@ -33,12 +35,32 @@ class SharedValues:
         found = self._new.get(key)
         if found is None:
             found = self._old.get(key, value)
-            self._put(key, found)
+            # The value takes about as much as its key; the table needs some for each.
+            self._put(key, found, 2 * _size_of(key) + 100)
         return found
 
-    def _put(self, key: Any, value: Any) -> None:
-        # The value takes about as much as its key; the table needs some for each.
-        size = 2 * _size_of(key) + 100
+    def made(self, make: Callable[[Any], Any], data: Any) -> Any:
+        """What `make` makes of the data, shared; it makes the same of the same data.
+
+        Lists and dicts as a file has them are told apart by their bytes, which takes far less time than
+        to make a value of them.
+        """
+        if type(data) is not list and type(data) is not dict:
+            return self.of(make(data))
+        try:
+            # In this version the bytes do not depend on which texts are the same object.
+            key = (make, marshal.dumps(data, 2))
+        except ValueError:
+            return self.of(make(data))
+        found = self._new.get(key)
+        if found is None:
+            found = self._old.get(key)
+            if found is None:
+                found = make(data)
+            self._put(key, found, 6 * len(key[1]) + 500)
+        return found
+
+    def _put(self, key: Any, value: Any, size: int) -> None:
         if size > _MAX_BYTES_EACH:
             return
         new = self._new
@@ -60,6 +82,6 @@ def _size_of(key: Any) -> int:
 _shared = SharedValues()
 
 
-def shared(value: Any) -> Any:
-    """A read-only value, or one that cannot be told from it, so that hosts alike share one object."""
-    return _shared.of(value)
+def shared_made(make: Callable[[Any], Any], data: Any) -> Any:
+    """The read-only value that `make` makes of data, so that hosts alike share one object."""
+    return _shared.made(make, data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import types
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from filtersched.columns.frozen import FrozenDict, thaw
 from filtersched.columns.plain_data import plain_data, plain_mapping
-from filtersched.columns.shared_values import shared
+from filtersched.columns.shared_values import shared_made
 from filtersched.columns.stored import Stored
 from filtersched.columns.values import amount, naive_utc, name, number, optional_text, ratio, text
 from filtersched.errors import must_be, shown
@@ -63,7 +64,7 @@ def items(value: Any) -> list[Any]:
 
 def alike(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """A check for what many hosts have in common: equal values become one object."""
-    return lambda value: shared(check(value))
+    return functools.partial(shared_made, check)
 
 
 def unchecked(value: Any) -> Any:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from filtersched.columns.frozen import EMPTY, FrozenDict, thaw
-from filtersched.columns.plain_data import attributes_of, note_unread, plain_data, plain_mapping, plain_scalar
+from filtersched.columns.plain_data import USUAL, attributes_of, note_unread, plain_data, plain_mapping, plain_scalar
 from filtersched.columns.stored import NO_VALUES, NameToValue
 from filtersched.columns.values import amount, number, text, whole
 from filtersched.errors import InvalidHost, must_be, shown
@@ -97,6 +100,9 @@ def _aggregate(value: Any) -> Aggregate:
 
 
 def _metrics(value: Any) -> tuple[Metric, ...]:
+    if type(value) is dict:
+        with contextlib.suppress(ValueError):
+            return tuple(Metric(sys.intern(text(key)), number(item)) for key, item in value.items() if item is not None)
     pairs = value.items() if isinstance(value, Mapping) else items(value or ())
     metrics = (_metric(one) for one in pairs)
     return tuple(metric for metric in metrics if metric is not None)
@@ -123,7 +129,31 @@ def _instances(value: Any) -> FrozenDict[str, Any]:
         return value
     if not isinstance(value, Mapping):
         value = {_instance_uuid(one): one for one in items(value or ())}
-    return FrozenDict({uuid: _instance(uuid, one) for uuid, one in value.items()}) if value else EMPTY
+    made = {uuid: _ordinary_instance(uuid, one) or _instance(uuid, one) for uuid, one in value.items()}
+    return FrozenDict(made) if made else EMPTY
+
+
+# An instance without more than a uuid.
+_BARE = {field.name: field.default for field in dataclasses.fields(Instance) if field.name != "uuid"}
+
+
+def _ordinary_instance(uuid: Any, one: Any) -> Instance | None:
+    """The instance of a record as most are, with text, ids and nothing else; None for any other."""
+    if type(one) is not dict or type(uuid) is not str:
+        return None
+    fields: dict[str, Any] = {**_BARE, **one}
+    if fields.setdefault("uuid", uuid) != uuid or len(fields) > len(_BARE) + 1:
+        return None
+    for name, value in one.items():
+        if type(value) is str:
+            # Owners and images are the same of many.
+            fields[name] = sys.intern(value)
+        elif value is not None and not (name == "instance_type_id" and type(value) is int and -USUAL < value < USUAL):
+            return None
+    if fields["image_properties"] is not _BARE["image_properties"]:
+        return None
+    fields["uuid"] = uuid
+    return Instance.of_checked(**fields)
 
 
 def _instance_uuid(value: Any) -> Any:

@@ -14,12 +14,13 @@ from filtersched.errors import nearest, shown
 _TIMES = ("last_seen_up", "updated_at", "created_at")
 _SWITCHES = ("disabled", "forced_down")
 # The keys of a record, as Nova's have them: of its objects, and of its API.
-_KEYS = frozenset(
-    (
+_KEYS = {
+    key: key
+    for key in (
         *(*_SWITCHES, *_TIMES, "disabled_reason", "availability_zone", "host", "binary", "topic", "report_count"),
         *("id", "uuid", "version", "compute_node", "deleted", "deleted_at", "zone", "state", "status"),
     )
-)
+}
 
 
 class Service(FrozenDict[str, Any]):
@@ -46,6 +47,9 @@ class Service(FrozenDict[str, Any]):
         """
         if value is None or isinstance(value, cls):
             return value or NO_SERVICE
+        ordinary = cls._ordinary(value) if type(value) is dict else None
+        if ordinary is not None:
+            return ordinary
         facts = value if isinstance(value, Mapping) else attributes_of(value, sorted(_KEYS))
         if facts is None:
             raise ValueError("a service record, a mapping or an object")
@@ -65,6 +69,24 @@ class Service(FrozenDict[str, Any]):
             if not isinstance(record.get(name), bool | int | None):
                 raise ValueError(f"a service record with {name} true or false")
         return record
+
+
+    @classmethod
+    def _ordinary(cls, given: dict[Any, Any]) -> Service | None:
+        """The record of what most records are: truth values, text and times as text; None for any other."""
+        facts: dict[str, Any] = {}
+        times: dict[str, datetime | None] = {}
+        for key, fact in given.items():
+            known = _KEYS.get(key) if type(key) is str else None
+            if known is None:
+                return None
+            if known in _TIMES:
+                times[known] = _time(known, fact)
+            elif type(fact) is bool or fact is None or (type(fact) is str and known not in _SWITCHES):
+                facts[known] = fact
+            else:
+                return None
+        return cls({**facts, **times})
 
 
 _KEYS_HINT = f"Known: {', '.join(sorted(_KEYS))}."
