@@ -161,7 +161,7 @@ def report(count: int) -> Callable[[HostPool, int], None]:
 
 
 def refuse(scheduler: FilterScheduler, pool: HostPool, nr: int) -> Any:
-    """A refusal that somebody reads."""
+    """A refusal whose text is read."""
     try:
         scheduler.select_destinations(request(flavor={"memory_mb": 10**7 + nr}), pool)
     except NoValidHost as refusal:

@@ -2,7 +2,7 @@
 
 Filters: aggregate extra specs, RAM, compute, compute capabilities, image properties, anti-affinity.
 Weighers: RAM, CPU, disk, I/O operations (1, 1, 1, -1). That both sides decide the same is asserted
-first. Nova is the real one, in a process of its own: its SchedulerManager, handlers and HostState,
+first. Nova is the real one, in its own process: its SchedulerManager, handlers and HostState,
 without RPC, database and Placement; only the decision is timed, not the making of hosts.
 
     FILTERSCHED_NOVA_PYTHON=… python benchmarks/bench_nova.py         or: tox -e bench
@@ -291,7 +291,7 @@ class Bench:
         without = statistics.median(taken[False])
         more = statistics.median(taken[True]) - without
         missed = "MISSED " if more > 0.05 * without else ""
-        self.add("an explanation that nobody reads", more, note=f"{missed}{more / without:.1%} (target 5%)")
+        self.add("an unread explanation", more, note=f"{missed}{more / without:.1%} (target 5%)")
 
     def large(self, count: int) -> None:
         """Clusters for which Nova is only extrapolated, from the first row's time a host."""

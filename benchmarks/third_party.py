@@ -1,4 +1,4 @@
-"""A filter as somebody else writes it: no declarations, so it is called for every host."""
+"""A third-party filter: no declarations, so it is called for every host."""
 
 from filtersched import BaseHostFilter
 

@@ -177,7 +177,7 @@ The folder of plug\-in files, if plugins_path is not set; the original proxy rea
 Set by systemd. A file there is read instead of the password, key or certificate of its name.
 .TP
 .B NOTIFY_SOCKET
-Set by systemd, which is told when the port answers.
+Set by systemd, which learns when the port answers.
 """.strip(),
     "SIGNALS": r"""
 .TP

@@ -143,7 +143,7 @@ def shown(value: Any, *, most: int = 200) -> str:
 def must_be(what: str, problem: object, value: Any) -> str:
     """The sentence about a value that `problem` says is wrong: "<what> must be <problem>, not <value>".
 
-    A problem that is a sentence of its own already says so by beginning with "must".
+    A problem that begins with "must" already is the rest of the sentence.
     """
     said = str(problem)
     return f"{what} {said}" if said.startswith("must ") else f"{what} must be {said}, not {shown(value)}"

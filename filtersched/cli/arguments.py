@@ -138,7 +138,7 @@ def parse(argv: Sequence[str]) -> Invocation:
 
 
 def make_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
-    """The parser of the command without its settings, and those of its sub-commands by name."""
+    """The parser of the command without its settings, and the parsers of its sub-commands by name."""
     parser = _Parser(
         prog="filtersched",
         description="Try requests on an inventory of hosts with Nova's filters and weighers, and see why.",

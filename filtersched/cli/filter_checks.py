@@ -100,12 +100,12 @@ def _has_aggregate_key(checked: Checked, key: str) -> bool:
 
 
 def _never_pass(checked: Checked) -> Iterator[Finding]:
-    told = set()
+    reported = set()
     for plugin in checked.filters:
         name = type(plugin).__name__
         option = _NEVER_PASS.get(name)
         if option is not None and plugin.option(option) == 0:
-            told.add(name)
+            reported.add(name)
             own = " A host's own ratio still counts." if option.endswith("ratio") else ""
             yield Finding("never passes", f"{option} is 0: {name} refuses every host.{own}")
     asked = checked.smallest_request()
@@ -117,7 +117,7 @@ def _never_pass(checked: Checked) -> Iterator[Finding]:
             if not verdict.passed:
                 refusals.setdefault(verdict.filter, verdict)
     for name, refusal in refusals.items():
-        if not passes[name] and name not in told and name not in _EXACT:
+        if not passes[name] and name not in reported and name not in _EXACT:
             yield Finding(
                 "never passes",
                 f"{name} refuses all {len(checked.hosts)} hosts of this inventory, even for 1 MiB, 1 vCPU and 1 GiB. "

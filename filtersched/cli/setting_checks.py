@@ -78,7 +78,8 @@ def _malformed(checked: Checked) -> Iterator[Finding]:
     for plugin in checked.weighers:
         names = [opt.dest for _group, opt in declared_options(type(plugin)) if opt.dest in _SETTINGS_LISTS]
         if any(plugin.option(name) for name in names) and configured_multiplier(plugin) == 0:
-            yield Finding("no effect", f"{type(plugin).__name__} has a {names[0]} and the multiplier 0: it has no say.")
+            said = f"{type(plugin).__name__} has a {names[0]} and the multiplier 0, which disables it."
+            yield Finding("no effect", said)
     for path in checked.scheduler.settings.least_cost_functions or ():
         if not is_used(path.rpartition(".")[2]):
             yield Finding(
@@ -131,7 +132,7 @@ def _unread(checked: Checked) -> Iterator[Finding]:
 
 
 def _unknown(conf: SchedulerConf) -> Iterator[Finding]:
-    """Names in files that nobody knows, where they look like a slip."""
+    """Unknown names in files, if they look like a slip."""
     known = _by_group((*list_opts(), *list_installed_opts()))
     for group, name in dict.fromkeys(conf.names_in_files()):
         names = known.get(group, set())

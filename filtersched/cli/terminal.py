@@ -22,7 +22,7 @@ def printable(text: object) -> str:
 
 
 class _Checked:
-    """A stream whose failures are known to be its own, and not those of a plug-in's files."""
+    """A stream that marks its own failures, so that they are not taken for a plug-in's."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -18,7 +18,7 @@ from filtersched.results.explanation import Explanation
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Selection
 
-# Who is said to have refused a request that no filter was asked about.
+# Stands for the filter where a request was refused before any filter ran.
 NO_FILTER = "(no filter)"
 
 
@@ -163,7 +163,7 @@ class Trial:
         return self._seed if self.requests == 1 else self._random.getrandbits(63)
 
     def _uuids(self, spec: RequestSpec) -> list[str] | None:
-        """Uuids made up from the seed, where there is one and nobody named any."""
+        """Uuids generated from the seed, if there is a seed and the request names none."""
         if self._seed is None or spec.instance_uuids or spec.instance_uuid is not None:
             return None
         bits = (self._random.getrandbits(128) for _ in range(spec.num_instances))

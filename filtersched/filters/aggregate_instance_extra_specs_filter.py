@@ -48,7 +48,7 @@ class AggregateInstanceExtraSpecsFilter(ExtraSpecsFilter):
     def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str | None:
         for wish, values in self._unmet(host_state, spec):
             have = f"have {' or '.join(map(repr, values))}" if values else "do not set it"
-            return f"the flavor asks {wish.name} {shown(wish.requirement)} of aggregates, those of the host {have}"
+            return f"the flavor asks {wish.name} {shown(wish.requirement)} of aggregates, the host's {have}"
         return None
 
     def _unmet(self, host: HostState, spec: RequestSpec) -> Iterator[tuple[Wish, list[str]]]:

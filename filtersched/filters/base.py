@@ -34,7 +34,7 @@ class BaseHostFilter(Plugin):
         raise NotImplementedError(f"{type(self).__name__} defines no host_passes(host_state, spec)")
 
     def rejection_reason(self, host_state: HostState, spec: RequestSpec, /) -> Shortage | str | None:
-        """Why the host was refused: a Shortage or a sentence. Called when somebody reads the reason."""
+        """Why the host was refused: a Shortage or a sentence. Called when the reason is read."""
         return None
 
     def limits(self, host_state: HostState, spec: RequestSpec, /) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from filtersched.requests.request_spec import RequestSpec
 
 
 class GroupAffinityFilter(BaseHostFilter):
-    """Refuse hosts other than those of the request's group, whatever policy it has.
+    """Refuse hosts outside the request's group, whatever policy it has.
 
     The first releases had groups without policies, and the enabled filters decided what groups
     meant. A request without a group passes, and so do a group without hosts and a host of the group.

@@ -34,7 +34,7 @@ class HostFilterHandler:
             with asking(host_filter, len(left), spec.instance_uuid):
                 if not host_filter.run_filter_for_index(index):
                     continue
-                # A list of its own: a filter may drop from it.
+                # A copy: a filter may remove hosts from it.
                 passed = host_filter.filter_all(list(left), spec)
                 if passed is None:
                     return None
@@ -54,7 +54,7 @@ class HostFilterHandler:
         """What each filter says of one host, the ones behind the first refusal included.
 
         first : the host as it was for the request's first instance. A filter that skips the instance
-            at `index` is asked about that, because whom it refused then is refused for all of them.
+            at `index` judges that one, because its refusals then hold for the whole request.
         """
         before = host if first is None else first
         return tuple(self._verdict(one, host, before, spec, index) for one in filters)
@@ -69,6 +69,6 @@ class HostFilterHandler:
                 return Verdict(name, passed=True)
             return Verdict(name, passed=False, reason=host_filter.rejection_reason(host, spec))
         except Exception as problem:
-            # The boundary to the plug-in: a filter behind the one that refused may be asked about
+            # The boundary to the plug-in: a filter behind the one that refused may get
             # a host it was never meant to see.
             return Verdict(name, passed=False, reason=f"raised {type(problem).__name__}: {in_words(problem)}")

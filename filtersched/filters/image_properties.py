@@ -57,7 +57,7 @@ def image_property(image: Image | None, name: str) -> Any:
 def canonical(value: Any, vocabulary: Vocabulary) -> str | None:
     """The one name for `value`, in lower case; None for None or empty text.
 
-    Raises InvalidRequest for a name that nobody knows.
+    Raises InvalidRequest for an unknown name.
     """
     if value is None or value == "":
         return None

@@ -1,7 +1,7 @@
-"""Queries of JsonFilter on columns of hosts: what can be told of all hosts at once.
+"""Queries of JsonFilter on columns of hosts: the parts that all hosts answer at once.
 
 Comparisons of numbers are comparisons of columns. Any other part that is about one attribute is
-evaluated once for each distinct value of it. For the rest, hosts are asked one by one.
+evaluated once for each distinct value of it. The rest is evaluated host by host.
 """
 
 from __future__ import annotations

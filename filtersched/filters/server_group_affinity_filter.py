@@ -12,7 +12,7 @@ from filtersched.requests.request_spec import RequestSpec
 
 
 class ServerGroupAffinityFilter(BaseHostFilter):
-    """Refuse hosts other than those of the request's affinity group.
+    """Refuse hosts outside the request's affinity group.
 
     | group           | policy     | hosts of the group | this host is one | passes |
     |-----------------|------------|--------------------|------------------|--------|

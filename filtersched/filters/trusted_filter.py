@@ -13,7 +13,7 @@ _KEY = "trust:trusted_host"
 
 
 class TrustedFilter(BaseHostFilter):
-    """Refuse hosts whose attested trust level is not the one that the flavor asks for.
+    """Refuse hosts without the attested trust level that the flavor asks for.
 
     | extra spec `trust:trusted_host` | level of the host | passes |
     |---------------------------------|-------------------|--------|

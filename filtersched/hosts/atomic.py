@@ -24,7 +24,7 @@ _EXPECTED = (FilterschedError, KeyError)
 class Atomic:
     """Runs one action at a time.
 
-    lock : held meanwhile; re-entrant, and may be held by others to keep everybody else out.
+    lock : held during the action; re-entrant. Callers may hold it to keep other threads out.
     """
 
     def __init__(self, drop_caches: Callable[[], None]) -> None:
@@ -55,7 +55,7 @@ class Atomic:
             raise
 
     def _run(self, act: Callable[..., _T], args: tuple[Any, ...]) -> _T:
-        # A function of its own: what a `try` within a `with` begins with is covered by neither.
+        # A separate function: an exception between a `with` and a `try` inside it escapes both.
         try:
             if self._begun is not None:
                 self._recover()

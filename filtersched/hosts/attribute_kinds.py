@@ -29,7 +29,7 @@ class Kind:
     or_none: Callable[[Any], Any] | None = None
     #: Makes plain data of a value, which `check` reads back.
     plain: Callable[[Any], Any] = thaw
-    #: Whether nobody can write to a value.
+    #: Whether values are read-only.
     is_read_only: bool = False
     #: Whether a cell of a CSV file is text, whatever it looks like.
     is_text: bool = False

@@ -104,7 +104,7 @@ class Declared:
 
     _checks: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
     _required: ClassVar[tuple[str, ...]] = ()
-    # Attributes whose values nobody can write to.
+    # Attributes with read-only values.
     _read_only: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls, **keywords: Any) -> None:

@@ -39,8 +39,8 @@ class HostPool(KeptHosts):
     """Hosts kept between requests, and the instances on them.
 
     Committing a selection makes its depletion real; releasing gives back exactly what was taken;
-    moving does both in one step. A report brings the figures that a host measured, beside what was
-    committed meanwhile.
+    moving does both in one step. A report brings the figures that a host measured, beside what has
+    been committed since.
 
     clock : gives the time of commits and reports, naive UTC; assign another one for a simulation.
     """

@@ -66,7 +66,7 @@ def each_of(hosts: Any) -> Iterator[Any]:
 
 
 def undisturbed(hosts: Iterable[HostState], act: Callable[[], _T]) -> _T:
-    """The result of `act`, while no other thread changes those of the hosts that pools keep."""
+    """The result of `act`, while no other thread changes any of the hosts that is in a pool."""
     owners = {id(owner): owner for owner in set(map(_OWNER, hosts)) if owner is not None}
     # Always in the same order, so that two threads do not wait for each other.
     for _identity, owner in sorted(owners.items()):
@@ -248,7 +248,7 @@ class HostState(Declared):
         if is_method or name.startswith("__") or (isinstance(known, property) and known.fset is None):
             host = self.__dict__.get("host")
             raise InvalidHost(
-                f"host {host!r}: {name} is a method or worked out, and cannot be assigned",
+                f"host {host!r}: {name} is a method or computed, and cannot be assigned",
                 host=host,
                 attribute=name,
                 value=value,
@@ -259,7 +259,7 @@ class HostState(Declared):
     def limits(self) -> dict[str, Any]:
         """Limits that the compute service must enforce; the only attribute that a filter may write to.
 
-        During a decision each host has limits of its own that the decision throws away.
+        During a decision each host has its own limits, which the decision discards.
         """
         written = decision.limits
         if written is None or written is self._scratch:
@@ -368,7 +368,7 @@ class HostState(Declared):
         return None
 
     def _assign(self, **values: Any) -> None:
-        """Assign several attributes; at once where nobody watches, their values being right."""
+        """Assign several attributes; directly if no pool watches the host. The values have been checked."""
         if self._owner is None and not is_sealed(self._scratch):
             self.__dict__.update(values)
         else:

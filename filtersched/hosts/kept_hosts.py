@@ -49,8 +49,8 @@ class KeptHosts:
 
     A change of a host in the pool is a plain assignment to one of its attributes; it counts up the
     host's generation. Assigning the value that an attribute has already is no change.
-    Safe to use from several threads: whoever holds `lock` sees one consistent state, and every
-    decision does. Each change happens as a whole or not at all, even if an exception comes from
+    Safe to use from several threads: a thread that holds `lock` sees one consistent state, and so
+    does every decision. Each change happens as a whole or not at all, even if an exception comes from
     outside in the middle of it, such as a timeout's or Ctrl-C.
 
     uuid : the pool's identity. Selections carry it, and can be committed to this pool only.
@@ -90,7 +90,7 @@ class KeptHosts:
     ) -> Self:
         """Make a pool from columns of attributes, without an object for each host.
 
-        names, nodenames : (n_hosts,) text; a host without a node of its own is its own node.
+        names, nodenames : (n_hosts,) text; a host without a node name is its own node.
         host_class : the class of the hosts.
         columns : attributes of the class, each (n_hosts,): numpy arrays of numbers, or sequences.
 
@@ -148,7 +148,7 @@ class KeptHosts:
         new = type(self).__new__(type(self))
         new.__dict__.update(self.__dict__)
         new._start(HostRows(owner=new))
-        # All at once: other threads may not change hosts meanwhile.
+        # All at once, so that no other thread changes a host in between.
         for host in self._atomic.run(lambda: list(map(copied, self.rows.hosts()))):
             new._add(host)
         return new

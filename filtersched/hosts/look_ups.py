@@ -1,8 +1,8 @@
 """Look-ups: what filters and weighers ask of hosts beyond the value of an attribute.
 
 Each takes one host, or columns of many in the place of one. On columns the pool answers from what
-it keeps: an item of a mapping as a column of its own, the instances of all hosts as one table. What
-it keeps follows the changes of single hosts.
+it keeps: an item of a mapping as a column, the instances of all hosts as one table. A change of a host
+updates its row of these caches.
 """
 
 from __future__ import annotations
@@ -223,7 +223,7 @@ def _kept_column(look_up: Any, rows: Rows) -> Column:
 
 def _current(rows: Rows, name: str, attribute: str, make: Callable[[Any], _T]) -> _T:
     """Something that is made of an attribute of all rows, kept, and brought up to date by its `put`."""
-    # Taken out meanwhile: what an exception leaves half done is not used again.
+    # Taken out while it changes: an exception must not leave half-done work in use.
     then, made = rows.kept.pop((name, attribute), (-1, None))
     dirty = rows.changed_rows(then, (attribute,)) if made is not None and then != rows.change_count else []
     if made is None or dirty is None:

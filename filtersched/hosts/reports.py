@@ -1,4 +1,4 @@
-"""What hosts report of themselves, beside what was committed meanwhile."""
+"""What hosts report of themselves, beside what has been committed since."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _KEYS = {
 class Service(FrozenDict[str, Any]):
     """A service record: a read-only mapping, its keys can be read as attributes too.
 
-    Its keys are those of Nova's records. The library reads `disabled`, `disabled_reason`,
+    It has the keys of Nova's records. The library reads `disabled`, `disabled_reason`,
     `forced_down`, `last_seen_up`, `updated_at`, `created_at` and `availability_zone`.
     """
 

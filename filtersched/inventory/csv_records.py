@@ -25,7 +25,7 @@ class Columns(NamedTuple):
 
     #: The attributes that a column may set.
     known: Collection[str]
-    #: The one that must be among them.
+    #: The attribute that must be among them.
     required: str
     #: Columns whose cells are text whatever they look like: "007" stays "007".
     text: Collection[str] = ()

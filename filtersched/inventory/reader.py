@@ -1,6 +1,6 @@
 """Reading hosts and requests: the same checks whatever the file's format.
 
-The format is told by the name (`.csv`, `.jsonl`, `.ndjson`) and otherwise by the content: a JSON
+The name tells the format (`.csv`, `.jsonl`, `.ndjson`), otherwise the content does: a JSON
 list, a JSON object with `hosts`, `hypervisors` (Nova's) or `requests`, JSON Lines, or CSV.
 """
 

@@ -32,7 +32,7 @@ def bad_input(path: str, line: int | None, problem: str, *, field: str | None = 
 class Source:
     """A file of hosts or requests, open for reading; `-` is the standard input.
 
-    read_bytes, size : how much was read, and how much there is; size is None where nobody knows.
+    read_bytes, size : how much was read, and how much there is; size is None if it is unknown.
     Raises InventoryError for a file that is missing, unreadable or not a file.
     """
 

@@ -19,7 +19,7 @@ UUID = re.compile(r"[0-9a-fA-F]{1,8}(-[0-9a-fA-F]{1,4}){3}-[0-9a-fA-F]{1,12}")
 
 
 def passed_hosts(raw: Any, hosts: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Of the hosts asked about, those in a filter's answer, in the order asked."""
+    """The hosts of the call that are in a filter's answer, in the call's order."""
     if not isinstance(raw, list | tuple) or not all_text(raw):
         raise UnitError(f"answered {_short(raw)}, not a list of host ids")
     named = set(raw)
@@ -31,7 +31,7 @@ def passed_hosts(raw: Any, hosts: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def scores(raw: Any, hosts: Sequence[str], cost_scale: int) -> tuple[dict[str, int], list[str], bool]:
-    """A score of 32 bits for every host asked about, and whether any is the unit's own.
+    """A score of 32 bits for every host of the call, and whether the unit gave any of them.
 
     A host scored twice has the sum. The engine takes a missing score for 0, its best, so a host
     without one has the worst that the unit gave, or `cost_scale` if it gave none.

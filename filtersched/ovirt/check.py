@@ -1,4 +1,4 @@
-"""`filtersched-proxy --check`: what the engine will be told, and everything an operator should mend."""
+"""`filtersched-proxy --check`: what the engine will see, and everything that an operator should mend."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _LITERAL_BRACE = re.compile(r"(?:^|[(|])\{|\{(?!\d+(?:,\d*)?\})")
 
 
 def file_findings(path: str, text: str, names: Iterable[str]) -> Iterator[str]:
-    """What is wrong with the file at `path`; `names` are those of units and plug-in files."""
+    """What is wrong with the file at `path`; `names` are the names of units and plug-in files."""
     name, known = os.path.splitext(os.path.basename(path))[0], sorted(names)
     if name not in known:
         yield f"{path} belongs to no unit. Name it after a unit or a plug-in file. {nearest(name, known)}".rstrip()

@@ -41,7 +41,7 @@ class CoreUnit:
 
     def answer(self, known: Known) -> Any:
         """What the unit answers about the hosts; raises UnitError where too little is known."""
-        if not known.told:
+        if not known.has_facts:
             raise UnitError(f"nothing is known of hosts but ids: {known.why}")
         if self.needs == VMS and known.running is None:
             raise UnitError("needs to know which VMs run where: set engine_url")

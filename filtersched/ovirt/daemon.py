@@ -139,7 +139,7 @@ class Daemon:
 
 
 def notify(state: str) -> None:
-    """Tell systemd how far we are, if it asked to be told."""
+    """Tell systemd how far we are, if it listens."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if address:
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:

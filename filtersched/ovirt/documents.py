@@ -60,7 +60,7 @@ def parse(text: str) -> Any:
 
 
 def text_of(element: Any) -> str:
-    """An element as text of its own."""
+    """An element as text, without the text behind it."""
     return str(etree.tostring(element, encoding="unicode", with_tail=False))
 
 
@@ -95,10 +95,9 @@ class Known:
     """The hosts and the VM of one call, by id, and what is known of them.
 
     hosts : ids in the order asked, each once.
-    elements : host id -> document. A host that `told` facts do not have is refused by the
-        library's filters.
-    told : whether there are facts at all; if not, `why` says why.
-    running : host id -> documents of the VMs there, or None where nobody told.
+    elements : host id -> document. The library's filters refuse a host that has none.
+    has_facts : whether there are facts at all; if not, `why` says why.
+    running : host id -> documents of the VMs there; None if they are unknown.
     why : why an id has no document.
     texts, states : id -> what was made of a document before, shared by calls; states grows.
     """
@@ -108,7 +107,7 @@ class Known:
     elements: Mapping[str, Any] = field(default_factory=dict)
     vm_element: Any = None
     running: Mapping[str, Sequence[Any]] | None = None
-    told: bool = True
+    has_facts: bool = True
     why: str = "the call does not tell it"
     texts: Mapping[str, str] = field(default_factory=dict)
     states: dict[str, HostState] = field(default_factory=dict)
@@ -152,7 +151,7 @@ def host_state(id: str, element: Any, running: Mapping[str, Sequence[Any]] | Non
     Host is the id, nodename the name. Without max_scheduling_memory all memory counts as free.
     Only a host whose state is "up" is in service. The cluster is its aggregate and its zone.
     """
-    parts = {part.tag: part for part in element}  # one pass: each search of its own would walk them all
+    parts = {part.tag: part for part in element}  # one pass; a search for each would walk them all
     memory = _number(_own_text(parts, "memory"), 0)
     free = _own_text(parts, "max_scheduling_memory")
     status, summary, cluster = parts.get("status"), parts.get("summary"), parts.get("cluster")

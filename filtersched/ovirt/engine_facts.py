@@ -84,11 +84,11 @@ class EngineFacts:
         """What is known of these hosts and this VM now."""
         reading, most = self.reading, self._settings.facts_max_age
         if reading is None:
-            return Known(hosts, vm, told=False, why=self.failure or "there was no reading yet")
+            return Known(hosts, vm, has_facts=False, why=self.failure or "there was no reading yet")
         age = time.monotonic() - reading.read_at
         if age > most:
             said = f"facts are {age:.0f} s old, and facts_max_age is {most:g} s"
-            return Known(hosts, vm, told=False, why=f"{said}: {self.failure or 'the engine is slow'}")
+            return Known(hosts, vm, has_facts=False, why=f"{said}: {self.failure or 'the engine is slow'}")
         if age > 3 * self._settings.engine_refresh:
             LOG.warning("facts are %.0f s old: %s", age, self.failure or "the engine is slow")
         known = Known(

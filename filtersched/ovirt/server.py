@@ -141,7 +141,7 @@ class Server(web.Server):
             body += piece
             if len(body) > limit:
                 return web.Response(status=413)
-        self._unlimit(request.protocol)  # units have limits of their own
+        self._unlimit(request.protocol)  # units have their own limits
         gzipped = "gzip" in request.headers.get("Content-Encoding", "").lower()
         return web.Response(body=await self.respond(bytes(body), gzipped=gzipped), content_type="text/xml")
 

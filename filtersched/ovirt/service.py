@@ -1,6 +1,6 @@
 """The four methods that the engine calls, in both dialects.
 
-A call names units. Each is asked, in a process of its own or in the daemon, and gives an outcome:
+A call names units. Each runs, in its own process or in the daemon, and gives an outcome:
 an answer or a sentence about its failure. The outcomes become one answer in the caller's dialect.
 """
 
@@ -35,7 +35,7 @@ Unit = PluginUnit | CoreUnit
 class Outcome:
     """What one unit made of a call.
 
-    error : why there is no answer. trouble : what else the engine is told of the unit.
+    error : why there is no answer. trouble : what else the engine gets to know of the unit.
     notes, details : for the log.
     """
 
@@ -186,7 +186,7 @@ class Service:
         elif self.facts is not None:
             known = await self.facts.known(list(dict.fromkeys(hosts)), vm)
         else:
-            known = Known(list(dict.fromkeys(hosts)), vm, told=False, why="set engine_url")
+            known = Known(list(dict.fromkeys(hosts)), vm, has_facts=False, why="set engine_url")
         return _Call(self, kind, names, known, properties, page)
 
 

@@ -193,7 +193,7 @@ def credential(path: str, environ: Mapping[str, str]) -> str:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether nobody but this machine can reach `address`."""
+    """Whether only this machine can reach `address`."""
     if address == "localhost":
         return True
     try:

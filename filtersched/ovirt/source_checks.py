@@ -95,7 +95,7 @@ def source_findings(source: str, importable: Callable[[str], bool]) -> list[Find
 
 
 def _defines(text: str, name: str) -> bool:
-    """Whether the file gives `name` a meaning of its own, as files for both Pythons do."""
+    """Whether the file defines `name` itself, as files for both Pythons do."""
     return bool(
         re.search(
             rf"\b(?:def|class|as) {name}\b|\b(?:import|for|global) (?:\w+ , )*{name}\b|{_STATEMENT}{name} [,=]"

@@ -128,8 +128,8 @@ def answer(value: Any) -> bytes:
 
 def fault(code: int, message: str) -> bytes:
     """The response that says what went wrong: faultCode and faultString, nothing else."""
-    told = {"faultCode": code, "faultString": message[:4000]}
-    return _response(f"<fault>{_written(told, {})}</fault>")
+    fault = {"faultCode": code, "faultString": message[:4000]}
+    return _response(f"<fault>{_written(fault, {})}</fault>")
 
 
 def _response(content: str) -> bytes:

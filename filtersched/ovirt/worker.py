@@ -263,7 +263,7 @@ def _accepts(function: Callable[..., Any], count: int) -> bool:
     try:
         signature = inspect.signature(function, follow_wrapped=False)
     except (ValueError, TypeError):
-        return True  # nobody can tell
+        return True  # its parameters are unknown
     try:
         signature.bind(*range(count))
     except TypeError:

@@ -1,7 +1,7 @@
 """The daemon's side of the processes in which plug-in files run; fork_server and worker are their inside.
 
-Each call has a worker forked from the fork server, in a process group of its own that is ended as
-a whole, unless the file asks to be kept alive.
+Each call has a worker forked from the fork server. Unless the file asks to stay alive, the worker's
+process group ends with the call.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Workers:
         _end_all(self._ready)
 
     async def ask(self, version: Version, question: bytes) -> tuple[dict[str, Any], str]:
-        """The reply to a question, members of a JSON object, and what was written to stderr meanwhile.
+        """The reply to a question, members of a JSON object, and what the worker wrote to stderr.
 
         Raises UnitError if there is no answer in time.
         """

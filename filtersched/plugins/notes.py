@@ -18,7 +18,7 @@ _asking = _Asking()
 
 @contextlib.contextmanager
 def asking(plugin: object, hosts: int, instance: str | None) -> Iterator[None]:
-    """The boundary to a plug-in that is asked about many hosts: its exception goes on, with a note.
+    """The boundary to a plug-in that is called for many hosts: its exception gets a note and goes on.
 
     An exception that was given a note closer to the plug-in, about the one host, keeps that.
     """

@@ -126,7 +126,7 @@ class Plugin:
 def declared_options(cls: type[Plugin]) -> list[tuple[str, cfg.Opt]]:
     """The options of a plug-in class, each with its group.
 
-    A subclass that names options of its own keeps those of its bases, where its bases have them.
+    A subclass that names options keeps the options of its bases, in the groups of the bases.
     """
     declared = [(cls.option_group, opt) for opt in cls.options]
     for base in cls.__mro__[1:]:
@@ -159,9 +159,9 @@ def _overrides_of(cls: type[Plugin]) -> Mapping[str, Override]:
 
 
 def declaration_of(cls: type[Plugin]) -> Declaration | None:
-    """What `cls` promises, or None if it must be called as it stands.
+    """What `cls` promises, or None if it must be called for every host.
 
-    A subclass that defines any method of its own must declare anew, because the promise was made
+    A subclass that defines any method must declare anew, because the promise was made
     for other code.
     """
     for owner in cls.__mro__:

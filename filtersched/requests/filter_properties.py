@@ -28,7 +28,7 @@ _RECORDS: dict[str, type[Record]] = {
     "retry": Retry,
 }
 _GROUP_KEYS = ("group_hosts", "group_policies", "group_members", "group_uuid", "group_updated")
-# What `attributes` reads and `view` writes; the rest of a mapping is kept as it is.
+# What `attributes` reads and `view` writes; the rest of a mapping stays unmodified.
 _KNOWN = frozenset(("context", "request_spec", "instance_type", "scheduler_hints", "query", *_SAME_NAME, *_RECORDS))
 _KNOWN_IN_REQUEST = frozenset(("instance_properties", "instance_type", "num_instances", "instance_uuids", "image"))
 _SIZES = ("memory_mb", "vcpus", "root_gb", "ephemeral_gb")
@@ -89,13 +89,13 @@ def view(spec: Any) -> dict[str, Any]:
 
 
 def attributes(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The RequestSpec attributes that a `filter_properties` dict tells of."""
+    """The RequestSpec attributes that a `filter_properties` dict has."""
     request = _mapping_in(properties, "request_spec")
     instance = _mapping_in(request, "instance_properties")
     context = properties.get("context")
     caller = context if isinstance(context, Mapping) else _facts_of(context)
     uuids = checked_names("instance_uuids", request.get("instance_uuids"))
-    told = {
+    found = {
         "flavor": _flavor_of(properties.get("instance_type") or request.get("instance_type"), instance),
         "image": _image_of(request.get("image"), instance),
         "num_instances": len(uuids) or request.get("num_instances", 1),
@@ -115,9 +115,9 @@ def attributes(properties: Mapping[str, Any]) -> dict[str, Any]:
         },
     }
     if "group_hosts" in properties:
-        told.setdefault("instance_group", _group_of(properties))
-    told["further"] = _further(properties, request, instance)
-    return {name: value for name, value in told.items() if value is not None}
+        found.setdefault("instance_group", _group_of(properties))
+    found["further"] = _further(properties, request, instance)
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _further(

@@ -111,8 +111,8 @@ class Record(Mapping[str, Any]):
     def of(cls, value: Any, field: str, *, keep: bool = False) -> Self:
         """`value` itself, or made from a mapping or from an object of another library.
 
-        Raises InvalidRequest for unknown keys of a mapping, or keeps them in `further`; the plain
-        attributes of an object are kept always.
+        Raises InvalidRequest for unknown keys of a mapping; with `keep` they go to `further`, as the
+        plain attributes of an object always do.
         """
         if isinstance(value, cls):
             return value
@@ -156,7 +156,7 @@ class Record(Mapping[str, Any]):
         found = plain_mapping(further)
         own = found.keys() & self.__dataclass_fields__.keys()
         if own:
-            raise ValueError(f"must not have {min(own)!r}, which is a field of its own")
+            raise ValueError(f"must not have {min(own)!r}, which is a field itself")
         return found
 
 

@@ -86,7 +86,7 @@ class RequestSpec(Attributed, Mapping[str, Any]):
     instance_group: Stored[InstanceGroup | Mapping[str, Any] | None, InstanceGroup | None] = ABSENT
     #: Where the request was tried before.
     retry: Stored[Retry | Mapping[str, Any] | None, Retry | None] = ABSENT
-    #: Limits that the caller sets; the selections carry those of the filters.
+    #: Limits that the caller sets; selections carry the limits that filters set.
     limits: NameToValue = NO_VALUES
     #: Names of security groups; no filter of the library reads them.
     security_groups: Names = NO_ITEMS
@@ -217,7 +217,7 @@ class RequestSpec(Attributed, Mapping[str, Any]):
     def for_instance(self, uuid: str, last_host: str | None = None) -> Self:
         """The request as it is for one instance; `last_host` got the one before it.
 
-        Sealed, whoever makes it while hosts are being chosen.
+        Read-only if it is made during a decision.
         """
         new = self.copy()
         _set_scratch(new, None)
@@ -268,7 +268,7 @@ class RequestSpec(Attributed, Mapping[str, Any]):
     def from_filter_properties(cls, properties: Mapping[str, Any]) -> Self:
         """The request that a `filter_properties` dict of the first filter scheduler describes.
 
-        Keys that this library does not know are kept and can be read from the mapping.
+        Unknown keys can still be read from the mapping.
         """
         if not isinstance(properties, Mapping):
             raise InvalidRequest("filter_properties must be a mapping", field=None, value=properties)

@@ -107,7 +107,7 @@ class Scheduler:
             evacuate. Their hosts are weighed without them. Raises InvalidRequest for one that is on
             no host.
 
-        The other arguments and errors are those of `select_destinations`; no other thread comes in
+        Takes and raises what `select_destinations` does otherwise; no other thread comes in
         between.
         """
         if not isinstance(pool, HostPool):
@@ -146,7 +146,7 @@ class Scheduler:
         Where a chosen host, or the request's server group, has changed since the decision, the
         filters are asked again about the host as it is now.
 
-        filters : those of the decision, if it had others than the configured ones.
+        filters : the filters of the decision, if they are not the configured ones.
 
         Raises CommitConflict if one of them refuses, or the host is gone, and what `pool.commit`
         raises; nothing is applied then.

@@ -65,7 +65,7 @@ class OptionNames:
             _own_plugin_options,
             lambda: _listed("filtersched.plugins"),
         ]
-        # The options asked for that weigh a cost function nobody has named yet.
+        # Given options that weigh a cost function which no setting has named yet.
         self.cost_weights: list[str] = []
 
     def find(self, name: str) -> tuple[Spelling, cfg.Opt] | None:

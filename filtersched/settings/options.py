@@ -1,7 +1,7 @@
 """The scheduler-level options: every one, in every spelling, with what each value does.
 
-Options of a plug-in are on its class. This module has those that the pipeline reads, and those of
-Nova that are accepted without effect so that existing files work, each with the reason. The table
+Options of a plug-in are on its class. This module has the options that the pipeline reads, and
+options of Nova that are accepted without effect so that existing files work, each with the reason. The table
 is long because it is the reference.
 """
 

@@ -60,7 +60,7 @@ def check_filter(
     """Raise ConformanceError if a filter breaks a rule.
 
     filter_ : a class, or an instance whose options are bound.
-    hosts, specs : to be asked about; by default `sample_hosts()` and `sample_specs()`. Give some of
+    hosts, specs : what the filter is tried on; by default `sample_hosts()` and `sample_specs()`. Give some of
         your own if the filter reads attributes that HostState does not have.
 
     The rules: every host gets an answer, not None and not an exception; the same question has the

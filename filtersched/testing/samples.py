@@ -100,7 +100,7 @@ def make_host(*names: Any, **attributes: Any) -> Any:
 def make_spec(**attributes: Any) -> RequestSpec:
     """A request for one instance of 512 MiB, 1 CPU and 1 GB; `attributes` override.
 
-    Those of a flavor (`memory_mb`, `extra_specs`, …) go into the flavor, others into the request.
+    Attributes of a flavor (`memory_mb`, `extra_specs`, …) go into the flavor, others into the request.
     """
     sizes = {name: attributes.pop(name) for name in list(attributes) if name in Flavor.__dataclass_fields__}
     given_flavor = attributes.pop("flavor", None) or {}

@@ -28,7 +28,7 @@ class HostWeightHandler:
         """The hosts with their weights, highest first; equal ones keep their order.
 
         The weight is the sum over the weighers of multiplier times normalised raw weight. A single
-        host needs no comparing: only weighers that are not normalised are asked about it.
+        host needs no comparing: only weighers that are not normalised weigh it.
         """
         given = list(hosts)
         totals = [0.0] * len(given)
@@ -53,7 +53,7 @@ def normalize(raw: Sequence[float], minval: float | None, maxval: float | None) 
     """Map raw weights linearly to [0, 1].
 
     minval, maxval : the ends of the scale; None is the smallest or largest of `raw`. All zeros if
-    both ends are equal, so that a weigher which cannot tell hosts apart has no say.
+    both ends are equal, so that a weigher which cannot tell hosts apart changes nothing.
     Rule: docs/compatibility, "normalisation".
     """
     if not raw:
@@ -94,7 +94,7 @@ def _multipliers(weigher: BaseWeigher, hosts: list[HostState], spec: RequestSpec
 
 def _raw(weigher: BaseWeigher, hosts: list[HostState], spec: RequestSpec) -> list[float]:
     with asking(weigher, len(hosts), spec.instance_uuid):
-        # A list of its own: a weigher may sort it, and write to what is in it.
+        # A new list: a weigher may sort it and write to its items.
         raw = list(weigher.weigh_objects([WeighedHost(host, 0.0) for host in hosts], spec))
     if len(raw) != len(hosts):
         name = type(weigher).__name__

@@ -1,4 +1,4 @@
-"""PlainInstanceWeigher: special hosts are kept for those who ask for what is special about them."""
+"""PlainInstanceWeigher: special hosts stay free for requests that need what is special about them."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class ProjectSpreadWeigher(BaseWeigher):
             "project_spread_by",
             default="project",
             choices=["project", "user"],
-            help="Which instances are kept apart: those of one project, or those of one user.",
+            help="Which instances to keep apart: of one project, or of one user.",
         ),
     )
     multiplier_option: ClassVar[str | None] = "project_spread_weight_multiplier"

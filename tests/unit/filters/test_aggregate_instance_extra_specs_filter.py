@@ -88,8 +88,8 @@ def test_is_asked_for_the_first_instance_only_and_not_on_a_rebuild():
 @pytest.mark.parametrize(
     ("metadata", "said"),
     [
-        ({"opt1": "1,3"}, "the flavor asks opt1 '2' of aggregates, those of the host have '1' or '3'"),
-        ({}, "the flavor asks opt1 '2' of aggregates, those of the host do not set it"),
+        ({"opt1": "1,3"}, "the flavor asks opt1 '2' of aggregates, the host's have '1' or '3'"),
+        ({}, "the flavor asks opt1 '2' of aggregates, the host's do not set it"),
         ({"opt1": "2"}, None),
     ],
 )

@@ -92,7 +92,8 @@ def bound(filter_class, **options):
 
 def verdicts_of_columns(plugin, hosts, spec):
     declared = declaration_of(type(plugin))
-    columns = ColumnView(type(plugin).__name__, declared.host_reads, HostRows(hosts))
+    reads = declared.host_reads(plugin, spec) if callable(declared.host_reads) else declared.host_reads
+    columns = ColumnView(type(plugin).__name__, reads, HostRows(hosts))
     verdict = plugin.host_passes(columns, spec_view(type(plugin).__name__, declared.spec_reads)(spec))
     return verdict.values.tolist() if isinstance(verdict, Column) else [bool(verdict)] * len(hosts)
 
