@@ -26,7 +26,8 @@ from filtersched.plugins.plugin import declaration_of
 from filtersched.results.explanation import WeigherShare
 from filtersched.results.selection import WeighedHost
 from filtersched.weighers.base import BaseWeigher, is_weight, plain_float
-from filtersched.weighers.handler import multiplier, normalize
+from filtersched.weighers.handler import multiplier
+from filtersched.weighers.scale import clamp, to_unit
 
 Floats = NDArray[np.float64]
 
@@ -62,27 +63,16 @@ class WeigherRunner:
         """One host's raw weight, moved to the ends of the scale. Raises UseHandlers."""
         if not (type(answer) is int and -EXACT < answer < EXACT) and not is_weight(answer):
             raise UseHandlers
-        # As BaseWeigher._weigh_one does. It is written out here, and on a column below: a call for each answer
-        # would cost a fifth of this. test_answers_are_moved_to_the_ends_of_the_scale_as_the_weigher_does
-        # holds the three equal.
-        if self._minval is not None and answer < self._minval:
-            answer = self._minval
-        if self._maxval is not None and answer > self._maxval:
-            answer = self._maxval
-        return plain_float(answer)
+        return plain_float(clamp(answer, self._minval, self._maxval))
 
     def from_answers(self, answers: NDArray[Any]) -> Floats:
         """All rows' raw weights, likewise. Raises NotVectorizable where one is not finite."""
         raw: Floats = answers.astype(np.float64)
         if not np.isfinite(raw).all():
             raise NotVectorizable
-        if self.plugin.minval is not None:
-            np.maximum(raw, float(self.plugin.minval), out=raw)
-        if self.plugin.maxval is not None:
-            np.minimum(raw, float(self.plugin.maxval), out=raw)
-        # As plain_float does.
-        raw += 0.0
-        return raw
+        # Adding 0.0 is what plain_float does.
+        clamped: Floats = clamp(raw, self._minval, self._maxval) + 0.0
+        return clamped
 
     def term(self, overlay: Overlay, cache: AnswerCache, request: RequestKeys, candidates: Candidates) -> WeigherTerm:
         """What the weigher has to say of the candidates."""
@@ -323,13 +313,7 @@ class WeigherTerm:
         if self.normalized:
             if self.low == self.high and isinstance(self.multiplier, float) and math.isfinite(self.multiplier):
                 return None
-            if self.low == self.high:
-                scratch.fill(0.0)
-                values = scratch
-            else:
-                if self.low != 0.0:
-                    values = np.subtract(values, self.low, out=scratch)
-                values = np.divide(values, self.high - self.low, out=scratch)
+            values = to_unit(values, self.low, self.high, out=scratch)
         if isinstance(self.multiplier, float) and self.multiplier == 1.0:
             return values
         return np.multiply(values, self.multiplier, out=scratch)
@@ -381,22 +365,20 @@ class Scale:
     multipliers : one per weigher, where all hosts have the same; else None.
     """
 
-    __slots__ = ("_ends", "_spans", "multipliers")
+    __slots__ = ("_ends", "_names", "multipliers")
 
     def __init__(self, terms: Sequence[WeigherTerm]) -> None:
-        self._ends = [(term.weigher.name, term.normalized, term.low, term.high) for term in terms]
-        self._spans = [(term.low, term.high - term.low) for term in terms]
+        self._names = [term.weigher.name for term in terms]
+        # None for a weigher that is not normalised.
+        self._ends = [(term.low, term.high) if term.normalized else None for term in terms]
         same = [term.multiplier for term in terms if isinstance(term.multiplier, float)]
         self.multipliers: tuple[float, ...] | None = tuple(same) if len(same) == len(terms) else None
 
     def weight(self, raws: Sequence[float], multipliers: Sequence[float]) -> float:
         """The weight of a host with these raw weights: the operations on columns, on plain numbers."""
-        # `normalize` written out, as in `weighted`: a call for each weigher would cost more than the sum.
-        # test_sums_of_columns_are_those_of_a_plain_loop_bit_for_bit holds both equal to the handler.
         total = 0.0
-        for (low, span), raw, factor in zip(self._spans, raws, multipliers, strict=True):
-            if span:
-                total += factor * ((raw - low) / span)
+        for ends, raw, factor in zip(self._ends, raws, multipliers, strict=True):
+            total += factor * (raw if ends is None else to_unit(raw, *ends))
         if not math.isfinite(total):
             raise UseHandlers
         return total
@@ -404,7 +386,6 @@ class Scale:
     def shares(self, raws: Sequence[float], multipliers: Sequence[float]) -> tuple[WeigherShare, ...]:
         """What each weigher added to the weight of such a host."""
         shares = []
-        for (name, normalized, low, high), raw, factor in zip(self._ends, raws, multipliers, strict=True):
-            normal = normalize([raw], low, high)[0] if normalized else raw
-            shares.append(WeigherShare(name, raw, normal, factor))
+        for name, ends, raw, factor in zip(self._names, self._ends, raws, multipliers, strict=True):
+            shares.append(WeigherShare(name, raw, raw if ends is None else to_unit(raw, *ends), factor))
         return tuple(shares)

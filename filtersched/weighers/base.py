@@ -14,6 +14,7 @@ from filtersched.plugins.notes import note_host
 from filtersched.plugins.plugin import Plugin
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.selection import WeighedHost
+from filtersched.weighers.scale import clamp
 
 
 class BaseWeigher(Plugin):
@@ -57,11 +58,7 @@ class BaseWeigher(Plugin):
             raise
         if not is_weight(weight):
             raise invalid_weight(self, host, weight)
-        if self.minval is not None and weight < self.minval:
-            weight = self.minval
-        if self.maxval is not None and weight > self.maxval:
-            weight = self.maxval
-        return float(weight)
+        return float(clamp(weight, self.minval, self.maxval))
 
 
 def is_weight(value: Any) -> bool:

@@ -13,6 +13,7 @@ from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.explanation import WeigherColumn
 from filtersched.results.selection import WeighedHost
 from filtersched.weighers.base import BaseWeigher, invalid_weight, is_weight, plain_float
+from filtersched.weighers.scale import to_unit
 
 
 class HostWeightHandler:
@@ -60,9 +61,7 @@ def normalize(raw: Sequence[float], minval: float | None, maxval: float | None) 
         return []
     low = float(min(raw) if minval is None else minval)
     high = float(max(raw) if maxval is None else maxval)
-    if low == high:
-        return [0.0] * len(raw)
-    return [(weight - low) / (high - low) for weight in raw]
+    return [to_unit(weight, low, high) for weight in raw]
 
 
 def multiplier(weigher: BaseWeigher) -> Callable[[HostState], Any]:

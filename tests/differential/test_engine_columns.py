@@ -46,7 +46,7 @@ def decided(scheduler, hosts, wanted, names, nr):
     seen = outcome(decide)
     if seen[0] == "placed":
         # The generation counts what happened to a pool before.
-        seen = "placed", [((*first[:4], first[5]), *rest) for first, *rest in seen[1]]
+        seen = "placed", [(first[:4], *rest) for first, *rest in seen[1]]
     return seen, chosen
 
 

@@ -65,6 +65,8 @@ def test_a_weigher_that_is_not_normalised_adds_its_weights_as_they_are():
     term = a_part([2.0, 4.5], np.array([1.0, -2.0]), normalized=False)
     term.fit_scale(RowMask(None))
     assert weights([term], 2, None).tolist() == [2.0, -9.0]
+    scale = Scale([term])
+    assert (scale.weight([4.5], [-2.0]), scale.shares([4.5], [-2.0])[0].normalized) == (-9.0, 4.5)
 
 
 def test_a_sum_that_is_not_finite_is_left_to_the_handler_unless_nobody_in_play_has_it():
