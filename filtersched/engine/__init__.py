@@ -10,6 +10,7 @@ from typing import Any
 
 from filtersched.engine.answer_cache import AnswerCache
 from filtersched.engine.cached_totals import PoolCache, TotalsCache
+from filtersched.engine.choice_cache import ChoiceCache
 from filtersched.engine.decision import Choice, Decision
 from filtersched.engine.draw import Draw
 from filtersched.engine.fallback import NeedAllHosts, UseHandlers
@@ -98,11 +99,11 @@ class Engine:
             rows = HostRows(hosts)
             if rows.host_names().several and len(set(map(_NODE, hosts))) < len(hosts):
                 raise UseHandlers
-            return rows, PoolCache(AnswerCache(rows), TotalsCache())
+            return rows, PoolCache(AnswerCache(rows), TotalsCache(), ChoiceCache())
         cache = self._caches.get(hosts.rows)
         if cache is None or cache.answers.version != hosts.rows.version:
             # A weak reference, so that the cache doesn't keep the pool alive.
-            cache = PoolCache(AnswerCache(weakref.proxy(hosts.rows)), TotalsCache())
+            cache = PoolCache(AnswerCache(weakref.proxy(hosts.rows)), TotalsCache(), ChoiceCache())
             self._caches[hosts.rows] = cache
         return hosts.rows, cache
 

@@ -118,6 +118,7 @@ class AnswerCache:
             try:
                 entry, attributes_read = self._evaluate(evaluator, request, kind)
             except NotVectorizable:
+                request.is_repeatable = False
                 return None
             entry.options = evaluator.plugin._values
             if evaluator.tells_changes and "now" in attributes_read:
@@ -134,7 +135,12 @@ class AnswerCache:
                 evaluator.of(self.rows.host(row), request)
                 # No exception: the first one was not the plug-in's, such as a timeout's signal. Ask host by host.
                 self._drop(key)
+                request.is_repeatable = False
                 return None
+        if key is None:
+            request.is_repeatable = False
+        elif entry.window is not None:
+            request.windows.append(entry.window)
         return entry
 
     def all_rows(self, value: float) -> NDArray[np.float64]:

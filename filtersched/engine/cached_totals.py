@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from filtersched.engine.answer_cache import AnswerCache, few_dirty_rows
+from filtersched.engine.choice_cache import ChoiceCache
 from filtersched.engine.top_rows import RowMask, TopRows, best_first, best_of
 from filtersched.engine.weighing import Floats, Scale, WeigherTerm, multipliers_at, raws_at, sums
 from filtersched.hosts.host_rows import HostRows
@@ -97,3 +98,4 @@ class PoolCache(NamedTuple):
 
     answers: AnswerCache
     totals: TotalsCache
+    choices: ChoiceCache

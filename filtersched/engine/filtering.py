@@ -139,6 +139,7 @@ class FilterRunner:
 
     def _called(self, overlay: Overlay, request: RequestKeys, candidates: Candidates) -> Candidates:
         """The rows of the hosts that the filter itself returns, in the order that it returns them."""
+        request.is_repeatable = False
         rows = candidates.rows().tolist()
         hosts = [overlay.host(row) for row in rows]
         with asking(self.plugin, len(hosts), request.spec.instance_uuid):

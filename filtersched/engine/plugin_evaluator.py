@@ -81,7 +81,7 @@ class PluginEvaluator:
         self._spec_view: Any = spec_view(self.name, declaration.spec_reads)
         self.tells_changes: bool = self.columnar and spec_reads is None and tells_changes(type(plugin), method.__name__)
         # What was read of the request when columns were last asked.
-        self._attributes_read = self.spec_reads
+        self.attributes_read: Reads = self.spec_reads
 
     def of_request(self, function: Callable[[Any], Any], request: RequestKeys) -> Any:
         """What a function of the plug-in makes of the request, of which it sees what is declared."""
@@ -101,7 +101,7 @@ class PluginEvaluator:
 
         been_read : what was read of the request for the answer, if it is at hand.
         """
-        reads = self._attributes_read if attributes_read is None else attributes_read
+        reads = self.attributes_read if attributes_read is None else attributes_read
         if not reads:
             return self
         for name in reads:
@@ -207,7 +207,7 @@ class PluginEvaluator:
         found = ColumnAnswer(answer, self.spec_reads, reads)
         if not view.reads_may_differ:
             found = ColumnAnswer(answer, tuple(spec.attributes_read), tuple(view.attributes_read))
-        self._attributes_read = found.spec_reads
+        self.attributes_read = found.spec_reads
         return found
 
     def evaluate_distinct_values(

@@ -23,7 +23,7 @@ _MISSING = object()
 class RequestKeys:
     """A request with the keys of what plug-ins read of it, each worked out once."""
 
-    __slots__ = ("_keys", "_now", "_reads", "is_rebuild", "spec")
+    __slots__ = ("_keys", "_now", "_reads", "is_rebuild", "is_repeatable", "spec", "windows")
 
     def __init__(self, spec: RequestSpec) -> None:
         self.spec: RequestSpec = spec
@@ -31,6 +31,9 @@ class RequestKeys:
         self._keys: dict[str, Any] = {}
         self._reads: dict[Any, Any] = {}
         self._now: int | None = None
+        # Whether all answers so far were cached ones, and when these hold.
+        self.is_repeatable: bool = True
+        self.windows: list[Any] = []
 
     @property
     def now(self) -> int:

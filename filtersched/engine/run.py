@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
 from filtersched.engine.answer_cache import AnswerCache
-from filtersched.engine.cached_totals import PoolCache, TotalsCache
+from filtersched.engine.cached_totals import CachedTotals, PoolCache, TotalsCache
 from filtersched.engine.candidate_rows import candidate_rows
 from filtersched.engine.candidates import Candidates
+from filtersched.engine.choice_cache import ChoiceCache, RowChoice, options_of
 from filtersched.engine.decision import Choice, Decision, depleted
 from filtersched.engine.draw import Draw, bring_forward
 from filtersched.engine.engine_choice import EngineChoice
@@ -24,6 +25,7 @@ from filtersched.engine.top_rows import RowMask
 from filtersched.engine.trimming import TrimmedRanking
 from filtersched.engine.weighing import Floats, Scale, WeigherRunner, WeigherTerm, multipliers_at, raws_at, weights
 from filtersched.hosts.host_names import HostNames
+from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.narrowing import skips_filters
@@ -71,6 +73,7 @@ class Run:
         self.rows = rows
         self.cache: AnswerCache = cache.answers
         self.totals_cache: TotalsCache = cache.totals
+        self.choice_cache: ChoiceCache = cache.choices
         self.filters: Sequence[FilterRunner] = () if skips_filters(decision.spec) else filters
         self.weighers = weighers
         self.draw = draw
@@ -150,6 +153,12 @@ class Run:
 
     def _choose_from_all(self, index: int, spec: RequestSpec) -> EngineChoice:
         request = RequestKeys(spec)
+        options = self._options_if_repeatable()
+        if options is not None:
+            key = self.choice_cache.key(self._running, self.weighers, request)
+            known = None if key is None else self.choice_cache.find(key, self.rows, options, request)
+            if known is not None:
+                return self._chosen(spec, known)
         steps = MaskSteps(self.names, self._candidates)
         for runner in self._running:
             if not self._candidates.count:
@@ -169,15 +178,43 @@ class Run:
             return self._choose_by_draw(terms, spec, steps)
         wanted = len(self.decision.uuids) - index
         if wanted == 1 and terms and self._is_pool_as_cached():
-            found = self._best_from_cached_totals(terms, spec, steps)
-            if found is not None:
-                return found
+            alive = self._fit_scales(terms)
+            totals = self.totals_cache.totals_of(terms, self.rows)
+            if totals is not None:
+                best = self._best_of_totals(totals, alive, terms, steps)
+                if options is not None and request.is_repeatable:
+                    # What was read of the request is known better now than before.
+                    key = self.choice_cache.key(self._running, self.weighers, request)
+                    if key is not None:
+                        self.choice_cache.keep(key, best, self.rows, options, request.windows)
+                return self._chosen(spec, best, lambda: self._hosts(totals.others(alive)))
         if self.decision.alternates and wanted > 1:
             wanted += 1
         self._update = IncrementalUpdate(
             self._ranked(terms, wanted), self.overlay, self.cache, self.names, self._running
         )
         return self._best_of(self._update, spec, steps)
+
+    def _options_if_repeatable(self) -> list[object] | None:
+        """The options that the choice depends on; None if it does not only depend on these, hosts and the request."""
+        decision = self.decision
+        if (
+            not isinstance(decision.hosts, HostPool)
+            or len(decision.uuids) > 1
+            or decision.alternates
+            or not (self.can_reweigh_one_host and self._alike)
+            or self._candidates.mask is not None
+            or self._candidates.order is not None
+        ):
+            return None
+        return options_of(self._running, self.weighers)
+
+    def _chosen(
+        self, spec: RequestSpec, found: RowChoice, others: Callable[[], Iterable[HostState]] | None = None
+    ) -> EngineChoice:
+        """The choice of a row; `others` gives the other hosts in list order."""
+        rest = others if self.decision.alternates else None
+        return EngineChoice(spec, self.overlay.host(found.row), found, names=self.names, rest=rest)
 
     def _terms(self, request: RequestKeys) -> list[WeigherTerm]:
         """Each weigher's term; for a single host only those of weighers that are not normalised."""
@@ -199,27 +236,19 @@ class Run:
             term.fit_scale(alive)
         return alive
 
-    def _best_from_cached_totals(
-        self, terms: Sequence[WeigherTerm], spec: RequestSpec, steps: Steps
-    ) -> EngineChoice | None:
-        """The choice for the only instance, from cached totals; None if there can be none."""
-        alive = self._fit_scales(terms)
-        found = self.totals_cache.totals_of(terms, self.rows)
-        if found is None:
-            return None
-        row, at = found.best_two(alive)
-        return EngineChoice(
-            spec,
-            self.overlay.host(row),
-            row=row,
-            weight=found.totals.item(row),
-            names=self.names,
-            steps=steps,
-            scale=found.scale,
-            raws=raws_at(terms, row),
-            multipliers=multipliers_at(terms, row),
-            next_best=None if at is None else (at, found.totals.item(at)),
-            rest=(lambda: self._hosts(found.others(alive))) if self.decision.alternates else None,
+    def _best_of_totals(
+        self, totals: CachedTotals, alive: RowMask, terms: Sequence[WeigherTerm], steps: Steps
+    ) -> RowChoice:
+        """The choice for the only instance."""
+        row, second = totals.best_two(alive)
+        return RowChoice(
+            row,
+            totals.totals.item(row),
+            steps,
+            totals.scale,
+            raws_at(terms, row),
+            multipliers_at(terms, row),
+            None if second is None else (second, totals.totals.item(second)),
         )
 
     def _ranked(self, terms: Sequence[WeigherTerm], wanted: int) -> Ranking:
@@ -250,19 +279,16 @@ class Run:
         self._candidates = Candidates(candidates.n_rows, order=np.array(rows, dtype=np.intp))
 
         # The others are in order of weight, whichever host was drawn.
-        return EngineChoice(
-            spec,
-            self.overlay.host(rows[0]),
-            row=rows[0],
-            weight=float(totals[place]),
-            names=self.names,
-            steps=steps,
-            scale=Scale(terms),
-            raws=raws_at(terms, place),
-            multipliers=multipliers_at(terms, place),
-            next_best=(rows[1], float(totals[order[1]])) if len(rows) > 1 else None,
-            rest=(lambda: self._hosts(rows[1:])) if self.decision.alternates else None,
+        found = RowChoice(
+            rows[0],
+            float(totals[place]),
+            steps,
+            Scale(terms),
+            raws_at(terms, place),
+            multipliers_at(terms, place),
+            (rows[1], float(totals[order[1]])) if len(rows) > 1 else None,
         )
+        return self._chosen(spec, found, lambda: self._hosts(rows[1:]))
 
     # -- the ranking, touched only where something changed -----------------------------------
 
@@ -273,19 +299,16 @@ class Run:
         at = ranking.runner_up()
         compared = ranking.count > 1
         # Copy the values now; ranking and pool change later.
-        return EngineChoice(
-            spec,
-            self.overlay.host(row),
-            row=row,
-            weight=ranking.weight(place),
-            names=self.names,
-            steps=steps,
-            scale=ranking.scale,
-            raws=ranking.raws(place) if compared else (),
-            multipliers=ranking.multipliers(place),
-            next_best=None if at is None else (ranking.row(at), ranking.weight(at)),
-            rest=(lambda: self._hosts(ranking.others())) if self.decision.alternates else None,
+        found = RowChoice(
+            row,
+            ranking.weight(place),
+            steps,
+            ranking.scale,
+            ranking.raws(place) if compared else (),
+            ranking.multipliers(place),
+            None if at is None else (ranking.row(at), ranking.weight(at)),
         )
+        return self._chosen(spec, found, lambda: self._hosts(ranking.others()))
 
     def _hosts(self, rows: Iterable[int]) -> Iterator[HostState]:
         """The hosts of the rows, each made when it is looked at."""

@@ -291,6 +291,29 @@ def long_story(chance):
     return {"conf": draw.one(*configurations), "hosts": hosts, "events": events[:-1]}
 
 
+def live_story(chance):
+    """Few kinds of single requests on hosts that report in between, as in a cloud: what caches are for."""
+    draw = Draw(chance)
+    filters = draw.some(("PauseFilter", *OWN_FILTERS[:14], "ComputeCapabilitiesFilter"), 1, 5)
+    wanted = []
+    for _ in range(2):
+        asked = request(draw, (1,))
+        for name in ("ignore_hosts", "force_hosts", "force_nodes", "requested_destination", "alternates", "explain"):
+            asked.pop(name, None)
+        wanted.append(asked)
+    events = []
+    for _ in range(chance.randint(4, 10)):
+        asked = draw.one(*wanted) | {"now": draw.one(*_TIMES)}
+        events.append((draw.one("ask", "ask", "place"), asked, filters))
+        if draw.rarely(3):
+            events.append(event(draw))
+        elif draw.rarely(2):
+            events.append(("set", chance.randrange(10), change(draw)))
+    names = draw.some(OWN_WEIGHERS[:10], 1, 4)
+    conf = {"weighers": names, "ram_weight_multiplier": draw.one(*MULTIPLIERS)}
+    return {"conf": conf, "hosts": cluster(draw), "events": events}
+
+
 _LONG_FILTERS = (
     *("RamFilter", "CoreFilter", "NumInstancesFilter", "EverySecondFilter", "OnceFilter", "UuidFilter", "GpuFilter"),
     *("ServerGroupAntiAffinityFilter", "AverageFilter", "TagFilter", "FirstHalfFilter", "ComputeFilter", "EachFilter"),
@@ -313,4 +336,5 @@ LONG_CONFIGURATIONS = [
 ASKING = ("ask", "place", "list", "other")
 _NUMBERS = st.integers(0, 2**63)
 STORIES = _NUMBERS.map(lambda number: story(random.Random(number)))
+LIVE_STORIES = _NUMBERS.map(lambda number: live_story(random.Random(number)))
 LONG_STORIES = _NUMBERS.map(lambda number: long_story(random.Random(number)))

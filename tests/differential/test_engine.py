@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from filtersched.engine import Engine
 from tests.differential import expressions, known_stories
 from tests.differential.smallest import smallest
-from tests.differential.strategies import LONG_STORIES, STORIES, long_story
+from tests.differential.strategies import LIVE_STORIES, LONG_STORIES, STORIES, long_story
 from tests.differential.world import World
 
 COUNT = int(os.environ.get("FILTERSCHED_ENGINE_STORIES", "0"))
@@ -74,6 +74,12 @@ def test_what_was_decided_in_another_way_once_is_decided_alike(name):
 @stories(3000)
 @given(STORIES)
 def test_random_stories_are_decided_alike(story):
+    check(story)
+
+
+@stories(500)
+@given(LIVE_STORIES)
+def test_the_same_requests_on_hosts_that_report_are_decided_alike(story):
     check(story)
 
 

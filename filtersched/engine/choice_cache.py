@@ -1,0 +1,105 @@
+"""ChoiceCache: which host a request got, cached while no host of the pool changes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from operator import is_
+from typing import Any, NamedTuple
+
+from filtersched.engine.filtering import FilterRunner, Steps
+from filtersched.engine.plugin_evaluator import PluginEvaluator, Window
+from filtersched.engine.request_keys import RequestKeys, changes_between_instances
+from filtersched.engine.weighing import Scale, WeigherRunner
+from filtersched.hosts.host_rows import HostRows
+
+_ENTRIES = 64
+
+
+class RowChoice(NamedTuple):
+    """The best row of a ranking, and what its weight was made of; see EngineChoice."""
+
+    row: int
+    weight: float
+    steps: Steps
+    scale: Scale
+    raws: Sequence[float]
+    multipliers: Sequence[float]
+    next_best: tuple[int, float] | None
+
+
+class _Entry(NamedTuple):
+    """A choice, and under which conditions it is the same again.
+
+    options : of the plug-ins, in effect when the choice was made.
+    windows : when the answers hold that it is based on.
+    """
+
+    choice: RowChoice
+    version: int
+    change_count: int
+    options: Sequence[object]
+    windows: Sequence[Window]
+
+
+class ChoiceCache:
+    """The choices for single instances, by all that declared plug-ins read of their requests."""
+
+    def __init__(self) -> None:
+        self._entries: OrderedDict[Any, _Entry] = OrderedDict()
+        # By what each plug-in reads of a request: all names, or None if the time is among them.
+        self._names: dict[Any, list[str] | None] = {}
+
+    def key(
+        self, filters: Sequence[FilterRunner], weighers: Sequence[WeigherRunner], request: RequestKeys
+    ) -> Any:
+        """All that the choice depends on in the request; None if it is not worth caching."""
+        asked: list[Any] = [one.evaluator for one in filters]
+        asked += [one.evaluator for one in weighers]
+        if None in asked:
+            return None
+        reads = tuple([one.attributes_read for one in asked])
+        if reads not in self._names:
+            self._names[reads] = _names_in(asked)
+        names = self._names[reads]
+        if names is None or any(changes_between_instances(request.spec, name) for name in names):
+            return None
+        return (tuple(map(id, asked)), request.is_rebuild, reads, *map(request.key_of, names))
+
+    def find(self, key: Any, rows: HostRows, options: Sequence[object], now: RequestKeys) -> RowChoice | None:
+        """The choice for such a request, if it is still the same."""
+        entry = self._entries.get(key)
+        if (
+            entry is None
+            or entry.change_count != rows.change_count
+            or entry.version != rows.version
+            or not all(map(is_, options, entry.options))
+            or not all(window.contains(now.now) for window in entry.windows)
+        ):
+            return None
+        self._entries.move_to_end(key)
+        return entry.choice
+
+    def keep(
+        self, key: Any, choice: RowChoice, rows: HostRows, options: Sequence[object], windows: Sequence[Window]
+    ) -> None:
+        """Cache a choice that was made just now."""
+        self._entries[key] = _Entry(choice, rows.version, rows.change_count, options, windows)
+        self._entries.move_to_end(key)
+        if len(self._entries) > _ENTRIES:
+            self._entries.popitem(last=False)
+
+
+def options_of(filters: Sequence[FilterRunner], weighers: Sequence[WeigherRunner]) -> list[object]:
+    """The option values of the plug-ins, which are other objects when they are set again."""
+    return [*(one.plugin._values for one in filters), *(one.plugin._values for one in weighers)]
+
+
+def _names_in(asked: Sequence[PluginEvaluator]) -> list[str] | None:
+    names: dict[str, None] = {}
+    for one in asked:
+        if "now" in one.attributes_read and not one.tells_changes:
+            return None
+        names.update(dict.fromkeys(one.attributes_read))
+    names.pop("now", None)
+    return list(names)
