@@ -197,6 +197,14 @@ def _near(explanation):
     return nearest, [explanation.why(one.name) for one in nearest[:1]]
 
 
+def without_times(host):
+    """The host's data, without when its instances were committed: every commit is at another time."""
+    data = host.to_dict()
+    for instance in data.get("instances", {}).values():
+        instance.pop("created_at", None)
+    return data
+
+
 def _selected(selection):
     state = selection.host_state
     attributes = {name: value for name, value in vars(state).items() if name not in HostState.attributes}
@@ -205,7 +213,7 @@ def _selected(selection):
         repr(float(selection.weight)),
         dict(selection.limits),
         [(each.host, each.nodename, dict(each.limits)) for each in selection.alternates],
-        (type(state), state.to_dict(), attributes),
+        (type(state), without_times(state), attributes),
         selection.spec.to_dict() | {"instance_uuid": None, "instance_group": None},
         _explained(selection.explanation),
     )
