@@ -121,6 +121,7 @@ TAKEN_FOR = {
     "Opt": "oslo_config.cfg.Opt",
     "Placement": "Selection",
     "Reads": "tuple",
+    "RowsOf": "tuple",
     "SchedulerConf": "oslo_config.cfg.ConfigOpts",
     "Service": "collections.abc.Mapping",
 }

@@ -59,7 +59,7 @@ it for the hosts of the aggregate. `all_weighers` means the weighers of this pag
 says must be named."""
 HOSTS_INTRO = """\
 Each attribute is a keyword of {py:class}`~filtersched.HostState`, a key of a host's record in a JSON inventory, and a
-column of a CSV inventory. A class of your own declares [further ones](../pools.md#hosts-of-your-own)."""
+column of a CSV inventory. A class of your own declares [further ones](../own_hosts.md)."""
 SETTINGS_INTRO = """\
 These options belong to the scheduler itself. Those of [filters](filters.md) and [weighers](weighers.md) are on their
 pages. Options of the group `filter_scheduler` may also be written flat, in `[DEFAULT]`."""
