@@ -43,7 +43,7 @@ class Engine:
         """normalizes : as of HostWeightHandler."""
         self._weighers = [WeigherRunner(weigher, normalizes=normalizes) for weigher in weighers]
         self._draw = draw
-        self._can_reweigh_one_host = draw.takes_best and all(one.can_reweigh_one_host for one in self._weighers)
+        self._can_reweigh_one_host = draw.top is not None and all(one.can_reweigh_one_host for one in self._weighers)
         # By identity: a plug-in may define equality without a hash.
         self._filters: dict[int, FilterRunner] = {}
         self._last: tuple[list[int], list[FilterRunner]] = ([], [])

@@ -52,22 +52,21 @@ class CachedTotals:
             for term, (raw, low, high, multiplier) in zip(terms, self._made_of, strict=True)
         )
 
-    def best_two(self, alive: RowMask) -> tuple[int, int | None]:
-        """The rows of the best and second best live host; at least one is alive."""
+    def best(self, alive: RowMask, count: int) -> list[int]:
+        """The rows of the best live hosts, so many or all; at least one is alive."""
         if self._top_rows is None:
             # Don't fill the top rows before the second call.
             self._top_rows = TopRows(self.totals, -1.0)
-            rows: list[int] = best_of(alive.mask, self.totals, 2).tolist()
-        else:
-            rows = self._top_rows.first(alive, 2)
-        return rows[0], rows[1] if len(rows) > 1 else None
+            rows: list[int] = best_of(alive.mask, self.totals, count).tolist()
+            return rows
+        return self._top_rows.first(alive, count)
 
-    def others(self, alive: RowMask) -> Iterator[int]:
-        """The rows of the live hosts behind the best, best first; called after `best_two`."""
+    def others(self, alive: RowMask, chosen: int) -> Iterator[int]:
+        """The rows of the live hosts but the chosen one, best first; called after `best`."""
         assert self._top_rows is not None
         first = self._top_rows.first(alive, _FEW)
-        yield from first[1:]
-        yield from itertools.islice(best_first(alive.mask, self.totals), len(first), None)
+        every = itertools.chain(first, itertools.islice(best_first(alive.mask, self.totals), len(first), None))
+        return (row for row in every if row != chosen)
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -15,11 +15,12 @@ _T = TypeVar("_T")
 class Draw(Protocol):
     """A way to choose among weighed hosts.
 
-    takes_best : the first of the list is always chosen, and no generator is needed.
+    top : how many hosts at the front of the list the chosen one is among; None may be any. With 1 the
+        first is chosen, and no generator is needed.
     """
 
     @property
-    def takes_best(self) -> bool: ...
+    def top(self) -> int | None: ...
 
     def __call__(self, weights: Sequence[float], chance: Callable[[], random.Random]) -> list[int]:
         """The places of the hosts that come first from now on, the chosen host's place first.
@@ -41,8 +42,8 @@ class BestDraw:
     subset_size: int = 1
 
     @property
-    def takes_best(self) -> bool:
-        return not self.shuffle and self.subset_size <= 1
+    def top(self) -> int | None:
+        return None if self.shuffle else max(self.subset_size, 1)
 
     def __call__(self, weights: Sequence[float], chance: Callable[[], random.Random]) -> list[int]:
         front: list[int] = []
@@ -65,7 +66,7 @@ class ProportionalDraw:
     If a weight is negative, all are shifted until the least is 0. Equal weights are a fair draw.
     """
 
-    takes_best = False
+    top = None
 
     def __call__(self, weights: Sequence[float], chance: Callable[[], random.Random]) -> list[int]:
         if len(weights) < 2:

@@ -11,7 +11,7 @@ moves, the list is put in order by the old weights once, and everything is weigh
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ class Ranking:
     """The candidates by weight, touched only where they change.
 
     candidates : the hosts, in list order. A place is a row, or an index into its order, until the next
-        `best`.
+        `take`.
     parts : each weigher's raw weights by place; normalised ones only.
     wanted : how many times a best host will be asked for.
     """
@@ -62,6 +62,8 @@ class Ranking:
         self._moved = False
         # The step at which each place was last chosen, and a heap of returned places: (-weight, -step, place).
         self._latest: dict[int, int] = {}
+        # The place taken last, which is the first of the list whatever its weight.
+        self._taken = -1
         self._back: list[tuple[float, int, int]] = []
         # The best places never chosen, best first, and how many of them were taken.
         self._fresh: list[int] = []
@@ -102,19 +104,51 @@ class Ranking:
             self.alive = np.ones(self.places, dtype=np.bool_)
         return self.alive
 
-    def take_best(self) -> int:
-        """Take the best host out of the ranking until it is returned or dropped; returns its place."""
+    def take(self, top: int = 1, pick: Callable[[Sequence[float]], int] | None = None) -> int:
+        """Take a host out of the ranking until it is returned or dropped; returns its place.
+
+        top : it is one of so many at the front of the list; 1 takes the best.
+        pick : says which one, given their weights.
+        """
         if self._moved:
             self._reorder(self.places_in_order())
         self._steps += 1
-        place = self.runner_up()
-        assert place is not None
-        if place in self._latest:
-            heapq.heappop(self._back)
+        if pick is None:
+            place = self.runner_up()
+            assert place is not None
         else:
-            self._used += 1
+            best = self._best(top)
+            place = best[pick([self.weight(each) for each in best])]
         self._latest[place] = self._steps
+        self._taken = place
         return place
+
+    def _best(self, count: int) -> list[int]:
+        """The places at the front of the list, so many or all."""
+        found: list[int] = []
+        skipped: list[tuple[float, int, int]] = []
+        fresh = self._fresh_from(count)
+        while len(found) < count:
+            back = self._best_back()
+            at = len(found) - len(skipped)
+            if back is None and at >= len(fresh):
+                break
+            if back is None or (at < len(fresh) and self.totals.item(fresh[at]) > -self._back[0][0]):
+                found.append(fresh[at])
+            else:
+                found.append(back)
+                skipped.append(heapq.heappop(self._back))
+        for entry in skipped:
+            heapq.heappush(self._back, entry)
+        return found
+
+    def _fresh_from(self, count: int) -> list[int]:
+        """The best places never chosen, so many or all."""
+        while True:
+            fresh = [place for place in self._fresh[self._used :] if self._is_fresh(place)]
+            if len(fresh) >= count or self._all_listed:
+                return fresh
+            self._list_fresh(count)
 
     def runner_up(self) -> int | None:
         """The place of the best host in the ranking; None if it is empty."""
@@ -139,18 +173,21 @@ class Ranking:
         while True:
             while self._used < len(self._fresh):
                 place = self._fresh[self._used]
-                if place not in self._gone:
+                if self._is_fresh(place):
                     return place
                 self._used += 1
             if self._all_listed:
                 return None
             self._list_fresh()
 
-    def _list_fresh(self) -> None:
+    def _is_fresh(self, place: int) -> bool:
+        return place not in self._gone and place not in self._latest
+
+    def _list_fresh(self, count: int = 1) -> None:
         never = self._living().copy()
         never[list(self._latest)] = False
-        # One more than can be chosen, to name the runner-up.
-        most = self._wanted - self._steps + 2
+        # More than can be chosen, to name the runner-up, and to have `count` of them every time.
+        most = self._wanted - self._steps + 1 + count
         self._all_listed = bool(np.count_nonzero(never) <= most)
         self._put_fresh(best_of(never, self.totals, most).tolist())
 
@@ -160,9 +197,12 @@ class Ranking:
         self._used = 0
 
     def _best_back(self) -> int | None:
-        while self._back and self._back[0][2] in self._gone:
+        while self._back:
+            _weight, step, place = self._back[0]
+            if place not in self._gone and self._latest[place] == -step:
+                return place
             heapq.heappop(self._back)
-        return self._back[0][2] if self._back else None
+        return None
 
     def return_chosen(self, place: int, raws: Sequence[float] | None) -> None:
         """Return the chosen host with its new raw weights, None if it is the only one left."""
@@ -220,6 +260,8 @@ class Ranking:
         never[chosen] = False
         base = np.concatenate((np.array(chosen[::-1], dtype=np.intp), np.flatnonzero(never)))
         order: Places = base[np.argsort(-self.totals[base], kind="stable")]
+        if self._taken >= 0 and living[self._taken] and order[0] != self._taken:
+            order = np.concatenate(([self._taken], order[order != self._taken]))
         return order
 
     def in_list_order(self, places: list[int]) -> list[int]:
@@ -227,8 +269,10 @@ class Ranking:
         if len(places) < 2:
             return places
         latest = np.array([self._latest.get(place, 0) for place in places], dtype=np.intp)
-        order = np.lexsort((np.array(places, dtype=np.intp), -latest, -self.totals[places]))
-        return [places[at] for at in order.tolist()]
+        at = np.array(places, dtype=np.intp)
+        order = np.lexsort((at, -latest, -self.totals[at], at != self._taken))
+        in_order: list[int] = at[order].tolist()
+        return in_order
 
     def others(self) -> list[int]:
         """The rows of all but the first of the list, in list order."""

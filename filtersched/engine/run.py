@@ -187,7 +187,7 @@ class Run:
                     key = self.choice_cache.key(self._running, self.weighers, request)
                     if key is not None:
                         self.choice_cache.keep(key, best, self.rows, options, request.windows)
-                return self._chosen(spec, best, lambda: self._hosts(totals.others(alive)))
+                return self._chosen(spec, best, lambda: self._hosts(totals.others(alive, best.row)))
         if self.decision.alternates and wanted > 1:
             wanted += 1
         self._update = IncrementalUpdate(
@@ -202,6 +202,7 @@ class Run:
             not isinstance(decision.hosts, HostPool)
             or len(decision.uuids) > 1
             or decision.alternates
+            or self.draw.top != 1
             or not (self.can_reweigh_one_host and self._alike)
             or self._candidates.mask is not None
             or self._candidates.order is not None
@@ -240,7 +241,10 @@ class Run:
         self, totals: CachedTotals, alive: RowMask, terms: Sequence[WeigherTerm], steps: Steps
     ) -> RowChoice:
         """The choice for the only instance."""
-        row, second = totals.best_two(alive)
+        assert self.draw.top is not None
+        rows = totals.best(alive, self.draw.top + 1)
+        row = rows.pop(self._pick(totals.totals[rows[: self.draw.top]].tolist()) if self.draw.top > 1 else 0)
+        second = rows[0] if rows else None
         return RowChoice(
             row,
             totals.totals.item(row),
@@ -254,9 +258,9 @@ class Run:
     def _ranked(self, terms: Sequence[WeigherTerm], wanted: int) -> Ranking:
         """The candidates by weight."""
         candidates = self._candidates
-        # Trim where the list is long, few hosts are wanted, and alternates don't need all of it.
+        # Trim where the list is long, few hosts are wanted, and neither draws nor alternates need more of it.
         worth_it = wanted > 1 and candidates.count >= self.trim_from and candidates.count > 4 * wanted
-        if not worth_it or self.decision.alternates:
+        if not worth_it or self.decision.alternates or self.draw.top != 1:
             return Ranking(candidates, terms, wanted)
         return TrimmedRanking(candidates, terms, wanted, self._totals(terms))
 
@@ -294,7 +298,9 @@ class Run:
 
     def _best_of(self, update: IncrementalUpdate, spec: RequestSpec, steps: Steps) -> EngineChoice:
         ranking = update.ranking
-        place = update.place = ranking.take_best()
+        top = self.draw.top
+        assert top is not None
+        place = update.place = ranking.take() if top == 1 else ranking.take(top, self._pick)
         row = ranking.row(place)
         at = ranking.runner_up()
         compared = ranking.count > 1
@@ -309,6 +315,11 @@ class Run:
             None if at is None else (ranking.row(at), ranking.weight(at)),
         )
         return self._chosen(spec, found, lambda: self._hosts(ranking.others()))
+
+    def _pick(self, weights: Sequence[float]) -> int:
+        """Which of the hosts at the front of the list is drawn."""
+        front = self.draw(weights, self.decision.random)
+        return front[0] if front else 0
 
     def _hosts(self, rows: Iterable[int]) -> Iterator[HostState]:
         """The hosts of the rows, each made when it is looked at."""

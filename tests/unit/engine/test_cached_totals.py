@@ -89,11 +89,11 @@ def test_a_dirty_row_is_weighed_again_with_its_own_multiplier(rows, multiplier, 
 def test_the_best_two_follow_a_dirty_row(rows):
     raw = RAW.copy()
     cached = CachedTotals([a_term(1.0, raw)], rows)
-    assert [cached.best_two(RowMask(None)) for _ in range(2)] == [(2, 1), (2, 1)]
+    assert [cached.best(RowMask(None), 2) for _ in range(2)] == [[2, 1], [2, 1]]
     raw[2] = 3.0
     rows.mark_dirty(2)
     assert cached.refresh([a_term(1.0, raw)], rows)
-    assert cached.best_two(RowMask(None)) == (1, 2)
+    assert cached.best(RowMask(None), 2) == [1, 2]
 
 
 def test_totals_of_rows_that_went_are_not_used(rows):

@@ -55,12 +55,14 @@ def rankings(draw):
     raw = st.tuples(*(RAWS.map(lambda raw, one=one: clamped(raw, *one[:2])) for one in scales))
     raws = draw(st.lists(raw, min_size=count, max_size=count))
     steps = draw(st.lists(st.tuples(raw, st.sets(st.integers(0, count - 1), max_size=2)), min_size=1, max_size=8))
-    return raws, scales, steps, draw(st.permutations(range(count))), draw(st.booleans())
+    top = draw(st.integers(1, 4))
+    picks = draw(st.lists(st.integers(0, 3), min_size=len(steps) + 1, max_size=len(steps) + 1))
+    return raws, scales, steps, draw(st.permutations(range(count))), draw(st.booleans()), top, picks
 
 
 @given(rankings())
-def test_the_best_is_the_first_of_a_list_that_is_sorted_for_every_instance(case):
-    raws, scales, steps, order, in_order = case
+def test_one_of_the_best_is_taken_from_a_list_that_is_sorted_for_every_instance(case):
+    raws, scales, steps, order, in_order, top, picks = case
     literal = Literal(raws, scales)
     candidates = Candidates(len(raws))
     if in_order:
@@ -76,9 +78,12 @@ def test_the_best_is_the_first_of_a_list_that_is_sorted_for_every_instance(case)
         for at, (minval, maxval, multipliers) in enumerate(scales)
     ]
     ranking = Ranking(candidates, terms, len(steps) + 1)
-    for new, refused in [*steps, (None, set())]:
+    for (new, refused), pick in zip([*steps, (None, set())], picks, strict=True):
         expected = literal.sort()
-        place = ranking.take_best()
+        at = min(pick, top - 1, len(expected) - 1)
+        literal.list.insert(0, literal.list.pop(at))
+        expected.insert(0, expected.pop(at))
+        place = ranking.take(top, lambda weights, at=at: at) if top > 1 else ranking.take()
         second = ranking.runner_up()
         assert (ranking.row(place), ranking.weight(place)) == expected[0]
         assert (None if second is None else ranking.row(second)) == (expected[1][0] if len(expected) > 1 else None)
