@@ -7,11 +7,19 @@ finds all hosts of oVirt alike.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from filtersched import BaseHostFilter, BaseWeigher, FilterScheduler, HostFilterHandler, HostWeightHandler, RequestSpec
-from filtersched.ovirt.documents import HOST_FACTS, HOST_FACTS_OF_STATISTICS, HOST_FACTS_OF_VMS, VM_FACTS, Known, parse
+from filtersched.ovirt.documents import (
+    HOST_FACTS,
+    HOST_FACTS_OF_STATISTICS,
+    HOST_FACTS_OF_VMS,
+    VM_FACTS,
+    Facts,
+    Known,
+    parse,
+)
 from filtersched.ovirt.errors import UnitError
 from filtersched.ovirt.settings import Settings
 
@@ -41,9 +49,9 @@ class CoreUnit:
 
     def answer(self, known: Known) -> Any:
         """What the unit answers about the hosts; raises UnitError where too little is known."""
-        if not known.has_facts:
+        if known.facts is None:
             raise UnitError(f"nothing is known of hosts but ids: {known.why}")
-        if self.needs == VMS and known.running is None:
+        if self.needs == VMS and known.facts.running is None:
             raise UnitError("needs to know which VMs run where: set engine_url")
         if known.vm_element is None and self._needs_vm:
             raise UnitError(f"nothing is known of VM {known.vm!r} but its id: {known.why}")
@@ -137,7 +145,7 @@ def _reads(plugin: Any) -> frozenset[str] | None:
 
 def _sample() -> Known:
     """Three hosts that differ in all that oVirt tells, and the VMs that run there."""
-    hosts: Mapping[str, Any] = {
+    hosts = {
         str(n): parse(
             f"<host id='{n}'><name>h{n}</name><address>192.0.2.{n}</address><memory>{n << 34}</memory>"
             f"<max_scheduling_memory>{n << 33}</max_scheduling_memory><status>up</status><cluster id='c{n}'/>"
@@ -147,4 +155,4 @@ def _sample() -> Known:
     }
     vm = parse(f"<vm id='v'><memory>{1 << 30}</memory></vm>")
     running = {str(n): [parse(f"<vm id='v{n}{k}'/>") for k in range(3 * n)] for n in (1, 2, 3)}
-    return Known(list(hosts), "v", elements=hosts, vm_element=vm, running=running)
+    return Known(list(hosts), "v", Facts(hosts, running=running), vm)

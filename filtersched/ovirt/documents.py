@@ -90,27 +90,40 @@ def id_of(element: Any, tag: str) -> str:
     return str(id)
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was told of hosts and VMs at one time.
+
+    hosts, vms : id -> document.
+    running : host id -> documents of the VMs there, or None where nobody told.
+    url, read_at : where it was read, and when by the monotonic clock.
+    texts, states : id -> what was made of a document since; they grow.
+    """
+
+    hosts: dict[str, Any]
+    vms: dict[str, Any] = field(default_factory=dict)
+    running: dict[str, list[Any]] | None = None
+    url: str = ""
+    read_at: float = 0.0
+    texts: dict[str, str] = field(default_factory=dict)
+    states: dict[str, HostState] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class Known:
     """The hosts and the VM of one call, by id, and what is known of them.
 
-    hosts : ids in the order asked, each once.
-    elements : host id -> document. The library's filters refuse a host that has none.
-    has_facts : whether there are facts at all; if not, `why` says why.
-    running : host id -> documents of the VMs there; None if they are unknown.
+    hosts : ids in the order asked, each once. The library's filters refuse one that `facts` do not have.
+    facts : None if there are none.
+    vm_element : the VM's document, or None.
     why : why an id has no document.
-    texts, states : id -> what was made of a document before, shared by calls; states grows.
     """
 
     hosts: list[str]
     vm: str = ""
-    elements: Mapping[str, Any] = field(default_factory=dict)
+    facts: Facts | None = None
     vm_element: Any = None
-    running: Mapping[str, Sequence[Any]] | None = None
-    has_facts: bool = True
     why: str = "the call does not tell it"
-    texts: Mapping[str, str] = field(default_factory=dict)
-    states: dict[str, HostState] = field(default_factory=dict)
 
     def among(self, answers: Iterable[Iterable[str]]) -> Known:
         """The same with the hosts only that are in every answer, in the order asked."""
@@ -119,26 +132,29 @@ class Known:
 
     def for_workers(self, *, vms: bool) -> bytes:
         """Hosts, VM and documents by id, as members of a JSON object; `vms`: also the VMs on the hosts."""
-        elements = {id: self.elements[id] for id in self.hosts if id in self.elements}
+        facts = self.facts or Facts({})
+        elements = {id: facts.hosts[id] for id in self.hosts if id in facts.hosts}
+        said: dict[str, Any] = {"hosts": self.hosts, "vm": self.vm, "why": self.why}
+        if vms and facts.running is not None:
+            here = {host: {id_of(vm, "vm"): vm for vm in facts.running.get(host, ())} for host in elements}
+            said["vms"] = {host: list(some) for host, some in here.items()}
+            elements |= {id: vm for some in here.values() for id, vm in some.items()}
         if self.vm_element is not None:
             elements[self.vm] = self.vm_element
-        said: dict[str, Any] = {"hosts": self.hosts, "vm": self.vm, "why": self.why}
-        if vms and self.running is not None:
-            here = {host: {id_of(vm, "vm"): vm for vm in self.running.get(host, ())} for host in self.hosts}
-            said["vms"] = {host: list(some) for host, some in here.items() if host in self.elements}
-            elements |= {id: vm for some in here.values() for id, vm in some.items()}
-        said["documents"] = {id: self.texts.get(id) or text_of(element) for id, element in elements.items()}
+        for id, element in elements.items():
+            if id not in facts.texts:
+                facts.texts[id] = text_of(element)
+        said["documents"] = {id: facts.texts[id] for id in elements}
         return json.dumps(said)[1:-1].encode()
 
     def host_states(self) -> list[HostState]:
         """The hosts of which there is a document as the scheduler's filters and weighers see them."""
-        states = []
-        for id in self.hosts:
-            if id in self.elements:
-                if id not in self.states:
-                    self.states[id] = host_state(id, self.elements[id], self.running)
-                states.append(self.states[id])
-        return states
+        facts = self.facts or Facts({})
+        known = [id for id in self.hosts if id in facts.hosts]
+        for id in known:
+            if id not in facts.states:
+                facts.states[id] = host_state(id, facts.hosts[id], facts.running)
+        return [facts.states[id] for id in known]
 
     def spec(self) -> RequestSpec:
         """The VM as a request; nothing is asked for where it is known by its id only."""

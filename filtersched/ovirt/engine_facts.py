@@ -11,15 +11,14 @@ import logging
 import ssl
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
 from lxml import etree
 
-from filtersched import HostState
 from filtersched.ovirt.answers import UUID
-from filtersched.ovirt.documents import Known, parse, text_of
+from filtersched.ovirt.documents import Facts, Known, parse, text_of
 from filtersched.ovirt.errors import OvirtError
 from filtersched.ovirt.settings import Settings, error
 
@@ -31,19 +30,6 @@ _MAX_BYTES = 256 << 20
 _ONE_VM = 2.0  # seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One reading of everything, with what was derived from it since."""
-
-    url: str
-    hosts: dict[str, Any]
-    vms: dict[str, Any]
-    running: dict[str, list[Any]]
-    texts: dict[str, str]
-    read_at: float
-    states: dict[str, HostState] = field(default_factory=dict)
-
-
 class EngineFacts:
     """Facts from the engine at `settings.engine_url`, kept fresh by a task.
 
@@ -51,7 +37,7 @@ class EngineFacts:
     failure : why the last attempt to read failed, or None.
     """
 
-    def __init__(self, settings: Settings, last: Reading | None = None) -> None:
+    def __init__(self, settings: Settings, last: Facts | None = None) -> None:
         self._settings = settings
         self._base = _api(settings.engine_url)
         self.reading = last if last is not None and last.url == self._base else None
@@ -84,23 +70,15 @@ class EngineFacts:
         """What is known of these hosts and this VM now."""
         reading, most = self.reading, self._settings.facts_max_age
         if reading is None:
-            return Known(hosts, vm, has_facts=False, why=self.failure or "there was no reading yet")
+            return Known(hosts, vm, why=self.failure or "there was no reading yet")
         age = time.monotonic() - reading.read_at
         if age > most:
             said = f"facts are {age:.0f} s old, and facts_max_age is {most:g} s"
-            return Known(hosts, vm, has_facts=False, why=f"{said}: {self.failure or 'the engine is slow'}")
+            return Known(hosts, vm, why=f"{said}: {self.failure or 'the engine is slow'}")
         if age > 3 * self._settings.engine_refresh:
             LOG.warning("facts are %.0f s old: %s", age, self.failure or "the engine is slow")
-        known = Known(
-            hosts,
-            vm,
-            elements=reading.hosts,
-            vm_element=reading.vms.get(vm),
-            running=reading.running,
-            why=f"the engine's answer of {age:.0f} s ago does not have it",
-            texts=reading.texts,
-            states=reading.states,
-        )
+        why = f"the engine's answer of {age:.0f} s ago does not have it"
+        known = Known(hosts, vm, reading, reading.vms.get(vm), why)
         if not vm or known.vm_element is not None:
             return known
         try:
@@ -144,9 +122,10 @@ class EngineFacts:
         took = (time.monotonic() - started) * 1000
         LOG.debug("read %d hosts and %d VMs in %.0f ms", len(reading.hosts), len(reading.vms), took)
 
-    async def _read(self) -> Reading:
+    async def _read(self) -> Facts:
         started = time.monotonic()
-        reading = Reading(self._base, {}, {}, {}, {}, started)
+        running: dict[str, list[Any]] = {}
+        reading = Facts({}, running=running, url=self._base, read_at=started)
         names = {cluster.get("id"): cluster.findtext("name") async for cluster in self._all("clusters", "cluster")}
         follow = {"follow": "statistics"} if self._settings.engine_statistics else {}
         async for host in self._all("hosts", "host", **follow):
@@ -160,7 +139,7 @@ class EngineFacts:
             reading.texts[vm.get("id")] = text_of(vm)
             where = vm.find("host")
             if where is not None and where.get("id"):
-                reading.running.setdefault(where.get("id"), []).append(vm)
+                running.setdefault(where.get("id"), []).append(vm)
         return reading
 
     async def _all(self, collection: str, tag: str, **parameters: str) -> AsyncIterator[Any]:

@@ -34,7 +34,6 @@ class Server(web.Server):
     def __init__(self, service: Service) -> None:
         super().__init__(self._answer)
         self.service: Service = service
-        self._calls = 0
         self._running: set[asyncio.Task[Any]] = set()
         self._timers: dict[RequestHandler, asyncio.TimerHandle] = {}
         self._listening: asyncio.Server | None = None
@@ -98,9 +97,8 @@ class Server(web.Server):
         """Stop listening; let the calls that run end within so many seconds, then reset them."""
         if self._listening is not None:
             self._listening.close()
-        give_up = asyncio.get_running_loop().time() + seconds
-        while self._calls and asyncio.get_running_loop().time() < give_up:
-            await asyncio.sleep(0.01)
+        if self._running:
+            await asyncio.wait(self._running, timeout=seconds)
         for connection in self.connections:
             if isinstance(connection.transport, asyncio.Transport):
                 connection.transport.abort()
@@ -114,12 +112,10 @@ class Server(web.Server):
     async def _answer(self, request: web.BaseRequest) -> web.Response:
         call = asyncio.current_task()
         assert call is not None
-        self._calls += 1
         self._running.add(call)
         try:
             response = await self._response(request)
         finally:
-            self._calls -= 1
             self._running.discard(call)
             self._limit(request.protocol, b"")
         # The engine's client makes a connection per call; one kept alive would only use up a place.

@@ -19,7 +19,7 @@ from xml.etree import ElementTree as ET
 
 from filtersched.ovirt import answers
 from filtersched.ovirt.core_units import BALANCE, DOCUMENTS, FILTERS, KINDS, SCORES, VMS, CoreUnit
-from filtersched.ovirt.documents import Known, host_elements, is_document, vm_element
+from filtersched.ovirt.documents import Facts, Known, host_elements, is_document, vm_element
 from filtersched.ovirt.engine_facts import EngineFacts
 from filtersched.ovirt.errors import UnitError, WireError
 from filtersched.ovirt.plugins import Plugins, PluginUnit, indented, printable
@@ -182,11 +182,11 @@ class Service:
         if page:
             elements = await self.in_thread(host_elements, hosts)
             id, element = vm_element(vm)
-            known = Known(list(elements), id, elements=elements, vm_element=element)
+            known = Known(list(elements), id, Facts(elements), element)
         elif self.facts is not None:
             known = await self.facts.known(list(dict.fromkeys(hosts)), vm)
         else:
-            known = Known(list(dict.fromkeys(hosts)), vm, has_facts=False, why="set engine_url")
+            known = Known(list(dict.fromkeys(hosts)), vm, why="set engine_url")
         return _Call(self, kind, names, known, properties, page)
 
 
