@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import gc
 import importlib
+import itertools
 import json
 import os
 import resource
@@ -24,6 +25,7 @@ from filtersched.ovirt import worker
 
 MAX_MESSAGE = 1 << 16
 BEGUN = b"begun"
+_MOST_DESCRIPTORS = 1 << 30
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _prctl = ctypes.CDLL(None).prctl
 
@@ -49,7 +51,7 @@ class ForkServer:
                 elif key.fileobj is self._control:
                     message, fds, _flags, _address = socket.recv_fds(self._control, MAX_MESSAGE, 4)
                     if not message:
-                        _kill_children()
+                        kill_children()
                         return
                     if fds:
                         self._fork(*fds)
@@ -65,11 +67,11 @@ class ForkServer:
             to_daemon.close()
         else:
             if pid == 0:
-                self._control.close()
+                for low, high in itertools.pairwise([2, *sorted(channel_stdout_stderr), _MOST_DESCRIPTORS]):
+                    os.closerange(low + 1, high)  # what belongs to us and to other workers
                 os.setpgid(0, 0)
                 _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-                # Processes that outlive their parent come to the worker, so that none hides behind a double fork.
-                _prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+                adopt_orphans()
                 worker.work(*channel_stdout_stderr)
             with contextlib.suppress(OSError):
                 os.setpgid(pid, pid)
@@ -89,7 +91,7 @@ class ForkServer:
         os.waitpid(pid, 0)
         pidfd, line = self._lines.pop(pid)
         if seen is None or seen.si_status != worker.ENDED_WELL:
-            _kill_children(but=self._lines)
+            kill_children(but=self._lines)
         if seen is not None:
             word = "exit status" if seen.si_code == os.CLD_EXITED else "signal"
             with contextlib.suppress(OSError):
@@ -98,6 +100,11 @@ class ForkServer:
             self._events.unregister(event)
         os.close(pidfd)
         line.close()
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants that outlive theirs, so that none hides behind a double fork."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _import(names: list[str]) -> None:
@@ -114,8 +121,8 @@ def _kill_group(pid: int) -> None:
             kill(pid, signal.SIGKILL)
 
 
-def _kill_children(but: Container[int] = ()) -> None:
-    """End our children but these: processes that left the group of a worker come to us when it ends."""
+def kill_children(but: Container[int] = ()) -> None:
+    """End our children but these, and theirs that come to us then."""
     for _generation in range(50):
         with open(f"/proc/self/task/{os.getpid()}/children") as stream:
             strays = [pid for pid in map(int, stream.read().split()) if pid not in but]
@@ -130,7 +137,7 @@ def _kill_children(but: Container[int] = ()) -> None:
 def main() -> None:
     """Be the fork server on the socket whose number is the first argument."""
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    adopt_orphans()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     control = socket.socket(fileno=int(sys.argv[1]))
     control.set_inheritable(False)

@@ -27,6 +27,7 @@ from filtersched.ovirt.workers import Version, Workers, last_words
 
 LOG = logging.getLogger(__name__)
 
+_MOST_CODE = 64 << 20  # bytes, of a file and all modules beside it
 # What the engine accepts; a unit with anything else it drops without a word.
 _VALIDATION = re.compile(r"(\w+=[^;]*(;\w+=[^;]*)*;?)?", re.ASCII)
 
@@ -115,7 +116,7 @@ class PluginFile:
         version = self._new_version(settings, {})
         states: dict[str, Any] = {}
         try:
-            found, _stderr = await self.workers.ask(version, b'"ask": "units"')
+            found, _stderr = await self.workers.ask(version, b'"ask": "units"', reply_bytes=_MOST_CODE)
             version, states = self._new_version(settings, found["codes"]), found["states"]
             version.keep_alive = found["keep_alive"] is True
             wrong = f"{self.path}: KEEP_ALIVE has no effect: it must be a bool"
@@ -228,13 +229,14 @@ class Plugins:
         of_files = [problem for file in self.files.values() for problem in file.problems]
         return list(dict.fromkeys([*self._problems, *of_files, *doubles]))
 
-    def why_missing(self, name: str) -> str:
-        """Why there is no unit of this name: a file that should hold it may be broken."""
-        holds = re.compile(rb"^class[ \t]+" + re.escape(name.encode("utf-8", "replace")) + rb"\b", re.MULTILINE)
+    def broken_units(self) -> dict[str, str]:
+        """Name -> why there is no such unit, of units that files which cannot be loaded seem to hold."""
+        found: dict[str, str] = {}
         for file in self.files.values():
-            if file.broken and (file.name == name or holds.search(_text(file.path))):
-                return file.broken
-        return f"plugin not found: {name!r}"
+            if file.broken:
+                names = [file.name, *re.findall(r"^class[ \t]+(\w+)", _text(file.path), re.MULTILINE)]
+                found |= dict.fromkeys(names, file.broken)
+        return found
 
 
 def indented(text: str) -> str:
@@ -275,8 +277,8 @@ def _paths(settings: Settings, problems: list[str], known: Iterable[str]) -> Ite
                 yield path
 
 
-def _text(path: str) -> bytes:
+def _text(path: str) -> str:
     # A named pipe must not keep the daemon waiting.
     with contextlib.suppress(OSError), open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
-        return stream.read(MAX_SOURCE_BYTES)
-    return b""
+        return stream.read(MAX_SOURCE_BYTES).decode("utf-8", "replace")
+    return ""

@@ -213,11 +213,16 @@ class _Call:
         await asyncio.gather(*(file.refresh(self.service.settings) for file in files))
         units = plugins.units()[self.kind] if files else {}
         shared = known.for_workers(vms=self.kind == BALANCE) if any(name in units for name in names) else b""
-        self.outcomes += await asyncio.gather(*(self._outcome(name, units.get(name), known, shared) for name in names))
+        there = [name for name in names if name in units or name in own]
+        found = await asyncio.gather(*(self._outcome(name, units.get(name), known, shared) for name in there))
+        outcomes = dict(zip(there, found, strict=True))
+        broken = plugins.broken_units() if len(there) < len(names) else {}
+        self.outcomes += [
+            outcomes.get(name) or Outcome(name, error=broken.get(name, f"plugin not found: {name!r}")) for name in names
+        ]
 
     async def _outcome(self, name: str, unit: PluginUnit | None, known: Known, shared: bytes) -> Outcome:
         outcome, started = Outcome(name), time.monotonic()
-        plugins, own = self.service.plugins, self.service.own[self.kind]
         try:
             if unit is not None:
                 outcome.trouble = unit.file.broken
@@ -225,10 +230,8 @@ class _Call:
                     raw, stderr = await unit.answer(shared, self.properties)
                 if stderr:
                     LOG.warning("%s (%s) on stderr:%s", name, unit.file.path, indented(stderr))
-            elif name in own:
-                raw = await self.service.in_thread(own[name].answer, known)
             else:
-                raise UnitError(plugins.why_missing(name))
+                raw = await self.service.in_thread(self.service.own[self.kind][name].answer, known)
             self._take_in(outcome, raw, known.hosts)
         except TimeoutError:
             outcome.error = "all workers of its file were busy until the call's time was up"

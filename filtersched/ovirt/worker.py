@@ -44,6 +44,7 @@ _INSTALLED = tuple(
     os.path.join(folder, "")
     for folder in {*map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib")), *site.getsitepackages()}
 )
+_REHEARSED_BYTES = 1 << 17
 _BARE_BALANCE = re.compile(r"(?P<vm>[^\s'\"()\[\]]*)\s*(?P<hosts>\[.*\])", re.DOTALL)
 
 
@@ -53,16 +54,17 @@ class Failed(Exception):
 
 def work(channel: int, stdout: int, stderr: int) -> None:
     """Answer questions until the daemon hangs up, then exit as a program does."""
-    os.dup2(stdout, 1)
-    os.dup2(stderr, 2)
-    os.close(stdout)
-    os.close(stderr)
-    if "numpy.random" in sys.modules:  # unlike the standard library's, it would repeat itself
-        sys.modules["numpy.random"].seed()
-    _rehearse()
     pid, status = os.getpid(), 1
     plugin: _Plugin | None = None
     try:
+        os.dup2(stdout, 1)
+        os.dup2(stderr, 2)
+        os.close(stdout)
+        os.close(stderr)
+        if "numpy.random" in sys.modules:  # unlike the standard library's, it would repeat itself
+            sys.modules["numpy.random"].seed()
+        if os.fstat(1).st_size > _REHEARSED_BYTES:
+            _rehearse()
         with socket.socket(fileno=channel) as connection, connection.makefile("rb", 1 << 18) as questions:
             for line in questions:
                 question = json.loads(line)
@@ -307,7 +309,7 @@ def _printed() -> str:
     """What the plug-in, its children or C code printed; flushed, unless it closed its output."""
     with contextlib.suppress(ValueError, OSError):
         sys.stdout.flush()
-    return os.pread(1, os.lseek(1, 0, os.SEEK_CUR), 0).decode("utf-8", "replace").strip()
+    return os.pread(1, min(os.fstat(1).st_size, os.lseek(1, 0, os.SEEK_CUR)), 0).decode("utf-8", "replace").strip()
 
 
 def _forget_printed() -> None:

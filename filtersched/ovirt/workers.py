@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from filtersched.ovirt.errors import NoProcess, UnitError
-from filtersched.ovirt.fork_server import BEGUN
+from filtersched.ovirt.fork_server import BEGUN, adopt_orphans, kill_children
 from filtersched.ovirt.settings import Settings
 
 WORKERS_PER_FILE = max(2, min(4, os.cpu_count() or 2))
@@ -62,9 +62,10 @@ class Workers:
         self._settings = settings
         _end_all(self._ready)
 
-    async def ask(self, version: Version, question: bytes) -> tuple[dict[str, Any], str]:
+    async def ask(self, version: Version, question: bytes, *, reply_bytes: int = 0) -> tuple[dict[str, Any], str]:
         """The reply to a question, members of a JSON object, and what the worker wrote to stderr.
 
+        reply_bytes : how long the reply may be, if that is more than what a plug-in may print.
         Raises UnitError if there is no answer in time.
         """
         async with version.slots:
@@ -73,7 +74,8 @@ class Workers:
             self._most_busy = max(self._most_busy, self._busy)
             usable = False
             try:
-                reply = await worker.ask(b"{%b, %b}\n" % (version.setup, question), self._settings.plugin_timeout)
+                asked = b"{%b, %b}\n" % (version.setup, question)
+                reply = await worker.ask(asked, self._settings.plugin_timeout, reply_bytes)
                 usable = not reply.get("spoiled")
                 stderr = worker.stderr()
             except UnitError as error:
@@ -117,6 +119,7 @@ class Workers:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait(5)
+            kill_children()  # of workers whose fork server died
 
     def _refill(self) -> None:
         """Fork workers for the next call; they have run nothing of a plug-in yet."""
@@ -134,6 +137,7 @@ class Workers:
             raise NoProcess(f"no process could be started: {error}") from error
 
     def _started(self) -> socket.socket:
+        adopt_orphans()
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
@@ -172,9 +176,9 @@ class Worker:
             socket.send_fds(control, [b"fork"], [line.fileno(), channel.fileno(), stdout, self._stderr])
             self._open = ours.pop_all()
 
-    async def ask(self, question: bytes, seconds: float) -> dict[str, Any]:
+    async def ask(self, question: bytes, seconds: float, reply_bytes: int) -> dict[str, Any]:
         """The reply to a question, JSON in a line. Raises UnitError if there is none in time."""
-        loop, answer = asyncio.get_running_loop(), bytearray()
+        loop, answer, most = asyncio.get_running_loop(), bytearray(), max(self._bound, reply_bytes)
         os.lseek(self._stderr, 0, os.SEEK_SET)
         try:
             async with asyncio.timeout(seconds):
@@ -182,14 +186,14 @@ class Worker:
                 while not answer.endswith(b"\n"):
                     piece = await loop.sock_recv(self._channel, _PIECE)
                     answer += piece
-                    if not piece or len(answer) > self._bound:
+                    if not piece or len(answer) > most:
                         break
         except TimeoutError:
             raise UnitError(f"gave no answer within {seconds:g} s", late=True) from None
         except OSError:
             answer.clear()
-        if len(answer) > self._bound:
-            raise UnitError(f"answered with more than {self._bound} bytes")
+        if len(answer) > most:
+            raise UnitError(f"answered with more than {most} bytes")
         if not answer.endswith(b"\n"):
             raise UnitError(f"ended the process{await self._how_it_ended()}{last_words(self.stderr())}")
         with contextlib.suppress(ValueError, RecursionError):
@@ -219,7 +223,8 @@ class Worker:
 
     def stderr(self) -> str:
         """What it has written to stderr since it was asked."""
-        return os.pread(self._stderr, os.lseek(self._stderr, 0, os.SEEK_CUR), 0).decode(errors="replace").strip()
+        written = min(self._bound, os.lseek(self._stderr, 0, os.SEEK_CUR))
+        return os.pread(self._stderr, written, 0).decode(errors="replace").strip()
 
     def alive(self) -> bool:
         """Whether the process still listens."""

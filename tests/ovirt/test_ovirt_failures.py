@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from pathlib import Path
 
 import pytest
@@ -216,6 +217,49 @@ def test_what_a_plugin_started_is_ended_with_its_worker(daemon, hosts, vm, until
     # Fork servers and their workers run fork_server; whatever else carries their mark was started by a plug-in.
     assert until(lambda: all("fork_server" in command(pid) for pid in daemon.processes()))
     assert until(lambda: len(daemon.processes()) <= 2 * len(daemon.plugin_files))
+
+
+def test_a_plugin_that_kills_its_parent_leaves_no_process_of_others(start, hosts, vm, until):
+    forks = """
+        import os, time
+        def do_filter(hosts, vm, args):
+            if os.fork() == 0:
+                os.setsid()
+            open("begun", "w").close()
+            time.sleep(60)
+    """
+    kills = "import os\ndef do_filter(hosts, vm, args): os.kill(os.getppid(), 9)\n"
+    good = "def do_filter(hosts, vm, args): return hosts[:1]\n"
+    daemon = start({"forks.py": forks, "kills.py": kills, "good.py": good}, {"plugin_timeout": "30"})
+    caller = threading.Thread(target=daemon.proxy.runFilters, args=(["forks"], hosts, vm, {}))
+    caller.start()
+    until((daemon.plugins / "begun").exists, seconds=20)
+    daemon.proxy.runFilters(["kills"], hosts, vm, {})
+    caller.join(20)
+    assert until(lambda: daemon.proxy.runFilters(["good"], hosts, vm, {}) == {"result_code": 0, "result": hosts[:1]})
+    assert until(lambda: len(daemon.processes()) <= 3)
+
+
+def test_a_worker_holds_no_socket_of_others(start, hosts, vm):
+    kept = "KEEP_ALIVE = True\ndef do_filter(hosts, vm, args): return hosts\n"
+    counts = """
+        import os, stat
+        def do_filter(hosts, vm, args):
+            found = []
+            for fd in range(3, 100):
+                try: found.append(stat.S_ISSOCK(os.fstat(fd).st_mode))
+                except OSError: pass
+            return hosts[:sum(found)]
+    """
+    daemon = start({"kept.py": kept, "counts.py": counts})
+    for _call in range(2):
+        assert daemon.proxy.runFilters(["kept", "counts"], hosts, vm, {})["result"] == hosts[:1]
+
+
+def test_a_stderr_that_was_wound_far_ahead_is_read_to_its_bound_only(start, hosts, vm):
+    plugin = "import os\ndef do_filter(hosts, vm, args):\n    os.lseek(2, 10**15, 0)\n    return hosts[:1]\n"
+    answer = start({"far.py": plugin}, {"max_plugin_output_bytes": "4096"}).proxy.runFilters(["far"], hosts, vm, {})
+    assert answer == {"result_code": 0, "result": hosts[:1]}
 
 
 def command(pid: int) -> str:
