@@ -22,6 +22,7 @@ from filtersched.ovirt.wire import INVALID_PARAMS, NOT_WELL_FORMED, repaired
 
 _HUGE = 2**62  # more bytes than there are; what is larger could overflow in a filter
 _MOST_DIGITS = 100
+_READ = ("name", "address", "memory", "max_scheduling_memory", "status", "summary", "cluster", "cpu", "statistics")
 _BEFORE_ROOT = re.compile(r"\ufeff?\s*(<\?xml[^>]*\?>)?")
 
 # What the documents tell, by the names of the scheduler's attributes. That a CPU ratio is the
@@ -95,7 +96,7 @@ class Facts:
     """What was told of hosts and VMs at one time.
 
     hosts, vms : id -> document.
-    running : host id -> documents of the VMs there, or None where nobody told.
+    running : host id -> documents of the VMs there; None if they are unknown.
     url, read_at : where it was read, and when by the monotonic clock.
     texts, states : id -> what was made of a document since; they grow.
     """
@@ -113,7 +114,7 @@ class Facts:
 class Known:
     """The hosts and the VM of one call, by id, and what is known of them.
 
-    hosts : ids in the order asked, each once. The library's filters refuse one that `facts` do not have.
+    hosts : ids in the order asked, each once. The library's filters refuse a host without a document.
     facts : None if there are none.
     vm_element : the VM's document, or None.
     why : why an id has no document.
@@ -167,34 +168,31 @@ def host_state(id: str, element: Any, running: Mapping[str, Sequence[Any]] | Non
     Host is the id, nodename the name. Without max_scheduling_memory all memory counts as free.
     Only a host whose state is "up" is in service. The cluster is its aggregate and its zone.
     """
-    parts = {part.tag: part for part in element}  # one pass; a search for each would walk them all
+    parts = {part.tag: part for part in element.iterchildren(*_READ)}
     memory = _number(_own_text(parts, "memory"), 0)
     free = _own_text(parts, "max_scheduling_memory")
     status, summary, cluster = parts.get("status"), parts.get("summary"), parts.get("cluster")
     state = "" if status is None else (status.findtext("state") or status.text or "").strip()
     zone, name = (None, None) if cluster is None else (cluster.get("id"), cluster.findtext("name"))
-    service, aggregates = _of_cluster(state != "up", zone, name or zone)
-    attributes: dict[str, Any] = {
-        "total_usable_ram_mb": max(0, memory >> 20),
-        "free_ram_mb": (memory if free is None else _number(free, memory)) >> 20,
-        "vcpus_total": _vcpus(parts.get("cpu")),
-        "num_instances": 0 if summary is None else max(0, _number(summary.findtext("active"), 0)),
-        "service": service,
-        "aggregates": aggregates,
-    }
+    host = _of_cluster(state != "up", zone, name or zone).copy()
+    host.host, host.nodename = id, _own_text(parts, "name") or id
+    host.total_usable_ram_mb = max(0, memory >> 20)
+    host.free_ram_mb = (memory if free is None else _number(free, memory)) >> 20
+    host.vcpus_total = _vcpus(parts.get("cpu"))
+    host.num_instances = 0 if summary is None else max(0, _number(summary.findtext("active"), 0))
     if free is not None:
         # The engine has counted overcommitment in already.
-        attributes["ram_allocation_ratio"] = 1.0
+        host.ram_allocation_ratio = 1.0
     if address := _own_text(parts, "address"):
-        attributes["host_ip"] = address
+        host.host_ip = address
     if "statistics" in parts:
         data = {one.findtext("name"): one.findtext("values/value/datum") for one in parts["statistics"]}
-        attributes["metrics"] = {name: float(datum or "") for name, datum in data.items() if _is_number(datum)}
+        host.metrics = {name: float(datum or "") for name, datum in data.items() if _is_number(datum)}
     if running is not None:
         here = running.get(id, ())
-        attributes["vcpus_used"] = sum(_vcpus(vm.find("cpu")) for vm in here)
-        attributes["instances"] = {vm.get("id"): Instance(vm.get("id")) for vm in here}
-    return HostState(id, _own_text(parts, "name") or id, **attributes)
+        host.vcpus_used = sum(_vcpus(vm.find("cpu")) for vm in here)
+        host.instances = {vm.get("id"): Instance(vm.get("id")) for vm in here}
+    return host
 
 
 def request_spec(id: str, element: Any) -> RequestSpec:
@@ -216,15 +214,14 @@ def _vcpus(cpu: Any) -> int:
 
 
 @functools.lru_cache(maxsize=256)
-def _of_cluster(disabled: bool, zone: str | None, name: str | None) -> tuple[Any, Any]:
-    """Service and aggregates, read-only already: the many hosts of a cluster share them."""
+def _of_cluster(disabled: bool, zone: str | None, name: str | None) -> HostState:
+    """A host of a cluster, to be copied: its service and aggregates, which take longest to make, are shared."""
     service: dict[str, Any] = {"disabled": disabled}
     aggregates = []
     if zone:
         service["availability_zone"] = zone
         aggregates.append({"name": name, "metadata": {"availability_zone": zone}})
-    made = HostState("any", service=service, aggregates=aggregates)
-    return made.service, made.aggregates
+    return HostState("any", service=service, aggregates=aggregates)
 
 
 def _own_text(parts: Mapping[str, Any], name: str) -> str | None:
