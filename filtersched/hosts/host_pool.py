@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 from filtersched.columns.frozen import FrozenDict, GrowingDict
 from filtersched.columns.values import naive_utc
-from filtersched.errors import InvalidHost, InvalidRequest, must_be, shown
+from filtersched.errors import InvalidHost, InvalidRequest, InventoryError, must_be, shown
 from filtersched.hosts.host_attribute import checked
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import BUILDING, HostState
 from filtersched.hosts.kept_hosts import Change, KeptHosts, Key
 from filtersched.hosts.placement import CommitConflict, Placement
+from filtersched.hosts.pool_file import HostClasses, SavedHost, SavedPool, read_pool, write_pool
 from filtersched.hosts.reports import NEVER, HostReports, Report, as_built, counted_by
 from filtersched.requests.instance import Instance
 
@@ -275,6 +277,48 @@ class HostPool(KeptHosts):
         elsewhere = tuple(uuid for uuid in unknown if uuid not in adopted)
         return Report(accepted=True, missing=missing, adopted=tuple(adopted), elsewhere=elsewhere)
 
+    # -- saving ------------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write hosts, instances, generations and the pool's identity to a file, as JSON Lines.
+
+        The file appears under its name when all of it is on the disk; until then an earlier file of
+        the name stays. Other threads wait only while the hosts are copied.
+
+        Raises InvalidHost for an attribute that JSON does not bring back, and OSError.
+        """
+        write_pool(path, self._atomic.run(self._saved))
+
+    def _saved(self) -> SavedPool:
+        hosts = [
+            SavedHost(host.copy(), host._generation, self._reports.get((host.host, host.nodename), NEVER))
+            for host in self.rows.hosts()
+        ]
+        return SavedPool(self.uuid, self.generation, dict(self._group_generations), self._groups_since, hosts)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, host_class: HostClasses = HostState) -> Self:
+        """The pool that was saved to a file: the same hosts, decisions, and conflicts.
+
+        host_class : the class of the hosts, or the classes.
+
+        A selection that was decided before conflicts exactly if it would have without the restart.
+        Raises InventoryError, with `line`, for a file that is cut off or damaged, of another version
+        or of other classes; and OSError.
+        """
+        saved = read_pool(path, host_class)
+        try:
+            pool = cls(one.host for one in saved.hosts)
+        except InvalidHost as problem:
+            raise InventoryError(f"{os.fspath(path)}: {problem}", path=os.fspath(path)) from None
+        pool.uuid, pool.generation = saved.uuid, saved.generation
+        pool._group_generations, pool._groups_since = dict(saved.groups), saved.groups_since
+        for one in saved.hosts:
+            one.host._generation = one.generation
+            if one.reports != NEVER:
+                pool._reports[one.host.host, one.host.nodename] = one.reports
+        return pool
+
     # -- checks ------------------------------------------------------------------------------
 
     def _check_may_change(self, given: Sequence[str | Placement]) -> None:
@@ -311,7 +355,7 @@ class HostPool(KeptHosts):
         group = selection.spec.instance_group
         if group is None or group.uuid is None:
             return None
-        moved = self._group_generations.get(group.uuid, 0) > selection.pool_generation
+        moved = self._group_generations.get(group.uuid, self._groups_since) > selection.pool_generation
         return group.uuid if moved else None
 
     def _check_absent(self, chosen: Sequence[Placement]) -> None:

@@ -137,6 +137,9 @@ def _instances(value: Any) -> FrozenDict[str, Any]:
 _BARE = {field.name: field.default for field in dataclasses.fields(Instance) if field.name != "uuid"}
 
 
+_TEXTS = frozenset(("uuid", "project_id", "user_id", "image_ref", "instance_type_id", "availability_zone"))
+
+
 def _ordinary_instance(uuid: Any, one: Any) -> Instance | None:
     """The instance of a record as most are, with text, ids and nothing else; None for any other."""
     if type(one) is not dict or type(uuid) is not str:
@@ -145,7 +148,7 @@ def _ordinary_instance(uuid: Any, one: Any) -> Instance | None:
     if fields.setdefault("uuid", uuid) != uuid or len(fields) > len(_BARE) + 1:
         return None
     for name, value in one.items():
-        if type(value) is str:
+        if type(value) is str and name in _TEXTS:
             # Owners and images are the same of many.
             fields[name] = sys.intern(value)
         elif value is not None and not (name == "instance_type_id" and type(value) is int and -USUAL < value < USUAL):

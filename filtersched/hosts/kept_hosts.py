@@ -23,6 +23,8 @@ from filtersched.requests.seal import ONLY_ANSWERS, decision, is_sealed
 Key = tuple[str, str]
 _T = TypeVar("_T")
 _MISSING = object()
+# So many server groups are told apart; when there are more, older decisions of all groups conflict.
+_MAX_GROUPS = 100_000
 
 
 class Change(NamedTuple):
@@ -75,6 +77,8 @@ class KeptHosts:
         self.generation: int = 0
         # When the members of a server group, or their hosts, changed last, as the pool's generation.
         self._group_generations: dict[str, int] = {}
+        # Groups that are not among them changed at this generation at the latest.
+        self._groups_since = 0
         self._atomic = Atomic(rows.drop_caches)
         self.lock: threading.RLock = self._atomic.lock
         self._made_in = decision.limits
@@ -206,6 +210,9 @@ class KeptHosts:
         self._note_groups(_groups_in(host), generation)
 
     def _note_groups(self, groups: Iterable[str], generation: int) -> None:
+        if len(self._group_generations) >= _MAX_GROUPS:
+            self._groups_since = self.generation
+            self._group_generations = {}
         self._group_generations.update(dict.fromkeys(groups, generation))
 
     def update(self, name: str | Key, **changes: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Self
@@ -64,9 +64,9 @@ class Instance:
         """The record with some fields changed to values that need no check."""
         return self.of_checked(**{**{field: getattr(self, field) for field in _DEFAULTS}, **values})
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, *, without: Collection[str] = ()) -> dict[str, Any]:
         """The fields that differ from their defaults, as plain data; the constructor takes them back."""
-        given = ((field, getattr(self, field)) for field in _DEFAULTS)
+        given = ((field, getattr(self, field)) for field in _DEFAULTS if field not in without)
         return {field: plain(value) for field, value in given if value != _DEFAULTS[field]}
 
     def __post_init__(self) -> None:
@@ -74,6 +74,8 @@ class Instance:
         try:
             for field, check in _CHECKS.items():
                 value = getattr(self, field)
+                if value is _DEFAULTS[field]:
+                    continue
                 kept = check(value)
                 if kept is not value:
                     object.__setattr__(self, field, kept)

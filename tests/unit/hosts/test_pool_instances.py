@@ -120,6 +120,14 @@ def test_instance_is_written_as_plain_data_and_comes_back(pool, scheduler):
 def test_wrong_field_of_an_instance_is_refused_by_name(field, value):
     with pytest.raises(InvalidHost, match=field):
         Instance("i1", **{field: value})
+    with pytest.raises(InvalidHost, match=field):
+        HostState("a", instances={"i1": {field: value}})
+
+
+def test_record_of_an_instance_is_checked_field_by_field():
+    record = {"project_id": "p", "created_at": "2026-01-02T12:00:00", "groups": "web", "flavor": {"vcpus": 2}}
+    made = HostState("a", instances={"i1": record}).instances["i1"]
+    assert made == Instance("i1", project_id="p", created_at=NOON, groups=["web"], flavor=Flavor(vcpus=2))
 
 
 # -- by uuid -----------------------------------------------------------------------------------
