@@ -202,6 +202,7 @@ class Run:
             not isinstance(decision.hosts, HostPool)
             or len(decision.uuids) > 1
             or decision.alternates
+            or decision.without
             or self.draw.top != 1
             or not (self.can_reweigh_one_host and self._alike)
             or self._candidates.mask is not None

@@ -157,6 +157,15 @@ def test_instance_is_weighed_against_its_own_host_without_itself(scheduler):
     assert (pool["a"].free_ram_mb, pool["a"].num_instances) == (900, 1)
 
 
+def test_move_is_not_answered_by_what_was_decided_for_the_same_request(scheduler):
+    pool = HostPool([host("a"), host("b", 950)])
+    spec = RequestSpec(FLAVOR)
+    scheduler.place(spec, pool, ["i1"])
+    for _time in range(3):
+        assert scheduler.select_destinations(spec, pool)[0].host == "b"
+    assert scheduler.place(spec, pool, ["i1"], move=True)[0].host == "a"
+
+
 def test_instance_goes_where_it_is_better_now(pool, scheduler):
     scheduler.place(RequestSpec(FLAVOR), pool, ["i1"])
     pool["a"].free_ram_mb = 100
