@@ -31,11 +31,11 @@ class AggregateTypeAffinityFilter(BaseHostFilter):
     reason_is_text = True
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
-        names = aggregates.split_values(host_state, _KEY)
+        names = aggregates.split_values(host_state.aggregates, _KEY)
         return not names or spec.flavor.name in names
 
     def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str | None:
-        names = aggregates.split_values(host_state, _KEY)
+        names = aggregates.split_values(host_state.aggregates, _KEY)
         if not names or spec.flavor.name in names:
             return None
         return f"is for flavors {', '.join(sorted(names))}, not for {spec.flavor.name!r}"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from oslo_config import cfg
 
+from filtersched.columns.column import filled, of_each
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts import aggregate_metadata as aggregates
 from filtersched.hosts.host_state import HostState
+from filtersched.hosts.host_values import Aggregate
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.settings.shared_options import DEFAULT_AVAILABILITY_ZONE
 
@@ -26,19 +28,35 @@ class AvailabilityZoneFilter(BaseHostFilter):
     run_filter_once_per_request = True
     options: ClassVar[Sequence[cfg.Opt]] = (DEFAULT_AVAILABILITY_ZONE,)
     spec_reads: ClassVar[Sequence[str]] = ("availability_zone",)
+    columnar = True
     reason_is_text = True
 
     def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:
         return ("aggregates", "service") if spec.availability_zone else ()
 
-    def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
-        return not spec.availability_zone or spec.availability_zone in self._zones(host_state)
+    def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
+        zone = spec.availability_zone
+        if not zone:
+            return True
+        default = self.option("default_availability_zone")
+        own = of_each(host_state, "service", _is_of_zone, zone, default)
+        return filled(of_each(host_state, "aggregates", _name_zone, zone), own)
 
     def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str:
         zones = " and ".join(repr(zone) for zone in sorted(self._zones(host_state)))
         return f"is in zone {zones}, asked {spec.availability_zone!r}"
 
     def _zones(self, host: HostState) -> set[Any]:
-        return aggregates.split_values(host, "availability_zone") or {
+        return aggregates.split_values(host.aggregates, "availability_zone") or {
             host.service.get("availability_zone") or self.option("default_availability_zone")
         }
+
+
+def _name_zone(found: Iterable[Aggregate], zone: str) -> bool | None:
+    """Whether aggregates name the zone; None if they name none at all."""
+    named = aggregates.split_values(found, "availability_zone")
+    return zone in named if named else None
+
+
+def _is_of_zone(service: Mapping[str, Any], zone: str, default: str) -> bool:
+    return bool((service.get("availability_zone") or default) == zone)

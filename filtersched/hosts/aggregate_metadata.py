@@ -12,16 +12,12 @@ from typing import Any
 from filtersched.columns.column import filled, of_each
 from filtersched.columns.values import number as finite
 from filtersched.hosts.host_state import HostState
+from filtersched.hosts.host_values import Aggregate
 
 
-def whole_values(host: HostState, key: str) -> set[str]:
-    """The texts that the aggregates of `host` give for `key`."""
-    return {one.metadata[key] for one in host.aggregates if key in one.metadata}
-
-
-def split_values(host: HostState, key: str) -> set[str]:
-    """The items of the comma-separated lists that the aggregates of `host` give for `key`."""
-    return {item for text in whole_values(host, key) for item in _split(text)}
+def split_values(found: Iterable[Aggregate], key: str) -> set[str]:
+    """The items of the comma-separated lists that aggregates give for `key`."""
+    return {item for one in found if key in one.metadata for item in _split(one.metadata[key])}
 
 
 def split_values_of_prefix(host: HostState, prefix: str) -> set[str]:

@@ -16,9 +16,11 @@ FILTERS = [
     "ComputeCapabilitiesFilter",
     "JsonFilter",
     "AggregateRamFilter",
+    "AvailabilityZoneFilter",
 ]
 WEIGHERS = ["ProjectSpreadWeigher", "PlainInstanceWeigher", "RAMWeigher"]
 ADDRESSES = [None, "10.0.0.7", "10.0.1.9", "10.0.0.200", "fd00::1:7", "fd00::2:7", "no address"]
+ZONED = [{"metadata": {"availability_zone": "az1, az3"}}, {"metadata": {"availability_zone": "az4"}}]
 QUERIES = [
     [">=", "$free_ram_mb", 4000],
     ["<", 3000, "$free_ram_mb"],
@@ -95,7 +97,8 @@ def some_attributes(chance):
         "capabilities": chance.choice([{}, {"host_ip": "10.0.0.9"}, {"speed": 2}, {"gpus": 1}, {"enabled": True}]),
         "resources": chance.choice([{}, {"FPGA": (4, 0)}, {"FPGA": (4, 3)}]),
         "traits": chance.choice([[], ["GPU_A"]]),
-        "aggregates": chance.choice([[], [{"name": "a", "metadata": {"ram_allocation_ratio": "1.5"}}]]),
+        "aggregates": chance.choice([[], [{"metadata": {"ram_allocation_ratio": "1.5"}}], ZONED]),
+        "service": chance.choice([{}, {"availability_zone": "az1"}, {"availability_zone": "az2", "disabled": False}]),
     }
 
 
@@ -112,6 +115,7 @@ def a_request(chance):
         project_id=chance.choice([None, "p", "q", "r"]),
         user_id=chance.choice([None, "u"]),
         scheduler_hints=hints,
+        availability_zone=chance.choice([None, None, "az1", "az2", "nova"]),
         num_instances=chance.choice([1, 1, 1, 3]),
         retry=chance.choice([None, {"num_attempts": 1, "hosts": [["h1", None], ["h2", "h2"], ["h3", "h3-node"]]}]),
         now="2026-01-31T12:00:00",

@@ -15,24 +15,18 @@ def host(*metadata: dict) -> HostState:
 THREE = ({"k1": "1", "k2": "x"}, {"k1": "3"}, {"k1": "6,7"})
 
 
-def test_whole_values_are_one_text_per_aggregate_that_has_the_key():
-    assert aggregates.whole_values(host(*THREE), "k1") == {"1", "3", "6,7"}
-    assert aggregates.whole_values(host(*THREE), "k2") == {"x"}
-
-
 def test_split_values_are_cut_at_commas_and_stripped():
-    assert aggregates.split_values(host(*THREE), "k1") == {"1", "3", "6", "7"}
-    assert aggregates.split_values(host({"k": " a , b ,"}), "k") == {"a", "b", ""}
+    assert aggregates.split_values(host(*THREE).aggregates, "k1") == {"1", "3", "6", "7"}
+    assert aggregates.split_values(host({"k": " a , b ,"}).aggregates, "k") == {"a", "b", ""}
 
 
 def test_all_keys_come_with_the_items_of_every_aggregate():
     assert aggregates.all_split(host(*THREE)) == {"k1": {"1", "3", "6", "7"}, "k2": {"x"}}
 
 
-@pytest.mark.parametrize("reader", [aggregates.whole_values, aggregates.split_values])
-def test_missing_key_and_host_without_aggregates_give_nothing(reader):
-    assert reader(host(*THREE), "k9") == set()
-    assert reader(host(), "k1") == set()
+def test_missing_key_and_host_without_aggregates_give_nothing():
+    assert aggregates.split_values(host(*THREE).aggregates, "k9") == set()
+    assert aggregates.split_values((), "k1") == set()
     assert aggregates.all_split(host()) == {}
 
 
@@ -63,4 +57,4 @@ def test_number_is_the_least_or_the_default(texts, cast, read):
 
 def test_key_without_a_value_is_a_missing_key():
     assert aggregates.number(host({"ratio": None}, {"ratio": "2"}), "ratio", float, 16.0) == 2.0
-    assert aggregates.split_values(host({"k": None}), "k") == set()
+    assert aggregates.split_values(host({"k": None}).aggregates, "k") == set()
