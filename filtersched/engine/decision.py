@@ -7,7 +7,7 @@ import itertools
 import random
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from filtersched.columns.plain_data import plain_mapping
 from filtersched.errors import InvalidHost, must_be
@@ -38,6 +38,35 @@ def depleted(host: HostState, spec: RequestSpec) -> HostState:
     return copy
 
 
+class Explained(NamedTuple):
+    """What explains a choice among host objects: plain values, without the ranking.
+
+    runner_up : the best of the others, and its weight.
+    columns, ranked : every host's weights, if they are to be kept.
+    """
+
+    steps: Sequence[FilterStep] = ()
+    shares: tuple[WeigherShare, ...] = ()
+    runner_up: tuple[Node, float] | None = None
+    columns: Sequence[WeigherColumn] = ()
+    ranked: Sequence[Node] = ()
+
+    @classmethod
+    def of_ranking(cls, ranking: Sequence[WeighedHost], steps: Sequence[FilterStep], keep_columns: bool) -> Self:
+        """What explains the choice of the first of a ranking."""
+        chosen = ranking[0]
+        # The draw may take another than the best, so the next best is looked for by weight.
+        best = max(itertools.islice(ranking, 1, None), key=lambda one: one.weight, default=None)
+        runner_up = None if best is None else ((best.obj.host, best.obj.nodename), best.weight)
+        if not keep_columns:
+            return cls(steps, chosen.shares, runner_up)
+        columns = [column.ordered([one.place for one in ranking]) for column in chosen.columns]
+        return cls(steps, chosen.shares, runner_up, columns, [(one.obj.host, one.obj.nodename) for one in ranking])
+
+
+_UNEXPLAINED = Explained()
+
+
 class Choice:
     """One instance's host: as it was, as it is with the instance, and how it was chosen.
 
@@ -45,11 +74,7 @@ class Choice:
     rest : gives the others in list order; None if nobody will ask.
     """
 
-    __slots__ = ("depleted", "host", "rest", "spec", "weight")
-
-    # Every host's weights, if they are to be kept.
-    columns: Sequence[WeigherColumn] = ()
-    ranked: Sequence[Node] = ()
+    __slots__ = ("_explained", "depleted", "host", "rest", "spec", "weight")
 
     def __init__(
         self,
@@ -58,67 +83,22 @@ class Choice:
         depleted: HostState,
         weight: float,
         rest: Callable[[], Iterable[HostState]] | None = None,
+        explained: Explained = _UNEXPLAINED,
     ) -> None:
         self.spec: RequestSpec = spec
         self.host: HostState = host
         self.depleted: HostState = depleted
         self.weight: float = weight
         self.rest: Callable[[], Iterable[HostState]] | None = rest
+        self._explained = explained
 
     def steps(self) -> Sequence[FilterStep]:
         """The filters that ran for the instance."""
-        return ()
+        return self._explained.steps
 
-    def shares(self) -> tuple[WeigherShare, ...]:
-        """What each weigher added."""
-        return ()
-
-    def runner_up(self) -> tuple[Node, float] | None:
-        """The best of the others, and its weight."""
-        return None
-
-
-class HandlerChoice(Choice):
-    """The first of a ranking of host objects. It keeps what explains it, and not the ranking."""
-
-    __slots__ = ("_runner_up", "_shares", "_steps")
-
-    def __init__(
-        self,
-        spec: RequestSpec,
-        ranking: Sequence[WeighedHost],
-        depleted: HostState,
-        steps: Sequence[FilterStep],
-        rest: Callable[[], Iterable[HostState]] | None,
-    ) -> None:
-        chosen = ranking[0]
-        super().__init__(spec, chosen.obj, depleted, chosen.weight, rest)
-        self._steps = steps
-        self._shares = chosen.shares
-        # The draw may take another than the best, so the next best is looked for by weight.
-        best = max(itertools.islice(ranking, 1, None), key=lambda one: one.weight, default=None)
-        self._runner_up = None if best is None else ((best.obj.host, best.obj.nodename), best.weight)
-
-    def steps(self) -> Sequence[FilterStep]:
-        return self._steps
-
-    def shares(self) -> tuple[WeigherShare, ...]:
-        return self._shares
-
-    def runner_up(self) -> tuple[Node, float] | None:
-        return self._runner_up
-
-
-class FullChoice(HandlerChoice):
-    """The same with every host's weights."""
-
-    __slots__ = ("columns", "ranked")
-
-    def __init__(self, spec: RequestSpec, ranking: Sequence[WeighedHost], *more: Any) -> None:
-        super().__init__(spec, ranking, *more)
-        places = [one.place for one in ranking]
-        self.columns: Sequence[WeigherColumn] = [column.ordered(places) for column in ranking[0].columns]
-        self.ranked: Sequence[tuple[str, str]] = [(one.obj.host, one.obj.nodename) for one in ranking]
+    def explained(self) -> Explained:
+        """What explains the choice."""
+        return self._explained
 
 
 @dataclass
@@ -214,9 +194,10 @@ class Decision:
         self, spec: RequestSpec, ranked: Sequence[WeighedHost], depleted: HostState, steps: Sequence[FilterStep]
     ) -> Choice:
         """The choice of the first of a ranking."""
-        kind = FullChoice if self.keep_columns else HandlerChoice
+        best = ranked[0]
         rest = (lambda: [one.obj for one in ranked[1:]]) if self.alternates else None
-        return kind(spec, ranked, depleted, self.named(steps), rest)
+        explained = Explained.of_ranking(ranked, self.named(steps), self.keep_columns)
+        return Choice(spec, best.obj, depleted, best.weight, rest, explained)
 
     def ask(self, host: HostState, index: int, choices: Sequence[Choice] = ()) -> HostVerdicts:
         """What every filter says of a host, as it was for the instance at `index`."""
@@ -337,12 +318,13 @@ class Decision:
             facts.nearest = functools.partial(self.nearest, self, index, choices)
         if steps is None:
             choice = choices[index]
-            facts.shares, facts.weight, facts.columns = choice.shares(), choice.weight, choice.columns
+            explained = choice.explained()
+            facts.shares, facts.weight, facts.columns = explained.shares, choice.weight, explained.columns
             facts.chosen = (choice.host.host, choice.host.nodename)
-            facts.ranked = [called(node, self.several()) for node in choice.ranked]
-            runner_up = choice.runner_up()
-            if runner_up is not None:
-                facts.second = (called(runner_up[0], self.several()), runner_up[1])
+            facts.ranked = [called(node, self.several()) for node in explained.ranked]
+            if explained.runner_up is not None:
+                second, weight = explained.runner_up
+                facts.second = (called(second, self.several()), weight)
         return facts
 
     def named(self, steps: Iterable[FilterStep]) -> list[FilterStep]:

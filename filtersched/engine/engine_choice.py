@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from filtersched.engine.choice_cache import RowChoice
-from filtersched.engine.decision import Choice
-from filtersched.hosts.host_names import HostNames, Node
+from filtersched.engine.decision import Choice, Explained
+from filtersched.hosts.host_names import HostNames
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.results.explanation import FilterStep, WeigherShare
+from filtersched.results.explanation import FilterStep
 
 
 class EngineChoice(Choice):
@@ -40,11 +40,8 @@ class EngineChoice(Choice):
     def steps(self) -> Sequence[FilterStep]:
         return self._found.steps.filter_steps()
 
-    def shares(self) -> tuple[WeigherShare, ...]:
-        return self._found.scale.shares(self.raws, self._found.multipliers) if self.raws else ()
-
-    def runner_up(self) -> tuple[Node, float] | None:
-        if self._found.next_best is None:
-            return None
-        row, weight = self._found.next_best
-        return self._names.node(row), weight
+    def explained(self) -> Explained:
+        found = self._found
+        shares = found.scale.shares(self.raws, found.multipliers) if self.raws else ()
+        runner_up = None if found.next_best is None else (self._names.node(found.next_best[0]), found.next_best[1])
+        return Explained(self.steps(), shares, runner_up)

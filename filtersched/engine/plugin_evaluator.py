@@ -12,7 +12,7 @@ from filtersched.columns.column import EXACT, Column, NotColumnarError, NotVecto
 from filtersched.columns.distinct_values import Codes
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.request_keys import RequestKeys, changes_between_instances
-from filtersched.engine.views import ColumnView, host_view, show, spec_view
+from filtersched.engine.views import ColumnView, StandIn, host_view, show, spec_view
 from filtersched.errors import UndeclaredRead
 from filtersched.hosts.host_rows import MISSING, HostRows
 from filtersched.plugins.notes import note_asked, note_host
@@ -224,17 +224,10 @@ class PluginEvaluator:
             values = codes.values[code] if len(reads) > 1 else (codes.values[code],)
             shown = {name: value for name, value in zip(reads, values, strict=True) if value is not MISSING}
             try:
-                known[code] = self.finish(self.method(view_of(_StandIn(shown)), spec))
+                known[code] = self.finish(self.method(view_of(StandIn(shown)), spec))
             except Exception as problem:
                 # The boundary to the plug-in; raised if a candidate has this value.
                 known[code] = Raised(problem)
-
-
-class _StandIn:
-    """An object with the values of one code in the place of a host that has them."""
-
-    def __init__(self, values: Any) -> None:
-        self.__dict__.update(values)
 
 
 class Raised:

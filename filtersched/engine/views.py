@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from operator import attrgetter
 from types import FunctionType, MemberDescriptorType
 from typing import Any, NoReturn, Protocol
@@ -182,3 +182,10 @@ def is_closed(function: Callable[..., Any]) -> bool:
         and function.__defaults__ is None
         and function.__kwdefaults__ is None
     )
+
+
+class StandIn:
+    """An object with some attributes, in the place of the hosts that have these values."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.__dict__.update(values)

@@ -18,7 +18,7 @@ from filtersched.engine.overlay import Overlay
 from filtersched.engine.plugin_evaluator import PluginEvaluator, evaluator
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.top_rows import ColumnExtremes, RowMask, UniformExtremes
-from filtersched.engine.views import host_view
+from filtersched.engine.views import StandIn, host_view
 from filtersched.errors import UndeclaredRead
 from filtersched.hosts.host_state import HostState
 from filtersched.plugins.notes import asking, note_host
@@ -153,7 +153,7 @@ class WeigherRunner:
         return values if candidates.order is None else values[candidates.order]
 
     def _multiplier(self, aggregates: Any) -> float:
-        return self._multiplier_on(self._aggregates_view(_WithAggregates(aggregates)))
+        return self._multiplier_on(self._aggregates_view(StandIn({"aggregates": aggregates})))
 
     def _multiplier_on(self, host: Any, instance: str | None = None) -> float:
         try:
@@ -165,15 +165,6 @@ class WeigherRunner:
         if not is_weight(multiplier):
             raise UseHandlers
         return plain_float(multiplier)
-
-
-class _WithAggregates:
-    """A stand-in for the hosts that share a set of aggregates."""
-
-    __slots__ = ("aggregates",)
-
-    def __init__(self, aggregates: Any) -> None:
-        self.aggregates = aggregates
 
 
 def _placed(values: Floats, candidates: Candidates) -> Floats:

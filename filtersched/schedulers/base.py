@@ -75,7 +75,7 @@ class Scheduler:
         offered = hosts if isinstance(hosts, HostPool) else _as_hosts(hosts)
 
         def decide() -> list[Selection]:
-            decision = self._decision(
+            decision = self._prepare(
                 spec,
                 offered,
                 instance_uuids,
@@ -84,7 +84,7 @@ class Scheduler:
                 seed=seed,
                 explain=explain,
             )
-            return sealed(lambda: self._decided(decision))
+            return sealed(lambda: self._selections(decision))
 
         # Nothing is looked at before the lock is held: neither the clock nor the hosts.
         return offered.run(decide) if isinstance(offered, HostPool) else undisturbed(offered, decide)
@@ -114,7 +114,7 @@ class Scheduler:
             raise InvalidRequest("place() needs a HostPool; select_destinations() takes any hosts", field="pool")
 
         def place() -> list[Selection]:
-            decision = self._decision(
+            decision = self._prepare(
                 spec,
                 pool,
                 instance_uuids,
@@ -125,7 +125,7 @@ class Scheduler:
             )
             if move:
                 decision.without = pool.without(decision.uuids)
-            selections = sealed(lambda: self._decided(decision))
+            selections = sealed(lambda: self._selections(decision))
             if move:
                 pool.move(selections)
             else:
@@ -181,7 +181,7 @@ class Scheduler:
             if group is not None:
                 before = {one.instance_uuid: one.host for one in chosen[:index] if _is_in(one, group)}
                 spec.instance_group = restated(group, pool).with_known(before)
-            decision = self._decision(spec, pool, [selection.instance_uuid], filters=filters)
+            decision = self._prepare(spec, pool, [selection.instance_uuid], filters=filters)
             decision.without = {key: taken[key]} if key in taken else {}
             host = pool[key]
             verdict = next(iter(decision.ask(host, 0).refused_by), None)
@@ -197,7 +197,7 @@ class Scheduler:
             renewed.append(replace(selection, generation=host._generation, pool_generation=pool.generation))
         return renewed
 
-    def _decide(self, decision: Decision) -> list[Choice]:
+    def _choose(self, decision: Decision) -> list[Choice]:
         raise NotImplementedError(f"{type(self).__name__} defines no way to decide")
 
     def _filters_named(self, names: str | Sequence[str] | None) -> Sequence[Any]:
@@ -206,7 +206,7 @@ class Scheduler:
             raise InvalidRequest(f"{type(self).__name__} uses no filters", field="filters", value=names)
         return ()
 
-    def _decision(
+    def _prepare(
         self,
         spec: RequestSpec,
         hosts: HostPool | list[HostState],
@@ -258,13 +258,13 @@ class Scheduler:
             raise InvalidRequest("instance_uuids must be texts, all different", field="instance_uuids", value=uuids)
         return uuids
 
-    def _decided(self, decision: Decision) -> list[Selection]:
+    def _selections(self, decision: Decision) -> list[Selection]:
         retry = decision.spec.retry
         if retry is not None and retry.num_attempts > self.settings.max_attempts:
             too_many = f"Attempt {retry.num_attempts} is above the maximum of {self.settings.max_attempts}."
             raise decision.refusal(0, tuple, [], reason=too_many)
         try:
-            choices = self._decide(decision)
+            choices = self._choose(decision)
         except NoValidHost as refusal:
             LOG.info("No host for instance %d of %d", refusal.index + 1, refusal.num_instances)
             raise

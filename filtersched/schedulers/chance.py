@@ -13,7 +13,7 @@ from filtersched.schedulers.base import Scheduler
 class ChanceScheduler(Scheduler):
     """Place each instance on a random host that is up, without filters, weighers and depletion."""
 
-    def _decide(self, decision: Decision) -> list[Choice]:
+    def _choose(self, decision: Decision) -> list[Choice]:
         ignored = decision.spec.ignore_hosts
         asked = [host for host in decision.offered() if host.host not in ignored]
         hosts = [host for host in asked if self._is_up(host, decision.spec)]

@@ -69,9 +69,9 @@ class FilterScheduler(Scheduler):
         self, spec: RequestSpec, host: HostState, *, filters: str | Sequence[str] | None = None
     ) -> HostVerdicts:
         """The verdict of every filter on one host in its present state."""
-        return undisturbed([host], lambda: self._decision(spec, [host], None, filters=filters).ask(host, 0))
+        return undisturbed([host], lambda: self._prepare(spec, [host], None, filters=filters).ask(host, 0))
 
-    def _decide(self, decision: Decision) -> list[Choice]:
+    def _choose(self, decision: Decision) -> list[Choice]:
         if self._engine is not None:
             decision.nearest = self._engine.nearest_misses
         if self._engine is not None and not decision.keep_columns:
@@ -79,9 +79,9 @@ class FilterScheduler(Scheduler):
                 return self._engine.choices(decision)
             except UseHandlers:
                 decision.start_over()
-        return self._decide_plainly(decision)
+        return self._choose_plainly(decision)
 
-    def _decide_plainly(self, decision: Decision) -> list[Choice]:
+    def _choose_plainly(self, decision: Decision) -> list[Choice]:
         """The pipeline on host objects: what the engine must equal."""
         hosts = decision.offered()
         choices: list[Choice] = []
