@@ -203,16 +203,21 @@ class Worker:
         raise UnitError("answered with something that cannot be read")
 
     async def _how_it_ended(self) -> str:
-        """How a worker ended that has hung up, in brackets. Raises NoProcess if it never began."""
+        """How a worker ended that has hung up, in brackets. Raises NoProcess if that says nothing about its file."""
         said: list[bytes] = []
         self._channel.close()
-        with contextlib.suppress(TimeoutError, OSError):
+        try:
             async with asyncio.timeout(2):
                 while message := await asyncio.get_running_loop().sock_recv(self._line, 200):
                     said.append(message)
-        if said and said[0] != BEGUN:
-            raise NoProcess(f"no process could be started: {said[0].decode()}")
-        return said[1].decode() if len(said) > 1 else ""
+        except TimeoutError:
+            return ""
+        except OSError:
+            said.clear()
+        if len(said) < 2:
+            problem = said[0].decode() if said and said[0] != BEGUN else "the fork server has died"
+            raise NoProcess(f"no process could be started, or it was lost: {problem}")
+        return said[1].decode()
 
     def begun(self) -> bool:
         """Whether the fork server got as far as to fork it."""

@@ -98,6 +98,17 @@ def test_a_last_good_version_survives_the_death_of_its_processes(start, hosts, v
     assert result(daemon, hosts, vm) == hosts[:1]
 
 
+def test_a_load_during_which_processes_died_is_tried_again(start, hosts, vm, until):
+    daemon = start({"a.py": FIRST})
+    daemon.write("a.py", "import os, time\nopen(f'begun{os.getppid()}', 'w').close()\ntime.sleep(1)\n" + SECOND)
+    caller = threading.Thread(target=result, args=(daemon, hosts, vm))
+    caller.start()
+    (begun,) = until(lambda: list(daemon.plugins.glob("begun*")), seconds=20)
+    os.kill(int(begun.name.removeprefix("begun")), signal.SIGKILL)
+    caller.join(20)
+    assert daemon.proxy.runFilters(["A"], hosts, vm, {}) == {"result_code": 0, "result": hosts[:2]}
+
+
 def test_a_broken_module_beside_a_plugin_leaves_the_last_good_one(start, hosts, vm):
     plugin = "from _shared import N\nclass A:\n    def do_filter(self, hosts, vm, args): return hosts[:N]\n"
     daemon = start({"_shared.py": "N = 2\n", "a.py": plugin})
