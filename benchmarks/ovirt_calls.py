@@ -87,7 +87,7 @@ class Daemon:
         return int(found[1]) / 1024 if found else 0.0
 
     def children(self) -> int:
-        """How many fork servers there are."""
+        """How many processes it has started and not ended: the fork server."""
         text = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True)
         return len(text.stdout.split())
 
@@ -198,10 +198,10 @@ def soak(folder: Path, calls: int) -> None:
     for number in range(calls):
         daemon.post(rare[number // 50 % 2] if number % 50 == 49 else mixed[number % len(mixed)])
         if number % 2000 == 1999:
-            print(f"  after {number + 1:6} calls: {daemon.memory_mb():.1f} MiB, {daemon.children()} fork servers")
+            print(f"  after {number + 1:6} calls: {daemon.memory_mb():.1f} MiB, {daemon.children()} processes of its own")
     took = time.perf_counter() - started
-    print(f"{calls} mixed calls in {took:.0f} s: {before:.1f} MiB and {children} fork servers before,")
-    print(f"{daemon.memory_mb():.1f} MiB and {daemon.children()} fork servers after")
+    print(f"{calls} mixed calls in {took:.0f} s: {before:.1f} MiB and {children} processes of its own before,")
+    print(f"{daemon.memory_mb():.1f} MiB and {daemon.children()} processes of its own after")
     daemon.stop()
 
 
