@@ -198,10 +198,10 @@ def soak(folder: Path, calls: int) -> None:
     for number in range(calls):
         daemon.post(rare[number // 50 % 2] if number % 50 == 49 else mixed[number % len(mixed)])
         if number % 2000 == 1999:
-            print(f"  after {number + 1:6} calls: {daemon.memory_mb():.1f} MiB, {daemon.children()} processes of its own")
+            print(f"  after {number + 1:6} calls: {daemon.memory_mb():.1f} MiB, {daemon.children()} own processes")
     took = time.perf_counter() - started
-    print(f"{calls} mixed calls in {took:.0f} s: {before:.1f} MiB and {children} processes of its own before,")
-    print(f"{daemon.memory_mb():.1f} MiB and {daemon.children()} processes of its own after")
+    print(f"{calls} mixed calls in {took:.0f} s: {before:.1f} MiB and {children} own processes before,")
+    print(f"{daemon.memory_mb():.1f} MiB and {daemon.children()} own processes after")
     daemon.stop()
 
 
