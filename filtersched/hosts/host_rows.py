@@ -20,6 +20,7 @@ from filtersched.columns.frozen import typed_key
 from filtersched.hosts.host_names import HostNames
 from filtersched.hosts.host_state import HostState, Owner
 from filtersched.hosts.instance_index import InstanceIndex
+from filtersched.hosts.look_ups import kept_with, kept_without
 
 # The rows of this many recent changes are known, or of one change for each host, but of no more than
 # the larger number; up to twice as many are kept.
@@ -122,19 +123,26 @@ class HostRows:
     def append(self, host: HostState, row: int) -> None:
         """Give the host the next row, unless it has it."""
         self._use_objects()
+        kept = kept_with(self, host) if len(self._hosts) == row else {}
+        self.kept = {}
         if len(self._hosts) == row:
             self._hosts.append(host)
         if self._by_name is not None:
             _note_name(self._by_name, row, host.host)
         self._forget()
+        self.kept = kept
 
     def remove(self, host: HostState, row: int) -> None:
         """Take the host out of its row, unless that is done; the ones behind move up."""
         self._use_objects()
-        if row < len(self._hosts) and self._hosts[row] is host:
+        is_there = row < len(self._hosts) and self._hosts[row] is host
+        kept = kept_without(self, row) if is_there else {}
+        self.kept = {}
+        if is_there:
             del self._hosts[row]
         self._by_name = None
         self._forget()
+        self.kept = kept
 
     def _use_objects(self) -> None:
         """From here on every host is an object: rows are about to move."""

@@ -16,8 +16,8 @@ _SPARE = 1024
 class InstanceTable:
     """One entry for each instance of each host: the host's row, and a code for each field asked for.
 
-    Entries of a host lie side by side. A host that changes gets new ones at the end; the old ones
-    belong to a row that no host has, and go when they are as many as the others.
+    Entries of a host lie side by side. A host that changes gets new ones at the end; the old ones have
+    no code any more, and go when they are as many as the others.
     """
 
     def __init__(self, instances: Iterable[Mapping[str, Any]]) -> None:
@@ -45,8 +45,7 @@ class InstanceTable:
         if self._used + count > 2 * (self._live + count) + _SPARE:
             self._pack()
             return
-        start, length = int(self._starts[row]), int(self._lengths[row])
-        self._row_of[start : start + length] = len(self._known)
+        self._drop_codes(row)
         begin, end = self._used, self._used + count
         self._row_of = _with_room(self._row_of, end)
         self._row_of[begin:end] = row
@@ -54,9 +53,30 @@ class InstanceTable:
             roomy = _with_room(codes, end)
             roomy[begin:end] = [_code(known, value) for value in map(attrgetter(name), instances.values())]
             self._fields[name] = (known, roomy)
+        self._live += count - int(self._lengths[row])
         self._starts[row], self._lengths[row] = begin, count
         self._used = end
-        self._live += count - length
+
+    def _drop_codes(self, row: int) -> None:
+        """Make the entries of a row those of no host."""
+        start, length = int(self._starts[row]), int(self._lengths[row])
+        for _known, codes in self._fields.values():
+            codes[start : start + length] = -1
+
+    def append(self, instances: Mapping[str, Any]) -> None:
+        """Add a row with these instances."""
+        self._known.append({})
+        self._starts = np.append(self._starts, self._used)
+        self._lengths = np.append(self._lengths, 0)
+        self.put(len(self._known) - 1, instances)
+
+    def remove(self, row: int) -> None:
+        """Take a row out; those behind it move up."""
+        self._drop_codes(row)
+        self._live -= int(self._lengths[row])
+        del self._known[row]
+        self._starts, self._lengths = np.delete(self._starts, row), np.delete(self._lengths, row)
+        self._row_of[self._row_of > row] -= 1
 
     def totals(self) -> NDArray[np.float64]:
         """(n_rows,) how many instances each host has."""
@@ -69,8 +89,7 @@ class InstanceTable:
         if code is None:
             return None
         rows = self._row_of[: self._used][codes[: self._used] == code]
-        # Entries that are no host's any more count for a row behind the last.
-        return np.bincount(rows, minlength=len(self._known) + 1)[:-1].astype(np.float64)
+        return np.bincount(rows, minlength=len(self._known)).astype(np.float64)
 
     def _coded(self, field: str) -> tuple[dict[Any, int], _Numbers]:
         known: dict[Any, int] = {}

@@ -7,6 +7,7 @@ updates its row of these caches.
 
 from __future__ import annotations
 
+import contextlib
 import operator
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Mapping
@@ -235,6 +236,58 @@ def _current(rows: Rows, name: str, attribute: str, make: Callable[[Any], _T]) -
     return made  # type: ignore[no-any-return]
 
 
+def kept_with(rows: Rows, host: Any) -> dict[Any, Any]:
+    """What `rows` keeps, with a host more at the end."""
+
+    def add(kept: Any, reads: Any) -> bool:
+        if type(kept) is not Column:
+            kept.append(getattr(host, reads))
+            return True
+        kept.values = np.append(kept.values, kept.values.dtype.type(0))
+        kept.missing = None if kept.missing is None else np.append(kept.missing, False)
+        return put(kept, len(kept.values) - 1, reads.of(host))
+
+    return _changed(rows, add)
+
+
+def kept_without(rows: Rows, row: int) -> dict[Any, Any]:
+    """What `rows` keeps, without a row."""
+
+    def remove(kept: Any, _reads: Any) -> bool:
+        if type(kept) is not Column:
+            kept.remove(row)
+            return True
+        kept.values = np.delete(kept.values, row)
+        kept.missing = None if kept.missing is None else np.delete(kept.missing, row)
+        return True
+
+    return _changed(rows, remove)
+
+
+def _changed(rows: Rows, change: Callable[[Any, Any], bool]) -> dict[Any, Any]:
+    """What is kept, brought up to date and changed; what cannot be is made anew when it is asked for.
+
+    change : given what is kept, and its look-up or the name of its attribute, says whether it could.
+    """
+    changed: dict[Any, Any] = {}
+    if not rows.kept:
+        return changed
+    columns: OrderedDict[Any, tuple[int, Column]] = OrderedDict()
+    for name, attribute in [key for key in rows.kept if type(key) is tuple]:
+        # What an exception leaves half done is not kept.
+        with contextlib.suppress(Exception):
+            made = _current(rows, name, attribute, _MAKERS[name])
+            if change(made, attribute):
+                changed[name, attribute] = (rows.change_count, made)
+    for look_up in list(rows.kept.get("columns", ())):
+        with contextlib.suppress(Exception):
+            column = _kept_column(look_up, rows)
+            if change(column, look_up):
+                columns[look_up] = (rows.change_count, column)
+    changed["columns"] = columns
+    return changed
+
+
 def _keys(rows: Rows, attribute: str) -> _Keys:
     return _current(rows, "keys", attribute, _Keys)
 
@@ -265,3 +318,16 @@ class _Keys:
             self._mappings[row] = mapping
             if len(self._counts) > 10_000:
                 self._counts = +self._counts
+
+    def append(self, mapping: Mapping[str, Any]) -> None:
+        """Add a row with this mapping."""
+        self._mappings.append(mapping)
+        self._counts.update(mapping.keys())
+
+    def remove(self, row: int) -> None:
+        """Take a row out."""
+        self._counts.subtract(self._mappings.pop(row).keys())
+
+
+# What is made of an attribute of all hosts, and how.
+_MAKERS: Mapping[str, Callable[[Any], Any]] = {"keys": _Keys, "table": InstanceTable}
