@@ -193,6 +193,13 @@ class Explanation:
         # What was pickled, once the hosts stayed behind.
         self._packed: tuple[Any, ...] | None = None
 
+    @classmethod
+    def not_recorded(cls, index: int, num_instances: int, chosen: Node, weight: float) -> Self:
+        """The explanation of a selection whose explanation was not recorded."""
+        made = cls(_not_recorded, index, num_instances, chosen, weight)
+        made._summary = "The explanation was not recorded."
+        return made
+
     @property
     def _facts(self) -> Facts:
         if self._known is None:
@@ -422,6 +429,20 @@ def _only(name: str, found: Sequence[HostState]) -> HostState:
 
 def _not_offered(name: str) -> InvalidRequest:
     return InvalidRequest(f"host {name!r} was not among the hosts of this decision", field="host", value=name)
+
+
+def _not_recorded(index: int, num_instances: int, chosen: Node, weight: float) -> Facts:
+    return Facts(
+        index=index,
+        num_instances=num_instances,
+        offered=0,
+        steps=(),
+        find=lambda _nodes: (),
+        look_up=lambda _name: (),
+        ask=lambda host: HostVerdicts(host.host, host.nodename, ()),
+        weight=weight,
+        chosen=chosen,
+    )
 
 
 def _unpickled(*packed: Any) -> Explanation:

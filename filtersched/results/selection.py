@@ -90,7 +90,7 @@ class Selection(Placement):
     host_state: HostState
     #: The request, with the uuid of this instance.
     spec: RequestSpec
-    #: Why it was chosen; None after `from_dict`.
+    #: Why it was chosen; after `from_dict` it knows the host and its weight only.
     explanation: Stored[Explanation | None, Explanation] = field(repr=False, default=ABSENT)
     #: Replays the decision when it is passed to `select_destinations`.
     seed: int | None = None
@@ -100,6 +100,12 @@ class Selection(Placement):
     pool_generation: int = 0
     #: The uuid of the HostPool that the decision was made in; None if it was made on other hosts.
     pool: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.explanation is None:
+            count = getattr(self.spec, "num_instances", 1)
+            made = Explanation.not_recorded(self.index, count, (self.host, self.nodename), self.weight)
+            object.__setattr__(self, "explanation", made)
 
     def check(self) -> None:
         """Raise InvalidRequest for a field of a wrong type, and for a uuid that is not the request's."""
@@ -144,7 +150,7 @@ class Selection(Placement):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], *, host_class: type[HostState] = HostState) -> Self:
-        """The selection from the data of `to_dict`, without its explanation.
+        """The selection from the data of `to_dict`, which does not contain the explanation.
 
         host_class : the class of its host.
         Raises InvalidRequest for another version of the format, a missing key or a wrong value.

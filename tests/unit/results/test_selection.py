@@ -150,7 +150,11 @@ def test_selection_survives_as_plain_data_without_its_explanation():
     (chosen,) = scheduler("RamFilter").select_destinations(ASKED, hosts(), ["i1"], return_alternates=True)
     again = Selection.from_dict(json.loads(json.dumps(chosen.to_dict())))
     assert again.to_dict() == chosen.to_dict()
-    assert again.explanation is None
+    assert str(again.explanation) == "The explanation was not recorded."
+    assert (again.explanation.index, again.explanation.weight, again.explanation.steps) == (0, chosen.weight, ())
+    assert (again.explanation.near_misses(), again.explanation.runner_up) == ([], None)
+    with pytest.raises(InvalidRequest, match="host 'big' was not among"):
+        again.explanation.why("big")
     assert [one.host for one in again.alternates] == ["big", "mid"]
     assert (again.host_state.free_ram_mb, again.spec.instance_uuid, again.seed) == (500, "i1", chosen.seed)
 
