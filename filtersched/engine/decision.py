@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
 from filtersched.columns.plain_data import plain_mapping
+from filtersched.engine.many_choices import FEW_CHOICES, ManyChoices, PlacedChoices
 from filtersched.errors import InvalidHost, must_be
 from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.handler import HostFilterHandler
@@ -96,6 +97,11 @@ class Choice:
         """The filters that ran for the instance."""
         return self._explained.steps
 
+    @property
+    def steps_made(self) -> Any:
+        """What `steps` are made of; the same object means the same steps."""
+        return self._explained.steps
+
     def explained(self) -> Explained:
         """What explains the choice."""
         return self._explained
@@ -111,6 +117,7 @@ class Decision:
     left : the hosts in order after the last instance, where alternates come from.
     nearest : finds near misses; see Facts.
     without : hosts that are looked at without an instance that is to move, by name and node.
+    deplete : what the scheduler makes of a host that takes an instance.
     """
 
     spec: RequestSpec
@@ -123,6 +130,7 @@ class Decision:
     left: Iterable[HostState] | None = None
     nearest: Callable[..., list[HostVerdicts]] | None = None
     without: Mapping[Key, HostState] = field(default_factory=dict, repr=False)
+    deplete: Callable[[HostState, RequestSpec], HostState] = depleted
     _random: random.Random | None = field(default=None, repr=False)
     _generation: int = 0
     _offered: int = 0
@@ -135,6 +143,7 @@ class Decision:
             self._generation = self.hosts.generation
             self._several = self.hosts.rows.host_names().several
         self._offered = len(self.hosts)
+        self._total = len(self.uuids)
         self._limiting = () if skips_filters(self.spec) else [one for one in self.filters if _has_limits(one)]
 
     def offered(self) -> list[HostState]:
@@ -209,10 +218,17 @@ class Decision:
 
     def _asked(self, host: HostState, index: int, choices: Sequence[Choice]) -> HostVerdicts:
         key = (host.host, host.nodename)
-        depleted = [one.depleted for one in choices[:index] if (one.host.host, one.host.nodename) == key]
-        changed = isinstance(self.hosts, HostPool) and host._generation > self._generation and not depleted
-        asked = depleted[-1] if depleted else self.without.get(key, host)
         spec = self.spec_asked(index, choices)
+        before = {at: one for at, one in enumerate(choices[:index]) if (one.host.host, one.host.nodename) == key}
+        start = self.without.get(key, host)
+        asked = before[max(before)].depleted if before else start
+        has_moved = isinstance(self.hosts, HostPool) and host._generation > self._generation
+        changed = has_moved and (not before or asked is None)
+        if asked is None:
+            asked = start
+            for at in before if not changed else ():
+                # The uuids are known where a filter may ask for them, in a group.
+                asked = self.deplete(asked, spec.for_instance(self.uuids[at]) if self.uuids else spec)
         filters = () if skips_filters(spec) else self.filters
         verdicts = HostFilterHandler().verdicts(filters, asked, spec, index, first=host)
         several = self.several()
@@ -244,15 +260,26 @@ class Decision:
     def selections(self, choices: list[Choice]) -> list[Selection]:
         """What the caller gets."""
         taken = {(one.host.host, one.host.nodename) for one in choices} if self.alternates else set()
-        selections = [self._selection(index, choices, taken) for index in range(len(choices))]
+        placed = None
+        if len(choices) > FEW_CHOICES:
+            placed = PlacedChoices(choices, None if isinstance(self.hosts, HostPool) else self.hosts)
+        selections = [
+            self._selection(
+                index, choice, choices if placed is None else ManyChoices(placed, index, choice), taken
+            )
+            for index, choice in enumerate(choices)
+        ]
         # Explanations keep the decision and its choices, and need not keep all hosts for that.
         self.left = self._random = None
         for choice in choices:
             choice.rest = None
+        if placed is not None and self.spec.instance_group is None:
+            self.uuids = ()
         return selections
 
-    def _selection(self, index: int, choices: list[Choice], taken: set[tuple[str, str]]) -> Selection:
-        choice = choices[index]
+    def _selection(
+        self, index: int, choice: Choice, choices: Sequence[Choice], taken: set[tuple[str, str]]
+    ) -> Selection:
         host = choice.host
         return Selection(
             host=host.host,
@@ -300,12 +327,12 @@ class Decision:
         return tuple(found)
 
     def _facts(
-        self, index: int, choices: list[Choice], steps: Callable[[], Sequence[FilterStep]] | None = None
+        self, index: int, choices: Sequence[Choice], steps: Callable[[], Sequence[FilterStep]] | None = None
     ) -> Facts:
         """Why the instance was placed where it was; or, if it was not, after which steps."""
         facts = Facts(
             index=index,
-            num_instances=len(self.uuids),
+            num_instances=self._total,
             offered=self._offered,
             steps=self.named((choices[index].steps if steps is None else steps)()),
             find=self.find,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from filtersched.engine.choice_cache import RowChoice
 from filtersched.engine.decision import Choice, Explained
+from filtersched.engine.filtering import Steps
 from filtersched.hosts.host_names import HostNames
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
@@ -36,6 +37,10 @@ class EngineChoice(Choice):
         self.raws: Sequence[float] = found.raws
         self._found = found
         self._names = names
+
+    @property
+    def steps_made(self) -> Steps:
+        return self._found.steps
 
     def steps(self) -> Sequence[FilterStep]:
         return self._found.steps.filter_steps()

@@ -83,6 +83,7 @@ class FilterScheduler(Scheduler):
 
     def _choose_plainly(self, decision: Decision) -> list[Choice]:
         """The pipeline on host objects: what the engine must equal."""
+        decision.deplete = self.deplete
         hosts = decision.offered()
         choices: list[Choice] = []
         for index in range(len(decision.uuids)):

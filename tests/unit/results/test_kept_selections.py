@@ -9,7 +9,18 @@ from collections.abc import Callable
 
 import pytest
 
-from filtersched import ChanceScheduler, FilterScheduler, Flavor, HostPool, HostState, RequestSpec, Selection, make_conf
+from filtersched import (
+    ChanceScheduler,
+    FilterScheduler,
+    Flavor,
+    HostPool,
+    HostState,
+    InstanceGroup,
+    RequestSpec,
+    Selection,
+    make_conf,
+)
+from filtersched.schedulers.stochastic import StochasticScheduler
 
 HOSTS = 2000
 SPEC = RequestSpec(Flavor(memory_mb=64, vcpus=1))
@@ -75,6 +86,7 @@ SCHEDULERS = {
     "own steps": lambda: OwnScheduler(make_conf(**CONF)),
     "drawn": lambda: FilterScheduler(make_conf(host_subset_size=5, **CONF)),
     "chance": lambda: ChanceScheduler(make_conf()),
+    "stochastic": lambda: StochasticScheduler(make_conf(**CONF)),
 }
 
 
@@ -94,6 +106,78 @@ def test_a_kept_selection_of_2000_hosts_takes_at_most_50_kilobytes(path, schedul
     finally:
         tracemalloc.stop()
     assert grown / 3 < 50_000
+
+
+# The plain loop would take minutes for a thousand.
+COUNTS = {"engine": 1000, "chance": 1000}
+MANY = RequestSpec(Flavor(memory_mb=64, vcpus=1))
+# Each host takes one instance: a filter refuses the last host chosen for the next.
+ONE_EACH = RequestSpec(Flavor(memory_mb=700_000, vcpus=1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spec", [MANY, ONE_EACH], ids=["many", "one each"])
+@pytest.mark.parametrize("on_a_pool", [True, False], ids=["pool", "list"])
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_one_selection_kept_of_a_thousand_takes_at_most_50_kilobytes(scheduler, on_a_pool, spec):
+    made = SCHEDULERS[scheduler]()
+    count = COUNTS.get(scheduler, 60)
+    many = spec.copy()
+    many.num_instances = count
+    hosts = pool() if on_a_pool else list(map(host, range(HOSTS)))
+    (first,) = made.select_destinations(SPEC, hosts)  # what is cached of the hosts
+    tracemalloc.start()
+    try:
+        kept = made.select_destinations(many, hosts)[count - 5]
+        if on_a_pool:
+            made.place(SPEC, hosts)  # drops what is cached of the request
+        gc.collect()
+        before = tracemalloc.get_traced_memory()[0]
+        assert (kept.explanation.index, kept.explanation.num_instances) == (count - 5, count)
+        del kept
+        gc.collect()
+        held = before - tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert 0 < held < 50_000
+    assert first.index == 0
+
+
+@pytest.mark.parametrize("use_engine", [True, False])
+def test_a_selection_of_a_large_request_knows_its_hosts_as_they_were(use_engine):
+    hosts = HostPool(HostState(name, total_usable_ram_mb=1000, free_ram_mb=1000) for name in ("a", "b", "c"))
+    hosts["c"].free_ram_mb = 90
+    scheduler = FilterScheduler(
+        make_conf(enabled_filters=["RamFilter"], weight_classes=["RAMWeigher"], ram_allocation_ratio=1.0),
+        use_engine=use_engine,
+    )
+    chosen = scheduler.select_destinations(RequestSpec(Flavor(memory_mb=100), num_instances=20), hosts)
+    assert [one.host for one in chosen] == [*"abbaabbaabbaabbaabba"]
+    last = chosen[-1].explanation
+    # The other host took ten instances, which leaves 0 MB of it; its own had 100 MB left.
+    assert last.why("b").miss == "b lacks 100 MB of RAM (free 0, asked 100)"
+    assert [verdict.passed for verdict in last.why("a").verdicts] == [True]
+    assert last.why("c").miss == "c lacks 10 MB of RAM (free 90, asked 100)"
+    assert not last.why("b").changed
+    assert last.refused == {"RamFilter": 2}
+    assert [step.refused for step in last.earlier if step.refused] == [("c",)]
+    hosts.commit(chosen)
+    hosts.release(chosen[:4])
+    assert last.why("a").changed is False
+    assert last.why("b").changed is True
+
+
+@pytest.mark.parametrize("use_engine", [True, False])
+def test_a_selection_of_a_large_group_knows_where_the_others_went(use_engine):
+    hosts = HostPool(HostState(f"h{n:02}") for n in range(20))
+    scheduler = FilterScheduler(make_conf(enabled_filters=["ServerGroupAntiAffinityFilter"]), use_engine=use_engine)
+    group = InstanceGroup("anti-affinity")
+    chosen = scheduler.select_destinations(RequestSpec(num_instances=20, instance_group=group), hosts)
+    explanation = chosen[15].explanation
+    assert explanation.refused == {"ServerGroupAntiAffinityFilter": 15}
+    assert explanation.why(chosen[3].host).miss.endswith("holds 1 members of the group, 1 may be on one host")
+    assert explanation.why(chosen[17].host).refused_by == ()
+    assert len(explanation.near_misses(20)) == 15
 
 
 @pytest.mark.parametrize("use_engine", [True, False])
