@@ -12,12 +12,17 @@ from filtersched.engine.plugin_evaluator import PluginEvaluator, Window
 from filtersched.engine.request_keys import RequestKeys, changes_between_instances
 from filtersched.engine.weighing import Scale, WeigherRunner
 from filtersched.hosts.host_rows import HostRows
+from filtersched.results.explanation import WeigherColumn
 
 _ENTRIES = 64
 
 
 class RowChoice(NamedTuple):
-    """The best row of a ranking, and what its weight was made of; see EngineChoice."""
+    """The row of a ranking that was chosen, and what its weight was made of; no raws if it had no rival.
+
+    next_best : row and weight of the runner-up.
+    columns, rows : every host's weights and the rows of the hosts, in list order, if they are to be kept.
+    """
 
     row: int
     weight: float
@@ -26,6 +31,8 @@ class RowChoice(NamedTuple):
     raws: Sequence[float]
     multipliers: Sequence[float]
     next_best: tuple[int, float] | None
+    columns: Sequence[WeigherColumn] = ()
+    rows: Sequence[int] = ()
 
 
 class _Entry(NamedTuple):

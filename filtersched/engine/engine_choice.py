@@ -49,4 +49,4 @@ class EngineChoice(Choice):
         found = self._found
         shares = found.scale.shares(self.raws, found.multipliers) if self.raws else ()
         runner_up = None if found.next_best is None else (self._names.node(found.next_best[0]), found.next_best[1])
-        return Explained(self.steps(), shares, runner_up)
+        return Explained(self.steps(), shares, runner_up, found.columns, list(map(self._names.node, found.rows)))

@@ -77,7 +77,7 @@ class Run:
         self.filters: Sequence[FilterRunner] = () if skips_filters(decision.spec) else filters
         self.weighers = weighers
         self.draw = draw
-        self.can_reweigh_one_host = can_reweigh_one_host
+        self.can_reweigh_one_host: bool = can_reweigh_one_host and not decision.keep_columns
         self.overlay: Overlay = Overlay(rows)
         for (host, nodename), state in decision.without.items():
             row = rows.row_of(host, nodename)
@@ -293,6 +293,9 @@ class Run:
             multipliers_at(terms, place),
             (rows[1], float(totals[order[1]])) if len(rows) > 1 else None,
         )
+        if self.decision.keep_columns:
+            places = np.array(order, dtype=np.intp)
+            found = found._replace(columns=[term.column(places) for term in terms], rows=rows)
         return self._chosen(spec, found, lambda: self._hosts(rows[1:]))
 
     # -- the ranking, touched only where something changed -----------------------------------

@@ -23,7 +23,7 @@ from filtersched.errors import UndeclaredRead
 from filtersched.hosts.host_state import HostState
 from filtersched.plugins.notes import asking, note_host
 from filtersched.plugins.plugin import declaration_of
-from filtersched.results.explanation import WeigherShare
+from filtersched.results.explanation import WeigherColumn, WeigherShare
 from filtersched.results.selection import WeighedHost
 from filtersched.weighers.base import BaseWeigher, is_weight, plain_float
 from filtersched.weighers.handler import multiplier
@@ -294,6 +294,16 @@ class WeigherTerm:
         self.raw = self.raw[order]
         if not isinstance(self.multiplier, float):
             self.multiplier = self.multiplier[order]
+
+    def column(self, order: NDArray[np.intp]) -> WeigherColumn:
+        """The weights of these places, in this order, with all that they are made of."""
+        raw = self.raw[order]
+        normalized = to_unit(raw, self.low, self.high) if self.normalized else raw
+        if isinstance(self.multiplier, float):
+            multipliers = np.full(len(raw), self.multiplier, dtype=np.float64)
+        else:
+            multipliers = self.multiplier[order]
+        return WeigherColumn(self.weigher.name, raw, normalized, multipliers)
 
     def weighted(self, scratch: Floats) -> Floats | None:
         """Multiplier × normalised, in `scratch` or as it is; None if it is zero for all.

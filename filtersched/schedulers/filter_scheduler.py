@@ -74,7 +74,6 @@ class FilterScheduler(Scheduler):
     def _choose(self, decision: Decision) -> list[Choice]:
         if self._engine is not None:
             decision.nearest = self._engine.nearest_misses
-        if self._engine is not None and not decision.keep_columns:
             try:
                 return self._engine.choices(decision)
             except UseHandlers:
