@@ -19,6 +19,7 @@ import marshal
 import os
 import re
 import resource
+import select
 import site
 import socket
 import sys
@@ -63,7 +64,7 @@ def work(channel: int, stdout: int, stderr: int) -> None:
         os.close(stderr)
         if "numpy.random" in sys.modules:  # unlike the standard library's, it would repeat itself
             sys.modules["numpy.random"].seed()
-        if os.fstat(1).st_size > _REHEARSED_BYTES:
+        if os.fstat(1).st_size > _REHEARSED_BYTES and not select.select([channel], [], [], 0)[0]:
             _rehearse()
         with socket.socket(fileno=channel) as connection, connection.makefile("rb", 1 << 18) as questions:
             for line in questions:
