@@ -219,9 +219,12 @@ class Decision:
     def _asked(self, host: HostState, index: int, choices: Sequence[Choice]) -> HostVerdicts:
         key = (host.host, host.nodename)
         spec = self.spec_asked(index, choices)
-        before = {at: one for at, one in enumerate(choices[:index]) if (one.host.host, one.host.nodename) == key}
+        if isinstance(choices, ManyChoices):
+            before = choices.indexes_of(key, index)
+        else:
+            before = [at for at, one in enumerate(choices[:index]) if (one.host.host, one.host.nodename) == key]
         start = self.without.get(key, host)
-        asked = before[max(before)].depleted if before else start
+        asked = choices[before[-1]].depleted if before else start
         has_moved = isinstance(self.hosts, HostPool) and host._generation > self._generation
         changed = has_moved and (not before or asked is None)
         if asked is None:

@@ -71,6 +71,13 @@ class _Nodes:
         named: tuple[str | None, ...] = tuple(node for _host, node in nodes)
         self._nodes = self._names if named == self._names else named if any(named) else None
 
+    def places_of(self, node: Node, end: int) -> list[int]:
+        """Where among the first of them, up to `end`, a node is."""
+        if self._hosts is not None and self._places is not None:
+            known = [place for place, host in enumerate(self._hosts) if (host.host, host.nodename) == node]
+            return [at for at, place in enumerate(self._places[:end]) if place in known]
+        return [at for at, name in enumerate(self._names[:end]) if name == node[0] and self[at] == node]
+
     def __getitem__(self, at: int) -> Node:
         if self._hosts is not None and self._places is not None:
             host = self._hosts[self._places[at]]
@@ -115,6 +122,10 @@ class PlacedChoices:
         self._filters: tuple[str, ...] = tuple(filters)
         self._refused = _Nodes(refused, hosts)
 
+    def indexes_of(self, node: Node, end: int) -> list[int]:
+        """Which of the instances before `end` went to that node."""
+        return self._nodes.places_of(node, end)
+
     def choice(self, index: int, own: Any) -> PlacedChoice:
         """One of the choices, for the explanation of its `own`."""
         host, node = self._nodes[index]
@@ -145,6 +156,10 @@ class ManyChoices(Sequence[Any]):
 
     def __len__(self) -> int:
         return self._placed.count
+
+    def indexes_of(self, node: Node, end: int) -> list[int]:
+        """Which of the instances before `end` went to that node."""
+        return self._placed.indexes_of(node, end)
 
     def __getitem__(self, at: Any) -> Any:
         if isinstance(at, slice):
