@@ -167,6 +167,11 @@ class Answers:
         first = self.each[live[0]]
         if all(is_same(self.each[code], first) for code in live):
             return first
+        if len(live) < len(self.each):
+            # Answers for values that no row has any more would count for the kind of the column.
+            each, self.each = self.each, [None] * len(self.each)
+            for code in live:
+                self.each[code] = each[code]
         table = as_column(self.each)
         if table is None:
             raise NotVectorizable

@@ -1,7 +1,7 @@
 """Codes of distinct values and answers about them follow every change as if they were made anew."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from filtersched.columns.column import Column, NotVectorizable
@@ -35,6 +35,7 @@ def answer_of(answers, codes, function):
     st.lists(st.tuples(st.integers(0, 3), VALUES, st.booleans()), max_size=400),
     st.sampled_from((measured, lambda value: 1 if value is None else 2)),
 )
+@example(values=["a", "a"], changes=[(0, 1, True), (0, 7, True)], function=measured)
 def test_codes_and_answers_after_changes_are_those_of_new_ones(values, changes, function):
     codes, answers = Codes(values), Answers()
     for row, value, is_asked in changes:
@@ -63,3 +64,8 @@ def test_rows_that_changed_are_told_until_there_were_too_many():
         codes.put(0, str(number))
     assert codes.changed_since(0) is None
     assert codes.changed_since(codes.stamp - 1) == ([0], [codes.codes[0]])
+
+
+def test_answers_of_none_are_gaps_in_the_column_of_answers():
+    found = Answers().of(Codes(["a", "b", "a", "c"]), {"a": 1, "b": None, "c": 2}.get)
+    assert (found.missing.tolist(), found.values[[0, 2, 3]].tolist()) == ([False, True, False, False], [1.0, 1.0, 2.0])

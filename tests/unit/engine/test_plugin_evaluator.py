@@ -5,6 +5,7 @@ import pytest
 from filtersched.columns.column import NotVectorizable, filled, of_each
 from filtersched.engine.plugin_evaluator import Raised, evaluator
 from filtersched.engine.request_keys import RequestKeys
+from filtersched.engine.views import ColumnView
 from filtersched.errors import UndeclaredRead
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_rows import HostRows
@@ -98,6 +99,33 @@ def test_a_body_that_leaves_gaps_unfilled_is_not_answered_on_columns():
     # No column is None, so that the body would pass the host without a number.
     with pytest.raises(NotVectorizable):
         asked(AsksForNone).evaluate_columns(rows(vcpus_total=[4, None]), request())
+
+
+class FillsAndForgets(BaseHostFilter):
+    """Fills a column, and answers with the unfilled one."""
+
+    host_reads = ("vcpus_total",)
+    columnar = True
+
+    def host_passes(self, host_state, spec):
+        total = host_state.vcpus_total
+        filled(total, 0)
+        return total
+
+
+def test_an_answer_with_gaps_is_no_answer_on_columns():
+    with pytest.raises(NotVectorizable):
+        asked(FillsAndForgets).evaluate_columns(rows(vcpus_total=[4, None]), request())
+
+
+def test_a_column_of_gaps_alone_says_nothing_of_what_the_body_reads_of_other_hosts():
+    view = ColumnView("F", ("vcpus_total",), rows(vcpus_total=[None, None]))
+    assert (filled(view.vcpus_total, 5), view.reads_may_differ) == (5, True)
+
+
+def test_a_column_with_some_gaps_leaves_the_body_no_choice():
+    view = ColumnView("F", ("vcpus_total",), rows(vcpus_total=[4, None]))
+    assert (filled(view.vcpus_total, 5).values.tolist(), view.reads_may_differ) == ([4.0, 5.0], False)
 
 
 def test_a_body_that_asks_for_none_is_answered_on_columns_without_gaps():
