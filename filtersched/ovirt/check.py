@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib.machinery
-import importlib.util
 import logging
 import os
 import re
@@ -17,6 +16,7 @@ from typing import Any
 
 from filtersched.ovirt.conf_checks import file_findings, property_findings
 from filtersched.ovirt.daemon import Proxy
+from filtersched.ovirt.plugins import text_of_file
 from filtersched.ovirt.service_user import ServiceUser
 from filtersched.ovirt.settings import FILES, Settings
 from filtersched.ovirt.source_checks import source_findings
@@ -44,8 +44,8 @@ async def _run(path: str | None) -> int:
         await proxy.close()
     settings, notes = proxy.settings, list[str]()
     folders = _folders(settings)
-    sources = {file: _text(file) for folder in settings.plugins_path for file in _files(folder, ".py")}
-    confs = {file: _text(file) for folder in folders for file in _files(folder, ".conf")}
+    sources = {file: text_of_file(file) for folder in settings.plugins_path for file in _files(folder, ".py")}
+    confs = {file: text_of_file(file) for folder in folders for file in _files(folder, ".conf")}
     _check_sources(sources, problems, notes)
     problems += _conf_problems(confs, sources, units)
     if os.geteuid() == 0:
@@ -89,18 +89,6 @@ def _folders(settings: Settings) -> list[str]:
 
 def _files(folder: str, extension: str) -> list[str]:
     return [str(path) for path in sorted(Path(folder).glob(f"[!.]*{extension}")) if path.is_file()]
-
-
-def _text(path: str) -> str:
-    """The text of a file; "" for one that cannot be read, which is reported by those who load it."""
-    try:
-        data = Path(path).read_bytes()
-    except OSError:
-        return ""
-    try:
-        return importlib.util.decode_source(data)
-    except (SyntaxError, UnicodeDecodeError):
-        return data.decode("latin-1")
 
 
 def _check_sources(sources: _Texts, problems: list[str], notes: list[str]) -> None:

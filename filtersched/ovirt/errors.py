@@ -22,8 +22,8 @@ class OvirtError(FilterschedError):
 class WireError(OvirtError):
     """A call that cannot be read or answered; `code` is the faultCode that the client gets."""
 
-    def __init__(self, message: str = "", *, code: int = 1, unit: str | None = None) -> None:
-        super().__init__(message, unit=unit)
+    def __init__(self, message: str = "", *, code: int = 1) -> None:
+        super().__init__(message)
         self.code = code
 
 
@@ -34,8 +34,8 @@ class UnitError(OvirtError):
     late : it failed for want of time.
     """
 
-    def __init__(self, message: str = "", *, unit: str | None = None, details: str = "", late: bool = False) -> None:
-        super().__init__(message, unit=unit)
+    def __init__(self, message: str = "", *, details: str = "", late: bool = False) -> None:
+        super().__init__(message)
         self.details = details
         self.late = late
 

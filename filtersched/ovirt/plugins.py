@@ -7,8 +7,8 @@ its last good version answers.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import glob
+import importlib.util
 import json
 import logging
 import os
@@ -234,7 +234,7 @@ class Plugins:
         found: dict[str, str] = {}
         for file in self.files.values():
             if file.broken:
-                names = [file.name, *re.findall(r"^class[ \t]+(\w+)", _text(file.path), re.MULTILINE)]
+                names = [file.name, *re.findall(r"^class[ \t]+(\w+)", text_of_file(file.path), re.MULTILINE)]
                 found |= dict.fromkeys(names, file.broken)
         return found
 
@@ -277,8 +277,15 @@ def _paths(settings: Settings, problems: list[str], known: Iterable[str]) -> Ite
                 yield path
 
 
-def _text(path: str) -> str:
-    # A named pipe must not keep the daemon waiting.
-    with contextlib.suppress(OSError), open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
-        return stream.read(MAX_SOURCE_BYTES).decode("utf-8", "replace")
-    return ""
+def text_of_file(path: str) -> str:
+    """The text of a file, in the encoding that it declares; "" for one that cannot be read."""
+    try:
+        # A named pipe must not keep the daemon waiting.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
+            data = stream.read(MAX_SOURCE_BYTES)
+    except OSError:
+        return ""
+    try:
+        return importlib.util.decode_source(data)
+    except (SyntaxError, UnicodeDecodeError):
+        return data.decode("latin-1")

@@ -45,7 +45,7 @@ _INSTALLED = tuple(
     os.path.join(folder, "")
     for folder in {*map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib")), *site.getsitepackages()}
 )
-_REHEARSED_BYTES = 1 << 17
+_PREFAULTED_BYTES = 1 << 17
 _BARE_BALANCE = re.compile(r"(?P<vm>[^\s'\"()\[\]]*)\s*(?P<hosts>\[.*\])", re.DOTALL)
 
 
@@ -64,8 +64,8 @@ def work(channel: int, stdout: int, stderr: int) -> None:
         os.close(stderr)
         if "numpy.random" in sys.modules:  # unlike the standard library's, it would repeat itself
             sys.modules["numpy.random"].seed()
-        if os.fstat(1).st_size > _REHEARSED_BYTES and not select.select([channel], [], [], 0)[0]:
-            _rehearse()
+        if os.fstat(1).st_size > _PREFAULTED_BYTES and not select.select([channel], [], [], 0)[0]:
+            _prefault()
         with socket.socket(fileno=channel) as connection, connection.makefile("rb", 1 << 18) as questions:
             for line in questions:
                 question = json.loads(line)
@@ -80,8 +80,8 @@ def work(channel: int, stdout: int, stderr: int) -> None:
         os._exit(status)
 
 
-def _rehearse() -> None:
-    """Touch what a call touches, before one comes: in a fork the first touch copies a page, which takes its time."""
+def _prefault() -> None:
+    """Prefault the pages that a call needs: in a forked process the first write to a page copies it."""
     hosts = json.loads(json.dumps([f"{number:036}" for number in range(1000)]))
     print(list(entities.Hosts(map(entities.Entity, hosts))))
     json.dumps({"answer": literal(_printed(), "")}, default=plain)

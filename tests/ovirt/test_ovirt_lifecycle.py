@@ -15,6 +15,8 @@ import xmlrpc.client
 
 import pytest
 
+from filtersched import __version__
+
 FIRST = "class A:\n    def do_filter(self, hosts, vm, args): return hosts[:1]\n"
 SECOND = "class A:\n    def do_filter(self, hosts, vm, args): return hosts[:2]\n"
 SLOW = "import time\nclass Slow:\n    def do_filter(self, hosts, vm, args):\n        time.sleep(30)\n"
@@ -450,6 +452,10 @@ def test_a_configuration_that_cannot_be_is_refused_with_a_sentence(tmp_path, tex
     assert refused.returncode == 1
     assert said in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_the_version_is_printed():
+    assert run("--version").stdout == f"filtersched-proxy {__version__}\n"
 
 
 def test_a_port_in_use_is_a_sentence(start):
