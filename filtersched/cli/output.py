@@ -142,7 +142,8 @@ def _nameless(folder: str) -> int | None:
 
 def _give_name(descriptor: int, path: str) -> None:
     """Put a file without a name into its folder."""
-    folder = os.open(os.path.dirname(path), os.O_RDONLY)
+    # To write into a folder one need not be allowed to read it.
+    folder = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY)
     try:
         # With a folder given, the system follows the link in /proc to the file.
         os.link(_opened(descriptor), os.path.basename(path), src_dir_fd=folder, dst_dir_fd=folder)

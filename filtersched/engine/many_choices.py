@@ -60,11 +60,12 @@ class _Nodes:
         self._places: array[int] | None = None
         self._names: tuple[str, ...] = ()
         self._nodes: tuple[str | None, ...] | None = None
-        if hosts is not None:
-            places: dict[Node, int] = {}
-            for place, host in enumerate(hosts):
-                places.setdefault((host.host, None), place)
-                places[host.host, host.nodename] = place
+        places: dict[Node, int] = {}
+        for place, host in enumerate(hosts or ()):
+            places.setdefault((host.host, None), place)
+            places[host.host, host.nodename] = place
+        # A scheduler's own step may bring in hosts that were not offered.
+        if hosts is not None and all(node in places for node in nodes):
             self._places = _small(map(places.__getitem__, nodes), len(hosts))
             return
         self._names = tuple(host for host, _node in nodes)

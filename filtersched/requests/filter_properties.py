@@ -150,7 +150,14 @@ def _beyond(where: str, given: Mapping[str, Any], known: frozenset[str]) -> dict
 def _facts_of(context: Any) -> dict[str, Any]:
     """What the context of a running service says of the caller."""
     kinds = {"user_id": str, "project_id": str, "is_admin": bool}
-    facts = {name: getattr(context, name, None) for name in kinds}
+    facts = {}
+    for name in kinds:
+        try:
+            facts[name] = getattr(context, name, None)
+        except Exception as problem:
+            # The boundary to another library.
+            said = f"context.{name} cannot be read, {type(problem).__name__}: {problem}"
+            raise InvalidRequest(said, field=f"context.{name}", value=None) from problem
     return {name: fact for name, fact in facts.items() if isinstance(fact, kinds[name])}
 
 

@@ -202,6 +202,19 @@ def test_context_of_a_running_service_stays_the_object_and_is_written_without_it
     assert [read["context"][name] for name in WHO] == list(WHO.values())
 
 
+def test_context_that_does_not_say_who_asks_is_an_error_by_name():
+    class Context:
+        @property
+        def user_id(self):
+            raise RuntimeError("no session")
+
+    spec = RequestSpec(context=Context())
+    for read in (lambda: RequestSpec.from_filter_properties({"context": Context()}), spec.to_dict):
+        with pytest.raises(InvalidRequest, match="cannot be read, RuntimeError: no session") as caught:
+            read()
+        assert caught.value.field == "context.user_id"
+
+
 def test_what_cannot_be_written_of_a_context_is_named_in_the_log(caplog):
     class Context(PlainContext):
         pass

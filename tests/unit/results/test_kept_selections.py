@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import pickle
 import tracemalloc
 from collections.abc import Callable
 
@@ -165,6 +166,32 @@ def test_a_selection_of_a_large_request_knows_its_hosts_as_they_were(use_engine)
     hosts.release(chosen[:4])
     assert last.why("a").changed is False
     assert last.why("b").changed is True
+
+
+class GenerousScheduler(FilterScheduler):
+    """Brings in a host of its own."""
+
+    def narrow(self, hosts, spec):
+        return [one for one in hosts if one.host != "a"] or [HostState("spare")]
+
+
+def test_a_selection_of_a_large_request_may_be_on_a_host_that_was_not_offered():
+    chosen = GenerousScheduler(make_conf(enabled_filters=[])).select_destinations(
+        RequestSpec(num_instances=12), [HostState("a")]
+    )
+    assert {one.host for one in chosen} == {"spare"}
+    explanation = chosen[7].explanation
+    assert (explanation.index, explanation.num_instances, explanation.refused) == (7, 12, {})
+
+
+@pytest.mark.parametrize("use_engine", [True, False])
+def test_a_selection_of_a_large_request_survives_pickling(use_engine):
+    hosts = HostPool(HostState(name, total_usable_ram_mb=1000, free_ram_mb=1000) for name in ("a", "b"))
+    scheduler = FilterScheduler(make_conf(enabled_filters=["RamFilter"]), use_engine=use_engine)
+    chosen = scheduler.select_destinations(RequestSpec(Flavor(memory_mb=100), num_instances=20), hosts)
+    read = pickle.loads(pickle.dumps(chosen[11]))
+    assert (read.host, read.explanation.index, read.explanation.refused) == (chosen[11].host, 11, {"RamFilter": 0})
+    assert read.explanation.why(read.host).refused_by == ()
 
 
 @pytest.mark.parametrize("use_engine", [True, False])
