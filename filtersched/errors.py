@@ -146,7 +146,7 @@ def must_be(what: str, problem: object, value: Any) -> str:
     A problem that begins with "must" already is the rest of the sentence.
     """
     said = str(problem)
-    return f"{what} {said}" if said.startswith("must ") else f"{what} must be {said}, not {shown(value)}"
+    return f"{what} {said}" if said.startswith(("must ", "cannot ")) else f"{what} must be {said}, not {shown(value)}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

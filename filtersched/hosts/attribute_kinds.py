@@ -7,7 +7,7 @@ import types
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from filtersched.columns.frozen import FrozenDict, thaw
 from filtersched.columns.plain_data import plain_data, plain_mapping
@@ -102,6 +102,8 @@ def kind_of(annotation: Any) -> tuple[Kind, bool]:
     """The kind of values that a type names, and whether None is one of them."""
     if get_origin(annotation) is Stored:
         annotation = get_args(annotation)[1]
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
     if get_origin(annotation) in (Union, types.UnionType):
         rest = [one for one in get_args(annotation) if one is not types.NoneType]
         is_optional = len(rest) < len(get_args(annotation))

@@ -13,6 +13,8 @@ from inspect import get_annotations
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, dataclass_transform, get_origin
 
+from filtersched.columns.frozen import thaw
+from filtersched.columns.plain_data import plain_data
 from filtersched.columns.stored import Stored
 from filtersched.columns.values import optional
 from filtersched.errors import InvalidHost, must_be, nearest, shown
@@ -80,8 +82,8 @@ def host_attribute(
     """Declare an attribute of a class derived from HostState, with more than a type and a default.
 
     default : the value of a host that is given none; without it, every host must be given one.
-    check : makes the value to keep of a given one, or of what `plain` wrote; raises ValueError
-        saying what the value must be, such as "a rack". By default the annotation says what is checked.
+    check : makes the value to keep of a given one, or of what `plain` wrote; raises an exception that
+        says what is wrong with it. By default the annotation says what is checked.
     plain : makes plain data of the value, for `to_dict` and so for files.
     samples : values for `filtersched.testing.sample_hosts`; by default the kind's, or the default.
     unit, doc : for readers.
@@ -114,7 +116,10 @@ class Declared:
             table.update(vars(base).get("attributes", {}))
         annotations = get_annotations(cls)
         for name, value in list(vars(cls).items()):
-            if name in table and name not in annotations and not hasattr(value, "__get__"):
+            if name in table and isinstance(value, property) and value.fset is None:
+                # A property instead, which nobody can give a value.
+                del table[name]
+            elif name in table and name not in annotations and not hasattr(value, "__get__"):
                 # Another default, and nothing else.
                 table[name] = replace(table[name], default=value)
             elif isinstance(value, _Row) and name not in annotations:
@@ -169,14 +174,37 @@ def _declared(cls: type, name: str, found: Any, row: _Row, inherited: HostAttrib
         raise _misdeclared(cls, name, f"has a wrong default: {must_be('it', problem, declared.default)}") from None
 
 
+def _by_author(function: Callable[[Any], Any], sentence: str) -> Callable[[Any], Any]:
+    """The function of another author; whatever it raises becomes a ValueError with a sentence."""
+
+    def call(value: Any) -> Any:
+        try:
+            return function(value)
+        except RecursionError:
+            raise
+        except Exception as problem:
+            # The boundary to the author of the class.
+            said = str(problem) or type(problem).__name__
+            raise ValueError(sentence.format(value=shown(value), problem=said)) from problem
+
+    return call
+
+
+def _kind_by_author(kind: Kind, row: _Row) -> Kind:
+    """The kind of values with the functions that the row gives."""
+    check = kind.check if row.check is None else _by_author(row.check, "cannot be {value}: {problem}")
+    plain = kind.plain if row.plain is None else _by_author(row.plain, "cannot be made plain data: {problem}")
+    if row.check is None:
+        return replace(kind, plain=lambda value: thaw(plain_data(plain(value))))
+    return Kind("value", check, plain=lambda value: thaw(plain_data(plain(value))))
+
+
 def _of_row(name: str, found: Any, row: _Row) -> HostAttribute:
     kind, is_optional = kind_of(found)
     is_optional = is_optional or (row.default is None and get_origin(found) is not Stored)
     kind = row.kind or kind
     if row.check is not None or row.plain is not None:
-        words = kind.words if row.check is None else "value"
-        samples = kind.samples if row.check is None else ()
-        kind = Kind(words, row.check or kind.check, plain=row.plain or kind.plain, samples=samples)
+        kind = _kind_by_author(kind, row)
     return HostAttribute(
         name=name,
         kind=kind,

@@ -65,6 +65,13 @@ def each_of(hosts: Any) -> Iterator[Any]:
     return iter(hosts)
 
 
+def as_host_class(given: Any) -> type[HostState]:
+    """`given`, if it is a class of hosts. Raises InvalidHost."""
+    if not (isinstance(given, type) and issubclass(given, HostState)):
+        raise InvalidHost(must_be("host_class", "a class derived from HostState", given), value=given)
+    return given
+
+
 def undisturbed(hosts: Iterable[HostState], act: Callable[[], _T]) -> _T:
     """The result of `act`, while no other thread changes any of the hosts that is in a pool."""
     owners = {id(owner): owner for owner in set(map(_OWNER, hosts)) if owner is not None}

@@ -15,7 +15,7 @@ from filtersched.errors import InvalidHost, nearest
 from filtersched.hosts.atomic import Atomic
 from filtersched.hosts.given_columns import checked_columns
 from filtersched.hosts.host_rows import HostRows
-from filtersched.hosts.host_state import HostState, each_of
+from filtersched.hosts.host_state import HostState, as_host_class, each_of
 from filtersched.hosts.instance_index import groups_of
 from filtersched.hosts.service import Service
 from filtersched.requests.seal import ONLY_ANSWERS, decision, is_sealed
@@ -102,7 +102,7 @@ class KeptHosts:
         InvalidHost for what no host of the class can have.
         """
         pool = cls()
-        given = checked_columns(host_class, names, nodenames, columns)
+        given = checked_columns(as_host_class(host_class), names, nodenames, columns)
         pool._start(HostRows([None] * len(given["host"]), given=given, host_class=host_class, owner=pool))
         return pool
 

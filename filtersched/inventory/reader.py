@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar, overload
 
 from filtersched.errors import FilterschedError, InventoryError, shown
-from filtersched.hosts.host_state import HostState
+from filtersched.hosts.host_state import HostState, as_host_class
 from filtersched.inventory.csv_records import Columns, csv_records
 from filtersched.inventory.json_records import DECODER, document_records, line_records
 from filtersched.inventory.nova import host_from_hypervisor, unknown_keys
@@ -166,6 +166,7 @@ class HostReader(_Reader[_Host]):
         reserved_disk_mb: float = 0,
         host_class: type[Any] = HostState,
     ) -> None:
+        as_host_class(host_class)
         super().__init__(path)
         self._host_class: type[_Host] = host_class
         attributes = host_class.attributes.values()

@@ -12,7 +12,7 @@ from filtersched.columns.plain_data import FORMAT_VERSION, take_version
 from filtersched.columns.stored import ABSENT, NO_VALUES, NameToValue, Stored
 from filtersched.errors import InvalidRequest, shown
 from filtersched.hosts.host_names import described
-from filtersched.hosts.host_state import HostState
+from filtersched.hosts.host_state import HostState, as_host_class
 from filtersched.hosts.placement import Placement
 from filtersched.requests.record import checked_mapping
 from filtersched.requests.request_spec import RequestSpec
@@ -165,7 +165,7 @@ class Selection(Placement):
                 Alternate(one["host"], one["nodename"], checked_mapping("limits", one["limits"]))
                 for one in known["alternates"]
             )
-            known["host_state"] = host_class.from_dict(known["host_state"])
+            known["host_state"] = as_host_class(host_class).from_dict(known["host_state"])
             known["spec"] = RequestSpec.from_dict(known["spec"])
             selection = cls(**known)
         except (KeyError, TypeError) as problem:

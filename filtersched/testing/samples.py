@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any, TypeVar, overload
 
-from filtersched.hosts.host_state import HostState
+from filtersched.hosts.host_state import HostState, as_host_class
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.requests.request_values import Flavor
 
@@ -79,7 +79,7 @@ def make_host(*names: Any, **attributes: Any) -> Any:
     """
     host_class: type[HostState] = HostState
     if names and isinstance(names[0], type):
-        host_class, *rest = names
+        host_class, *rest = as_host_class(names[0]), *names[1:]
         names = tuple(rest)
     if not names:
         attributes = {"host": "host-1", **attributes}
@@ -119,6 +119,7 @@ def sample_hosts(count: int = 30, *, seed: int = 0, host_class: type[Any] = Host
     host_class : their class; attributes that it declares have values of every kind too, and every
         attribute that may be None is None on some hosts.
     """
+    as_host_class(host_class)
     chance = Random(f"hosts {seed}")
     further = Random(f"further attributes {seed}")
     return [_sample_host(host_class, chance, further, at) for at in range(count)]

@@ -329,3 +329,58 @@ def test_filter_that_raises_on_none_breaks_the_rules():
 
     with pytest.raises(AssertionError, match="raised TypeError"):
         check_filter(Careless, specs=[make_spec()])
+
+
+# -- what an author may get wrong ------------------------------------------------------------
+
+
+class Careful(HostState):
+    """Has an attribute whose check and plain data are its author's."""
+
+    share: Fraction = host_attribute(default=Fraction(1, 2), check=Fraction, plain=lambda share: share.as_integer())
+
+
+def test_exception_of_an_own_check_says_what_is_wrong_with_the_value():
+    with pytest.raises(InvalidHost, match=r"host 'cmp1': share cannot be '1/0': Fraction\(1, 0\)") as caught:
+        Careful("cmp1", share="1/0")
+    assert (caught.value.attribute, caught.value.value) == ("share", "1/0")
+
+
+def test_exception_of_own_plain_data_names_host_and_attribute():
+    with pytest.raises(InvalidHost, match=r"host 'cmp1': share is Fraction.*cannot be made plain data: 'Fraction'"):
+        Careful("cmp1", share="1/3").to_dict()
+
+
+def test_own_plain_data_must_be_plain():
+    class Odd(HostState):
+        share: Fraction = host_attribute(default=Fraction(1, 2), check=Fraction, plain=lambda share: share)
+
+    with pytest.raises(InvalidHost, match="must be plain data"):
+        Odd("cmp1", share="1/3").to_dict()
+
+
+def test_property_takes_the_place_of_an_attribute():
+    class Derived(MetalHost):
+        @property
+        def disks(self):
+            return 7
+
+    assert Derived("cmp1").disks == 7
+    with pytest.raises(InvalidHost, match="'disks' is not an attribute of Derived"):
+        Derived("cmp1", disks=3)
+
+
+@pytest.mark.parametrize(
+    "give",
+    [
+        lambda cls: HostPool.from_columns(["a"], host_class=cls),
+        lambda cls: list(read_hosts("hosts.jsonl", host_class=cls)),
+        lambda cls: sample_hosts(host_class=cls),
+        lambda cls: make_host(cls),
+    ],
+)
+def test_class_that_is_no_class_of_hosts_is_refused(give, tmp_path, monkeypatch):
+    (tmp_path / "hosts.jsonl").write_text('{"host": "a"}\n')
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidHost, match="host_class must be a class derived from HostState, not <class 'dict'>"):
+        give(dict)
