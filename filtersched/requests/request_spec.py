@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from filtersched.columns.frozen import FrozenDict
 from filtersched.columns.plain_data import FORMAT_VERSION, take_version
+from filtersched.columns.shared_values import shared_made
 from filtersched.columns.stored import ABSENT, NO_ITEMS, NO_VALUES, Attributed, Names, NameToValue, Stored
 from filtersched.columns.values import naive_utc
 from filtersched.errors import InvalidRequest, must_be, shown
@@ -110,12 +111,15 @@ class RequestSpec(Attributed, Mapping[str, Any]):
     def _begin(self, flavor: Flavor | Mapping[str, Any] | None = None, **attributes: Any) -> None:
         self._scratch: Limits | None
         _set_scratch(self, decision.limits)
+        # Written past __setattr__, which has nothing to ask of a request that is being made.
+        write = object.__setattr__
         if flavor is not None:
-            setattr(self, "flavor", flavor)  # noqa: B010 - a mapping becomes a Flavor on its way in
+            write(self, "flavor", _CHECKS["flavor"]("flavor", flavor))
         for name, value in attributes.items():
-            if name not in _CHECKS:
+            check = _CHECKS.get(name)
+            if check is None:
                 raise unknown_field(name, name, _CHECKS, value)
-            setattr(self, name, value)
+            write(self, name, check(name, value))
 
     if not TYPE_CHECKING:
         __init__ = _begin
@@ -319,13 +323,22 @@ def _seconds(field: str, value: Any) -> float | None:
     return None if value is None else checked_size(field, value)
 
 
-def _record_of(kind: type[Record], *, required: bool = False) -> Callable[[str, Any], Any]:
+def _record_of(kind: type[Record]) -> Callable[[str, Any], Any]:
     def check(field: str, value: Any) -> Any:
         if value is None:
-            return kind() if required else None
+            return None
         return kind.of(value, field)
 
     return check
+
+
+def _flavor(value: Any) -> Flavor:
+    return Flavor.of(value, "flavor")
+
+
+def _shared_flavor(_field: str, value: Any) -> Flavor:
+    """The flavor; many requests are of few."""
+    return Flavor() if value is None else shared_made(_flavor, value) if type(value) is dict else _flavor(value)
 
 
 def _context(field: str, value: Any) -> Any:
@@ -338,7 +351,7 @@ def _context(field: str, value: Any) -> Any:
 
 
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
-    "flavor": _record_of(Flavor, required=True),
+    "flavor": _shared_flavor,
     "image": _record_of(Image),
     "requested_destination": _record_of(Destination),
     "instance_group": _record_of(InstanceGroup),
