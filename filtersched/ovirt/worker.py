@@ -110,10 +110,13 @@ class _Plugin:
         self._codes = {path: marshal.loads(base64.b64decode(code)) for path, code in setup["codes"].items()}
         self._states: dict[str, list[int]] = {}
         self._module: types.ModuleType | None = None
-        limit = setup["memory_mb"] << 20
         # Private memory is bounded; address space more loosely, since threads and libraries reserve much.
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-        resource.setrlimit(resource.RLIMIT_AS, (4 * limit, 4 * limit))
+        # What was inherited comes on top: it is shared, and may be imports of other files.
+        with open("/proc/self/statm") as stream:
+            size, *_, data, _ = (int(pages) * resource.getpagesize() for pages in stream.read().split())
+        most = setup["memory_mb"] << 20
+        resource.setrlimit(resource.RLIMIT_DATA, (data + most, data + most))
+        resource.setrlimit(resource.RLIMIT_AS, (size + 4 * most, size + 4 * most))
         with contextlib.suppress(OSError):
             os.chdir(os.path.dirname(self._path))
         sys.path.insert(0, os.path.dirname(self._path))

@@ -256,6 +256,19 @@ def test_a_worker_holds_no_socket_of_others(start, hosts, vm):
         assert daemon.proxy.runFilters(["kept", "counts"], hosts, vm, {})["result"] == hosts[:1]
 
 
+def test_the_imports_of_one_plugin_take_no_memory_from_another(start, hosts, vm):
+    heavy = "import numpy\ndef do_filter(hosts, vm, args): return hosts\n"
+    large = """
+        def do_filter(hosts, vm, args):
+            taken = bytearray(58 << 20)
+            return hosts[:1]
+    """
+    daemon = start({"heavy.py": heavy, "large.py": large}, {"plugin_memory_mb": "64"})
+    for _call in range(2):
+        answer = daemon.proxy.runFilters(["large"], hosts, vm, {})
+        assert answer == {"result_code": 0, "result": hosts[:1]}
+
+
 def test_a_stderr_that_was_wound_far_ahead_is_read_to_its_bound_only(start, hosts, vm):
     plugin = "import os\ndef do_filter(hosts, vm, args):\n    os.lseek(2, 10**15, 0)\n    return hosts[:1]\n"
     answer = start({"far.py": plugin}, {"max_plugin_output_bytes": "4096"}).proxy.runFilters(["far"], hosts, vm, {})
