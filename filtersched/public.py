@@ -23,7 +23,7 @@ from filtersched.requests.request_values import HostNode
 from filtersched.results.explanation import Explanation, FilterStep, WeigherColumn, WeigherShare
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Alternate, Selection, WeighedHost
-from filtersched.results.verdict import HostVerdicts, Shortage, Verdict
+from filtersched.results.verdict import HostVerdicts, Rank, Shortage, Verdict
 from filtersched.schedulers import ChanceScheduler, FilterScheduler, Scheduler, StochasticScheduler, scheduler_from
 from filtersched.settings import make_conf
 from filtersched.weighers import BaseHostWeigher, BaseWeigher, HostWeightHandler
@@ -62,6 +62,7 @@ __all__ = [
     "NoValidHost",
     "PluginLoadError",
     "PluginNotFound",
+    "Rank",
     "Report",
     "RequestSpec",
     "Retry",

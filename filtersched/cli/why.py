@@ -14,7 +14,7 @@ from filtersched.cli.terminal import Terminal
 from filtersched.errors import nearest
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
-from filtersched.hosts.narrowing import narrow, skips_filters
+from filtersched.hosts.narrowing import skips_filters
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.verdict import HostVerdicts, Shortage
 from filtersched.results.words import amount_in_words, in_words
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
     hosts = _named(args.host, pool_of(args, settings))
     timed(spec, args)
     answers = [(host, scheduler.explain(spec, host, filters=filters_of(args))) for host in hosts]
-    let_in = [_let_in(spec, host) for host in hosts]
+    let_in = [verdicts.excluded_by is None for _host, verdicts in answers]
     if args.format == "json":
         records = [_record(verdicts, one) for (_host, verdicts), one in zip(answers, let_in, strict=True)]
         terminal.out.write(json.dumps({"hosts": records}) + "\n")
@@ -53,11 +53,6 @@ def _named(name: str, pool: HostPool) -> list[HostState]:
     return found
 
 
-def _let_in(spec: RequestSpec, host: HostState) -> bool:
-    """Whether the request's own lists of hosts leave this one."""
-    return bool(narrow([host], spec))
-
-
 def _record(verdicts: HostVerdicts, let_in: bool) -> dict[str, Any]:
     passed = let_in and not verdicts.refused_by
     return {**verdicts_record(verdicts), "let_in_by_request": let_in, "passed": passed}
@@ -67,7 +62,7 @@ def _show(terminal: Terminal, spec: RequestSpec, host: HostState, verdicts: Host
     name = host_name(host)
     refused, asked = len(verdicts.refused_by), len(verdicts.verdicts)
     if not let_in:
-        terminal.line(f"{name}: the request's own lists of hosts leave it out.")
+        terminal.line(f"{name}: excluded by {verdicts.excluded_by} of the request.")
     if skips_filters(spec):
         terminal.line(f"{name}: no filter is asked, because the request forces hosts or nodes.")
         return

@@ -17,7 +17,7 @@ from filtersched.filters.handler import HostFilterHandler
 from filtersched.hosts.host_names import Node, called, several_nodes
 from filtersched.hosts.host_pool import HostPool, Key
 from filtersched.hosts.host_state import HostState, undisturbed
-from filtersched.hosts.narrowing import skips_filters
+from filtersched.hosts.narrowing import excluded_by, skips_filters
 from filtersched.plugins.notes import note_host
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.requests.seal import forget_limits, sealed
@@ -238,7 +238,8 @@ class Decision:
         if isinstance(host._owner, HostPool) and host._owner is not self.hosts:
             # A host of a pool is explained alone; its other nodes are there.
             several = {*several, *host._owner.rows.host_names().several}
-        return HostVerdicts(host.host, host.nodename, verdicts, changed, called(key, several))
+        excluded = excluded_by(host, spec)
+        return HostVerdicts(host.host, host.nodename, verdicts, changed, called(key, several), excluded)
 
     def passed(self, host: HostState) -> HostVerdicts | None:
         """The verdicts on a host that passed every filter for an instance; None if it has changed since."""

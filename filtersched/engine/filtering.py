@@ -180,12 +180,16 @@ class MaskSteps:
 
     names : of the hosts, in order of rows.
     start : who was there before the first filter.
+    before : gives the steps before that one.
     """
 
-    __slots__ = ("_names", "_start", "_steps")
+    __slots__ = ("_before", "_names", "_start", "_steps")
 
-    def __init__(self, names: HostNames, start: Candidates) -> None:
+    def __init__(
+        self, names: HostNames, start: Candidates, before: Callable[[], Sequence[FilterStep]] = tuple
+    ) -> None:
         self._names = names
+        self._before = before
         self._start = None if start.count == start.n_rows else np.packbits(start.as_mask())
         self._steps: list[tuple[str, int, int, Any, Any]] = []
 
@@ -204,7 +208,7 @@ class MaskSteps:
         self._steps.clear()
 
     def filter_steps(self) -> tuple[FilterStep, ...]:
-        made, last = [], self._start
+        made, last = list(self._before()), self._start
         for name, before, after, left, gone in self._steps:
             rows: Callable[[], Rows] = _no_rows
             if left is not None:
@@ -246,7 +250,7 @@ class RefusalSteps:
             if not count:
                 break
             gone = np.array(self._refusals.get(at, ()), dtype=np.intp)
-            steps.append(_step(runner.name, count, count - len(gone), self._names, functools.partial(_same_rows, gone)))
+            steps.append(step_of_rows(runner.name, count, count - len(gone), self._names, gone))
             count -= len(gone)
         return tuple(steps)
 
@@ -257,6 +261,11 @@ def _same_rows(rows: Rows) -> Rows:
 
 def _no_rows() -> Rows:
     return np.zeros(0, dtype=np.intp)
+
+
+def step_of_rows(name: str, before: int, after: int, names: HostNames, gone: Rows) -> FilterStep:
+    """The step of a rule that dropped these rows."""
+    return _step(name, before, after, names, functools.partial(_same_rows, gone))
 
 
 def _step(name: str, before: int, after: int, names: HostNames, rows: Callable[[], Rows]) -> FilterStep:

@@ -9,7 +9,7 @@ import numpy as np
 
 from filtersched.engine.answer_cache import AnswerCache
 from filtersched.engine.cached_totals import CachedTotals, PoolCache, TotalsCache
-from filtersched.engine.candidate_rows import candidate_rows
+from filtersched.engine.candidate_rows import ExcludedRows, candidate_rows
 from filtersched.engine.candidates import Candidates
 from filtersched.engine.choice_cache import ChoiceCache, RowChoice, options_of
 from filtersched.engine.decision import Choice, Decision, depleted
@@ -28,7 +28,7 @@ from filtersched.hosts.host_names import HostNames
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
-from filtersched.hosts.narrowing import skips_filters
+from filtersched.hosts.narrowing import rules_of, skips_filters
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.no_valid_host import NoValidHost
 
@@ -159,7 +159,8 @@ class Run:
             known = None if key is None else self.choice_cache.find(key, self.rows, options, request)
             if known is not None:
                 return self._chosen(spec, known)
-        steps = MaskSteps(self.names, self._candidates)
+        excluded = ExcludedRows(self.rows, spec).steps if index == 0 and rules_of(spec) else tuple
+        steps = MaskSteps(self.names, self._candidates, excluded)
         for runner in self._running:
             if not self._candidates.count:
                 break

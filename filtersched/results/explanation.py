@@ -7,7 +7,7 @@ import heapq
 import itertools
 import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from filtersched.errors import InvalidRequest
 from filtersched.hosts.host_names import HostNames, Node, called, several_nodes
 from filtersched.hosts.host_state import HostState
-from filtersched.results.verdict import HostVerdicts, Packed
+from filtersched.hosts.narrowing import EXCLUSIONS, rules_of
+from filtersched.requests.request_spec import RequestSpec
+from filtersched.results.verdict import HostVerdicts, Packed, Rank, Verdict
 
 Weights = Sequence[float] | NDArray[np.float64]
 
@@ -120,6 +122,11 @@ class FilterStep:
         who = functools.partial(zip, names, names if nodes == names else nodes)
         return cls(name, len(before), len(after), who, lambda: several_nodes(host.host for host in all_hosts))
 
+    @property
+    def by_request(self) -> bool:
+        """Whether the request itself excluded the hosts, and no filter; `name` is its field then."""
+        return self.name in EXCLUSIONS
+
     def among(self, several: Callable[[], Collection[str]]) -> Self:
         """The same step where these hosts have several nodes."""
         return type(self)(self.name, self.before, self.after, self._who, several, self.rows)
@@ -136,6 +143,18 @@ class FilterStep:
 
     def __repr__(self) -> str:
         return f"{self.name}: (start: {self.before}, end: {self.after})"
+
+
+def excluded_steps(hosts: Sequence[HostState], spec: RequestSpec) -> list[FilterStep]:
+    """One step for each of the request's own rules that leaves hosts out."""
+    steps = []
+    left = hosts
+    for field, rule in rules_of(spec).items():
+        passed = [host for host in left if rule(host)]
+        if len(passed) < len(left):
+            steps.append(FilterStep.of_lists(field, left, passed, hosts))
+        left = passed
+    return steps
 
 
 def _unknown(_host: HostState) -> None:
@@ -255,7 +274,7 @@ class Explanation:
 
     @property
     def steps(self) -> tuple[FilterStep, ...]:
-        """One FilterStep per filter that ran for this instance, in order."""
+        """One FilterStep per filter that ran for this instance, in order; first those of the request's own rules."""
         return tuple(self._facts.steps)
 
     @property
@@ -265,7 +284,7 @@ class Explanation:
 
     @property
     def refused(self) -> dict[str, int]:
-        """How many hosts each filter refused, for this instance or an earlier one of the request."""
+        """How many hosts each filter, or field of the request, refused for this instance or an earlier one."""
         counts: dict[str, int] = {}
         for step in (*self.earlier, *self.steps):
             counts[step.name] = counts.get(step.name, 0) + step.before - step.after
@@ -286,16 +305,40 @@ class Explanation:
             return self._known_outside(host, name, *self._packed[-2:])
         facts = self._facts
         if isinstance(host, str):
-            return facts.ask(_only(host, facts.look_up(host)))
-        if not facts.find(((host.host, host.nodename),)):
+            host = _only(host, facts.look_up(host))
+        elif not facts.find(((host.host, host.nodename),)):
             raise _not_offered(name)
-        return facts.ask(host)
+        if (host.host, host.nodename) == facts.chosen:
+            return self._chosen(host)
+        verdicts = facts.ask(host)
+        return replace(verdicts, rank=self._rank(verdicts.name)) if facts.ranked else verdicts
+
+    def _chosen(self, host: HostState) -> HostVerdicts:
+        """What the filters said of the chosen host, whatever has become of it since."""
+        facts = self._facts
+        filters = dict.fromkeys(step.name for step in (*self.earlier, *self.steps) if not step.by_request)
+        name = (facts.passed(host) or facts.ask(host)).name
+        verdicts = tuple(Verdict(filter, passed=True) for filter in filters)
+        return HostVerdicts(host.host, host.nodename, verdicts, name=name, chosen=True, rank=self._rank(name))
+
+    def _rank(self, name: str) -> Rank | None:
+        """The place of a host in the ranking; None if it is not in it, or none was kept."""
+        facts = self._facts
+        if name not in facts.ranked:
+            return None
+        place = list(facts.ranked).index(name)
+        shares = [(column.name, column.share(place), column.share(0)) for column in facts.columns]
+        differences = tuple((weigher, own.contribution - best.contribution) for weigher, own, best in shares)
+        weight = sum(own.contribution for _weigher, own, _best in shares)
+        behind = -sum(by for _weigher, by in differences)
+        return Rank(place + 1, len(facts.ranked), weight, behind, differences)
 
     def _known_outside(
         self, host: str | HostState, name: str, nearest: Sequence[Packed] | None, behind: Sequence[Packed]
     ) -> HostVerdicts:
         outside = [HostVerdicts.unpacked(*one) for one in (*(nearest or ()), *behind)]
-        known = {one.name: one for one in outside}
+        chosen = self._facts.chosen
+        known = {one.name: replace(one, chosen=(one.host, one.nodename) == chosen) for one in outside}
         for verdicts in known.values():
             is_it = (
                 host in (verdicts.name, verdicts.nodename)
@@ -328,7 +371,7 @@ class Explanation:
             self._nearest = ([HostVerdicts.unpacked(*one) for one in nearest], sys.maxsize)
         if self._nearest is None or self._nearest[1] < limit:
             wanted = max(limit, _MISSES_KEPT)
-            steps = (*self.earlier, *self.steps)
+            steps = [step for step in (*self.earlier, *self.steps) if not step.by_request]
             find = self._facts.nearest or self._ask_all
             self._nearest = find(steps, wanted), wanted
         return self._nearest[0][:limit]
@@ -349,7 +392,9 @@ class Explanation:
     def counts(self) -> str:
         """How many hosts there were and how many each filter refused, in a sentence."""
         start = self.offered
-        counts = [f"{count} refused by {name}" for name, count in self.refused.items() if count]
+        counts = [
+            f"{count} {EXCLUSIONS.get(name) or f'refused by {name}'}" for name, count in self.refused.items() if count
+        ]
         return f"{start} host{'' if start == 1 else 's'}" + "".join(f", {count}" for count in counts) + "."
 
     def __str__(self) -> str:
@@ -359,9 +404,22 @@ class Explanation:
         return f"<Explanation instance {self.index + 1} of {self.num_instances}: {list(self.steps)}>"
 
     def to_dict(self) -> dict[str, Any]:
-        """Counts, shares and texts as plain data."""
+        """Counts, shares and texts as plain data.
+
+        `near_misses` are those of a refusal; those of a choice are there if they were read before.
+        """
+        chosen = self._facts.chosen
+        nearest = self.near_misses() if chosen is None or self._nearest is not None else []
         return {
+            "message": self.summary(),
             "index": self.index,
+            "num_instances": self.num_instances,
+            "offered": self.offered,
+            "refused": self.refused,
+            "near_misses": [verdicts.to_dict() for verdicts in nearest],
+            "host": None if chosen is None else chosen[0],
+            "nodename": None if chosen is None else chosen[1] or chosen[0],
+            "weight": self.weight,
             "steps": [{"filter": step.name, "before": step.before, "after": step.after} for step in self.steps],
             "shares": [
                 {
@@ -401,7 +459,8 @@ class Explanation:
         facts = self._facts
         chosen = facts.find((facts.chosen,)) if facts.chosen is not None else ()
         second = facts.look_up(facts.second[0]) if facts.second is not None else ()
-        return [(facts.passed(host) or facts.ask(host)).packed() for host in (*chosen, *second)]
+        others = ((facts.passed(host) or facts.ask(host)).packed() for host in second)
+        return [*(self._chosen(host).packed() for host in chosen), *others]
 
 
 # The most refused hosts that are compared.

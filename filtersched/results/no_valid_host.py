@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from filtersched.errors import FilterschedError
 from filtersched.results.explanation import Explanation
 
@@ -28,6 +30,17 @@ class NoValidHost(FilterschedError):
         self.index = index
         self.num_instances = num_instances
         self.explanation: Explanation = explanation  # type: ignore[assignment]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything that the text says, and more, as plain data."""
+        explanation = None if self.explanation is None else self.explanation.to_dict()
+        return {
+            "message": str(self),
+            "reason": self.args[0] or None,
+            "index": self.index,
+            "num_instances": self.num_instances,
+            "explanation": explanation,
+        }
 
     def __str__(self) -> str:
         which = f"Instance {self.index + 1} of {self.num_instances}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from filtersched.results.words import amount_in_words, in_words
+from filtersched.results.words import amount_in_words, in_words, plain_amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,11 @@ class Shortage:
             return 1.0
         return 1.0 if math.isnan(share) else share
 
+    def to_dict(self) -> dict[str, Any]:
+        """The numbers and the sentence as plain data."""
+        numbers = {name: plain_amount(getattr(self, name)) for name in ("need", "have", "missing")}
+        return {"what": in_words(self.what), "unit": in_words(self.unit), **numbers, "sentence": in_words(self)}
+
     def __str__(self) -> str:
         what = in_words(self.what)
         if self.unit:
@@ -63,6 +68,12 @@ class Verdict:
     passed: bool
     #: What is short, or a sentence; None if the filter gives no reason.
     reason: Shortage | str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The verdict as plain data; `shortage` is None unless the reason is one."""
+        shortage = self.reason.to_dict() if isinstance(self.reason, Shortage) else None
+        reason = None if self.reason is None else in_words(self.reason)
+        return {"filter": self.filter, "passed": self.passed, "reason": reason, "shortage": shortage}
 
     def __str__(self) -> str:
         if self.passed:
@@ -89,7 +100,31 @@ def _plain(reason: Any) -> Shortage | str | None:
     return in_words(reason)
 
 
-Packed = tuple[str, str, tuple[tuple[str, bool, Shortage | str | None], ...], bool, str]
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """A host's place among those that passed every filter."""
+
+    #: The place; 1 is the best.
+    rank: int
+    #: How many hosts were ranked.
+    of: int
+    #: The host's weight.
+    weight: float
+    #: How much lower that is than the best host's.
+    behind: float
+    #: By how much each weigher gave the host more than the best one; negative is less.
+    differences: tuple[tuple[str, float], ...]
+
+    def __str__(self) -> str:
+        said = f"rank {self.rank} of {self.of}"
+        if self.rank == 1:
+            return said
+        worst = sorted(((name, by) for name, by in self.differences if by), key=lambda one: one[1])
+        weighers = ", ".join(f"{name} {by:+.3g}" for name, by in worst)
+        return f"{said}, {self.behind:.3g} behind the best" + (f" ({weighers})" if weighers else "")
+
+
+Packed = tuple[str, str, tuple[tuple[str, bool, Shortage | str | None], ...], bool, str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +141,12 @@ class HostVerdicts:
     changed: bool = False
     #: What texts call the host: its name, or `host/nodename` if the host has several nodes.
     name: str = ""
+    #: The field of the request that excludes the host, such as "ignore_hosts"; None if none does.
+    excluded_by: str | None = None
+    #: Whether the host was chosen; the verdicts are then those of the decision.
+    chosen: bool = False
+    #: The host's place among those that passed, where it is known.
+    rank: Rank | None = None
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -129,15 +170,48 @@ class HostVerdicts:
         return str(self)
 
     def __str__(self) -> str:
-        said = "; ".join(str(verdict) for verdict in self.refused_by) or "passes every filter"
+        if self.chosen:
+            return f"{self.name}: chosen" + ("" if self.rank is None else f", {self.rank}")
+        excluded = [] if self.excluded_by is None else [f"excluded by {self.excluded_by}"]
+        said = "; ".join([*excluded, *map(str, self.refused_by)]) or "passes every filter"
+        if self.rank is not None:
+            said += f", {self.rank}"
         return f"{self.name}: {said}" + (" (it has changed since the decision)" if self.changed else "")
+
+    @property
+    def passed(self) -> bool:
+        """Whether the request lets the host in and every filter passes it."""
+        return self.excluded_by is None and all(verdict.passed for verdict in self.verdicts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The verdicts, and what follows from them, as plain data."""
+        rank = self.rank
+        place = None
+        if rank is not None:
+            differences = [{"weigher": name, "difference": by} for name, by in rank.differences]
+            place = {"of": rank.of, "weight": rank.weight, "behind": rank.behind, "differences": differences}
+        return {
+            "host": self.host,
+            "nodename": self.nodename,
+            "name": self.name,
+            "passed": self.passed,
+            "chosen": self.chosen,
+            "excluded_by": self.excluded_by,
+            "changed": self.changed,
+            "verdicts": [verdict.to_dict() for verdict in self.verdicts],
+            "rank": None if rank is None else rank.rank,
+            "ranking": place,
+            "sentence": in_words(self),
+        }
 
     def packed(self) -> Packed:
         """The same as plain data, with reasons that can leave the process."""
         verdicts = tuple((one.filter, one.passed, _plain(one.reason)) for one in self.verdicts)
-        return self.host, self.nodename, verdicts, self.changed, self.name
+        return self.host, self.nodename, verdicts, self.changed, self.name, self.excluded_by
 
     @classmethod
-    def unpacked(cls, host: str, nodename: str, verdicts: Sequence[Any], changed: bool, name: str) -> Self:
+    def unpacked(
+        cls, host: str, nodename: str, verdicts: Sequence[Any], changed: bool, name: str, excluded_by: str | None
+    ) -> Self:
         """The verdicts that were packed."""
-        return cls(host, nodename, tuple(Verdict(*one) for one in verdicts), changed, name)
+        return cls(host, nodename, tuple(Verdict(*one) for one in verdicts), changed, name, excluded_by)

@@ -15,13 +15,18 @@ from oslo_config import cfg
 from filtersched.engine import Engine, UseHandlers
 from filtersched.engine.decision import Choice, Decision, depleted
 from filtersched.engine.draw import BestDraw, Draw, bring_forward
+from filtersched.errors import InvalidRequest
 from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.handler import HostFilterHandler
 from filtersched.hosts import narrowing
+from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState, undisturbed
 from filtersched.loading import load_filters, load_weighers
 from filtersched.loading.loader import FilterCatalog
 from filtersched.requests.request_spec import RequestSpec
+from filtersched.requests.seal import sealed
+from filtersched.results.explanation import excluded_steps
+from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Filtered, WeighedHost, steps_of
 from filtersched.results.verdict import HostVerdicts
 from filtersched.schedulers.base import Scheduler
@@ -66,10 +71,37 @@ class FilterScheduler(Scheduler):
         return self.filters if names is None else self.catalog.get(names)
 
     def explain(
-        self, spec: RequestSpec, host: HostState, *, filters: str | Sequence[str] | None = None
+        self,
+        spec: RequestSpec,
+        host: HostState | str,
+        pool: HostPool | None = None,
+        *,
+        filters: str | Sequence[str] | None = None,
     ) -> HostVerdicts:
-        """The verdict of every filter on one host in its present state."""
+        """The verdict of every filter on one host in its present state.
+
+        host : the host; in a pool also its name, `host/nodename`, or the name of a node.
+        pool : where the host would be chosen from, for the first instance of the request. The answer
+            says then whether the host would be chosen, and otherwise its rank among those that pass.
+
+        Raises InvalidRequest for a host that is not in the pool, and what `select_destinations` raises.
+        """
+        if pool is not None:
+            return pool.run(self._explain, spec, host, pool, filters)
+        if not isinstance(host, HostState):
+            raise InvalidRequest("a host is known by name in a pool only; pass the pool", field="host", value=host)
         return undisturbed([host], lambda: self._prepare(spec, [host], None, filters=filters).ask(host, 0))
+
+    def _explain(
+        self, spec: RequestSpec, host: HostState | str, pool: HostPool, filters: str | Sequence[str] | None
+    ) -> HostVerdicts:
+        first = self._uuids(spec, None)[:1]
+        decision = self._prepare(spec, pool, first, filters=filters, explain="full")
+        try:
+            (selection,) = sealed(lambda: self._selections(decision))
+        except NoValidHost as refusal:
+            return refusal.explanation.why(host)
+        return selection.explanation.why(host)
 
     def _choose(self, decision: Decision) -> list[Choice]:
         if self._engine is not None:
@@ -87,14 +119,15 @@ class FilterScheduler(Scheduler):
         choices: list[Choice] = []
         for index in range(len(decision.uuids)):
             spec = decision.spec_for(index, choices)
-            filtered = self.filter(self.narrow(hosts, spec), spec, index, decision.filters)
+            narrowed = self.narrow(hosts, spec)
+            filtered = self.filter(narrowed, spec, index, decision.filters)
+            steps = (*steps_of(narrowed), *steps_of(filtered))
             ranked = self.select(self.weigh(filtered, spec), decision.random)
             if not ranked:
-                steps = decision.named(steps_of(filtered))
-                raise decision.refusal(index, functools.partial(tuple, steps), choices)
+                raise decision.refusal(index, functools.partial(tuple, decision.named(steps)), choices)
             chosen = ranked[0].obj
             taken = self.deplete(chosen, spec)
-            choices.append(decision.choice(spec, ranked, taken, steps_of(filtered)))
+            choices.append(decision.choice(spec, ranked, taken, steps))
             hosts = [taken, *(other.obj for other in ranked[1:])]
         if decision.alternates and len(choices) > 1:
             # Once more, now that everything is depleted: alternates are what would be left.
@@ -105,7 +138,7 @@ class FilterScheduler(Scheduler):
 
     def narrow(self, hosts: Sequence[HostState], spec: RequestSpec) -> Sequence[HostState]:
         """The hosts that the request itself allows: destination, ignored and forced hosts."""
-        return narrowing.narrow(hosts, spec)
+        return Filtered(narrowing.narrow(hosts, spec), excluded_steps(hosts, spec))
 
     def filter(
         self, hosts: Sequence[HostState], spec: RequestSpec, index: int, filters: Sequence[Any]

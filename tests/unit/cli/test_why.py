@@ -51,7 +51,7 @@ def test_every_node_of_the_name_is_told_of(run, tmp_path):
 def test_host_that_the_request_leaves_out_is_said_to_be(run, hosts):
     result = run("why", "beta", "--inventory", hosts, "--flavor", "ram=1", "--ignore-host", "beta")
     assert result.status == 1
-    assert "the request's own lists of hosts leave it out" in result.out
+    assert "beta: excluded by ignore_hosts of the request." in result.out
 
 
 def test_forced_host_is_asked_nothing(run, hosts):

@@ -108,7 +108,9 @@ def test_host_with_one_node_is_named_without_it(decide):
 
 def test_nodes_that_the_request_leaves_out_count_all_the_same(decide):
     refusal = decide(nodes(3, 7), memory_mb=9, force_nodes=["node-3"], scheduler_hints={"_nova_check_type": "x"})
-    assert refusal.explanation.steps[0].refused == ("svc/node-3",)
+    excluded, refused = refusal.explanation.steps
+    assert (excluded.name, excluded.refused) == ("force_nodes", ("svc/node-7",))
+    assert refused.refused == ("svc/node-3",)
 
 
 def test_full_explanation_names_the_nodes_that_were_weighed(decide):
@@ -243,7 +245,7 @@ def test_shortages_that_cannot_be_reckoned_are_the_farthest_misses(decide, monke
 def test_pickled_explanation_knows_the_chosen_host_and_the_next_best(decide):
     (chosen,) = decide([HostState("a", free_ram_mb=1), HostState("b", free_ram_mb=9), HostState("c", free_ram_mb=5)])
     outside = known_outside(chosen.explanation)
-    assert str(outside.why("b")) == "b: passes every filter"
+    assert str(outside.why("b")) == "b: chosen"
     assert outside.why("b") == chosen.explanation.why("b")
     assert outside.why("c").verdicts == chosen.explanation.why("c").verdicts
     assert known_outside(outside).why("b") == outside.why("b")
@@ -289,5 +291,5 @@ def test_pickled_choice_knows_the_chosen_host_and_the_next_best_as_they_are(chan
     outside = pickle.loads(pickle.dumps(chosen.explanation))
     for name in ("a", "b"):
         assert outside.why(name) == chosen.explanation.why(name)
-    assert outside.why("a").changed is change
+    assert outside.why("a").chosen
     assert repr(outside.shares) == repr(chosen.explanation.shares)

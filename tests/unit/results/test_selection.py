@@ -246,10 +246,10 @@ def test_why_asks_every_filter_and_not_only_the_first_that_refused():
     assert str(error.explanation.why("odd")) == "odd: EvenFilter: runs 1 instances"
 
 
-def test_why_of_the_chosen_host_says_that_it_passes():
+def test_why_of_the_chosen_host_says_that_it_was_chosen():
     given = hosts()
     (chosen,) = scheduler("RamFilter", "EvenFilter").select_destinations(ASKED, given)
-    assert str(chosen.explanation.why("big")) == "big: passes every filter"
+    assert str(chosen.explanation.why("big")) == "big: chosen"
     assert chosen.explanation.why(given[2]) == chosen.explanation.why("big")
 
 
@@ -273,7 +273,7 @@ def test_why_of_a_later_instance_sees_the_host_as_it_was_then():
         RequestSpec(Flavor(memory_mb=500), num_instances=2), hosts()
     )
     assert [one.host for one in selections] == ["odd", "big"]
-    assert str(selections[0].explanation.why("odd")) == "odd: passes every filter"
+    assert str(selections[0].explanation.why("odd")) == "odd: chosen"
     # 900 - 500 are left.
     assert selections[1].explanation.why("odd").refused_by[0].reason == Shortage("RAM", 500, 400, "MB")
 
@@ -321,16 +321,24 @@ def test_refusal_without_hosts_says_so():
     assert str(refusal(ASKED, HostPool())) == "No valid host was found. Instance 1 of 1: 0 hosts."
 
 
-def test_refusal_of_hosts_that_the_request_leaves_out_names_no_filter():
+def test_refusal_of_hosts_that_the_request_leaves_out_says_so_and_names_no_filter():
     error = refusal(RequestSpec(Flavor(memory_mb=1), ignore_hosts=["small", "mid", "big", "odd"]))
-    assert (error.explanation.refused, error.explanation.near_misses()) == ({}, [])
-    assert str(error) == "No valid host was found. Instance 1 of 1: 4 hosts."
+    assert (error.explanation.refused, error.explanation.near_misses()) == ({"ignore_hosts": 4}, [])
+    assert str(error) == "No valid host was found. Instance 1 of 1: 4 hosts, 4 ignored by the request."
 
 
 def test_explanation_as_plain_data():
     (chosen,) = scheduler("RamFilter").select_destinations(ASKED, hosts())
     assert chosen.explanation.to_dict() == {
+        "message": "4 hosts, 1 refused by RamFilter.",
         "index": 0,
+        "num_instances": 1,
+        "offered": 4,
+        "refused": {"RamFilter": 1},
+        "near_misses": [],
+        "host": "odd",
+        "nodename": "odd",
+        "weight": 1.0,
         "steps": [{"filter": "RamFilter", "before": 4, "after": 3}],
         "shares": [
             {"weigher": "RAMWeigher", "raw": 900.0, "normalized": 1.0, "multiplier": 1.0, "contribution": 1.0}
