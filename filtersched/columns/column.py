@@ -248,7 +248,7 @@ def _values(value: Any) -> Any:
 
 
 def put(column: Column, row: int, value: Any) -> bool:
-    """Whether the value could be written: missing, or a number, or a truth value, as the others, held exactly."""
+    """Write the value if the column holds it exactly; return whether it was written."""
     if value is None:
         if column.missing is None:
             column.missing = np.zeros(len(column.values), dtype=np.bool_)

@@ -26,8 +26,8 @@ class ColumnAnswer(NamedTuple):
     """An answer for all rows, and what it was made of.
 
     answer : a (n_rows,) array, or one value if it is the same for all.
-    spec_reads, host_reads : what was read; a body of operators reads the same of any hosts and of
-        any request in which these are the same, whatever else it declares.
+    spec_reads, host_reads : what was read. Operators cannot branch on hosts, so equal values of
+        `spec_reads` mean equal reads, for any hosts.
     """
 
     answer: Any

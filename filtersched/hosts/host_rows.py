@@ -194,7 +194,7 @@ class HostRows:
         return list(dict.fromkeys(itertools.chain.from_iterable(found)))
 
     def watched_attributes(self, reads: Collection[str]) -> frozenset[str] | None:
-        """What to look for among marks for these reads; None where one is worked out from others."""
+        """The attributes whose changes affect these reads; None if one of them is computed."""
         key = tuple(reads)
         if key not in self._watched_attributes:
             self._watched_attributes[key] = frozenset(reads) if all(map(self.is_plain, reads)) else None

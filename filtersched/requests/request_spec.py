@@ -178,7 +178,7 @@ class RequestSpec(Attributed, Mapping[str, Any]):
 
     @property
     def extra_specs(self) -> Mapping[str, Any]:
-        """What the flavor asks for by name; flavors that differ in sizes only share the answer."""
+        """The flavor's extra specs. Flavors with equal extra specs share cached answers."""
         return self.flavor.extra_specs
 
     @property
