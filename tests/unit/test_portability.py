@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 # What the standard library lacks on Windows: modules, and names in others.
 WITHOUT_UNIX = """
@@ -32,6 +34,7 @@ def run_without_unix(code, *arguments):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_every_module_but_those_of_the_proxy_is_imported_without_unix():
     code = """
 import importlib, pkgutil, filtersched
@@ -44,6 +47,7 @@ print(len(names) > 100)
     assert run_without_unix(code) == "True\n"
 
 
+@pytest.mark.slow
 def test_command_schedules_without_unix(tmp_path):
     code = """
 from filtersched.cli.main import main

@@ -139,6 +139,7 @@ def test_debug_shows_the_traceback(run, hosts, broken_plugin):
     assert "host_passes" in result.err
 
 
+@pytest.mark.slow
 def test_without_rich_tables_are_plain(tmp_path, hosts):
     (tmp_path / "rich").mkdir()
     (tmp_path / "rich" / "__init__.py").write_text("raise ImportError('no rich here')")
@@ -147,6 +148,7 @@ def test_without_rich_tables_are_plain(tmp_path, hosts):
     assert "\x1b" not in done
 
 
+@pytest.mark.slow
 def test_on_a_terminal_rich_draws_the_table(hosts):
     pytest.importorskip("rich")
     done = _on_a_terminal("schedule", "--inventory", str(hosts), "--flavor", "ram=1")
@@ -179,6 +181,7 @@ def _on_a_terminal(*argv, path=""):
 # The process
 
 
+@pytest.mark.slow
 def test_module_is_the_same_command(hosts):
     done = subprocess.run(
         [*COMMAND, "schedule", "--inventory", hosts, "--flavor", "ram=1", "--format", "json"],
@@ -191,6 +194,7 @@ def test_module_is_the_same_command(hosts):
     assert json.loads(done.stdout)["summary"]["placed"] == 1
 
 
+@pytest.mark.slow
 def test_closed_pipe_ends_quietly(tmp_path, hosts):
     requests = tmp_path / "requests.jsonl"
     requests.write_text('{"flavor": {"memory_mb": 0}}\n' * 3000)
@@ -202,6 +206,7 @@ def test_closed_pipe_ends_quietly(tmp_path, hosts):
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no /dev/full")
 def test_full_standard_output_is_one_line_and_status_2(hosts):
     done = shell(f"{' '.join(COMMAND)} schedule --inventory {hosts} --flavor ram=1 > /dev/full")
@@ -209,6 +214,7 @@ def test_full_standard_output_is_one_line_and_status_2(hosts):
     assert done.stderr == "filtersched: error: the result cannot be written: No space left on device\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "status"),
     [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM), (signal.SIGHUP, -signal.SIGHUP)],
@@ -222,6 +228,7 @@ def test_signal_ends_quietly_and_leaves_no_half_file(tmp_path, hosts, number, st
     assert sorted(os.listdir(tmp_path)) == ["hosts.jsonl", "requests"]
 
 
+@pytest.mark.slow
 def test_kill_leaves_no_half_file_where_files_need_no_name(tmp_path, hosts):
     try:
         os.close(os.open(tmp_path, os.O_TMPFILE | os.O_WRONLY))
@@ -233,6 +240,7 @@ def test_kill_leaves_no_half_file_where_files_need_no_name(tmp_path, hosts):
     assert sorted(os.listdir(tmp_path)) == ["hosts.jsonl", "requests"]
 
 
+@pytest.mark.slow
 def test_hangup_that_the_caller_ignores_ends_nothing(tmp_path, hosts):
     with waiting_for_requests(tmp_path, hosts, ignored=signal.SIGHUP) as process:
         process.send_signal(signal.SIGHUP)
@@ -265,6 +273,7 @@ def waiting_for_requests(tmp_path, hosts, ignored=None):
         process.communicate(timeout=60)
 
 
+@pytest.mark.slow
 def test_interrupt_while_modules_are_loaded_ends_quietly():
     code = (
         "import sys\n"
@@ -280,6 +289,7 @@ def test_interrupt_while_modules_are_loaded_ends_quietly():
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
+@pytest.mark.slow
 def test_command_is_ready_for_an_interrupt_before_it_loads_anything():
     code = (
         "import __future__, sys\n"
@@ -291,6 +301,7 @@ def test_command_is_ready_for_an_interrupt_before_it_loads_anything():
     assert done.stdout.split() == ["filtersched", "filtersched.cli", "filtersched.cli.main"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_interrupt_once_the_command_is_done_prints_nothing():
     code = (
@@ -305,6 +316,7 @@ def test_interrupt_once_the_command_is_done_prints_nothing():
     assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", ["filtersched.cli.main", "filtersched.ovirt.main"])
 def test_version_is_printed_without_loading_numpy(program):
     code = (
@@ -316,6 +328,7 @@ def test_version_is_printed_without_loading_numpy(program):
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{name} {__version__}\nFalse\n", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", ["schedule --inventory {hosts} --flavor ram=1 --output o", "--help", "--version"])
 def test_closed_standard_output_is_one_line_and_status_2(tmp_path, hosts, arguments):
     done = shell(f"{' '.join(COMMAND)} {arguments.format(hosts=hosts)} >&-", cwd=tmp_path)
@@ -324,12 +337,14 @@ def test_closed_standard_output_is_one_line_and_status_2(tmp_path, hosts, argume
     assert os.listdir(tmp_path) == ["hosts.jsonl"]
 
 
+@pytest.mark.slow
 def test_closed_standard_input_is_one_line_and_status_2():
     done = shell(f"{' '.join(COMMAND)} schedule --inventory - --flavor ram=1 <&-")
     assert done.returncode == 2
     assert done.stderr == "filtersched: error: <stdin>: cannot be read: the standard input is closed\n"
 
 
+@pytest.mark.slow
 def test_closed_standard_error_never_becomes_the_output_file(tmp_path, hosts):
     (tmp_path / "noisy.py").write_text(
         "import os\nfrom filtersched import BaseHostFilter\n\n\nclass NoisyFilter(BaseHostFilter):\n"
@@ -344,6 +359,7 @@ def test_closed_standard_error_never_becomes_the_output_file(tmp_path, hosts):
     assert json.loads((tmp_path / "o").read_text())["placed"] is True
 
 
+@pytest.mark.slow
 def test_ascii_terminal_gets_escapes_and_no_error(tmp_path):
     path = tmp_path / "hosts.jsonl"
     path.write_text('{"host": "köln", "total_usable_ram_mb": 4096}', encoding="utf-8")
@@ -360,6 +376,7 @@ def test_ascii_terminal_gets_escapes_and_no_error(tmp_path):
     assert "k\\xf6ln" in done.stdout
 
 
+@pytest.mark.slow
 def test_standard_input_is_a_dash(hosts):
     done = shell(
         f"""echo '{{"flavor": {{"memory_mb": 1}}}}' | {' '.join(COMMAND)} schedule --inventory {hosts} --requests -"""
@@ -383,17 +400,20 @@ def own_filter(hosts, directory, **options):
     return shell(line, cwd=directory, **options)
 
 
+@pytest.mark.slow
 def test_filter_in_the_current_directory_is_found(tmp_path, hosts):
     (tmp_path / "myfilter.py").write_text(PLUGIN.format(body=NO_HOST))
     assert "MyOwnFilter: refuses" in own_filter(hosts, tmp_path).stdout
 
 
+@pytest.mark.slow
 def test_module_in_the_current_directory_never_hides_an_installed_one(tmp_path, hosts):
     (tmp_path / "numpy.py").write_text("raise RuntimeError('the wrong numpy')")
     (tmp_path / "myfilter.py").write_text(PLUGIN.format(body=NO_HOST))
     assert "MyOwnFilter: refuses" in own_filter(hosts, tmp_path).stdout
 
 
+@pytest.mark.slow
 def test_error_names_the_places_that_were_searched(tmp_path, hosts):
     done = own_filter(hosts, tmp_path)
     assert done.returncode == 2

@@ -101,6 +101,7 @@ def test_output_that_cannot_be_made_is_an_error(run, hosts, path):
     assert f"filtersched: error: {path} cannot be written: " in result.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "link"])
 def test_output_to_the_standard_output_comes_before_the_report(hosts, tmp_path, path):
     (tmp_path / "link").symlink_to("/dev/stdout")
@@ -112,6 +113,7 @@ def test_output_to_the_standard_output_comes_before_the_report(hosts, tmp_path, 
     assert heading.startswith("REQUEST")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
     ["--output >(cat > result) | cat", "--output /dev/fd/3 3>result", "--output fifo & cat fifo > result; wait"],

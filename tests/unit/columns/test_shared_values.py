@@ -45,6 +45,7 @@ def test_a_value_that_is_not_used_any_more_goes():
     assert table.of(FrozenDict({"before": 1})) is not before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "size"), [(150, 2000), (3000, 100), (20_000, 3)])
 def test_reports_of_any_size_pile_up_to_a_few_megabytes(count, size):
     host = HostState("h")

@@ -27,7 +27,7 @@ def decide(pool, count=1, *, use_engine=True, attempts=6):
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 6, 400])
-@pytest.mark.parametrize("count", [1, 2, 30])
+@pytest.mark.parametrize("count", [1, 2, pytest.param(30, marks=pytest.mark.slow)])
 def test_alternates_are_those_of_the_whole_ranking(count, attempts):
     plain, fast = pool_of_columns(), pool_of_columns()
     for _again in range(3):

@@ -119,6 +119,7 @@ def refusal(scheduler, hosts, spec, **how):
     return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [HostPool, list])
 @pytest.mark.parametrize("filters", STACKS)
 @pytest.mark.parametrize("limit", [1, 4, 99])

@@ -91,6 +91,7 @@ SCHEDULERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 @pytest.mark.parametrize("path", PATHS)
 def test_a_kept_selection_of_2000_hosts_takes_at_most_50_kilobytes(path, scheduler):

@@ -47,6 +47,7 @@ def chi_square(found, shares):
     return sum((found[name] - wanted) ** 2 / wanted for name, wanted in expected.items())
 
 
+@pytest.mark.slow
 def test_hosts_of_the_weights_1_2_and_3_are_drawn_1_to_2_to_3(make):
     pool = HostPool([host("one", 100), host("two", 200), host("three", 300)])
     found = drawn(make(), pool)
@@ -60,6 +61,7 @@ def test_normalised_weights_would_be_other_proportions(make):
     assert chi_square(found, {"two": 2, "three": 3}) < 10.83
 
 
+@pytest.mark.slow
 def test_negative_weights_are_shifted_until_the_least_is_0(make):
     pool = HostPool([host("one", 100), host("two", 200), host("four", 400)])
     found = drawn(make(ram_weight_multiplier=-1.0), pool, 3000)
@@ -68,6 +70,7 @@ def test_negative_weights_are_shifted_until_the_least_is_0(make):
     assert chi_square(found, {"one": 3, "two": 2}) < 10.83
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weighers", ["RAMWeigher", ""])
 def test_equal_weights_are_a_fair_draw(make, weighers):
     pool = HostPool([host(name, 100) for name in "abc"])
