@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from ipaddress import IPv4Network
 from typing import Any
 
 from oslo_config import cfg
@@ -23,13 +24,16 @@ from filtersched import (
     NoValidHost,
     RequestSpec,
     Retry,
+    Selection,
     Shortage,
+    host_attribute,
     make_conf,
     scheduler_from,
 )
 from filtersched.columns.frozen import FrozenDict
 from filtersched.filters.ram_filter import RamFilter
-from filtersched.testing import check_filter, check_weigher, make_host, make_spec
+from filtersched.inventory import read_hosts
+from filtersched.testing import check_filter, check_weigher, make_host, make_spec, sample_hosts
 from filtersched.weighers.ram_weigher import RAMWeigher
 
 host = HostState(
@@ -148,6 +152,20 @@ class GpuHost(HostState):
 
 gpu_host = GpuHost("cmp1", gpus=4, free_ram_mb=1024)
 gpus: int = gpu_host.copy().gpus
+
+
+class RoutedHost(HostState):
+    """A host with a network, which JSON lacks."""
+
+    network: IPv4Network = host_attribute(default=IPv4Network("192.0.2.0/24"), check=IPv4Network, plain=str)
+    rack: str
+
+
+routed = RoutedHost("cmp1", "node1", rack="r1", network=IPv4Network("192.0.2.0/25"))
+network: IPv4Network = RoutedHost.from_dict(routed.to_dict()).network
+racks: list[str] = [found.rack for found in read_hosts("hosts.csv", host_class=RoutedHost)]
+print(make_host(RoutedHost, rack="r1").rack, sample_hosts(host_class=GpuHost)[0].gpus, HostState.attributes["host"].doc)
+read_back = Selection.from_dict({}, host_class=GpuHost)
 check_filter(ListedOptions)
 check_weigher(Quiet())
 print(ListedOptions().host_passes(make_host(num_instances=3), make_spec(num_instances=2)))

@@ -29,6 +29,18 @@ spec = RequestSpec(Flavor(), ignore_host=["cmp1"])  # type: ignore[call-arg]  # 
 spec.ignore_hosts = 3  # type: ignore[assignment]  # pyright: ignore
 spec.ignore_hosts.append("cmp2")  # type: ignore[attr-defined]  # pyright: ignore
 pool = HostPool([host])
+
+
+class MetalHost(HostState):
+    """Declares attributes of its own."""
+
+    rack: str
+    power_used_w: float = 0.0
+
+
+MetalHost("cmp1")  # type: ignore[call-arg]  # pyright: ignore
+MetalHost("cmp1", rack=7)  # type: ignore[arg-type]  # pyright: ignore
+MetalHost("cmp1", rack="r1", power_used="3")  # type: ignore[call-arg]  # pyright: ignore
 FilterScheduler().place(spec, pool, filterz=["RamFilter"])  # type: ignore[call-arg]  # pyright: ignore
 FilterScheduler().place(spec, pool, explain="all")  # type: ignore[arg-type]  # pyright: ignore
 scheduler_from().plaice(spec, pool)  # type: ignore[attr-defined]  # pyright: ignore
