@@ -20,8 +20,8 @@ from filtersched import __version__
 from filtersched.cli.arguments import SETTINGS_HELP, make_parser
 from filtersched.cli.package_files import FILES, SHELLS
 from filtersched.loading import list_opts
-from filtersched.ovirt.main import DEFAULT_FILE
-from filtersched.ovirt.main import make_parser as make_proxy_parser
+from filtersched.ovirt.command import DEFAULT_FILE
+from filtersched.ovirt.command import make_parser as make_proxy_parser
 from filtersched.ovirt.settings import OPTIONS as PROXY_OPTIONS
 from filtersched.settings.options import NO_EFFECT, spelled
 

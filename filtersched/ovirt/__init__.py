@@ -11,5 +11,5 @@ service       discover, runFilters, runCostFunctions, runLoadBalancing
 server        HTTP and TLS around the service
 engine_facts  what the engine's REST API tells about hosts and VMs
 daemon        all of it together, until a signal ends or reloads it
-main          the command
+command       the command (main: where it begins)
 """

@@ -274,15 +274,19 @@ def waiting_for_requests(tmp_path, hosts, ignored=None):
 
 
 @pytest.mark.slow
-def test_interrupt_while_modules_are_loaded_ends_quietly():
+@pytest.mark.parametrize(
+    ("package", "module", "argument"),
+    [("filtersched.cli", "numpy", "plugins"), ("filtersched.ovirt", "aiohttp", "--check")],
+)
+def test_interrupt_while_modules_are_loaded_ends_quietly(package, module, argument):
     code = (
         "import sys\n"
         "class Interrupted:\n"
         "    def find_spec(name, path=None, target=None):\n"
-        "        if name == 'numpy': raise KeyboardInterrupt\n"
+        f"        if name == '{module}': raise KeyboardInterrupt\n"
         "sys.meta_path.insert(0, Interrupted)\n"
-        "from filtersched.cli.main import main\n"
-        "sys.argv[1:] = ['plugins']\n"
+        f"from {package}.main import main\n"
+        f"sys.argv[1:] = ['{argument}']\n"
         "sys.exit(main())\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
@@ -290,15 +294,16 @@ def test_interrupt_while_modules_are_loaded_ends_quietly():
 
 
 @pytest.mark.slow
-def test_command_is_ready_for_an_interrupt_before_it_loads_anything():
+@pytest.mark.parametrize("package", ["filtersched.cli", "filtersched.ovirt"])
+def test_command_is_ready_for_an_interrupt_before_it_loads_anything(package):
     code = (
         "import __future__, sys\n"
         "before = set(sys.modules)\n"
-        "from filtersched.cli.main import main\n"
+        f"from {package}.main import main\n"
         "print(*sorted(set(sys.modules) - before))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.split() == ["filtersched", "filtersched.cli", "filtersched.cli.main"]
+    assert done.stdout.split() == ["filtersched", package, f"{package}.main"]
 
 
 @pytest.mark.slow

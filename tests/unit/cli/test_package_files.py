@@ -12,7 +12,7 @@ import pytest
 from filtersched.cli.arguments import make_parser
 from filtersched.cli.package_files import FILES
 from filtersched.loading import list_opts
-from filtersched.ovirt.main import make_parser as make_proxy_parser
+from filtersched.ovirt.command import make_parser as make_proxy_parser
 from filtersched.ovirt.settings import OPTIONS as PROXY_OPTIONS
 from filtersched.settings.options import NO_EFFECT
 
