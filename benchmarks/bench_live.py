@@ -12,10 +12,13 @@ timed, and printed beside its goal and as a ratio to an ordinary request of the 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import json
 import pickle
 import random
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -27,7 +30,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from filtersched import FilterScheduler, HostPool, HostState, NoValidHost, RequestSpec, make_conf
-from filtersched.inventory import read_hosts
+from filtersched.cli.main import main as run_command
 
 NOW = datetime(2026, 1, 31, 12)
 FILTERS = [
@@ -99,6 +102,7 @@ def live_host(nr: int, chance: random.Random) -> dict[str, Any]:
             "speed": 2000 + nr % 1000,
         },
         "metrics": {"cpu.percent": chance.random(), "net.load": chance.random()},
+        "resources": {"CUSTOM_FPGA": [4, nr % 5]},
     }
 
 
@@ -215,6 +219,16 @@ DIFFERENT = {
     ),
     "ProjectSpreadWeigher": (lambda nr: request(project_id=f"p{nr % 200}"), (), ("ProjectSpreadWeigher",)),
     "TypeAffinityFilter": (lambda nr: request(flavor={**flavor(nr), "id": nr % 12}), ("TypeAffinityFilter",), ()),
+    "ResourceFilter": (
+        lambda nr: request(flavor=flavor(nr, **{"resources:CUSTOM_FPGA": str(1 + nr % 3)})),
+        ("ResourceFilter",),
+        (),
+    ),
+    "zone, among services that all differ": (
+        lambda nr: request(flavor=flavor(nr), availability_zone=f"az{nr % 3}"),
+        (),
+        (),
+    ),
     "RetryFilter": (
         lambda nr: request(retry={"num_attempts": 2, "hosts": [[f"cmp{nr:06}", f"cmp{nr:06}"]]}),
         ("RetryFilter",),
@@ -347,16 +361,47 @@ def million(count: int) -> Iterator[tuple[str, float, float]]:
 
 
 def reading(count: int) -> tuple[str, float, float]:
-    """Reading realistic hosts from JSON Lines: what, seconds, goal."""
+    """Reading realistic hosts from JSON Lines: what, seconds, goal; the memory of a host is part of what."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "hosts.jsonl")
         chance = random.Random(1)
         with path.open("w") as file:
             for nr in range(count):
                 file.write(json.dumps(live_host(nr, chance), default=str) + "\n")
-        began = time.perf_counter()
-        list(read_hosts(path))
-        return f"reading {count:,} realistic hosts of JSON Lines", time.perf_counter() - began, 6.0 * count / 100_000
+        # In a process of its own, where nothing else is in memory.
+        told = subprocess.run([sys.executable, "-c", _READ, path], capture_output=True, text=True, check=True).stdout
+        seconds, size = map(float, told.split())
+        what = f"reading {count:,} realistic hosts of JSON Lines; {size:.1f} kB a host, goal 3"
+        return what, seconds, 6.0 * count / 100_000
+
+
+_READ = """
+import os, sys, time
+from filtersched.inventory import read_hosts
+
+def resident():
+    with open("/proc/self/statm") as told:
+        return int(told.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+before, began = resident(), time.perf_counter()
+hosts = list(read_hosts(sys.argv[1]))
+print(time.perf_counter() - began, (resident() - before) / len(hosts) / 1000)
+"""
+
+
+def command(trace: Path) -> Iterator[tuple[str, float, float]]:
+    """A trace placed by the command, hosts.jsonl and requests.jsonl of a folder: what, seconds a request, goal."""
+    requests = trace / "requests.jsonl"
+    with requests.open() as lines:
+        count = sum(1 for _ in lines)
+    asked = ["schedule", "--inventory", str(trace / "hosts.jsonl"), "--requests", str(requests)]
+    with tempfile.TemporaryDirectory() as folder:
+        output = ["--output", str(Path(folder, "placed.jsonl"))]
+        for what, more, goal in (("text", [], 1 / 8000), ("with --output", output, 1 / 6000)):
+            began = time.perf_counter()
+            with contextlib.redirect_stdout(io.StringIO()):
+                run_command([*asked, *more])
+            yield f"one of {count:,} requests of the command, {what}", (time.perf_counter() - began) / count, goal
 
 
 def main() -> None:
@@ -365,6 +410,7 @@ def main() -> None:
     parser.add_argument("--hosts", type=int, default=10_000)
     parser.add_argument("--large", type=int, default=1_000_000, help="hosts of the pool made from columns; 0 skips it")
     parser.add_argument("--read", type=int, default=100_000, help="hosts to read from a file; 0 skips it")
+    parser.add_argument("--trace", type=Path, default=None, help="folder with hosts.jsonl and requests.jsonl")
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--only", default="", help="only events whose text contains this")
     args = parser.parse_args()
@@ -380,6 +426,7 @@ def main() -> None:
     if args.read:
         what, seconds, goal = reading(args.read)
         rows.append((what, seconds, seconds, goal))
+    rows += [(what, seconds, seconds, goal) for what, seconds, goal in (command(args.trace) if args.trace else ())]
     ordinary = rows[0][1]
     print(f"\n{args.hosts:,} hosts; median and longest of {args.repeats}, in ms\n")
     print("| event | median | longest | × ordinary | goal | |\n|---|---|---|---|---|---|")

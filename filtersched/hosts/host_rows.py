@@ -27,8 +27,9 @@ from filtersched.hosts.look_ups import kept_with, kept_without
 _MAX_LOGGED_CHANGES = (4096, 65536)
 # The value of an attribute that a host does not have.
 MISSING = object()
-# Of so many functions it is remembered what they say of the distinct values of an attribute.
-_MOST_SEEN = 32
+# Of how many functions it is remembered what they say of the values of an attribute: at least, at most,
+# and for how many rows in all.
+_LEAST_SEEN, _MOST_SEEN, _MOST_SEEN_ROWS = 8, 32, 4_000_000
 
 
 class HostRows:
@@ -330,7 +331,7 @@ class HostRows:
         if _is_lasting(function):
             # The one used last comes last.
             codes.seen[key] = answers
-            if len(codes.seen) > _MOST_SEEN:
+            if len(codes.seen) > max(_LEAST_SEEN, min(_MOST_SEEN, _MOST_SEEN_ROWS // len(self))):
                 del codes.seen[next(iter(codes.seen))]
         try:
             return answers.of(codes, lambda value: function(_present(value), *arguments))

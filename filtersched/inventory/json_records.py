@@ -52,7 +52,8 @@ DECODER = json.JSONDecoder(
 # Makes every digit a 0 and all else blank, to find a number that is too long.
 _DIGITS = bytes(48 if 48 <= byte < 58 else 32 for byte in range(256))
 _TOO_LONG = b"0" * MAX_DIGITS
-_BLANK_COLONS = tuple(f"{blank}:" for blank in " \t\r\n")
+# What stands between a key and its value in few files: a blank, or a backslash that the key ends with.
+_UNUSUAL = (" :", "\t:", "\r:", "\n:", '\\\\":')
 
 
 class CountingDecoder:
@@ -68,12 +69,12 @@ class CountingDecoder:
 
     def decode(self, text: str) -> Any:
         """The data, or an exception if the strict decoder is to say what is wrong, if anything is."""
-        if any(colon in text for colon in _BLANK_COLONS) or _TOO_LONG in text.encode().translate(_DIGITS):
+        if any(part in text for part in _UNUSUAL) or _TOO_LONG in text.encode().translate(_DIGITS):
             raise ValueError
         self._keys = 0
         data = self._decoder.decode(text)
-        # A key that comes twice is one of its object; a colon inside of a text is one too many.
-        if self._keys != text.count('":'):
+        # A key that comes twice is one of its object. Behind a backslash, a quote is inside of a text.
+        if self._keys != text.count('":') - text.count('\\":'):
             raise ValueError
         return data
 
