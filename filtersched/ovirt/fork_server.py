@@ -124,8 +124,11 @@ def _kill_group(pid: int) -> None:
 def kill_children(but: Container[int] = ()) -> None:
     """End our children but these, and theirs that come to us then."""
     for _generation in range(50):
-        with open(f"/proc/self/task/{os.getpid()}/children") as stream:
-            strays = [pid for pid in map(int, stream.read().split()) if pid not in but]
+        try:
+            with open(f"/proc/self/task/{os.getpid()}/children") as stream:
+                strays = [pid for pid in map(int, stream.read().split()) if pid not in but]
+        except OSError:
+            return  # no descriptor left, or a kernel that does not tell (CONFIG_PROC_CHILDREN)
         if not strays:
             return
         for pid in strays:
