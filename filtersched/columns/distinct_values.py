@@ -41,7 +41,7 @@ class Codes:
         # (row, its new code, whether the code has a new value), and how many earlier ones were dropped.
         self._changes: list[tuple[int, int, bool]] = []
         self._forgotten = 0
-        self.codes = self._coded(given)
+        self.codes: NDArray[np.intp] = self._coded(given)
         self.seen: dict[Any, Any] = {}
 
     def _coded(self, given: Sequence[Any]) -> NDArray[np.intp]:

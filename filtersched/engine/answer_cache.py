@@ -72,7 +72,7 @@ class CachedAnswers:
         self.watched_attributes: frozenset[str] | None = watched_attributes
         # The values that were asked about, and how many changes of them the answers know.
         self.codes: Codes | None = None
-        self.stamp = 0
+        self.stamp: int = 0
         self.known: dict[int, Any] = {}
         self.raised: NDArray[np.bool_] | None = None
         self.ends: ColumnExtremes | None = None

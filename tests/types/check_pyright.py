@@ -38,7 +38,9 @@ def pyright(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def is_guessed(symbol: dict[str, Any]) -> bool:
-    return symbol["isExported"] and not symbol["isTypeKnown"]
+    """Whether the symbol lacks a type itself; those that are made of it are not worth a line."""
+    said = [diagnostic["message"] for diagnostic in symbol["diagnostics"] if diagnostic["severity"] == "error"]
+    return symbol["isExported"] and any("partially unknown" not in message for message in said)
 
 
 def total(report: dict[str, Any]) -> int:
