@@ -267,6 +267,27 @@ def put(column: Column, row: int, value: Any) -> bool:
     return True
 
 
+def counted(rows: Sequence[int], count: int) -> Column:
+    """How often each of `count` rows is among `rows`."""
+    counts = np.bincount(np.array(rows, dtype=np.intp), minlength=count)
+    return Column(counts.astype(np.float64), max_abs_int=float(len(rows)))
+
+
+def with_row(column: Column, value: Any) -> Column | None:
+    """The column of some hosts with one more value behind them; None if a column cannot hold it."""
+    missing = None if column.missing is None else np.append(column.missing, column.missing[:1])
+    longer = Column(np.append(column.values, column.values[:1]), missing, column.max_abs_int)
+    return longer if put(longer, len(column.values), value) else None
+
+
+def without_row(column: Column, row: int) -> Column:
+    """The column without one of its values."""
+    missing = None if column.missing is None else np.delete(column.missing, row)
+    return Column(
+        np.delete(column.values, row), missing if missing is not None and missing.any() else None, column.max_abs_int
+    )
+
+
 class HostColumns:
     """All hosts in the place of one: what a columnar body is given as its host.
 

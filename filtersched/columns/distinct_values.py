@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from filtersched.columns.column import EXACT, Column, NotVectorizable, put
+from filtersched.columns.column import EXACT, Column, NotVectorizable, put, without_row
 from filtersched.columns.frozen import typed_key
 
 _NUMBERS = frozenset((int, float))
@@ -78,10 +78,14 @@ class Codes:
             return range(len(self.values))
         return [code for code, count in enumerate(self._counts) if count]
 
-    def put(self, row: int, value: Any) -> None:
-        """Give a row another value."""
+    def _count(self) -> None:
         if self._counts is None:
             self._counts = np.bincount(self.codes, minlength=len(self.values)).tolist()
+
+    def put(self, row: int, value: Any) -> None:
+        """Give a row another value."""
+        self._count()
+        assert self._counts is not None
         code = self._code_of(value)
         old = self.codes.item(row)
         if code == old:
@@ -100,6 +104,35 @@ class Codes:
         self._counts[old] -= 1
         if not self._counts[old]:
             self._free.add(old)
+
+    def append(self, value: Any) -> None:
+        """Add a row with this value behind the others, of which there are some."""
+        self._count()
+        # The new row is alike to the first one, and then given its value: answers follow that change.
+        first = self.codes.item(0)
+        self._counts[first] += 1  # type: ignore[index]
+        self.codes = np.append(self.codes, first)
+        for answers in self._answers():
+            answers.append()
+        self.put(len(self.codes) - 1, value)
+
+    def remove(self, row: int) -> None:
+        """Take a row out; those behind it move up."""
+        self._count()
+        code = self.codes.item(row)
+        self._counts[code] -= 1  # type: ignore[index]
+        if not self._counts[code]:  # type: ignore[index]
+            self._free.add(code)
+        self.codes = np.delete(self.codes, row)
+        # The rows that are noted have other numbers now; answers that know of all changes go on.
+        self._forgotten += len(self._changes)
+        self._changes.clear()
+        for answers in self._answers():
+            answers.remove(row)
+
+    def _answers(self) -> list[Answers]:
+        seen = (one[1] if isinstance(one, tuple) else one for one in self.seen.values())
+        return [one for one in seen if isinstance(one, Answers)]
 
     def _code_of(self, value: Any) -> int:
         """The code of a value, a free or a new one if no row has it."""
@@ -153,6 +186,18 @@ class Answers:
                 self._found = self._of_all(codes)
         self._stamp = codes.stamp
         return self._found
+
+    def append(self) -> None:
+        """Add a row with the answer of the first one."""
+        found = self._found
+        if type(found) is Column:
+            missing = None if found.missing is None else np.append(found.missing, found.missing[:1])
+            self._found = Column(np.append(found.values, found.values[:1]), missing, found.max_abs_int)
+
+    def remove(self, row: int) -> None:
+        """Take a row out; those behind it move up."""
+        if type(self._found) is Column:
+            self._found = without_row(self._found, row)
 
     def _follows(self, codes: Codes, rows: list[int]) -> bool:
         """Whether the answers of these rows could be written over the old ones."""

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from filtersched.columns.column import Column, NotVectorizable, count_instances, put
+from filtersched.columns.column import Column, NotVectorizable, count_instances, counted, put
 from filtersched.columns.distinct_values import is_same
-from filtersched.hosts.host_rows import HostRows, counted
+from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
 
 

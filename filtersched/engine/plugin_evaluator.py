@@ -14,7 +14,8 @@ from filtersched.engine.overlay import Overlay
 from filtersched.engine.request_keys import RequestKeys, changes_between_instances
 from filtersched.engine.views import ColumnView, StandIn, host_view, show, spec_view
 from filtersched.errors import UndeclaredRead
-from filtersched.hosts.host_rows import MISSING, HostRows
+from filtersched.hosts.host_rows import HostRows
+from filtersched.hosts.row_caches import MISSING
 from filtersched.plugins.notes import note_asked, note_host
 from filtersched.plugins.plugin import Plugin, Reads, declaration_of, tells_changes
 from filtersched.requests.request_spec import RequestSpec

@@ -6,6 +6,7 @@ read again when a column is next asked for.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
@@ -14,19 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from filtersched.columns.column import Column, NotVectorizable, put
+from filtersched.columns.column import Column, NotVectorizable, counted, put
 from filtersched.columns.distinct_values import Answers, Codes, as_column, combined
 from filtersched.columns.frozen import typed_key
 from filtersched.hosts.host_names import HostNames
 from filtersched.hosts.host_state import HostState, Owner
 from filtersched.hosts.instance_index import InstanceIndex
 from filtersched.hosts.look_ups import kept_with, kept_without
+from filtersched.hosts.row_caches import MISSING, RowCaches, coded_value
 
-# The rows of this many recent changes are known, or of one change for each host, but of no more than
-# the larger number; up to twice as many are kept.
+# The rows of so many changes are known, or of one for each host up to the larger number; at most of twice as many.
 _MAX_LOGGED_CHANGES = (4096, 65536)
-# The value of an attribute that a host does not have.
-MISSING = object()
 # Of how many functions it is remembered what they say of the values of an attribute: at least, at most,
 # and for how many rows in all.
 _LEAST_SEEN, _MOST_SEEN, _MOST_SEEN_ROWS = 8, 32, 4_000_000
@@ -124,26 +123,50 @@ class HostRows:
     def append(self, host: HostState, row: int) -> None:
         """Give the host the next row, unless it has it."""
         self._use_objects()
-        kept = kept_with(self, host) if len(self._hosts) == row else {}
-        self.kept = {}
-        if len(self._hosts) == row:
+        is_new = len(self._hosts) == row
+        kept = kept_with(self, host) if is_new else {}
+        caches = self._current_caches() if is_new and row else RowCaches()
+        if is_new:
             self._hosts.append(host)
         if self._by_name is not None:
             _note_name(self._by_name, row, host.host)
         self._forget()
         self.kept = kept
+        self._take_over(caches.with_host(host))
 
     def remove(self, host: HostState, row: int) -> None:
         """Take the host out of its row, unless that is done; the ones behind move up."""
         self._use_objects()
         is_there = row < len(self._hosts) and self._hosts[row] is host
         kept = kept_without(self, row) if is_there else {}
-        self.kept = {}
+        caches = self._current_caches() if is_there and len(self._hosts) > 1 else RowCaches()
         if is_there:
             del self._hosts[row]
         self._by_name = None
         self._forget()
         self.kept = kept
+        self._take_over(caches.without_row(row))
+
+    def _current_caches(self) -> RowCaches:
+        """The columns, codes, names and index that are kept, with all changes in them."""
+        columns = {}
+        for attribute in self._columns:
+            with contextlib.suppress(NotVectorizable):
+                columns[attribute] = self.column(attribute)
+        codes = {attributes: self.codes(attributes) for attributes in list(self._codes)}
+        instances = None
+        with contextlib.suppress(Exception):
+            # The boundary to a class derived from HostState: what cannot be read is read anew.
+            instances = None if self._instances is None else self._index()
+        names = None if self._names is None else list(self._names)
+        return RowCaches(columns, {name: one for name, one in codes.items() if one is not None}, names, instances)
+
+    def _take_over(self, caches: RowCaches) -> None:
+        now = self.change_count
+        self._columns = {attribute: (now, column) for attribute, column in caches.columns.items()}
+        self._codes = {attributes: (now, codes) for attributes, codes in caches.codes.items()}
+        self._names = caches.names
+        self._instances = caches.instances
 
     def _use_objects(self) -> None:
         """From here on every host is an object: rows are about to move."""
@@ -225,7 +248,9 @@ class HostRows:
             try:
                 watched = self.watched_attributes((attribute,))
                 dirty = self.dirty_rows_since(then, watched) if column is not None else None
-                if dirty is None or not self._patched(column, attribute, dirty):
+                if column is None or dirty is None or not all(
+                    put(column, row, getattr(self.host(row), attribute)) for row in dirty
+                ):
                     column = self._read_column(attribute)
             except Exception:
                 # The boundary to a class derived from HostState: it may be a host that is no candidate.
@@ -243,12 +268,6 @@ class HostRows:
             return None
         missing = None if one.missing is None else one.missing.repeat(len(self))
         return Column(one.values.repeat(len(self)), missing, one.max_abs_int)
-
-    def _patched(self, column: Column | None, attribute: str, rows: list[int]) -> bool:
-        """Whether the rows could be written into the column in place."""
-        if column is None:
-            return False
-        return all(put(column, row, getattr(self.host(row), attribute)) for row in rows)
 
     def _is_default(self, attribute: str) -> bool:
         """Whether no host was given the attribute, so that all have the default of the class."""
@@ -301,9 +320,7 @@ class HostRows:
         if codes is None or dirty is None:
             return self._coded(attributes)
         for row in dirty:
-            host = self.host(row)
-            values = tuple(getattr(host, attribute, MISSING) for attribute in attributes)
-            codes.put(row, values[0] if len(values) == 1 else values)
+            codes.put(row, coded_value(self.host(row), attributes))
         return codes
 
     def _coded(self, attributes: tuple[str, ...]) -> Codes | None:
@@ -402,9 +419,12 @@ class HostRows:
 
     def _index_of_names(self) -> dict[str, int | list[int]]:
         if self._by_name is None:
-            by_name: dict[str, int | list[int]] = {}
-            for row, name in enumerate(self.names()):
-                _note_name(by_name, row, name)
+            names = self.names()
+            by_name: dict[str, int | list[int]] = dict(zip(names, range(len(names)), strict=True))
+            if len(by_name) < len(names):
+                by_name = {}
+                for row, name in enumerate(names):
+                    _note_name(by_name, row, name)
             self._by_name = by_name
         return self._by_name
 
@@ -452,12 +472,6 @@ def _note_name(by_name: dict[str, int | list[int]], row: int, name: str) -> None
         rows.append(row)
     elif rows != row:
         by_name[name] = [rows, row]
-
-
-def counted(rows: Sequence[int], count: int) -> Column:
-    """How often each of `count` rows is among `rows`."""
-    counts = np.bincount(np.array(rows, dtype=np.intp), minlength=count)
-    return Column(counts.astype(np.float64), max_abs_int=float(len(rows)))
 
 
 def _present(value: Any) -> Any:

@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from filtersched.columns.column import EXACT, NotVectorizable
+from filtersched.columns.column import EXACT, Column, NotVectorizable
 from filtersched.columns.distinct_values import as_column
 from filtersched.hosts.host_pool import HostPool
-from filtersched.hosts.host_rows import MISSING
+from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
+from filtersched.hosts.row_caches import MISSING
 
 
 def a_pool(*free, **attributes):
@@ -152,3 +155,75 @@ def test_a_column_with_gaps_is_the_same_array_after_an_assignment():
     after = pool.rows.column("ram_allocation_ratio")
     assert after.values is before
     assert after.filled(1.0).values.tolist() == [1.0, 3.0, 1.0]
+
+
+def seen(rows):
+    """All that caches of the rows answer, gaps as None."""
+
+    def listed(make):
+        try:
+            found = make()
+        except NotVectorizable:
+            return None
+        if not isinstance(found, Column):
+            return [found] * len(rows)
+        gaps = found.missing if found.missing is not None else [False] * len(rows)
+        return [None if gap else value for value, gap in zip(found.values.tolist(), gaps, strict=True)]
+
+    codes = [rows.codes((name,)) for name in ("hypervisor_type", "gpus")] + [rows.codes(("topic", "hypervisor_type"))]
+    return (
+        [listed(lambda name=name: rows.column(name)) for name in ("free_ram_mb", "vcpus_total", "gpus")],
+        [repr([one.values[code] for code in one.codes.tolist()]) for one in codes if one is not None],
+        listed(lambda: rows.of_each("hypervisor_type", length)),
+        listed(lambda: rows.of_each("topic", length)),
+        list(rows.names()),
+        [rows.rows_named(f"h{nr}") for nr in range(12)],
+        [sorted(rows.rows_with(uuid)) for uuid in ("i1", "i2", "i3")],
+        listed(lambda: rows.count_instances(("i1", "i2"))),
+    )
+
+
+def length(text):
+    return None if text == "?" else len(text)
+
+
+VALUES = {
+    "free_ram_mb": st.sampled_from((1, 2.5, 2**53)),
+    "vcpus_total": st.sampled_from((None, None, 4)),
+    "hypervisor_type": st.sampled_from(("kvm", "xen", "?", "qemu")),
+    "topic": st.sampled_from(("compute", "volume")),
+    "instances": st.sampled_from(({}, {"i1": {}}, {"i1": {}, "i2": {}}, {"i3": {}})),
+    "gpus": st.sampled_from((1, 2)),
+}
+HOST = st.fixed_dictionaries({}, optional=VALUES)
+STEPS = st.one_of(
+    st.tuples(st.just("add"), HOST),
+    st.tuples(st.just("remove"), st.integers(0, 9)),
+    st.tuples(st.just("set"), st.integers(0, 9), HOST),
+    st.just(("ask",)),
+)
+
+
+@given(st.lists(HOST, max_size=4), st.lists(STEPS, max_size=12))
+def test_caches_of_hosts_that_come_go_and_change_are_those_of_new_rows(first, steps):
+    def made(nr, values):
+        known = {name: value for name, value in values.items() if name != "gpus"}
+        host = HostState(f"h{nr}", **known)
+        if "gpus" in values:
+            host.gpus = values["gpus"]
+        return host
+
+    pool = HostPool(made(nr, values) for nr, values in enumerate(first))
+    count = len(first)
+    for kind, *arguments in [("ask",), *steps, ("ask",)]:
+        hosts = list(pool)
+        if kind == "add":
+            pool.add(made(count, arguments[0]))
+            count += 1
+        elif kind == "ask":
+            assert seen(pool.rows) == seen(HostRows(hosts))
+        elif hosts and kind == "remove":
+            pool.remove(hosts[arguments[0] % len(hosts)].host)
+        elif hosts:
+            for name, value in arguments[1].items():
+                setattr(hosts[arguments[0] % len(hosts)], name, value)
