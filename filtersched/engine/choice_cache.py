@@ -43,8 +43,6 @@ class _Entry(NamedTuple):
     """
 
     choice: RowChoice
-    version: int
-    change_count: int
     options: Sequence[object]
     windows: Sequence[Window]
 
@@ -54,8 +52,22 @@ class ChoiceCache:
 
     def __init__(self) -> None:
         self._entries: OrderedDict[Any, _Entry] = OrderedDict()
+        # Of the rows, when a choice was last made.
+        self._state = (-1, -1)
         # By what each plug-in reads of a request: all names, or None if the time is among them.
         self._names: dict[Any, list[str] | None] = {}
+
+    def is_worth_it(self, rows: HostRows) -> bool:
+        """Whether the hosts are as they were for the choice before; forgets all choices if not.
+
+        A pool that changes after each choice has no use for the cache, and does not pay for it.
+        """
+        state = (rows.version, rows.change_count)
+        if self._state == state:
+            return True
+        self._state = state
+        self._entries.clear()
+        return False
 
     def key(
         self, filters: Sequence[FilterRunner], weighers: Sequence[WeigherRunner], request: RequestKeys
@@ -73,13 +85,11 @@ class ChoiceCache:
             return None
         return (tuple(map(id, asked)), request.is_rebuild, reads, *map(request.key_of, names))
 
-    def find(self, key: Any, rows: HostRows, options: Sequence[object], now: RequestKeys) -> RowChoice | None:
+    def find(self, key: Any, options: Sequence[object], now: RequestKeys) -> RowChoice | None:
         """The choice for such a request, if it is still the same."""
         entry = self._entries.get(key)
         if (
             entry is None
-            or entry.change_count != rows.change_count
-            or entry.version != rows.version
             or not all(map(is_, options, entry.options))
             or not all(window.contains(now.now) for window in entry.windows)
         ):
@@ -87,11 +97,9 @@ class ChoiceCache:
         self._entries.move_to_end(key)
         return entry.choice
 
-    def keep(
-        self, key: Any, choice: RowChoice, rows: HostRows, options: Sequence[object], windows: Sequence[Window]
-    ) -> None:
+    def keep(self, key: Any, choice: RowChoice, options: Sequence[object], windows: Sequence[Window]) -> None:
         """Cache a choice that was made just now."""
-        self._entries[key] = _Entry(choice, rows.version, rows.change_count, options, windows)
+        self._entries[key] = _Entry(choice, options, windows)
         self._entries.move_to_end(key)
         if len(self._entries) > _ENTRIES:
             self._entries.popitem(last=False)

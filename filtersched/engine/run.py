@@ -156,7 +156,7 @@ class Run:
         options = self._options_if_repeatable()
         if options is not None:
             key = self.choice_cache.key(self._running, self.weighers, request)
-            known = None if key is None else self.choice_cache.find(key, self.rows, options, request)
+            known = None if key is None else self.choice_cache.find(key, options, request)
             if known is not None:
                 return self._chosen(spec, known)
         excluded = ExcludedRows(self.rows, spec).steps if index == 0 and rules_of(spec) else tuple
@@ -187,7 +187,7 @@ class Run:
                     # What was read of the request is known better now than before.
                     key = self.choice_cache.key(self._running, self.weighers, request)
                     if key is not None:
-                        self.choice_cache.keep(key, best, self.rows, options, request.windows)
+                        self.choice_cache.keep(key, best, options, request.windows)
                 return self._chosen(spec, best, lambda: self._hosts(totals.others(alive, best.row)))
         if self.decision.alternates and wanted > 1:
             wanted += 1
@@ -208,6 +208,7 @@ class Run:
             or not (self.can_reweigh_one_host and self._alike)
             or self._candidates.mask is not None
             or self._candidates.order is not None
+            or not self.choice_cache.is_worth_it(self.rows)
         ):
             return None
         return options_of(self._running, self.weighers)

@@ -27,19 +27,29 @@ class RowMask:
     mask : (n_rows,) bool; None is all rows.
     """
 
-    __slots__ = ("_covered", "_stable_copy", "mask")
+    __slots__ = ("_covered", "_stable_copy", "_unions", "mask")
 
     def __init__(self, mask: Mask | None) -> None:
         self.mask: Mask | None = mask
         self._stable_copy: Mask | None = None
         # By identity of the other mask: whether it contains all rows of this one.
         self._covered: dict[int, tuple[Mask, bool]] = {}
+        self._unions: dict[int, tuple[Mask, Mask]] = {}
 
     def stable_copy(self) -> Mask | None:
         """A copy of the mask, made once, unaffected by later writes."""
         if self.mask is not None and self._stable_copy is None:
             self._stable_copy = self.mask.copy()
         return self._stable_copy
+
+    def union(self, rows: Mask | None) -> Mask | None:
+        """The rows of both masks, the same array for the same `rows`; None is all rows."""
+        if rows is None or self.mask is None:
+            return None
+        known = self._unions.get(id(rows))
+        if known is None:
+            known = self._unions[id(rows)] = (rows, self.mask | rows)
+        return known[1]
 
     def is_subset_of(self, rows: Mask | None) -> bool:
         """Whether `rows` contains every row of this mask; None is all rows."""
@@ -58,13 +68,15 @@ class TopRows:
     sign : 1.0 if the least are the best, -1.0 if the largest are.
     """
 
-    __slots__ = ("_among", "_bound", "_credit", "_keys", "_known", "_sign", "_values")
+    __slots__ = ("_among", "_bound", "_credit", "_is_filled", "_keys", "_known", "_sign", "_values")
 
     def __init__(self, values: Floats, sign: float) -> None:
         self._values = values
         self._sign = sign
-        # The rows that were searched for the top ones (the covered rows); None is all.
-        self._among: Mask | None = np.zeros(len(values), dtype=np.bool_)
+        # The rows that were searched for the top ones (the covered rows); None is all. Several columns share
+        # the array, so that one comparison with the live rows does for all.
+        self._among: Mask | None = None
+        self._is_filled = False
         self._keys: list[_Key] = []
         self._known: dict[int, _Key] = {}
         # Every covered row that is not listed has a key >= this one.
@@ -73,6 +85,8 @@ class TopRows:
 
     def changed(self, row: int) -> None:
         """Record that the value of a row changed."""
+        if not self._is_filled:
+            return
         old = self._known.pop(row, None)
         if old is not None:
             del self._keys[bisect_left(self._keys, old)]
@@ -85,19 +99,15 @@ class TopRows:
     def first(self, alive: RowMask, count: int = 1) -> list[int]:
         """The best live rows, `count` of them or all."""
         self._credit = min(self._credit + 1, 4 * _COST)
-        covered = alive.is_subset_of(self._among)
+        covered = self._is_filled and alive.is_subset_of(self._among)
         found = self._found(alive.mask, count) if covered else None
         if found is not None:
             return found
         if self._credit >= _COST:
             self._credit -= _COST
-            self._fill(alive.stable_copy() if covered else self._with(alive.mask))
+            self._fill(alive.union(self._among) if self._is_filled and not covered else alive.stable_copy())
             found = self._found(alive.mask, count)
         return best_of(alive.mask, -self._sign * self._values, count).tolist() if found is None else found
-
-    def _with(self, mask: Mask | None) -> Mask | None:
-        """The covered rows and these."""
-        return None if mask is None or self._among is None else mask | self._among
 
     def _found(self, mask: Mask | None, count: int) -> list[int] | None:
         """The best live rows, all of them covered; None if too few of them are listed."""
@@ -112,6 +122,7 @@ class TopRows:
     def _fill(self, among: Mask | None) -> None:
         rows = best_of(among, -self._sign * self._values, _SIZE)
         self._among = among
+        self._is_filled = True
         self._keys = list(zip((self._values[rows] * self._sign).tolist(), rows.tolist(), strict=True))
         self._known = {key[1]: key for key in self._keys}
         self._bound = self._keys[-1] if len(rows) == _SIZE else (np.inf, 0)
