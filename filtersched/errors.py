@@ -157,6 +157,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     close = same or difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.6)
     if close:
         return "Did you mean " + " or ".join(repr(folded[c]) for c in close) + "?"
-    if len(names) <= 12:
+    if 0 < len(names) <= 12:
         return "Known: " + ", ".join(names) + "."
     return ""

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
-from filtersched.columns.plain_data import MAX_DIGITS
+from filtersched.columns.plain_data import MAX_DIGITS, take_version
 from filtersched.inventory.source import Record, Source, bad_input
 
 _BLANK = re.compile(r"[ \t\n\r]*")
@@ -114,10 +114,7 @@ def document_records(source: Source, names: Sequence[str]) -> tuple[str, list[Re
         return names[0], records, []
     found, others = cursor.members(names)
     cursor.end()
-    if others.get("version", 1) != 1:
-        raise bad_input(
-            source.path, None, f"version {others['version']!r} of the format is not known here, 1 is", field="version"
-        )
+    take_version(dict(others), lambda said, _version: bad_input(source.path, None, said, field="version"))
     wrong = [name for name in names if name in others]
     if wrong:
         raise bad_input(source.path, None, f"{wrong[0]!r} must be a list", field=wrong[0])

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 from oslo_config import cfg, types
 
 from filtersched.columns.column import filled
-from filtersched.errors import ConfigurationError, nearest
+from filtersched.errors import ConfigurationError, must_be, nearest
 from filtersched.hosts import aggregate_metadata as aggregates
 
 Reads = tuple[str, ...]
@@ -145,7 +145,11 @@ def overrides_of(cls: type[Plugin]) -> Mapping[str, Override]:
 def _overrides_of(cls: type[Plugin]) -> Mapping[str, Override]:
     options = {opt.dest: opt for _group, opt in declared_options(cls)}
     found = {}
-    for name, key in cls.aggregate_overrides.items():
+    declared: Any = cls.aggregate_overrides
+    if not isinstance(declared, Mapping) or not all(isinstance(key, str) for key in declared.values()):
+        said = f"{cls.__name__}: {must_be('aggregate_overrides', 'a mapping from an option to a key', declared)}"
+        raise ConfigurationError(said, group=cls.option_group, value=declared)
+    for name, key in declared.items():
         if name not in options:
             hint = nearest(name, options)
             raise ConfigurationError(

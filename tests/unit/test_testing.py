@@ -711,6 +711,15 @@ def test_override_of_an_option_that_is_not_there_is_caught():
     )
 
 
+@pytest.mark.parametrize("given", [["max_load"], {"max_load": 3}])
+def test_overrides_that_are_no_mapping_of_texts_are_caught(given):
+    class Listed(LoadedFilter):
+        aggregate_overrides = given
+
+    error = refused(Listed)
+    assert (error.rule, "must be a mapping from an option to a key" in str(error)) == ("aggregate override", True)
+
+
 def test_read_of_an_undeclared_override_is_an_error_that_names_it():
     class Undeclared(LoadedFilter):
         aggregate_overrides = {}
