@@ -175,8 +175,6 @@ def show_refusal(
     terminal.heading(f"{outcome.name}: No valid host was found. {reason}")
     if counts:
         terminal.table(("filter", "hosts refused"), counts, numbers=("hosts refused",))
-    elif not refusal.args[0]:
-        terminal.line("No filter was asked: the request's own lists of hosts leave none.")
     for at, miss in enumerate(misses):
         terminal.line(f"{'Nearest: ' if at == 0 else '         '}{miss}")
 

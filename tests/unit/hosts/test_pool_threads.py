@@ -122,12 +122,12 @@ def test_host_does_not_change_while_it_is_explained():
     scheduler = FilterScheduler(make_conf(enabled_filters=["RamFilter"]))
     (selection,) = scheduler.select_destinations(RequestSpec(FLAVOR), pool)
     slow = SlowFilter()
-    slow.change = lambda: pool.update("a", free_ram_mb=pool["a"].free_ram_mb - 1)
+    slow.change = lambda: pool.update("b", free_ram_mb=pool["b"].free_ram_mb - 1)
     scheduler.filters[:] = [slow]
-    for ask in (lambda: selection.explanation.why("a"), lambda: scheduler.explain(RequestSpec(FLAVOR), pool["a"])):
+    for ask in (lambda: selection.explanation.why("b"), lambda: scheduler.explain(RequestSpec(FLAVOR), pool["b"])):
         assert [verdict.passed for verdict in ask().verdicts] == [True]
         slow.thread.join()
-    assert pool["a"].free_ram_mb == 998
+    assert pool["b"].free_ram_mb == 998
 
 
 def test_hosts_of_a_pool_do_not_change_while_they_are_chosen_from_as_a_list():
