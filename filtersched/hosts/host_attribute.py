@@ -117,7 +117,7 @@ class Declared:
         annotations = get_annotations(cls)
         for name, value in list(vars(cls).items()):
             if name in table and isinstance(value, property) and value.fset is None:
-                # A property instead, which nobody can give a value.
+                # A property instead, which takes no value.
                 del table[name]
             elif name in table and name not in annotations and not hasattr(value, "__get__"):
                 # Another default, and nothing else.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 class InstanceIndex:
     """Uuid of an instance to the rows of the hosts that have it, nearly always one.
 
-    Hosts are known by a number of their own, which stays the same when rows come and go.
+    Each host has a number, which stays the same when rows come and go.
 
     change_count : how many changes of the rows are in it.
     """
@@ -99,5 +99,5 @@ class InstanceIndex:
 
 
 def groups_of(instance: Any) -> Sequence[str]:
-    """The groups of an instance; a class derived from HostState may keep records of its own."""
+    """The groups of an instance; a class derived from HostState may keep other records."""
     return getattr(instance, "groups", ())

@@ -23,7 +23,7 @@ from filtersched.requests.seal import ONLY_ANSWERS, decision, is_sealed
 Key = tuple[str, str]
 _T = TypeVar("_T")
 _MISSING = object()
-# So many server groups are told apart; when there are more, older decisions of all groups conflict.
+# So many server groups are distinguished; if there are more, older decisions of all groups conflict.
 _MAX_GROUPS = 100_000
 
 

@@ -105,7 +105,7 @@ def _is_pair(pair: Any) -> bool:
 
 
 def _unasked(ids: set[str]) -> str:
-    return f"{len(ids)} ids that were not asked about, such as {_short(min(ids))}"
+    return f"{len(ids)} ids that are not in the call, such as {_short(min(ids))}"
 
 
 def _short(value: Any) -> str:

@@ -92,7 +92,7 @@ def id_of(element: Any, tag: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What was told of hosts and VMs at one time.
+    """What was known of hosts and VMs at one time.
 
     hosts, vms : id -> document.
     running : host id -> documents of the VMs there; None if they are unknown.

@@ -48,7 +48,7 @@ class Entity(str):
                 raise AttributeError(f"nothing is known of {self.id!r} but its id, so it has no {name!r}: {self._why}")
             self._element = self._load()
         if name == "vms":
-            raise AttributeError(f"which VMs run on {self.id!r} is told to do_balance only, where engine_url is set")
+            raise AttributeError(f"which VMs run on {self.id!r} is known to do_balance only, and only with engine_url")
         return fact(self._element, name)
 
 

@@ -25,7 +25,7 @@ class ServiceUser:
     """Who runs the service.
 
     name : the unit's `User=`, or None for a user that systemd makes.
-    credentials : the files that the unit hands in, whoever can read them; None if there is no unit yet.
+    credentials : the files that the unit hands in, whatever their modes; None if there is no unit yet.
     """
 
     name: str | None = None

@@ -34,7 +34,7 @@ class Instance:
     image_ref: str | None = None
     #: The properties of its image.
     image_properties: NameToValue = NO_VALUES
-    #: The flavor that it was placed with; releasing gives its amounts back. None where nobody knows.
+    #: The flavor that it was placed with; releasing gives its amounts back. None if it is unknown.
     flavor: Flavor | None = None
     #: The uuids of the server groups that it is a member of.
     groups: Names = NO_ITEMS

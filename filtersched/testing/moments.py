@@ -15,7 +15,7 @@ _DAY = 86_400 * 1_000_000
 
 
 def requests_between(moments: Any, spec: RequestSpec, fail: Callable[[str], Any]) -> Iterator[RequestSpec]:
-    """The request as early and as late as the answer of now holds; `fail` is told what is no list of moments."""
+    """The request as early and as late as the answer of now holds; `fail` gets what is no list of moments."""
     if not isinstance(moments, tuple | list) or not all(map(is_weight, moments)):
         fail(f"changes_at returned {moments!r}; return a list of finite numbers")
     now = moment(spec.now)

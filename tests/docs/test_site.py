@@ -71,3 +71,18 @@ def test_architecture_page_says_what_each_folder_is_for():
     package = DOCS.parent / "filtersched"
     folders = {f"`{path.parent.name}`" for path in package.glob("*/__init__.py")}
     assert folders - described == set()
+
+
+HABITS = r"as it stands|asked about|\bmeanwhile\b|\bnobody\b|\bno say\b|of (its|their) own\b|\bwhoever\b|in play"
+
+
+def test_pages_avoid_words_that_make_a_reader_start_again():
+    root = DOCS.parent
+    read = [root / "README.md", root / "CONTRIBUTING.md", *(DOCS / page for page in pages())]
+    found = [
+        f"{page.relative_to(root)}: {line.strip()}"
+        for page in read
+        for line in page.read_text(encoding="utf-8").splitlines()
+        if re.search(HABITS, line, re.IGNORECASE)
+    ]
+    assert found == []

@@ -80,7 +80,7 @@ ODD_SCORES = {
     "text": ("[(hosts[0], '5'), (hosts[1], 4)]", [4, 4], "such as '5'"),
     "large": ("[(hosts[0], -10**30), (hosts[1], 1)]", [-(2**31), 1], "32 bits"),
     "missing": ("[(hosts[0], 7)]", [7, 7], "5 of 6 hosts have no score and get 7, the worst"),
-    "unasked": ("[(hosts[0], 3), (hosts[1], 2), ('x', 1)]", [3, 2], "1 ids that were not asked about, such as 'x'"),
+    "unasked": ("[(hosts[0], 3), (hosts[1], 2), ('x', 1)]", [3, 2], "1 ids that are not in the call, such as 'x'"),
 }
 
 
@@ -366,7 +366,7 @@ def test_a_filter_that_answers_only_with_ids_not_asked_for_has_failed(start, hos
     daemon = start({"names.py": f"def do_filter(hosts, vm, args):\n    return list({ids})\n"})
     answer = daemon.proxy.runFilters(["names"], hosts, vm, {})
     assert (answer["result_code"], answer["result"]) == (1, hosts)
-    assert "ids that were not asked about, such as" in answer["plugin_errors"]["names"][0]
+    assert "ids that are not in the call, such as" in answer["plugin_errors"]["names"][0]
 
 
 def test_printed_bytes_that_are_no_utf8_do_not_vanish(start, hosts, vm):
@@ -376,13 +376,13 @@ def test_printed_bytes_that_are_no_utf8_do_not_vanish(start, hosts, vm):
             os.write(1, b"['\xff\xfe']")
     """
     answer = start({"bytes.py": plugin}).proxy.runFilters(["bytes"], hosts, vm, {})
-    assert "1 ids that were not asked about" in answer["plugin_errors"]["bytes"][0]
+    assert "1 ids that are not in the call" in answer["plugin_errors"]["bytes"][0]
 
 
 def test_ids_not_asked_for_beside_others_are_one_line_in_the_log(start, hosts, vm):
     daemon = start({"more.py": "def do_filter(hosts, vm, args):\n    return ['x', 'y', 'z', hosts[0]]\n"})
     assert daemon.proxy.runFilters(["more"], hosts, vm, {}) == {"result_code": 0, "result": [hosts[0]]}
-    daemon.wait_for("filters 'more': 3 ids that were not asked about, such as 'x' are left out")
+    daemon.wait_for("filters 'more': 3 ids that are not in the call, such as 'x' are left out")
 
 
 def test_a_vm_id_that_the_engine_could_not_parse_is_not_sent(start, hosts):

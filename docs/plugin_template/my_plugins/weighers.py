@@ -12,7 +12,7 @@ class CoolHostWeigher(BaseWeigher):
         cfg.FloatOpt(
             "cool_host_weight_multiplier",
             default=1.0,
-            help="How much the temperature counts. Positive: the coolest host wins. 0: no say.",
+            help="How much the temperature counts. Positive: the coolest host wins. 0 disables the weigher.",
         ),
     )
     option_group = "my_plugins"
