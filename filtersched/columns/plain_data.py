@@ -242,7 +242,8 @@ def note_unread(what: str, source: Any, names: Iterable[str]) -> None:
 @functools.lru_cache(maxsize=256)
 def _note_once(what: str, kind: str, names: tuple[str, ...]) -> None:
     if names:
-        LOG.info("%s, an object of %s: not read: %s", what, kind, ", ".join(names))
+        said = ", ".join(name if name.isidentifier() else shown(name) for name in names)
+        LOG.info("%s, an object of %s: not read: %s", what, kind, said)
 
 
 _READERS: dict[type, Callable[[Any], Any]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sized
+from types import SimpleNamespace
 from typing import Any
 
 from filtersched.columns.frozen import EMPTY, FrozenDict
@@ -170,9 +171,14 @@ def context_record(context: Any) -> Any:
     if context is None or isinstance(context, RequestContext):
         return context
     fields = RequestContext.__dataclass_fields__.keys()
-    said = {name: fact for name, fact in _said_by(context).items() if fact is not None and name not in fields}
-    others = {name: fact for name, fact in said.items() if not any(word in name for word in _SECRETS)}
-    return RequestContext(**_facts_of(context), further=plain_ones(others, "a context", context))
+    said = {name: fact for name, fact in _said_by(context).items() if fact is not None}
+    facts = {**_facts_of(SimpleNamespace(**said)), **_facts_of(context)}
+    others = {
+        name: fact
+        for name, fact in said.items()
+        if name not in fields and not any(word in name for word in _SECRETS)
+    }
+    return RequestContext(**facts, further=plain_ones(others, "a context", context))
 
 
 _SECRETS = ("token", "password", "secret", "auth_plugin")

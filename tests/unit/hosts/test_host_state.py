@@ -252,6 +252,7 @@ def test_aggregates_and_metrics_of_another_library_are_copied():
         ("aggregates", lambda made: [made(name="a", metadata={}, hosts=["b"])], "an aggregate.*: not read: hosts"),
         ("metrics", lambda made: [made(name="load", value=1, source="os")], "a metric.*: not read: source"),
         ("service", lambda made: made(disabled=False, colour=1), "a service.*: not read: colour"),
+        ("service", lambda made: made(disabled=False, **{"\x1b[31m": 1}), r"a service.*: not read: '\\x1b\[31m'$"),
         ("service", lambda made: made(disabled=False, compute_node=object()), "a service.*: not read: compute_node"),
     ],
 )

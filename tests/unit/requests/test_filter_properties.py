@@ -171,6 +171,13 @@ class NovaContext(PlainContext):
         }
 
 
+class DescribedContext:
+    """Says who asks in what it can be written down as, and nowhere else."""
+
+    def to_dict(self):
+        return {**WHO, "roles": ["member"]}
+
+
 class BrokenContext:
     """Tells who asks, and nothing else."""
 
@@ -188,6 +195,7 @@ WHO = {"user_id": "u1", "project_id": "p1", "is_admin": True}
     [
         (PlainContext, {"further": {"roles": ["member"]}}),
         (NovaContext, {"further": {"user": "u1", "roles": ["member"], "timestamp": "2026-01-31T12:00:00"}}),
+        (DescribedContext, {"further": {"roles": ["member"]}}),
         (BrokenContext, {}),
     ],
 )
