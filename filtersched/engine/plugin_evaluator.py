@@ -157,12 +157,13 @@ class PluginEvaluator:
         """
         view: Any = host_view(self.name, request.reads_of(self))(None)
         seen = self._spec_view(request.spec)
-        method, finish = self.method, self.finish
+        method, finish = self.method, None if self.finish is _as_it_is else self.finish
 
         def ask(host: Any, instance: RequestSpec = request.spec) -> Any:
             show(view, host)
             try:
-                return finish(method(view, seen))
+                answer = method(view, seen)
+                return answer if finish is None else finish(answer)
             except Exception as problem:
                 # The boundary to the plug-in.
                 note_host(problem, self.plugin, host, instance.instance_uuid)

@@ -145,7 +145,8 @@ class Ranking:
     def _fresh_from(self, count: int) -> list[int]:
         """The best places never chosen, so many or all."""
         while True:
-            fresh = [place for place in self._fresh[self._used :] if self._is_fresh(place)]
+            listed = self._fresh[self._used :]
+            fresh = [place for place in listed if place not in self._gone and place not in self._latest]
             if len(fresh) >= count or self._all_listed:
                 return fresh
             self._list_fresh(count)
@@ -173,15 +174,12 @@ class Ranking:
         while True:
             while self._used < len(self._fresh):
                 place = self._fresh[self._used]
-                if self._is_fresh(place):
+                if place not in self._gone and place not in self._latest:
                     return place
                 self._used += 1
             if self._all_listed:
                 return None
             self._list_fresh()
-
-    def _is_fresh(self, place: int) -> bool:
-        return place not in self._gone and place not in self._latest
 
     def _list_fresh(self, count: int = 1) -> None:
         never = self._living().copy()

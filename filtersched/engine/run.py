@@ -77,6 +77,7 @@ class Run:
         self.filters: Sequence[FilterRunner] = () if skips_filters(decision.spec) else filters
         self.weighers = weighers
         self.draw = draw
+        self.top: int | None = draw.top
         self.can_reweigh_one_host: bool = can_reweigh_one_host and not decision.keep_columns
         self.overlay: Overlay = Overlay(rows)
         for (host, nodename), state in decision.without.items():
@@ -204,7 +205,7 @@ class Run:
             or len(decision.uuids) > 1
             or decision.alternates
             or decision.without
-            or self.draw.top != 1
+            or self.top != 1
             or not (self.can_reweigh_one_host and self._alike)
             or self._candidates.mask is not None
             or self._candidates.order is not None
@@ -244,9 +245,9 @@ class Run:
         self, totals: CachedTotals, alive: RowMask, terms: Sequence[WeigherTerm], steps: Steps
     ) -> RowChoice:
         """The choice for the only instance."""
-        assert self.draw.top is not None
-        rows = totals.best(alive, self.draw.top + 1)
-        row = rows.pop(self._pick(totals.totals[rows[: self.draw.top]].tolist()) if self.draw.top > 1 else 0)
+        assert self.top is not None
+        rows = totals.best(alive, self.top + 1)
+        row = rows.pop(self._pick(totals.totals[rows[: self.top]].tolist()) if self.top > 1 else 0)
         second = rows[0] if rows else None
         return RowChoice(
             row,
@@ -263,7 +264,7 @@ class Run:
         candidates = self._candidates
         # Trim where the list is long, few hosts are wanted, and neither draws nor alternates need more of it.
         worth_it = wanted > 1 and candidates.count >= self.trim_from and candidates.count > 4 * wanted
-        if not worth_it or self.decision.alternates or self.draw.top != 1:
+        if not worth_it or self.decision.alternates or self.top != 1:
             return Ranking(candidates, terms, wanted)
         return TrimmedRanking(candidates, terms, wanted, self._totals(terms))
 
@@ -304,9 +305,8 @@ class Run:
 
     def _best_of(self, update: IncrementalUpdate, spec: RequestSpec, steps: Steps) -> EngineChoice:
         ranking = update.ranking
-        top = self.draw.top
-        assert top is not None
-        place = update.place = ranking.take() if top == 1 else ranking.take(top, self._pick)
+        assert self.top is not None
+        place = update.place = ranking.take() if self.top == 1 else ranking.take(self.top, self._pick)
         row = ranking.row(place)
         at = ranking.runner_up()
         compared = ranking.count > 1

@@ -46,6 +46,7 @@ class WeigherRunner:
         self.normalized: bool = plugin.normalized and normalizes
         self._minval = plugin.minval
         self._maxval = plugin.maxval
+        self._has_ends = not (plugin.minval is None and plugin.maxval is None)
         self.multiplier_of: Callable[[HostState], Any] = multiplier(plugin)
         by_aggregates = type(plugin).weight_multiplier is BaseWeigher.weight_multiplier and not hasattr(
             plugin, "_weight_multiplier"
@@ -63,7 +64,7 @@ class WeigherRunner:
         """One host's raw weight, moved to the ends of the scale. Raises UseHandlers."""
         if not (type(answer) is int and -EXACT < answer < EXACT) and not is_weight(answer):
             raise UseHandlers
-        return plain_float(clamp(answer, self._minval, self._maxval))
+        return plain_float(clamp(answer, self._minval, self._maxval) if self._has_ends else answer)
 
     def from_answers(self, answers: NDArray[Any]) -> Floats:
         """All rows' raw weights, likewise. Raises NotVectorizable where one is not finite."""

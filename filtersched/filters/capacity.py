@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, ClassVar
 
-from filtersched.columns.column import either, least
+from filtersched.columns.column import least
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
@@ -50,13 +49,9 @@ class CapacityFilter(BaseHostFilter):
         """What is left to give out, below zero on an overfull host."""
         return self.total(host) * self.ratio(host) - self.used(host)
 
-    def exempt(self, host: HostState) -> Any:
-        """Whether the rule does not apply to the host."""
-        return False
-
     def room(self, host: HostState) -> Any:
         """The most that one instance may need; the engine caches it for all requests."""
-        return either(self.exempt(host), math.inf, least(self.total(host), self.available(host)))
+        return least(self.total(host), self.available(host))
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
         return self.room(host_state) >= self.needed(spec)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from oslo_config import cfg
 
-from filtersched.columns.column import filled, of_each
+from filtersched.columns.column import either, filled, of_each
 from filtersched.filters.capacity import CapacityFilter
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
@@ -45,8 +46,9 @@ class CoreFilter(CapacityFilter):
     def ratio(self, host: HostState) -> Any:
         return self.allocation_ratio(host.cpu_allocation_ratio, "cpu_allocation_ratio")
 
-    def exempt(self, host: HostState) -> Any:
-        return of_each(host, "topic", _is_not_compute) | (self.total(host) == 0)
+    def room(self, host: HostState) -> Any:
+        not_asked = of_each(host, "topic", _is_not_compute) | (self.total(host) == 0)
+        return either(not_asked, math.inf, super().room(host))
 
     def limits(self, host_state: HostState, spec: RequestSpec) -> dict[str, Any]:
         limit = self.total(host_state) * self.ratio(host_state)

@@ -12,7 +12,7 @@ from filtersched import (
     RequestSpec,
     make_conf,
 )
-from filtersched.columns.column import of_each
+from filtersched.columns.column import either, of_each
 from filtersched.columns.frozen import typed_key
 from filtersched.filters.capacity import CapacityFilter
 
@@ -53,8 +53,8 @@ class LicenceFilter(CapacityFilter):
     def ratio(self, host):
         return 1
 
-    def exempt(self, host):
-        return of_each(host, "topic", is_volume)
+    def room(self, host):
+        return either(of_each(host, "topic", is_volume), 9, super().room(host))
 
 
 def is_volume(topic):
