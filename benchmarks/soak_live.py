@@ -184,9 +184,9 @@ class Cloud:
             self.refused += 1
             str(refusal)
             return
-        for one in selections:
+        for selection in selections:
             ends = self.now + self.chance.expovariate(1 / LIFE_S)
-            heapq.heappush(self.leaving, (ends, next(self.order), one))
+            heapq.heappush(self.leaving, (ends, next(self.order), selection))
 
     def check(self, spec: RequestSpec) -> None:
         """End with an error if engine and handlers differ about a request."""
@@ -321,13 +321,13 @@ def main() -> None:
     print("| second | requests | refused | median ms | 99 % ms | longest ms | pause ms | by | collection ms | MB |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     windows = []
-    for one in run(args):
-        windows.append(one)
-        times = (one.median, one.p99, one.longest, one.pause)
+    for window in run(args):
+        windows.append(window)
+        times = (window.median, window.p99, window.longest, window.pause)
         figures = " | ".join(f"{1000 * seconds:.2f}" for seconds in times)
         print(
-            f"| {one.began:.0f} | {one.requests} | {one.refused} | {figures} | {one.paused_by} "
-            f"| {1000 * one.collection:.1f} | {one.megabytes:.0f} |",
+            f"| {window.began:.0f} | {window.requests} | {window.refused} | {figures} | {window.paused_by} "
+            f"| {1000 * window.collection:.1f} | {window.megabytes:.0f} |",
             flush=True,
         )
     worst = max(windows, key=lambda one: one.pause)

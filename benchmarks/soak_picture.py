@@ -25,8 +25,8 @@ def picture(windows: Sequence[Any], what: str, *, goal_s: float) -> str:
     """
     last = windows[-1].began or 1.0
 
-    def across(one: Any) -> float:
-        return LEFT + (WIDTH - LEFT - RIGHT) * one.began / last
+    def across(window: Any) -> float:
+        return LEFT + (WIDTH - LEFT - RIGHT) * window.began / last
 
     parts = [_text(LEFT, 24, "A soak: latencies and memory over simulated time", size=15)]
     parts += [_text(LEFT, 24 + 15 * line, words, size=10) for line, words in enumerate(_wrapped(what), 1)]

@@ -60,10 +60,10 @@ def _fights(checked: Checked) -> Iterator[Finding]:
             f"{listed(judges)} judge extra specs without a scope, each in its way. For ssd=true, {said}. Write "
             "aggregate_instance_extra_specs:ssd or capabilities:ssd in flavors, so that one of them is meant.",
         )
-    for one, other in itertools.permutations(checked.filters, 2):
+    for plugin, other in itertools.permutations(checked.filters, 2):
         # The same rule with what aggregates say.
-        if type(one) is not type(other) and isinstance(other, type(one)) and overrides_of(type(other)):
-            plain, aggregate = names_of((one, other))
+        if type(plugin) is not type(other) and isinstance(other, type(plugin)) and overrides_of(type(other)):
+            plain, aggregate = names_of((plugin, other))
             yield Finding(
                 "two filters for one rule",
                 f"{plain} and {aggregate} are the same rule twice, and the stricter one wins: aggregates can tighten "

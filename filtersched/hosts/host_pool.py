@@ -192,8 +192,8 @@ class HostPool(KeptHosts):
     def _exchange(self, leaving: Sequence[_Leaving], arriving: Sequence[Placement]) -> None:
         """Take instances off their hosts and put others on theirs, in one step. All hosts are in the pool."""
         away: dict[int, list[_Leaving]] = {}
-        for one in leaving:
-            away.setdefault(one.row, []).append(one)
+        for departure in leaving:
+            away.setdefault(departure.row, []).append(departure)
         to: dict[int, list[Placement]] = {}
         for selection in arriving:
             to.setdefault(self._row((selection.host, selection.nodename)), []).append(selection)
@@ -205,8 +205,8 @@ class HostPool(KeptHosts):
             host = known.copy()
             host._assign(instances=GrowingDict(known.instances))
             gone = away.get(row, ())
-            for one in gone:
-                _take_off(host, one)
+            for departure in gone:
+                _take_off(host, departure)
             for selection in to.get(row, ()):
                 _put_on(host, selection, now)
             instances = host.instances
@@ -313,17 +313,17 @@ class HostPool(KeptHosts):
             raise InventoryError(f"{os.fspath(path)}: {problem}", path=os.fspath(path)) from None
         pool.uuid, pool.generation = saved.uuid, saved.generation
         pool._group_generations, pool._groups_since = dict(saved.groups), saved.groups_since
-        for one in saved.hosts:
-            one.host._generation = one.generation
-            if one.reports != NEVER:
-                pool._reports[one.host.host, one.host.nodename] = one.reports
+        for record in saved.hosts:
+            record.host._generation = record.generation
+            if record.reports != NEVER:
+                pool._reports[record.host.host, record.host.nodename] = record.reports
         return pool
 
     # -- checks ------------------------------------------------------------------------------
 
     def _check_may_change(self, given: Sequence[str | Placement]) -> None:
-        for one in given[:1]:
-            self._check_unsealed(one if isinstance(one, str) else one.host)
+        for first in given[:1]:
+            self._check_unsealed(first if isinstance(first, str) else first.host)
 
     def stale(self, selections: Iterable[Placement]) -> list[Placement]:
         """Those of the selections whose host or group has changed since the decision."""
@@ -361,9 +361,9 @@ class HostPool(KeptHosts):
     def _check_absent(self, chosen: Sequence[Placement]) -> None:
         """Raise InvalidRequest for an instance that is on a host, or that is there twice."""
         coming: dict[str, str] = {}
-        for one in chosen:
-            self._check_nowhere(one.instance_uuid, coming.get(one.instance_uuid))
-            coming[one.instance_uuid] = one.host
+        for selection in chosen:
+            self._check_nowhere(selection.instance_uuid, coming.get(selection.instance_uuid))
+            coming[selection.instance_uuid] = selection.host
 
     def _check_nowhere(self, instance_uuid: str, coming: str | None = None) -> None:
         there = [self.rows.host(row).host for row in self._rows_with(instance_uuid)]
@@ -452,10 +452,10 @@ def _check_different(uuids: Iterable[str]) -> None:
 
 def _as_list(given: Any, *, uuids: bool = False) -> Sequence[Any]:
     chosen = [given] if isinstance(given, str | Placement) else list(given)
-    for one in chosen:
-        if isinstance(one, Placement):
-            one.check()
-        elif not (uuids and isinstance(one, str)):
+    for placed in chosen:
+        if isinstance(placed, Placement):
+            placed.check()
+        elif not (uuids and isinstance(placed, str)):
             what = "selections and uuids can be released" if uuids else "selections can be committed and moved"
-            raise InvalidRequest(f"only {what}, not {shown(one)}", field="selections")
+            raise InvalidRequest(f"only {what}, not {shown(placed)}", field="selections")
     return chosen

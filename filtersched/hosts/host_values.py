@@ -140,14 +140,14 @@ _BARE = {field.name: field.default for field in dataclasses.fields(Instance) if 
 _TEXTS = frozenset(("uuid", "project_id", "user_id", "image_ref", "instance_type_id", "availability_zone"))
 
 
-def _ordinary_instance(uuid: Any, one: Any) -> Instance | None:
+def _ordinary_instance(uuid: Any, record: Any) -> Instance | None:
     """The instance of a record as most are, with text, ids and nothing else; None for any other."""
-    if type(one) is not dict or type(uuid) is not str:
+    if type(record) is not dict or type(uuid) is not str:
         return None
-    fields: dict[str, Any] = {**_BARE, **one}
+    fields: dict[str, Any] = {**_BARE, **record}
     if fields.setdefault("uuid", uuid) != uuid or len(fields) > len(_BARE) + 1:
         return None
-    for name, value in one.items():
+    for name, value in record.items():
         if type(value) is str and name in _TEXTS:
             # Owners and images are the same of many.
             fields[name] = sys.intern(value)

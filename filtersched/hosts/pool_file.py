@@ -114,8 +114,8 @@ def _records(pool: SavedPool) -> Iterator[dict[str, Any]]:
         "groups": dict(pool.groups),
         "groups_since": pool.groups_since,
     }
-    for one in pool.hosts:
-        yield _host_record(one, classes[type(one.host)], flavors)
+    for saved in pool.hosts:
+        yield _host_record(saved, classes[type(saved.host)], flavors)
 
 
 def _flavors(pool: SavedPool) -> dict[Flavor, int]:
@@ -126,12 +126,12 @@ def _flavors(pool: SavedPool) -> dict[Flavor, int]:
     return {flavor: at for at, flavor in enumerate(distinct)}
 
 
-def _host_record(one: SavedHost, kind: int, flavors: Mapping[Flavor, int]) -> dict[str, Any]:
-    host = one.host
+def _host_record(saved: SavedHost, kind: int, flavors: Mapping[Flavor, int]) -> dict[str, Any]:
+    host = saved.host
     instances = host.__dict__.pop("instances", None)
     attributes = host.to_dict()
     del attributes["version"]
-    record: dict[str, Any] = {"generation": one.generation, "host": attributes}
+    record: dict[str, Any] = {"generation": saved.generation, "host": attributes}
     if instances:
         record["instances"] = [_instance_record(instance, flavors) for instance in instances.values()]
     if kind:
@@ -139,8 +139,8 @@ def _host_record(one: SavedHost, kind: int, flavors: Mapping[Flavor, int]) -> di
     further = {name: value for name, value in host.__dict__.items() if name not in host.attributes}
     if further:
         record["further"] = {name: _as_json(host, name, value) for name, value in further.items() if value != {}}
-    if one.reports != NEVER:
-        record["report"] = _report_record(one.reports)
+    if saved.reports != NEVER:
+        record["report"] = _report_record(saved.reports)
     return record
 
 

@@ -90,10 +90,10 @@ def test_later_decisions_with_the_same_seed_are_the_same(pool, scheduler, tmp_pa
     pool.report("a", free_ram_mb=700, instances=["i1"])
     loaded = again(pool, tmp_path)
 
-    def later(one: HostPool):
-        one.clock = lambda: NOON + timedelta(minutes=1)
-        chosen = scheduler.place(RequestSpec(FLAVOR, num_instances=4, now=NOON), one, list("wxyz"), seed=seed + 9)
-        return [(selection.host, selection.nodename, selection.weight) for selection in chosen], state(one)
+    def later(pool: HostPool):
+        pool.clock = lambda: NOON + timedelta(minutes=1)
+        chosen = scheduler.place(RequestSpec(FLAVOR, num_instances=4, now=NOON), pool, list("wxyz"), seed=seed + 9)
+        return [(selection.host, selection.nodename, selection.weight) for selection in chosen], state(pool)
 
     assert later(pool) == later(loaded)
 
@@ -118,9 +118,9 @@ def test_selection_conflicts_after_the_restart_as_it_would_have_before(scheduler
     selections = scheduler.select_destinations(RequestSpec(FLAVOR, instance_group=WEB), pool, ["i1"])
     change(pool, selections[0].host)
     loaded = again(pool, tmp_path)
-    for one in (pool, loaded):
+    for either in (pool, loaded):
         with pytest.raises(CommitConflict):
-            one.commit(selections)
+            either.commit(selections)
 
 
 def test_reports_go_on_where_they_were(pool, scheduler, tmp_path):
@@ -129,10 +129,10 @@ def test_reports_go_on_where_they_were(pool, scheduler, tmp_path):
     pool.clock = lambda: NOON + timedelta(seconds=5)
     pool.release("i1")
     loaded = again(pool, tmp_path)
-    for one in (pool, loaded):
-        assert not one.report("a", free_ram_mb=1, observed_at=NOON - timedelta(seconds=1)).accepted
-        one.report("a", free_ram_mb=800, instances=["i1"], observed_at=NOON + timedelta(seconds=1))
-        assert one["a"].free_ram_mb == 900
+    for either in (pool, loaded):
+        assert not either.report("a", free_ram_mb=1, observed_at=NOON - timedelta(seconds=1)).accepted
+        either.report("a", free_ram_mb=800, instances=["i1"], observed_at=NOON + timedelta(seconds=1))
+        assert either["a"].free_ram_mb == 900
 
 
 def test_hosts_of_own_classes_come_back_as_such(tmp_path):

@@ -56,8 +56,8 @@ def scheduler() -> FilterScheduler:
     return FilterScheduler(make_conf(enabled_filters="RamFilter", weight_classes="RAMWeigher"))
 
 
-def figures(one: HostState) -> dict:
-    data = one.to_dict()
+def figures(host_state: HostState) -> dict:
+    data = host_state.to_dict()
     return {key: value for key, value in data.items() if key not in ("instances", "updated")}
 
 

@@ -112,9 +112,9 @@ def test_hosts_with_the_same_parts_share_them(tmp_path):
     path = tmp_path / "hosts.jsonl"
     record = a_record(random.Random(1), 1)
     path.write_text("\n".join(json.dumps(record | {"host": name}) for name in "ab"))
-    one, other = read_hosts(path)
+    first, second = read_hosts(path)
     for attribute in ("service", "aggregates", "traits", "supported_instances", "capabilities"):
-        assert getattr(one, attribute) is getattr(other, attribute)
+        assert getattr(first, attribute) is getattr(second, attribute)
 
 
 @pytest.mark.parametrize(
