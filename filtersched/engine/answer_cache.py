@@ -18,6 +18,10 @@ from filtersched.hosts.host_rows import HostRows
 
 _ENTRIES = 128
 _BYTES = 64 * 1024 * 1024
+# In a pool for which that is less, the most bytes for each row: 24 answers that are numbers.
+_BYTES_PER_ROW = 192
+# Of so many numbers it is remembered which answers are not below; a byte for each row and number.
+_MASKS = 4
 # Where a value is shared by fewer hosts than this on average, values are not worth being told apart.
 _MANY_VALUES = 4
 # Evaluating so many dirty rows one by one costs as much as evaluating a column of a thousand.
@@ -51,6 +55,7 @@ class CachedAnswers:
     """
 
     __slots__ = (
+        "_passes",
         "answers",
         "change_count",
         "codes",
@@ -77,6 +82,8 @@ class CachedAnswers:
         self.raised: NDArray[np.bool_] | None = None
         self.ends: ColumnExtremes | None = None
         self.is_new: bool = True
+        # By number: which answers are not below it.
+        self._passes: dict[float, NDArray[np.bool_]] = {}
         # When the answers hold, where they depend on the time.
         self.window: Window | None = None
         # Options in effect when the answers were computed; a change invalidates them.
@@ -87,9 +94,22 @@ class CachedAnswers:
         """How many bytes the answers take."""
         return self.answers.nbytes if isinstance(self.answers, np.ndarray) else 0
 
+    def at_least(self, needed: float) -> NDArray[np.bool_] | bool:
+        """Which answers are not below a number, read-only for callers; the last few are cached."""
+        if not isinstance(self.answers, np.ndarray):
+            return bool(self.answers >= needed)
+        passes = self._passes.get(needed)
+        if passes is None:
+            if len(self._passes) >= _MASKS:
+                del self._passes[next(iter(self._passes))]
+            passes = self._passes[needed] = self.answers >= needed
+        return passes
+
     def set_row(self, row: int, answer: Any) -> None:
         """Give a row another answer."""
         self.answers[row] = answer
+        for needed, passes in self._passes.items():
+            passes[row] = answer >= needed
         if self.ends is not None:
             self.ends.changed(row)
 
@@ -162,7 +182,8 @@ class AnswerCache:
         self._drop(key)
         self._entries[key] = entry
         self._size += entry.size
-        while len(self._entries) > _ENTRIES or (self._size > _BYTES and len(self._entries) > 1):
+        most = max(_BYTES, _BYTES_PER_ROW * len(self.rows))
+        while len(self._entries) > _ENTRIES or (self._size > most and len(self._entries) > 1):
             self._size -= self._entries.popitem(last=False)[1].size
 
     def _evaluate(
@@ -218,6 +239,7 @@ class AnswerCache:
                 table[code] = kind.from_answer(answer)
         codes = entry.codes.codes
         entry.answers = table.take(codes)
+        entry._passes.clear()
         entry.ends = None
         entry.raised = np.isin(codes, wrong) if wrong else None
         entry.stamp = entry.codes.stamp

@@ -122,10 +122,7 @@ class FilterRunner:
         if type(needed) not in (int, float) or not -EXACT < needed < EXACT:
             return None
         found = cache.answers_for(room, request, _ROOMS, candidates)
-        if found is None:
-            return None
-        passes = found.answers >= needed
-        return passes if isinstance(passes, np.ndarray) else bool(passes)
+        return None if found is None else found.at_least(needed)
 
     def passes_now(self, overlay: Overlay, request: RequestKeys) -> NDArray[np.bool_] | bool | None:
         """The verdicts of all rows in the middle of a request, or one for all; None: ask one by one."""

@@ -14,6 +14,7 @@ from filtersched import (
 )
 from filtersched.columns.column import either, of_each
 from filtersched.columns.frozen import typed_key
+from filtersched.engine import answer_cache
 from filtersched.filters.capacity import CapacityFilter
 
 ASKED = []
@@ -176,3 +177,13 @@ def test_a_weigher_that_is_given_another_multiplier_weighs_anew():
     assert [first(scheduler, pool) for _ in range(3)] == ["h3", "h3", "h3"]
     scheduler.weighers[0].bind({"ram_weight_multiplier": -1.0})
     assert [first(scheduler, pool) for _ in range(3)] == ["h1", "h1", "h1"]
+
+
+def test_a_pool_too_large_for_the_usual_limit_keeps_its_answers_all_the_same(asked, monkeypatch):
+    monkeypatch.setattr(answer_cache, "_BYTES", 0)
+    scheduler, pool = scheduler_of(LicenceFilter, RackFilter), a_pool("a", "b", "a")
+    first(scheduler, pool)
+    asked.clear()
+    pool["h2"].num_instances = 1
+    assert first(scheduler, pool) == "h0"
+    assert asked == []
