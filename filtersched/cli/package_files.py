@@ -11,7 +11,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from filtersched.cli.errors import OutputError, UsageError
-from filtersched.cli.terminal import Terminal
+from filtersched.cli.terminal import Terminal, printable
 from filtersched.errors import nearest
 from filtersched.settings import SchedulerConf
 
@@ -50,8 +50,8 @@ def run_files(args: argparse.Namespace, _conf: SchedulerConf, terminal: Terminal
     """List the files, print those that are named, or copy them."""
     paths = list(dict.fromkeys(map(_path, args.names)))
     if args.copy is not None:
-        for target in _copied(paths or list(FILES), Path(args.copy)):
-            terminal.line(str(target))
+        targets = list(map(str, _copied(paths or list(FILES), Path(args.copy))))
+        terminal.out.write(json.dumps({"copied": targets}) + "\n" if args.format == "json" else _lines(targets))
     elif paths:
         for path in paths:
             terminal.out.write(_text(path))
@@ -60,6 +60,10 @@ def run_files(args: argparse.Namespace, _conf: SchedulerConf, terminal: Terminal
     else:
         terminal.table(("FILE", "ABOUT"), list(FILES.items()))
     return 0
+
+
+def _lines(texts: Sequence[str]) -> str:
+    return "".join(f"{printable(text)}\n" for text in texts)
 
 
 def _path(name: str) -> str:

@@ -166,6 +166,11 @@ def test_copies_are_where_the_pages_name_them(run, tmp_path, monkeypatch):
     assert run("schedule", "--inventory", "examples/hosts.jsonl", "--requests", "examples/requests.jsonl").status == 0
 
 
+def test_copies_are_listed_for_programs(run, tmp_path):
+    copied = run("files", "hosts.jsonl", "--copy", tmp_path, "--format", "json").json
+    assert copied == {"copied": [str(tmp_path / "examples" / "hosts.jsonl")]}
+
+
 def test_only_named_files_are_copied(run, tmp_path):
     run("files", "hosts.jsonl", "examples/hosts.jsonl", "--copy", tmp_path / "new")
     assert [path.name for path in (tmp_path / "new").rglob("*.*")] == ["hosts.jsonl"]
