@@ -19,9 +19,9 @@ from filtersched.engine.near_misses import nearest_misses
 from filtersched.engine.run import Run
 from filtersched.engine.weighing import WeigherRunner
 from filtersched.filters.base import BaseHostFilter
+from filtersched.hosts.host_lists import undisturbed
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_rows import HostRows
-from filtersched.hosts.host_state import undisturbed
 from filtersched.results.explanation import FilterStep
 from filtersched.results.verdict import HostVerdicts
 from filtersched.weighers.base import BaseWeigher

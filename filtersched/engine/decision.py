@@ -14,9 +14,10 @@ from filtersched.engine.many_choices import FEW_CHOICES, ManyChoices, PlacedChoi
 from filtersched.errors import InvalidHost, must_be
 from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.handler import HostFilterHandler
+from filtersched.hosts.host_lists import undisturbed
 from filtersched.hosts.host_names import Node, called, several_nodes
 from filtersched.hosts.host_pool import HostPool, Key
-from filtersched.hosts.host_state import HostState, undisturbed
+from filtersched.hosts.host_state import HostState
 from filtersched.hosts.narrowing import excluded_by, skips_filters
 from filtersched.plugins.notes import note_host
 from filtersched.requests.request_spec import RequestSpec

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import copy
-import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from filtersched.columns.frozen import EMPTY, FrozenDict, GrowingDict
 from filtersched.columns.plain_data import FORMAT_VERSION, take_version
 from filtersched.columns.stored import NameToValue, Stored
-from filtersched.errors import InvalidHost, must_be, shown
+from filtersched.errors import InvalidHost, shown
 from filtersched.hosts.attribute_kinds import AMOUNT, NAME, NUMBER, RATIO, TIME
 from filtersched.hosts.host_attribute import Declared, checked, host_attribute, refused, unknown_attribute
 from filtersched.hosts.host_values import (
@@ -38,7 +36,6 @@ from filtersched.requests.seal import ONLY_ANSWERS, Limits, decision, is_sealed
 __all__ = ["Aggregate", "HostState", "Instance", "Metric"]
 
 _T = TypeVar("_T")
-_OWNER = attrgetter("_owner")
 
 
 _InstanceLike = Instance | Mapping[str, Any] | str
@@ -56,29 +53,6 @@ class Owner(Protocol):
 
     def run(self, act: Callable[[], _T]) -> _T:
         """The result of `act` under the owner's lock."""
-
-
-def each_of(hosts: Any) -> Iterator[Any]:
-    """The items of what should be hosts. Raises InvalidHost if it has no items."""
-    if isinstance(hosts, str | bytes | HostState) or not isinstance(hosts, Iterable):
-        raise InvalidHost(must_be("hosts", "a HostPool or an iterable of hosts", hosts), value=hosts)
-    return iter(hosts)
-
-
-def as_host_class(given: Any) -> type[HostState]:
-    """`given`, if it is a class of hosts. Raises InvalidHost."""
-    if not (isinstance(given, type) and issubclass(given, HostState)):
-        raise InvalidHost(must_be("host_class", "a class derived from HostState", given), value=given)
-    return given
-
-
-def undisturbed(hosts: Iterable[HostState], act: Callable[[], _T]) -> _T:
-    """The result of `act`, while no other thread changes any of the hosts that is in a pool."""
-    owners = {id(owner): owner for owner in set(map(_OWNER, hosts)) if owner is not None}
-    # Always in the same order, so that two threads do not wait for each other.
-    for _identity, owner in sorted(owners.items()):
-        act = functools.partial(owner.run, act)
-    return act()
 
 
 class HostState(Declared):

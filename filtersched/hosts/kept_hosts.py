@@ -14,8 +14,9 @@ from filtersched.columns.frozen import FrozenDict, typed_key
 from filtersched.errors import InvalidHost, nearest
 from filtersched.hosts.atomic import Atomic
 from filtersched.hosts.given_columns import checked_columns
+from filtersched.hosts.host_lists import as_host_class, each_of
 from filtersched.hosts.host_rows import HostRows
-from filtersched.hosts.host_state import HostState, as_host_class, each_of
+from filtersched.hosts.host_state import HostState
 from filtersched.hosts.instance_index import groups_of
 from filtersched.hosts.service import Service
 from filtersched.requests.seal import ONLY_ANSWERS, decision, is_sealed

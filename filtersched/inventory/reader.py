@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar, overload
 
 from filtersched.errors import FilterschedError, InventoryError, shown
-from filtersched.hosts.host_state import HostState, as_host_class
+from filtersched.hosts.host_lists import as_host_class
+from filtersched.hosts.host_state import HostState
 from filtersched.inventory.csv_records import Columns, csv_records
 from filtersched.inventory.json_records import DECODER, document_records, line_records
 from filtersched.inventory.nova import host_from_hypervisor, unknown_keys

@@ -11,8 +11,9 @@ from filtersched.columns.frozen import thaw
 from filtersched.columns.plain_data import FORMAT_VERSION, take_version
 from filtersched.columns.stored import ABSENT, NO_VALUES, NameToValue, Stored
 from filtersched.errors import InvalidRequest, shown
+from filtersched.hosts.host_lists import as_host_class
 from filtersched.hosts.host_names import described
-from filtersched.hosts.host_state import HostState, as_host_class
+from filtersched.hosts.host_state import HostState
 from filtersched.hosts.placement import Placement
 from filtersched.requests.record import checked_mapping
 from filtersched.requests.request_spec import RequestSpec

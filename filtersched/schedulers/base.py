@@ -15,8 +15,9 @@ from filtersched.columns.plain_data import plain_data
 from filtersched.engine.decision import Choice, Decision, depleted
 from filtersched.errors import InvalidHost, InvalidRequest, must_be, shown
 from filtersched.filters.base import BaseHostFilter
+from filtersched.hosts.host_lists import each_of, undisturbed
 from filtersched.hosts.host_pool import HostPool, Key
-from filtersched.hosts.host_state import HostState, each_of, undisturbed
+from filtersched.hosts.host_state import HostState
 from filtersched.hosts.placement import CommitConflict
 from filtersched.loading import load_driver
 from filtersched.requests.record import checked, checked_names

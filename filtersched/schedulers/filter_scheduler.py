@@ -19,8 +19,9 @@ from filtersched.errors import InvalidRequest
 from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.handler import HostFilterHandler
 from filtersched.hosts import narrowing
+from filtersched.hosts.host_lists import undisturbed
 from filtersched.hosts.host_pool import HostPool
-from filtersched.hosts.host_state import HostState, undisturbed
+from filtersched.hosts.host_state import HostState
 from filtersched.loading import load_filters, load_weighers
 from filtersched.loading.loader import FilterCatalog
 from filtersched.requests.request_spec import RequestSpec

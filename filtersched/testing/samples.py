@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any, TypeVar, overload
 
-from filtersched.hosts.host_state import HostState, as_host_class
+from filtersched.hosts.host_lists import as_host_class
+from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.requests.request_values import Flavor
 
