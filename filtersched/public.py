@@ -20,7 +20,9 @@ from filtersched.hosts.placement import CommitConflict
 from filtersched.hosts.reports import Report
 from filtersched.requests.request_spec import Destination, Flavor, Image, InstanceGroup, RequestSpec, Retry
 from filtersched.requests.request_values import HostNode
-from filtersched.results.explanation import Explanation, FilterStep, WeigherColumn, WeigherShare
+from filtersched.results.explanation import Explanation
+from filtersched.results.filter_step import FilterStep
+from filtersched.results.weigher_shares import WeigherColumn, WeigherShare
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Alternate, Selection, WeighedHost
 from filtersched.results.verdict import HostVerdicts, Rank, Shortage, Verdict

@@ -22,7 +22,7 @@ from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_lists import undisturbed
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_rows import HostRows
-from filtersched.results.explanation import FilterStep
+from filtersched.results.filter_step import FilterStep
 from filtersched.results.verdict import HostVerdicts
 from filtersched.weighers.base import BaseWeigher
 

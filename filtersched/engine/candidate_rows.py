@@ -12,7 +12,7 @@ from filtersched.engine.filtering import step_of_rows
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.narrowing import is_bound_to_cell, permitted_by, rules_of
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.results.explanation import FilterStep
+from filtersched.results.filter_step import FilterStep
 
 
 def candidate_rows(rows: HostRows, spec: RequestSpec) -> Candidates:

@@ -12,7 +12,7 @@ from filtersched.engine.plugin_evaluator import PluginEvaluator, Window
 from filtersched.engine.request_keys import RequestKeys, changes_between_instances
 from filtersched.engine.weighing import Scale, WeigherRunner
 from filtersched.hosts.host_rows import HostRows
-from filtersched.results.explanation import WeigherColumn
+from filtersched.results.weigher_shares import WeigherColumn
 
 _ENTRIES = 64
 

@@ -10,7 +10,7 @@ from filtersched.engine.filtering import Steps
 from filtersched.hosts.host_names import HostNames
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.results.explanation import FilterStep
+from filtersched.results.filter_step import FilterStep
 
 
 class EngineChoice(Choice):

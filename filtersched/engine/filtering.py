@@ -22,7 +22,7 @@ from filtersched.filters.capacity import CapacityFilter
 from filtersched.hosts.host_names import HostNames, Node
 from filtersched.hosts.host_state import HostState
 from filtersched.plugins.notes import asking
-from filtersched.results.explanation import FilterStep, RowsOf
+from filtersched.results.filter_step import FilterStep, RowsOf
 
 _DEFAULTS = ("filter_all", "_filter_one", "_passing", "asked_about")
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from filtersched.hosts.host_names import Node
 from filtersched.hosts.host_state import HostState
-from filtersched.results.explanation import FilterStep
+from filtersched.results.filter_step import FilterStep
 
 # A request for so many instances keeps all of its choices.
 FEW_CHOICES = 8

@@ -25,7 +25,8 @@ from filtersched.errors import UndeclaredRead
 from filtersched.filters.base import BaseHostFilter, says_of_reason
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.narrowing import skips_filters
-from filtersched.results.explanation import MOST_ASKED, FilterStep, distance
+from filtersched.results.explanation import MOST_ASKED, distance
+from filtersched.results.filter_step import FilterStep
 from filtersched.results.verdict import HostVerdicts, Shortage
 
 # After so many hosts asked in vain, filters are looked at that take longer to ask about all hosts.

@@ -8,7 +8,7 @@ from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
 from filtersched.plugins.notes import asking
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.results.explanation import FilterStep
+from filtersched.results.filter_step import FilterStep
 from filtersched.results.selection import Filtered
 from filtersched.results.verdict import Verdict
 from filtersched.results.words import in_words

@@ -17,7 +17,9 @@ from filtersched.hosts.host_state import HostState
 from filtersched.hosts.placement import Placement
 from filtersched.requests.record import checked_mapping
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.results.explanation import Explanation, FilterStep, WeigherColumn, WeigherShare
+from filtersched.results.explanation import Explanation
+from filtersched.results.filter_step import FilterStep
+from filtersched.results.weigher_shares import WeigherColumn, WeigherShare
 
 
 class WeighedHost:

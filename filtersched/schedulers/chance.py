@@ -6,7 +6,7 @@ from filtersched.engine.decision import Choice, Decision
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.service import service_is_up
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.results.explanation import FilterStep
+from filtersched.results.filter_step import FilterStep
 from filtersched.schedulers.base import Scheduler
 
 

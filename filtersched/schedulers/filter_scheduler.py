@@ -26,7 +26,7 @@ from filtersched.loading import load_filters, load_weighers
 from filtersched.loading.loader import FilterCatalog
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.requests.seal import sealed
-from filtersched.results.explanation import excluded_steps
+from filtersched.results.filter_step import excluded_steps
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Filtered, WeighedHost, steps_of
 from filtersched.results.verdict import HostVerdicts
