@@ -53,6 +53,10 @@ class HostPool(KeptHosts):
         super()._start(rows)
         self._reports: dict[Key, HostReports] = {}
 
+    def _take_out(self, host: HostState, row: int, generation: int) -> None:
+        super()._take_out(host, row, generation)
+        self._reports.pop((host.host, host.nodename), None)
+
     # -- looking up --------------------------------------------------------------------------
 
     def host_of(self, instance_uuid: str) -> HostState:

@@ -98,6 +98,13 @@ def test_older_report_is_ignored_and_says_so(pool):
     assert pool.report("b", free_ram_mb=400, observed_at=late - timedelta(seconds=1)).accepted
 
 
+def test_host_that_is_added_anew_has_reported_nothing_yet(pool):
+    late = pool.clock()
+    pool.report("a", free_ram_mb=500, observed_at=late)
+    pool.add(pool.remove("a"))
+    assert pool.report("a", free_ram_mb=400, observed_at=late - timedelta(seconds=1)).accepted
+
+
 def test_instance_that_a_later_list_misses_stays_counted_and_is_named(pool, scheduler):
     place(scheduler, pool, "i1")
     assert pool.report("a", free_ram_mb=900, instances=["i1"]).missing == ()
