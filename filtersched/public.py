@@ -22,10 +22,10 @@ from filtersched.requests.request_spec import Destination, Flavor, Image, Instan
 from filtersched.requests.request_values import HostNode
 from filtersched.results.explanation import Explanation
 from filtersched.results.filter_step import FilterStep
-from filtersched.results.weigher_shares import WeigherColumn, WeigherShare
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Alternate, Selection, WeighedHost
 from filtersched.results.verdict import HostVerdicts, Rank, Shortage, Verdict
+from filtersched.results.weigher_shares import WeigherColumn, WeigherShare
 from filtersched.schedulers import ChanceScheduler, FilterScheduler, Scheduler, StochasticScheduler, scheduler_from
 from filtersched.settings import make_conf
 from filtersched.weighers import BaseHostWeigher, BaseWeigher, HostWeightHandler

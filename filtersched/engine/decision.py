@@ -24,10 +24,10 @@ from filtersched.requests.request_spec import RequestSpec
 from filtersched.requests.seal import forget_limits, sealed
 from filtersched.results.explanation import Explanation, Facts
 from filtersched.results.filter_step import FilterStep
-from filtersched.results.weigher_shares import WeigherColumn, WeigherShare
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Alternate, Selection, WeighedHost
 from filtersched.results.verdict import HostVerdicts, Verdict
+from filtersched.results.weigher_shares import WeigherColumn, WeigherShare
 
 
 def depleted(host: HostState, spec: RequestSpec) -> HostState:

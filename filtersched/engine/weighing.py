@@ -23,8 +23,8 @@ from filtersched.errors import UndeclaredRead
 from filtersched.hosts.host_state import HostState
 from filtersched.plugins.notes import asking, note_host
 from filtersched.plugins.plugin import declaration_of
-from filtersched.results.weigher_shares import WeigherColumn, WeigherShare
 from filtersched.results.selection import WeighedHost
+from filtersched.results.weigher_shares import WeigherColumn, WeigherShare
 from filtersched.weighers.base import BaseWeigher, is_weight, plain_float
 from filtersched.weighers.handler import multiplier
 from filtersched.weighers.scale import clamp, to_unit

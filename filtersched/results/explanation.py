@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 import heapq
 import itertools
 import sys
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Self
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, Self
 
 from filtersched.errors import InvalidRequest
-from filtersched.hosts.host_names import HostNames, Node, called, several_nodes
+from filtersched.hosts.host_names import Node, called
 from filtersched.hosts.host_state import HostState
-from filtersched.hosts.narrowing import EXCLUSIONS, rules_of
-from filtersched.requests.request_spec import RequestSpec
+from filtersched.hosts.narrowing import EXCLUSIONS
 from filtersched.results.filter_step import FilterStep
 from filtersched.results.verdict import HostVerdicts, Packed, Rank, Verdict
 from filtersched.results.weigher_shares import WeigherColumn, WeigherShare
+
 
 def _unknown(_host: HostState) -> None:
     return None

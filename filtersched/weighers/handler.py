@@ -10,8 +10,8 @@ from filtersched.errors import InvalidWeight
 from filtersched.hosts.host_state import HostState
 from filtersched.plugins.notes import asking, note_host
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.results.weigher_shares import WeigherColumn
 from filtersched.results.selection import WeighedHost
+from filtersched.results.weigher_shares import WeigherColumn
 from filtersched.weighers.base import BaseWeigher, invalid_weight, is_weight, plain_float
 from filtersched.weighers.scale import to_unit
 
