@@ -71,6 +71,11 @@ def name(value: Any) -> str:
     return text(value)
 
 
+def utc_now() -> datetime:
+    """The time as Nova keeps it: UTC, without saying so."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
 def naive_utc(value: Any) -> datetime | None:
     """A time as Nova keeps it: UTC, without saying so. ISO text is read, other zones converted."""
     if value is None:

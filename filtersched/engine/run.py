@@ -28,7 +28,7 @@ from filtersched.hosts.host_names import HostNames
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
-from filtersched.hosts.narrowing import rules_of, skips_filters
+from filtersched.hosts.narrowing import skips_filters
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.no_valid_host import NoValidHost
 
@@ -160,7 +160,8 @@ class Run:
             known = None if key is None else self.choice_cache.find(key, options, request)
             if known is not None:
                 return self._chosen(spec, known)
-        excluded = ExcludedRows(self.rows, spec).steps if index == 0 and rules_of(spec) else tuple
+        is_narrowed = index == 0 and self._candidates.count < len(self.rows)
+        excluded = ExcludedRows(self.rows, spec).steps if is_narrowed else tuple
         steps = MaskSteps(self.names, self._candidates, excluded)
         for runner in self._running:
             if not self._candidates.count:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Self
 
 from filtersched.columns.frozen import FrozenDict, GrowingDict
-from filtersched.columns.values import naive_utc
-from filtersched.errors import InvalidHost, InvalidRequest, InventoryError, must_be, shown
+from filtersched.columns.values import naive_utc, utc_now
+from filtersched.errors import InvalidHost, InvalidRequest, InventoryError, shown
 from filtersched.hosts.host_attribute import checked
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import BUILDING, HostState
@@ -22,10 +22,6 @@ from filtersched.hosts.reports import NEVER, HostReports, Report, as_built, coun
 from filtersched.requests.instance import Instance
 
 __all__ = ["HostPool", "Key", "Report"]
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +43,7 @@ class HostPool(KeptHosts):
     clock : gives the time of commits and reports, naive UTC; assign another one for a simulation.
     """
 
-    clock: Callable[[], datetime] = staticmethod(_utc_now)
+    clock: Callable[[], datetime] = staticmethod(utc_now)
 
     def _start(self, rows: HostRows) -> None:
         super()._start(rows)
@@ -251,15 +247,8 @@ class HostPool(KeptHosts):
         row = self._row(name)
         host = self.rows.host(row)
         self._check_unsealed(host.host)
-        try:
-            when: datetime = self.clock() if observed_at is None else naive_utc(observed_at)  # type: ignore[assignment]
-        except ValueError as problem:
-            raise InvalidHost(
-                f"host {host.host!r}: {must_be('observed_at', problem, observed_at)}",
-                host=host.host,
-                attribute="observed_at",
-                value=observed_at,
-            ) from None
+        given_time = self.clock() if observed_at is None else observed_at
+        when: datetime = checked(naive_utc, host.host, "observed_at", given_time)
         if "limits" in figures:
             raise InvalidHost(f"host {host.host!r}: limits are not reported", host=host.host, attribute="limits")
         changed = self._with_attributes(row, figures)
@@ -330,7 +319,7 @@ class HostPool(KeptHosts):
             self._check_unsealed(first if isinstance(first, str) else first.host)
 
     def stale(self, selections: Iterable[Placement]) -> list[Placement]:
-        """Those of the selections whose host or group has changed since the decision."""
+        """The selections whose host or group has changed since the decision."""
         return self._atomic.run(lambda: [one for one in selections if not self._is_unmoved(one)])
 
     def check_unmoved(self, chosen: Sequence[Placement]) -> None:
@@ -419,11 +408,7 @@ def _put_on(host: HostState, selection: Placement, now: datetime) -> None:
     instances = host.instances
     if isinstance(instances, GrowingDict) and selection.instance_uuid in instances:
         record = selection.spec.as_instance(consumed=BUILDING, created_at=now)
-        instances.put(selection.instance_uuid, record if taken is None else _consuming(record, consumed))
-
-
-def _consuming(record: Instance, consumed: Mapping[str, Any]) -> Instance:
-    return Instance(**{**{name: getattr(record, name) for name in Instance.__slots__}, "consumed": consumed})
+        instances.put(selection.instance_uuid, record if taken is None else replace(record, consumed=consumed))
 
 
 def _take_off(host: HostState, leaving: _Leaving) -> None:

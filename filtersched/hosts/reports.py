@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from filtersched.columns.frozen import FrozenDict
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.instance import Instance
 
@@ -87,7 +86,7 @@ class Counted:
 def as_built(instance: Instance) -> Instance:
     """The record without the operation that building it is."""
     rest = {name: value for name, value in instance.consumed.items() if name != "num_io_ops"}
-    return instance.with_values(consumed=FrozenDict(rest))
+    return replace(instance, consumed=rest)
 
 
 def counted_by(host: HostState, before: HostReports, when: datetime, listed: Mapping[str, Instance] | None) -> Counted:

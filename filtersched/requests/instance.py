@@ -60,10 +60,6 @@ class Instance:
             object.__setattr__(new, field, values.get(field, default))
         return new
 
-    def with_values(self, **values: Any) -> Self:
-        """The record with some fields changed to values that need no check."""
-        return self.of_checked(**{**{field: getattr(self, field) for field in _DEFAULTS}, **values})
-
     def to_dict(self, *, without: Collection[str] = ()) -> dict[str, Any]:
         """The fields that differ from their defaults, as plain data; the constructor takes them back."""
         given = ((field, getattr(self, field)) for field in _DEFAULTS if field not in without)

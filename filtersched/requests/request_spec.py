@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from filtersched.columns.frozen import FrozenDict
 from filtersched.columns.plain_data import FORMAT_VERSION, take_version
 from filtersched.columns.shared_values import shared_made
 from filtersched.columns.stored import ABSENT, NO_ITEMS, NO_VALUES, Attributed, Names, NameToValue, Stored
-from filtersched.columns.values import naive_utc
+from filtersched.columns.values import naive_utc, utc_now
 from filtersched.errors import InvalidRequest, must_be, shown
 from filtersched.requests import filter_properties
 from filtersched.requests.instance import Instance
@@ -316,7 +316,7 @@ def _count(field: str, value: Any) -> int:
 
 def _time(field: str, value: Any) -> datetime:
     time: datetime | None = checked(field, value, naive_utc)
-    return datetime.now(UTC).replace(tzinfo=None) if time is None else time
+    return utc_now() if time is None else time
 
 
 def _seconds(field: str, value: Any) -> float | None:

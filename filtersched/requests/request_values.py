@@ -179,10 +179,12 @@ class InstanceGroup(Record):
 
     def with_known(self, where: Mapping[str, str]) -> InstanceGroup:
         """The group with members that are known to be on hosts, uuid to host."""
-        new = [uuid for uuid in where if uuid not in set(self.members)]
-        known = set(self.hosts)
-        hosts = [host for uuid, host in where.items() if uuid in set(new) or host not in known]
-        return replace(self, members=(*self.members, *new), hosts=(*self.hosts, *hosts)) if where else self
+        if not where:
+            return self
+        members, known = set(self.members), set(self.hosts)
+        new = [uuid for uuid in where if uuid not in members]
+        hosts = [host for uuid, host in where.items() if uuid not in members or host not in known]
+        return replace(self, members=(*self.members, *new), hosts=(*self.hosts, *hosts))
 
     def with_hosts(self, hosts: Iterable[str]) -> InstanceGroup:
         """The group on other hosts."""

@@ -6,12 +6,12 @@ import logging
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from oslo_config import cfg
 
 from filtersched.columns.plain_data import plain_data
+from filtersched.columns.values import utc_now
 from filtersched.engine.decision import Choice, Decision, depleted
 from filtersched.errors import InvalidHost, InvalidRequest, must_be, shown
 from filtersched.filters.base import BaseHostFilter
@@ -165,7 +165,7 @@ class Scheduler:
         self, chosen: Sequence[Selection], pool: HostPool, filters: str | Sequence[str] | None
     ) -> list[Selection]:
         """The selections as if they had been decided now. Raises CommitConflict where a filter refuses."""
-        now = datetime.now(UTC).replace(tzinfo=None)
+        now = utc_now()
         taken: dict[Key, HostState] = {}
         renewed = []
         for index, selection in enumerate(chosen):
@@ -227,7 +227,7 @@ class Scheduler:
         uuids = self._uuids(spec, instance_uuids)
         ready = spec.copy()
         if "now" not in spec.__dict__:
-            ready.now = datetime.now(UTC).replace(tzinfo=None)
+            ready.now = utc_now()
         if not spec.availability_zone and self.settings.default_schedule_zone:
             ready.availability_zone = self.settings.default_schedule_zone
         if not spec.config_options:
