@@ -368,7 +368,7 @@ def reading(count: int) -> tuple[str, float, float]:
         with path.open("w") as file:
             for nr in range(count):
                 file.write(json.dumps(live_host(nr, chance), default=str) + "\n")
-        # In a process of its own, where nothing else is in memory.
+        # In a separate process, so that nothing else is in memory.
         told = subprocess.run([sys.executable, "-c", _READ, path], capture_output=True, text=True, check=True).stdout
         seconds, size = map(float, told.split())
         what = f"reading {count:,} realistic hosts of JSON Lines; {size:.1f} kB a host, goal 3"

@@ -28,7 +28,7 @@ Every setting is also a flag, before or after the command, with - or _:
   --connection_type=fake         a generated inventory of 36 hosts
   --host-class my.MetalHost      the class of the hosts in the inventory
   --verbose                      each stage, and why each host was chosen, on stderr
-'filtersched files filtersched.conf.sample' prints all of them, 'filtersched plugins' those of plug-ins.
+'filtersched files filtersched.conf.sample' prints every option, 'filtersched plugins' those of plug-ins.
 """
 
 _SCHEDULE = """\

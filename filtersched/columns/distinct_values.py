@@ -22,7 +22,7 @@ class Codes:
 
     codes : (n_rows,) intp into `values`. The code of a value that no row has any more is given to
         the next new value.
-    seen : what others remember of these values, each under a key of its own.
+    seen : results that callers cache for these values, by a key that each caller chooses.
     """
 
     __slots__ = (

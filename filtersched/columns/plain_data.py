@@ -218,7 +218,7 @@ def _attribute(value: Any, name: str) -> Any:
 
 
 def plain_ones(facts: Mapping[str, Any], what: str, source: Any) -> dict[str, Any]:
-    """Those of the facts that are plain data; the log names the others. `what` and `source` as of `note_unread`."""
+    """The facts that are plain data; the log names the others. For `what` and `source`, see `note_unread`."""
     found, others = {}, []
     for name, fact in facts.items():
         try:

@@ -75,7 +75,7 @@ class CachedAnswers:
         self.version: int = rows.version
         self.change_count: int = rows.change_count
         self.watched_attributes: frozenset[str] | None = watched_attributes
-        # The values that were asked about, and how many changes of them the answers know.
+        # The values that the answers are for, and the number of their changes that the answers include.
         self.codes: Codes | None = None
         self.stamp: int = 0
         self.known: dict[int, Any] = {}

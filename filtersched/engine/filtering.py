@@ -117,7 +117,7 @@ class FilterRunner:
         try:
             needed = room.of_request(plugin.needed, request)
         except Exception:
-            # The boundary to the plug-in: it raises again when it is asked about a candidate.
+            # The boundary to the plug-in: it raises again when it judges a candidate.
             return None
         if type(needed) not in (int, float) or not -EXACT < needed < EXACT:
             return None

@@ -58,7 +58,7 @@ class InstanceTable:
         self._used = end
 
     def _drop_codes(self, row: int) -> None:
-        """Make the entries of a row those of no host."""
+        """Invalidate the codes of a row's entries, so that no host has them."""
         start, length = int(self._starts[row]), int(self._lengths[row])
         for _known, codes in self._fields.values():
             codes[start : start + length] = -1

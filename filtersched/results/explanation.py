@@ -135,7 +135,7 @@ class Explanation:
 
     @property
     def steps(self) -> tuple[FilterStep, ...]:
-        """One FilterStep per filter that ran for this instance, in order; first those of the request's own rules."""
+        """One FilterStep for each of the request's own rules that excluded hosts, then one per filter that ran."""
         return tuple(self._facts.steps)
 
     @property
@@ -267,7 +267,7 @@ class Explanation:
     def to_dict(self) -> dict[str, Any]:
         """Counts, shares and texts as plain data.
 
-        `near_misses` are those of a refusal; those of a choice are there if they were read before.
+        A refusal has its `near_misses`; a choice has them only if you read them before.
         """
         chosen = self._facts.chosen
         nearest = self.near_misses() if chosen is None or self._nearest is not None else []

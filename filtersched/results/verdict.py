@@ -143,7 +143,7 @@ class HostVerdicts:
     name: str = ""
     #: The field of the request that excludes the host, such as "ignore_hosts"; None if none does.
     excluded_by: str | None = None
-    #: Whether the host was chosen; the verdicts are then those of the decision.
+    #: Whether the host was chosen. If so, the verdicts are from the time of the decision.
     chosen: bool = False
     #: The host's place among those that passed, where it is known.
     rank: Rank | None = None

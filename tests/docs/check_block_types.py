@@ -3,7 +3,7 @@
     python -m tests.docs.check_block_types [page ...]
 
 The blocks of a page are one module, since they share a session; a block that the page writes to a
-file is a module of its own beside it. Blocks that show an error are left out. An error names the
+file is a separate module. Blocks that show an error are left out. An error names the
 line of the page.
 """
 
