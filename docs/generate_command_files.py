@@ -108,10 +108,12 @@ SECTIONS = {
     "EXIT STATUS": r"""
 .TP
 .B 0
-The command did what was asked: something was placed, the host passes, or there are no warnings.
+The command did what was asked: every request was placed, the host passes, or there are no warnings.
 .TP
 .B 1
-Nothing fits, the host is refused, or
+A request was refused (unless
+.B \-\-allow\-partial
+was given), the host is refused, or
 .B check\-config \-\-strict
 found warnings.
 .TP

@@ -44,7 +44,7 @@ Examples:
   filtersched schedule --inventory hosts.csv --requests requests.jsonl --output placements.jsonl
   filtersched schedule --connection_type=fake --flavor ram=900000 --verbose
 
-Exit status: 0 something was placed, 1 nothing fits, 2 an error.
+Exit status: 0 every request was placed, 1 a request was refused (0 with --allow-partial), 2 an error.
 """
 _WHY = """\
 Show the verdict of every filter on one host: what the request needs and what the host has.
@@ -178,6 +178,9 @@ def make_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentP
     )
     add_request_flags(schedule)
     _add_deciding(schedule)
+    schedule.add_argument(
+        "--allow-partial", action="store_true", help="exit with status 0 even if requests were refused"
+    )
     schedule.add_argument("--alternates", action="store_true", help="also name hosts to try if the chosen one fails")
     schedule.add_argument(
         "--near-misses",

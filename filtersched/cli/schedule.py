@@ -37,7 +37,7 @@ _FEW_INSTANCES = 100
 
 
 def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:
-    """Run the command; 0 if something was placed, else 1."""
+    """Run the command; 0 if every request was placed, or refusals were allowed; else 1."""
     with contextlib.ExitStack() as stack:
         requests = stack.enter_context(contextlib.closing(_requests(args)))
         settings = read_scheduler_settings(conf)
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
             report.add(outcome, near_misses=near_misses)
             step()
     report.finish(trial)
-    return 0 if trial.placed else 1
+    return 0 if args.allow_partial or not trial.refused else 1
 
 
 def _unknown() -> None:

@@ -55,6 +55,6 @@ sys.argv[0] = "filtersched"
 sys.exit(main())
 """
     output = tmp_path / "placements.jsonl"
-    inputs = ("--inventory", "examples/hosts.jsonl", "--requests", "examples/requests.jsonl")
+    inputs = ("--inventory", "examples/hosts.jsonl", "--requests", "examples/requests.jsonl", "--allow-partial")
     assert "requests placed" in run_without_unix(code, "schedule", *inputs, "--output", str(output))
     assert len(output.read_text(encoding="utf-8").splitlines()) == 6

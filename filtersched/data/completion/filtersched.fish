@@ -80,6 +80,7 @@ complete -c filtersched -n '_shtab_filtersched_using schedule' -l user -x -d 'th
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l group-policy -xka "affinity anti-affinity soft-affinity soft-anti-affinity" -d 'the instances are a server group'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l filters -x -d 'use these filters instead of the configured ones, in this order'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l now -x -d 'decide as of this time (UTC), such as 2026-01-31T12:00:00, for inventories that tell when a host'"'"'s service was last seen'
+complete -c filtersched -n '_shtab_filtersched_using schedule' -l allow-partial -d 'exit with status 0 even if requests were refused'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l alternates -d 'also name hosts to try if the chosen one fails'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l near-misses -x -d 'name the hosts that came nearest for the first N refused requests (default 20'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l seed -x -d 'make random draws and generated uuids the same in every run'

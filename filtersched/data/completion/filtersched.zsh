@@ -222,6 +222,7 @@ _shtab_filtersched_schedule_options=(
   "--group-policy[the instances are a server group]:POLICY:(affinity anti-affinity soft-affinity soft-anti-affinity)"
   "--filters[use these filters instead of the configured ones, in this order]:NAME,...:"
   "--now[decide as of this time (UTC), such as 2026-01-31T12\:00\:00, for inventories that tell when a host\'s service was last seen]:TIME:"
+  "--allow-partial[exit with status 0 even if requests were refused]"
   "--alternates[also name hosts to try if the chosen one fails]"
   "--near-misses[name the hosts that came nearest for the first N refused requests (default 20]:N:"
   "--seed[make random draws and generated uuids the same in every run]:N:"

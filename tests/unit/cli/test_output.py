@@ -25,7 +25,7 @@ def test_output_is_a_line_for_each_request(run, hosts, requests_file, tmp_path):
     output = tmp_path / "placements.jsonl"
     path = requests_file(request("fits", 1024, 2, arrives_at=3, departs_at=9), request("not", 99999, arrives_at=4))
     result = run("schedule", "--inventory", hosts, "--requests", path, "--output", output, "--alternates", *RAM_ONLY)
-    assert result.status == 0
+    assert result.status == 1
     fits, refused = map(json.loads, output.read_text().splitlines())
     assert [fits[key] for key in ("request", "request_id", "placed", "arrives_at", "departs_at", "num_instances")] == [
         *(1, "fits", True, 3, 9, 2)

@@ -163,7 +163,7 @@ def test_file_is_found_by_the_last_part_of_its_path(run):
 def test_copies_are_where_the_pages_name_them(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run("files", "--copy", ".").out.splitlines() == list(FILES)
-    assert run("schedule", "--inventory", "examples/hosts.jsonl", "--requests", "examples/requests.jsonl").status == 0
+    assert run("schedule", "--inventory", "examples/hosts.jsonl", "--requests", "examples/requests.jsonl").status == 1
 
 
 def test_copies_are_listed_for_programs(run, tmp_path):

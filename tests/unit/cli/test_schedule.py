@@ -129,6 +129,21 @@ def test_request_whose_own_lists_leave_no_host_is_told_so(run, hosts):
     assert ["force_hosts", "3"] in [line.split() for line in result.out.splitlines()]
 
 
+@pytest.mark.parametrize(
+    ("sizes", "flags", "status"),
+    [
+        ((1, 1), (), 0),
+        ((1, 99999), (), 1),
+        ((1, 99999), ("--allow-partial",), 0),
+        ((99999,), (), 1),
+        ((99999,), ("--allow-partial",), 0),
+    ],
+)
+def test_refused_request_makes_the_status_1_unless_it_is_allowed(run, hosts, requests_file, sizes, flags, status):
+    path = requests_file(*(request(f"r{at}", size) for at, size in enumerate(sizes)))
+    assert run("schedule", "--inventory", hosts, "--requests", path, *RAM_ONLY, *flags).status == status
+
+
 # A made-up inventory
 
 
@@ -167,7 +182,6 @@ def test_requests_are_placed_in_order_and_each_is_real_for_the_next(run, hosts, 
     path = requests_file(request("a", 12000), request("b", 8000), request("c", 5000), request("d", 4000))
     result = run("schedule", "--inventory", hosts, "--requests", path, "--format", "json", *RAM_ONLY)
     assert placed(result) == {"a": ["beta"], "b": ["alpha"], "c": [], "d": ["beta"]}
-    assert result.status == 0
     summary = result.json["summary"]
     assert (summary["requests"], summary["placed"], summary["refused"], summary["instances_placed"]) == (4, 3, 1, 3)
     assert summary["refused_by"] == {"RamFilter": {"requests": 1, "hosts": 3}}
