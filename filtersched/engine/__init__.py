@@ -1,4 +1,7 @@
-"""The fast path: the decisions of the plain handlers, bit for bit. Private to the library."""
+"""The fast path: the decisions of the plain handlers, bit for bit. Private to the library.
+
+May import: filters, weighers, plugins, results, hosts, requests, columns, errors.
+"""
 
 from __future__ import annotations
 

@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 
 from oslo_config import cfg
 
-from filtersched.columns.column import filled, of_each
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts import aggregate_metadata as aggregates
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.host_values import Aggregate
+from filtersched.plugins.columnar import filled, of_each
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.settings.shared_options import DEFAULT_AVAILABILITY_ZONE
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from filtersched.columns.column import least
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
+from filtersched.plugins.columnar import least
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.verdict import Shortage
 

@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from filtersched.columns.column import HostColumns, NotVectorizable, of_each
+from filtersched.columns.column import HostColumns, NotVectorizable
 from filtersched.columns.frozen import thaw
 from filtersched.errors import InvalidRequest, shown
 from filtersched.filters.extra_specs import ExtraSpecsFilter, Wish, match, match_numbers
 from filtersched.hosts.host_state import HostState
-from filtersched.hosts.look_ups import has_attribute, has_key, item
+from filtersched.plugins.columnar import has_attribute, has_key, item, of_each
 from filtersched.requests.request_spec import RequestSpec
 
 _ADDRESS_WIDTH = "hw:maxphysaddr_bits"

@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 
 from oslo_config import cfg
 
-from filtersched.columns.column import HostColumns, NotVectorizable, filled, of_each
+from filtersched.columns.column import HostColumns, NotVectorizable
 from filtersched.columns.frozen import thaw
 from filtersched.columns.values import moment
 from filtersched.errors import shown
 from filtersched.filters.extra_specs import ExtraSpecsFilter, Wish, match, match_numbers
 from filtersched.hosts.host_state import HostState
-from filtersched.hosts.look_ups import has_key
 from filtersched.hosts.service import is_forced_down, last_heartbeat, service_is_up
+from filtersched.plugins.columnar import filled, has_key, of_each
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.settings.shared_options import SERVICE_DOWN_TIME
 

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 from oslo_config import cfg
 
-from filtersched.columns.column import either, filled, of_each
 from filtersched.filters.capacity import CapacityFilter
 from filtersched.hosts.host_state import HostState
+from filtersched.plugins.columnar import either, filled, of_each
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.settings.shared_options import CPU_ALLOCATION_RATIO
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from filtersched.columns.column import count_instances
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
+from filtersched.plugins.columnar import count_instances
 from filtersched.requests.request_spec import RequestSpec
 
 

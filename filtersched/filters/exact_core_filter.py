@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from filtersched.columns.column import filled
 from filtersched.filters.capacity import ExactFilter
 from filtersched.hosts.host_state import HostState
+from filtersched.plugins.columnar import filled
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.verdict import Shortage
 

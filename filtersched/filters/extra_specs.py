@@ -8,9 +8,10 @@ from typing import Any, ClassVar, NamedTuple
 
 from oslo_config import cfg
 
-from filtersched.columns.column import NotVectorizable, filled, is_known
+from filtersched.columns.column import NotVectorizable
 from filtersched.errors import InvalidRequest, shown
 from filtersched.filters.base import BaseHostFilter
+from filtersched.plugins.columnar import filled, is_known
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.settings.shared_options import EXTRA_SPEC_MAX_STEPS, EXTRA_SPEC_MAX_WORDS
 

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from filtersched.columns.column import count_instances, is_named
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
+from filtersched.plugins.columnar import count_instances, is_named
 from filtersched.requests.request_spec import RequestSpec
 
 

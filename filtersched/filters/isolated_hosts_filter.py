@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 from oslo_config import cfg
 
-from filtersched.columns.column import is_named
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
+from filtersched.plugins.columnar import is_named
 from filtersched.requests.request_spec import RequestSpec
 
 

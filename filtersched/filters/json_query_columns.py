@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from filtersched.columns.column import EXACT, HostColumns, NotVectorizable, filled, is_known, of_each
-from filtersched.hosts.look_ups import item
+from filtersched.columns.column import EXACT, HostColumns, NotVectorizable
+from filtersched.plugins.columnar import filled, is_known, item, of_each
 
 COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
     "=": operator.eq,

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from filtersched.columns.column import filled
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
-from filtersched.hosts.look_ups import item
+from filtersched.plugins.columnar import filled, item
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.verdict import Shortage
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from filtersched.columns.column import opposite
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
-from filtersched.hosts.look_ups import is_node
+from filtersched.plugins.columnar import is_node, opposite
 from filtersched.requests.request_spec import RequestSpec
 
 

@@ -7,10 +7,10 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from filtersched.columns.column import filled, of_each
 from filtersched.errors import InvalidRequest, shown
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
+from filtersched.plugins.columnar import filled, of_each
 from filtersched.requests.filter_properties import unwrapped
 from filtersched.requests.request_spec import RequestSpec
 

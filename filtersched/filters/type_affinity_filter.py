@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
-from filtersched.hosts.look_ups import count_instances_with, number_of_instances
+from filtersched.plugins.columnar import count_instances_with, number_of_instances
 from filtersched.requests.request_spec import RequestSpec
 
 

@@ -1,6 +1,6 @@
 """From configured names to filters, weighers and drivers, strictly; the only user of stevedore.
 
-May import: filters, weighers, plugins, hosts, settings, errors.
+May import: filters, weighers, plugins, hosts, requests, settings, errors.
 """
 
 from filtersched.loading.listing import PluginDescription, describe_plugins, list_installed_opts, list_opts

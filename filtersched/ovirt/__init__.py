@@ -4,12 +4,14 @@ wire          bytes of a call to Python values and back, in both dialects
 documents     the engine's host and VM documents, as HostState and RequestSpec (entities: as plug-ins see them)
 settings      what the configuration file may say
 workers       the processes in which plug-in files run (worker: their inside)
-plugins       plug-in files on disk, their last good versions, and the units they hold
+plugin_files  plug-in files on disk, their last good versions, and the units they hold
 core_units    filters and weighers of the library, as units
 answers       what units answer, repaired
-service       discover, runFilters, runCostFunctions, runLoadBalancing
-server        HTTP and TLS around the service
+engine_calls  discover, runFilters, runCostFunctions, runLoadBalancing
+server        HTTP and TLS around the calls
 engine_facts  what the engine's REST API tells about hosts and VMs
 daemon        all of it together, until a signal ends or reloads it
 command       the command (main: where it begins)
+
+May import: public, loading, settings, errors. Nothing imports it.
 """

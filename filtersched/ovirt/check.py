@@ -16,7 +16,7 @@ from typing import Any
 
 from filtersched.ovirt.conf_checks import file_findings, property_findings
 from filtersched.ovirt.daemon import Proxy
-from filtersched.ovirt.plugins import text_of_file
+from filtersched.ovirt.plugin_files import text_of_file
 from filtersched.ovirt.service_user import ServiceUser
 from filtersched.ovirt.settings import FILES, Settings
 from filtersched.ovirt.source_checks import source_findings
@@ -39,7 +39,7 @@ async def _run(path: str | None) -> int:
     proxy = Proxy(path)
     try:
         problems = await proxy.start()
-        units = proxy.service.announced()
+        units = proxy.calls.announced()
     finally:
         await proxy.close()
     settings, notes = proxy.settings, list[str]()

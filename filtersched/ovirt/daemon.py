@@ -15,10 +15,10 @@ from typing import Any
 from filtersched import FilterschedError, scheduler_from
 from filtersched.ovirt import settings as settings_module
 from filtersched.ovirt.core_units import core_units
+from filtersched.ovirt.engine_calls import EngineCalls
 from filtersched.ovirt.engine_facts import EngineFacts
-from filtersched.ovirt.plugins import Plugins
+from filtersched.ovirt.plugin_files import PluginFiles
 from filtersched.ovirt.server import Server, tls_context
-from filtersched.ovirt.service import Service
 
 LOG = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ _STOP_SECONDS = 4.0  # that calls have to end; less than TimeoutStopSec of the u
 
 
 class Proxy:
-    """Everything that one configuration makes: settings, units, facts, the service over them.
+    """Everything that one configuration makes: settings, units, facts, the calls over them.
 
     Raises ConfigurationError for a configuration that cannot be. Starts nothing yet.
     previous : what it replaces; plug-in files with their last good versions and the last good
@@ -38,12 +38,12 @@ class Proxy:
         self.settings: settings_module.Settings = settings_module.load(path)
         tls_context(self.settings)
         own_units = core_units(scheduler_from(self.settings.conf), self.settings)
-        self.plugins: Plugins = Plugins() if previous is None else previous.plugins
+        self.plugins: PluginFiles = PluginFiles() if previous is None else previous.plugins
         last = None if previous is None or previous.facts is None else previous.facts.reading
         self.facts: EngineFacts | None = None
         if self.settings.engine_url is not None:
             self.facts = EngineFacts(self.settings, last)
-        self.service: Service = Service(self.settings, self.plugins, own_units, self.facts)
+        self.calls: EngineCalls = EngineCalls(self.settings, self.plugins, own_units, self.facts)
 
     async def start(self) -> list[str]:
         """Load the plug-ins and read the engine's facts once; what an operator should mend."""
@@ -61,7 +61,7 @@ class Proxy:
             await self.facts.close()
         if plugins:
             self.plugins.workers.close()
-        self.service.close()
+        self.calls.close()
 
 
 class Daemon:
@@ -71,7 +71,7 @@ class Daemon:
         self._path = path
         self._verbose = verbose
         self._proxy = proxy
-        self._server = Server(proxy.service)
+        self._server = Server(proxy.calls)
         self._stopped, self._changed = asyncio.Event(), asyncio.Event()
         self._complained = 0.0
 
@@ -124,7 +124,7 @@ class Daemon:
         await new.start()
         if any(getattr(old.settings, key) != getattr(new.settings, key) for key in _FIXED):
             LOG.warning("%s change with a restart only", ", ".join(_FIXED))
-        self._server.configure(new.service)
+        self._server.configure(new.calls)
         self._proxy = new
         await old.close(plugins=False)
         LOG.info("reloaded")

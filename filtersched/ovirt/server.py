@@ -1,4 +1,4 @@
-"""HTTP and TLS around the service, on aiohttp.
+"""HTTP and TLS around the calls, on aiohttp.
 
 aiohttp bounds the headers; here a whole request must have arrived within `request_timeout`, and
 its answer must have been taken within that time.
@@ -17,8 +17,8 @@ from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
 from filtersched import __version__
 from filtersched.ovirt import wire
+from filtersched.ovirt.engine_calls import EngineCalls
 from filtersched.ovirt.errors import OvirtError, WireError
-from filtersched.ovirt.service import Service
 from filtersched.ovirt.settings import Settings, error
 
 LOG = logging.getLogger(__name__)
@@ -29,15 +29,15 @@ _TOO_LATE = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: c
 
 
 class Server(web.Server):
-    """Listens, and answers by the service, which a reload replaces."""
+    """Listens, and answers calls; a reload replaces what answers."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, calls: EngineCalls) -> None:
         super().__init__(self._answer)
-        self.service: Service = service
+        self.calls: EngineCalls = calls
         self._running: set[asyncio.Task[Any]] = set()
         self._timers: dict[RequestHandler, asyncio.TimerHandle] = {}
         self._listening: asyncio.Server | None = None
-        self._tls = tls_context(service.settings)
+        self._tls = tls_context(calls.settings)
 
     def __call__(self) -> RequestHandler:
         connection = RequestHandler(
@@ -61,7 +61,7 @@ class Server(web.Server):
     def _limit(self, connection: RequestHandler, last_words: bytes) -> None:
         """From now on it is the client's turn, for so many seconds."""
         self._unlimit(connection)
-        seconds = self.service.settings.request_timeout
+        seconds = self.calls.settings.request_timeout
         timer = asyncio.get_running_loop().call_later(seconds, self._late, connection, last_words)
         self._timers[connection] = timer
 
@@ -78,7 +78,7 @@ class Server(web.Server):
 
     async def listen(self) -> int:
         """Begin to serve; the port."""
-        settings = self.service.settings
+        settings = self.calls.settings
         tls: dict[str, Any] = {}
         if self._tls is not None:
             tls = {"ssl": self._tls, "ssl_handshake_timeout": settings.request_timeout, "ssl_shutdown_timeout": 2}
@@ -87,11 +87,11 @@ class Server(web.Server):
         port: int = self._listening.sockets[0].getsockname()[1]
         return port
 
-    def configure(self, service: Service) -> None:
-        """Answer by another service; certificates are read anew, port and address stay."""
-        self.service = service
+    def configure(self, calls: EngineCalls) -> None:
+        """Answer by other units and settings; certificates are read anew, port and address stay."""
+        self.calls = calls
         if self._tls is not None:
-            _read_certificates(self._tls, service.settings)
+            _read_certificates(self._tls, calls.settings)
 
     async def stop(self, seconds: float) -> None:
         """Stop listening; let the calls that run end within so many seconds, then reset them."""
@@ -127,9 +127,9 @@ class Server(web.Server):
         if refusal is not None:
             return refusal
         if request.method == "GET":
-            counts = ", ".join(f"{len(units)} {kind}" for kind, units in self.service.announced().items())
+            counts = ", ".join(f"{len(units)} {kind}" for kind, units in self.calls.announced().items())
             return web.Response(text=f"filtersched-proxy {__version__}: {counts}\n")
-        limit = self.service.settings.max_request_bytes
+        limit = self.calls.settings.max_request_bytes
         if (request.content_length or 0) > limit:
             return web.Response(status=413)
         body = bytearray()
@@ -143,16 +143,16 @@ class Server(web.Server):
 
     async def respond(self, body: bytes, *, gzipped: bool = False) -> bytes:
         """The response to a request body; a fault for whatever goes wrong."""
-        service = self.service
+        calls = self.calls
 
         def understood() -> tuple[str, list[Any]]:
-            plain = wire.inflated(body, service.settings.max_request_bytes) if gzipped else body
+            plain = wire.inflated(body, calls.settings.max_request_bytes) if gzipped else body
             return wire.parse_call(plain)
 
         try:
             heavy = gzipped or len(body) > _LARGE
-            name, arguments = await service.in_thread(understood) if heavy else understood()
-            return wire.answer(await service.call(name, arguments))
+            name, arguments = await calls.in_thread(understood) if heavy else understood()
+            return wire.answer(await calls.call(name, arguments))
         except WireError as error:
             LOG.warning("refused a call: %s", error)
             return wire.fault(error.code, str(error))

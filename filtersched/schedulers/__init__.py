@@ -1,6 +1,6 @@
 """The schedulers: `base` is what all share, `filter_scheduler` the pipeline; `stochastic`, `chance`.
 
-The command, the adapters and user programs import them from here or from `filtersched`.
+May import: engine, loading, filters, weighers, results, hosts, requests, settings, columns, errors.
 """
 
 from filtersched.schedulers.base import Scheduler, scheduler_from

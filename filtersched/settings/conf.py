@@ -23,6 +23,7 @@ from oslo_config import cfg
 from filtersched.errors import ConfigurationError
 from filtersched.settings.command_line import OptionNames, take_apart
 from filtersched.settings.files import Sections, read_settings, section_of
+from filtersched.settings.option_value import allowed, bad_value, typed
 from filtersched.settings.options import (
     DEFAULT,
     SETTINGS,
@@ -32,7 +33,6 @@ from filtersched.settings.options import (
     spelled,
     spellings_of,
 )
-from filtersched.settings.values import allowed, bad_value, typed
 
 _STRENGTH = {
     cfg.Locations.opt_default: 0,

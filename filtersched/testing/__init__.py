@@ -10,6 +10,8 @@
 
 `check_filter` and `check_weigher` ask a plug-in about hosts and requests of many kinds, always the
 same ones, and raise ConformanceError, an AssertionError, at the first rule that it breaks.
+
+May import: engine, filters, weighers, plugins, results, hosts, requests, columns, errors.
 """
 
 from filtersched.testing.conformance import ConformanceError, check_filter, check_weigher

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from oslo_config import cfg
 
-from filtersched.columns.column import filled
+from filtersched.plugins.columnar import filled
 from filtersched.settings.shared_options import CPU_ALLOCATION_RATIO
 from filtersched.weighers.base import BaseWeigher
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from oslo_config import cfg
 
-from filtersched.columns.column import of_each
+from filtersched.plugins.columnar import of_each
 from filtersched.weighers.base import BaseWeigher
 
 _NOTHING = ("", "0", "0.0", "false", "no", "none", "off")

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from oslo_config import cfg
 
-from filtersched.columns.column import HostColumns, filled, most, of_each
-from filtersched.hosts.look_ups import count_instances_with, item, number_of_instances
+from filtersched.columns.column import HostColumns
+from filtersched.plugins.columnar import count_instances_with, filled, item, most, number_of_instances, of_each
 from filtersched.weighers.base import BaseWeigher
 
 

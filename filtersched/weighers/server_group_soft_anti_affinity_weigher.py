@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from oslo_config import cfg
 
-from filtersched.columns.column import count_instances
+from filtersched.plugins.columnar import count_instances
 from filtersched.weighers.base import BaseWeigher
 
 

@@ -6,9 +6,9 @@ from datetime import datetime
 
 import numpy as np
 
-from filtersched.columns.column import count_instances, filled, is_named, of_each
 from filtersched.columns.values import moment
 from filtersched.filters.base import BaseHostFilter
+from filtersched.plugins.columnar import count_instances, filled, is_named, of_each
 from tests.differential import expressions
 
 # -- undeclared: called for every host in play, at every instance ----------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from filtersched.columns.column import of_each
+from filtersched.plugins.columnar import of_each
 from filtersched.weighers.base import BaseWeigher
 from tests.differential import expressions
 

@@ -183,7 +183,7 @@ class PluginFile:
         return PluginUnit(name, kind, description, said, defaults, offer["class"], offer["function"], self, version)
 
 
-class Plugins:
+class PluginFiles:
     """All plug-in files of the configured folders; kept when the configuration is read anew."""
 
     def __init__(self) -> None:

@@ -22,7 +22,7 @@ from filtersched.ovirt.core_units import BALANCE, DOCUMENTS, FILTERS, KINDS, SCO
 from filtersched.ovirt.documents import Facts, Known, host_elements, is_document, vm_element
 from filtersched.ovirt.engine_facts import EngineFacts
 from filtersched.ovirt.errors import UnitError, WireError
-from filtersched.ovirt.plugins import Plugins, PluginUnit, indented, printable
+from filtersched.ovirt.plugin_files import PluginFiles, PluginUnit, indented, printable
 from filtersched.ovirt.settings import Settings
 from filtersched.ovirt.wire import INVALID_PARAMS, METHOD_NOT_FOUND, clean
 
@@ -48,11 +48,15 @@ class Outcome:
     milliseconds: float = 0.0
 
 
-class Service:
+class EngineCalls:
     """The methods, over the units of plug-in files and the library's own."""
 
     def __init__(
-        self, settings: Settings, plugins: Plugins, own_units: Sequence[CoreUnit] = (), facts: EngineFacts | None = None
+        self,
+        settings: Settings,
+        plugins: PluginFiles,
+        own_units: Sequence[CoreUnit] = (),
+        facts: EngineFacts | None = None,
     ) -> None:
         self.settings = settings
         self.plugins = plugins
@@ -194,7 +198,7 @@ class Service:
 class _Call:
     """One call, with its arguments understood, and what units made of it so far."""
 
-    service: Service
+    calls: EngineCalls
     kind: str
     names: list[str]
     known: Known
@@ -205,12 +209,12 @@ class _Call:
 
     async def ask(self, names: Sequence[str], known: Known) -> None:
         """Add an outcome for each name; all units are asked at the same time about all hosts."""
-        plugins, own = self.service.plugins, self.service.own[self.kind]
+        plugins, own = self.calls.plugins, self.calls.own[self.kind]
         units = plugins.units()[self.kind]
         files = {units[name].file for name in names if name in units}
         if any(name not in units and name not in own for name in names):
             files |= {file for file in plugins.files.values() if file.broken}
-        await asyncio.gather(*(file.refresh(self.service.settings) for file in files))
+        await asyncio.gather(*(file.refresh(self.calls.settings) for file in files))
         units = plugins.units()[self.kind] if files else {}
         shared = known.for_workers(vms=self.kind == BALANCE) if any(name in units for name in names) else b""
         there = [name for name in names if name in units or name in own]
@@ -226,12 +230,12 @@ class _Call:
         try:
             if unit is not None:
                 outcome.trouble = unit.file.broken
-                async with asyncio.timeout(self.service.settings.request_timeout):
+                async with asyncio.timeout(self.calls.settings.request_timeout):
                     raw, stderr = await unit.answer(shared, self.properties)
                 if stderr:
                     LOG.warning("%s (%s) on stderr:%s", name, unit.file.path, indented(stderr))
             else:
-                raw = await self.service.in_thread(self.service.own[self.kind][name].answer, known)
+                raw = await self.calls.in_thread(self.calls.own[self.kind][name].answer, known)
             self._take_in(outcome, raw, known.hosts)
         except TimeoutError:
             outcome.error = "all workers of its file were busy until the call's time was up"
@@ -251,7 +255,7 @@ class _Call:
         elif self.kind == BALANCE:
             outcome.answer, outcome.notes = answers.migration(raw, hosts)
         else:
-            outcome.answer, outcome.notes, usable = answers.scores(raw, hosts, self.service.settings.cost_scale)
+            outcome.answer, outcome.notes, usable = answers.scores(raw, hosts, self.calls.settings.cost_scale)
             if not usable:
                 outcome.trouble = f"gave no score that can be used: {'; '.join(outcome.notes)}"
 
