@@ -225,6 +225,7 @@ class HostPool(KeptHosts):
     def report(
         self,
         name: str | Key,
+        /,
         *,
         instances: Any = None,
         observed_at: datetime | str | None = None,

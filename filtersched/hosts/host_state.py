@@ -226,10 +226,11 @@ class HostState(Declared):
         """The value of an attribute that HostState does not have, where it may be one."""
         known = getattr(type(self), name, None)
         is_method = callable(known) and hasattr(known, "__get__") and not hasattr(known, "__set__")
-        if is_method or name.startswith("__") or (isinstance(known, property) and known.fset is None):
+        is_computed = isinstance(known, property) and known.fset is None
+        if is_method or is_computed or name.startswith("__") or name in vars(Declared):
             host = self.__dict__.get("host")
             raise InvalidHost(
-                f"host {host!r}: {name} is a method or computed, and cannot be assigned",
+                f"host {host!r}: {name} cannot be assigned; {type(self).__name__} uses that name itself",
                 host=host,
                 attribute=name,
                 value=value,

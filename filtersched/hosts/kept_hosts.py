@@ -216,7 +216,7 @@ class KeptHosts:
             self._group_generations = {}
         self._group_generations.update(dict.fromkeys(groups, generation))
 
-    def update(self, name: str | Key, **changes: Any) -> None:
+    def update(self, name: str | Key, /, **changes: Any) -> None:
         """Assign several attributes of one host: all of them, or none.
 
         Raises KeyError for an unknown host, and InvalidHost for a name that is no attribute of the

@@ -68,7 +68,8 @@ def write_pool(path: str | os.PathLike[str], pool: SavedPool) -> None:
     try:
         with open(descriptor, "w", encoding="utf-8") as stream:
             for record in _records(pool):
-                stream.write(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")
+                # In ASCII, which has room for half of a surrogate pair too.
+                stream.write(json.dumps(record, separators=(",", ":")) + "\n")
             stream.flush()
             os.fsync(stream.fileno())
         _keep_mode(temporary, target)

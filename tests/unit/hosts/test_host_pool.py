@@ -173,12 +173,23 @@ def test_update_to_none_is_seen_where_the_default_is_something_else(pool):
     assert best() == "two"
 
 
-@pytest.mark.parametrize("name", ["copy", "release_request", "vm_states", "__class__"])
+@pytest.mark.parametrize("name", ["copy", "release_request", "vm_states", "__class__", "attributes", "_checks"])
 def test_update_replaces_no_method(pool, name):
     with pytest.raises(InvalidHost, match="cannot be assigned") as caught:
         pool.update("cmp1", free_ram_mb=5, **{name: 3})
     assert (caught.value.host, caught.value.attribute) == ("cmp1", name)
     assert pool["cmp1"].copy().free_ram_mb == 1000
+
+
+def test_attribute_of_own_may_be_called_name():
+    class Named(HostState):
+        name: str = ""
+
+    pool = HostPool([Named("cmp1")])
+    pool.update("cmp1", name="one")
+    assert pool["cmp1"].name == "one"
+    pool.report("cmp1", name="two")
+    assert pool["cmp1"].name == "two"
 
 
 @pytest.mark.parametrize("name", ["_owner", "_generation", "_scratch"])

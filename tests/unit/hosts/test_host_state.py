@@ -618,7 +618,7 @@ def test_decision_within_a_decision_leaves_the_outer_one_as_it_is():
     assert host.limits == {}
 
 
-@pytest.mark.parametrize("name", ["copy", "to_dict", "from_dict", "vm_states", "__class__"])
+@pytest.mark.parametrize("name", ["copy", "to_dict", "from_dict", "vm_states", "__class__", "attributes", "_checks"])
 def test_a_method_is_no_attribute_to_assign(name):
     host = HostState("cmp1")
     with pytest.raises(InvalidHost, match="cannot be assigned") as caught:

@@ -141,6 +141,11 @@ def test_hosts_of_own_classes_come_back_as_such(tmp_path):
     assert [(type(one), getattr(one, "rack", None)) for one in loaded] == [(HostState, None), (Rack, "r1")]
 
 
+def test_text_that_utf8_lacks_comes_back(tmp_path):
+    loaded = again(HostPool([host("a", instances=[Instance("i", user_id="\ud800")])]), tmp_path)
+    assert loaded.instance("i").user_id == "\ud800"
+
+
 def test_undeclared_attributes_come_back(pool, tmp_path):
     pool["a"].shelf = {"row": [1, 2.5, None, True]}
     pool["a"].limits["vcpu"] = 3
