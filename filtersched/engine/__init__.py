@@ -30,6 +30,7 @@ from filtersched.results.verdict import HostVerdicts
 from filtersched.weighers.base import BaseWeigher
 
 _NODE = attrgetter("host", "nodename")
+_MOST_FILTERS = 256
 
 __all__ = ["Engine", "UseHandlers"]
 
@@ -114,6 +115,9 @@ class Engine:
         """The runners of these filters; the last decision's list if the filters are the same."""
         names = list(map(id, filters))
         if self._last[0] != names:
+            if len(self._filters) > _MOST_FILTERS:
+                # A program makes filters anew for each request: let those of earlier ones go.
+                self._filters.clear()
             for plugin in filters:
                 if id(plugin) not in self._filters:
                     self._filters[id(plugin)] = FilterRunner(plugin)

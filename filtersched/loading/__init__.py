@@ -6,6 +6,8 @@ May import: filters, weighers, plugins, hosts, requests, settings, errors.
 from filtersched.loading.listing import PluginDescription, describe_plugins, list_installed_opts, list_opts
 from filtersched.loading.loader import (
     STANDARD_WEIGHERS,
+    FiltersGiven,
+    WeighersGiven,
     load_driver,
     load_filters,
     load_host_class,
@@ -15,7 +17,9 @@ from filtersched.loading.loader import (
 
 __all__ = [
     "STANDARD_WEIGHERS",
+    "FiltersGiven",
     "PluginDescription",
+    "WeighersGiven",
     "describe_plugins",
     "list_installed_opts",
     "list_opts",

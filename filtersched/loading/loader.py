@@ -12,7 +12,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from oslo_config import cfg
 
@@ -47,6 +47,11 @@ STANDARD_WEIGHERS = (
 )
 _P = TypeVar("_P", bound=Plugin)
 
+#: Filters as a program gives them: names among the available, classes, objects.
+FiltersGiven = str | type[BaseHostFilter] | BaseHostFilter | Sequence[str | type[BaseHostFilter] | BaseHostFilter]
+#: Weighers likewise; names are installed ones.
+WeighersGiven = str | type[BaseWeigher] | BaseWeigher | Sequence[str | type[BaseWeigher] | BaseWeigher]
+
 
 def make_plugin(plugin_class: type[_P], conf: cfg.ConfigOpts) -> _P:
     """An instance of a plug-in with its options bound to what `conf` says."""
@@ -74,13 +79,30 @@ def options_of(plugin_class: type[Plugin], origin: str) -> list[tuple[str, cfg.O
     return list(options)
 
 
+def each_given(field: str, given: Any, base: type[_P]) -> list[str | type[_P] | _P]:
+    """The names, classes and objects of plug-ins that a program gives. Raises PluginLoadError for anything else."""
+    if isinstance(given, base) or inspect.isclass(given):
+        given = [given]
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        return list(checked_names(field, given))
+    for at, one in enumerate(given):
+        if isinstance(one, str | base) or (inspect.isclass(one) and issubclass(one, base)):
+            continue
+        raise PluginLoadError(
+            f"{field}[{at}] is {shown(one)}, and no name, no class derived from {base.__name__} and no object of one.",
+            name=field,
+            entry_point=f"{field}[{at}]",
+        )
+    return list(given)
+
+
 class FilterCatalog:
     """The filters that may be used: known by name, imported and made on first use.
 
-    enabled : the filters that the configuration uses, in its order.
+    enabled : the filters that a program gave, else those that the configuration uses, in this order.
     """
 
-    def __init__(self, conf: cfg.ConfigOpts, settings: SchedulerSettings) -> None:
+    def __init__(self, conf: cfg.ConfigOpts, settings: SchedulerSettings, given: FiltersGiven | None = None) -> None:
         self._conf = conf
         self._spelling = settings.spellings["available_filters"]
         self._registry = Registry(FILTERS)
@@ -89,25 +111,29 @@ class FilterCatalog:
         for name in settings.available_filters:
             for candidates in self._named(local_name(name)):
                 self._add(candidates)
-        spelling = settings.spellings["enabled_filters"]
-        self.enabled: list[BaseHostFilter] = self.get(settings.enabled_filters, spelling=spelling)
+        spelling = settings.spellings["enabled_filters"] if given is None else ("", "filters")
+        enabled = settings.enabled_filters if given is None else given
+        self.enabled: list[BaseHostFilter] = self.get(enabled, spelling=spelling)
 
     @property
     def available(self) -> tuple[str, ...]:
         """The names, in the order in which the configuration makes them available."""
         return tuple(self._candidates)
 
-    def get(self, names: str | Sequence[str], *, spelling: Spelling | None = None) -> list[BaseHostFilter]:
-        """The filters of these names, in this order; one instance per class however often it is named.
+    def get(self, given: FiltersGiven, *, spelling: Spelling | None = None) -> list[BaseHostFilter]:
+        """These filters, in this order; one instance per class however often it is named.
 
-        spelling : the option that named them; without it, they are a request's choice.
+        given : names of available filters; classes, which need not be available; objects, used as they are.
+        spelling : the option that named them; without it, they are the choice of a request or a program.
         Raises PluginNotFound with all the unknown names at once.
         """
-        wanted = [local_name(name) for name in checked_names("filters", names)]
-        unknown = [name for name in dict.fromkeys(wanted) if name not in self._candidates]
+        parts = each_given("filters", given, BaseHostFilter)
+        wanted = [local_name(one) if isinstance(one, str) else one for one in parts]
+        names = dict.fromkeys(one for one in wanted if isinstance(one, str))
+        unknown = [name for name in names if name not in self._candidates]
         if unknown:
             raise self._unavailable(unknown, spelling)
-        return [self._instance(name) for name in wanted]
+        return [one if isinstance(one, BaseHostFilter) else self._instance(one) for one in wanted]
 
     def _unavailable(self, names: list[str], spelling: Spelling | None) -> PluginNotFound:
         what = "which is not available" if len(names) == 1 else "which are not available"
@@ -115,8 +141,8 @@ class FilterCatalog:
         hint = f"Installed, but not named by {spelled(self._spelling)}: {', '.join(installed)}." if installed else ""
         return self._registry.not_found(names, self._candidates, spelling, what, hint)
 
-    def _instance(self, name: str) -> BaseHostFilter:
-        filter_class = only(name, self._candidates[name]).load(BaseHostFilter)
+    def _instance(self, named: str | type[BaseHostFilter]) -> BaseHostFilter:
+        filter_class = only(named, self._candidates[named]).load(BaseHostFilter) if isinstance(named, str) else named
         if filter_class not in self._instances:
             self._instances[filter_class] = make_plugin(filter_class, self._conf)
         return self._instances[filter_class]
@@ -142,25 +168,43 @@ class FilterCatalog:
         self._candidates[name] = tuple(both.values())
 
 
-def load_filters(conf: cfg.ConfigOpts, settings: SchedulerSettings) -> FilterCatalog:
-    """The available filters, with those in use made and their options bound."""
-    return FilterCatalog(conf, settings)
+def load_filters(
+    conf: cfg.ConfigOpts, settings: SchedulerSettings, given: FiltersGiven | None = None
+) -> FilterCatalog:
+    """The available filters, with those in use made and their options bound.
+
+    given : those in use, instead of the configured ones.
+    """
+    return FilterCatalog(conf, settings, given)
 
 
-def load_weighers(conf: cfg.ConfigOpts, settings: SchedulerSettings, *, scheduler: object = None) -> list[BaseWeigher]:
+def load_weighers(
+    conf: cfg.ConfigOpts,
+    settings: SchedulerSettings,
+    *,
+    scheduler: object = None,
+    given: WeighersGiven | None = None,
+) -> list[BaseWeigher]:
     """The weighers in use, in the order of the configuration, all_weighers in STANDARD_WEIGHERS' order.
+
+    given : names, classes and objects to use instead of the configured ones.
 
     With least_cost_functions, the cost functions instead, each as a weigher; one named without a
     path is a method of `scheduler` or built in.
     """
-    if settings.least_cost_functions is not None:
+    if given is None and settings.least_cost_functions is not None:
         spelling = settings.spellings["least_cost_functions"]
         return _cost_weighers(conf, settings.least_cost_functions, spelling, scheduler)
     registry = Registry(WEIGHERS)
+    spelling = settings.spellings["weight_classes"] if given is None else ("", "weighers")
     instances: dict[type, BaseWeigher] = {}
     weighers = []
-    for configured in settings.weight_classes:
-        for weigher_class in _weigher_classes(local_name(configured), registry, settings.spellings["weight_classes"]):
+    for wanted in each_given("weighers", settings.weight_classes if given is None else given, BaseWeigher):
+        if isinstance(wanted, BaseWeigher):
+            weighers.append(wanted)
+            continue
+        named = _weigher_classes(local_name(wanted), registry, spelling) if isinstance(wanted, str) else [wanted]
+        for weigher_class in named:
             if weigher_class not in instances:
                 instances[weigher_class] = make_plugin(weigher_class, conf)
             weighers.append(instances[weigher_class])

@@ -19,7 +19,7 @@ from filtersched.hosts.host_lists import each_of, undisturbed
 from filtersched.hosts.host_pool import HostPool, Key
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.placement import CommitConflict
-from filtersched.loading import load_driver
+from filtersched.loading import FiltersGiven, load_driver
 from filtersched.requests.record import checked, checked_names
 from filtersched.requests.request_spec import MAX_INSTANCES, RequestSpec
 from filtersched.requests.request_values import InstanceGroup
@@ -55,7 +55,7 @@ class Scheduler:
         hosts: HostPool | Iterable[HostState],
         instance_uuids: Sequence[str] | None = None,
         *,
-        filters: str | Sequence[str] | None = None,
+        filters: FiltersGiven | None = None,
         return_alternates: bool = False,
         seed: int | None = None,
         explain: Detail = "counts",
@@ -64,7 +64,8 @@ class Scheduler:
 
         instance_uuids : one per instance; given, their number counts and not `spec.num_instances`.
             Missing uuids are generated.
-        filters : names to use instead of the configured ones, among the available.
+        filters : what to use instead of the scheduler's filters: names among the available, classes,
+            whose options are configured, and objects, whose options are their own.
         return_alternates : also give hosts to try if the chosen one fails, `max_attempts` - 1 of them.
         seed : of the random draws; None draws one. Selections record it, and it replays the decision.
         explain : "full" also keeps every host's weights.
@@ -96,7 +97,7 @@ class Scheduler:
         pool: HostPool,
         instance_uuids: Sequence[str] | None = None,
         *,
-        filters: str | Sequence[str] | None = None,
+        filters: FiltersGiven | None = None,
         return_alternates: bool = False,
         seed: int | None = None,
         explain: Detail = "counts",
@@ -140,7 +141,7 @@ class Scheduler:
         selections: Selection | Iterable[Selection],
         pool: HostPool,
         *,
-        filters: str | Sequence[str] | None = None,
+        filters: FiltersGiven | None = None,
     ) -> None:
         """Commit a decision that was made earlier, if the hosts can take it still.
 
@@ -155,14 +156,14 @@ class Scheduler:
         chosen = [selections] if isinstance(selections, Selection) else list(selections)
         pool.run(self._commit, chosen, pool, filters)
 
-    def _commit(self, chosen: Sequence[Selection], pool: HostPool, filters: str | Sequence[str] | None) -> None:
+    def _commit(self, chosen: Sequence[Selection], pool: HostPool, filters: FiltersGiven | None) -> None:
         is_ours = all(isinstance(one, Selection) and one.pool == pool.uuid for one in chosen)
         if is_ours and pool.stale(chosen):
             chosen = sealed(lambda: self._asked_again(chosen, pool, filters))
         pool.commit(chosen)
 
     def _asked_again(
-        self, chosen: Sequence[Selection], pool: HostPool, filters: str | Sequence[str] | None
+        self, chosen: Sequence[Selection], pool: HostPool, filters: FiltersGiven | None
     ) -> list[Selection]:
         """The selections as if they had been decided now. Raises CommitConflict where a filter refuses."""
         now = utc_now()
@@ -201,10 +202,10 @@ class Scheduler:
     def _choose(self, decision: Decision) -> list[Choice]:
         raise NotImplementedError(f"{type(self).__name__} defines no way to decide")
 
-    def _filters_named(self, names: str | Sequence[str] | None) -> Sequence[Any]:
+    def _filters_named(self, given: FiltersGiven | None) -> Sequence[Any]:
         """The filters of a decision; a driver without filters has none to name."""
-        if names is not None:
-            raise InvalidRequest(f"{type(self).__name__} uses no filters", field="filters", value=names)
+        if given is not None:
+            raise InvalidRequest(f"{type(self).__name__} uses no filters", field="filters", value=given)
         return ()
 
     def _prepare(
@@ -213,7 +214,7 @@ class Scheduler:
         hosts: HostPool | list[HostState],
         instance_uuids: Sequence[str] | None,
         *,
-        filters: str | Sequence[str] | None = None,
+        filters: FiltersGiven | None = None,
         return_alternates: bool = False,
         seed: int | None = None,
         explain: Detail = "counts",

@@ -22,7 +22,7 @@ from filtersched.hosts import narrowing
 from filtersched.hosts.host_lists import undisturbed
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
-from filtersched.loading import load_filters, load_weighers
+from filtersched.loading import FiltersGiven, WeighersGiven, load_filters, load_weighers
 from filtersched.loading.loader import FilterCatalog
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.requests.seal import sealed
@@ -45,12 +45,24 @@ class FilterScheduler(Scheduler):
     #: Whether raw weights are normalised before they are multiplied and added.
     normalizes: ClassVar[bool] = True
 
-    def __init__(self, conf: cfg.ConfigOpts | None = None, *, use_engine: bool = True) -> None:
-        """use_engine : False decides on host objects, step by step; the answer is the same."""
+    def __init__(
+        self,
+        conf: cfg.ConfigOpts | None = None,
+        *,
+        filters: FiltersGiven | None = None,
+        weighers: WeighersGiven | None = None,
+        use_engine: bool = True,
+    ) -> None:
+        """filters, weighers : what to use instead of the configured ones, in order. Names; classes, whose
+            options are configured; objects, whose options are their own.
+        use_engine : False decides on host objects, step by step; the answer is the same.
+        """
         super().__init__(conf)
-        self.catalog: FilterCatalog = load_filters(self.conf, self.settings)
+        self.catalog: FilterCatalog = load_filters(self.conf, self.settings, filters)
         self.filters: Sequence[BaseHostFilter] = self.catalog.enabled
-        self.weighers: Sequence[BaseWeigher] = load_weighers(self.conf, self.settings, scheduler=self)
+        self.weighers: Sequence[BaseWeigher] = load_weighers(
+            self.conf, self.settings, scheduler=self, given=weighers
+        )
         self._draw = self._draw_for()
         self._engine = self._engine_for() if use_engine else None
         self._filter_handler = HostFilterHandler()
@@ -68,8 +80,8 @@ class FilterScheduler(Scheduler):
             return None
         return Engine(self.weighers, draw=self._draw, normalizes=self.normalizes)
 
-    def _filters_named(self, names: str | Sequence[str] | None) -> Sequence[Any]:
-        return self.filters if names is None else self.catalog.get(names)
+    def _filters_named(self, given: FiltersGiven | None) -> Sequence[Any]:
+        return self.filters if given is None else self.catalog.get(given)
 
     def explain(
         self,
@@ -77,7 +89,7 @@ class FilterScheduler(Scheduler):
         host: HostState | str,
         pool: HostPool | None = None,
         *,
-        filters: str | Sequence[str] | None = None,
+        filters: FiltersGiven | None = None,
     ) -> HostVerdicts:
         """The verdict of every filter on one host in its present state.
 
@@ -94,7 +106,7 @@ class FilterScheduler(Scheduler):
         return undisturbed([host], lambda: self._prepare(spec, [host], None, filters=filters).ask(host, 0))
 
     def _explain(
-        self, spec: RequestSpec, host: HostState | str, pool: HostPool, filters: str | Sequence[str] | None
+        self, spec: RequestSpec, host: HostState | str, pool: HostPool, filters: FiltersGiven | None
     ) -> HostVerdicts:
         first = self._uuids(spec, None)[:1]
         decision = self._prepare(spec, pool, first, filters=filters, explain="full")

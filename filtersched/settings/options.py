@@ -25,8 +25,8 @@ Spelling = tuple[str, str]
 
 
 def spelled(spelling: Spelling) -> str:
-    """`[group] name`, as it is written in messages."""
-    return f"[{spelling[0]}] {spelling[1]}"
+    """`[group] name`, as it is written in messages; an argument of a call has no group."""
+    return f"[{spelling[0]}] {spelling[1]}" if spelling[0] else spelling[1]
 
 
 def spellings_of(opt: cfg.Opt, group: str) -> list[Spelling]:
