@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from oslo_config import cfg
 
-from filtersched.errors import PluginLoadError, PluginNotFound, shown
+from filtersched.errors import InvalidRequest, PluginLoadError, PluginNotFound, shown
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
 from filtersched.loading.entry_points import DRIVERS, FILTERS, WEIGHERS, Candidate, Registry, only
@@ -80,7 +80,7 @@ def options_of(plugin_class: type[Plugin], origin: str) -> list[tuple[str, cfg.O
 
 
 def each_given(field: str, given: Any, base: type[_P]) -> list[str | type[_P] | _P]:
-    """The names, classes and objects of plug-ins that a program gives. Raises PluginLoadError for anything else."""
+    """The names, classes and objects of plug-ins that a call gives. Raises InvalidRequest for anything else."""
     if isinstance(given, base) or inspect.isclass(given):
         given = [given]
     if isinstance(given, str) or not isinstance(given, Sequence):
@@ -88,11 +88,8 @@ def each_given(field: str, given: Any, base: type[_P]) -> list[str | type[_P] | 
     for at, one in enumerate(given):
         if isinstance(one, str | base) or (inspect.isclass(one) and issubclass(one, base)):
             continue
-        raise PluginLoadError(
-            f"{field}[{at}] is {shown(one)}, and no name, no class derived from {base.__name__} and no object of one.",
-            name=field,
-            entry_point=f"{field}[{at}]",
-        )
+        said = f"{field}[{at}] is {shown(one)}, and no name, no class derived from {base.__name__} and no object of one"
+        raise InvalidRequest(said, field=field, value=one)
     return list(given)
 
 

@@ -163,7 +163,8 @@ def check_installed(wheel: Path, work: Path) -> None:
     copied = run(command, "files", "--copy", "copies", cwd=work).split()
     assert all((work / path).is_file() for path in copied), copied
     inventory, requests = (f"copies/examples/{name}" for name in ("hosts.jsonl", "requests.jsonl"))
-    assert run(command, "schedule", "--inventory", inventory, "--requests", requests, "--allow-partial", cwd=work) == said
+    scheduled = run(command, "schedule", "--inventory", inventory, "--requests", requests, "--allow-partial", cwd=work)
+    assert scheduled == said
     assert run(command, "man", cwd=work).startswith(".TH FILTERSCHED"), "the man page is not installed"
     print(f"{wheel.name} installs alone and runs: {version.strip()}")
 

@@ -12,6 +12,7 @@ from filtersched import (
     Flavor,
     HostPool,
     HostState,
+    InvalidRequest,
     NoValidHost,
     PluginLoadError,
     PluginNotFound,
@@ -132,9 +133,9 @@ def _kept_alive_by(scheduler):
     ],
 )
 def test_what_is_no_filter_is_an_error_that_names_its_place(given, sentence):
-    with pytest.raises(PluginLoadError, match=sentence):
+    with pytest.raises(InvalidRequest, match=sentence):
         FilterScheduler(filters=given)
-    with pytest.raises(PluginLoadError, match=sentence):
+    with pytest.raises(InvalidRequest, match=sentence):
         FilterScheduler(filters=[]).select_destinations(SPEC, hosts(), filters=given)
 
 
