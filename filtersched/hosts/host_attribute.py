@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from inspect import get_annotations
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, dataclass_transform, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, dataclass_transform, get_origin
 
 from filtersched.columns.frozen import thaw
 from filtersched.columns.plain_data import plain_data
@@ -108,6 +108,14 @@ class Declared:
     _required: ClassVar[tuple[str, ...]] = ()
     # Attributes with read-only values.
     _read_only: ClassVar[frozenset[str]] = frozenset()
+
+    if not TYPE_CHECKING:
+
+        def __new__(cls, *_arguments: Any, **_attributes: Any) -> Self:
+            if hasattr(cls, "__dataclass_fields__"):
+                said = f"{cls.__name__} is a dataclass, and HostState collects annotated attributes itself"
+                raise InvalidHost(f"{said}; remove @dataclass, and leave the annotations as they are")
+            return object.__new__(cls)
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)

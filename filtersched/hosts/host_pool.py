@@ -396,7 +396,7 @@ class HostPool(KeptHosts):
 
 def _put_on(host: HostState, selection: Placement, now: datetime) -> None:
     taken = host.consume_from_request(selection.spec)
-    consumed = BUILDING
+    record = selection.spec.as_instance(consumed=BUILDING, created_at=now)
     if taken is not None:
         if not isinstance(taken, Mapping):
             raise InvalidHost(
@@ -404,12 +404,13 @@ def _put_on(host: HostState, selection: Placement, now: datetime) -> None:
                 host=host.host,
                 value=taken,
             )
-        consumed = {**BUILDING, **taken}
-    host.add_instance(selection.spec)
-    instances = host.instances
-    if isinstance(instances, GrowingDict) and selection.instance_uuid in instances:
-        record = selection.spec.as_instance(consumed=BUILDING, created_at=now)
-        instances.put(selection.instance_uuid, record if taken is None else replace(record, consumed=consumed))
+        record = replace(record, consumed={**BUILDING, **taken})
+    uuid, instances = selection.instance_uuid, host.instances
+    if isinstance(instances, GrowingDict):
+        instances.put(uuid, record)
+    elif uuid not in instances:
+        # The class assigned others when it consumed.
+        host._assign(instances=FrozenDict({**instances, uuid: record}))
 
 
 def _take_off(host: HostState, leaving: _Leaving) -> None:

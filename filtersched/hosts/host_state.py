@@ -192,7 +192,12 @@ class HostState(Declared):
             value = self._further(name, value)
         else:
             value = checked(check, self.__dict__.get("host"), name, value)
-        if is_sealed(self._scratch):
+        try:
+            is_read_only = is_sealed(self._scratch)
+        except AttributeError:
+            said = f"{type(self).__name__} must call super().__init__(host, …) before it sets {name}"
+            raise InvalidHost(said, attribute=name, value=value) from None
+        if is_read_only:
             raise InvalidHost(
                 f"host {self.host!r}: {name} {ONLY_ANSWERS} (a copy made with host.copy() may be changed)",
                 host=self.host,
@@ -299,7 +304,7 @@ class HostState(Declared):
         Read-only containers are shared; lists, dicts and sets that a plug-in or subclass added are
         copied, one level deep.
         """
-        new = type(self).__new__(type(self))
+        new = object.__new__(type(self))
         attributes = new.__dict__
         # From here on only the copy is read, since another thread may write to this host.
         attributes.update(self.__dict__)
@@ -345,7 +350,8 @@ class HostState(Declared):
         )
         if self.resources and spec.resources:
             self._take_resources(spec.resources, 1)
-        if spec.instance_group is not None and spec.instance_uuid is not None:
+        if spec.instance_group is not None and not isinstance(self.instances, GrowingDict):
+            # The next instance of the request looks for it. A pool that commits adds it itself, with the time.
             self.add_instance(spec)
         return None
 

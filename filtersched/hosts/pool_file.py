@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +27,7 @@ from filtersched.hosts.reports import NEVER, HostReports
 from filtersched.requests.instance import Instance
 from filtersched.requests.record import plain
 from filtersched.requests.request_values import Flavor
+from filtersched.whole_file import WholeFile
 
 _T = TypeVar("_T")
 HostClasses = type[HostState] | Sequence[type[HostState]]
@@ -62,44 +62,10 @@ def write_pool(path: str | os.PathLike[str], pool: SavedPool) -> None:
 
     Raises InvalidHost for what the file cannot hold, and OSError.
     """
-    target = os.path.realpath(path)
-    folder, name = os.path.split(target)
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
-    try:
-        with open(descriptor, "w", encoding="utf-8") as stream:
-            for record in _records(pool):
-                # In ASCII, which has room for half of a surrogate pair too.
-                stream.write(json.dumps(record, separators=(",", ":")) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        _keep_mode(temporary, target)
-        os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-    _sync_folder(folder)
-
-
-def _keep_mode(temporary: str, target: str) -> None:
-    """Give the new file the mode of the earlier one, or that of any new file."""
-    try:
-        mode = os.stat(target).st_mode & 0o777
-    except FileNotFoundError:
-        mask = os.umask(0)
-        os.umask(mask)
-        mode = 0o666 & ~mask
-    os.chmod(temporary, mode)
-
-
-def _sync_folder(folder: str) -> None:
-    # A rename is on the disk when its folder is; not every system can open one.
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    with WholeFile(path) as stream:
+        for record in _records(pool):
+            # In ASCII, which has room for half of a surrogate pair too.
+            stream.write(json.dumps(record, separators=(",", ":")) + "\n")
 
 
 def _records(pool: SavedPool) -> Iterator[dict[str, Any]]:

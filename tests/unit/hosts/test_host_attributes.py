@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import pickle
 from datetime import datetime
@@ -384,3 +385,26 @@ def test_class_that_is_no_class_of_hosts_is_refused(give, tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InvalidHost, match="host_class must be a class derived from HostState, not <class 'dict'>"):
         give(dict)
+
+
+@pytest.mark.parametrize("arguments", [("m1",), ("m1", "r1"), ()])
+def test_dataclass_is_an_error_that_says_what_to_write(arguments):
+    @dataclasses.dataclass
+    class MetalHost(HostState):
+        rack: str = ""
+
+    class NewerHost(MetalHost):
+        pass
+
+    for kind in (MetalHost, NewerHost):
+        with pytest.raises(InvalidHost, match=f"{kind.__name__} is a dataclass, .* remove @dataclass"):
+            kind(*arguments, rack="r1")
+
+
+def test_constructor_that_forgets_the_one_of_its_base_is_told():
+    class MetalHost(HostState):
+        def __init__(self, host: str) -> None:
+            self.rack = "r1"
+
+    with pytest.raises(InvalidHost, match=r"MetalHost must call super\(\).__init__\(host, …\) before it sets rack"):
+        MetalHost("m1")

@@ -189,6 +189,26 @@ def test_file_keeps_its_mode_and_a_link_its_target(pool, tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
+def test_new_file_has_the_mode_of_any_new_file(pool, tmp_path):
+    (tmp_path / "other").touch()
+    pool.save(tmp_path / "pool.jsonl")
+    assert (tmp_path / "pool.jsonl").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def test_what_is_no_regular_file_is_not_replaced(pool, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="is no regular file"):
+        pool.save(tmp_path / "pipe")
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+def test_system_without_nameless_files_saves_too(pool, tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    pool.save(tmp_path / "pool.jsonl")
+    assert len(HostPool.load(tmp_path / "pool.jsonl")) == 4
+    assert os.listdir(tmp_path) == ["pool.jsonl"]
+
+
 @pytest.mark.parametrize(
     ("damage", "line", "said"),
     [

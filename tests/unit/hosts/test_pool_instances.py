@@ -345,3 +345,15 @@ def test_change_of_another_group_is_no_conflict(pool, scheduler):
     pool.adopt("c", [Instance("i3", groups=["db"])])
     pool.commit(Selection.from_dict(json.loads(json.dumps(decided[0].to_dict()))))
     assert pool.host_of("i2").host == "b"
+
+
+def test_class_that_assigns_instances_itself_has_the_record_with_its_time():
+    class Cleared(HostState):
+        def consume_from_request(self, spec: RequestSpec) -> None:
+            super().consume_from_request(spec)
+            self.instances = {}
+
+    pool = HostPool([Cleared("a")])
+    pool.clock = lambda: NOON
+    FilterScheduler(make_conf(enabled_filters=[])).place(RequestSpec(Flavor()), pool, ["i1"])
+    assert pool.instance("i1").created_at == NOON
