@@ -24,6 +24,7 @@ from filtersched.results.explanation import Explanation
 from filtersched.results.filter_step import FilterStep
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Alternate, Selection, WeighedHost
+from filtersched.results.unread_field import UnreadField
 from filtersched.results.verdict import HostVerdicts, Rank, Shortage, Verdict
 from filtersched.results.weigher_shares import WeigherColumn, WeigherShare
 from filtersched.schedulers import ChanceScheduler, FilterScheduler, Scheduler, StochasticScheduler, scheduler_from
@@ -73,6 +74,7 @@ __all__ = [
     "Shortage",
     "StochasticScheduler",
     "UndeclaredRead",
+    "UnreadField",
     "Verdict",
     "WeighedHost",
     "WeigherColumn",

@@ -26,6 +26,7 @@ from filtersched.results.explanation import Explanation, Facts
 from filtersched.results.filter_step import FilterStep
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Alternate, Selection, WeighedHost
+from filtersched.results.unread_field import UnreadField
 from filtersched.results.verdict import HostVerdicts, Verdict
 from filtersched.results.weigher_shares import WeigherColumn, WeigherShare
 
@@ -121,6 +122,7 @@ class Decision:
     nearest : finds near misses; see Facts.
     without : hosts that are looked at without an instance that is to move, by name and node.
     deplete : what the scheduler makes of a host that takes an instance.
+    unread : finds what the request asks for and these filters do not read.
     """
 
     spec: RequestSpec
@@ -134,6 +136,7 @@ class Decision:
     nearest: Callable[..., list[HostVerdicts]] | None = None
     without: Mapping[Key, HostState] = field(default_factory=dict, repr=False)
     deplete: Callable[[HostState, RequestSpec], HostState] = depleted
+    unread: Callable[[RequestSpec, Sequence[Any]], tuple[UnreadField, ...]] = lambda _spec, _filters: ()
     _random: random.Random | None = field(default=None, repr=False)
     _generation: int = 0
     _offered: int = 0
@@ -347,6 +350,7 @@ class Decision:
             ask=lambda host: self.ask(host, index, choices),
             passed=self.passed,
             earlier=lambda: self.named([step for one in choices[:index] for step in one.steps()]),
+            unread=lambda: self.unread(self.spec, self.filters),
         )
         if self.nearest is not None:
             facts.nearest = functools.partial(self.nearest, self, index, choices)

@@ -18,6 +18,7 @@ from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.row_caches import MISSING
 from filtersched.plugins.notes import note_asked, note_host
 from filtersched.plugins.plugin import Plugin, Reads, declaration_of, tells_changes
+from filtersched.plugins.request_reads import attributes_of
 from filtersched.requests.request_spec import RequestSpec
 
 Source = HostRows | Overlay
@@ -76,9 +77,9 @@ class PluginEvaluator:
         self.columnar: bool = declaration.columnar
         # What is read of hosts; None if that depends on the request.
         reads = declaration.host_reads
-        self.reads: Reads | None = reads if isinstance(reads, tuple) else None
+        self.reads: Reads | None = attributes_of(reads) if isinstance(reads, tuple) else None
         self._host_reads: Any = declaration.host_reads
-        self.spec_reads: Reads = declaration.spec_reads if spec_reads is None else spec_reads
+        self.spec_reads: Reads = declaration.spec_attributes if spec_reads is None else spec_reads
         self._spec_view: Any = spec_view(self.name, declaration.spec_reads)
         self.tells_changes: bool = self.columnar and spec_reads is None and tells_changes(type(plugin), method.__name__)
         # What was read of the request when columns were last asked.
@@ -91,7 +92,7 @@ class PluginEvaluator:
     def host_reads_for(self, spec: RequestSpec) -> tuple[str, ...]:
         """The host attributes that the answer depends on, where that depends on the request."""
         try:
-            return tuple(self._host_reads(self.plugin, self._spec_view(spec)))
+            return attributes_of(self._host_reads(self.plugin, self._spec_view(spec)))
         except Exception as problem:
             # The boundary to the plug-in.
             note_asked(problem, self.plugin, f"for its host_reads, instance {spec.instance_uuid}")

@@ -10,6 +10,7 @@ from typing import Any, NoReturn, Protocol
 
 from filtersched.columns.column import Column, HostColumns
 from filtersched.errors import InvalidHost, InvalidRequest, UndeclaredRead
+from filtersched.plugins.request_reads import attributes_of
 from filtersched.requests.seal import ONLY_ANSWERS
 
 
@@ -80,13 +81,14 @@ _note_reads: Callable[[SpecView, list[str]], None] = vars(SpecView)["attributes_
 @functools.lru_cache(maxsize=512)
 def host_view(plugin: str, reads: tuple[str, ...]) -> type[View]:
     """The class of views on one host for a plug-in that declared `reads`."""
-    return type("HostView", (View,), {"__slots__": (), "_plugin": plugin, **_properties(reads)})
+    return type("HostView", (View,), {"__slots__": (), "_plugin": plugin, **_properties(attributes_of(reads))})
 
 
 @functools.lru_cache(maxsize=512)
 def spec_view(plugin: str, reads: tuple[str, ...]) -> type[View]:
     """The class of views on a request for a plug-in that declared `reads`."""
-    shown = dict.fromkeys((*reads, "get_scheduler_hint") if "scheduler_hints" in reads else reads)
+    names = attributes_of(reads)
+    shown = dict.fromkeys((*names, "get_scheduler_hint") if "scheduler_hints" in names else names)
     members = {"_plugin": plugin, "_declaration": "spec_reads", "__slots__": tuple(shown)}
     return type("SpecView", (SpecView,), members)
 

@@ -29,7 +29,7 @@ class AggregateInstanceExtraSpecsFilter(ExtraSpecsFilter):
     """
 
     run_filter_once_per_request = True
-    spec_reads: ClassVar[Sequence[str]] = ("extra_specs",)
+    spec_reads: ClassVar[Sequence[str]] = ("extra_specs.*", "extra_specs.aggregate_instance_extra_specs:*")
     reason_is_text = True
     scope = "aggregate_instance_extra_specs"
     has_paths = False

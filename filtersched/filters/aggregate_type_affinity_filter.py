@@ -28,6 +28,7 @@ class AggregateTypeAffinityFilter(BaseHostFilter):
     run_filter_once_per_request = True
     host_reads: Sequence[str] = ("aggregates",)
     spec_reads: ClassVar[Sequence[str]] = ("flavor",)
+    spec_meets: ClassVar[Sequence[str] | None] = ("flavor.name",)
     reason_is_text = True
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:

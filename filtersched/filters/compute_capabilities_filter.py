@@ -37,7 +37,10 @@ class ComputeCapabilitiesFilter(ExtraSpecsFilter):
     """
 
     run_filter_once_per_request = True
-    spec_reads: ClassVar[Sequence[str]] = ("extra_specs",)
+    spec_reads: ClassVar[Sequence[str]] = (
+        *("extra_specs.*", "extra_specs.capabilities:*"),
+        f"extra_specs.{_ADDRESS_WIDTH}",
+    )
     columnar = True
     reason_is_text = True
     scope = "capabilities"

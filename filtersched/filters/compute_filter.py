@@ -42,7 +42,7 @@ class ComputeFilter(ExtraSpecsFilter):
     run_filter_once_per_request = True
     options: ClassVar[Sequence[cfg.Opt]] = (SERVICE_DOWN_TIME,)
     host_reads: Sequence[str] = ("topic", "service", "capabilities")
-    spec_reads: ClassVar[Sequence[str]] = ("extra_specs", "now")
+    spec_reads: ClassVar[Sequence[str]] = ("extra_specs.*", "extra_specs.capabilities:*", "now")
     columnar = True
     reason_is_text = True
     scope = "capabilities"

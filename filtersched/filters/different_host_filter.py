@@ -20,7 +20,7 @@ class DifferentHostFilter(BaseHostFilter):
 
     run_filter_once_per_request = True
     host_reads: Sequence[str] = ("instances",)
-    spec_reads: ClassVar[Sequence[str]] = ("scheduler_hints",)
+    spec_reads: ClassVar[Sequence[str]] = ("scheduler_hints.different_host",)
     columnar = True
     reason_is_text = True
 

@@ -22,6 +22,8 @@ class GroupAffinityFilter(BaseHostFilter):
 
     host_reads: Sequence[str] = ("host",)
     spec_reads: ClassVar[Sequence[str]] = ("instance_group",)
+    # A pattern, so that advice names the filter of the policy first.
+    spec_meets: ClassVar[Sequence[str] | None] = ("instance_group.affinity*",)
     columnar = True
     reason_is_text = True
 

@@ -31,6 +31,8 @@ class GroupAntiAffinityFilter(BaseHostFilter):
 
     host_reads: Sequence[str] = ("host", "instances")
     spec_reads: ClassVar[Sequence[str]] = ("instance_group", "instance_uuid")
+    # A pattern, so that advice names the filter of the policy first.
+    spec_meets: ClassVar[Sequence[str] | None] = ("instance_group.anti-affinity*",)
     columnar = True
     reason_is_text = True
 

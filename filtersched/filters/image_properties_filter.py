@@ -14,7 +14,14 @@ from oslo_config import cfg
 from filtersched.columns.values import whole
 from filtersched.errors import InvalidRequest, must_be, shown
 from filtersched.filters.base import BaseHostFilter
-from filtersched.filters.image_properties import ARCHITECTURE, HYPERVISOR_TYPE, VM_MODE, canonical, image_property
+from filtersched.filters.image_properties import (
+    ARCHITECTURE,
+    HYPERVISOR_TYPE,
+    OLD_NAMES,
+    VM_MODE,
+    canonical,
+    image_property,
+)
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
 
@@ -54,6 +61,9 @@ class ImagePropertiesFilter(BaseHostFilter):
     run_filter_once_per_request = True
     RUN_ON_REBUILD: ClassVar[bool] = True
     spec_reads: ClassVar[Sequence[str]] = ("image",)
+    spec_meets: ClassVar[Sequence[str] | None] = tuple(
+        f"image.properties.{name}" for name in (*OLD_NAMES, *OLD_NAMES.values(), _WIDTH)
+    )
     reason_is_text = True
     options: ClassVar[Sequence[cfg.Opt]] = (
         cfg.StrOpt(

@@ -48,6 +48,7 @@ class IsolatedHostsFilter(BaseHostFilter):
     )
     host_reads: Sequence[str] = ("host",)
     spec_reads: ClassVar[Sequence[str]] = ("image",)
+    spec_meets: ClassVar[Sequence[str] | None] = ("image.id",)
     columnar = True
     reason_is_text = True
 

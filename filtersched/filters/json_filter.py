@@ -53,7 +53,7 @@ class JsonFilter(BaseHostFilter):
     A comparison with fewer than two remaining arguments is false. Without a query every host passes.
     """
 
-    spec_reads: ClassVar[Sequence[str]] = ("scheduler_hints",)
+    spec_reads: ClassVar[Sequence[str]] = ("scheduler_hints.query",)
     columnar = True
     reason_is_text = True
     options: ClassVar[Sequence[cfg.Opt]] = (

@@ -27,6 +27,7 @@ class ServerGroupAffinityFilter(BaseHostFilter):
 
     host_reads: Sequence[str] = ("host",)
     spec_reads: ClassVar[Sequence[str]] = ("instance_group",)
+    spec_meets: ClassVar[Sequence[str] | None] = ("instance_group.affinity",)
     columnar = True
     reason_is_text = True
 

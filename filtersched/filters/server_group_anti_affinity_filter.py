@@ -34,6 +34,7 @@ class ServerGroupAntiAffinityFilter(BaseHostFilter):
 
     host_reads: Sequence[str] = ("instances",)
     spec_reads: ClassVar[Sequence[str]] = ("instance_group", "instance_uuid")
+    spec_meets: ClassVar[Sequence[str] | None] = ("instance_group.anti-affinity",)
     columnar = True
     reason_is_text = True
 

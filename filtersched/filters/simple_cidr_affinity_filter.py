@@ -32,7 +32,7 @@ class SimpleCIDRAffinityFilter(BaseHostFilter):
     """
 
     run_filter_once_per_request = True
-    spec_reads: ClassVar[Sequence[str]] = ("scheduler_hints",)
+    spec_reads: ClassVar[Sequence[str]] = ("scheduler_hints.build_near_host_ip", "scheduler_hints.cidr")
     columnar = True
     reason_is_text = True
 

@@ -31,7 +31,7 @@ class TraitsFilter(BaseHostFilter):
 
     # Traits do not change while a request is placed.
     run_filter_once_per_request = True
-    spec_reads: ClassVar[Sequence[str]] = ("extra_specs",)
+    spec_reads: ClassVar[Sequence[str]] = ("extra_specs.trait*:*",)
     reason_is_text = True
 
     def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:

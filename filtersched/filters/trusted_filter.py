@@ -36,7 +36,7 @@ class TrustedFilter(BaseHostFilter):
     """
 
     run_filter_once_per_request = True
-    spec_reads: ClassVar[Sequence[str]] = ("extra_specs",)
+    spec_reads: ClassVar[Sequence[str]] = (f"extra_specs.{_KEY}",)
     reason_is_text = True
 
     def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:

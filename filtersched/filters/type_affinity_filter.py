@@ -20,6 +20,7 @@ class TypeAffinityFilter(BaseHostFilter):
 
     host_reads: Sequence[str] = ("instances",)
     spec_reads: ClassVar[Sequence[str]] = ("flavor",)
+    spec_meets: ClassVar[Sequence[str] | None] = ("flavor.id",)
     columnar = True
     reason_is_text = True
 

@@ -3,7 +3,13 @@
 May import: filters, weighers, plugins, hosts, requests, settings, errors.
 """
 
-from filtersched.loading.listing import PluginDescription, describe_plugins, list_installed_opts, list_opts
+from filtersched.loading.listing import (
+    PluginDescription,
+    describe_own_plugins,
+    describe_plugins,
+    list_installed_opts,
+    list_opts,
+)
 from filtersched.loading.loader import (
     STANDARD_WEIGHERS,
     FiltersGiven,
@@ -20,6 +26,7 @@ __all__ = [
     "FiltersGiven",
     "PluginDescription",
     "WeighersGiven",
+    "describe_own_plugins",
     "describe_plugins",
     "list_installed_opts",
     "list_opts",

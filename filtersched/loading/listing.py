@@ -14,7 +14,7 @@ from filtersched.errors import ConfigurationError
 from filtersched.filters.base import BaseHostFilter
 from filtersched.loading.entry_points import DRIVERS, FILTERS, WEIGHERS, Candidate, Registry, only
 from filtersched.loading.loader import options_of
-from filtersched.plugins.plugin import Declaration, Override, declaration_of, overrides_of
+from filtersched.plugins.plugin import Declaration, Override, Reads, declaration_of, meets_of, overrides_of
 from filtersched.settings.options import respelled, scheduler_options, spellings_of
 from filtersched.weighers.base import BaseWeigher
 
@@ -34,6 +34,7 @@ class PluginDescription:
 
     kind : "filter", "weigher" or "driver".
     options : (group, option); declaration : what its class promises, or None.
+    meets : what of a request it meets, or None if it may be anything.
     overrides : what aggregates may override of the options.
     problem : why it cannot be used, or "".
     """
@@ -45,6 +46,7 @@ class PluginDescription:
     summary: str = ""
     options: tuple[tuple[str, cfg.Opt], ...] = ()
     declaration: Declaration | None = None
+    meets: Reads | None = None
     overrides: tuple[Override, ...] = ()
     problem: str = ""
 
@@ -52,6 +54,11 @@ class PluginDescription:
 def describe_plugins() -> list[PluginDescription]:
     """Every installed filter, weigher and driver, imported to be described; the broken ones too."""
     return list(_described(*_KINDS))
+
+
+def describe_own_plugins() -> list[PluginDescription]:
+    """The library's own filters and weighers."""
+    return list(_described(*_KINDS[:2], own=True))
 
 
 def _described(*kinds: _Kind, own: bool | None = None) -> Iterator[PluginDescription]:
@@ -76,6 +83,7 @@ def _describe(kind: str, base: type | None, candidate: Candidate, namesakes: Seq
         if base is not None:
             facts["options"] = tuple(options_of(found, str(candidate)))
             facts["declaration"] = declaration_of(found)
+            facts["meets"] = meets_of(found)
             facts["overrides"] = tuple(overrides_of(found).values())
         only(candidate.name, namesakes)
     except ConfigurationError as error:

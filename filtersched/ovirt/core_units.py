@@ -22,6 +22,7 @@ from filtersched.ovirt.documents import (
 )
 from filtersched.ovirt.errors import UnitError
 from filtersched.ovirt.settings import Settings
+from filtersched.plugins.request_reads import attributes_of
 
 FILTERS, SCORES, BALANCE = KINDS = ("filters", "scores", "balance")
 DOCUMENTS, VMS = "documents", "vms"
@@ -43,7 +44,7 @@ class CoreUnit:
         spec_reads = plugin.spec_reads
         # One that declares nothing may read anything.
         declared = bool(plugin.host_reads) and not callable(spec_reads)
-        self._needs_vm = not declared or not VM_FACTS.isdisjoint(spec_reads)
+        self._needs_vm = not declared or not VM_FACTS.isdisjoint(attributes_of(spec_reads))
         self.name: str = type(plugin).__name__
         self.description: str = (inspect.getdoc(type(plugin)) or "").partition("\n")[0]
 
@@ -140,7 +141,7 @@ def _reads(plugin: Any) -> frozenset[str] | None:
         except Exception:
             # The boundary to the plug-in: one that cannot say is not offered.
             return None
-    return frozenset(reads or ())
+    return frozenset(attributes_of(reads or ()))
 
 
 def _sample() -> Known:

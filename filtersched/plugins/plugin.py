@@ -11,6 +11,7 @@ from oslo_config import cfg, types
 from filtersched.columns.column import filled
 from filtersched.errors import ConfigurationError, must_be, nearest
 from filtersched.hosts import aggregate_metadata as aggregates
+from filtersched.plugins.request_reads import attributes_of, problem_of
 
 Reads = tuple[str, ...]
 
@@ -21,6 +22,11 @@ class Declaration(NamedTuple):
     host_reads: Reads | Callable[[Any, Any], Reads]
     spec_reads: Reads
     columnar: bool
+
+    @property
+    def spec_attributes(self) -> Reads:
+        """The attributes of the request in `spec_reads`, without keys."""
+        return attributes_of(self.spec_reads)
 
 
 class Override(NamedTuple):
@@ -45,8 +51,12 @@ class Plugin:
     #: The attributes of a host that the answer depends on, or a method that returns them for a
     #: request. Declaring them promises that it depends on nothing else: no clock, chance or memory.
     host_reads: Any = None
-    #: The attributes of the request that the answer depends on.
+    #: The attributes of the request that the answer depends on, or items of them: `scheduler_hints.rack`,
+    #: `extra_specs.trait:*`.
     spec_reads: ClassVar[Sequence[str]] = ()
+    #: What of the request the plug-in meets, if that is not all that it reads; named as in `spec_reads`.
+    #: A request is warned of what it asks and no plug-in meets.
+    spec_meets: ClassVar[Sequence[str] | None] = None
     #: True if the method consists of operators only, so that it may be called with columns of all
     #: hosts in place of one host.
     columnar: ClassVar[bool] = False
@@ -172,10 +182,30 @@ def declaration_of(cls: type[Plugin]) -> Declaration | None:
         if "host_reads" in vars(owner):
             if owner.host_reads is None:  # type: ignore[attr-defined]
                 return None
-            return Declaration(_names(cls.host_reads), _names(cls.spec_reads), cls.columnar)
+            return _well_formed(cls, Declaration(_names(cls.host_reads), _names(cls.spec_reads), cls.columnar))
         if any(callable(member) or hasattr(member, "__get__") for member in _own_members(owner)):
             return None
     return None
+
+
+def meets_of(cls: type[Plugin]) -> Reads | None:
+    """What of a request the plug-in meets, named as in `spec_reads`; None if it may be anything."""
+    declaration = declaration_of(cls)
+    if declaration is None:
+        return None
+    owner = next(owner for owner in cls.__mro__ if {"spec_meets", "spec_reads"} & vars(owner).keys())
+    meets = vars(owner).get("spec_meets")
+    return declaration.spec_reads if meets is None else tuple(meets)
+
+
+def _well_formed(cls: type[Plugin], declaration: Declaration) -> Declaration:
+    """The declaration. Raises ConfigurationError for a name in it that cannot be one."""
+    for which, names in (("host_reads", declaration.host_reads), ("spec_reads", declaration.spec_reads)):
+        for name in names if isinstance(names, tuple) else ():
+            problem = problem_of(name, of_request=which == "spec_reads") if isinstance(name, str) else None
+            if problem is not None:
+                raise ConfigurationError(f"{cls.__name__}.{which}: {name!r} {problem}.", value=name)
+    return declaration
 
 
 def tells_changes(cls: type[Plugin], method: str) -> bool:

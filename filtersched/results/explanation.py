@@ -14,6 +14,7 @@ from filtersched.hosts.host_names import Node, called
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.narrowing import EXCLUSIONS
 from filtersched.results.filter_step import FilterStep
+from filtersched.results.unread_field import UnreadField
 from filtersched.results.verdict import HostVerdicts, Packed, Rank, Verdict
 from filtersched.results.weigher_shares import WeigherColumn, WeigherShare
 
@@ -53,6 +54,7 @@ class Facts:
     second: tuple[str, float] | None = None
     columns: Sequence[WeigherColumn] = ()
     ranked: Sequence[str] = ()
+    unread: Callable[[], Sequence[UnreadField]] = tuple
 
 
 class Explanation:
@@ -142,6 +144,11 @@ class Explanation:
     def earlier(self) -> tuple[FilterStep, ...]:
         """The steps of earlier instances of the request; a host refused then stays refused."""
         return tuple(self._facts.earlier())
+
+    @property
+    def unread(self) -> tuple[UnreadField, ...]:
+        """What the request asks for and no plug-in in use reads; the decision is as if it did not ask."""
+        return tuple(self._facts.unread())
 
     @property
     def refused(self) -> dict[str, int]:
@@ -294,6 +301,7 @@ class Explanation:
             ],
             "runner_up": self.runner_up,
             "margin": self.margin,
+            "unread": [one.to_dict() for one in self.unread],
         }
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -307,6 +315,7 @@ class Explanation:
             "weight": facts.weight,
             "chosen": facts.chosen,
             "second": facts.second,
+            "unread": self.unread,
         }
         shares = [(one.weigher, one.raw, one.normalized, one.multiplier) for one in facts.shares]
         steps, earlier = ([(one.name, one.before, one.after) for one in some] for some in (self.steps, self.earlier))
@@ -379,8 +388,9 @@ def _unpacked(
     earlier: Sequence[tuple[str, int, int]],
     *_more: Any,
 ) -> Facts:
+    unread = kept["unread"]
     return Facts(
-        **kept,
+        **{**kept, "unread": lambda: unread},
         shares=tuple(WeigherShare(*share) for share in shares),
         steps=[FilterStep(*counts) for counts in steps],
         earlier=lambda: [FilterStep(*counts) for counts in earlier],

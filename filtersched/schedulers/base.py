@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from oslo_config import cfg
 
@@ -26,7 +26,9 @@ from filtersched.requests.request_values import InstanceGroup
 from filtersched.requests.seal import sealed
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Selection
+from filtersched.results.unread_field import UnreadField
 from filtersched.schedulers.groups import completed, restated
+from filtersched.schedulers.unread import Readers
 from filtersched.settings import SchedulerSettings, make_conf, read_scheduler_settings
 from filtersched.settings.json_options import JsonOptions
 from filtersched.weighers.base import BaseWeigher
@@ -42,12 +44,16 @@ class Scheduler:
     #: The filters and the weighers in use, in order; a driver may have none.
     filters: Sequence[BaseHostFilter] = ()
     weighers: Sequence[BaseWeigher] = ()
+    #: What the driver itself reads of a request, apart from its filters and weighers; None if it may be anything.
+    spec_reads: ClassVar[Sequence[str] | None] = None
 
     def __init__(self, conf: cfg.ConfigOpts | None = None) -> None:
         """conf : as `filtersched.make_conf` makes it; None is the defaults. Read once, here."""
         self.conf: cfg.ConfigOpts = make_conf() if conf is None else conf
         self.settings: SchedulerSettings = read_scheduler_settings(self.conf)
         self._json_options = JsonOptions(self.settings.json_config_location)
+        # The filters last asked about, and what they read of requests.
+        self._readers: tuple[list[Any], Readers] | None = None
 
     def select_destinations(
         self,
@@ -156,6 +162,22 @@ class Scheduler:
         chosen = [selections] if isinstance(selections, Selection) else list(selections)
         pool.run(self._commit, chosen, pool, filters)
 
+    def unread(self, spec: RequestSpec, *, filters: FiltersGiven | None = None) -> tuple[UnreadField, ...]:
+        """What the request asks for and no plug-in in use reads, and which plug-ins would; empty is good.
+
+        filters : as of `select_destinations`.
+
+        The request is decided as if it did not ask for that. A request that forces hosts, and so
+        skips the filters, has nothing unread. A selection's `explanation.unread` says the same.
+        """
+        return self._unread(spec, self._filters_named(filters))
+
+    def _unread(self, spec: RequestSpec, filters: Sequence[Any]) -> tuple[UnreadField, ...]:
+        known = self._readers
+        if known is None or known[0] != list(filters):
+            known = self._readers = (list(filters), Readers(self, filters, self.weighers))
+        return known[1].unread(spec)
+
     def _commit(self, chosen: Sequence[Selection], pool: HostPool, filters: FiltersGiven | None) -> None:
         is_ours = all(isinstance(one, Selection) and one.pool == pool.uuid for one in chosen)
         if is_ours and pool.stale(chosen):
@@ -244,6 +266,7 @@ class Scheduler:
             alternates=self.settings.max_attempts - 1 if return_alternates else 0,
             seed=int.from_bytes(os.urandom(8)) >> 1 if seed is None else _checked_seed(seed),
             keep_columns=explain == "full",
+            unread=self._unread,
         )
 
     def _uuids(self, spec: RequestSpec, given: Sequence[str] | None) -> list[str]:

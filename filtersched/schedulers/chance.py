@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import ClassVar
+
 from filtersched.engine.decision import Choice, Decision
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.service import service_is_up
@@ -12,6 +15,8 @@ from filtersched.schedulers.base import Scheduler
 
 class ChanceScheduler(Scheduler):
     """Place each instance on a random host that is up, without filters, weighers and depletion."""
+
+    spec_reads: ClassVar[Sequence[str] | None] = ("ignore_hosts",)
 
     def _choose(self, decision: Decision) -> list[Choice]:
         ignored = decision.spec.ignore_hosts

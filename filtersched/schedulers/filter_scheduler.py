@@ -44,6 +44,7 @@ class FilterScheduler(Scheduler):
 
     #: Whether raw weights are normalised before they are multiplied and added.
     normalizes: ClassVar[bool] = True
+    spec_reads: ClassVar[Sequence[str] | None] = ("requested_destination", "ignore_hosts", "force_hosts", "force_nodes")
 
     def __init__(
         self,

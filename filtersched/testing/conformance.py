@@ -25,6 +25,7 @@ from filtersched.plugins.plugin import (
     overrides_of,
     tells_changes,
 )
+from filtersched.plugins.request_reads import attributes_of
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.requests.seal import sealed
 from filtersched.results.selection import WeighedHost
@@ -251,7 +252,10 @@ class _Check:
 
     def _declaration(self) -> Declaration | None:
         cls = type(self.plugin)
-        declaration = declaration_of(cls)
+        try:
+            declaration = declaration_of(cls)
+        except ConfigurationError as problem:
+            self.fail("declaration", str(problem), problem)
         if declaration is None:
             if "columnar" in vars(cls) and cls.columnar:
                 self.fail("columnar", "is called columnar, but declares no host_reads")
@@ -259,7 +263,7 @@ class _Check:
         if not callable(declaration.host_reads):
             self._check_names("host_reads", declaration.host_reads)
         self._check_names("spec_reads", declaration.spec_reads)
-        for name in declaration.spec_reads:
+        for name in declaration.spec_attributes:
             if not hasattr(RequestSpec, name):
                 self.fail("spec_reads", f"spec_reads names {name!r}, which no request has")
         return declaration
@@ -277,13 +281,14 @@ class _Check:
         if callable(reads):
             reads = self._watched(missed, partial(self.call, "host_reads", seen_spec))
             self._check_names("host_reads", reads)
+        reads = attributes_of(reads)
         view = _recording(host_view, self.name, reads, missed["host_reads"])
         seen = [self._watched(missed, partial(self._ask, view(host), seen_spec)) for host in hosts]
         self._same("declaration", answers, seen, hosts, "when it sees only what it declared")
         if declaration.columnar:
             self._try_columns(reads, answers, hosts, seen_spec)
         if tells_changes(type(self.plugin), self.body_name):
-            if not declaration.columnar or "now" not in declaration.spec_reads:
+            if not declaration.columnar or "now" not in declaration.spec_attributes:
                 self.fail("changes_at", "defines changes_at, but is not columnar or does not declare that it reads now")
             for host, answer in zip(hosts, answers, strict=True):
                 moments = self._watched(missed, partial(self.call, "changes_at", view(host)))
@@ -399,6 +404,7 @@ class _FilterCheck(_Check):
         reads: Any = declaration.host_reads
         if callable(reads):
             reads = self.call("host_reads", spec)
+        reads = attributes_of(reads)
         view = ColumnView(self.name, reads, HostRows(refused))
         try:
             found = self.call("rejection_reason", view, spec_view(self.name, declaration.spec_reads)(spec))
@@ -485,6 +491,7 @@ def _recording(
 ) -> type[View]:
     """A view that notes what it is asked for in vain: a default in its place would hide the error."""
     view = make(plugin, shown)
+    shown = attributes_of(shown)
 
     def __getattr__(self: View, name: str) -> Any:  # noqa: N807 - becomes the method of that name
         if name in shown:

@@ -47,6 +47,7 @@ class PlainInstanceWeigher(BaseWeigher):
     multiplier_option: ClassVar[str | None] = "plain_instance_weight_multiplier"
     host_reads: Sequence[str] = ("capabilities", "resources", "traits")
     spec_reads: ClassVar[Sequence[str]] = ("flavor",)
+    spec_meets: ClassVar[Sequence[str] | None] = ()
     columnar = True
 
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:

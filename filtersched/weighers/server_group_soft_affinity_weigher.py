@@ -26,6 +26,7 @@ class ServerGroupSoftAffinityWeigher(BaseWeigher):
     multiplier_option: ClassVar[str | None] = "soft_affinity_weight_multiplier"
     host_reads: Sequence[str] = ("instances",)
     spec_reads: ClassVar[Sequence[str]] = ("instance_group",)
+    spec_meets: ClassVar[Sequence[str] | None] = ("instance_group.soft-affinity",)
     columnar = True
 
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:

@@ -57,7 +57,7 @@ def test_derived_filter_is_not_asked_for_a_level_that_nobody_wants():
 
 
 def test_derived_filter_promises_nothing_so_no_answer_of_it_is_reused():
-    assert declaration_of(TrustedFilter).spec_reads == ("extra_specs",)
+    assert declaration_of(TrustedFilter).spec_reads == ("extra_specs.trust:trusted_host",)
     assert declaration_of(AttestedFilter) is None
 
 

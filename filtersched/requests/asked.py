@@ -1,0 +1,46 @@
+"""What a request asks for, field by field: sizes, zone, extra specs, hints, image properties, server group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from filtersched.requests.request_spec import RequestSpec
+
+SIZES = ("memory_mb", "vcpus", "root_gb", "ephemeral_gb", "swap")
+
+
+def asked_of(spec: RequestSpec) -> dict[str, Any]:
+    """The fields that ask something of a host, and what they ask.
+
+    Items of a mapping are fields of their own: `extra_specs.trait:HW_CPU_X86_AVX2`,
+    `scheduler_hints.group`, `image.properties.hw_architecture`. A server group is named by its
+    policy: `instance_group.anti-affinity`. Names, ids and owners ask nothing, nor does a group without
+    a policy, to which the enabled filters give its meaning.
+    """
+    asked: dict[str, Any] = {name: value for name in SIZES if (value := getattr(spec, name))}
+    if spec.availability_zone:
+        asked["availability_zone"] = spec.availability_zone
+    asked |= {f"extra_specs.{key}": value for key, value in spec.extra_specs.items()}
+    # A name that begins with _ is Nova's own note on what kind of request it is.
+    hints = {key: value for key, value in spec.scheduler_hints.items() if not key.startswith("_")}
+    asked |= {f"scheduler_hints.{key}": value[0] if len(value) == 1 else value for key, value in hints.items()}
+    if spec.image is not None:
+        asked |= {f"image.properties.{key}": value for key, value in spec.image.properties.items()}
+    group = spec.instance_group
+    if group is not None and group.policy is not None:
+        asked[f"instance_group.{group.policy}"] = group.uuid
+    destination = spec.requested_destination
+    if destination is not None and (destination.host or destination.cell):
+        asked["requested_destination"] = destination.host or destination.cell
+    if spec.retry is not None and spec.retry.hosts:
+        asked["retry"] = [one.host for one in spec.retry.hosts]
+    for name in ("ignore_hosts", "force_hosts", "force_nodes"):
+        if getattr(spec, name):
+            asked[name] = getattr(spec, name)
+    for name in ("numa_topology", "pci_requests"):
+        wanted = getattr(spec, name)
+        # Nova sends a list of requests even where it is empty.
+        if wanted and not (isinstance(wanted, Mapping) and "requests" in wanted and not wanted["requests"]):
+            asked[name] = wanted
+    return asked
