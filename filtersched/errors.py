@@ -8,7 +8,7 @@ FilterschedError
 ├─ InvalidRequest (ValueError) .field .value
 ├─ InvalidHost    (ValueError) .host .attribute .value
 ├─ InvalidWeight  (ValueError) .weigher .host .value
-├─ InventoryError (ValueError) .path .line .field
+├─ InventoryError (ValueError) .path .line .field .further
 ├─ UndeclaredRead              .plugin .attribute
 ├─ NoValidHost                 .index .num_instances .explanation   (in filtersched.results)
 ├─ CommitConflict              .selections .hosts .groups .verdict   (in filtersched.hosts)
@@ -119,15 +119,26 @@ class UndeclaredRead(FilterschedError):
 
 
 class InventoryError(FilterschedError, ValueError):
-    """A file of hosts or requests that cannot be read; `line` counts from 1."""
+    """A file of hosts or requests that cannot be read; `line` counts from 1.
+
+    The message has a line for each mistake that was found. `path`, `line` and `field` are of the
+    first one; the others are in `further`, an InventoryError each.
+    """
 
     def __init__(
-        self, message: str = "", *, path: str | None = None, line: int | None = None, field: str | None = None
+        self,
+        message: str = "",
+        *,
+        path: str | None = None,
+        line: int | None = None,
+        field: str | None = None,
+        further: Sequence[InventoryError] = (),
     ) -> None:
         super().__init__(message)
         self.path = path
         self.line = line
         self.field = field
+        self.further: tuple[InventoryError, ...] = tuple(further)
 
 
 def shown(value: Any, *, most: int = 200) -> str:
@@ -149,11 +160,45 @@ def must_be(what: str, problem: object, value: Any) -> str:
     return f"{what} {said}" if said.startswith(("must ", "cannot ")) else f"{what} must be {said}, not {shown(value)}"
 
 
+# What the same thing is called in flags, in files, and in Nova's API.
+_SAME = (
+    ("ram", "mem", "memory", "ram_mb", "memory_mb", "total_usable_ram_mb"),
+    ("cpu", "cpus", "cores", "vcpu", "vcpus", "vcpus_total"),
+    ("disk", "disk_gb", "root", "root_gb", "local_gb", "total_usable_disk_gb"),
+    ("ephemeral", "ephemeral_gb"),
+    ("count", "instances", "num_instances", "min_count", "max_count"),
+    ("az", "zone", "availability_zone"),
+    ("name", "hostname", "host_name", "service_host", "host"),
+    ("node", "node_name", "hypervisor_hostname", "nodename"),
+    ("hint", "hints", "scheduler_hint", "scheduler_hints"),
+    ("group", "server_group", "instance_group", "group_policy"),
+    ("properties", "extra_spec", "extra_specs"),
+    ("image_properties", "image_property", "image"),
+    ("project", "tenant", "tenant_id", "project_id"),
+    ("user", "user_id"),
+    ("uuid", "instance_uuid"),
+    ("id", "flavor_id", "flavorid"),
+    ("ignore_host", "ignore_hosts"),
+    ("force_host", "force_hosts"),
+    ("force_node", "force_nodes"),
+    ("free_ram", "free_memory_mb", "memory_free", "free_ram_mb"),
+    ("running_vms", "num_instances"),
+    ("current_workload", "num_io_ops"),
+)
+
+
+def synonyms(name: str) -> set[str]:
+    """What the same thing is called elsewhere: `ram` for `memory_mb`, and the reverse."""
+    words = (name.casefold().replace("-", "_"), name.casefold().replace("-", "_").removeprefix("os:"))
+    return {word for same in _SAME if not {*same}.isdisjoint(words) for word in same} - {*words}
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The end of a sentence about an unknown name: the nearest known ones, or all if they are few."""
     names = sorted(known)
     folded: dict[str, str] = {known_name.casefold(): known_name for known_name in names}
     same = [name.casefold()] if name.casefold() in folded else []
+    same = same or sorted(synonyms(name) & folded.keys())
     close = same or difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.6)
     if close:
         return "Did you mean " + " or ".join(repr(folded[c]) for c in close) + "?"

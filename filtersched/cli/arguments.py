@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from filtersched import __version__
@@ -15,7 +15,7 @@ from filtersched.cli.errors import UsageError
 from filtersched.cli.package_files import MAN_PAGES, SHELLS
 from filtersched.cli.request_flags import add_request_flags
 from filtersched.columns.values import whole
-from filtersched.errors import nearest, shown
+from filtersched.errors import nearest, shown, synonyms
 from filtersched.loading import list_installed_opts, list_opts
 from filtersched.settings import SchedulerConf, make_conf, split_args
 
@@ -98,7 +98,10 @@ Examples:
 Exit status: 0 done, 2 an error.
 """
 
-_INPUT_HELP = "JSON Lines, JSON, CSV, or Nova's GET /os-hypervisors/detail as JSON; - is the standard input"
+_INPUT_HELP = (
+    "JSON Lines, JSON, CSV, Nova's GET /os-hypervisors/detail, or what openstack hypervisor show -f json prints; - is "
+    "the standard input"
+)
 
 
 class Invocation(NamedTuple):
@@ -113,7 +116,24 @@ class _Help(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, max_help_position=28)
 
 
+class _Once(argparse._StoreAction):
+    """A flag with one value: given twice, it is an error and not the last value."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        given = namespace.__dict__.setdefault("given", set())
+        if option is not None and self.dest in given:
+            raise argparse.ArgumentError(self, "is given twice")
+        given.add(self.dest)
+        super().__call__(parser, namespace, values, option)
+
+
 class _Parser(argparse.ArgumentParser):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.register("action", None, _Once)
+
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}. See '{self.prog} --help'.")
 
@@ -268,7 +288,15 @@ def _count(text: str) -> int:
 
 
 def _add_input(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--inventory", metavar="FILE", help=f"the hosts: {_INPUT_HELP}")
+    parser.add_argument(
+        "--inventory", action="append", metavar="FILE", help=f"the hosts: {_INPUT_HELP}; several are one inventory"
+    )
+    parser.add_argument(
+        "--aggregates",
+        metavar="FILE",
+        help="the aggregates that hosts are in, with zones and metadata: Nova's GET /os-aggregates, or what openstack "
+        "aggregate list --long -f json prints",
+    )
 
 
 def _add_deciding(parser: argparse.ArgumentParser) -> None:
@@ -332,9 +360,19 @@ def _unknown(arg: str, command: str | None, *parsers: argparse.ArgumentParser) -
     own = {flag for parser in parsers for flag in _flags(parser)}
     options = [(group, opt.dest) for group, opts in (*list_opts(), *list_installed_opts()) for opt in opts]
     known = {*own, *(name.replace("_", "-") for _group, name in options)}
-    close = difflib.get_close_matches(_dashed(flag).lstrip("-"), sorted(known), n=2, cutoff=0.7)
+    close = _called_here(flag, own) or difflib.get_close_matches(
+        _dashed(flag).lstrip("-"), sorted(known), n=2, cutoff=0.7
+    )
     hint = f"Did you mean {' or '.join(f'--{name}' for name in close)}? " if close else ""
     return UsageError(f"there is no flag {flag}{after}. {hint}See 'filtersched --help'.")
+
+
+def _called_here(flag: str, own: Collection[str]) -> list[str]:
+    """The flags that mean what files and Nova call so: availability-zone for --zone, flavor ram=N for --memory-mb."""
+    name = flag.lstrip("-")
+    words = {name.replace("_", "-"), *(word.replace("_", "-") for word in synonyms(name))}
+    sizes = [f"flavor {word}=N" for word in ("ram", "vcpus", "disk", "ephemeral", "swap") if word in words]
+    return sorted(words & {*own}) or (sizes if "flavor" in own else [])
 
 
 def _flags(parser: argparse.ArgumentParser) -> Iterable[str]:

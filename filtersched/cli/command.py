@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from filtersched import __version__
 from filtersched.cli.errors import StdoutError
 from filtersched.cli.terminal import Terminal, printable
-from filtersched.errors import FilterschedError
+from filtersched.errors import FilterschedError, InventoryError
 
 # Imported when they are run; most need numpy and the engine.
 _COMMANDS = {
@@ -46,11 +46,13 @@ def run(given: Sequence[str]) -> int:
     except FilterschedError as error:
         if isinstance(error, StdoutError):
             _forget_stdout()
-        return _complain(str(error), debug)
+        # An input with several mistakes is told line by line.
+        is_several = isinstance(error, InventoryError) and error.further
+        return _complain(str(error).split("\n") if is_several else [str(error)], debug)
     except Exception as error:
         # From inside a plug-in, whose words are the notes; or a mistake of ours.
         notes = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
-        return _complain(f"{type(error).__name__}: {error}{notes} (--debug shows where)", debug)
+        return _complain([f"{type(error).__name__}: {error}{notes} (--debug shows where)"], debug)
 
 
 def _run(argv: Sequence[str], terminal: Terminal) -> int:
@@ -70,11 +72,13 @@ def _run(argv: Sequence[str], terminal: Terminal) -> int:
     return status
 
 
-def _complain(problem: str, debug: bool) -> int:
+def _complain(problems: Sequence[str], debug: bool) -> int:
+    """Print a line for each problem, as compilers do, whatever stands in them; the exit status."""
     if debug:
         traceback.print_exc()
     with contextlib.suppress(OSError):
-        print(f"filtersched: error: {' '.join(map(printable, problem.split()))}", file=sys.stderr)
+        for problem in problems:
+            print(f"filtersched: error: {' '.join(map(printable, problem.split()))}", file=sys.stderr)
     return _ERROR
 
 

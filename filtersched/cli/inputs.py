@@ -11,7 +11,7 @@ from filtersched.cli.errors import UsageError
 from filtersched.errors import FilterschedError, InvalidRequest, InventoryError
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
-from filtersched.inventory import HostReader, RequestReader, fake_hosts
+from filtersched.inventory import RequestReader, fake_hosts, read_aggregates, read_inventory
 from filtersched.loading import load_host_class
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.settings import SchedulerSettings
@@ -19,17 +19,32 @@ from filtersched.settings import SchedulerSettings
 
 def hosts_of(args: argparse.Namespace, settings: SchedulerSettings) -> Iterable[HostState] | None:
     """The hosts of the inventory, or made-up ones; None if neither was asked for."""
+    _check_stdin(args)
     host_class = load_host_class(settings)
     if args.inventory is not None:
-        return HostReader(
+        return read_inventory(
             args.inventory,
+            aggregates=None if args.aggregates is None else read_aggregates(args.aggregates),
             reserved_ram_mb=settings.reserved_host_memory_mb,
             reserved_disk_mb=settings.reserved_host_disk_mb,
             host_class=host_class,
         )
+    if args.aggregates is not None:
+        raise UsageError("--aggregates adds to an inventory; give the --inventory too")
     if settings.connection_type == "fake":
         return fake_hosts(host_class)
     return None
+
+
+def files_read(args: argparse.Namespace) -> list[str]:
+    """The files that the command line names as input; - is the standard input."""
+    given = [*(args.inventory or ()), args.aggregates, getattr(args, "requests", None)]
+    return [path for path in given if path is not None]
+
+
+def _check_stdin(args: argparse.Namespace) -> None:
+    if files_read(args).count("-") > 1:
+        raise UsageError("only one of --inventory, --aggregates and --requests can be the standard input")
 
 
 def pool_of(args: argparse.Namespace, settings: SchedulerSettings) -> HostPool:

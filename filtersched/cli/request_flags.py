@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from filtersched.cli.errors import UsageError
-from filtersched.errors import nearest, shown
+from filtersched.errors import nearest, shown, synonyms
+from filtersched.inventory import RequestReader
 from filtersched.requests.request_spec import RequestSpec
 
 _SIZES = {
@@ -34,7 +35,7 @@ def add_request_flags(parser: argparse.ArgumentParser) -> None:
         "--flavor",
         metavar="KEY=N,...",
         help="what an instance needs: ram (MiB), vcpus, disk (GiB), ephemeral (GiB), swap (MiB); also name and id. "
-        "For example ram=4096,vcpus=2,disk=20",
+        "For example ram=4096,vcpus=2,disk=20; or @FILE, which openstack flavor show -f json prints",
     )
     group.add_argument("--count", type=_whole, metavar="N", help="how many instances, all of which must fit")
     group.add_argument("--availability-zone", metavar="ZONE", help="the zone they must be in")
@@ -84,7 +85,7 @@ def request_from(args: argparse.Namespace) -> RequestSpec | None:
             "hosts": args.group_host or (),
         }
     attributes = {
-        "flavor": {**_flavor(args.flavor), "extra_specs": dict(_pairs("--extra-spec", args.extra_spec))},
+        "flavor": _with_extra_specs(_flavor(args.flavor), dict(_pairs("--extra-spec", args.extra_spec))),
         "num_instances": args.count,
         "availability_zone": args.availability_zone,
         "scheduler_hints": _hints(args.hint),
@@ -102,13 +103,27 @@ def request_from(args: argparse.Namespace) -> RequestSpec | None:
     return RequestSpec.from_dict({name: value for name, value in attributes.items() if value is not None})
 
 
+def _with_extra_specs(flavor: dict[str, Any], extra_specs: dict[str, str]) -> dict[str, Any]:
+    return {**flavor, "extra_specs": {**flavor.get("extra_specs", {}), **extra_specs}}
+
+
+def _flavor_of_file(path: str) -> dict[str, Any]:
+    """The flavor of the one request, or the one flavor, in a file."""
+    specs = list(RequestReader(path))
+    if len(specs) != 1:
+        raise UsageError(f"--flavor: {path} has {len(specs)} flavors; give a file of one, or use it as --requests")
+    return dict(specs[0].flavor)
+
+
 def _flavor(text: str) -> dict[str, Any]:
+    if text.startswith("@"):
+        return _flavor_of_file(text[1:])
     flavor: dict[str, Any] = {}
     for item in filter(None, (part.strip() for part in text.split(","))):
         key, equals, value = (part.strip() for part in item.partition("="))
         name = _SIZES.get(key) or _NAMES.get(key)
         if name is None or not equals:
-            hint = nearest(key, {**_SIZES, **_NAMES}) if equals else "Write it as ram=4096,vcpus=2,disk=20."
+            hint = _meant(key) if equals else "Write it as ram=4096,vcpus=2,disk=20, or @FILE."
             raise UsageError(f"--flavor: {item!r} is not understood. {hint}".rstrip())
         if name in flavor:
             raise UsageError(f"--flavor gives {name} twice")
@@ -116,6 +131,14 @@ def _flavor(text: str) -> dict[str, Any]:
     if not flavor:
         raise UsageError("--flavor is empty. Write it as ram=4096,vcpus=2,disk=20.")
     return flavor
+
+
+def _meant(key: str) -> str:
+    """What a key of --flavor may be meant to be: one of its keys, or another flag."""
+    flags = {flag for flag in _REQUEST_FLAGS if flag in {key, *synonyms(key)}}
+    if flags:
+        return f"Did you mean --{min(flags).replace('_', '-')}?"
+    return nearest(key, {**_SIZES, **_NAMES})
 
 
 def _number(key: str, text: str, unit: str) -> int | float:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from filtersched.cli.errors import UsageError
-from filtersched.cli.inputs import Requests, filters_of, pool_of, timed
+from filtersched.cli.inputs import Requests, files_read, filters_of, pool_of, timed
 from filtersched.cli.output import Output
 from filtersched.cli.report import (
     host_name,
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
         trial = Trial(scheduler, pool, filters=filters_of(args), alternates=args.alternates, seed=args.seed)
         output = None
         if args.output is not None:
-            output = stack.enter_context(Output(args.output, inputs=(args.inventory, args.requests)))
+            output = stack.enter_context(Output(args.output, inputs=files_read(args)))
             if output.is_stdout and args.format == "json":
                 raise UsageError(f"--output {args.output} and --format json cannot both be the standard output")
             output.begin()
@@ -78,8 +78,6 @@ def _requests(args: argparse.Namespace) -> Requests:
     if spec is None:
         if args.requests is None:
             raise UsageError("which requests? Give --requests FILE, or one request by --flavor ram=4096,vcpus=2.")
-        if args.requests == "-" and args.inventory == "-":
-            raise UsageError("--inventory and --requests cannot both be the standard input")
         reader = RequestReader(args.requests)
         return Requests(reader, reader=reader)
     if args.requests is not None:

@@ -14,7 +14,7 @@ from filtersched.columns.values import moment
 from filtersched.errors import shown
 from filtersched.filters.extra_specs import ExtraSpecsFilter, Wish, match, match_numbers
 from filtersched.hosts.host_state import HostState
-from filtersched.hosts.service import is_forced_down, last_heartbeat, service_is_up
+from filtersched.hosts.service import is_forced_down, is_reported_down, last_heartbeat, service_is_up
 from filtersched.plugins.columnar import filled, has_key, of_each
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.settings.shared_options import SERVICE_DOWN_TIME
@@ -32,6 +32,7 @@ class ComputeFilter(ExtraSpecsFilter):
     |-------------------------------|---------------------------------------------------------------|
     | `service["disabled"]`         | false; no service known is fine                               |
     | `service["forced_down"]`      | false; no service known is fine                               |
+    | `service["state"]`            | not "down"; no service known is fine                          |
     | last heartbeat of the service | `service_down_time` ago or less; no heartbeat known is fine   |
     | `capabilities["enabled"]`     | true or not announced                                         |
     | other capabilities            | none announced, or each extra spec of the flavor whose key is |
@@ -74,6 +75,8 @@ class ComputeFilter(ExtraSpecsFilter):
             return f"its service is disabled ({why})" if why else "its service is disabled"
         if is_forced_down(service):
             return "its service is forced down"
+        if is_reported_down(service):
+            return "Nova reports its service down"
         down_time = self.option("service_down_time")
         if not service_is_up(service, spec.now, down_time):
             return f"its service was last heard of at {last_heartbeat(service)}, more than {down_time} s away"
@@ -92,7 +95,7 @@ def _is_not_compute(topic: Any) -> bool:
 
 
 def _is_enabled(service: Any) -> bool:
-    return not service.get("disabled") and not is_forced_down(service)
+    return not service.get("disabled") and not is_forced_down(service) and not is_reported_down(service)
 
 
 def _announces_enabled(capabilities: Mapping[str, Any]) -> bool:

@@ -123,7 +123,7 @@ class HostState(Declared):
         default=NO_SERVICE,
         kind=SERVICE,
         doc="The compute service, a mapping with the keys of Nova's records. Read are `disabled`, `disabled_reason`, "
-        "`forced_down`, `last_seen_up`, `updated_at`, `created_at` and `availability_zone`.",
+        "`forced_down`, `state`, `last_seen_up`, `updated_at`, `created_at` and `availability_zone`.",
     )
     capabilities: NameToValue = host_attribute(
         default=EMPTY, kind=MAPPING, doc="What the host announces, name to value."

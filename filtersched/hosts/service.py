@@ -27,7 +27,7 @@ class Service(FrozenDict[str, Any]):
     """A service record: a read-only mapping, its keys can be read as attributes too.
 
     It has the keys of Nova's records. The library reads `disabled`, `disabled_reason`,
-    `forced_down`, `last_seen_up`, `updated_at`, `created_at` and `availability_zone`.
+    `forced_down`, `state`, `last_seen_up`, `updated_at`, `created_at` and `availability_zone`.
     """
 
     __slots__ = ()
@@ -110,13 +110,18 @@ def is_forced_down(service: Mapping[str, Any]) -> bool:
     return bool(service.get("forced_down"))
 
 
+def is_reported_down(service: Mapping[str, Any]) -> bool:
+    """Whether the record itself says that the service is down: `state` is "down", as Nova's API has it."""
+    return service.get("state") == "down"
+
+
 def service_is_up(service: Mapping[str, Any], now: datetime, down_time_s: float) -> bool:
-    """Whether the service is not forced down and its last heartbeat is at most `down_time_s` from `now`.
+    """Whether nothing says that the service is down and its last heartbeat is at most `down_time_s` from `now`.
 
     A service without a heartbeat counts as up. A heartbeat in the future counts like one in the
     past, as in Nova.
     """
-    if is_forced_down(service):
+    if is_forced_down(service) or is_reported_down(service):
         return False
     heartbeat = last_heartbeat(service)
     return heartbeat is None or abs((now - heartbeat).total_seconds()) <= down_time_s

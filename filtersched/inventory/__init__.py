@@ -1,9 +1,19 @@
-"""Hosts and requests from files: JSON Lines, JSON, CSV, Nova's list of hypervisors; or made up.
+"""Hosts, requests and aggregates from files: JSON Lines, JSON, CSV, Nova's answers; or hosts made up.
 
 May import: hosts, requests, columns, errors.
 """
 
+from filtersched.inventory.aggregate_reader import read_aggregates
 from filtersched.inventory.fake import fake_hosts
-from filtersched.inventory.reader import HostReader, RequestReader, read_hosts, read_requests
+from filtersched.inventory.host_reader import HostReader, read_hosts, read_inventory
+from filtersched.inventory.request_reader import RequestReader, read_requests
 
-__all__ = ["HostReader", "RequestReader", "fake_hosts", "read_hosts", "read_requests"]
+__all__ = [
+    "HostReader",
+    "RequestReader",
+    "fake_hosts",
+    "read_aggregates",
+    "read_hosts",
+    "read_inventory",
+    "read_requests",
+]

@@ -12,7 +12,7 @@ import csv
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from filtersched.errors import nearest
+from filtersched.errors import InventoryError, nearest
 from filtersched.inventory.json_records import DECODER
 from filtersched.inventory.source import Record, Source, bad_input
 
@@ -33,10 +33,10 @@ class Columns(NamedTuple):
     text_under: tuple[str, ...] = ()
 
 
-def csv_records(source: Source, allowed: Columns) -> Iterator[Record]:
-    """One record from each row that is not blank.
+def csv_records(source: Source, allowed: Columns) -> Iterator[Record | InventoryError]:
+    """One record from each row that is not blank, or the error for one with more or fewer cells than the header.
 
-    Raises InventoryError for a bad header, and for a row with more or fewer cells than it.
+    Of a bad header all errors, and no record. Raises InventoryError for what is no CSV.
     """
     rows = csv.reader(source.lines(), strict=True)
     columns: list[str] | None = None
@@ -51,31 +51,36 @@ def csv_records(source: Source, allowed: Columns) -> Iterator[Record]:
         if not any(cell.strip() for cell in row):
             continue
         if columns is None:
-            columns = _header(row, source.path, line, allowed)
+            columns = [cell.strip() for cell in row]
+            mistakes = list(_mistakes(columns, source.path, line, allowed))
+            if mistakes:
+                yield from mistakes
+                return
             continue
         if len(row) != len(columns):
             field = columns[len(row)] if len(row) < len(columns) else None
             which = f"; the first that is missing is {field!r}" if field else ""
-            raise bad_input(
-                source.path, line, f"{len(row)} cells under a header of {len(columns)}{which}", field=field
-            )
+            problem = f"{len(row)} cells under a header of {len(columns)}{which}"
+            yield bad_input(source.path, line, problem, field=field)
+            continue
         yield Record(line, _nested(columns, row, allowed))
 
 
-def _header(row: list[str], path: str, line: int, allowed: Columns) -> list[str]:
-    columns = [cell.strip() for cell in row]
+def _mistakes(columns: Sequence[str], path: str, line: int, allowed: Columns) -> Iterator[InventoryError]:
+    """What is wrong with a header."""
     for at, column in enumerate(columns):
         name = column.partition(".")[0]
+        problem = None
         if name not in allowed.known:
-            hint = nearest(name, allowed.known)
-            raise bad_input(path, line, f"there is no attribute {name!r} for a column. {hint}".rstrip(), field=column)
-        if column in columns[:at]:
-            raise bad_input(path, line, f"the column {column!r} stands there twice", field=column)
-        if name in columns and name != column:
-            raise bad_input(path, line, f"the columns {name!r} and {column!r} set the same", field=column)
+            problem = f"there is no attribute {name!r} for a column. {nearest(name, allowed.known)}".rstrip()
+        elif column in columns[:at]:
+            problem = f"the column {column!r} stands there twice"
+        elif name in columns and name != column:
+            problem = f"the columns {name!r} and {column!r} set the same"
+        if problem is not None:
+            yield bad_input(path, line, problem, field=column)
     if not any(column.partition(".")[0] == allowed.required for column in columns):
-        raise bad_input(path, line, f"the column {allowed.required!r} is missing", field=allowed.required)
-    return columns
+        yield bad_input(path, line, f"the column {allowed.required!r} is missing", field=allowed.required)
 
 
 def _nested(columns: Sequence[str], row: Sequence[str], allowed: Columns) -> dict[str, Any]:

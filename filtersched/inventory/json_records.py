@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
-from typing import Any, NoReturn
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple, NoReturn
 
-from filtersched.columns.plain_data import MAX_DIGITS, take_version
+from filtersched.columns.plain_data import MAX_DIGITS
+from filtersched.errors import InventoryError
 from filtersched.inventory.source import Record, Source, bad_input
 
 _BLANK = re.compile(r"[ \t\n\r]*")
@@ -86,8 +87,8 @@ def _decode(text: str, counted: CountingDecoder) -> Any:
         return DECODER.decode(text)
 
 
-def line_records(source: Source) -> Iterator[Record]:
-    """One record from each line that is not blank."""
+def line_records(source: Source) -> Iterator[Record | InventoryError]:
+    """One record from each line that is not blank, or what is wrong with the line."""
     counted = CountingDecoder()
     for text in source.lines():
         if not text.strip():
@@ -95,35 +96,38 @@ def line_records(source: Source) -> Iterator[Record]:
         try:
             data = _decode(text, counted)
         except json.JSONDecodeError as error:
-            raise bad_input(source.path, source.line, f"{_said(error)} in column {error.colno}") from error
+            yield bad_input(source.path, source.line, f"{_said(error)} in column {error.colno}")
         except (ValueError, RecursionError) as error:
-            raise bad_input(source.path, source.line, _words(error)) from error
-        yield Record(source.line, _checked(data, source.path, source.line))
+            yield bad_input(source.path, source.line, _words(error))
+        else:
+            yield as_record(data, source.path, source.line)
 
 
-def document_records(source: Source, names: Sequence[str]) -> tuple[str, list[Record], list[str]]:
-    """The name of the list in a JSON document, its records, and the other keys of the document.
+class Document(NamedTuple):
+    """A JSON document of a file: its lists of records by name, and the other keys of an object.
 
-    The document is a list, which is taken for the first of `names`, or an object with one of
-    `names` as a key and a list under it. Raises InventoryError for any other.
+    A list without a name around it has the name "". An object without any of the lists has only
+    `others`.
+    """
+
+    line: int
+    lists: dict[str, list[Record | InventoryError]]
+    others: dict[str, Any]
+
+
+def documents(source: Source, names: Collection[str]) -> Iterator[Document]:
+    """The documents of a file, one after another; a list under one of `names` is one of records.
+
+    Raises InventoryError, after the last good one, where the text is no JSON.
     """
     cursor = _Cursor(source.text(), source.path, source.line)
     if cursor.next() == "[":
-        records = list(cursor.records())
-        cursor.end()
-        return names[0], records, []
-    found, others = cursor.members(names)
+        yield Document(cursor.line(), {"": list(cursor.records())}, {})
+    else:
+        while cursor.next() == "{":
+            line = cursor.line()
+            yield Document(line, *cursor.members(names))
     cursor.end()
-    take_version(dict(others), lambda said, _version: bad_input(source.path, None, said, field="version"))
-    wrong = [name for name in names if name in others]
-    if wrong:
-        raise bad_input(source.path, None, f"{wrong[0]!r} must be a list", field=wrong[0])
-    if len(found) != 1:
-        listed = " or ".join(repr(name) for name in names)
-        has = "both" if found else ", ".join(repr(name) for name in [*others][:5]) or "nothing"
-        raise bad_input(source.path, None, f"the document must be a list, or an object with {listed}; it has {has}")
-    (name, records), *_ = found.items()
-    return name, records, list(others)
 
 
 class _Cursor:
@@ -170,7 +174,7 @@ class _Cursor:
             raise bad_input(self._path, before, _words(error)) from error
         return value
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[Record | InventoryError]:
         """The objects of the list that begins here."""
         self.expect("[")
         if self.next() == "]":
@@ -179,13 +183,13 @@ class _Cursor:
         while True:
             self.next()
             line = self.line()
-            yield Record(line, _checked(self.value(), self._path, line))
+            yield as_record(self.value(), self._path, line)
             if self.expect(",", "]") == "]":
                 return
 
-    def members(self, names: Sequence[str]) -> tuple[dict[str, list[Record]], dict[str, Any]]:
+    def members(self, names: Collection[str]) -> tuple[dict[str, list[Record | InventoryError]], dict[str, Any]]:
         """Of the object that begins here: the lists under `names` as records, and all else."""
-        found: dict[str, list[Record]] = {}
+        found: dict[str, list[Record | InventoryError]] = {}
         others: dict[str, Any] = {}
         self.expect("{")
         if self.next() == "}":
@@ -210,10 +214,11 @@ class _Cursor:
             )
 
 
-def _checked(data: Any, path: str, line: int) -> dict[str, Any]:
-    if not isinstance(data, dict):
-        raise bad_input(path, line, f"a record must be an object {{...}}, not {_short(data)}")
-    return data
+def as_record(data: Any, path: str, line: int) -> Record | InventoryError:
+    """The data as a record, or the error if they are no object."""
+    if isinstance(data, dict):
+        return Record(line, data)
+    return bad_input(path, line, f"a record must be an object {{...}}, not {_short(data)}")
 
 
 def _said(error: json.JSONDecodeError) -> str:

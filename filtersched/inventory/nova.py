@@ -1,4 +1,4 @@
-"""Hosts from what Nova answers to `GET /os-hypervisors/detail`.
+"""Hosts from what Nova answers to `GET /os-hypervisors/detail`, and from `openstack hypervisor show -f json`.
 
 | Nova's field                               | attribute here                                         |
 |--------------------------------------------|--------------------------------------------------------|
@@ -9,25 +9,25 @@
 | `vcpus`, `vcpus_used`                      | `vcpus_total`, `vcpus_used`                            |
 | `running_vms`, `current_workload`          | `num_instances`, `num_io_ops`                          |
 | `status`, `service.disabled_reason`        | `service["disabled"]`, `service["disabled_reason"]`    |
-| `state` "down"                             | a service without a sign of life                       |
+| `state`                                    | `service["state"]`; "down" is down                     |
 | `servers`                                  | `instances`                                            |
 | `id` (text), `host_ip`, `hypervisor_type`, `hypervisor_version`, `cpu_info` | the same, `id` as `uuid`  |
 
-`memory_mb_used`, `uptime`, links and the names of servers say nothing else and are not read; a key
-that Nova does not have is reported.
+The command has `service_host` and `service_id` in the place of `service`, and names aggregates.
+
+`memory_mb_used`, `uptime`, load, links and the names of servers say nothing else and are not read; a
+key that neither has is reported.
 
 Nova has what a host keeps for itself subtracted already. `current_workload` counts every instance
 that is in some task, a few more than the operations that Nova's scheduler counts. The answer tells
-neither zones and other aggregates nor supported architectures nor allocation ratios.
+neither zones and other aggregates, which `--aggregates` adds, nor supported architectures nor
+allocation ratios.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-
-# A time that is too long ago for any service_down_time: Nova says "down" and not since when.
-_LONG_AGO = "1970-01-01T00:00:00"
 
 _CAPACITY = ("memory_mb", "free_ram_mb", "local_gb", "free_disk_gb", "vcpus")
 _SAME = ("host_ip", "hypervisor_type", "hypervisor_version", "hypervisor_hostname", "cpu_info")
@@ -44,6 +44,8 @@ _NOVAS = frozenset(
     (
         *(*_CAPACITY, *_SAME, *_RENAMED, "id", "service", "state", "status", "servers", "uptime", "links"),
         *("local_gb_used", "memory_mb_used", "disk_available_least", "hypervisor_links"),
+        # What openstack hypervisor show says beyond the API.
+        *("service_host", "service_id", "aggregates", "host_time", "users", "load_average"),
     )
 )
 
@@ -53,6 +55,11 @@ def unknown_keys(record: Mapping[str, Any]) -> list[str]:
     return sorted(name for name in record if name not in _NOVAS)
 
 
+def is_hypervisor(record: Mapping[str, Any]) -> bool:
+    """Whether the record is one of Nova's hypervisors, and no host in our own words."""
+    return "hypervisor_hostname" in record and "host" not in record
+
+
 def host_from_hypervisor(record: Mapping[str, Any]) -> dict[str, Any] | None:
     """The attributes of the host that Nova describes, or None for one without a service.
 
@@ -60,7 +67,11 @@ def host_from_hypervisor(record: Mapping[str, Any]) -> dict[str, Any] | None:
     as in Nova. Raises ValueError, its second argument the field, for what is no such description.
     """
     service = record.get("service")
+    if service is None and record.get("service_host") is not None:
+        service = {"host": record["service_host"], "id": record.get("service_id")}
     if service is None:
+        if not any(name in record for name in _CAPACITY):
+            raise ValueError("a hypervisor needs a service and capacities", "service")
         return None
     if not isinstance(service, Mapping):
         raise ValueError("a hypervisor's service must be an object {...}", "service")
@@ -76,6 +87,8 @@ def host_from_hypervisor(record: Mapping[str, Any]) -> dict[str, Any] | None:
     if isinstance(record.get("id"), str):
         host["uuid"] = record["id"]
     host |= {name: record[name] for name in _SAME if record.get(name) is not None}
+    if record.get("aggregates"):
+        host["aggregates"] = [{"name": name} for name in _names(record["aggregates"])]
     host["instances"] = {uuid: {} for uuid in _servers(record.get("servers") or [])}
     if record.get("free_disk_gb") is not None:
         host |= {ours: record[name] for name, ours in _RENAMED.items() if record.get(name) is not None}
@@ -88,9 +101,15 @@ def _service(record: Mapping[str, Any], service: Mapping[str, Any]) -> dict[str,
     facts = {name: value for name, value in service.items() if value is not None}
     if record.get("status") is not None:
         facts["disabled"] = record["status"] == "disabled"
-    if record.get("state") == "down":
-        facts["updated_at"] = _LONG_AGO
+    if record.get("state") is not None:
+        facts["state"] = record["state"]
     return facts
+
+
+def _names(aggregates: Any) -> list[str]:
+    if not isinstance(aggregates, list) or not all(isinstance(name, str) for name in aggregates):
+        raise ValueError("aggregates must be a list of names", "aggregates")
+    return aggregates
 
 
 def _servers(servers: Any) -> list[str]:

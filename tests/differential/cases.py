@@ -138,6 +138,8 @@ def _service(draw):
     if draw.one(True, False):
         # Exactly service_down_time ago, a second more, in the future.
         service["last_seen_up"] = draw.one("2026-01-31T11:59:00", "2026-01-31T11:58:59", "2026-01-31T12:00:59")
+    if draw.rarely():
+        service["state"] = draw.one("up", "down")
     if draw.one(True, False):
         service["availability_zone"] = draw.one("az1", "az3")
     return service

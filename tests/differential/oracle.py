@@ -208,7 +208,7 @@ def disk_filter(host, request, conf):
 
 
 def compute_filter(host, request, conf):
-    if host.service.get("disabled") or host.service.get("forced_down"):
+    if host.service.get("disabled") or host.service.get("forced_down") or host.service.get("state") == "down":
         return False
     seen = host.service.get("last_seen_up")
     if seen is not None:

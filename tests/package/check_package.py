@@ -158,13 +158,13 @@ def check_installed(wheel: Path, work: Path) -> None:
     command = str(work / "env" / "bin" / "filtersched")
     version = run(command, "--version", cwd=work)
     inventory, requests = (str(ROOT / "examples" / name) for name in ("hosts.jsonl", "requests.jsonl"))
-    said = run(command, "schedule", "--inventory", inventory, "--requests", requests, "--allow-partial", cwd=work)
+    schedule = (command, "schedule", "--allow-partial")
+    said = run(*schedule, "--inventory", inventory, "--requests", requests, cwd=work)
     assert said.strip(), "filtersched schedule printed nothing"
     copied = run(command, "files", "--copy", "copies", cwd=work).split()
     assert all((work / path).is_file() for path in copied), copied
     inventory, requests = (f"copies/examples/{name}" for name in ("hosts.jsonl", "requests.jsonl"))
-    scheduled = run(command, "schedule", "--inventory", inventory, "--requests", requests, "--allow-partial", cwd=work)
-    assert scheduled == said
+    assert run(*schedule, "--inventory", inventory, "--requests", requests, cwd=work) == said
     assert run(command, "man", cwd=work).startswith(".TH FILTERSCHED"), "the man page is not installed"
     print(f"{wheel.name} installs alone and runs: {version.strip()}")
 

@@ -31,7 +31,8 @@ _shtab_filtersched_defaults_added=0
 
 _shtab_filtersched_check_config_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--inventory[the hosts]:FILE:_files"
+  "*--inventory[the hosts]:FILE:_files"
+  "--aggregates[the aggregates that hosts are in, with zones and metadata]:FILE:"
   "--strict[exit with status 1 if there are warnings]"
   "--format[for people (the default) or for programs]:format:(text json)"
   "--debug[log everything, and show the traceback of an error]"
@@ -202,7 +203,8 @@ _shtab_filtersched_plugins_defaults_added=0
 
 _shtab_filtersched_schedule_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--inventory[the hosts]:FILE:_files"
+  "*--inventory[the hosts]:FILE:_files"
+  "--aggregates[the aggregates that hosts are in, with zones and metadata]:FILE:"
   "--requests[the requests]:FILE:_files"
   "--flavor[what an instance needs]:KEY=N,...:"
   "--count[how many instances, all of which must fit]:N:"
@@ -298,7 +300,8 @@ _shtab_filtersched_schedule_defaults_added=0
 
 _shtab_filtersched_why_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--inventory[the hosts]:FILE:_files"
+  "*--inventory[the hosts]:FILE:_files"
+  "--aggregates[the aggregates that hosts are in, with zones and metadata]:FILE:"
   "--flavor[what an instance needs]:KEY=N,...:"
   "--count[how many instances, all of which must fit]:N:"
   "--availability-zone[the zone they must be in]:ZONE:"

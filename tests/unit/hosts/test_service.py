@@ -37,6 +37,11 @@ def test_service_that_tells_no_time_is_up(service):
     assert service_is_up(Service.of(service), NOW, 60)
 
 
+def test_service_that_its_record_calls_down_is_down_whatever_its_heartbeat():
+    assert not service_is_up({"state": "down", "updated_at": NOW}, NOW, 60)
+    assert service_is_up({"state": "up"}, NOW, 60)
+
+
 def test_service_that_is_forced_down_is_down_whatever_its_heartbeat():
     assert not service_is_up({"forced_down": True, "updated_at": NOW}, NOW, 60)
     assert not service_is_up(Service.of(SimpleNamespace(forced_down=True)), NOW, 60)

@@ -60,7 +60,7 @@ def test_every_field_finds_its_attribute(answer):
     assert (host.num_instances, host.num_io_ops) == (2, 1)
     assert (host.hypervisor_type, host.hypervisor_version, host.host_ip) == ("QEMU", 4002001, "192.0.2.7")
     assert host.cpu_info == {"arch": "x86_64", "topology": {"cores": 4}}
-    assert host.service == {"host": "cmp1", "id": 6, "disabled": False}
+    assert host.service == {"host": "cmp1", "id": 6, "disabled": False, "state": "up"}
     assert list(host.instances) == ["u1", "u2"]
 
 
@@ -90,7 +90,10 @@ def test_hypervisors_that_all_lack_a_service_are_no_hosts(answer):
         list(read_hosts(answer(without("service"))))
 
 
-@pytest.mark.parametrize(("change", "word"), [({"status": "disabled"}, "disabled"), ({"state": "down"}, "1970")])
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [({"status": "disabled"}, "disabled"), ({"state": "down"}, "cmp1: ComputeFilter: Nova reports its service down")],
+)
 def test_disabled_or_down_hypervisor_is_refused_by_the_compute_filter(answer, change, word):
     hosts = list(read_hosts(answer(**change)))
     scheduler = FilterScheduler(make_conf(scheduler_default_filters="ComputeFilter"))
