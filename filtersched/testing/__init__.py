@@ -6,19 +6,21 @@
         check_filter(MaxLoadFilter)
 
     def test_host_at_the_limit_passes():
-        assert MaxLoadFilter().host_passes(make_host(capabilities={"load": 8.0}), make_spec())
+        assert MaxLoadFilter().host_passes(make_host(stats={"load": 8.0}), make_spec())
 
 `check_filter` and `check_weigher` ask a plug-in about hosts and requests of many kinds, always the
-same ones, and raise ConformanceError, an AssertionError, at the first rule that it breaks.
+same ones, and raise ConformanceError, an AssertionError, at the first rule that it breaks. They
+warn with SameAnswerWarning where every answer was the same.
 
 May import: engine, filters, weighers, plugins, results, hosts, requests, columns, errors.
 """
 
-from filtersched.testing.conformance import ConformanceError, check_filter, check_weigher
+from filtersched.testing.conformance import ConformanceError, SameAnswerWarning, check_filter, check_weigher
 from filtersched.testing.samples import make_host, make_spec, sample_hosts, sample_specs
 
 __all__ = [
     "ConformanceError",
+    "SameAnswerWarning",
     "check_filter",
     "check_weigher",
     "make_host",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NoReturn, TypeVar
@@ -11,10 +12,9 @@ import numpy as np
 from oslo_config import cfg
 
 from filtersched.columns.column import Column, NotColumnarError, NotVectorizable
-from filtersched.engine.views import ColumnView, View, host_view, spec_view
+from filtersched.engine.views import ColumnView, host_view, spec_view
 from filtersched.errors import ConfigurationError
 from filtersched.filters.base import BaseHostFilter, says_of_reason
-from filtersched.hosts.host_names import described
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
 from filtersched.plugins.plugin import (
@@ -33,6 +33,7 @@ from filtersched.results.verdict import Shortage
 from filtersched.testing.moments import requests_between
 from filtersched.testing.samples import emptied, make_host, sample_hosts, sample_specs
 from filtersched.testing.unchanged import Snapshot
+from filtersched.testing.watched_views import NoRows, named, recording
 from filtersched.weighers.base import BaseWeigher, is_weight
 from filtersched.weighers.handler import multiplier
 
@@ -53,6 +54,10 @@ class ConformanceError(AssertionError):
         self.rule = rule
 
 
+class SameAnswerWarning(UserWarning):
+    """A plug-in gave one answer in the whole check, which so proves little."""
+
+
 def check_filter(
     filter_: BaseHostFilter | type[BaseHostFilter],
     hosts: Iterable[HostState] | None = None,
@@ -70,6 +75,9 @@ def check_filter(
     many hosts what it answers for each host, and answers change at moments that `changes_at` names only;
     `rejection_reason` and `limits` answer with what they should, and `rejection_reason` is what
     `reason_is_text` or `reason_is_columnar` says of it.
+
+    Warns with SameAnswerWarning if all hosts passed, or none: an early return then hides what is read
+    behind it.
     """
     check = _FilterCheck(_made(filter_, BaseHostFilter))
     check.flags("run_filter_once_per_request", "RUN_ON_REBUILD", "reason_is_text", "reason_is_columnar")
@@ -93,6 +101,8 @@ def check_weigher(
     columns of no, one and many hosts what it answers for each host; the multiplier is a finite
     number for every host, and a text in an aggregate that is no number does not change it; `minval`
     and `maxval` are the ends of a scale.
+
+    Warns with SameAnswerWarning if all weights are equal.
     """
     check = _WeigherCheck(_made(weigher, BaseWeigher))
     check.flags("normalized")
@@ -130,6 +140,8 @@ class _Check:
             if not isinstance(opt, cfg.Opt):
                 self.fail("options", f"has {opt!r} among its options, which is not an oslo.config option")
         self.overrides_declared = self._overrides_declared()
+        # The different answers so far.
+        self.seen: set[Any] = set()
 
     def fail(self, rule: str, what: str, cause: BaseException | None = None) -> NoReturn:
         raise ConformanceError(f"{self.name}: {what}", plugin=self.name, rule=rule) from cause
@@ -145,7 +157,7 @@ class _Check:
             self.fail("columnar", f"is called columnar, but {problem}", problem)
         except Exception as problem:
             # The boundary to the plug-in.
-            asked = ", ".join(map(_named, arguments))
+            asked = ", ".join(map(named, arguments))
             self.fail("exception", f"{name}({asked}) raised {problem!r}", problem)
 
     def overrides(self, *names: str) -> bool:
@@ -182,13 +194,26 @@ class _Check:
             for snapshot in (spec_before, *before):
                 changed = snapshot.changed()
                 if changed:
-                    what = f"{', '.join(changed)} of {_named(snapshot.thing)}"
+                    what = f"{', '.join(changed)} of {named(snapshot.thing)}"
                     self.fail("unchanged", f"changes {what}; it may only answer")
         for override in self.overrides_declared:
             sealed(partial(self._try_override, override, tried_hosts, tried_specs))
         if self.declaration is not None and callable(self.declaration.host_reads):
             for spec in emptied(tried_specs):
                 sealed(partial(self._try_emptied, self.declaration, tried_hosts, spec))
+        if len(self.seen) == 1:
+            self._warn_of_same(len(tried_hosts), len(tried_specs))
+
+    def _warn_of_same(self, hosts: int, specs: int) -> None:
+        check = "check_filter" if isinstance(self, _FilterCheck) else "check_weigher"
+        example = f"{check}({self.name}, [*sample_hosts(), make_host(…)], [*sample_specs(), make_spec(…)])"
+        warnings.warn(
+            f"{self.name} gave {hosts} hosts the same answer, {self.seen.pop()!r}, for each of {specs} requests, so "
+            f"the check saw little of it. Give hosts and requests that make a difference: {example}; or bind options "
+            "with which it does something.",
+            SameAnswerWarning,
+            stacklevel=4,
+        )
 
     def _try(self, hosts: Sequence[HostState], spec: RequestSpec) -> None:
         answers: Sequence[Any] = ()
@@ -198,6 +223,7 @@ class _Check:
             self._same("repeatable", answers, again, hosts, "the second time")
             if self.declaration is not None:
                 self._try_declared(self.declaration, answers, hosts, spec)
+            self.seen.update(answers)
         self.further(answers, hosts, spec)
 
     def _overridden_hosts(self) -> Iterator[HostState]:
@@ -221,7 +247,7 @@ class _Check:
                 if found != wanted:
                     self.fail(
                         "aggregate override",
-                        f"answers {found!r} for {_named(host)} in an aggregate whose {override.key} is 'many', and "
+                        f"answers {found!r} for {named(host)} in an aggregate whose {override.key} is 'many', and "
                         f"{wanted!r} without; what is no number counts as none",
                     )
 
@@ -233,14 +259,14 @@ class _Check:
         try:
             return self.answer(self.call(self.body_name, host, spec), host)
         except NotVectorizable as problem:
-            self.fail("exception", f"gives up on {_named(host)} as if it were columns", problem)
+            self.fail("exception", f"gives up on {named(host)} as if it were columns", problem)
 
     def _same(
         self, rule: str, answers: Sequence[Any], others: Sequence[Any], hosts: Sequence[HostState], how: str
     ) -> None:
         for answer, other, host in zip(answers, others, hosts, strict=True):
             if answer != other:
-                self.fail(rule, f"answers {answer!r} for {_named(host)}, and {other!r} {how}")
+                self.fail(rule, f"answers {answer!r} for {named(host)}, and {other!r} {how}")
 
     # -- what is declared --------------------------------------------------------------------
 
@@ -276,13 +302,13 @@ class _Check:
         self, declaration: Declaration, answers: Sequence[Any], hosts: Sequence[HostState], spec: RequestSpec
     ) -> None:
         missed: dict[str, list[str]] = {"host_reads": [], "spec_reads": []}
-        seen_spec = _recording(spec_view, self.name, declaration.spec_reads, missed["spec_reads"])(spec)
+        seen_spec = recording(spec_view, self.name, declaration.spec_reads, missed["spec_reads"])(spec)
         reads: Any = declaration.host_reads
         if callable(reads):
             reads = self._watched(missed, partial(self.call, "host_reads", seen_spec))
             self._check_names("host_reads", reads)
         reads = attributes_of(reads)
-        view = _recording(host_view, self.name, reads, missed["host_reads"])
+        view = recording(host_view, self.name, reads, missed["host_reads"])
         seen = [self._watched(missed, partial(self._ask, view(host), seen_spec)) for host in hosts]
         self._same("declaration", answers, seen, hosts, "when it sees only what it declared")
         if declaration.columnar:
@@ -327,7 +353,7 @@ class _Check:
         self, reads: tuple[str, ...], answers: Sequence[Any], hosts: Sequence[HostState], spec: Any
     ) -> None:
         everyone = HostRows(hosts)
-        sources: list[tuple[Sequence[int], Any]] = [(range(len(hosts)), everyone), ((), _NoRows(everyone))]
+        sources: list[tuple[Sequence[int], Any]] = [(range(len(hosts)), everyone), ((), NoRows(everyone))]
         sources += [((row,), HostRows([host])) for row, host in enumerate(hosts)]
         for rows, source in sources:
             some = [hosts[row] for row in rows]
@@ -359,7 +385,7 @@ class _FilterCheck(_Check):
 
     def answer(self, found: Any, host: Any) -> bool:
         if found is None:
-            self.fail("answer", f"returned None for {_named(host)}; return True or False")
+            self.fail("answer", f"returned None for {named(host)}; return True or False")
         return bool(self.call(bool, found))
 
     def further(self, answers: Sequence[Any], hosts: Sequence[HostState], spec: RequestSpec) -> None:
@@ -382,8 +408,10 @@ class _FilterCheck(_Check):
             self.fail("filter_all", f"filter_all returned {left!r}; return hosts, or None to end filtering")
         given = {id(host) for host in hosts}
         # Taking them out of a generator runs the plug-in's code too.
-        if not all(id(host) in given for host in self.call(list, left)):
+        passed = {id(host) for host in self.call(list, left)}
+        if not passed <= given:
             self.fail("filter_all", "filter_all returned what it was not given")
+        self.seen.update(one in passed for one in given)
 
     def _check_limits(self, limits: Any) -> None:
         if not isinstance(limits, Mapping) or not all(isinstance(name, str) for name in limits):
@@ -417,7 +445,7 @@ class _FilterCheck(_Check):
             single = self.call("rejection_reason", host, spec)
             if not isinstance(single, Shortage) or (single.need, single.have) != (need, have):
                 columns = f"need {need!r} and have {have!r} in columns"
-                self.fail("reason_is_columnar", f"rejection_reason gives {single!r} for {_named(host)}, and {columns}")
+                self.fail("reason_is_columnar", f"rejection_reason gives {single!r} for {named(host)}, and {columns}")
 
 
 class _WeigherCheck(_Check):
@@ -437,7 +465,7 @@ class _WeigherCheck(_Check):
 
     def answer(self, found: Any, host: Any) -> float:
         if not is_weight(found):
-            self.fail("answer", f"returned {found!r} for {_named(host)}; a weight must be a finite number")
+            self.fail("answer", f"returned {found!r} for {named(host)}; a weight must be a finite number")
         return float(found)
 
     def further(self, answers: Sequence[Any], hosts: Sequence[HostState], spec: RequestSpec) -> None:
@@ -445,62 +473,13 @@ class _WeigherCheck(_Check):
         for host in hosts:
             value = self.call(multiplier_of, host)
             if not is_weight(value):
-                self.fail("multiplier", f"its multiplier for {_named(host)} is {value!r}, which is no finite number")
+                self.fail("multiplier", f"its multiplier for {named(host)} is {value!r}, which is no finite number")
         if self.overrides(*self.loop_names):
             weighed = [WeighedHost(host, 0.0) for host in hosts]
             found = self.call(list, self.call("weigh_objects", weighed, spec))
             if len(found) != len(hosts):
                 self.fail("weigh_objects", f"weigh_objects returned {len(found)} weights for {len(hosts)} hosts")
-            for host, weight in zip(hosts, found, strict=True):
-                self.answer(weight, host)
+            self.seen.update(self.answer(weight, host) for host, weight in zip(hosts, found, strict=True))
 
     def overridden_answer(self, host: HostState, spec: RequestSpec) -> Any:
         return super().overridden_answer(host, spec), self.call(multiplier(self.plugin), host)
-
-
-class _NoRows:
-    """The columns of some hosts, cut down to none."""
-
-    def __init__(self, source: HostRows) -> None:
-        self._source = source
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        def cut(*arguments: Any) -> Any:
-            found = getattr(self._source, name)(*arguments)
-            if not isinstance(found, Column):
-                return found
-            return Column(found.values[:0], None if found.missing is None else found.missing[:0], found.max_abs_int)
-
-        return cut
-
-
-def _named(thing: Any) -> str:
-    if isinstance(thing, View):
-        thing = thing._seen
-    if isinstance(thing, HostState):
-        return described(thing)
-    if isinstance(thing, ColumnView):
-        return "columns"
-    if isinstance(thing, RequestSpec):
-        return f"the request of instance {thing.instance_uuid!r}"
-    return repr(thing)
-
-
-def _recording(
-    make: Callable[[str, tuple[str, ...]], type[View]], plugin: str, shown: tuple[str, ...], missed: list[str]
-) -> type[View]:
-    """A view that notes what it is asked for in vain: a default in its place would hide the error."""
-    view = make(plugin, shown)
-    shown = attributes_of(shown)
-
-    def __getattr__(self: View, name: str) -> Any:  # noqa: N807 - becomes the method of that name
-        if name in shown:
-            try:
-                return view.__getattr__(self, name)
-            except AttributeError:
-                raise AttributeError(f"{_named(self)} has no {name!r}") from None
-        if not name.startswith("__"):
-            missed.append(name)
-        return view.__getattr__(self, name)
-
-    return type(view.__name__, (view,), {"__slots__": (), "__getattr__": __getattr__})

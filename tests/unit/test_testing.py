@@ -13,6 +13,7 @@ from filtersched.columns.values import moment
 from filtersched.filters.ram_filter import RamFilter
 from filtersched.testing import (
     ConformanceError,
+    SameAnswerWarning,
     check_filter,
     check_weigher,
     make_host,
@@ -193,7 +194,7 @@ def test_change_of_the_request_seen_as_filter_properties_is_caught():
 def test_limits_may_be_written():
     def host_passes(self, host_state, spec):
         host_state.limits["memory_mb"] = 1
-        return True
+        return host_state.free_ram_mb >= spec.memory_mb
 
     host = make_host()
     check_filter(filter_with(host_passes=host_passes), hosts=[host])
@@ -295,7 +296,9 @@ def test_attributes_that_host_reads_tells_for_the_request_are_shown():
 
 
 def test_attribute_that_hosts_do_not_have_may_be_declared():
-    check_filter(declared(lambda self, host, spec: getattr(host, "rack", None) is None, host_reads=("rack",)))
+    hosts = sample_hosts()
+    hosts[0].rack = "r1"
+    check_filter(declared(lambda self, host, spec: getattr(host, "rack", None) is None, host_reads=("rack",)), hosts)
 
 
 @pytest.mark.parametrize("names", ["free_ram_mb", {"free_ram_mb": 1}, (1,)], ids=repr)
@@ -367,7 +370,7 @@ def test_one_answer_for_all_rows_must_be_right_for_each():
     def host_passes(self, host_state, spec):
         return True if isinstance(host_state, HostColumns) else host_state.free_ram_mb >= spec.memory_mb
 
-    check_filter(declared(lambda self, host, spec: spec.memory_mb < 10**6, columnar=True))
+    check_filter(declared(lambda self, host, spec: spec.memory_mb < 4096, columnar=True))
     assert refused(declared(host_passes, columnar=True)).rule == "columnar"
 
 
@@ -462,7 +465,10 @@ def test_reason_that_says_nothing_is_caught(reason):
 @pytest.mark.parametrize("reason", [None, "it is full", Shortage("RAM", 512, 511)], ids=repr)
 def test_reason_may_be_a_sentence_a_shortage_or_none(reason):
     check_filter(
-        filter_with(host_passes=lambda self, host, spec: False, rejection_reason=lambda self, host, spec: reason)
+        filter_with(
+            host_passes=lambda self, host, spec: host.free_ram_mb > 0,
+            rejection_reason=lambda self, host, spec: reason,
+        )
     )
 
 
@@ -606,7 +612,7 @@ def test_multiplier_that_is_no_finite_number_is_caught(value):
 
 @pytest.mark.parametrize("name", ["weight_multiplier", "_weight_multiplier"])
 def test_multiplier_without_a_host_as_of_old_passes(name):
-    check_weigher(weigher_with(_weigh_object=lambda self, host, spec: 1.0, **{name: lambda self: 2.0}))
+    check_weigher(weigher_with(_weigh_object=lambda self, host, spec: host.free_ram_mb, **{name: lambda self: 2.0}))
 
 
 def test_weights_of_whole_lists_are_checked_without_weigh_object():
@@ -777,3 +783,49 @@ def test_moments_of_a_filter_that_does_not_read_the_time_are_refused():
             )
         )
     assert caught.value.rule == "changes_at"
+
+
+# -- checks that see little --------------------------------------------------------------------
+
+
+class RackFilter(BaseHostFilter):
+    """Refuse hosts of other racks. It reads more than it declares, behind an early return."""
+
+    host_reads = ("capabilities",)
+    spec_reads = ("scheduler_hints",)
+
+    def host_passes(self, host_state, spec):
+        if "rack" not in spec.scheduler_hints:
+            return True
+        return host_state.capabilities.get("rack") in (spec.scheduler_hints["rack"], host_state.host_ip)
+
+
+def test_filter_that_passed_everything_warns_and_says_how_to_see_more():
+    with pytest.warns(SameAnswerWarning) as caught:
+        check_filter(RackFilter)
+    assert str(caught[0].message) == (
+        "RackFilter gave 30 hosts the same answer, True, for each of 30 requests, so the check saw little of it. Give "
+        "hosts and requests that make a difference: check_filter(RackFilter, [*sample_hosts(), make_host(…)], "
+        "[*sample_specs(), make_spec(…)]); or bind options with which it does something."
+    )
+    assert caught[0].filename == __file__
+
+
+def test_what_the_warning_advises_finds_the_undeclared_read():
+    with pytest.raises(ConformanceError, match="reads 'host_ip', which its host_reads do not name"):
+        check_filter(RackFilter, None, [*sample_specs(), make_spec(scheduler_hints={"rack": "r1"})])
+
+
+def test_weigher_whose_weights_are_all_equal_warns():
+    with pytest.warns(SameAnswerWarning, match=r"LyingWeigher gave .* 1\.0, .*check_weigher\(LyingWeigher"):
+        check_weigher(weigher_with(_weigh_object=lambda self, host, spec: 1.0))
+
+
+@pytest.mark.parametrize("fraction", [0, 1])
+def test_filter_of_whole_lists_that_passes_all_or_none_warns(fraction):
+    def filter_all(self, hosts, spec):
+        return list(hosts)[: len(hosts) * fraction]
+
+    with pytest.warns(SameAnswerWarning, match=repr(fraction == 1)):
+        check_filter(filter_with(filter_all=filter_all))
+    check_filter(filter_with(filter_all=lambda self, hosts, spec: list(hosts)[:1]))

@@ -16,7 +16,7 @@ class TemperatureFilter(BaseHostFilter):
         ),
     )
     option_group = "my_plugins"
-    host_reads = ("capabilities",)
+    host_reads = ("stats",)
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> bool:
         return self._temperature_c(host_state) <= float(self.option("max_temperature_c"))
@@ -26,4 +26,4 @@ class TemperatureFilter(BaseHostFilter):
 
     def _temperature_c(self, host_state: HostState) -> float:
         # A host that does not say is not refused.
-        return float(host_state.capabilities.get("temperature_c", 0.0))
+        return float(host_state.stats.get("temperature_c", 0.0))

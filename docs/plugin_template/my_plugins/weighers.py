@@ -17,7 +17,7 @@ class CoolHostWeigher(BaseWeigher):
     )
     option_group = "my_plugins"
     multiplier_option = "cool_host_weight_multiplier"
-    host_reads = ("capabilities",)
+    host_reads = ("stats",)
 
     def _weigh_object(self, host_state: HostState, weight_properties: RequestSpec) -> float:
-        return -float(host_state.capabilities.get("temperature_c", 0.0))
+        return -float(host_state.stats.get("temperature_c", 0.0))

@@ -5,10 +5,14 @@ from my_plugins.filters import TemperatureFilter
 from my_plugins.weighers import CoolHostWeigher
 
 from filtersched import FilterScheduler, HostState, NoValidHost, RequestSpec, make_conf
+from filtersched.testing import check_filter, check_weigher, make_host, sample_hosts
+
+# Many hosts of every kind, and some that make a difference to these plug-ins.
+HOSTS = [*sample_hosts(), *(make_host(stats={"temperature_c": degrees}) for degrees in (20, 80, 95.5))]
 
 
-def host(name: str, **capabilities: Any) -> HostState:
-    return HostState(name, capabilities=capabilities)
+def host(name: str, **stats: Any) -> HostState:
+    return HostState(name, stats=stats)
 
 
 @pytest.mark.parametrize(
@@ -59,3 +63,11 @@ def test_a_weigher_only_compares() -> None:
     weigher = CoolHostWeigher()
     cool, warm = host("cool", temperature_c=30.0), host("warm", temperature_c=60.0)
     assert weigher._weigh_object(cool, RequestSpec()) > weigher._weigh_object(warm, RequestSpec())
+
+
+def test_the_filter_keeps_the_rules() -> None:
+    check_filter(TemperatureFilter, HOSTS)
+
+
+def test_the_weigher_keeps_the_rules() -> None:
+    check_weigher(CoolHostWeigher, HOSTS)

@@ -268,7 +268,7 @@ class CoolFilter(BaseHostFilter):
 
 
 def test_filter_may_declare_that_it_reads_them():
-    check_filter(CoolFilter, hosts=sample_hosts(host_class=MetalHost))
+    check_filter(CoolFilter, hosts=[*sample_hosts(host_class=MetalHost), make_host(MetalHost, rack="007")])
 
 
 class TaggedHost(MetalHost):
