@@ -304,6 +304,14 @@ def _add_deciding(parser: argparse.ArgumentParser) -> None:
         "--filters", metavar="NAME,...", help="use these filters instead of the configured ones, in this order"
     )
     parser.add_argument(
+        "--capacity-filters",
+        action="store_true",
+        help="also use RamFilter, CoreFilter and DiskFilter, which check what Placement checks for Nova",
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="make it an error if a request asks for what no plug-in in use reads"
+    )
+    parser.add_argument(
         "--now",
         metavar="TIME",
         help="decide as of this time (UTC), such as 2026-01-31T12:00:00, for inventories that tell when a host's "

@@ -36,6 +36,7 @@ def outcome_record(outcome: Outcome, *, near_misses: bool = True) -> dict[str, A
         "arrives_at": spec.arrives_at,
         "departs_at": spec.departs_at,
         "placed": outcome.refusal is None,
+        "unread": [one.to_dict() for one in outcome.unread],
     }
     if outcome.refusal is None:
         return record | {"selections": [_selection_record(one) for one in outcome.selections]}

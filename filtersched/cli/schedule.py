@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from filtersched.cli.errors import UsageError
-from filtersched.cli.inputs import Requests, files_read, filters_of, pool_of, timed
+from filtersched.cli.inputs import Requests, files_read, pool_of, timed
 from filtersched.cli.output import Output
 from filtersched.cli.report import (
     host_name,
@@ -26,6 +26,7 @@ from filtersched.cli.report import (
 from filtersched.cli.request_flags import request_from
 from filtersched.cli.terminal import Terminal
 from filtersched.cli.trial import Outcome, Trial
+from filtersched.cli.unread_fields import UnreadFields, filters_in_use
 from filtersched.errors import InvalidRequest
 from filtersched.inventory import RequestReader
 from filtersched.schedulers import scheduler_from
@@ -43,7 +44,9 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
         settings = read_scheduler_settings(conf)
         scheduler = scheduler_from(conf)
         pool = pool_of(args, settings)
-        trial = Trial(scheduler, pool, filters=filters_of(args), alternates=args.alternates, seed=args.seed)
+        filters = filters_in_use(args, scheduler)
+        unread = UnreadFields(scheduler, filters, strict=args.strict)
+        trial = Trial(scheduler, pool, filters=filters, alternates=args.alternates, seed=args.seed)
         output = None
         if args.output is not None:
             output = stack.enter_context(Output(args.output, inputs=files_read(args)))
@@ -56,7 +59,7 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
         # A bar would be torn apart by what --verbose says.
         share = _unknown if settings.verbose else requests.share_read
         step = stack.enter_context(terminal.progress("placing", share))
-        for outcome in _outcomes(trial, requests, args):
+        for outcome in _outcomes(trial, requests, args, unread):
             if settings.verbose:
                 _tell(terminal, outcome)
             # They take asking every filter about every host, and so most of the time of a long run.
@@ -65,7 +68,8 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
                 output.write(outcome_record(outcome, near_misses=near_misses))
             report.add(outcome, near_misses=near_misses)
             step()
-    report.finish(trial)
+    unread.tell()
+    report.finish(trial, unread.record())
     return 0 if args.allow_partial or not trial.refused else 1
 
 
@@ -85,10 +89,14 @@ def _requests(args: argparse.Namespace) -> Requests:
     return Requests([spec])
 
 
-def _outcomes(trial: Trial, requests: Requests, args: argparse.Namespace) -> Iterator[Outcome]:
+def _outcomes(
+    trial: Trial, requests: Requests, args: argparse.Namespace, unread: UnreadFields
+) -> Iterator[Outcome]:
     for spec in requests:
         try:
-            outcome = trial.place(timed(spec, args))
+            found = unread.of(timed(spec, args))
+            outcome = trial.place(spec)
+            outcome.unread = found
         except InvalidRequest as error:
             raise requests.located(error) from error
         except Exception as error:
@@ -144,7 +152,7 @@ class _TextReport:
         elif not self._many:
             self._rows += placement_rows(outcome)
 
-    def finish(self, trial: Trial) -> None:
+    def finish(self, trial: Trial, _unread: Sequence[dict[str, Any]]) -> None:
         summary = trial.summary()
         if self._large is not None:
             show_hosts(self._terminal, self._large)
@@ -176,6 +184,6 @@ class _JsonReport:
         self._out.write(self._between + record)
         self._between = ",\n"
 
-    def finish(self, trial: Trial) -> None:
-        summary: dict[str, Any] = trial.summary()
+    def finish(self, trial: Trial, unread: Sequence[dict[str, Any]]) -> None:
+        summary: dict[str, Any] = {**trial.summary(), "unread": unread}
         self._out.write(f'\n],\n"summary": {json.dumps(summary)}}}\n')

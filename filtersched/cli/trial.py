@@ -17,6 +17,7 @@ from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.explanation import Explanation
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Selection
+from filtersched.results.unread_field import UnreadField
 
 # Stands for the filter where a request was refused before any filter ran.
 NO_FILTER = "(no filter)"
@@ -30,6 +31,7 @@ class Outcome:
     spec: RequestSpec
     selections: list[Selection] = field(default_factory=list)
     refusal: NoValidHost | None = None
+    unread: Sequence[UnreadField] = ()
 
     @property
     def name(self) -> str:
@@ -91,7 +93,7 @@ class Trial:
         scheduler: Any,
         pool: HostPool,
         *,
-        filters: Sequence[str] | None = None,
+        filters: Sequence[Any] | None = None,
         alternates: bool = False,
         seed: int | None = None,
     ) -> None:

@@ -7,10 +7,11 @@ import json
 from typing import Any
 
 from filtersched.cli.errors import UsageError
-from filtersched.cli.inputs import filters_of, pool_of, timed
+from filtersched.cli.inputs import pool_of, timed
 from filtersched.cli.report import host_name, verdicts_record
 from filtersched.cli.request_flags import request_from
 from filtersched.cli.terminal import Terminal
+from filtersched.cli.unread_fields import UnreadFields, filters_in_use
 from filtersched.errors import nearest
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
@@ -33,7 +34,11 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
         raise UsageError(f"{type(scheduler).__name__} uses no filters; why is for schedulers that do")
     hosts = _named(args.host, pool_of(args, settings))
     timed(spec, args)
-    answers = [(host, scheduler.explain(spec, host, filters=filters_of(args))) for host in hosts]
+    filters = filters_in_use(args, scheduler)
+    unread = UnreadFields(scheduler, filters, strict=args.strict)
+    unread.of(spec)
+    unread.tell()
+    answers = [(host, scheduler.explain(spec, host, filters=filters)) for host in hosts]
     let_in = [verdicts.excluded_by is None for _host, verdicts in answers]
     if args.format == "json":
         records = [_record(verdicts, one) for (_host, verdicts), one in zip(answers, let_in, strict=True)]

@@ -26,6 +26,11 @@ class UnreadField:
     #: The plug-ins in use that declare nothing, and so may read it.
     may_read: tuple[str, ...] = ()
 
+    @property
+    def asked(self) -> str:
+        """The field and what is asked: `vcpus=500`."""
+        return self.field if self.value is None else f"{self.field}={_short(self.value)}"
+
     def to_dict(self) -> dict[str, Any]:
         """The field and the plug-ins as plain data."""
         return {
@@ -37,11 +42,10 @@ class UnreadField:
         }
 
     def __str__(self) -> str:
-        asked = self.field if self.value is None else f"{self.field}={_short(self.value)}"
         if self.may_read:
-            said = f"{asked}: only {_either(self.may_read)} may read it"
+            said = f"{self.asked}: only {_either(self.may_read)} may read it"
         else:
-            said = f"{asked}: nothing in use reads it"
+            said = f"{self.asked}: nothing in use reads it"
         return f"{said}; {_either(self.would_read)} would" if self.would_read else said
 
 

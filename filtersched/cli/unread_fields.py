@@ -1,0 +1,112 @@
+"""What requests ask for and nothing in use reads, in the words of the command; and --capacity-filters."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from filtersched.cli.errors import UsageError
+from filtersched.cli.inputs import filters_of
+from filtersched.cli.terminal import printable
+from filtersched.errors import InvalidRequest
+from filtersched.filters.base import BaseHostFilter
+from filtersched.filters.core_filter import CoreFilter
+from filtersched.filters.disk_filter import DiskFilter
+from filtersched.filters.ram_filter import RamFilter
+from filtersched.requests.asked import SIZES
+from filtersched.requests.request_spec import RequestSpec
+from filtersched.results.unread_field import UnreadField
+
+LOG = logging.getLogger(__name__)
+
+_CAPACITY = (RamFilter, CoreFilter, DiskFilter)
+# So many fields are named in a warning.
+_MOST_FIELDS = 8
+
+
+def filters_in_use(args: argparse.Namespace, scheduler: Any) -> list[str | BaseHostFilter] | None:
+    """The filters that the command line chooses, those of --capacity-filters included; None for the configured ones."""
+    named = filters_of(args)
+    if not args.capacity_filters:
+        return named if named is None else list(named)
+    if not hasattr(scheduler, "catalog"):
+        raise UsageError(f"{type(scheduler).__name__} uses no filters; --capacity-filters is for schedulers that do")
+    used = list(scheduler.filters if named is None else scheduler.catalog.get(named))
+    missing = [cls for cls in _CAPACITY if not any(isinstance(one, cls) for one in used)]
+    return [*used, *scheduler.catalog.get(missing)]
+
+
+class UnreadFields:
+    """What the requests of a run ask for and nothing reads: an error with --strict, else counted and told once."""
+
+    def __init__(self, scheduler: Any, filters: Any, *, strict: bool) -> None:
+        # A driver of another package need not know.
+        self._unread = getattr(scheduler, "unread", None)
+        self._filters = filters
+        self._strict = strict
+        self._requests = 0
+        self._counts: Counter[str] = Counter()
+        self._found: dict[str, UnreadField] = {}
+        self._without_room = 0
+
+    def of(self, spec: RequestSpec) -> Sequence[UnreadField]:
+        """What of this request is unread. Raises InvalidRequest with --strict if anything is."""
+        found: Sequence[UnreadField] = () if self._unread is None else self._unread(spec, filters=self._filters)
+        surely = [one for one in found if not one.may_read]
+        if surely and self._strict:
+            said = f"{_listed([_told(one, None) for one in surely])} (--strict)"
+            raise InvalidRequest(f"nothing in use reads {said}", field=surely[0].field, value=surely[0].value)
+        self._requests += 1
+        self._counts.update(one.field for one in found)
+        for one in found:
+            self._found.setdefault(one.field, one)
+        asked = {one for one in SIZES[:3] if getattr(spec, one)}
+        self._without_room += bool(asked) and asked <= {one.field for one in found}
+        return found
+
+    def tell(self) -> None:
+        """Warn of it on the standard error, all requests together."""
+        found = list(self._found.values())
+        room = [one for one in found if one.field in SIZES]
+        if room and self._without_room == self._requests and not any(one.may_read for one in room):
+            LOG.warning(
+                "No filter in use refuses a host for lack of room. RamFilter, CoreFilter and DiskFilter would; "
+                "--capacity-filters adds them, as Placement would check."
+            )
+            found = [one for one in found if one.field not in SIZES]
+            room = []
+        if found:
+            counts = self._counts if self._requests > 1 else None
+            hint = " --capacity-filters adds those for room." if room else ""
+            LOG.warning("Nothing in use reads %s.%s", _listed([_told(one, counts) for one in found]), hint)
+
+    def record(self) -> list[dict[str, Any]]:
+        """The same as plain data."""
+        return [
+            {
+                "field": one.field,
+                "requests": self._counts[one.field],
+                "would_read": list(one.would_read),
+                "may_read": list(one.may_read),
+            }
+            for one in self._found.values()
+        ]
+
+
+def _told(one: UnreadField, counts: Counter[str] | None) -> str:
+    """A field with what is asked, or how often it is asked, and who would read it."""
+    asked = one.asked
+    if counts is not None:
+        count = counts[one.field]
+        asked = f"{one.field} of {f'{count:,} requests' if count > 1 else 'a request'}"
+    known = [f"{' or '.join(one.may_read)} may"] if one.may_read else []
+    known += [f"{' or '.join(one.would_read[:1])} would"] if one.would_read else []
+    return printable(f"{asked} ({', '.join(known) or 'no plug-in of the library would'})")
+
+
+def _listed(said: Sequence[str]) -> str:
+    more = len(said) - _MOST_FIELDS
+    return ", ".join(said[:_MOST_FIELDS]) + (f" and {more} more fields" if more > 0 else "")
