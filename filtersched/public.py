@@ -23,7 +23,7 @@ from filtersched.requests.request_values import HostNode
 from filtersched.results.explanation import Explanation
 from filtersched.results.filter_step import FilterStep
 from filtersched.results.no_valid_host import NoValidHost
-from filtersched.results.selection import Alternate, Selection, WeighedHost
+from filtersched.results.selection import Alternate, Filtered, Selection, WeighedHost
 from filtersched.results.unread_field import UnreadField
 from filtersched.results.verdict import HostVerdicts, Rank, Shortage, Verdict
 from filtersched.results.weigher_shares import WeigherColumn, WeigherShare
@@ -45,6 +45,7 @@ __all__ = [
     "Explanation",
     "FilterScheduler",
     "FilterStep",
+    "Filtered",
     "FilterschedError",
     "Flavor",
     "HostAttribute",

@@ -13,7 +13,8 @@ from filtersched.cli.weigher_checks import configured_multiplier
 from filtersched.columns.values import number
 from filtersched.errors import ConfigurationError
 from filtersched.loading import describe_plugins, list_installed_opts, list_opts
-from filtersched.plugins.plugin import declared_options, overrides_of
+from filtersched.plugins.configurable import declared_options
+from filtersched.plugins.plugin import overrides_of
 from filtersched.schedulers import StochasticScheduler
 from filtersched.settings import SchedulerConf, option_values
 from filtersched.settings.options import DEFAULT, GROUPED, NO_EFFECT, Spelling, spelled, spellings_of

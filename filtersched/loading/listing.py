@@ -14,6 +14,7 @@ from filtersched.errors import ConfigurationError
 from filtersched.filters.base import BaseHostFilter
 from filtersched.loading.entry_points import DRIVERS, FILTERS, WEIGHERS, Candidate, Registry, only
 from filtersched.loading.loader import options_of
+from filtersched.plugins.configurable import Configurable
 from filtersched.plugins.plugin import Declaration, Override, Reads, declaration_of, meets_of, overrides_of
 from filtersched.settings.options import respelled, scheduler_options, spellings_of
 from filtersched.weighers.base import BaseWeigher
@@ -80,8 +81,9 @@ def _describe(kind: str, base: type | None, candidate: Candidate, namesakes: Seq
     try:
         found = candidate.load(base)
         facts["summary"] = (inspect.getdoc(found) or "").partition("\n")[0]
-        if base is not None:
+        if inspect.isclass(found) and issubclass(found, Configurable):
             facts["options"] = tuple(options_of(found, str(candidate)))
+        if base is not None:
             facts["declaration"] = declaration_of(found)
             facts["meets"] = meets_of(found)
             facts["overrides"] = tuple(overrides_of(found).values())
@@ -103,7 +105,7 @@ def list_installed_opts() -> list[tuple[str, list[cfg.Opt]]]:
 
 def _plugin_options(*, own: bool) -> Iterator[tuple[str, cfg.Opt]]:
     """The options of our own plug-ins, or of the others, in all spellings; broken ones are left out."""
-    described = list(_described(*_KINDS[:2], own=own))
+    described = list(_described(*_KINDS, own=own))
     for problem in dict.fromkeys(one.problem for one in described if one.problem):
         LOG.warning("The options of a plug-in are left out. %s", problem)
     for plugin in described:

@@ -21,7 +21,8 @@ from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
 from filtersched.loading.entry_points import DRIVERS, FILTERS, WEIGHERS, Candidate, Registry, only
 from filtersched.loading.paths import check_class, classes_at, guarded, import_path, is_path, local_name, not_found
-from filtersched.plugins.plugin import Plugin, declared_options
+from filtersched.plugins.configurable import Configurable, declared_options
+from filtersched.plugins.plugin import Plugin
 from filtersched.requests.record import checked_names
 from filtersched.settings import SchedulerSettings, Spelling, resolve_option, spelled
 from filtersched.weighers.base import BaseWeigher
@@ -57,13 +58,18 @@ def make_plugin(plugin_class: type[_P], conf: cfg.ConfigOpts) -> _P:
     """An instance of a plug-in with its options bound to what `conf` says."""
     origin = f"{plugin_class.__module__}:{plugin_class.__qualname__}"
     plugin: _P = guarded(plugin_class, plugin_class.__name__, origin)
-    found = {opt.dest: resolve_option(conf, opt, group) for group, opt in options_of(plugin_class, origin)}
-    plugin.spell_options({name: spelling for name, (_value, spelling) in found.items()})
-    plugin.bind({name: value for name, (value, _spelling) in found.items()})
+    bind_options(plugin, conf, origin)
     return plugin
 
 
-def options_of(plugin_class: type[Plugin], origin: str) -> list[tuple[str, cfg.Opt]]:
+def bind_options(plugin: Configurable, conf: cfg.ConfigOpts, origin: str) -> None:
+    """Give a plug-in the values that `conf` has for its options."""
+    found = {opt.dest: resolve_option(conf, opt, group) for group, opt in options_of(type(plugin), origin)}
+    plugin.spell_options({name: spelling for name, (_value, spelling) in found.items()})
+    plugin.bind({name: value for name, (value, _spelling) in found.items()})
+
+
+def options_of(plugin_class: type[Configurable], origin: str) -> list[tuple[str, cfg.Opt]]:
     """The declared options of a class, each with its group; PluginLoadError for what is none."""
     options = guarded(lambda: declared_options(plugin_class), plugin_class.__name__, origin)
     for group, opt in options:

@@ -6,11 +6,12 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
-from oslo_config import cfg, types
+from oslo_config import types
 
 from filtersched.columns.column import filled
 from filtersched.errors import ConfigurationError, must_be, nearest
 from filtersched.hosts import aggregate_metadata as aggregates
+from filtersched.plugins.configurable import Configurable, declared_options
 from filtersched.plugins.request_reads import attributes_of, problem_of
 
 Reads = tuple[str, ...]
@@ -38,16 +39,12 @@ class Override(NamedTuple):
     cast: Callable[[str], Any]
 
 
-class Plugin:
+class Plugin(Configurable):
     """A filter or weigher: made without arguments, given its options afterwards.
 
     A declaration holds for the class that makes it and for subclasses that define no method.
     """
 
-    #: Options of oslo.config that the plug-in reads.
-    options: ClassVar[Sequence[cfg.Opt]] = ()
-    #: The group that the options are in.
-    option_group: ClassVar[str] = "filter_scheduler"
     #: The attributes of a host that the answer depends on, or a method that returns them for a
     #: request. Declaring them promises that it depends on nothing else: no clock, chance or memory.
     host_reads: Any = None
@@ -65,11 +62,6 @@ class Plugin:
     #: `aggregate_number` reads it.
     aggregate_overrides: ClassVar[Mapping[str, str]] = {}
 
-    # The same object until the plug-in is given other values.
-    _values: Mapping[str, Any] | None = None
-    # The group and name under which the configuration sets each option.
-    _spellings: Mapping[str, tuple[str, str]] = {}
-
     def changes_at(self, host_state: Any, /) -> Sequence[Any]:
         """The moments when the answer for a host may change as time passes, in microseconds since 1970.
 
@@ -77,31 +69,6 @@ class Plugin:
         for one host, columns for many. The engine reuses answers until `now` reaches one of them.
         """
         raise NotImplementedError(f"{type(self).__name__} does not say when its answers change")
-
-    def bind(self, values: Mapping[str, Any]) -> None:
-        """Give the plug-in its option values, name to value; until then they are the defaults."""
-        self._values = dict(values)
-
-    def spell_options(self, spellings: Mapping[str, tuple[str, str]]) -> None:
-        """Tell the plug-in under which group and name the configuration sets each option, for messages."""
-        self._spellings = dict(spellings)
-
-    def spelling(self, name: str) -> tuple[str, str]:
-        """The group and name under which an option is set."""
-        return self._spellings.get(name, (self.option_group, name))
-
-    def option(self, name: str) -> Any:
-        """The value of one of the plug-in's options. Raises ConfigurationError for another name."""
-        if self._values is None:
-            self._values = {opt.dest: opt.default for _group, opt in declared_options(type(self))}
-        try:
-            return self._values[name]
-        except KeyError:
-            raise ConfigurationError(
-                f"{type(self).__name__} has no option {name!r}. {nearest(name, self._values)}".rstrip(),
-                group=self.option_group,
-                option=name,
-            ) from None
 
     def or_option(self, value: Any, name: str) -> Any:
         """`value`, or the option where it is None: one host's number or a column of them."""
@@ -131,19 +98,6 @@ class Plugin:
         if not configured:
             configured = next(opt.default for _group, opt in declared_options(type(self)) if opt.dest == name)
         return filled(own, configured)
-
-
-def declared_options(cls: type[Plugin]) -> list[tuple[str, cfg.Opt]]:
-    """The options of a plug-in class, each with its group.
-
-    A subclass that names options keeps the options of its bases, in the groups of the bases.
-    """
-    declared = [(cls.option_group, opt) for opt in cls.options]
-    for base in cls.__mro__[1:]:
-        names = {opt.dest for _group, opt in declared}
-        group = getattr(base, "option_group", cls.option_group)
-        declared += [(group, opt) for opt in vars(base).get("options", ()) if opt.dest not in names]
-    return declared
 
 
 def overrides_of(cls: type[Plugin]) -> Mapping[str, Override]:

@@ -179,7 +179,15 @@ class Explanation:
         if (host.host, host.nodename) == facts.chosen:
             return self._chosen(host)
         verdicts = facts.ask(host)
+        if verdicts.passed:
+            verdicts = replace(verdicts, excluded_by=self._dropped_by((host.host, host.nodename), verdicts))
         return replace(verdicts, rank=self._rank(verdicts.name)) if facts.ranked else verdicts
+
+    def _dropped_by(self, node: Node, verdicts: HostVerdicts) -> str | None:
+        """The step of a driver's own that dropped the host, if there was one."""
+        filters = {verdict.filter for verdict in verdicts.verdicts}
+        own = (step for step in (*self.earlier, *self.steps) if not step.by_request and step.name not in filters)
+        return next((step.name for step in own if node in step.dropped()), None)
 
     def _chosen(self, host: HostState) -> HostVerdicts:
         """What the filters said of the chosen host, whatever has become of it since."""

@@ -51,7 +51,14 @@ class Filtered(list[HostState]):
 
     def __init__(self, hosts: Iterable[HostState], steps: Sequence[FilterStep] = ()) -> None:
         super().__init__(hosts)
+        #: One step for each filter or rule that ran.
         self.steps: tuple[FilterStep, ...] = tuple(steps)
+
+    @classmethod
+    def of(cls, before: Sequence[HostState], after: Iterable[HostState], name: str) -> Self:
+        """The hosts that a rule of a driver's own leaves, with a step of that name behind the steps of `before`."""
+        left = list(after)
+        return cls(left, (*steps_of(before), FilterStep.of_lists(name, before, left, before)))
 
 
 def steps_of(hosts: Sequence[HostState]) -> tuple[FilterStep, ...]:

@@ -141,7 +141,8 @@ class HostVerdicts:
     changed: bool = False
     #: What texts call the host: its name, or `host/nodename` if the host has several nodes.
     name: str = ""
-    #: The field of the request that excludes the host, such as "ignore_hosts"; None if none does.
+    #: The field of the request, such as "ignore_hosts", or the driver's own step that excludes the host;
+    #: None if none does.
     excluded_by: str | None = None
     #: Whether the host was chosen. If so, the verdicts are from the time of the decision.
     chosen: bool = False

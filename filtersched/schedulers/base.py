@@ -19,7 +19,8 @@ from filtersched.hosts.host_lists import each_of, undisturbed
 from filtersched.hosts.host_pool import HostPool, Key
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.placement import CommitConflict
-from filtersched.loading import FiltersGiven, load_driver
+from filtersched.loading import FiltersGiven, bind_options, load_driver
+from filtersched.plugins.configurable import Configurable
 from filtersched.requests.record import checked, checked_names
 from filtersched.requests.request_spec import MAX_INSTANCES, RequestSpec
 from filtersched.requests.request_values import InstanceGroup
@@ -38,7 +39,7 @@ LOG = logging.getLogger(__name__)
 Detail = Literal["counts", "full"]
 
 
-class Scheduler:
+class Scheduler(Configurable):
     """The base of all drivers: it prepares requests, holds the pool's lock, and commits."""
 
     #: The filters and the weighers in use, in order; a driver may have none.
@@ -51,6 +52,7 @@ class Scheduler:
         """conf : as `filtersched.make_conf` makes it; None is the defaults. Read once, here."""
         self.conf: cfg.ConfigOpts = make_conf() if conf is None else conf
         self.settings: SchedulerSettings = read_scheduler_settings(self.conf)
+        bind_options(self, self.conf, f"{type(self).__module__}:{type(self).__qualname__}")
         self._json_options = JsonOptions(self.settings.json_config_location)
         # The filters last asked about, and what they read of requests.
         self._readers: tuple[list[Any], Readers] | None = None

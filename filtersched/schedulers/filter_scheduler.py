@@ -28,7 +28,7 @@ from filtersched.requests.request_spec import RequestSpec
 from filtersched.requests.seal import sealed
 from filtersched.results.filter_step import excluded_steps
 from filtersched.results.no_valid_host import NoValidHost
-from filtersched.results.selection import Filtered, WeighedHost, steps_of
+from filtersched.results.selection import Filtered, WeighedHost
 from filtersched.results.verdict import HostVerdicts
 from filtersched.schedulers.base import Scheduler
 from filtersched.weighers.base import BaseWeigher
@@ -133,9 +133,9 @@ class FilterScheduler(Scheduler):
         choices: list[Choice] = []
         for index in range(len(decision.uuids)):
             spec = decision.spec_for(index, choices)
-            narrowed = self.narrow(hosts, spec)
-            filtered = self.filter(narrowed, spec, index, decision.filters)
-            steps = (*steps_of(narrowed), *steps_of(filtered))
+            narrowed = self._as_filtered(hosts, self.narrow(hosts, spec))
+            filtered = self._as_filtered(narrowed, self.filter(narrowed, spec, index, decision.filters))
+            steps = (*narrowed.steps, *filtered.steps)
             ranked = self.select(self.weigh(filtered, spec), decision.random)
             if not ranked:
                 raise decision.refusal(index, functools.partial(tuple, decision.named(steps)), choices)
@@ -146,9 +146,17 @@ class FilterScheduler(Scheduler):
         if decision.alternates and len(choices) > 1:
             # Once more, now that everything is depleted: alternates are what would be left.
             spec = decision.spec_for(len(choices) - 1, choices)
-            filtered = self.filter(self.narrow(hosts, spec), spec, len(choices) - 1, decision.filters)
-            decision.left = [one.obj for one in self.select(self.weigh(filtered, spec), decision.random)]
+            passed = self.filter(self.narrow(hosts, spec), spec, len(choices) - 1, decision.filters)
+            decision.left = [one.obj for one in self.select(self.weigh(passed, spec), decision.random)]
         return choices
+
+    def _as_filtered(self, before: Sequence[HostState], after: Sequence[HostState]) -> Filtered:
+        """The hosts with their steps; what an overridden step drops without a word is the driver's own."""
+        if isinstance(after, Filtered):
+            return after
+        # A driver may also bring hosts in; then there is no count that tells who went.
+        is_part = len(after) < len(before) and set(map(id, after)) <= set(map(id, before))
+        return Filtered.of(list(before), after, type(self).__name__) if is_part else Filtered(after)
 
     def narrow(self, hosts: Sequence[HostState], spec: RequestSpec) -> Sequence[HostState]:
         """The hosts that the request itself allows: destination, ignored and forced hosts."""

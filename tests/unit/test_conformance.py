@@ -4,7 +4,7 @@ from importlib.metadata import entry_points
 
 import pytest
 
-from filtersched.plugins.plugin import declared_options
+from filtersched.plugins.configurable import declared_options
 from filtersched.testing import SameAnswerWarning, check_filter, check_weigher, sample_hosts, sample_specs
 
 

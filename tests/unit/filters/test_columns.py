@@ -13,7 +13,8 @@ from filtersched.filters.compute_filter import ComputeFilter
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
 from filtersched.loading import describe_plugins
-from filtersched.plugins.plugin import declaration_of, declared_options, overrides_of
+from filtersched.plugins.configurable import declared_options
+from filtersched.plugins.plugin import declaration_of, overrides_of
 from filtersched.requests.request_spec import RequestSpec
 
 COLUMNAR = [
