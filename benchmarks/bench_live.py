@@ -29,7 +29,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from filtersched import FilterScheduler, HostPool, HostState, NoValidHost, RequestSpec, make_conf
+from filtersched import (
+    FilterScheduler,
+    Flavor,
+    HostPool,
+    HostState,
+    Instance,
+    NoValidHost,
+    RequestSpec,
+    make_conf,
+)
 from filtersched.cli.main import main as run_command
 
 NOW = datetime(2026, 1, 31, 12)
@@ -389,6 +398,32 @@ print(time.perf_counter() - began, (resident() - before) / len(hosts) / 1000)
 """
 
 
+def saving(count: int) -> Iterator[tuple[str, float, float | None]]:
+    """A pool saved and loaded, three instances on each host: what, seconds of processor time, goal."""
+    chance = random.Random(1)
+    flavors = [Flavor(memory_mb=1024 * size, vcpus=size) for size in (1, 2, 4)]
+    pool = HostPool(HostState(**live_host(nr, chance) | {"instances": ()}) for nr in range(count))
+    for host in pool:
+        pool.adopt(host.host, [Instance(f"{host.host}-{flavor.vcpus}", flavor=flavor) for flavor in flavors])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "pool.jsonl")
+        began = time.process_time()
+        pool.run(pool._saved)
+        locked = time.process_time() - began
+        began = time.process_time()
+        pool.save(path)
+        saved = time.process_time() - began
+        what = f"{count:,} hosts and {3 * count:,} instances"
+        size = path.stat().st_size / 1e6
+        yield f"saving {what}: under the lock", locked, None
+        yield f"saving {what}, {size:.0f} MB", saved, 10.0 * count / 100_000
+        began = time.process_time()
+        loaded = HostPool.load(path)
+        yield f"loading {what}", time.process_time() - began, 10.0 * count / 100_000
+        if [host.to_dict() for host in loaded] != [host.to_dict() for host in pool]:
+            raise SystemExit("the pool that was loaded is not the one that was saved")
+
+
 def command(trace: Path) -> Iterator[tuple[str, float, float]]:
     """A trace placed by the command, hosts.jsonl and requests.jsonl of a folder: what, seconds a request, goal."""
     requests = trace / "requests.jsonl"
@@ -410,6 +445,7 @@ def main() -> None:
     parser.add_argument("--hosts", type=int, default=10_000)
     parser.add_argument("--large", type=int, default=1_000_000, help="hosts of the pool made from columns; 0 skips it")
     parser.add_argument("--read", type=int, default=100_000, help="hosts to read from a file; 0 skips it")
+    parser.add_argument("--save", type=int, default=10_000, help="hosts of a pool to save and load; 0 skips it")
     parser.add_argument("--trace", type=Path, default=None, help="folder with hosts.jsonl and requests.jsonl")
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--only", default="", help="only events whose text contains this")
@@ -426,6 +462,7 @@ def main() -> None:
     if args.read:
         what, seconds, goal = reading(args.read)
         rows.append((what, seconds, seconds, goal))
+    rows += [(what, seconds, seconds, goal) for what, seconds, goal in (saving(args.save) if args.save else ())]
     rows += [(what, seconds, seconds, goal) for what, seconds, goal in (command(args.trace) if args.trace else ())]
     ordinary = rows[0][1]
     print(f"\n{args.hosts:,} hosts; median and longest of {args.repeats}, in ms\n")

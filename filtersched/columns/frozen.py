@@ -70,8 +70,14 @@ class GrowingDict(FrozenDict[_Key, _Value]):
 EMPTY: FrozenDict[Any, Any] = FrozenDict()
 
 
+# Most values are of these; asking an abstract class takes longer.
+_SCALARS = frozenset((str, int, float, bool, type(None)))
+
+
 def thaw(value: Any) -> Any:
     """The same data as plain dicts and lists, sets sorted and times as ISO text: what json writes."""
+    if type(value) in _SCALARS:
+        return value
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Mapping):

@@ -70,7 +70,7 @@ def write_pool(path: str | os.PathLike[str], pool: SavedPool) -> None:
 
 def _records(pool: SavedPool) -> Iterator[dict[str, Any]]:
     classes = {kind: at for at, kind in enumerate(dict.fromkeys(type(one.host) for one in pool.hosts))}
-    flavors = _flavors(pool)
+    flavors, numbers = _flavors(pool)
     yield {
         "version": FORMAT_VERSION,
         "pool": pool.uuid,
@@ -82,18 +82,19 @@ def _records(pool: SavedPool) -> Iterator[dict[str, Any]]:
         "groups_since": pool.groups_since,
     }
     for saved in pool.hosts:
-        yield _host_record(saved, classes[type(saved.host)], flavors)
+        yield _host_record(saved, classes[type(saved.host)], numbers)
 
 
-def _flavors(pool: SavedPool) -> dict[Flavor, int]:
-    """The flavors of all instances, each with its number."""
+def _flavors(pool: SavedPool) -> tuple[list[Flavor], dict[int, int]]:
+    """The different flavors of all instances; and the place of each object among them, by its id."""
     # Most are one object, and comparing flavors takes longer than looking at objects.
-    known = {id(one.flavor): one.flavor for saved in pool.hosts for one in saved.host.instances.values()}
-    distinct = dict.fromkeys(flavor for flavor in known.values() if flavor is not None)
-    return {flavor: at for at, flavor in enumerate(distinct)}
+    objects = {id(one.flavor): one.flavor for saved in pool.hosts for one in saved.host.instances.values()}
+    places = dict[Flavor, int]()
+    numbers = {at: places.setdefault(flavor, len(places)) for at, flavor in objects.items() if flavor is not None}
+    return list(places), numbers
 
 
-def _host_record(saved: SavedHost, kind: int, flavors: Mapping[Flavor, int]) -> dict[str, Any]:
+def _host_record(saved: SavedHost, kind: int, flavors: Mapping[int, int]) -> dict[str, Any]:
     host = saved.host
     instances = host.__dict__.pop("instances", None)
     attributes = host.to_dict()
@@ -111,10 +112,10 @@ def _host_record(saved: SavedHost, kind: int, flavors: Mapping[Flavor, int]) -> 
     return record
 
 
-def _instance_record(instance: Instance, flavors: Mapping[Flavor, int]) -> dict[str, Any]:
+def _instance_record(instance: Instance, flavors: Mapping[int, int]) -> dict[str, Any]:
     record = instance.to_dict(without=("flavor",))
     if instance.flavor is not None:
-        record["flavor"] = flavors[instance.flavor]
+        record["flavor"] = flavors[id(instance.flavor)]
     return record
 
 

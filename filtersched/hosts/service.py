@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from filtersched.columns.frozen import FrozenDict
-from filtersched.columns.plain_data import attributes_of, note_unread, plain_mapping, plain_ones
+from filtersched.columns.plain_data import USUAL, attributes_of, note_unread, plain_mapping, plain_ones
 from filtersched.columns.values import naive_utc
 from filtersched.errors import nearest, shown
 
@@ -82,7 +82,7 @@ class Service(FrozenDict[str, Any]):
                 return None
             if known in _TIMES:
                 times[known] = _time(known, fact)
-            elif type(fact) is bool or fact is None or (type(fact) is str and known not in _SWITCHES):
+            elif type(fact) is bool or fact is None or (known not in _SWITCHES and _is_usual(fact)):
                 facts[known] = fact
             else:
                 return None
@@ -91,6 +91,10 @@ class Service(FrozenDict[str, Any]):
 
 _KEYS_HINT = f"Known: {', '.join(sorted(_KEYS))}."
 NO_SERVICE = Service()
+
+
+def _is_usual(fact: Any) -> bool:
+    return type(fact) is str or (type(fact) is int and -USUAL < fact < USUAL)
 
 
 def _time(name: str, value: Any) -> datetime | None:

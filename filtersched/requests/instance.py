@@ -62,8 +62,12 @@ class Instance:
 
     def to_dict(self, *, without: Collection[str] = ()) -> dict[str, Any]:
         """The fields that differ from their defaults, as plain data; the constructor takes them back."""
-        given = ((field, getattr(self, field)) for field in _DEFAULTS if field not in without)
-        return {field: plain(value) for field, value in given if value != _DEFAULTS[field]}
+        data = {}
+        for field, default in _DEFAULTS.items():
+            value = getattr(self, field)
+            if value is not default and field not in without and value != default:
+                data[field] = plain(value)
+        return data
 
     def __post_init__(self) -> None:
         field = ""
