@@ -159,7 +159,7 @@ class IncrementalUpdate:
 
     def _weigh(self, asked: Sequence[_Reevaluation], request: RequestKeys, last: EngineChoice, *, stays: bool) -> None:
         ranking, place = self.ranking, self.place
-        if ranking.count == 1:
+        if not ranking.weighs:
             if stays:
                 ranking.return_chosen(place, None)
             return

@@ -43,6 +43,8 @@ class Ranking:
         self.alive: Mask | None = candidates.mask
         self.count: int = candidates.count
         self.terms = terms
+        # Weighers that are not normalised weigh a host without rivals too.
+        self._weighs_one = bool(terms) and not any(term.normalized for term in terms)
         self._wanted = wanted
         self._steps = 0
         self._start()
@@ -158,9 +160,14 @@ class Ranking:
             return fresh
         return back
 
+    @property
+    def weighs(self) -> bool:
+        """Whether the hosts in the ranking are weighed; one without rivals is not, by normalised terms."""
+        return self.count > 1 or self._weighs_one
+
     def weight(self, place: int) -> float:
-        """The weight of the host at `place`; 0.0 for one without rivals, which is not weighed."""
-        return self.totals.item(place) if self.count > 1 else 0.0
+        """The weight of the host at `place`; 0.0 for one that is not weighed."""
+        return self.totals.item(place) if self.weighs else 0.0
 
     def raws(self, place: int) -> list[float]:
         """The raw weights of the host at `place`."""

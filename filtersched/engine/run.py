@@ -91,6 +91,7 @@ class Run:
         self._running: list[FilterRunner] = []
         self._declared = True
         self._alike = all(one.asks_alike for one in self.filters)
+        self._all_normalized = all(one.normalized for one in self.weighers)
 
     def decide(self) -> list[Choice]:
         """One choice per instance. Raises NoValidHost, UseHandlers, and what plug-ins raise."""
@@ -139,6 +140,10 @@ class Run:
         steps = update.next(self._running, spec, last)
         if not update.ranking.count:
             raise self.decision.refusal(index, steps.filter_steps, self.choices)
+        if not update.ranking.weighs and not self._all_normalized:
+            # The last host left: those weighers weigh it that are not normalised, and no others.
+            self._candidates = Candidates(len(self.rows), order=update.ranking.rows(update.ranking.places_in_order()))
+            update = self._rank(self._terms(RequestKeys(spec)), len(self.decision.uuids) - index)
         return self._best_of(update, spec, steps)
 
     def _filters_for(self, index: int) -> list[FilterRunner]:
@@ -193,10 +198,13 @@ class Run:
                 return self._chosen(spec, best, lambda: self._hosts(totals.others(alive, best.row)))
         if self.decision.alternates and wanted > 1:
             wanted += 1
-        self._update = IncrementalUpdate(
-            self._ranked(terms, wanted), self.overlay, self.cache, self.names, self._running
-        )
-        return self._best_of(self._update, spec, steps)
+        return self._best_of(self._rank(terms, wanted), spec, steps)
+
+    def _rank(self, terms: Sequence[WeigherTerm], wanted: int) -> IncrementalUpdate:
+        """Rank the candidates, to be updated from here on."""
+        ranking = self._ranked(terms, wanted)
+        self._update = IncrementalUpdate(ranking, self.overlay, self.cache, self.names, self._running)
+        return self._update
 
     def _options_if_repeatable(self) -> list[object] | None:
         """The options that the choice depends on; None if it does not only depend on these, hosts and the request."""
@@ -310,7 +318,7 @@ class Run:
         place = update.place = ranking.take() if self.top == 1 else ranking.take(self.top, self._pick)
         row = ranking.row(place)
         at = ranking.runner_up()
-        compared = ranking.count > 1
+        compared = ranking.weighs
         # Copy the values now; ranking and pool change later.
         found = RowChoice(
             row,

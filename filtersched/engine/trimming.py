@@ -41,20 +41,25 @@ class _Rest:
             raw = np.array(ends)
         else:
             each = term.multiplier[rest]
-        weighted = np.zeros(1) if spread == 0 else (raw - self.low) / spread * each
+        if not term.normalized:
+            weighted = raw * each
+        else:
+            weighted = np.zeros(1) if spread == 0 else (raw - self.low) / spread * each
         self.least, self.most = float(weighted.min()), float(weighted.max())
         self.multipliers = (float(each.min()), float(each.max()))
         term.rest = ends
 
     def factor(self, term: WeigherTerm) -> float:
         """How many times as large the weighted terms are on the current scale."""
+        if not term.normalized:
+            return 1.0
         if term.high == term.low or self.high == self.low:
             return 0.0
         return (self.high - self.low) / (term.high - term.low)
 
     def shift(self, term: WeigherTerm) -> float:
         """The most that a moved lower end adds to a weighted term."""
-        if term.high == term.low:
+        if not term.normalized or term.high == term.low:
             return 0.0
         moved = (self.low - term.low) / (term.high - term.low)
         return max(moved * multiplier for multiplier in self.multipliers)

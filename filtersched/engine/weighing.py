@@ -58,7 +58,7 @@ class WeigherRunner:
     @property
     def can_reweigh_one_host(self) -> bool:
         """Whether it can be asked again about single hosts only."""
-        return self.evaluator is not None and self.multiplier_by_value and self.normalized
+        return self.evaluator is not None and self.multiplier_by_value
 
     def from_answer(self, answer: Any) -> float:
         """One host's raw weight, moved to the ends of the scale. Raises UseHandlers."""
@@ -228,7 +228,9 @@ class WeigherTerm:
         self._known = None
 
     def fit_scale(self, alive: RowMask) -> None:
-        """Set the ends to those of the places that are alive."""
+        """Set the ends to those of the places that are alive; a scale that is not normalised has none."""
+        if not self.normalized:
+            return
         self.low = self._least(alive) if self.minval is None else float(self.minval)
         self.high = self._most(alive) if self.maxval is None else float(self.maxval)
         self._at_low = self._at_high = None
@@ -248,6 +250,8 @@ class WeigherTerm:
     def end_moves_without(self, raws: Sequence[float], alive: Mask | None) -> bool:
         """Note that those alive no longer have these raw weights; whether an end moves for it."""
         end_moves = False
+        if not self.normalized:
+            return False
         if self.minval is None:
             gone = raws.count(self.low)
             if gone:
@@ -271,6 +275,8 @@ class WeigherTerm:
 
     def end_moves_with(self, raw: float) -> bool:
         """Note that one of those alive has this raw weight now; whether an end moves for it."""
+        if not self.normalized:
+            return False
         if self.minval is None and raw <= self.low:
             if raw < self.low:
                 return True
