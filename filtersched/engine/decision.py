@@ -28,7 +28,7 @@ from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Alternate, Selection, WeighedHost
 from filtersched.results.unread_field import UnreadField
 from filtersched.results.verdict import HostVerdicts, Verdict
-from filtersched.results.weigher_shares import WeigherColumn, WeigherShare
+from filtersched.results.weigher_shares import WeigherColumn, WeigherShare, totals_of
 
 
 def depleted(host: HostState, spec: RequestSpec) -> HostState:
@@ -123,6 +123,7 @@ class Decision:
     without : hosts that are looked at without an instance that is to move, by name and node.
     deplete : what the scheduler makes of a host that takes an instance.
     unread : finds what the request asks for and these filters do not read.
+    drawn_from : as of Draw; None if the scheduler chooses in another way.
     """
 
     spec: RequestSpec
@@ -137,6 +138,7 @@ class Decision:
     without: Mapping[Key, HostState] = field(default_factory=dict, repr=False)
     deplete: Callable[[HostState, RequestSpec], HostState] = depleted
     unread: Callable[[RequestSpec, Sequence[Any]], tuple[UnreadField, ...]] = lambda _spec, _filters: ()
+    drawn_from: Callable[[int, Sequence[float] | None], int | None] | None = None
     _random: random.Random | None = field(default=None, repr=False)
     _generation: int = 0
     _offered: int = 0
@@ -359,11 +361,23 @@ class Decision:
             explained = choice.explained()
             facts.shares, facts.weight, facts.columns = explained.shares, choice.weight, explained.columns
             facts.chosen = (choice.host.host, choice.host.nodename)
+            facts.left = lambda: self._left(choices[: index + 1])
+            if self.drawn_from is not None:
+                weights = totals_of(facts.columns).tolist() if facts.columns else None
+                facts.drawn_from = functools.partial(self._drawn_from, facts.left, weights)
             facts.ranked = [called(node, self.several()) for node in explained.ranked]
             if explained.runner_up is not None:
                 second, weight = explained.runner_up
                 facts.second = (called(second, self.several()), weight)
         return facts
+
+    def _left(self, choices: Sequence[Choice]) -> int:
+        """How many hosts the last of these instances was chosen among."""
+        ran = (steps[-1].after for one in reversed(choices) if (steps := one.steps()))
+        return next(ran, self._offered)
+
+    def _drawn_from(self, left: Callable[[], int], weights: Sequence[float] | None) -> int | None:
+        return None if self.drawn_from is None else self.drawn_from(left(), weights)
 
     def named(self, steps: Iterable[FilterStep]) -> list[FilterStep]:
         """The steps with the names that hosts have among all that were offered."""

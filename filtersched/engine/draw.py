@@ -29,6 +29,13 @@ class Draw(Protocol):
         chance : gives the random generator of the decision; called only where there is a choice.
         """
 
+    def drawn_from(self, left: int, weights: Sequence[float] | None) -> int | None:
+        """How many of the hosts that were left the chosen one was drawn from.
+
+        None if it was not drawn, or that is not known.
+        weights : the hosts', if they were kept.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class BestDraw:
@@ -59,6 +66,15 @@ class BestDraw:
             front.insert(0, front.pop(at) if at < len(front) else at)
         return front
 
+    def drawn_from(self, left: int, weights: Sequence[float] | None) -> int | None:
+        among = min(self.subset_size, left)
+        if self.shuffle:
+            if weights is None:
+                return None
+            best = max(weights, default=0.0)
+            among = max(among, sum(1 for weight in weights if weight == best))
+        return among if among > 1 else None
+
 
 class ProportionalDraw:
     """Draw a host with a probability in proportion to its weight.
@@ -76,6 +92,9 @@ class ProportionalDraw:
         # The first host whose part reaches beyond the point, so that a host of weight 0 is never drawn.
         place = bisect_right(upto, point)
         return [place if place < len(upto) else bisect_left(upto, upto[-1])]
+
+    def drawn_from(self, left: int, weights: Sequence[float] | None) -> int | None:
+        return left if left > 1 else None
 
 
 def _parts(weights: Sequence[float]) -> list[float]:

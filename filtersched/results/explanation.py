@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import heapq
 import itertools
 import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from filtersched.errors import InvalidRequest
 from filtersched.hosts.host_names import Node, called
@@ -16,7 +20,7 @@ from filtersched.hosts.narrowing import EXCLUSIONS
 from filtersched.results.filter_step import FilterStep
 from filtersched.results.unread_field import UnreadField
 from filtersched.results.verdict import HostVerdicts, Packed, Rank, Verdict
-from filtersched.results.weigher_shares import WeigherColumn, WeigherShare
+from filtersched.results.weigher_shares import WeigherColumn, WeigherShare, totals_of
 
 
 def _unknown(_host: HostState) -> None:
@@ -55,6 +59,8 @@ class Facts:
     columns: Sequence[WeigherColumn] = ()
     ranked: Sequence[str] = ()
     unread: Callable[[], Sequence[UnreadField]] = tuple
+    left: Callable[[], int] = int
+    drawn_from: Callable[[], int | None] = lambda: None
 
 
 class Explanation:
@@ -63,7 +69,7 @@ class Explanation:
     Texts and verdicts are computed when you first read them, then cached.
     """
 
-    __slots__ = ("_known", "_nearest", "_of", "_packed", "_summary", "_tell")
+    __slots__ = ("_known", "_nearest", "_of", "_packed", "_places", "_summary", "_tell")
 
     def __init__(self, tell: Callable[..., Facts], *of: Any) -> None:
         self._tell = tell
@@ -72,6 +78,8 @@ class Explanation:
         self._summary: str | None = None
         # The nearest misses, and how many were looked for.
         self._nearest: tuple[list[HostVerdicts], int] | None = None
+        # The place of each host in `ranked`, and the weights in that order.
+        self._places: tuple[dict[str, int], NDArray[np.float64]] | None = None
         # What was pickled, once the hosts stayed behind.
         self._packed: tuple[Any, ...] | None = None
 
@@ -104,6 +112,19 @@ class Explanation:
         return self._facts.offered
 
     @property
+    def left(self) -> int:
+        """How many hosts were left to choose among; 0 where none was chosen."""
+        return self._facts.left()
+
+    @property
+    def drawn_from(self) -> int | None:
+        """How many of the hosts that were left the chosen one was drawn from; None if it was not drawn.
+
+        With `shuffle_best_same_weighed_hosts`, how many were equal is known with `explain="full"` only.
+        """
+        return self._facts.drawn_from()
+
+    @property
     def weight(self) -> float | None:
         """The weight of the chosen host; None if there is none."""
         return self._facts.weight
@@ -120,7 +141,7 @@ class Explanation:
 
     @property
     def ranked(self) -> tuple[str, ...]:
-        """The names of the hosts in `columns`, best first."""
+        """The names of the hosts in `columns`: the chosen one, and the others from the best to the worst."""
         return tuple(self._facts.ranked)
 
     @property
@@ -199,15 +220,24 @@ class Explanation:
 
     def _rank(self, name: str) -> Rank | None:
         """The place of a host in the ranking; None if it is not in it, or none was kept."""
-        facts = self._facts
-        if name not in facts.ranked:
+        columns = self._facts.columns
+        if self._places is None:
+            ranked = self._facts.ranked
+            weights = totals_of(columns) if columns else np.zeros(len(ranked), dtype=np.float64)
+            self._places = {name: place for place, name in enumerate(ranked)}, weights
+        places, weights = self._places
+        place = places.get(name)
+        if place is None:
             return None
-        place = list(facts.ranked).index(name)
-        shares = [(column.name, column.share(place), column.share(0)) for column in facts.columns]
-        differences = tuple((weigher, own.contribution - best.contribution) for weigher, own, best in shares)
-        weight = sum(own.contribution for _weigher, own, _best in shares)
-        behind = -sum(by for _weigher, by in differences)
-        return Rank(place + 1, len(facts.ranked), weight, behind, differences)
+        own = weights[place]
+        # The chosen host stands first; where it was drawn, others may have higher weights.
+        higher = np.count_nonzero(weights > own) + np.count_nonzero(weights[:place] == own)
+        shares = tuple(column.share(place) for column in columns)
+        differences = tuple(
+            (share.weigher, share.contribution - column.share(0).contribution)
+            for share, column in zip(shares, columns, strict=True)
+        )
+        return Rank(int(higher) + 1, len(places), float(own), float(weights[0] - own), differences, shares)
 
     def _known_outside(
         self, host: str | HostState, name: str, nearest: Sequence[Packed] | None, behind: Sequence[Packed]
@@ -297,18 +327,11 @@ class Explanation:
             "nodename": None if chosen is None else chosen[1] or chosen[0],
             "weight": self.weight,
             "steps": [{"filter": step.name, "before": step.before, "after": step.after} for step in self.steps],
-            "shares": [
-                {
-                    "weigher": share.weigher,
-                    "raw": share.raw,
-                    "normalized": share.normalized,
-                    "multiplier": share.multiplier,
-                    "contribution": share.contribution,
-                }
-                for share in self.shares
-            ],
+            "shares": [share.to_dict() for share in self.shares],
             "runner_up": self.runner_up,
             "margin": self.margin,
+            "left": self.left,
+            "drawn_from": self.drawn_from,
             "unread": [one.to_dict() for one in self.unread],
         }
 
@@ -324,6 +347,8 @@ class Explanation:
             "chosen": facts.chosen,
             "second": facts.second,
             "unread": self.unread,
+            "left": self.left,
+            "drawn_from": self.drawn_from,
         }
         shares = [(one.weigher, one.raw, one.normalized, one.multiplier) for one in facts.shares]
         steps, earlier = ([(one.name, one.before, one.after) for one in some] for some in (self.steps, self.earlier))
@@ -396,9 +421,9 @@ def _unpacked(
     earlier: Sequence[tuple[str, int, int]],
     *_more: Any,
 ) -> Facts:
-    unread = kept["unread"]
+    answers = {name: functools.partial(kept.get, name) for name in ("unread", "left", "drawn_from")}
     return Facts(
-        **{**kept, "unread": lambda: unread},
+        **{**kept, **answers},
         shares=tuple(WeigherShare(*share) for share in shares),
         steps=[FilterStep(*counts) for counts in steps],
         earlier=lambda: [FilterStep(*counts) for counts in earlier],

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from filtersched.results.weigher_shares import WeigherShare
 from filtersched.results.words import amount_in_words, in_words, plain_amount
 
 
@@ -110,18 +111,29 @@ class Rank:
     of: int
     #: The host's weight.
     weight: float
-    #: How much lower that is than the best host's.
+    #: How much lower that is than the chosen host's; negative where that one was drawn and has less.
     behind: float
-    #: By how much each weigher gave the host more than the best one; negative is less.
+    #: By how much each weigher gave the host more than the chosen one; negative is less.
     differences: tuple[tuple[str, float], ...]
+    #: What each weigher gave the host.
+    shares: tuple[WeigherShare, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """The place in words: "rank 2 of 36"."""
+        return f"rank {self.rank} of {self.of}"
+
+    @property
+    def distance(self) -> str:
+        """How far the host is from the chosen one, in words: "0.2 behind"."""
+        return f"{abs(self.behind):.3g} {'behind' if self.behind >= 0 else 'ahead of'}"
 
     def __str__(self) -> str:
-        said = f"rank {self.rank} of {self.of}"
-        if self.rank == 1:
-            return said
+        if self.rank == 1 and self.behind == 0:
+            return self.place
         worst = sorted(((name, by) for name, by in self.differences if by), key=lambda one: one[1])
         weighers = ", ".join(f"{name} {by:+.3g}" for name, by in worst)
-        return f"{said}, {self.behind:.3g} behind the best" + (f" ({weighers})" if weighers else "")
+        return f"{self.place}, {self.distance} the chosen host" + (f" ({weighers})" if weighers else "")
 
 
 Packed = tuple[str, str, tuple[tuple[str, bool, Shortage | str | None], ...], bool, str, str | None]
@@ -172,7 +184,7 @@ class HostVerdicts:
 
     def __str__(self) -> str:
         if self.chosen:
-            return f"{self.name}: chosen" + ("" if self.rank is None else f", {self.rank}")
+            return f"{self.name}: chosen" + ("" if self.rank is None else f", {self.rank.place}")
         excluded = [] if self.excluded_by is None else [f"excluded by {self.excluded_by}"]
         said = "; ".join([*excluded, *map(str, self.refused_by)]) or "passes every filter"
         if self.rank is not None:
@@ -190,7 +202,14 @@ class HostVerdicts:
         place = None
         if rank is not None:
             differences = [{"weigher": name, "difference": by} for name, by in rank.differences]
-            place = {"of": rank.of, "weight": rank.weight, "behind": rank.behind, "differences": differences}
+            shares = [share.to_dict() for share in rank.shares]
+            place = {
+                "of": rank.of,
+                "weight": rank.weight,
+                "behind": rank.behind,
+                "differences": differences,
+                "shares": shares,
+            }
         return {
             "host": self.host,
             "nodename": self.nodename,

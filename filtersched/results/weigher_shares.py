@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,14 @@ class WeigherColumn:
         return WeigherColumn(self.name, raw, normal, multipliers)
 
 
+def totals_of(columns: Sequence[WeigherColumn]) -> NDArray[np.float64]:
+    """The weights of all hosts, (n_hosts,): the shares of at least one weigher added up."""
+    total = np.zeros(len(columns[0].raw), dtype=np.float64)
+    for column in columns:
+        total += np.asarray(column.multipliers) * np.asarray(column.normalized)
+    return total
+
+
 @dataclass(frozen=True, slots=True)
 class WeigherShare:
     """What one weigher added to a host's weight."""
@@ -57,3 +66,13 @@ class WeigherShare:
     def contribution(self) -> float:
         """What the weigher added: multiplier times normalized weight."""
         return self.multiplier * self.normalized
+
+    def to_dict(self) -> dict[str, Any]:
+        """The numbers as plain data."""
+        return {
+            "weigher": self.weigher,
+            "raw": self.raw,
+            "normalized": self.normalized,
+            "multiplier": self.multiplier,
+            "contribution": self.contribution,
+        }

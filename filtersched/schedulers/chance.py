@@ -25,6 +25,7 @@ class ChanceScheduler(Scheduler):
         if not hosts:
             step = FilterStep.of_lists(type(self).__name__, asked, hosts, asked)
             raise decision.refusal(0, lambda: [step], [], reason="Is the appropriate service running?")
+        decision.drawn_from = lambda _left, _weights: len(hosts) if len(hosts) > 1 else None
         choices: list[Choice] = []
         for index in range(len(decision.uuids)):
             host = decision.random().choice(hosts)

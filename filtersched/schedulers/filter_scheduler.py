@@ -118,6 +118,8 @@ class FilterScheduler(Scheduler):
         return selection.explanation.why(host)
 
     def _choose(self, decision: Decision) -> list[Choice]:
+        if type(self).select is FilterScheduler.select:
+            decision.drawn_from = self._draw.drawn_from
         if self._engine is not None:
             decision.nearest = self._engine.nearest_misses
             try:

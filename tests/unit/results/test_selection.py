@@ -345,6 +345,8 @@ def test_explanation_as_plain_data():
         ],
         "runner_up": "big",
         "margin": 1.0 - 800 / 900,
+        "left": 3,
+        "drawn_from": None,
         "unread": [],
     }
 

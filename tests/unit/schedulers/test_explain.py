@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 
 import jsonschema
@@ -10,6 +11,7 @@ import pytest
 
 from filtersched import (
     BaseHostFilter,
+    ChanceScheduler,
     Destination,
     FilterScheduler,
     Flavor,
@@ -19,6 +21,7 @@ from filtersched import (
     NoValidHost,
     RequestSpec,
     Shortage,
+    StochasticScheduler,
     make_conf,
 )
 
@@ -121,7 +124,7 @@ def test_host_that_would_not_be_chosen_gets_its_rank_and_what_made_it(scheduler,
     assert (verdicts.passed, verdicts.chosen, verdicts.rank.rank, verdicts.rank.of) == (True, False, 3, 3)
     assert verdicts.rank.differences == (("RAMWeigher", -0.75), ("CPUWeigher", -0.5))
     assert str(verdicts) == (
-        "c: passes every filter, rank 3 of 3, 1.25 behind the best (RAMWeigher -0.75, CPUWeigher -0.5)"
+        "c: passes every filter, rank 3 of 3, 1.25 behind the chosen host (RAMWeigher -0.75, CPUWeigher -0.5)"
     )
     data = checked("host_verdicts", verdicts)
     assert (data["rank"], data["ranking"]["behind"]) == (3, 1.25)
@@ -199,3 +202,51 @@ def test_numbers_that_json_lacks_are_words():
 
 def test_schema_is_one():
     jsonschema.Draft202012Validator.check_schema(SCHEMAS)
+
+
+# -- draws ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("use_engine", [True, False])
+@pytest.mark.parametrize(
+    ("conf", "explain", "drawn_from"),
+    [
+        ({}, "counts", None),
+        ({"host_subset_size": 2}, "counts", 2),
+        ({"host_subset_size": 99}, "counts", 3),
+        ({"shuffle_best_same_weighed_hosts": True}, "counts", None),
+        ({"shuffle_best_same_weighed_hosts": True}, "full", 2),
+        ({"shuffle_best_same_weighed_hosts": True, "host_subset_size": 3}, "full", 3),
+    ],
+)
+def test_choice_knows_how_many_hosts_it_was_drawn_from(use_engine, conf, explain, drawn_from):
+    scheduler = FilterScheduler(make_conf(**CONF, **conf), use_engine=use_engine)
+    hosts = [host("a"), host("b"), host("c", 500), host("d", 10)]
+    (selection,) = scheduler.select_destinations(RequestSpec(FLAVOR), hosts, explain=explain)
+    explanation = checked("explanation", selection.explanation)
+    assert (explanation["left"], explanation["drawn_from"]) == (3, drawn_from)
+    assert pickle.loads(pickle.dumps(selection.explanation)).drawn_from == drawn_from
+
+
+def test_ranks_are_those_of_the_weights_where_a_lower_host_was_drawn(scheduler, pool):
+    drawing = FilterScheduler(make_conf(**CONF, host_subset_size=3), use_engine=scheduler._engine is not None)
+    found = {}
+    for seed in range(9):
+        (selection,) = drawing.select_destinations(RequestSpec(FLAVOR), pool, seed=seed, explain="full")
+        found[selection.host] = selection.explanation
+    why = {name: found["c"].why(name) for name in ("a", "b", "c")}
+    assert {name: one.rank.rank for name, one in why.items()} == {"a": 1, "b": 2, "c": 3}
+    assert str(why["c"]) == "c: chosen, rank 3 of 3"
+    assert str(why["a"]).startswith("a: passes every filter, rank 1 of 3, 1.25 ahead of the chosen host (")
+    assert checked("host_verdicts", why["a"])["ranking"]["behind"] == -1.25
+
+
+def test_rank_has_what_each_weigher_gave(scheduler, pool):
+    shares = scheduler.explain(RequestSpec(FLAVOR), "c", pool).rank.shares
+    assert [(one.weigher, one.contribution) for one in shares] == [("RAMWeigher", 0.25), ("CPUWeigher", 0.5)]
+
+
+def test_driver_that_draws_among_all_says_so():
+    for driver in (StochasticScheduler, ChanceScheduler):
+        (selection,) = driver(make_conf(**CONF)).select_destinations(RequestSpec(FLAVOR), [host("a"), host("b")])
+        assert selection.explanation.drawn_from == 2
