@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 
 from filtersched.cli.filter_checks import filter_findings
 from filtersched.cli.findings import Checked, Finding, names_of
 from filtersched.cli.inputs import hosts_of
+from filtersched.cli.listing import write_json
 from filtersched.cli.setting_checks import setting_findings
 from filtersched.cli.terminal import Terminal
 from filtersched.cli.weigher_checks import Share, shares_of, weigher_findings
@@ -24,7 +24,7 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
     found = (*setting_findings(checked), *filter_findings(checked), *weigher_findings(checked, shares))
     findings = list(dict.fromkeys(found))
     if args.format == "json":
-        terminal.out.write(json.dumps(_record(checked, shares, findings), indent=1) + "\n")
+        write_json(terminal.out, _record(checked, shares, findings))
     else:
         _show(terminal, checked, shares, findings)
     return 1 if findings and args.strict else 0

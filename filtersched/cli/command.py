@@ -24,6 +24,7 @@ _COMMANDS = {
     "completion": "package_files:run_completion",
     "man": "package_files:run_man",
     "files": "package_files:run_files",
+    "config": "package_files:run_config",
 }
 
 _ERROR = 2
@@ -56,7 +57,7 @@ def run(given: Sequence[str]) -> int:
 
 
 def _run(argv: Sequence[str], terminal: Terminal) -> int:
-    if argv[0] == "--version":
+    if argv[0] in ("-V", "--version"):
         # Without the arguments' parser, which asks every plug-in for its options.
         terminal.line(f"filtersched {__version__}")
         return 0
@@ -66,6 +67,7 @@ def _run(argv: Sequence[str], terminal: Terminal) -> int:
         invocation = parse(argv)
     except SystemExit as end:  # after --help
         return end.code if isinstance(end.code, int) else 0
+    terminal.configure(color=getattr(invocation.args, "color", "auto"), quiet=getattr(invocation.args, "quiet", False))
     module, _colon, function = _COMMANDS[invocation.args.command].partition(":")
     command = getattr(importlib.import_module(f"filtersched.cli.{module}"), function)
     status: int = command(invocation.args, invocation.conf, terminal)

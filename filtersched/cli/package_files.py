@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from collections.abc import Sequence
 from importlib import resources
@@ -11,6 +10,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from filtersched.cli.errors import OutputError, UsageError
+from filtersched.cli.listing import Column, is_table, show_records, write_json
 from filtersched.cli.terminal import Terminal, printable
 from filtersched.errors import nearest
 from filtersched.settings import SchedulerConf
@@ -46,19 +46,28 @@ def run_man(args: argparse.Namespace, _conf: SchedulerConf, terminal: Terminal) 
     return 0
 
 
+def run_config(_args: argparse.Namespace, _conf: SchedulerConf, terminal: Terminal) -> int:
+    """Print the sample configuration, all settings commented out."""
+    terminal.out.write(_text("etc/filtersched/filtersched.conf.sample"))
+    return 0
+
+
 def run_files(args: argparse.Namespace, _conf: SchedulerConf, terminal: Terminal) -> int:
     """List the files, print those that are named, or copy them."""
     paths = list(dict.fromkeys(map(_path, args.names)))
     if args.copy is not None:
         targets = list(map(str, _copied(paths or list(FILES), Path(args.copy))))
-        terminal.out.write(json.dumps({"copied": targets}) + "\n" if args.format == "json" else _lines(targets))
+        if is_table(args):
+            terminal.out.write(_lines(targets))
+        else:
+            write_json(terminal.out, {"copied": targets})
     elif paths:
         for path in paths:
             terminal.out.write(_text(path))
-    elif args.format == "json":
-        terminal.out.write(json.dumps({"files": [{"file": path, "about": FILES[path]} for path in FILES]}) + "\n")
     else:
-        terminal.table(("FILE", "ABOUT"), list(FILES.items()))
+        show_records(terminal, args, "files", [Column("file"), Column("about")], [
+            {"file": path, "about": FILES[path]} for path in FILES
+        ])
     return 0
 
 

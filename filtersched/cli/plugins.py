@@ -1,64 +1,184 @@
-"""filtersched plugins: what is installed."""
+"""filtersched plugins: what is installed, what is in use, and what one of them does."""
 
 from __future__ import annotations
 
 import argparse
-import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from oslo_config import cfg, types
+
+from filtersched.cli.errors import UsageError
+from filtersched.cli.listing import Column, Row, is_table, show_listing, show_records
 from filtersched.cli.terminal import Terminal
+from filtersched.errors import FilterschedError, nearest
 from filtersched.loading import PluginDescription, describe_plugins
+from filtersched.schedulers import scheduler_from
 from filtersched.settings import SchedulerConf
 
-_HEADINGS = {"filter": "Filters", "weigher": "Weighers", "driver": "Drivers"}
+_COLUMNS = (
+    Column("name"),
+    Column("kind"),
+    Column("in_use", lambda row: _yes(row["in_use"]), style=lambda row: "green" if row["in_use"] else None),
+    Column("from", is_wide=True),
+    Column("target", is_wide=True),
+    Column("options", lambda row: ", ".join(row["options"]) or "-", is_wide=True),
+    Column("host_reads", is_wide=True),
+    Column("request_reads", is_wide=True),
+    Column("about", style=lambda row: "red" if row["problem"] else None),
+)
+# (kind, target) of each plug-in in use, and the plug-in.
+_InUse = Mapping[tuple[str, str], Any]
+# Kinds of options, for people.
+_TYPES = {
+    types.Boolean: "true or false",
+    types.Integer: "whole number",
+    types.Float: "number",
+    types.List: "list",
+    types.Dict: "mapping",
+}
 
 
-def run(args: argparse.Namespace, _conf: SchedulerConf, terminal: Terminal) -> int:
+def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:
     """Run the command; always 0, for a broken plug-in is what the list is to show."""
     plugins = describe_plugins()
-    if args.format == "json":
-        terminal.out.write(json.dumps({"plugins": [_record(one) for one in plugins]}, indent=1) + "\n")
+    in_use = _in_use(conf, terminal, needed=args.enabled)
+    if args.names:
+        plugins = [one for name in dict.fromkeys(args.names) for one in _named(name, plugins)]
+    if args.enabled:
+        plugins = [one for one in plugins if _is_used(one, in_use)]
+    if args.names and args.format == "text" and not args.columns:
+        for at, plugin in enumerate(plugins):
+            if at:
+                terminal.line()
+            _show(terminal, plugin, in_use.get((plugin.kind, plugin.target)))
         return 0
-    for kind, heading in _HEADINGS.items():
-        terminal.heading(heading)
-        for plugin in plugins:
-            if plugin.kind == kind:
-                _show(terminal, plugin)
-        terminal.line()
+    rows = [_row(one, in_use) for one in plugins]
+    if is_table(args):
+        show_listing(terminal, args, _COLUMNS, rows)
+    else:
+        show_records(terminal, args, "plugins", _COLUMNS, rows, records=[_record(one, in_use) for one in plugins])
     return 0
 
 
-def _show(terminal: Terminal, plugin: PluginDescription) -> None:
-    terminal.line(f"  {plugin.name}  ({plugin.distribution or plugin.target})")
+def _in_use(conf: SchedulerConf, terminal: Terminal, *, needed: bool) -> _InUse:
+    """What the settings use; nothing, and a note, if they cannot be used and it is not `needed`."""
+    try:
+        scheduler = scheduler_from(conf)
+    except FilterschedError as error:
+        if needed:
+            raise
+        terminal.note(f"filtersched: what is in use is not known: {error}")
+        return {}
+    used = {("driver", _target(scheduler)): scheduler}
+    used |= {("filter", _target(one)): one for one in getattr(scheduler, "filters", ())}
+    return used | {("weigher", _target(one)): one for one in getattr(scheduler, "weighers", ())}
+
+
+def _target(plugin: Any) -> str:
+    return f"{type(plugin).__module__}:{type(plugin).__qualname__}"
+
+
+def _is_used(plugin: PluginDescription, in_use: _InUse) -> bool:
+    return (plugin.kind, plugin.target) in in_use
+
+
+def _named(name: str, plugins: Sequence[PluginDescription]) -> list[PluginDescription]:
+    found = [one for one in plugins if one.name == name]
+    if not found:
+        hint = nearest(name, {one.name for one in plugins})
+        said = f"no plug-in {name!r} is installed. {hint}".rstrip()
+        raise UsageError(f"{said} 'filtersched plugins' lists all.")
+    return found
+
+
+def _row(plugin: PluginDescription, in_use: _InUse) -> Row:
+    host, request = _reads(plugin)
+    return {
+        "name": plugin.name,
+        "kind": plugin.kind,
+        "in_use": _is_used(plugin, in_use),
+        "from": plugin.distribution or plugin.target,
+        "target": plugin.target,
+        "options": [_option_name(group, opt) for group, opt in plugin.options],
+        "host_reads": host,
+        "request_reads": request,
+        "problem": plugin.problem,
+        "about": f"cannot be used: {plugin.problem}" if plugin.problem else plugin.summary,
+    }
+
+
+def _reads(plugin: PluginDescription) -> tuple[str | None, str | None]:
+    """What the class declares to read, of the host and of the request; None if it declares nothing."""
+    declaration = plugin.declaration
+    if declaration is None:
+        return None, None
+    reads = declaration.host_reads
+    host = "depending on the request" if callable(reads) else ", ".join(reads) or "nothing"
+    return host, ", ".join(declaration.spec_reads) or "nothing"
+
+
+def _show(terminal: Terminal, plugin: PluginDescription, used: Any) -> None:
+    """One plug-in with its options; `used` is the plug-in in use, or None."""
+    terminal.heading(f"{plugin.name}, a {plugin.kind} of {plugin.distribution or plugin.target}")
     if plugin.summary:
-        terminal.line(f"      {plugin.summary}")
+        terminal.line(f"  {plugin.summary}", indent="  ")
     if plugin.problem:
-        terminal.line(f"      cannot be used: {plugin.problem}")
+        terminal.line(f"  Cannot be used: {plugin.problem}", indent="  ", style="red")
+        return
+    terminal.line(f"  In use with these settings: {_yes(used is not None)}")
+    terminal.line(f"  Class: {plugin.target}")
+    if plugin.kind != "driver":
+        terminal.line(f"  {_declared(plugin)}", indent="    ")
     for group, opt in plugin.options:
-        name = opt.dest if group in ("DEFAULT", "filter_scheduler") else f"[{group}] {opt.dest}"
-        terminal.line(f"      option {name}, default {_default(opt.default)}")
-    if plugin.kind != "driver" and not plugin.problem:
-        terminal.line(f"      {_declared(plugin)}")
+        terminal.line(f"  {_option_name(group, opt)}: {', '.join(_option_facts(opt, used))}", indent="      ")
+        if opt.help:
+            terminal.line(f"      {' '.join(opt.help.split())}", indent="      ")
 
 
-def _default(value: Any) -> str:
+def _declared(plugin: PluginDescription) -> str:
+    host, request = _reads(plugin)
+    if plugin.declaration is None:
+        return "Declares nothing: it is called for every host, and may read anything"
+    columns = ", on columns" if plugin.declaration.columnar else ""
+    return f"Reads of the host: {host}; of the request: {request}{columns}"
+
+
+def _yes(is_so: bool) -> str:
+    return "yes" if is_so else "no"
+
+
+def _option_name(group: str, opt: cfg.Opt) -> str:
+    return str(opt.dest) if group in ("DEFAULT", "filter_scheduler") else f"[{group}] {opt.dest}"
+
+
+def _option_facts(opt: cfg.Opt, used: Any) -> Iterator[str]:
+    yield _type_of(opt)
+    yield f"default {_said(opt.default)}"
+    if hasattr(used, "option") and used.option(opt.dest) != opt.default:
+        yield f"here {_said(used.option(opt.dest))}"
+
+
+def _type_of(opt: cfg.Opt) -> str:
+    kind = next((word for cls, word in _TYPES.items() if isinstance(opt.type, cls)), "text")
+    low, high = (getattr(opt.type, bound, None) for bound in ("min", "max"))
+    choices = getattr(opt.type, "choices", None)
+    if choices:
+        return f"one of {', '.join(map(repr, choices))}"
+    if low is not None and high is not None:
+        return f"{kind} from {low:g} to {high:g}"
+    if low is not None:
+        return f"{kind}, {low:g} or more"
+    return kind if high is None else f"{kind}, {high:g} or less"
+
+
+def _said(value: Any) -> str:
     if isinstance(value, list):
         return ",".join(map(str, value)) or "empty"
     return "unset" if value is None else "empty" if value == "" else str(value)
 
 
-def _declared(plugin: PluginDescription) -> str:
-    """What the class promises, which is what makes it fast."""
-    declaration = plugin.declaration
-    if declaration is None:
-        return "declares nothing: called for every host"
-    reads = declaration.host_reads
-    host = "depending on the request" if callable(reads) else ", ".join(reads) or "nothing"
-    columns = ", on columns" if declaration.columnar else ""
-    return f"reads of the host: {host}; of the request: {', '.join(declaration.spec_reads) or 'nothing'}{columns}"
-
-
-def _record(plugin: PluginDescription) -> dict[str, Any]:
+def _record(plugin: PluginDescription, in_use: _InUse) -> dict[str, Any]:
     declaration: dict[str, Any] | None = None
     if plugin.declaration is not None:
         reads = plugin.declaration.host_reads
@@ -70,11 +190,21 @@ def _record(plugin: PluginDescription) -> dict[str, Any]:
     return {
         "name": plugin.name,
         "kind": plugin.kind,
+        "in_use": _is_used(plugin, in_use),
         "distribution": plugin.distribution,
         "target": plugin.target,
         "summary": plugin.summary,
         "options": [
-            {"group": group, "name": opt.dest, "default": opt.default, "help": opt.help}
+            {
+                "group": group,
+                "name": opt.dest,
+                "type": _type_of(opt),
+                "min": getattr(opt.type, "min", None),
+                "max": getattr(opt.type, "max", None),
+                "choices": list(getattr(opt.type, "choices", None) or ()) or None,
+                "default": opt.default,
+                "help": opt.help,
+            }
             for group, opt in plugin.options
         ],
         "declaration": declaration,

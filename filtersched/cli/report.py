@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from filtersched.cli.listing import FORMAT_VERSION
 from filtersched.cli.terminal import Terminal
 from filtersched.cli.trial import NO_FILTER, Outcome
 from filtersched.columns.frozen import thaw
@@ -13,11 +14,10 @@ from filtersched.hosts.host_state import HostState
 from filtersched.hosts.narrowing import skips_filters
 from filtersched.results.explanation import Explanation
 from filtersched.results.no_valid_host import NoValidHost
-from filtersched.results.selection import Selection
+from filtersched.results.selection import Alternate, Selection
 from filtersched.results.verdict import HostVerdicts, Shortage
 from filtersched.results.words import in_words, plain_amount
 
-FORMAT_VERSION = 1
 _NEAREST = 3
 _MOST_HOSTS = 20
 
@@ -53,7 +53,23 @@ def _selection_record(selection: Selection) -> dict[str, Any]:
         "limits": thaw(selection.limits),
         "alternates": [{"host": other.host, "nodename": other.nodename} for other in selection.alternates],
         "seed": selection.seed,
+        **_decision_record(selection.explanation),
     }
+
+
+def _decision_record(explanation: Explanation) -> dict[str, Any]:
+    """What weighers added to the chosen host's weight, and the next best host."""
+    shares = [
+        {
+            "weigher": share.weigher,
+            "contribution": share.contribution,
+            "raw": share.raw,
+            "normalized": share.normalized,
+            "multiplier": share.multiplier,
+        }
+        for share in explanation.shares
+    ]
+    return {"shares": shares, "runner_up": explanation.runner_up, "margin": explanation.margin}
 
 
 def _refusal_record(outcome: Outcome, refusal: NoValidHost, *, near_misses: bool) -> dict[str, Any]:
@@ -94,23 +110,7 @@ def verdicts_record(verdicts: HostVerdicts, *, refusals_only: bool = False) -> d
 # -- for people ------------------------------------------------------------------------------------
 
 
-def placement_rows(outcome: Outcome) -> list[tuple[str, ...]]:
-    """One row of the table of placements for each instance of a request."""
-    rows: list[tuple[str, ...]] = []
-    total = len(outcome.selections)
-    for selection in outcome.selections:
-        place = f"{selection.index + 1} of {total}" if total > 1 else "1"
-        rows.append((outcome.name, place, host_name(selection), f"{selection.weight:.3f}", why_chosen(selection)))
-    return rows
-
-
-def show_placements(terminal: Terminal, rows: Sequence[tuple[str, ...]]) -> None:
-    """The table of placements."""
-    if rows:
-        terminal.table(("request", "instance", "host", "weight", "why"), rows, numbers=("weight",))
-
-
-def host_name(placed: Selection | HostState) -> str:
+def host_name(placed: Selection | HostState | Alternate) -> str:
     return placed.host if placed.nodename == placed.host else f"{placed.host}/{placed.nodename}"
 
 
@@ -173,19 +173,20 @@ def show_refusal(
     if refusal is None:
         return
     reason = refusal.args[0] or f"{_which(refusal)} found none."
-    terminal.heading(f"{outcome.name}: No valid host was found. {reason}")
+    terminal.heading(f"{outcome.name}: No valid host was found. {reason}", style="red")
     if counts:
         terminal.table(("filter", "hosts refused"), counts, numbers=("hosts refused",))
     for at, miss in enumerate(misses):
-        terminal.line(f"{'Nearest: ' if at == 0 else '         '}{miss}")
+        terminal.line(f"{'Nearest: ' if at == 0 else '         '}{miss}", indent=" " * 11)
 
 
 def show_totals(terminal: Terminal, summary: dict[str, Any]) -> None:
     """The last line after a few requests."""
+    uses = [_in_use(name, share["final"]) for name, share in summary["utilisation"].items()]
     terminal.line(
         f"{summary['placed']} of {_counted(summary['requests'], 'request')} placed"
         f" ({_counted(summary['instances_placed'], 'instance')}) on {_counted(summary['hosts'], 'host')}."
-        f" In use: {', '.join(_in_use(name, share['final']) for name, share in summary['utilisation'].items())}."
+        f" In use of the physical capacity: {', '.join(uses)}."
     )
 
 
@@ -212,7 +213,7 @@ def show_summary(terminal: Terminal, summary: dict[str, Any]) -> None:
         for name, share in summary["utilisation"].items()
     ]
     when = ("before", "peak", "at the end")
-    terminal.table(("in use", *when), uses, numbers=when)
+    terminal.table(("in use (of the physical capacity)", *when), uses, numbers=when)
 
 
 _WORDS = {"ram_mb": "RAM", "vcpus": "vCPUs", "disk_mb": "disk"}

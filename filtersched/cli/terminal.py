@@ -1,16 +1,24 @@
-"""What a person sees: rich on a terminal, plain aligned text in a pipe or without rich."""
+"""What a person sees: text in the width and the colors of a terminal, plain in a pipe; and progress."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TextIO, cast
 
 from filtersched.cli.errors import StdoutError
+from filtersched.cli.tables import table_lines, wrapped
 
 _PROGRESS_EVERY_S = 0.1
+_USUAL_WIDTH = 80
+_STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32"}
+COLORS = ("auto", "always", "never")
+
+# The style of a cell, of its row and column; None is plain.
+CellStyle = Callable[[int, int], str | None]
 
 
 def printable(text: object) -> str:
@@ -50,37 +58,75 @@ def _reporting() -> Iterator[None]:
 
 
 class Terminal:
-    """Standard output, with tables and headings; and progress on the standard error."""
+    """Standard output, with tables and headings; and progress on the standard error.
+
+    On a terminal, text is wrapped to its width; in a pipe, a row of a table is a line.
+    """
 
     def __init__(self, out: TextIO | None = None, err: TextIO | None = None) -> None:
         out = sys.stdout if out is None else out
         if out is None:
             raise StdoutError("the result cannot be written: the standard output is closed")
-        self.out: TextIO = cast(TextIO, _Checked(out))
+        self.out: TextIO
+        self.width: int | None
         self.err: TextIO = sys.stderr if err is None else err
-        self._console = _console(self.out)
+        self._color = "auto"
+        self._is_quiet = False
+        self._print_to(cast(TextIO, _Checked(out)))
 
-    def line(self, text: str = "") -> None:
-        """One line of text, wrapped by the terminal."""
-        if self._console is None:
-            print(printable(text), file=self.out)
-        else:
-            self._console.print(printable(text), markup=False, highlight=False)
+    def configure(self, *, color: str = "auto", quiet: bool = False) -> None:
+        """Choose colors (auto, always, never), and whether anything is printed but errors and warnings."""
+        self._color, self._is_quiet = color, quiet
+        self._print_to(self.out)
 
-    def heading(self, text: str) -> None:
+    def use_stderr(self) -> None:
+        """Print on the standard error, because the standard output is for something else."""
+        self._print_to(self.err)
+
+    def _print_to(self, stream: TextIO) -> None:
+        self.out = cast(TextIO, _Nowhere()) if self._is_quiet else stream
+        self.width = _width(stream)
+        self._colors = _has_colors(stream) if self._color == "auto" else self._color == "always"
+
+    def line(self, text: str = "", *, indent: str = "", style: str | None = None) -> None:
+        """One line of text; on a terminal wrapped, its further lines indented."""
+        said = printable(text)
+        lines = [said]
+        if self.width is not None and len(said) > self.width:
+            first, *_further = wrapped(said, self.width)
+            rest = said[len(first) :].lstrip(" ")
+            lines = [first, *(f"{indent}{line}" for line in wrapped(rest, max(1, self.width - len(indent))) if rest)]
+        for line in lines:
+            print(self.painted(line, style), file=self.out)
+
+    def heading(self, text: str, *, style: str = "bold") -> None:
         """A line above what belongs together."""
-        if self._console is None:
-            print(printable(text), file=self.out)
-        else:
-            self._console.print(printable(text), markup=False, highlight=False, style="bold")
+        self.line(text, style=style)
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]], *, numbers: Sequence[str] = ()) -> None:
-        """A table; `numbers` are the columns that are aligned to the right."""
+    def painted(self, text: str, style: str | None) -> str:
+        """The text in a style, where there are colors."""
+        if style is None or not self._colors or not text:
+            return text
+        return f"\x1b[{_STYLES[style]}m{text}\x1b[0m"
+
+    def table(
+        self,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[object]],
+        *,
+        numbers: Sequence[str] = (),
+        style: CellStyle | None = None,
+    ) -> None:
+        """A table; `numbers` are the columns that are aligned to the right, `style` colors cells."""
+
+        def paint(row: int, column: int, text: str) -> str:
+            return self.painted(text, "bold" if row < 0 else None if style is None else style(row, column))
+
         cells = [[printable(cell) for cell in row] for row in rows]
-        if self._console is None:
-            _plain_table(self.out, columns, cells, numbers)
-        else:
-            self._console.print(_rich_table(columns, cells, numbers))
+        right = [at for at, column in enumerate(columns) if column in numbers]
+        headings = [column.upper() for column in columns]
+        for line in table_lines(headings, cells, right=right, width=self.width, paint=paint):
+            print(line, file=self.out)
 
     def note(self, text: str) -> None:
         """One line on the standard error."""
@@ -131,27 +177,29 @@ def _console(stream: TextIO) -> Any:
     return Console(file=stream)
 
 
-def _rich_table(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[str]) -> Any:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+class _Nowhere:
+    """A stream that keeps nothing."""
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for at, column in enumerate(columns):
-        # The last column is prose and may wrap; the others are names and numbers.
-        prose = at == len(columns) - 1 and column not in numbers
-        table.add_column(column, justify="right" if column in numbers else "left", no_wrap=not prose, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    return table
+    def write(self, text: str) -> int:
+        return len(text)
+
+    def flush(self) -> None:
+        pass
 
 
-def _plain_table(out: TextIO, columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[str]) -> None:
-    lines = [[column.upper() for column in columns], *rows]
-    widths = [max(len(line[at]) for line in lines) for at in range(len(columns))]
-    for line in lines:
-        cells = (
-            cell.rjust(width) if column in numbers else cell.ljust(width)
-            for cell, width, column in zip(line, widths, columns, strict=True)
-        )
-        print("  ".join(cells).rstrip(), file=out)
+def _width(stream: TextIO) -> int | None:
+    """The columns of a terminal, as COLUMNS says or the terminal itself; None for anything else."""
+    if not stream.isatty():
+        return None
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given) > 0:
+        return int(given)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _USUAL_WIDTH
+    except (OSError, ValueError):
+        return _USUAL_WIDTH
+
+
+def _has_colors(stream: TextIO) -> bool:
+    """Whether a stream takes colors: a terminal that can, and whose user did not say no."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

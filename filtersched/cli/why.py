@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
 from filtersched.cli.errors import UsageError
 from filtersched.cli.inputs import pool_of, timed
+from filtersched.cli.listing import write_json
 from filtersched.cli.report import host_name, verdicts_record
 from filtersched.cli.request_flags import request_from
 from filtersched.cli.terminal import Terminal
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
     let_in = [verdicts.excluded_by is None for _host, verdicts in answers]
     if args.format == "json":
         records = [_record(verdicts, one) for (_host, verdicts), one in zip(answers, let_in, strict=True)]
-        terminal.out.write(json.dumps({"hosts": records}) + "\n")
+        write_json(terminal.out, {"hosts": records})
     else:
         for (host, verdicts), passes in zip(answers, let_in, strict=True):
             _show(terminal, spec, host, verdicts, passes)

@@ -12,9 +12,11 @@ _shtab_filtersched_commands() {
   local _commands=(
     check-config:'Look for settings that are valid but risky: filters that conflict over the same extra specs, a'
     completion:'Print the completion script of a shell: sub-commands, their flags, and all settings.'
+    config:'Print a configuration file with every setting, its default, and what happens at each value. All of'
     files:'List the files that are installed with the package: sample settings, an example inventory with'
+    help:'Show the help of a command; '"'"'filtersched help schedule'"'"' is '"'"'filtersched schedule --help'"'"'.'
     man:'Print a man page in roff: that of filtersched, or that of filtersched-proxy.'
-    plugins:'List the installed filters, weighers and drivers: where each comes from, what it does, its options'
+    plugins:'List the installed filters, weighers and drivers: what each does, and whether the settings use it. Of'
     schedule:'Place requests on the hosts of an inventory, and say why.'
     why:'Show the verdict of every filter on one host: what the request needs and what the host has.'
   )
@@ -23,7 +25,7 @@ _shtab_filtersched_commands() {
 
 _shtab_filtersched_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "(- : *)--version[show program\'s version number and exit]"
+  "(- : *)"{-V,--version}"[show program\'s version number and exit]"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -34,7 +36,12 @@ _shtab_filtersched_check_config_options=(
   "*--inventory[the hosts]:FILE:_files"
   "--aggregates[the aggregates that hosts are in, with zones and metadata]:FILE:"
   "--strict[exit with status 1 if there are warnings]"
-  "--format[for people (the default) or for programs]:format:(text json)"
+  "--format[text (the default) and wide for people]:format:(text wide json jsonl csv name)"
+  "--columns[the columns of text, wide and csv, in this order]:NAME,...:"
+  "--sort[sort the rows of text, wide, csv and name by these columns]:NAME,...:"
+  "--color[auto (the default) colors a terminal, unless NO_COLOR is set]:color:(auto always never)"
+  {-q,--quiet}"[print no report]"
+  "-v[the same as --verbose]"
   "--debug[log everything, and show the traceback of an error]"
   "--config-file[A settings file, old flag files included]:FILE:_files"
   "--config-dir[A directory whose \*.conf files are read, in sorted order]:DIR:"
@@ -111,16 +118,161 @@ _shtab_filtersched_completion_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_filtersched_completion_defaults_added=0
 
+_shtab_filtersched_config_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config-file[A settings file, old flag files included]:FILE:_files"
+  "--config-dir[A directory whose \*.conf files are read, in sorted order]:DIR:"
+  "--scheduler-driver[The scheduler to use]:TEXT:"
+  "--compute-scheduler-driver[The scheduler that MultiScheduler uses for compute requests]:TEXT:"
+  "--scheduler-available-filters[The filters that may be enabled]:TEXT:"
+  "--scheduler-default-filters[The filters of every request, by class name, in this order]:NAME,...:"
+  "--scheduler-weight-classes[The weighers that rank the remaining hosts]:NAME,...:"
+  "--least-cost-functions[Cost functions of the first filter scheduler, used instead of weighers]:NAME,...:"
+  "--scheduler-host-subset-size[Draw one of this many best hosts]:N:"
+  "--shuffle-best-same-weighed-hosts[True]"
+  "--scheduler-max-attempts[How many hosts an instance may be tried on]:N:"
+  "--service-down-time[Seconds after its last heartbeat until a service counts as down]:N:"
+  "--default-availability-zone[The zone of a host if neither its aggregates nor its service name one]:TEXT:"
+  "--default-schedule-zone[The zone of a request that names none]:TEXT:"
+  "--scheduler-json-config-location[A JSON file whose content filters get as filter_properties\[\'config_options\'\]]:TEXT:"
+  "--scheduler-use-baremetal-filters[True]"
+  "--baremetal-scheduler-default-filters[The filters to use if scheduler_use_baremetal_filters is true]:NAME,...:"
+  "--reserved-host-memory-mb[Memory in MiB that a host reserves for itself]:N:"
+  "--reserved-host-disk-mb[Disk in MiB that a host reserves for itself]:N:"
+  "--connection-type[fake]:TEXT:"
+  "--host-class[The class of the hosts that the command reads from an inventory]:TEXT:"
+  "--verbose[True]"
+  "--noop-cost-fn-weight[The factor of the cost of noop_cost_fn, if least_cost_functions names it]:X:"
+  "--compute-fill-first-cost-fn-weight[The factor of the cost of compute_fill_first_cost_fn, if least_cost_functions names it]:X:"
+  "--cpu-allocation-ratio[How many times its CPUs a host may give out, unless the host has its own ratio]:X:"
+  "--disk-allocation-ratio[How many times its disk a host may give out, unless the host has its own ratio]:X:"
+  "--aggregate-image-properties-isolation-namespace[Compare only keys of aggregate metadata that begin with this and the separator]:TEXT:"
+  "--aggregate-image-properties-isolation-separator[The separator between the namespace and the rest of a key]:TEXT:"
+  "--extra-spec-max-steps[The most steps that the path of an extra spec may have, as in capabilities\:cpu_info\:topology\:cores, which has three]:N:"
+  "--extra-spec-max-words[The most words that an extra spec may have, as in \<or\> fast \<or\> large, which has four]:N:"
+  "--max-io-ops-per-host[A host is refused while this many of its instances are being built, resized, copied or moved]:N:"
+  "--max-instances-per-host[A host with this many instances is full]:N:"
+  "--ram-allocation-ratio[How many times its memory a host may give out, unless the host has its own ratio]:X:"
+  "--image-properties-default-architecture[The architecture that a request needs if its image names none, or if it has no image]:TEXT:(alpha armv6 armv7l armv7b aarch64 cris i686 ia64 lm32 loongarch64 m68k microblaze microblazeel mips mipsel mips64 mips64el openrisc parisc parisc64 ppc ppcle ppc64 ppc64le ppcemb s390 s390x sh4 sh4eb sparc sparc64 unicore32 x86_64 xtensa xtensaeb)"
+  "--isolated-images[Ids of images that may run on isolated_hosts only]:NAME,...:"
+  "--isolated-hosts[Names of the hosts for isolated_images]:NAME,...:"
+  "--restrict-isolated-hosts-to-isolated-images[True]"
+  "--json-query-max-length[The most characters that a query of JsonFilter may have]:N:"
+  "--json-query-max-terms[The most terms, operators and variables, that a query of JsonFilter may have]:N:"
+  "--build-failure-weight-multiplier[How much failed builds count against a host]:X:"
+  "--cpu-weight-multiplier[How much free virtual CPUs count]:X:"
+  "--capability-weight-multiplier[How much the preferences of capability_weight_setting count]:X:"
+  "--capability-weight-setting[What is preferred, and how much]:NAME,...:"
+  "--capability-weight-of-missing[What a host gains for each name\=ratio if it announces nothing of that name]:X:"
+  "--cross-cell-move-weight-multiplier[How much it counts that an instance that may leave its cell stays there]:X:"
+  "--disk-weight-multiplier[How much free disk counts]:X:"
+  "--hypervisor-version-weight-multiplier[How much the version of the hypervisor counts]:X:"
+  "--image-props-weight-multiplier[How much similar images count]:X:"
+  "--image-props-weight-setting[The properties that count, and how much, such as os_distro\=1,hw_machine_type\=0.5]:NAME,...:"
+  "--io-ops-weight-multiplier[How much the running operations of a host count (num_io_ops)]:X:"
+  "--num-instances-weight-multiplier[How much the number of instances on a host counts, whatever their size]:X:"
+  "--plain-instance-weight-multiplier[How much it counts against a host that it has special capabilities that the request does not ask for]:X:"
+  "--special-capabilities[What makes a host special]:NAME,...:"
+  "--project-spread-weight-multiplier[How much instances of the same project or user count against a host]:X:"
+  "--project-spread-by[Which instances to keep apart]:TEXT:(project user)"
+  "--ram-weight-multiplier[How much free memory counts]:X:"
+  "--soft-affinity-weight-multiplier[How much members of a soft-affinity group on a host count for the next member]:X:"
+  "--soft-anti-affinity-weight-multiplier[How much members of a soft-anti-affinity group on a host count against it for the next member]:X:"
+  "--metrics-weight-setting[The metrics that count, each as name\=ratio]:NAME,...:"
+  "--metrics-weight-multiplier[How much metrics count]:X:"
+  "--metrics-required[True]"
+  "--metrics-weight-of-unavailable[The raw weight of a host that lacks a metric, if required is false]:X:"
+  ":sample:(sample)"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_filtersched_config_defaults_added=0
+
 _shtab_filtersched_files_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--copy[copy the files, all or those named, under their paths]:DIRECTORY:"
-  "--format[for people (the default) or for programs]:format:(text json)"
+  "--format[text (the default) and wide for people]:format:(text wide json jsonl csv name)"
+  "--columns[the columns of text, wide and csv, in this order]:NAME,...:"
+  "--sort[sort the rows of text, wide, csv and name by these columns]:NAME,...:"
+  "--color[auto (the default) colors a terminal, unless NO_COLOR is set]:color:(auto always never)"
+  {-q,--quiet}"[print no report]"
+  "-v[the same as --verbose]"
   "--debug[log everything, and show the traceback of an error]"
   "(*)::a file of the list, by its path or by its last part:"
 )
 
 # guard to ensure default positional specs are added only once per session
 _shtab_filtersched_files_defaults_added=0
+
+_shtab_filtersched_help_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config-file[A settings file, old flag files included]:FILE:_files"
+  "--config-dir[A directory whose \*.conf files are read, in sorted order]:DIR:"
+  "--scheduler-driver[The scheduler to use]:TEXT:"
+  "--compute-scheduler-driver[The scheduler that MultiScheduler uses for compute requests]:TEXT:"
+  "--scheduler-available-filters[The filters that may be enabled]:TEXT:"
+  "--scheduler-default-filters[The filters of every request, by class name, in this order]:NAME,...:"
+  "--scheduler-weight-classes[The weighers that rank the remaining hosts]:NAME,...:"
+  "--least-cost-functions[Cost functions of the first filter scheduler, used instead of weighers]:NAME,...:"
+  "--scheduler-host-subset-size[Draw one of this many best hosts]:N:"
+  "--shuffle-best-same-weighed-hosts[True]"
+  "--scheduler-max-attempts[How many hosts an instance may be tried on]:N:"
+  "--service-down-time[Seconds after its last heartbeat until a service counts as down]:N:"
+  "--default-availability-zone[The zone of a host if neither its aggregates nor its service name one]:TEXT:"
+  "--default-schedule-zone[The zone of a request that names none]:TEXT:"
+  "--scheduler-json-config-location[A JSON file whose content filters get as filter_properties\[\'config_options\'\]]:TEXT:"
+  "--scheduler-use-baremetal-filters[True]"
+  "--baremetal-scheduler-default-filters[The filters to use if scheduler_use_baremetal_filters is true]:NAME,...:"
+  "--reserved-host-memory-mb[Memory in MiB that a host reserves for itself]:N:"
+  "--reserved-host-disk-mb[Disk in MiB that a host reserves for itself]:N:"
+  "--connection-type[fake]:TEXT:"
+  "--host-class[The class of the hosts that the command reads from an inventory]:TEXT:"
+  "--verbose[True]"
+  "--noop-cost-fn-weight[The factor of the cost of noop_cost_fn, if least_cost_functions names it]:X:"
+  "--compute-fill-first-cost-fn-weight[The factor of the cost of compute_fill_first_cost_fn, if least_cost_functions names it]:X:"
+  "--cpu-allocation-ratio[How many times its CPUs a host may give out, unless the host has its own ratio]:X:"
+  "--disk-allocation-ratio[How many times its disk a host may give out, unless the host has its own ratio]:X:"
+  "--aggregate-image-properties-isolation-namespace[Compare only keys of aggregate metadata that begin with this and the separator]:TEXT:"
+  "--aggregate-image-properties-isolation-separator[The separator between the namespace and the rest of a key]:TEXT:"
+  "--extra-spec-max-steps[The most steps that the path of an extra spec may have, as in capabilities\:cpu_info\:topology\:cores, which has three]:N:"
+  "--extra-spec-max-words[The most words that an extra spec may have, as in \<or\> fast \<or\> large, which has four]:N:"
+  "--max-io-ops-per-host[A host is refused while this many of its instances are being built, resized, copied or moved]:N:"
+  "--max-instances-per-host[A host with this many instances is full]:N:"
+  "--ram-allocation-ratio[How many times its memory a host may give out, unless the host has its own ratio]:X:"
+  "--image-properties-default-architecture[The architecture that a request needs if its image names none, or if it has no image]:TEXT:(alpha armv6 armv7l armv7b aarch64 cris i686 ia64 lm32 loongarch64 m68k microblaze microblazeel mips mipsel mips64 mips64el openrisc parisc parisc64 ppc ppcle ppc64 ppc64le ppcemb s390 s390x sh4 sh4eb sparc sparc64 unicore32 x86_64 xtensa xtensaeb)"
+  "--isolated-images[Ids of images that may run on isolated_hosts only]:NAME,...:"
+  "--isolated-hosts[Names of the hosts for isolated_images]:NAME,...:"
+  "--restrict-isolated-hosts-to-isolated-images[True]"
+  "--json-query-max-length[The most characters that a query of JsonFilter may have]:N:"
+  "--json-query-max-terms[The most terms, operators and variables, that a query of JsonFilter may have]:N:"
+  "--build-failure-weight-multiplier[How much failed builds count against a host]:X:"
+  "--cpu-weight-multiplier[How much free virtual CPUs count]:X:"
+  "--capability-weight-multiplier[How much the preferences of capability_weight_setting count]:X:"
+  "--capability-weight-setting[What is preferred, and how much]:NAME,...:"
+  "--capability-weight-of-missing[What a host gains for each name\=ratio if it announces nothing of that name]:X:"
+  "--cross-cell-move-weight-multiplier[How much it counts that an instance that may leave its cell stays there]:X:"
+  "--disk-weight-multiplier[How much free disk counts]:X:"
+  "--hypervisor-version-weight-multiplier[How much the version of the hypervisor counts]:X:"
+  "--image-props-weight-multiplier[How much similar images count]:X:"
+  "--image-props-weight-setting[The properties that count, and how much, such as os_distro\=1,hw_machine_type\=0.5]:NAME,...:"
+  "--io-ops-weight-multiplier[How much the running operations of a host count (num_io_ops)]:X:"
+  "--num-instances-weight-multiplier[How much the number of instances on a host counts, whatever their size]:X:"
+  "--plain-instance-weight-multiplier[How much it counts against a host that it has special capabilities that the request does not ask for]:X:"
+  "--special-capabilities[What makes a host special]:NAME,...:"
+  "--project-spread-weight-multiplier[How much instances of the same project or user count against a host]:X:"
+  "--project-spread-by[Which instances to keep apart]:TEXT:(project user)"
+  "--ram-weight-multiplier[How much free memory counts]:X:"
+  "--soft-affinity-weight-multiplier[How much members of a soft-affinity group on a host count for the next member]:X:"
+  "--soft-anti-affinity-weight-multiplier[How much members of a soft-anti-affinity group on a host count against it for the next member]:X:"
+  "--metrics-weight-setting[The metrics that count, each as name\=ratio]:NAME,...:"
+  "--metrics-weight-multiplier[How much metrics count]:X:"
+  "--metrics-required[True]"
+  "--metrics-weight-of-unavailable[The raw weight of a host that lacks a metric, if required is false]:X:"
+  ":a command of the list above:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_filtersched_help_defaults_added=0
 
 _shtab_filtersched_man_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -132,7 +284,13 @@ _shtab_filtersched_man_defaults_added=0
 
 _shtab_filtersched_plugins_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--format[for people (the default) or for programs]:format:(text json)"
+  "--enabled[only those that the settings use]"
+  "--format[text (the default) and wide for people]:format:(text wide json jsonl csv name)"
+  "--columns[the columns of text, wide and csv, in this order]:NAME,...:"
+  "--sort[sort the rows of text, wide, csv and name by these columns]:NAME,...:"
+  "--color[auto (the default) colors a terminal, unless NO_COLOR is set]:color:(auto always never)"
+  {-q,--quiet}"[print no report]"
+  "-v[the same as --verbose]"
   "--debug[log everything, and show the traceback of an error]"
   "--config-file[A settings file, old flag files included]:FILE:_files"
   "--config-dir[A directory whose \*.conf files are read, in sorted order]:DIR:"
@@ -196,6 +354,7 @@ _shtab_filtersched_plugins_options=(
   "--metrics-weight-multiplier[How much metrics count]:X:"
   "--metrics-required[True]"
   "--metrics-weight-of-unavailable[The raw weight of a host that lacks a metric, if required is false]:X:"
+  "(*)::describe these plug-ins, with their options:"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -227,10 +386,16 @@ _shtab_filtersched_schedule_options=(
   "--strict[make it an error if a request asks for what no plug-in in use reads]"
   "--now[decide as of this time (UTC), such as 2026-01-31T12\:00\:00, for inventories that tell when a host\'s service was last seen]:TIME:"
   "--allow-partial[exit with status 0 even if requests were refused]"
+  "--all[show each request in a table, however many there are]"
   "--alternates[also name hosts to try if the chosen one fails]"
   "--near-misses[name the hosts that came nearest for the first N refused requests (default 20]:N:"
   "--seed[make random draws and generated uuids the same in every run]:N:"
-  "--format[for people (the default) or for programs]:format:(text json)"
+  "--format[text (the default) and wide for people]:format:(text wide json jsonl csv name)"
+  "--columns[the columns of text, wide and csv, in this order]:NAME,...:"
+  "--sort[sort the rows of text, wide, csv and name by these columns]:NAME,...:"
+  "--color[auto (the default) colors a terminal, unless NO_COLOR is set]:color:(auto always never)"
+  {-q,--quiet}"[print no report]"
+  "-v[the same as --verbose]"
   "--debug[log everything, and show the traceback of an error]"
   "--output[write a line of JSON for each request, complete or not at all]:FILE:_files"
   "--config-file[A settings file, old flag files included]:FILE:_files"
@@ -324,7 +489,12 @@ _shtab_filtersched_why_options=(
   "--capacity-filters[also use RamFilter, CoreFilter and DiskFilter, which check what Placement checks for Nova]"
   "--strict[make it an error if a request asks for what no plug-in in use reads]"
   "--now[decide as of this time (UTC), such as 2026-01-31T12\:00\:00, for inventories that tell when a host\'s service was last seen]:TIME:"
-  "--format[for people (the default) or for programs]:format:(text json)"
+  "--format[text (the default) and wide for people]:format:(text wide json jsonl csv name)"
+  "--columns[the columns of text, wide and csv, in this order]:NAME,...:"
+  "--sort[sort the rows of text, wide, csv and name by these columns]:NAME,...:"
+  "--color[auto (the default) colors a terminal, unless NO_COLOR is set]:color:(auto always never)"
+  {-q,--quiet}"[print no report]"
+  "-v[the same as --verbose]"
   "--debug[log everything, and show the traceback of an error]"
   "--config-file[A settings file, old flag files included]:FILE:_files"
   "--config-dir[A directory whose \*.conf files are read, in sorted order]:DIR:"
@@ -415,7 +585,9 @@ _shtab_filtersched() {
       case $line[1] in
         check-config) _arguments -C -s $_shtab_filtersched_check_config_options ;;
         completion) _arguments -C -s $_shtab_filtersched_completion_options ;;
+        config) _arguments -C -s $_shtab_filtersched_config_options ;;
         files) _arguments -C -s $_shtab_filtersched_files_options ;;
+        help) _arguments -C -s $_shtab_filtersched_help_options ;;
         man) _arguments -C -s $_shtab_filtersched_man_options ;;
         plugins) _arguments -C -s $_shtab_filtersched_plugins_options ;;
         schedule) _arguments -C -s $_shtab_filtersched_schedule_options ;;

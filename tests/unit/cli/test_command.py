@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -88,8 +89,45 @@ def test_without_arguments_there_is_help_and_an_error_status(run):
     assert "schedule" in result.out
 
 
-def test_version_is_that_of_the_library(run):
-    assert run("--version").out == f"filtersched {__version__}\n"
+@pytest.mark.parametrize("flag", ["--version", "-V"])
+def test_version_is_that_of_the_library(run, flag):
+    assert run(flag).out == f"filtersched {__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["schedule", "why", "plugins", "files", "config", "man"])
+def test_help_of_a_command_is_what_its_help_flag_prints(run, command):
+    assert run("help", command) == run(command, "--help")
+    assert run("help", command).out.startswith(f"usage: filtersched {command}")
+
+
+def test_help_alone_is_that_of_the_command_as_a_whole(run):
+    assert run("help") == run("--help")
+
+
+def test_help_of_an_unknown_command_names_the_nearest(run):
+    result = run("help", "shedule")
+    assert (result.status, "'schedule'" in result.err) == (2, True)
+
+
+def test_v_is_verbose(run, hosts):
+    argv = ("schedule", "--inventory", hosts, "--flavor", "ram=1")
+    assert "ComputeFilter: 3 -> 2 hosts" in run(*argv, "-v").err
+    assert run("-v", *argv).err == run(*argv, "--verbose").err
+
+
+def test_quiet_prints_errors_and_nothing_else(run, hosts, tmp_path):
+    argv = ("schedule", "--inventory", hosts, "-q", "--output", tmp_path / "o", "--flavor")
+    assert run(*argv, "ram=1") == (0, "", "")
+    assert json.loads((tmp_path / "o").read_text())["placed"] is True
+    assert run(*argv, "ram=99999") == (1, "", "")
+    assert "must be a number" in run(*argv, "ram=x").err
+
+
+def test_debug_prints_what_verbose_does_not(run, hosts):
+    argv = ("schedule", "--inventory", hosts, "--flavor", "ram=99999")
+    verbose, debug = run(*argv, "-v").err, run(*argv, "-v", "--debug").err
+    assert "filtersched: INFO: No host for instance 1 of 1" in debug
+    assert "INFO" not in verbose
 
 
 # Errors
@@ -140,28 +178,68 @@ def test_debug_shows_the_traceback(run, hosts, broken_plugin):
 
 
 @pytest.mark.slow
-def test_without_rich_tables_are_plain(tmp_path, hosts):
-    (tmp_path / "rich").mkdir()
-    (tmp_path / "rich" / "__init__.py").write_text("raise ImportError('no rich here')")
+@pytest.mark.parametrize("has_rich", [True, False])
+def test_terminal_and_pipe_have_the_same_headings_with_and_without_rich(tmp_path, hosts, has_rich):
+    if not has_rich:
+        (tmp_path / "rich").mkdir()
+        (tmp_path / "rich" / "__init__.py").write_text("raise ImportError('no rich here')")
     done = _on_a_terminal("schedule", "--inventory", str(hosts), "--flavor", "ram=1", path=str(tmp_path))
-    assert "REQUEST  INSTANCE  HOST" in done
-    assert "\x1b" not in done
+    assert _plain(done).splitlines()[0] == "REQUEST  INSTANCE  HOST  WEIGHT  WHY"
 
 
 @pytest.mark.slow
-def test_on_a_terminal_rich_draws_the_table(hosts):
-    pytest.importorskip("rich")
-    done = _on_a_terminal("schedule", "--inventory", str(hosts), "--flavor", "ram=1")
-    assert "─" in done
-    assert "beta" in done
+def test_terminal_shows_choices_in_green_and_refusals_in_red(hosts):
+    argv = ("schedule", "--inventory", str(hosts), "--flavor")
+    assert "\x1b[32mbeta\x1b[0m" in _on_a_terminal(*argv, "ram=1")
+    assert "\x1b[31m#1: No valid host was found." in _on_a_terminal(*argv, "ram=99999", status=1)
 
 
-def _on_a_terminal(*argv, path=""):
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("variables", "flags", "colored"),
+    [
+        ({}, (), True),
+        ({"NO_COLOR": "1"}, (), False),
+        ({"NO_COLOR": ""}, (), True),
+        ({"TERM": "dumb"}, (), False),
+        ({}, ("--color", "never"), False),
+        ({"NO_COLOR": "1"}, ("--color=always",), True),
+    ],
+)
+def test_colors_of_a_terminal_are_as_the_user_says(hosts, variables, flags, colored):
+    done = _on_a_terminal("schedule", "--inventory", str(hosts), "--flavor", "ram=1", *flags, variables=variables)
+    assert ("\x1b[32m" in done) == colored
+
+
+def test_pipe_has_colors_only_if_they_are_asked_for(run, hosts):
+    argv = ("schedule", "--inventory", hosts, "--flavor", "ram=1")
+    assert "\x1b" not in run(*argv).out
+    assert "\x1b[32mbeta\x1b[0m" in run(*argv, "--color", "always").out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("columns", [20, 50, 80, 200])
+def test_lines_fit_the_terminal_and_nothing_is_cut(hosts, columns):
+    argv = ("schedule", "--inventory", str(hosts), "--flavor", "ram=1,vcpus=1,disk=1", "--count", "2")
+    argv += ("--capacity-filters",)
+    lines = _plain(_on_a_terminal(*argv, variables={"COLUMNS": str(columns)})).splitlines()
+    assert max(map(len, lines)) <= columns
+    said = " ".join(" ".join(lines).split())
+    assert "best of 2; CPU +1.00, Disk +1.00, RAM +1.00; 0.500 ahead of alpha" in said
+    assert "1 of 1 request placed (2 instances) on 3 hosts." in said
+
+
+def _plain(said):
+    return re.sub(r"\x1b\[\d*m", "", said.replace("\r", ""))
+
+
+def _on_a_terminal(*argv, path="", variables=(), status=0):
     """What the command says to a terminal."""
     ours, theirs = pty.openpty()
     search = os.pathsep.join(filter(None, [path, os.environ.get("PYTHONPATH", "")]))
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "PYTHONPATH": search}
     environment.pop("NO_COLOR", None)
+    environment.update(variables)
     with subprocess.Popen([*COMMAND, *argv], stdout=theirs, stderr=theirs, stdin=theirs, env=environment) as process:
         os.close(theirs)
         said = b""
@@ -173,7 +251,7 @@ def _on_a_terminal(*argv, path=""):
             if not piece:
                 break
             said += piece
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=60) == status
     os.close(ours)
     return said.decode()
 
@@ -202,7 +280,7 @@ def test_closed_pipe_ends_quietly(tmp_path, hosts):
         f"{' '.join(COMMAND)} schedule --inventory {hosts} --requests {requests} --format json | head -n 1; "
         "echo ${PIPESTATUS[0]}"
     )
-    assert done.stdout.splitlines() == ['{"placements": [', "141"]
+    assert done.stdout.splitlines() == ['{"version": 1, "placements": [', "141"]
     assert done.stderr == ""
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from filtersched.cli.arguments import make_parser
 from filtersched.cli.package_files import FILES
+from filtersched.cli.parsers import make_parser
 from filtersched.loading import list_opts
 from filtersched.ovirt.command import make_parser as make_proxy_parser
 from filtersched.ovirt.settings import OPTIONS as PROXY_OPTIONS
@@ -46,8 +46,12 @@ def script(run, tmp_path):
 def own_flags():
     _parser, commands = make_parser()
     return {
-        flag for command in commands.values() for action in command._actions for flag in action.option_strings
-    } - {"-h", "--help"}
+        flag
+        for command in commands.values()
+        for action in command._actions
+        for flag in action.option_strings
+        if flag.startswith("--")
+    } - {"--help"}
 
 
 def setting_flags():
@@ -143,7 +147,8 @@ def test_installed_file_is_that_of_the_source(run, path):
 
 def test_every_sample_and_example_of_the_source_is_installed():
     generators = {"filtersched-config-generator.conf", "sample-generator.conf"}
-    files = [path for folder in ("etc", "examples") for path in (ROOT / folder).rglob("*") if path.is_file()]
+    # A folder of examples is a project of its own, for who has the source.
+    files = [path for path in (*(ROOT / "etc").rglob("*"), *(ROOT / "examples").glob("*")) if path.is_file()]
     assert sorted(COPIES) == sorted(
         path.relative_to(ROOT).as_posix() for path in files if path.name not in generators
     )
@@ -154,6 +159,11 @@ def test_files_lists_what_it_can_print(run):
     assert listed == list(FILES)
     assert [one["file"] for one in run("files", "--format", "json").json["files"]] == listed
     assert all(run("files", path).out for path in listed)
+
+
+def test_sample_configuration_is_printed_by_config_sample(run):
+    assert run("config", "sample").out == run("files", "filtersched.conf.sample").out
+    assert run("config", "simple").status == 2
 
 
 def test_file_is_found_by_the_last_part_of_its_path(run):
@@ -168,7 +178,7 @@ def test_copies_are_where_the_pages_name_them(run, tmp_path, monkeypatch):
 
 def test_copies_are_listed_for_programs(run, tmp_path):
     copied = run("files", "hosts.jsonl", "--copy", tmp_path, "--format", "json").json
-    assert copied == {"copied": [str(tmp_path / "examples" / "hosts.jsonl")]}
+    assert copied == {"version": 1, "copied": [str(tmp_path / "examples" / "hosts.jsonl")]}
 
 
 def test_only_named_files_are_copied(run, tmp_path):

@@ -41,7 +41,7 @@ def test_one_request_by_flags_is_shown_with_host_weight_and_why(run, hosts):
 def test_utilisation_counts_what_was_used_before_and_what_was_placed(run, hosts):
     result = run("schedule", "--inventory", hosts, "--flavor", "ram=4096,vcpus=2,disk=20", *RAM_ONLY)
     # Free are 8, 16 and 4 of 3 x 16 GiB, less 4; 2 of 24 vCPUs; 20 of 300 GiB.
-    assert "In use: RAM 50.0 %, vCPUs 8.3 %, disk 6.7 %." in result.out
+    assert "In use of the physical capacity: RAM 50.0 %, vCPUs 8.3 %, disk 6.7 %." in result.out
 
 
 def test_when_nothing_fits_the_status_is_1_and_filters_and_nearest_misses_are_told(run, hosts):

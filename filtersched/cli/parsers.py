@@ -1,0 +1,354 @@
+"""The parsers of the command: every sub-command, its flags, and what its help says."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from filtersched import __version__
+from filtersched.cli.errors import UsageError
+from filtersched.cli.listing import add_listing_flags
+from filtersched.cli.package_files import MAN_PAGES, SHELLS
+from filtersched.cli.request_flags import add_request_flags
+from filtersched.cli.terminal import COLORS
+from filtersched.columns.values import whole
+from filtersched.errors import shown
+
+SETTINGS_HELP = """\
+Every setting is also a flag, before or after the command, with - or _:
+  --config-file FILE             settings, such as nova.conf or an old flag file; may be repeated
+  --scheduler-default-filters RamFilter,CoreFilter,DiskFilter
+  --ram-weight-multiplier -1.0   prefer less free memory; the CPU and disk weighers still spread
+  --ram-allocation-ratio 1.0     no oversubscription of memory
+  --connection_type=fake         a generated inventory of 36 hosts
+  --host-class my.MetalHost      the class of the hosts in the inventory
+  --verbose                      each stage, and why each host was chosen, on stderr
+'filtersched files filtersched.conf.sample' prints every option, 'filtersched plugins' those of plug-ins.
+"""
+
+_SCHEDULE = """\
+Place requests on the hosts of an inventory, and say why.
+
+Requests are placed in order of arrival (arrives_at), and later ones see what earlier ones took.
+Instances leave at departs_at, before a request that arrives at the same time. A request is placed
+as a whole or not at all. Few requests are shown one by one, many as a summary. Nothing is deployed.
+"""
+_SCHEDULE_EXAMPLES = """\
+Examples:
+  filtersched schedule --inventory examples/hosts.jsonl --flavor ram=4096,vcpus=2,disk=20 --count 3
+  filtersched schedule --inventory hosts.csv --requests requests.jsonl --output placements.jsonl
+  filtersched schedule --connection_type=fake --flavor ram=900000 --verbose
+
+Exit status: 0 every request was placed, 1 a request was refused (0 with --allow-partial), 2 an error.
+"""
+_WHY = """\
+Show the verdict of every filter on one host: what the request needs and what the host has.
+"""
+_WHY_EXAMPLES = """\
+Example:
+  filtersched why cmp-az1-01 --inventory examples/hosts.jsonl --flavor ram=65536,vcpus=8
+
+Exit status: 0 every filter passes it, 1 it is refused, 2 an error.
+"""
+_PLUGINS = """\
+List the installed filters, weighers and drivers: what each does, and whether the settings use it. Of
+those that you name, show where they come from, what they declare to read, and their options with
+type, range, default, and value here.
+"""
+_PLUGINS_EXAMPLES = """\
+Examples:
+  filtersched plugins --enabled --config-file nova.conf
+  filtersched plugins RamFilter RAMWeigher
+"""
+_CHECK = """\
+Look for settings that are valid but risky: filters that conflict over the same extra specs, a
+weigher that outweighs all others, filters that never refuse or never pass, and values that Nova
+ignores. With an inventory, also show how much each weigher decides on it.
+"""
+_CHECK_STATUS = """\
+Exit status: 0 checked, with or without warnings; 1 there are warnings and --strict was given;
+2 the settings or the inventory cannot be used.
+"""
+_COMPLETION = """\
+Print the completion script of a shell: sub-commands, their flags, and all settings.
+"""
+_COMPLETION_EXAMPLES = """\
+Install it for your user:
+  filtersched completion bash > ~/.local/share/bash-completion/completions/filtersched
+  filtersched completion zsh > ~/.zfunc/_filtersched     with fpath+=~/.zfunc before compinit in ~/.zshrc
+  filtersched completion fish > ~/.config/fish/completions/filtersched.fish
+"""
+_MAN = """\
+Print a man page in roff: that of filtersched, or that of filtersched-proxy.
+"""
+_MAN_EXAMPLES = """\
+Read it, or install it for your user:
+  filtersched man | man -l -
+  filtersched man > ~/.local/share/man/man1/filtersched.1
+  filtersched man filtersched-proxy > ~/.local/share/man/man8/filtersched-proxy.8
+"""
+_FILES = """\
+List the files that are installed with the package: sample settings, an example inventory with
+requests, a systemd unit, shell completions and man pages. With names, print these files.
+"""
+_FILES_EXAMPLES = """\
+Examples:
+  filtersched files filtersched.conf.sample > filtersched.conf
+  filtersched files --copy .        then: filtersched schedule --inventory examples/hosts.jsonl --flavor ram=4096
+
+Exit status: 0 done, 2 an error.
+"""
+
+_CONFIG = """\
+Print a configuration file with every setting, its default, and what happens at each value. All of
+it is commented out: keep the lines that you change.
+"""
+_CONFIG_EXAMPLES = """\
+Example:
+  filtersched config sample > filtersched.conf      then: filtersched schedule --config-file filtersched.conf ...
+"""
+_HELP = """\
+Show the help of a command; 'filtersched help schedule' is 'filtersched schedule --help'.
+"""
+
+_INPUT_HELP = (
+    "JSON Lines, JSON, CSV, Nova's GET /os-hypervisors/detail, or what openstack hypervisor show -f json prints; - is "
+    "the standard input"
+)
+
+# Adds a sub-command of a name, its line in the list, its description, epilog and usage.
+_AddCommand = Callable[..., argparse.ArgumentParser]
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=28)
+
+
+class _Once(argparse._StoreAction):
+    """A flag with one value: given twice, it is an error and not the last value."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        given = namespace.__dict__.setdefault("given", set())
+        if option is not None and self.dest in given:
+            raise argparse.ArgumentError(self, "is given twice")
+        given.add(self.dest)
+        super().__call__(parser, namespace, values, option)
+
+
+class _Parser(argparse.ArgumentParser):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.register("action", None, _Once)
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}. See '{self.prog} --help'.")
+
+
+def make_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser of the command without its settings, and the parsers of its sub-commands by name."""
+    parser = _Parser(
+        prog="filtersched",
+        description="Try requests on an inventory of hosts with Nova's filters and weighers, and see why.",
+        epilog=SETTINGS_HELP,
+        formatter_class=_Help,
+        allow_abbrev=False,
+    )
+    parser.add_argument("-V", "--version", action="version", version=f"filtersched {__version__}")
+    subparsers = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
+    commands: dict[str, argparse.ArgumentParser] = {}
+
+    def command(
+        name: str, short: str, description: str, epilog: str, usage: str, *, settings: bool = True
+    ) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = subparsers.add_parser(
+            name,
+            usage=f"filtersched {name} {usage}",
+            help=short,
+            description=description,
+            epilog=f"{epilog}\n{SETTINGS_HELP}".lstrip() if settings else epilog,
+            formatter_class=_Help,
+            allow_abbrev=False,
+        )
+        commands[name] = made
+        return made
+
+    for add in (_add_schedule, _add_why, _add_lists, _add_texts):
+        add(command)
+    return parser, commands
+
+
+def _add_schedule(command: _AddCommand) -> None:
+    schedule = command(
+        "schedule",
+        "place requests on hosts, and say why",
+        _SCHEDULE,
+        _SCHEDULE_EXAMPLES,
+        "--inventory FILE (--requests FILE | --flavor KEY=N,... [flag ...]) [setting ...]",
+    )
+    _add_input(schedule)
+    schedule.add_argument(
+        "--requests", metavar="FILE", help="the requests: JSON Lines, JSON or CSV; - is the standard input"
+    )
+    add_request_flags(schedule)
+    _add_deciding(schedule)
+    schedule.add_argument(
+        "--allow-partial", action="store_true", help="exit with status 0 even if requests were refused"
+    )
+    schedule.add_argument(
+        "--all", action="store_true", help="show each request in a table, however many there are; also the refused ones"
+    )
+    schedule.add_argument("--alternates", action="store_true", help="also name hosts to try if the chosen one fails")
+    schedule.add_argument(
+        "--near-misses",
+        type=_count,
+        default=20,
+        metavar="N",
+        help="name the hosts that came nearest for the first N refused requests (default 20; 0 names none); "
+        "each takes asking every filter about every host",
+    )
+    schedule.add_argument(
+        "--seed", type=int, metavar="N", help="make random draws and generated uuids the same in every run"
+    )
+    output = _add_output(schedule)
+    output.add_argument(
+        "--output",
+        metavar="FILE",
+        help="write a line of JSON for each request, complete or not at all; - is the standard output",
+    )
+
+
+def _add_why(command: _AddCommand) -> None:
+    why = command(
+        "why",
+        "show the verdict of every filter on one host",
+        _WHY,
+        _WHY_EXAMPLES,
+        "HOST --inventory FILE --flavor KEY=N,... [flag ...] [setting ...]",
+    )
+    why.add_argument("host", metavar="HOST", help="the name of the host or node")
+    _add_input(why)
+    add_request_flags(why)
+    _add_deciding(why)
+    _add_output(why)
+
+
+def _add_lists(command: _AddCommand) -> None:
+    plugins = command(
+        "plugins",
+        "list filters, weighers and drivers, or describe some",
+        _PLUGINS,
+        _PLUGINS_EXAMPLES,
+        "[NAME ...] [--enabled] [flag ...] [setting ...]",
+    )
+    plugins.add_argument("names", nargs="*", metavar="NAME", help="describe these plug-ins, with their options")
+    plugins.add_argument("--enabled", action="store_true", help="only those that the settings use")
+    _add_output(plugins)
+
+    check = command(
+        "check-config",
+        "look for risky settings",
+        _CHECK,
+        _CHECK_STATUS,
+        "[--inventory FILE] [flag ...] [setting ...]",
+    )
+    _add_input(check)
+    check.add_argument("--strict", action="store_true", help="exit with status 1 if there are warnings")
+    _add_output(check)
+
+    files = command(
+        "files",
+        "print or copy the sample settings, examples and other files that are installed",
+        _FILES,
+        _FILES_EXAMPLES,
+        "[NAME ...] [--copy DIRECTORY]",
+        settings=False,
+    )
+    files.add_argument("names", nargs="*", metavar="NAME", help="a file of the list, by its path or by its last part")
+    files.add_argument(
+        "--copy",
+        metavar="DIRECTORY",
+        help="copy the files, all or those named, under their paths; an existing file is an error",
+    )
+    _add_output(files)
+
+
+def _add_texts(command: _AddCommand) -> None:
+    config = command(
+        "config", "print the sample of a configuration", _CONFIG, _CONFIG_EXAMPLES, "sample", settings=False
+    )
+    config.add_argument("what", choices=("sample",), metavar="WHAT", help="sample: all settings with their defaults")
+
+    completion = command(
+        "completion",
+        "print the completion script of a shell",
+        _COMPLETION,
+        _COMPLETION_EXAMPLES,
+        "{bash,zsh,fish}",
+        settings=False,
+    )
+    completion.add_argument("shell", choices=SHELLS, metavar="SHELL", help="bash, zsh or fish")
+
+    man = command("man", "print a man page", _MAN, _MAN_EXAMPLES, "[PAGE]", settings=False)
+    man.add_argument(
+        "page", nargs="?", choices=tuple(MAN_PAGES), default="filtersched", metavar="PAGE", help=" or ".join(MAN_PAGES)
+    )
+
+    about = command("help", "show what a command does and its flags", _HELP, "", "[COMMAND]", settings=False)
+    about.add_argument("about", nargs="?", metavar="COMMAND", help="a command of the list above")
+
+
+def _count(text: str) -> int:
+    try:
+        if text.isdecimal():
+            return whole(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"must be a whole number, 0 or more, not {shown(text)}")
+
+
+def _add_input(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--inventory", action="append", metavar="FILE", help=f"the hosts: {_INPUT_HELP}; several are one inventory"
+    )
+    parser.add_argument(
+        "--aggregates",
+        metavar="FILE",
+        help="the aggregates that hosts are in, with zones and metadata: Nova's GET /os-aggregates, or what openstack "
+        "aggregate list --long -f json prints",
+    )
+
+
+def _add_deciding(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--filters", metavar="NAME,...", help="use these filters instead of the configured ones, in this order"
+    )
+    parser.add_argument(
+        "--capacity-filters",
+        action="store_true",
+        help="also use RamFilter, CoreFilter and DiskFilter, which check what Placement checks for Nova",
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="make it an error if a request asks for what no plug-in in use reads"
+    )
+    parser.add_argument(
+        "--now",
+        metavar="TIME",
+        help="decide as of this time (UTC), such as 2026-01-31T12:00:00, for inventories that tell when a host's "
+        "service was last seen",
+    )
+
+
+def _add_output(parser: argparse.ArgumentParser) -> Any:
+    group = parser.add_argument_group("output")
+    add_listing_flags(group)
+    group.add_argument(
+        "--color", choices=COLORS, default="auto", help="auto (the default) colors a terminal, unless NO_COLOR is set"
+    )
+    group.add_argument("-q", "--quiet", action="store_true", help="print no report; errors and warnings only")
+    group.add_argument("-v", action="store_true", dest="is_verbose", help="the same as --verbose")
+    group.add_argument("--debug", action="store_true", help="log everything, and show the traceback of an error")
+    return group
