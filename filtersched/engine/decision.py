@@ -205,7 +205,7 @@ class Decision:
         if not choices:
             return self.spec.for_instance(self.uuids[index])
         last = choices[-1]
-        return last.spec.for_instance(self.uuids[index], last.host.host)
+        return last.spec.for_instance(self.uuids[index], last.depleted)
 
     def choice(
         self, spec: RequestSpec, ranked: Sequence[WeighedHost], depleted: HostState, steps: Sequence[FilterStep]
@@ -351,7 +351,7 @@ class Decision:
             look_up=self.look_up,
             ask=lambda host: self.ask(host, index, choices),
             passed=self.passed,
-            earlier=lambda: self.named([step for one in choices[:index] for step in one.steps()]),
+            earlier=lambda: self.named([step for one in choices[:index] for step in one.steps() if step.is_final]),
             unread=lambda: self.unread(self.spec, self.filters),
         )
         if self.nearest is not None:

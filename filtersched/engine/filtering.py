@@ -71,6 +71,8 @@ class FilterRunner:
         self._room: PluginEvaluator | None = None
         if isinstance(plugin, CapacityFilter) and _compares_rooms(plugin, self.evaluator):
             self._room = PluginEvaluator(plugin, lambda host, _spec: plugin.room(host), None, spec_reads=())
+        # Whether hosts that it refused are not asked about again.
+        self.is_final: bool = plugin.refusals_are_final
         # Whether every instance but the first is alike to it.
         self.asks_alike: bool = type(plugin).run_filter_for_index is BaseHostFilter.run_filter_for_index
 
@@ -128,11 +130,38 @@ class FilterRunner:
         """The verdicts of all rows in the middle of a request, or one for all; None: ask one by one."""
         if self.evaluator is None or not self.evaluator.columnar:
             return None
+        if self.is_final:
+            return self._passes_now(self.evaluator, overlay, request)
+        # Asked about hosts that were set aside, and about the others.
+        if self not in request.verdicts:
+            request.verdicts[self] = self._passes_now(self.evaluator, overlay, request)
+        found: NDArray[np.bool_] | bool | None = request.verdicts[self]
+        return found
+
+    def _passes_now(
+        self, asked: PluginEvaluator, overlay: Overlay, request: RequestKeys
+    ) -> NDArray[np.bool_] | bool | None:
         try:
-            answer = self.evaluator.evaluate_columns(overlay, request).answer
+            answer = asked.evaluate_columns(overlay, request).answer
         except NotVectorizable:
             return None
         return answer.astype(np.bool_, copy=False) if isinstance(answer, np.ndarray) else bool(answer)
+
+    def passing(self, mask: NDArray[np.bool_], overlay: Overlay, request: RequestKeys) -> NDArray[np.bool_]:
+        """(n_rows,) which of some rows pass, in the middle of a request; each is asked about alone."""
+        passes = self.passes_now(overlay, request)
+        if passes is not None:
+            return mask & passes
+        found = np.zeros(len(mask), dtype=np.bool_)
+        ask = None if self.evaluator is None else self.evaluator.host_evaluator(request)
+        for row in np.flatnonzero(mask).tolist():
+            host = overlay.host(row)
+            if ask is not None:
+                found[row] = ask(host)
+                continue
+            with asking(self.plugin, 1, request.spec.instance_uuid):
+                found[row] = bool(list(self.plugin.filter_all([host], request.spec) or ()))
+        return found
 
     def _called(self, overlay: Overlay, request: RequestKeys, candidates: Candidates) -> Candidates:
         """The rows of the hosts that the filter itself returns, in the order that it returns them."""
@@ -188,9 +217,9 @@ class MaskSteps:
         self._names = names
         self._before = before
         self._start = None if start.count == start.n_rows else np.packbits(start.as_mask())
-        self._steps: list[tuple[str, int, int, Any, Any]] = []
+        self._steps: list[tuple[FilterRunner, int, int, Any, Any]] = []
 
-    def add(self, name: str, before: Candidates, after: Candidates) -> None:
+    def add(self, runner: FilterRunner, before: Candidates, after: Candidates) -> None:
         """Note whom of those before a filter left."""
         left = gone = None
         if after.count < before.count:
@@ -198,7 +227,7 @@ class MaskSteps:
             left = np.packbits(mask)
             if before.order is not None:
                 gone = before.order[~mask[before.order]].astype(np.int32)
-        self._steps.append((name, before.count, after.count, left, gone))
+        self._steps.append((runner, before.count, after.count, left, gone))
 
     def forget(self) -> None:
         """Note that filtering was ended: as in Nova nothing is said of the filters before."""
@@ -206,12 +235,12 @@ class MaskSteps:
 
     def filter_steps(self) -> tuple[FilterStep, ...]:
         made, last = list(self._before()), self._start
-        for name, before, after, left, gone in self._steps:
+        for runner, before, after, left, gone in self._steps:
             rows: Callable[[], Rows] = _no_rows
             if left is not None:
                 rows = functools.partial(self._gone, last, left, gone)
                 last = left
-            made.append(_step(name, before, after, self._names, rows))
+            made.append(_step(runner.name, before, after, self._names, rows, is_final=runner.is_final))
         return tuple(made)
 
     def _gone(self, before: Any, after: Any, gone: Any) -> Rows:
@@ -228,26 +257,34 @@ class RefusalSteps:
 
     before : how many hosts there were.
     refusals : the rows that filters refused, in list order, by the filter's place among `filters`.
+    first : gives the steps before those of the filters.
     """
 
-    __slots__ = ("_before", "_filters", "_names", "_refusals")
+    __slots__ = ("_before", "_filters", "_first", "_names", "_refusals")
 
     def __init__(
-        self, names: HostNames, filters: Sequence[FilterRunner], before: int, refusals: Mapping[int, Sequence[int]]
+        self,
+        names: HostNames,
+        filters: Sequence[FilterRunner],
+        before: int,
+        refusals: Mapping[int, Sequence[int]],
+        first: Callable[[], Sequence[FilterStep]] = tuple,
     ) -> None:
+        self._first = first
         self._names = names
         self._filters = filters
         self._before = before
         self._refusals = refusals
 
     def filter_steps(self) -> tuple[FilterStep, ...]:
-        steps = []
+        steps = list(self._first())
         count = self._before
         for at, runner in enumerate(self._filters):
             if not count:
                 break
             gone = np.array(self._refusals.get(at, ()), dtype=np.intp)
-            steps.append(step_of_rows(runner.name, count, count - len(gone), self._names, gone))
+            after = count - len(gone)
+            steps.append(step_of_rows(runner.name, count, after, self._names, gone, is_final=runner.is_final))
             count -= len(gone)
         return tuple(steps)
 
@@ -260,15 +297,19 @@ def _no_rows() -> Rows:
     return np.zeros(0, dtype=np.intp)
 
 
-def step_of_rows(name: str, before: int, after: int, names: HostNames, gone: Rows) -> FilterStep:
+def step_of_rows(
+    name: str, before: int, after: int, names: HostNames, gone: Rows, *, is_final: bool = True
+) -> FilterStep:
     """The step of a rule that dropped these rows."""
-    return _step(name, before, after, names, functools.partial(_same_rows, gone))
+    return _step(name, before, after, names, functools.partial(_same_rows, gone), is_final=is_final)
 
 
-def _step(name: str, before: int, after: int, names: HostNames, rows: Callable[[], Rows]) -> FilterStep:
+def _step(
+    name: str, before: int, after: int, names: HostNames, rows: Callable[[], Rows], *, is_final: bool
+) -> FilterStep:
     """The step of a filter that dropped the hosts in these rows."""
 
     def who() -> list[Node]:
         return [names.node(row) for row in rows().tolist()]
 
-    return FilterStep(name, before, after, who, rows=RowsOf(names, rows))
+    return FilterStep(name, before, after, who, rows=RowsOf(names, rows), is_final=is_final)

@@ -11,6 +11,8 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from filtersched.engine.answer_cache import AnswerCache
 from filtersched.engine.engine_choice import EngineChoice
 from filtersched.engine.fallback import NeedAllHosts
@@ -18,10 +20,10 @@ from filtersched.engine.filtering import FilterRunner, RefusalSteps
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.ranking import Ranking
 from filtersched.engine.request_keys import RequestKeys
+from filtersched.engine.set_aside import SetAside
 from filtersched.engine.weighing import WeigherRunner
 from filtersched.hosts.host_names import HostNames
 from filtersched.hosts.host_state import HostState
-from filtersched.requests.request_spec import RequestSpec
 
 
 class _Reevaluation(NamedTuple):
@@ -61,17 +63,28 @@ class IncrementalUpdate:
         self._plans: dict[tuple[str, ...] | None, _Plan] | None = None
         self._no_refusals: RefusalSteps | None = None
 
-    def next(self, running: Sequence[FilterRunner], spec: RequestSpec, last: EngineChoice) -> RefusalSteps:
+    def next(
+        self,
+        running: Sequence[FilterRunner],
+        request: RequestKeys,
+        last: EngineChoice,
+        set_aside: SetAside,
+        index: int,
+    ) -> RefusalSteps:
         """Filter and weigh for the next instance; the ranking may be left empty."""
-        request = RequestKeys(spec)
         filters, weighers = self._plan(running, request, last)
         before = self.ranking.count
+        first = set_aside.steps(before) if set_aside.count else None
         stays, refusals = self._filter(filters, request, last.depleted)
+        for at, runner in enumerate(running):
+            set_aside.ask(runner, self._overlay, self._cache, request, index)
+            if not runner.is_final and at in refusals:
+                set_aside.add(runner, np.array(refusals[at], dtype=np.intp))
         if self.ranking.count:
             self._weigh(weighers, request, last, stays=stays)
-        if refusals:
+        if refusals or first is not None:
             self._no_refusals = None
-            return RefusalSteps(self._names, running, before, refusals)
+            return RefusalSteps(self._names, running, before, refusals, tuple if first is None else first)
         if self._no_refusals is None:
             self._no_refusals = RefusalSteps(self._names, running, before, {})
         return self._no_refusals

@@ -27,7 +27,7 @@ class _Place(NamedTuple):
 
 
 class PlacedChoice(NamedTuple):
-    """Where an instance went, and who was refused for it.
+    """Where an instance went, and who was refused for it and all later ones.
 
     depleted : the host with the instance; None where only a host that has not changed since can tell.
     """
@@ -110,7 +110,7 @@ class PlacedChoices:
                 continue
             count = len(refused)
             for step in choice.steps():
-                if step.before != step.after:
+                if step.is_final and step.before != step.after:
                     refused += step.dropped()
                     more = len(refused) - len(before)
                     refused_at += [index] * more

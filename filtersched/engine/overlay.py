@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from filtersched.columns.column import Column, NotVectorizable, count_instances,
 from filtersched.columns.distinct_values import is_same
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
+from filtersched.hosts.row_caches import MISSING
 
 
 class Overlay:
@@ -23,6 +24,8 @@ class Overlay:
         # Which depleted rows an instance is on; sets of uuids that were asked for, by identity.
         self._holding: dict[str, set[int]] | None = None
         self._wanted: dict[int, tuple[Collection[str], frozenset[str]]] = {}
+        # The attributes that were asked for by functions and look-ups, and the depleted rows where each changed.
+        self._changed: dict[str, set[int]] = {}
 
     def host(self, row: int) -> HostState:
         """The host as the decision sees it."""
@@ -32,6 +35,11 @@ class Overlay:
     def deplete(self, row: int, host: HostState) -> None:
         """Put a host in another state."""
         self.depleted[row] = host
+        for attribute, changed in self._changed.items():
+            if self._differs(row, host, attribute):
+                changed.add(row)
+            else:
+                changed.discard(row)
         if self._holding is not None:
             try:
                 self._note_instances(row, host)
@@ -46,6 +54,25 @@ class Overlay:
                 written = False
             if not written:
                 del self._columns[kind, argument]
+
+    def _differs(self, row: int, host: HostState, attribute: str) -> bool:
+        """Whether a depleted host has another value than the host underneath."""
+        try:
+            return not is_same(getattr(host, attribute, MISSING), getattr(self.rows.host(row), attribute, MISSING))
+        except Exception:
+            # The boundary to a class derived from HostState: it raises only if somebody asks.
+            return True
+
+    def _is_as_underneath(self, attributes: Iterable[str]) -> bool:
+        """Whether no depleted host has another value of these attributes than the host underneath."""
+        for attribute in attributes:
+            changed = self._changed.get(attribute)
+            if changed is None:
+                rows = self.depleted.items()
+                changed = self._changed[attribute] = {row for row, host in rows if self._differs(row, host, attribute)}
+            if changed:
+                return False
+        return True
 
     def _note_instances(self, row: int, host: HostState) -> None:
         assert self._holding is not None
@@ -84,11 +111,16 @@ class Overlay:
     def of_each(self, attribute: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """`function` of each distinct value of the attribute; see HostRows."""
         below = self.rows.of_each(attribute, function, *arguments)
+        if self._is_as_underneath((attribute,)):
+            return below
         return self._over("of_each", (attribute, function, *arguments), below)
 
     def look_up(self, look_up: Any) -> Any:
         """The answer to a look-up; see HostRows."""
-        return self._over("look_up", look_up, self.rows.look_up(look_up))
+        below = self.rows.look_up(look_up)
+        if self._is_as_underneath(look_up.attributes):
+            return below
+        return self._over("look_up", look_up, below)
 
     def _over(self, kind: str, argument: Any, below: Any) -> Any:
         """What all rows answer, with the depleted ones; the answer underneath may be one for all."""

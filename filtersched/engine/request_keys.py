@@ -9,10 +9,13 @@ from filtersched.columns.values import moment
 from filtersched.requests.request_spec import RequestSpec
 
 _MOVING = frozenset(("instance_uuid", "instance_group"))
+_PLACEMENTS = frozenset(("member_hosts", "topology"))
 
 
 def changes_between_instances(spec: RequestSpec, name: str) -> bool:
     """Whether the attribute is another for the request's next instance: the uuid, a group with one host more."""
+    if name in _PLACEMENTS:
+        return spec._placements is not None
     return name in _MOVING and getattr(spec, name) is not None
 
 
@@ -23,7 +26,7 @@ _MISSING = object()
 class RequestKeys:
     """A request with the keys of what plug-ins read of it, each worked out once."""
 
-    __slots__ = ("_keys", "_now", "_reads", "is_rebuild", "is_repeatable", "spec", "windows")
+    __slots__ = ("_keys", "_now", "_reads", "is_rebuild", "is_repeatable", "spec", "verdicts", "windows")
 
     def __init__(self, spec: RequestSpec) -> None:
         self.spec: RequestSpec = spec
@@ -34,6 +37,8 @@ class RequestKeys:
         # Whether all answers so far were cached ones, and when these hold.
         self.is_repeatable: bool = True
         self.windows: list[Any] = []
+        # By filter, those of filters that are asked twice in the middle of a request.
+        self.verdicts: dict[Any, Any] = {}
 
     @property
     def now(self) -> int:

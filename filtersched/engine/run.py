@@ -21,6 +21,7 @@ from filtersched.engine.incremental_update import IncrementalUpdate
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.ranking import Ranking
 from filtersched.engine.request_keys import RequestKeys
+from filtersched.engine.set_aside import SetAside
 from filtersched.engine.top_rows import RowMask
 from filtersched.engine.trimming import TrimmedRanking
 from filtersched.engine.weighing import Floats, Scale, WeigherRunner, WeigherTerm, multipliers_at, raws_at, weights
@@ -30,6 +31,7 @@ from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.narrowing import skips_filters
 from filtersched.requests.request_spec import RequestSpec
+from filtersched.results.filter_step import FilterStep
 from filtersched.results.no_valid_host import NoValidHost
 
 
@@ -92,6 +94,7 @@ class Run:
         self._declared = True
         self._alike = all(one.asks_alike for one in self.filters)
         self._all_normalized = all(one.normalized for one in self.weighers)
+        self._set_aside = SetAside(len(rows), self.names)
 
     def decide(self) -> list[Choice]:
         """One choice per instance. Raises NoValidHost, UseHandlers, and what plug-ins raise."""
@@ -127,23 +130,29 @@ class Run:
     def _choose_next(self, index: int, spec: RequestSpec, last: EngineChoice | None) -> EngineChoice:
         """The choice for the next instance, not depleted yet."""
         self._running = self._filters_for(index)
+        request = RequestKeys(spec)
+        set_aside = self._set_aside
+        back = set_aside.returning(self.overlay, request, index) if set_aside.count else []
+        set_aside.begin()
         update = self._update
         if update is None or last is None:
-            return self._choose_from_all(index, spec)
-        if not self._declared:
+            self._append(back)
+            return self._choose_from_all(index, request)
+        if back or not self._declared:
             if update.ranking.is_trimmed:
                 raise NeedAllHosts
-            # A filter that is called directly sees the whole list, in order.
+            # The list changes, or a filter is called directly, which sees the whole list in order.
             self._candidates = Candidates(len(self.rows), order=update.ranking.rows(update.ranking.places_in_order()))
+            self._append(back)
             self._update = None
-            return self._choose_from_all(index, spec)
-        steps = update.next(self._running, spec, last)
+            return self._choose_from_all(index, request)
+        steps = update.next(self._running, request, last, set_aside, index)
         if not update.ranking.count:
             raise self.decision.refusal(index, steps.filter_steps, self.choices)
         if not update.ranking.weighs and not self._all_normalized:
             # The last host left: those weighers weigh it that are not normalised, and no others.
             self._candidates = Candidates(len(self.rows), order=update.ranking.rows(update.ranking.places_in_order()))
-            update = self._rank(self._terms(RequestKeys(spec)), len(self.decision.uuids) - index)
+            update = self._rank(self._terms(request), len(self.decision.uuids) - index)
         return self._best_of(update, spec, steps)
 
     def _filters_for(self, index: int) -> list[FilterRunner]:
@@ -157,8 +166,14 @@ class Run:
         self._declared = all(one.evaluator is not None for one in running)
         return running
 
-    def _choose_from_all(self, index: int, spec: RequestSpec) -> EngineChoice:
-        request = RequestKeys(spec)
+    def _append(self, rows: Sequence[int]) -> None:
+        """Let rows in again, at the end of the list."""
+        if rows:
+            order = np.concatenate((self._candidates.rows(), np.array(rows, dtype=np.intp)))
+            self._candidates = Candidates(len(self.rows), order=order)
+
+    def _choose_from_all(self, index: int, request: RequestKeys) -> EngineChoice:
+        spec = request.spec
         options = self._options_if_repeatable()
         if options is not None:
             key = self.choice_cache.key(self._running, self.weighers, request)
@@ -166,7 +181,7 @@ class Run:
             if known is not None:
                 return self._chosen(spec, known)
         is_narrowed = index == 0 and self._candidates.count < len(self.rows)
-        excluded = ExcludedRows(self.rows, spec).steps if is_narrowed else tuple
+        excluded = ExcludedRows(self.rows, spec).steps if is_narrowed else self._set_aside_steps()
         steps = MaskSteps(self.names, self._candidates, excluded)
         for runner in self._running:
             if not self._candidates.count:
@@ -178,7 +193,10 @@ class Run:
                 steps.forget()
                 self._candidates = Candidates.of_rows(len(self.rows), ())
                 break
-            steps.add(runner.name, before, self._candidates)
+            steps.add(runner, before, self._candidates)
+            self._set_aside.ask(runner, self.overlay, self.cache, request, index)
+            if not runner.is_final and self._candidates.count < before.count:
+                self._set_aside.add(runner, before.rows()[~self._candidates.as_mask()[before.rows()]])
         if not self._candidates.count:
             raise self.decision.refusal(index, steps.filter_steps, self.choices)
         terms = self._terms(request)
@@ -205,6 +223,9 @@ class Run:
         ranking = self._ranked(terms, wanted)
         self._update = IncrementalUpdate(ranking, self.overlay, self.cache, self.names, self._running)
         return self._update
+
+    def _set_aside_steps(self) -> Callable[[], Sequence[FilterStep]]:
+        return self._set_aside.steps(self._candidates.count) if self._set_aside.count else tuple
 
     def _options_if_repeatable(self) -> list[object] | None:
         """The options that the choice depends on; None if it does not only depend on these, hosts and the request."""

@@ -47,9 +47,7 @@ class AvailabilityZoneFilter(BaseHostFilter):
         return f"is in zone {zones}, asked {spec.availability_zone!r}"
 
     def _zones(self, host: HostState) -> set[Any]:
-        return aggregates.split_values(host.aggregates, "availability_zone") or {
-            host.service.get("availability_zone") or self.option("default_availability_zone")
-        }
+        return aggregates.zones(host.aggregates, host.service, self.option("default_availability_zone"))
 
 
 def _name_zone(found: Iterable[Aggregate], zone: str) -> bool | None:

@@ -20,6 +20,8 @@ class BaseHostFilter(Plugin):
 
     #: True: the filter is asked for the first instance of a request only.
     run_filter_once_per_request: ClassVar[bool] = False
+    #: False: a host that it refused may pass for a later instance of the same request, and is asked about again.
+    refusals_are_final: ClassVar[bool] = True
     #: True: the filter is also asked when an instance is rebuilt on the host where it runs.
     RUN_ON_REBUILD: ClassVar[bool] = False
     #: True: `rejection_reason` never returns a Shortage. Like the next one, it holds for the

@@ -9,7 +9,7 @@ from filtersched.hosts.host_state import HostState
 from filtersched.plugins.notes import asking
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.filter_step import FilterStep
-from filtersched.results.selection import Filtered
+from filtersched.results.selection import Filtered, SetAside
 from filtersched.results.verdict import Verdict
 from filtersched.results.words import in_words
 
@@ -23,11 +23,13 @@ class HostFilterHandler:
         """The hosts that every filter lets pass, in their order, with one step per filter that ran.
 
         index : the instance's place in the request; filters that run once skip all but the first.
+        The hosts that a filter refused whose refusals are not final are in its `set_aside`.
         Each filter is asked only about what the ones before it left; after one that leaves nothing
         none is asked. None if a `filter_all` returned None, as in Nova.
         """
         start = left = list(hosts)
         steps = []
+        set_aside: list[tuple[BaseHostFilter, HostState]] = []
         for host_filter in filters:
             if not left:
                 break
@@ -39,8 +41,30 @@ class HostFilterHandler:
                 if passed is None:
                     return None
                 before, left = left, list(passed)
-            steps.append(FilterStep.of_lists(type(host_filter).__name__, before, left, start))
-        return Filtered(left, steps)
+            is_final = host_filter.refusals_are_final
+            steps.append(FilterStep.of_lists(type(host_filter).__name__, before, left, start, is_final=is_final))
+            if set_aside and not host_filter.run_filter_for_index(index + 1):
+                # It is not asked again when they come back.
+                set_aside = [one for one in set_aside if self._passes(host_filter, one[1], spec)]
+            if not is_final:
+                kept = set(map(id, left))
+                set_aside += [(host_filter, host) for host in before if id(host) not in kept]
+        return Filtered(left, steps, set_aside)
+
+    def returning(self, set_aside: SetAside, spec: RequestSpec, index: int) -> tuple[list[HostState], SetAside]:
+        """The hosts that were set aside and pass the filter that refused them, and those that do not, in order."""
+        back: list[HostState] = []
+        stay = []
+        for host_filter, host in set_aside:
+            if host_filter.run_filter_for_index(index) and self._passes(host_filter, host, spec):
+                back.append(host)
+            else:
+                stay.append((host_filter, host))
+        return back, stay
+
+    def _passes(self, host_filter: BaseHostFilter, host: HostState, spec: RequestSpec) -> bool:
+        with asking(host_filter, 1, spec.instance_uuid):
+            return bool(list(host_filter.filter_all([host], spec) or ()))
 
     def verdicts(
         self,

@@ -6,7 +6,7 @@ and multipliers. Split values: each text cut at commas and stripped, used for li
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from filtersched.columns.column import filled, of_each
@@ -18,6 +18,11 @@ from filtersched.hosts.host_values import Aggregate
 def split_values(found: Iterable[Aggregate], key: str) -> set[str]:
     """The items of the comma-separated lists that aggregates give for `key`."""
     return {item for one in found if key in one.metadata for item in _split(one.metadata[key])}
+
+
+def zones(found: Iterable[Aggregate], service: Mapping[str, Any], default: str) -> set[Any]:
+    """The zones that aggregates name, or else that of the service, or else the default."""
+    return split_values(found, "availability_zone") or {service.get("availability_zone") or default}
 
 
 def split_values_of_prefix(host: HostState, prefix: str) -> set[str]:

@@ -47,17 +47,17 @@ def item(host: Any, attribute: str, key: str, function: Callable[[Any], Any] | N
 
     function : of a module, without a closure. It returns a number, a truth value or None.
     """
-    return _asked(host, Item(attribute, key, function))
+    return asked(host, Item(attribute, key, function))
 
 
 def has_key(host: Any, attribute: str, key: str) -> Any:
     """Whether a mapping has an item `key`."""
-    return _asked(host, HasKey(attribute, key))
+    return asked(host, HasKey(attribute, key))
 
 
 def has_attribute(host: Any, name: str) -> Any:
     """Whether the host has an attribute of that name that is no method."""
-    return _asked(host, HasAttribute(name))
+    return asked(host, HasAttribute(name))
 
 
 def is_node(host: Any, nodes: Collection[tuple[str, str | None]]) -> Any:
@@ -65,20 +65,21 @@ def is_node(host: Any, nodes: Collection[tuple[str, str | None]]) -> Any:
 
     Reads `host` and `nodename`.
     """
-    return _asked(host, IsNode(tuple(nodes)))
+    return asked(host, IsNode(tuple(nodes)))
 
 
 def count_instances_with(host: Any, field: str, value: Any) -> Any:
     """How many instances on the host have that value in a field of Instance. Reads `instances`."""
-    return _asked(host, InstancesWith(field, value))
+    return asked(host, InstancesWith(field, value))
 
 
 def number_of_instances(host: Any) -> Any:
     """How many instances are on the host. Reads `instances`."""
-    return _asked(host, Instances())
+    return asked(host, Instances())
 
 
-def _asked(host: Any, look_up: Any) -> Any:
+def asked(host: Any, look_up: Any) -> Any:
+    """The answer to a look-up, for one host or for columns."""
     return host.look_up(look_up) if isinstance(host, HostColumns) else look_up.of(host)
 
 

@@ -45,6 +45,7 @@ STANDARD_WEIGHERS = (
     "NumInstancesWeigher",
     "PCIWeigher",
     "RAMWeigher",
+    "TopologySpreadWeigher",
 )
 _P = TypeVar("_P", bound=Plugin)
 

@@ -108,6 +108,9 @@ class RequestSpec(Attributed, Mapping[str, Any]):
     #: When its instances leave, in seconds; the command releases them then.
     departs_at: float | None = None
 
+    # Where the instances are that count; made by a scheduler.
+    _placements: ClassVar[Any] = None
+
     def _begin(self, flavor: Flavor | Mapping[str, Any] | None = None, **attributes: Any) -> None:
         self._scratch: Limits | None
         _set_scratch(self, decision.limits)
@@ -191,6 +194,24 @@ class RequestSpec(Attributed, Mapping[str, Any]):
         return found
 
     @property
+    def member_hosts(self) -> tuple[Any, ...]:
+        """The hosts that members of `instance_group` are on, one entry per member; read-only.
+
+        A scheduler finds them. Members that the request itself has placed are among them, the instances
+        that it is about to place or move are not. Each host is as it was when its member was found or
+        placed. A plug-in that reads them names them in its `spec_reads`.
+        """
+        return () if self._placements is None else self._placements.member_hosts()
+
+    @property
+    def topology(self) -> Any:
+        """The request's spread rules, and how many instances are in each domain; None if it has no rules.
+
+        A scheduler works it out. TopologySpreadFilter and TopologySpreadWeigher read it.
+        """
+        return None if self._placements is None else self._placements.topology()
+
+    @property
     def is_rebuild(self) -> bool:
         """Whether this is a rebuild: the hint `_nova_check_type` is exactly ["rebuild"]."""
         return self.scheduler_hints.get("_nova_check_type") == ("rebuild",)
@@ -212,22 +233,25 @@ class RequestSpec(Attributed, Mapping[str, Any]):
     __copy__ = copy
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__.copy()
+        return {name: value for name, value in self.__dict__.items() if name != "_placements"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         _set_scratch(self, decision.limits)
 
-    def for_instance(self, uuid: str, last_host: str | None = None) -> Self:
-        """The request as it is for one instance; `last_host` got the one before it.
+    def for_instance(self, uuid: str, last_host: Any = None) -> Self:
+        """The request as it is for one instance; `last_host` is the host that got the one before it.
 
         Read-only if it is made during a decision.
         """
         new = self.copy()
         _set_scratch(new, None)
         new.__dict__["instance_uuid"] = uuid
-        if last_host is not None and self.instance_group is not None:
-            new.__dict__["instance_group"] = self.instance_group.with_host(last_host)
+        if last_host is not None:
+            if self.instance_group is not None:
+                new.__dict__["instance_group"] = self.instance_group.with_host(last_host.host)
+            if self._placements is not None:
+                new.__dict__["_placements"] = self._placements.with_host(last_host)
         return new
 
     def as_instance(

@@ -109,6 +109,17 @@ def _wished_amount(value: Any) -> int:
     return whole(value)
 
 
+def _rules(value: Any) -> Any:
+    """The rules of a group; of a list of them the spread rules become the list `spread`."""
+    if not isinstance(value, list | tuple):
+        return plain_mapping(value)
+    if not all(isinstance(one, Mapping) for one in value):
+        raise ValueError("a mapping, or a list of mappings")
+    others = {key: item for one in value if "spread" not in one for key, item in one.items()}
+    spread = [one for one in value if "spread" in one]
+    return plain_mapping({**others, "spread": spread} if spread else others)
+
+
 _FLAVOR: _Checks = {
     **dict.fromkeys(("memory_mb", "vcpus", "root_gb", "ephemeral_gb", "swap"), size),
     **dict.fromkeys(("name", "flavorid", "id"), plain_scalar),
@@ -118,7 +129,7 @@ _FLAVOR: _Checks = {
 _IMAGE: _Checks = {"id": plain_scalar, "name": plain_scalar, "properties": plain_mapping}
 _GROUP: _Checks = {
     "policy": optional_text,
-    "rules": plain_mapping,
+    "rules": _rules,
     "hosts": names,
     "members": names,
     "uuid": optional_text,
@@ -153,8 +164,9 @@ class InstanceGroup(Record):
 
     #: "affinity", "anti-affinity", "soft-affinity" or "soft-anti-affinity".
     policy: str | None = None
-    #: `{"max_server_per_host": n}` for anti-affinity; n may be text.
-    rules: NameToValue = NO_VALUES
+    #: `{"max_server_per_host": n}` for anti-affinity; n may be text. `{"spread": "rack", "max_per_domain": n}` and
+    #: the like for TopologySpreadFilter and TopologySpreadWeigher; a list of mappings for several.
+    rules: Stored[Mapping[str, Any] | Iterable[Mapping[str, Any]] | None, Mapping[str, Any]] = NO_VALUES
     #: The hosts that members are on, one entry per member.
     hosts: Names = NO_ITEMS
     #: The uuids of the instances in the group.

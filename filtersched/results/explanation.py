@@ -163,7 +163,7 @@ class Explanation:
 
     @property
     def earlier(self) -> tuple[FilterStep, ...]:
-        """The steps of earlier instances of the request; a host refused then stays refused."""
+        """The steps of earlier instances of the request that refused hosts for the rest of it."""
         return tuple(self._facts.earlier())
 
     @property

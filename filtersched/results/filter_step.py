@@ -29,7 +29,7 @@ class RowsOf(NamedTuple):
 class FilterStep:
     """One filter that ran, and how many hosts it refused."""
 
-    __slots__ = ("_several", "_who", "after", "before", "name", "rows")
+    __slots__ = ("_several", "_who", "after", "before", "is_final", "name", "rows")
 
     def __init__(
         self,
@@ -39,6 +39,8 @@ class FilterStep:
         who: Callable[[], Iterable[Node]] = tuple,
         several: Callable[[], Collection[str]] = frozenset,
         rows: RowsOf | None = None,
+        *,
+        is_final: bool = True,
     ) -> None:
         """who : gives the hosts that were dropped; several : the names of hosts that have several nodes."""
         #: The name of the filter.
@@ -49,12 +51,20 @@ class FilterStep:
         self.after: int = after
         #: The rows of the dropped hosts, for a decision on rows.
         self.rows: RowsOf | None = rows
+        #: Whether the dropped hosts are dropped for all later instances of the request.
+        self.is_final: bool = is_final
         self._who = who
         self._several = several
 
     @classmethod
     def of_lists(
-        cls, name: str, before: Sequence[HostState], after: Sequence[HostState], all_hosts: Sequence[HostState]
+        cls,
+        name: str,
+        before: Sequence[HostState],
+        after: Sequence[HostState],
+        all_hosts: Sequence[HostState],
+        *,
+        is_final: bool = True,
     ) -> Self:
         """The step that made `after` out of `before`, when there were `all_hosts` at first."""
 
@@ -64,7 +74,8 @@ class FilterStep:
         names = tuple(host.host for host in dropped)
         nodes = tuple(host.nodename for host in dropped)
         who = functools.partial(zip, names, names if nodes == names else nodes)
-        return cls(name, len(before), len(after), who, lambda: several_nodes(host.host for host in all_hosts))
+        several = functools.partial(_several_of, all_hosts)
+        return cls(name, len(before), len(after), who, several, is_final=is_final)
 
     @property
     def by_request(self) -> bool:
@@ -73,7 +84,9 @@ class FilterStep:
 
     def among(self, several: Callable[[], Collection[str]]) -> Self:
         """The same step where these hosts have several nodes."""
-        return type(self)(self.name, self.before, self.after, self._who, several, self.rows)
+        return type(self)(
+            self.name, self.before, self.after, self._who, several, self.rows, is_final=self.is_final
+        )
 
     def dropped(self) -> list[Node]:
         """The refused hosts, in their order."""
@@ -87,6 +100,10 @@ class FilterStep:
 
     def __repr__(self) -> str:
         return f"{self.name}: (start: {self.before}, end: {self.after})"
+
+
+def _several_of(hosts: Sequence[HostState]) -> Collection[str]:
+    return several_nodes(host.host for host in hosts)
 
 
 def excluded_steps(hosts: Sequence[HostState], spec: RequestSpec) -> list[FilterStep]:

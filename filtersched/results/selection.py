@@ -46,13 +46,26 @@ class WeighedHost:
         return tuple(column.share(self.place) for column in self.columns)
 
 
-class Filtered(list[HostState]):
-    """The hosts that are left, with the steps that dropped the others."""
+# Hosts that may come back for a later instance, each with the filter that refused it, in order.
+SetAside = Sequence[tuple[Any, HostState]]
 
-    def __init__(self, hosts: Iterable[HostState], steps: Sequence[FilterStep] = ()) -> None:
+
+class Filtered(list[HostState]):
+    """The hosts that are left, with the steps that dropped the others.
+
+    set_aside : hosts that may come back for a later instance, each with the filter that refused it.
+    """
+
+    def __init__(
+        self,
+        hosts: Iterable[HostState],
+        steps: Sequence[FilterStep] = (),
+        set_aside: SetAside = (),
+    ) -> None:
         super().__init__(hosts)
         #: One step for each filter or rule that ran.
         self.steps: tuple[FilterStep, ...] = tuple(steps)
+        self.set_aside: SetAside = tuple(set_aside)
 
     @classmethod
     def of(cls, before: Sequence[HostState], after: Iterable[HostState], name: str) -> Self:
@@ -64,6 +77,21 @@ class Filtered(list[HostState]):
 def steps_of(hosts: Sequence[HostState]) -> tuple[FilterStep, ...]:
     """The steps that led to these hosts, where they are known."""
     return hosts.steps if isinstance(hosts, Filtered) else ()
+
+
+def steps_of_set_aside(set_aside: SetAside, left: Sequence[HostState]) -> list[FilterStep]:
+    """One step for each filter that has set hosts aside, where these are left."""
+    by_filter: dict[str, list[HostState]] = {}
+    for host_filter, host in set_aside:
+        by_filter.setdefault(type(host_filter).__name__, []).append(host)
+    steps: list[FilterStep] = []
+    remaining = [*(host for _filter, host in set_aside), *left]
+    for name, hosts in by_filter.items():
+        gone = set(map(id, hosts))
+        passed = [host for host in remaining if id(host) not in gone]
+        steps.append(FilterStep.of_lists(name, remaining, passed, remaining, is_final=False))
+        remaining = passed
+    return steps
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ class Shortage:
     have: float
     #: Such as "MB".
     unit: str = ""
+    #: What to say instead of "lacks … (free …, asked …)".
+    sentence: str = ""
 
     @property
     def missing(self) -> float:
@@ -52,6 +54,8 @@ class Shortage:
         return {"what": in_words(self.what), "unit": in_words(self.unit), **numbers, "sentence": in_words(self)}
 
     def __str__(self) -> str:
+        if self.sentence:
+            return in_words(self.sentence)
         what = in_words(self.what)
         if self.unit:
             what = f"{in_words(self.unit)} of {what}"
@@ -95,7 +99,7 @@ def _plain(reason: Any) -> Shortage | str | None:
     if reason is None or type(reason) is str:
         return reason
     if type(reason) is Shortage:
-        values = (reason.what, reason.need, reason.have, reason.unit)
+        values = (reason.what, reason.need, reason.have, reason.unit, reason.sentence)
         if all(type(value) in (str, int, float) for value in values):
             return reason
     return in_words(reason)
@@ -178,8 +182,9 @@ class HostVerdicts:
     @property
     def miss(self) -> str:
         """Why the host does not pass, as the end of a sentence."""
-        if all(isinstance(verdict.reason, Shortage) for verdict in self.refused_by):
-            return f"{self.name} " + " and ".join(in_words(verdict.reason) for verdict in self.refused_by)
+        reasons = [verdict.reason for verdict in self.refused_by]
+        if all(isinstance(reason, Shortage) and not reason.sentence for reason in reasons):
+            return f"{self.name} " + " and ".join(map(in_words, reasons))
         return str(self)
 
     def __str__(self) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 from oslo_config import cfg
@@ -23,12 +24,11 @@ from filtersched.loading import FiltersGiven, bind_options, load_driver
 from filtersched.plugins.configurable import Configurable
 from filtersched.requests.record import checked, checked_names
 from filtersched.requests.request_spec import MAX_INSTANCES, RequestSpec
-from filtersched.requests.request_values import InstanceGroup
 from filtersched.requests.seal import sealed
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Selection
 from filtersched.results.unread_field import UnreadField
-from filtersched.schedulers.groups import completed, restated
+from filtersched.schedulers.groups import add_placements, restated
 from filtersched.schedulers.unread import Readers
 from filtersched.settings import SchedulerSettings, make_conf, read_scheduler_settings
 from filtersched.settings.json_options import JsonOptions
@@ -204,10 +204,12 @@ class Scheduler(Configurable):
             spec = selection.spec.copy()
             spec.now = now
             group = spec.instance_group
+            together = [one for one in chosen if _count_together(one.spec, spec)]
+            before = {one.instance_uuid: taken[one.host, one.nodename] for one in together if one in chosen[:index]}
             if group is not None:
-                before = {one.instance_uuid: one.host for one in chosen[:index] if _is_in(one, group)}
-                spec.instance_group = restated(group, pool).with_known(before)
-            decision = self._prepare(spec, pool, [selection.instance_uuid], filters=filters)
+                spec.instance_group = restated(group, pool)
+            uuids = [selection.instance_uuid]
+            decision = self._prepare(spec, pool, uuids, filters=filters, before=before, total=len(together))
             decision.without = {key: taken[key]} if key in taken else {}
             host = pool[key]
             verdict = next(iter(decision.ask(host, 0).refused_by), None)
@@ -242,6 +244,8 @@ class Scheduler(Configurable):
         return_alternates: bool = False,
         seed: int | None = None,
         explain: Detail = "counts",
+        before: Mapping[str, HostState] = MappingProxyType({}),
+        total: int | None = None,
     ) -> Decision:
         if not isinstance(spec, RequestSpec):
             raise InvalidRequest(f"the request must be a RequestSpec, not {shown(spec)}", field="spec", value=spec)
@@ -257,9 +261,7 @@ class Scheduler(Configurable):
             ready.availability_zone = self.settings.default_schedule_zone
         if not spec.config_options:
             ready.config_options = self._json_options.options()
-        group = spec.instance_group
-        if group is not None:
-            ready.instance_group = completed(group, hosts, uuids)
+        add_placements(ready, hosts, uuids, before, len(uuids) if total is None else total)
         return Decision(
             spec=ready,
             hosts=hosts,
@@ -304,9 +306,11 @@ def _checked_seed(seed: Any) -> int:
     return int(checked("seed", seed, plain_data))
 
 
-def _is_in(selection: Selection, group: InstanceGroup) -> bool:
-    other = selection.spec.instance_group
-    return other is not None and other.uuid is not None and other.uuid == group.uuid
+def _count_together(one: RequestSpec, other: RequestSpec) -> bool:
+    """Whether instances of two requests count as of one group, or else of one project."""
+    if one.instance_group is None or other.instance_group is None:
+        return one.instance_group is other.instance_group and one.project_id == other.project_id
+    return one.instance_group.uuid is not None and one.instance_group.uuid == other.instance_group.uuid
 
 
 def _as_hosts(given: Iterable[HostState]) -> list[HostState]:

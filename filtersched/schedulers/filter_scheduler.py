@@ -28,7 +28,7 @@ from filtersched.requests.request_spec import RequestSpec
 from filtersched.requests.seal import sealed
 from filtersched.results.filter_step import excluded_steps
 from filtersched.results.no_valid_host import NoValidHost
-from filtersched.results.selection import Filtered, WeighedHost
+from filtersched.results.selection import Filtered, SetAside, WeighedHost, steps_of_set_aside
 from filtersched.results.verdict import HostVerdicts
 from filtersched.schedulers.base import Scheduler
 from filtersched.weighers.base import BaseWeigher
@@ -133,11 +133,15 @@ class FilterScheduler(Scheduler):
         decision.deplete = self.deplete
         hosts = decision.offered()
         choices: list[Choice] = []
+        set_aside: SetAside = ()
         for index in range(len(decision.uuids)):
             spec = decision.spec_for(index, choices)
+            back, set_aside = self._filter_handler.returning(set_aside, spec, index)
+            hosts = [*hosts, *back]
             narrowed = self._as_filtered(hosts, self.narrow(hosts, spec))
             filtered = self._as_filtered(narrowed, self.filter(narrowed, spec, index, decision.filters))
-            steps = (*narrowed.steps, *filtered.steps)
+            steps = (*narrowed.steps, *steps_of_set_aside(set_aside, narrowed), *filtered.steps)
+            set_aside = (*set_aside, *filtered.set_aside)
             ranked = self.select(self.weigh(filtered, spec), decision.random)
             if not ranked:
                 raise decision.refusal(index, functools.partial(tuple, decision.named(steps)), choices)
@@ -148,7 +152,8 @@ class FilterScheduler(Scheduler):
         if decision.alternates and len(choices) > 1:
             # Once more, now that everything is depleted: alternates are what would be left.
             spec = decision.spec_for(len(choices) - 1, choices)
-            passed = self.filter(self.narrow(hosts, spec), spec, len(choices) - 1, decision.filters)
+            back, _ = self._filter_handler.returning(set_aside, spec, len(choices) - 1)
+            passed = self.filter(self.narrow([*hosts, *back], spec), spec, len(choices) - 1, decision.filters)
             decision.left = [one.obj for one in self.select(self.weigh(passed, spec), decision.random)]
         return choices
 

@@ -1,13 +1,43 @@
-"""What hosts know of a request's server group."""
+"""What hosts know of a request's server group, and of what its spread rules count."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.instance_index import groups_of
+from filtersched.hosts.topology import Placements
+from filtersched.requests.request_spec import RequestSpec
 from filtersched.requests.request_values import InstanceGroup
+from filtersched.requests.spread_rules import spread_rules
+
+
+def add_placements(
+    spec: RequestSpec,
+    hosts: HostPool | Sequence[HostState],
+    uuids: Collection[str],
+    before: Mapping[str, HostState],
+    total: int,
+) -> None:
+    """Give a request its complete group, and what plug-ins read of the instances that are on hosts.
+
+    before : instances of the same decision that count as placed, uuid to host.
+    total : how many instances the decision is for.
+    """
+    group = spec.instance_group
+    if group is not None:
+        spec.instance_group = group = completed(group, hosts, uuids)
+    rules = spread_rules(spec)
+    spec.__dict__.pop("_placements", None)
+    if group is None and not rules:
+        return
+    placements = Placements.of_request(spec.copy(), hosts, {*before, *uuids}, rules, total=total)
+    for host in before.values():
+        placements = placements.with_host(host)
+    spec.__dict__["_placements"] = placements
+    if group is not None and before:
+        spec.instance_group = group.with_known({uuid: host.host for uuid, host in before.items()})
 
 
 def completed(group: InstanceGroup, hosts: HostPool | Iterable[HostState], uuids: Collection[str]) -> InstanceGroup:

@@ -18,7 +18,7 @@ May import: schedulers, engine, filters, weighers, plugins, results, hosts, requ
 
 from filtersched.testing.conformance import ConformanceError, SameAnswerWarning, check_filter, check_weigher
 from filtersched.testing.driver_checks import check_driver
-from filtersched.testing.samples import make_host, make_spec, sample_hosts, sample_specs
+from filtersched.testing.samples import make_host, make_spec, prepared, sample_hosts, sample_specs
 
 __all__ = [
     "ConformanceError",
@@ -28,6 +28,7 @@ __all__ = [
     "check_weigher",
     "make_host",
     "make_spec",
+    "prepared",
     "sample_hosts",
     "sample_specs",
 ]

@@ -31,7 +31,7 @@ from filtersched.requests.seal import sealed
 from filtersched.results.selection import WeighedHost
 from filtersched.results.verdict import Shortage
 from filtersched.testing.moments import requests_between
-from filtersched.testing.samples import emptied, make_host, sample_hosts, sample_specs
+from filtersched.testing.samples import emptied, make_host, prepared, sample_hosts, sample_specs
 from filtersched.testing.unchanged import Snapshot
 from filtersched.testing.watched_views import NoRows, named, recording
 from filtersched.weighers.base import BaseWeigher, is_weight
@@ -188,6 +188,7 @@ class _Check:
         if not tried_hosts or not tried_specs:
             raise ValueError("a check needs at least one host and one request")
         before = [Snapshot(host) for host in tried_hosts]
+        tried_specs = [prepared(spec, tried_hosts) for spec in tried_specs]
         for spec in tried_specs:
             spec_before = Snapshot(spec)
             sealed(partial(self._try, tried_hosts, spec))

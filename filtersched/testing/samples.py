@@ -12,6 +12,8 @@ from filtersched.hosts.host_lists import as_host_class
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.requests.request_values import Flavor
+from filtersched.requests.spread_rules import SPREAD
+from filtersched.schedulers.groups import add_placements
 
 _Host = TypeVar("_Host", bound=HostState)
 
@@ -63,6 +65,12 @@ _HINTS: tuple[Mapping[str, Any], ...] = (
     {"build_near_host_ip": "192.168.1.5", "cidr": "/25"},
     {"query": '[">=", "$free_ram_mb", 1024]'},
     {"_nova_check_type": ["rebuild"]},
+)
+_SPREADS: tuple[Mapping[str, Any], ...] = (
+    {},
+    {"spread": "zone", "max_per_domain": 1},
+    {"spread": "aggregate:ssd", "max_skew": 1},
+    {"spread": "hypervisor_type", "shares": {"QEMU": 60}},
 )
 _EMPTY: tuple[Any, ...] = (None, "", [])
 _POLICIES = (None, "affinity", "anti-affinity", "soft-affinity", "soft-anti-affinity")
@@ -129,7 +137,19 @@ def sample_hosts(count: int = 30, *, seed: int = 0, host_class: type[Any] = Host
 def sample_specs(count: int = 30, *, seed: int = 0) -> list[RequestSpec]:
     """Well-formed requests of every kind, the first an ordinary one; the same for the same seed."""
     chance = Random(f"specs {seed}")
-    return [make_spec(), *(_sample_spec(chance, at) for at in range(1, count))][:count]
+    further = Random(f"further wishes {seed}")
+    return [make_spec(), *(_sample_spec(chance, further, at) for at in range(1, count))][:count]
+
+
+def prepared(spec: RequestSpec, hosts: Iterable[HostState]) -> RequestSpec:
+    """A copy of a request as plug-ins see it: with what these hosts know of its group and its spread rules.
+
+    Raises InvalidRequest for spread rules that make no sense.
+    """
+    ready = spec.copy()
+    uuids = [] if spec.instance_uuid is None else [spec.instance_uuid]
+    add_placements(ready, list(hosts), uuids, {}, spec.num_instances)
+    return ready
 
 
 def emptied(specs: Iterable[RequestSpec]) -> list[RequestSpec]:
@@ -215,16 +235,16 @@ def _sample_instance(chance: Random) -> dict[str, Any]:
     }
 
 
-def _sample_spec(chance: Random, at: int) -> RequestSpec:
+def _sample_spec(chance: Random, further: Random, at: int) -> RequestSpec:
     pick = chance.choice
     members = [f"instance-{number}" for number in chance.sample(range(9), 4)]
-    group = {
+    group: dict[str, Any] = {
         "policy": pick(_POLICIES),
         "hosts": [f"host-{number}" for number in chance.sample(range(9), pick((0, 2)))],
         "members": members,
         "rules": pick(({}, {"max_server_per_host": "2"})),
     }
-    return make_spec(
+    drawn: dict[str, Any] = dict(  # noqa: C408 - keywords read better
         memory_mb=pick((0, 512, 1024, 2048, 4096, 70000)),
         vcpus=pick((0, 1, 4, 5, 64)),
         root_gb=pick((0, 1, 10, 100)),
@@ -243,3 +263,9 @@ def _sample_spec(chance: Random, at: int) -> RequestSpec:
         requested_destination=pick((None, None, {"cell": "cell-1", "allow_cross_cell_move": True})),
         retry=pick((None, {"num_attempts": 2, "hosts": [["host-4", "node-4"], "host-5"]})),
     )
+    spread = further.choice(_SPREADS)
+    if drawn["instance_group"] is not None:
+        drawn["instance_group"] = {**group, "rules": {**group["rules"], **spread}}
+    elif drawn["project_id"] is not None and spread:
+        drawn["scheduler_hints"] = {**drawn["scheduler_hints"], SPREAD: spread}
+    return make_spec(**drawn)

@@ -9,7 +9,7 @@ from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
 
 # Limits may be written to; the others are what a request remembers for itself.
-_MAY_CHANGE = frozenset(("limits", "_view", "_resources"))
+_MAY_CHANGE = frozenset(("limits", "_view", "_resources", "_placements"))
 _IMMUTABLE = frozenset((str, int, float, bool, type(None)))
 _ABSENT = object()
 

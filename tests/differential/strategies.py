@@ -333,8 +333,84 @@ LONG_CONFIGURATIONS = [
     }
     for nr in range(1, 60)
 ]
+
+
+def spread_story(chance):
+    """Groups and projects that are spread over racks and zones, and filters that let hosts come back."""
+    draw = Draw(chance)
+    hosts = cluster(draw, most=draw.one(6, 20, 40))
+    for host in hosts:
+        host.update(total_usable_ram_mb=65536, free_ram_mb=draw.one(65536, 65536, 65024, 4096), vcpus_total=64)
+        host.update(aggregates=draw.one(*_SPREAD_AGGREGATES), instances=draw.one((), (), ("i1",), ("i2", "i3")))
+        if not draw.rarely(8):
+            host["rack"] = draw.one("r1", "r2", "r3", "r1", 4, None, "")
+    for host in draw.any(hosts, 0, 3):
+        host["instances"] = {uuid: {"groups": ["web"], "project_id": "p1"} for uuid in (f"m-{host['host']}",)}
+    events = []
+    for _ in range(chance.randint(1, 3)):
+        wanted = request(draw, (1, 2, 5, 9, 14, 40))
+        wanted.pop("expression", None)
+        if not draw.rarely(5):
+            wanted["instance_group"] = _spread_group(draw)
+        if draw.rarely(3):
+            wanted["scheduler_hints"] = {"filtersched:spread": draw.one(*_SPREAD_TEXTS)}
+        if draw.rarely(4):
+            wanted["extra_specs"] = {"filtersched:spread": draw.one(*_SPREAD_TEXTS)}
+        if not draw.rarely(3):
+            wanted["project_id"] = "p1"
+        names = [draw.one(*_SPREAD_FILTERS) for _ in range(chance.randint(0, 3))]
+        names.insert(chance.randint(0, len(names)), "TopologySpreadFilter")
+        events.append((draw.one("ask", "place", "place", "list"), wanted, names))
+        if draw.rarely(2):
+            events.append(("set", chance.randrange(10), draw.one(change(draw), ("rack", draw.one("r1", "r9")))))
+    return {"conf": draw.one(*SPREAD_CONFIGURATIONS), "hosts": hosts, "events": events}
+
+
+def _spread_group(draw):
+    rules = [draw.one(*_SPREAD_RULES) for _ in range(draw.one(1, 1, 1, 2))]
+    return {
+        "uuid": draw.one("web", "web", None),
+        "policy": draw.one(None, "anti-affinity", "soft-anti-affinity"),
+        "members": draw.some((*UUIDS, "u0-1"), 0, 3),
+        "hosts": draw.one((), (), ("h1",), ("h1", "h2", "h1")),
+        "rules": rules[0] if len(rules) == 1 else {"spread": rules},
+    }
+
+
+_SPREAD_AGGREGATES = (
+    (),
+    ({"name": "a", "metadata": {"rack": "x1", "availability_zone": "az1"}},),
+    ({"name": "a", "metadata": {"rack": "x1", "availability_zone": "az1"}},),
+    ({"name": "b", "metadata": {"rack": "x2", "availability_zone": "az2"}},),
+    ({"name": "c", "metadata": {"rack": "x1, x3", "topology_spread_weight_multiplier": "2"}},),
+)
+_SPREAD_RULES = (
+    *({"spread": "rack"}, {"spread": "rack", "max_per_domain": 2}, {"spread": "rack", "max_skew": 1}),
+    *({"spread": "zone", "max_skew": 1}, {"spread": "aggregate:rack", "max_skew": 2}, {"spread": "instances"}),
+    *({"spread": "rack", "shares": {"r1": 50, "r2": 30}}, {"spread": "zone", "shares": {"az1": 100}}),
+    *({"spread": "zone", "max_per_domain": 9, "max_skew": 3}, {"spread": "rack", "max_skw": 1}),
+)
+_SPREAD_TEXTS = (
+    *("rack max_skew=1", "zone max_per_domain=3; aggregate:rack max_skew=2", "rack shares=r1:20,4:30", "rack"),
+    *('{"spread": "zone", "max_skew": 2}', "rack max_skew=0"),
+)
+_SPREAD_FILTERS = (
+    *("RamFilter", "ComputeFilter", "ServerGroupAntiAffinityFilter", "AvailabilityZoneFilter", "OnceFilter"),
+    *("EverySecondFilter", "UuidFilter", *third_party_filters.PLACEMENT_NAMES),
+)
+SPREAD_CONFIGURATIONS = [
+    {
+        "weighers": random.Random(nr).sample((*OWN_WEIGHERS[:6], *_LONG_WEIGHERS[:3]), nr % 3)
+        + ["TopologySpreadWeigher"] * (nr % 2),
+        "topology_spread_weight_multiplier": random.Random(nr).choice((0.0, 1.0, 2.0, -1.0)),
+        **({} if nr % 4 else {"host_subset_size": 2}),
+        **({} if nr % 5 else {"shuffle_best_same_weighed_hosts": True}),
+    }
+    for nr in range(24)
+]
 ASKING = ("ask", "place", "list", "other")
 _NUMBERS = st.integers(0, 2**63)
 STORIES = _NUMBERS.map(lambda number: story(random.Random(number)))
 LIVE_STORIES = _NUMBERS.map(lambda number: live_story(random.Random(number)))
 LONG_STORIES = _NUMBERS.map(lambda number: long_story(random.Random(number)))
+SPREAD_STORIES = _NUMBERS.map(lambda number: spread_story(random.Random(number)))

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from filtersched.engine import Engine
 from tests.differential import expressions, known_stories
 from tests.differential.smallest import smallest
-from tests.differential.strategies import LIVE_STORIES, LONG_STORIES, STORIES, long_story
+from tests.differential.strategies import LIVE_STORIES, LONG_STORIES, SPREAD_STORIES, STORIES, long_story
 from tests.differential.world import World
 
 COUNT = int(os.environ.get("FILTERSCHED_ENGINE_STORIES", "0"))
@@ -87,6 +87,19 @@ def test_the_same_requests_on_hosts_that_report_are_decided_alike(story):
 @given(LONG_STORIES)
 def test_many_instances_are_placed_alike(story):
     check(story)
+
+
+@stories(500)
+@given(SPREAD_STORIES)
+def test_instances_are_spread_alike(story):
+    check(story)
+
+
+@stories(100)
+@given(SPREAD_STORIES)
+def test_instances_are_spread_alike_on_lists_that_are_trimmed(story):
+    with trimming_from(3):
+        check(story)
 
 
 @stories(500)

@@ -479,9 +479,95 @@ def age_of(hypervisor):
     return {"kvm": 3, "xen": 9}.get(hypervisor)
 
 
+# -- where the members of the group are, and hosts that may come back -------------------------------
+
+
+class MatesFilter(BaseHostFilter):
+    """Refuse kinds of hosts that have two members of the group."""
+
+    host_reads = ("hypervisor_type",)
+    spec_reads = ("member_hosts",)
+    columnar = True
+
+    def host_passes(self, host_state, spec):
+        return of_each(host_state, "hypervisor_type", is_not_full, full_kinds(spec))
+
+
+class MatesByValueFilter(BaseHostFilter):
+    """Refuse kinds of hosts that have two members of the group, asked by value."""
+
+    host_reads = ("hypervisor_type",)
+    spec_reads = ("member_hosts",)
+
+    def host_passes(self, host_state, spec):
+        return host_state.hypervisor_type not in full_kinds(spec)
+
+
+class MatesPlainFilter(BaseHostFilter):
+    """Refuse kinds of hosts that have two members of the group, without saying so."""
+
+    def host_passes(self, host_state, spec):
+        return host_state.hypervisor_type not in full_kinds(spec)
+
+
+class TurnFilter(BaseHostFilter):
+    """Pass another third of the hosts for each member; those that it refuses come back."""
+
+    refusals_are_final = False
+    host_reads = ("host",)
+    spec_reads = ("member_hosts",)
+    columnar = True
+
+    def host_passes(self, host_state, spec):
+        return of_each(host_state, "host", has_its_turn, len(spec.member_hosts))
+
+
+class TurnByValueFilter(BaseHostFilter):
+    """The same by value, where the free memory says whose turn it is."""
+
+    refusals_are_final = False
+    host_reads = ("free_ram_mb",)
+    spec_reads = ("instance_uuid",)
+
+    def host_passes(self, host_state, spec):
+        return int(host_state.free_ram_mb) // 512 % 2 == len(spec.instance_uuid or "") % 2
+
+
+class TurnPlainFilter(BaseHostFilter):
+    """The same, undeclared, for every other instance of the request only."""
+
+    refusals_are_final = False
+
+    def run_filter_for_index(self, index):
+        return index % 2 == 0
+
+    def host_passes(self, host_state, spec):
+        return (host_state.num_instances + len(spec.member_hosts)) % 3 != 1
+
+
+def full_kinds(spec):
+    """The kinds of hosts with two members of the group and more."""
+    kinds = [host.hypervisor_type for host in spec.member_hosts]
+    return frozenset(kind for kind in kinds if kinds.count(kind) > 1)
+
+
+def is_not_full(kind, full):
+    """Whether there is room."""
+    return kind not in full
+
+
+def has_its_turn(name, turn):
+    """Whether it is that host's turn."""
+    return (int(name[1:]) + turn) % 3 != 0
+
+
 def every_filter():
     """The classes of this module, as `scheduler_available_filters` wants them."""
     return [each for each in globals().values() if isinstance(each, type) and each.__module__ == __name__]
 
 
-NAMES = tuple(each.__name__ for each in every_filter())
+PLACEMENT_NAMES = (
+    *("MatesFilter", "MatesByValueFilter", "MatesPlainFilter"),
+    *("TurnFilter", "TurnByValueFilter", "TurnPlainFilter"),
+)
+NAMES = tuple(each.__name__ for each in every_filter() if each.__name__ not in PLACEMENT_NAMES)

@@ -5,7 +5,7 @@ from importlib.metadata import entry_points
 import pytest
 
 from filtersched.plugins.configurable import declared_options
-from filtersched.testing import SameAnswerWarning, check_filter, check_weigher, sample_hosts, sample_specs
+from filtersched.testing import SameAnswerWarning, check_filter, check_weigher, prepared, sample_hosts, sample_specs
 
 
 def installed(group):
@@ -73,8 +73,9 @@ def test_plugin_keeps_the_rules_when_it_has_something_to_do(name):
 def test_samples_make_a_filter_refuse_and_pass_and_give_its_reasons(name):
     rule = bound(FILTERS[name], SETTINGS.get(name, {}))
     verdicts, reasons = set(), set()
-    for spec in sample_specs():
-        for host in sample_hosts():
+    hosts = sample_hosts()
+    for spec in (prepared(spec, hosts) for spec in sample_specs()):
+        for host in hosts:
             passes = bool(rule.host_passes(host, spec))
             verdicts.add(passes)
             if not passes:

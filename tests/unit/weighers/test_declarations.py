@@ -14,6 +14,7 @@ from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState, Instance
 from filtersched.plugins.plugin import declaration_of
 from filtersched.requests.request_spec import RequestSpec
+from filtersched.testing import prepared
 from filtersched.weighers import BaseWeigher
 
 WEIGHERS = sorted(
@@ -25,6 +26,7 @@ OPTIONS = {
     "required": False,
     "image_props_weight_multiplier": 1.0,
     "capability_weight_setting": ["gpus=1", "region:eu=2"],
+    "topology_spread_weight_multiplier": 1.0,
 }
 COLUMNAR = [weigher for weigher in WEIGHERS if weigher.columnar]
 
@@ -71,7 +73,7 @@ def a_spec(chance):
             [
                 None,
                 {"policy": "soft-affinity", "members": ["i1", "i2"]},
-                {"policy": "soft-anti-affinity", "members": ["i3"]},
+                {"policy": "soft-anti-affinity", "members": ["i3"], "rules": {"spread": "hypervisor_version"}},
             ]
         ),
         requested_destination=chance.choice([None, {"cell": "c1", "allow_cross_cell_move": True}]),
@@ -81,7 +83,8 @@ def a_spec(chance):
 @pytest.fixture
 def cases():
     chance = random.Random(20260131)
-    return [(a_spec(chance), [a_host(chance, f"h{nr}") for nr in range(20)]) for _ in range(30)]
+    found = [(a_spec(chance), [a_host(chance, f"h{nr}") for nr in range(20)]) for _ in range(30)]
+    return [(prepared(spec, hosts), hosts) for spec, hosts in found]
 
 
 def test_all_of_them_are_looked_at():
@@ -97,6 +100,7 @@ def test_all_of_them_are_looked_at():
         "RAMWeigher",
         "ServerGroupSoftAffinityWeigher",
         "ServerGroupSoftAntiAffinityWeigher",
+        "TopologySpreadWeigher",
     }
 
 
@@ -137,7 +141,8 @@ def test_a_column_gets_the_answers_of_its_hosts(weigher_class, rows, cases):
     weigher = made(weigher_class)
     for spec, every_host in cases:
         hosts = every_host[:rows]
-        answer = weigher._weigh_object(ColumnView("", weigher_class.host_reads, HostRows(hosts)), spec)
+        reads = weigher.host_reads(spec) if callable(weigher.host_reads) else weigher.host_reads
+        answer = weigher._weigh_object(ColumnView("", reads, HostRows(hosts)), spec)
         values = np.broadcast_to(answer.values if isinstance(answer, Column) else answer, (rows,))
         assert list(values) == [weigher._weigh_object(host, spec) for host in hosts]
 
