@@ -10,6 +10,7 @@ from oslo_config import cfg
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
+from filtersched.requests.spread_rules import SPREAD_FIELDS
 from filtersched.results.verdict import Shortage
 from filtersched.settings.shared_options import DEFAULT_AVAILABILITY_ZONE
 
@@ -33,6 +34,7 @@ class TopologySpreadFilter(BaseHostFilter):
     refusals_are_final = False
     options: ClassVar[Sequence[cfg.Opt]] = (DEFAULT_AVAILABILITY_ZONE,)
     spec_reads: ClassVar[Sequence[str]] = ("topology",)
+    spec_meets: ClassVar[Sequence[str] | None] = SPREAD_FIELDS
     columnar = True
 
     def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:

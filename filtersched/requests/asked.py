@@ -15,8 +15,8 @@ def asked_of(spec: RequestSpec) -> dict[str, Any]:
 
     Items of a mapping are fields of their own: `extra_specs.trait:HW_CPU_X86_AVX2`,
     `scheduler_hints.group`, `image.properties.hw_architecture`. A server group is named by its
-    policy: `instance_group.anti-affinity`. Names, ids and owners ask nothing, nor does a group without
-    a policy, to which the enabled filters give its meaning.
+    policy: `instance_group.anti-affinity`, its spread rules are `instance_group.spread`. Names, ids and owners
+    ask nothing, nor does a group without a policy, to which the enabled filters give its meaning.
     """
     asked: dict[str, Any] = {name: value for name in SIZES if (value := getattr(spec, name))}
     if spec.availability_zone:
@@ -30,6 +30,8 @@ def asked_of(spec: RequestSpec) -> dict[str, Any]:
     group = spec.instance_group
     if group is not None and group.policy is not None:
         asked[f"instance_group.{group.policy}"] = group.uuid
+    if group is not None and "spread" in group.rules:
+        asked["instance_group.spread"] = group.rules["spread"]
     destination = spec.requested_destination
     if destination is not None and (destination.host or destination.cell):
         asked["requested_destination"] = destination.host or destination.cell

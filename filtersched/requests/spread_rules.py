@@ -17,6 +17,8 @@ from filtersched.requests.record import with_text_keys
 
 #: The extra spec and the hint that bring rules.
 SPREAD = "filtersched:spread"
+#: The fields that bring rules, as plug-ins name what they meet.
+SPREAD_FIELDS = (f"extra_specs.{SPREAD}", f"scheduler_hints.{SPREAD}", "instance_group.spread")
 AGGREGATE = "aggregate:"
 ZONE = "zone"
 _DOMAIN = "spread"

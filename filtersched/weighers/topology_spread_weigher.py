@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from oslo_config import cfg
 
 from filtersched.columns.column import Column
+from filtersched.requests.spread_rules import SPREAD_FIELDS
 from filtersched.settings.shared_options import DEFAULT_AVAILABILITY_ZONE
 from filtersched.weighers.base import BaseWeigher
 
@@ -35,6 +36,7 @@ class TopologySpreadWeigher(BaseWeigher):
     )
     multiplier_option: ClassVar[str | None] = _MULTIPLIER
     spec_reads: ClassVar[Sequence[str]] = ("topology",)
+    spec_meets: ClassVar[Sequence[str] | None] = SPREAD_FIELDS
     columnar = True
 
     def host_reads(self, spec: Any) -> tuple[str, ...]:

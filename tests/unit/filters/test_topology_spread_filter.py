@@ -279,3 +279,13 @@ def test_reason_that_leaves_the_process_keeps_its_sentence_and_numbers(hosts, sc
     assert nearest.verdicts[-1].reason == Shortage(
         "room in the domain", 2, 1, sentence="rack 'r1' has 1 of group 'web', at most 1"
     )
+
+
+def test_spread_that_nothing_in_use_obeys_is_named(scheduler):
+    plain = FilterScheduler(make_conf(enabled_filters="RamFilter", weight_classes="RAMWeigher"))
+    asked = spec({"spread": "rack", "max_skew": 1}, scheduler_hints={"filtersched:spread": "rack"})
+    unread = {one.field: one.would_read for one in plain.unread(asked)}
+    assert unread["instance_group.spread"] == ("TopologySpreadFilter", "TopologySpreadWeigher")
+    assert {"instance_group.spread", "scheduler_hints.filtersched:spread"}.isdisjoint(
+        one.field for one in scheduler.unread(asked)
+    )
