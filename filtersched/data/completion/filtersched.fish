@@ -51,7 +51,7 @@ function _shtab_filtersched_using
 end
 
 set -g _shtab_filtersched_commands schedule why plugins check-config files config completion man help
-set -g _shtab_filtersched_opts_with_value --aggregate-image-properties-isolation-namespace --aggregate-image-properties-isolation-separator --aggregates --availability-zone --baremetal-scheduler-default-filters --build-failure-weight-multiplier --capability-weight-multiplier --capability-weight-of-missing --capability-weight-setting --color --columns --compute-fill-first-cost-fn-weight --compute-scheduler-driver --config-dir --config-file --connection-type --copy --count --cpu-allocation-ratio --cpu-weight-multiplier --cross-cell-move-weight-multiplier --default-availability-zone --default-schedule-zone --disk-allocation-ratio --disk-weight-multiplier --extra-spec --extra-spec-max-steps --extra-spec-max-words --filters --flavor --force-host --force-node --format --group-host --group-member --group-policy --hint --host-class --hypervisor-version-weight-multiplier --ignore-host --image --image-properties-default-architecture --image-property --image-props-weight-multiplier --image-props-weight-setting --instance-uuid --inventory --io-ops-weight-multiplier --isolated-hosts --isolated-images --json-query-max-length --json-query-max-terms --least-cost-functions --max-instances-per-host --max-io-ops-per-host --metrics-weight-multiplier --metrics-weight-of-unavailable --metrics-weight-setting --near-misses --noop-cost-fn-weight --now --num-instances-weight-multiplier --output --plain-instance-weight-multiplier --project --project-spread-by --project-spread-weight-multiplier --ram-allocation-ratio --ram-weight-multiplier --requests --reserved-host-disk-mb --reserved-host-memory-mb --scheduler-available-filters --scheduler-default-filters --scheduler-driver --scheduler-host-subset-size --scheduler-json-config-location --scheduler-max-attempts --scheduler-weight-classes --seed --service-down-time --soft-affinity-weight-multiplier --soft-anti-affinity-weight-multiplier --sort --special-capabilities --user
+set -g _shtab_filtersched_opts_with_value --aggregate-image-properties-isolation-namespace --aggregate-image-properties-isolation-separator --aggregates --availability-zone --baremetal-scheduler-default-filters --build-failure-weight-multiplier --capability-weight-multiplier --capability-weight-of-missing --capability-weight-setting --color --columns --compute-fill-first-cost-fn-weight --compute-scheduler-driver --config-dir --config-file --connection-type --copy --count --cpu-allocation-ratio --cpu-weight-multiplier --cross-cell-move-weight-multiplier --default-availability-zone --default-schedule-zone --disk-allocation-ratio --disk-weight-multiplier --extra-spec --extra-spec-max-steps --extra-spec-max-words --filters --flavor --force-host --force-node --format --group-host --group-member --group-policy --hint --host-class --hypervisor-version-weight-multiplier --ignore-host --image --image-properties-default-architecture --image-property --image-props-weight-multiplier --image-props-weight-setting --instance-uuid --inventory --io-ops-weight-multiplier --isolated-hosts --isolated-images --json-query-max-length --json-query-max-terms --least-cost-functions --max-instances-per-host --max-io-ops-per-host --metrics-weight-multiplier --metrics-weight-of-unavailable --metrics-weight-setting --near-misses --noop-cost-fn-weight --now --num-instances-weight-multiplier --output --plain-instance-weight-multiplier --project --project-spread-by --project-spread-weight-multiplier --ram-allocation-ratio --ram-weight-multiplier --requests --reserved-host-disk-mb --reserved-host-memory-mb --scheduler-available-filters --scheduler-default-filters --scheduler-driver --scheduler-host-subset-size --scheduler-json-config-location --scheduler-max-attempts --scheduler-weight-classes --seed --service-down-time --soft-affinity-weight-multiplier --soft-anti-affinity-weight-multiplier --sort --special-capabilities --topology-spread-weight-multiplier --user
 
 complete -c filtersched -e
 complete -c filtersched -f
@@ -154,6 +154,7 @@ complete -c filtersched -n '_shtab_filtersched_using schedule' -l project-spread
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l ram-weight-multiplier -x -d 'How much free memory counts'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l soft-affinity-weight-multiplier -x -d 'How much members of a soft-affinity group on a host count for the next member'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l soft-anti-affinity-weight-multiplier -x -d 'How much members of a soft-anti-affinity group on a host count against it for the next member'
+complete -c filtersched -n '_shtab_filtersched_using schedule' -l topology-spread-weight-multiplier -x -d 'How much it counts that a domain has few instances of the group'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l metrics-weight-setting -x -d 'The metrics that count, each as name=ratio'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l metrics-weight-multiplier -x -d 'How much metrics count'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l metrics-required -d True
@@ -247,6 +248,7 @@ complete -c filtersched -n '_shtab_filtersched_using why' -l project-spread-by -
 complete -c filtersched -n '_shtab_filtersched_using why' -l ram-weight-multiplier -x -d 'How much free memory counts'
 complete -c filtersched -n '_shtab_filtersched_using why' -l soft-affinity-weight-multiplier -x -d 'How much members of a soft-affinity group on a host count for the next member'
 complete -c filtersched -n '_shtab_filtersched_using why' -l soft-anti-affinity-weight-multiplier -x -d 'How much members of a soft-anti-affinity group on a host count against it for the next member'
+complete -c filtersched -n '_shtab_filtersched_using why' -l topology-spread-weight-multiplier -x -d 'How much it counts that a domain has few instances of the group'
 complete -c filtersched -n '_shtab_filtersched_using why' -l metrics-weight-setting -x -d 'The metrics that count, each as name=ratio'
 complete -c filtersched -n '_shtab_filtersched_using why' -l metrics-weight-multiplier -x -d 'How much metrics count'
 complete -c filtersched -n '_shtab_filtersched_using why' -l metrics-required -d True
@@ -319,6 +321,7 @@ complete -c filtersched -n '_shtab_filtersched_using plugins' -l project-spread-
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l ram-weight-multiplier -x -d 'How much free memory counts'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l soft-affinity-weight-multiplier -x -d 'How much members of a soft-affinity group on a host count for the next member'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l soft-anti-affinity-weight-multiplier -x -d 'How much members of a soft-anti-affinity group on a host count against it for the next member'
+complete -c filtersched -n '_shtab_filtersched_using plugins' -l topology-spread-weight-multiplier -x -d 'How much it counts that a domain has few instances of the group'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l metrics-weight-setting -x -d 'The metrics that count, each as name=ratio'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l metrics-weight-multiplier -x -d 'How much metrics count'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l metrics-required -d True
@@ -393,6 +396,7 @@ complete -c filtersched -n '_shtab_filtersched_using check-config' -l project-sp
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l ram-weight-multiplier -x -d 'How much free memory counts'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l soft-affinity-weight-multiplier -x -d 'How much members of a soft-affinity group on a host count for the next member'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l soft-anti-affinity-weight-multiplier -x -d 'How much members of a soft-anti-affinity group on a host count against it for the next member'
+complete -c filtersched -n '_shtab_filtersched_using check-config' -l topology-spread-weight-multiplier -x -d 'How much it counts that a domain has few instances of the group'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l metrics-weight-setting -x -d 'The metrics that count, each as name=ratio'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l metrics-weight-multiplier -x -d 'How much metrics count'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l metrics-required -d True
@@ -467,6 +471,7 @@ complete -c filtersched -n '_shtab_filtersched_using config' -l project-spread-b
 complete -c filtersched -n '_shtab_filtersched_using config' -l ram-weight-multiplier -x -d 'How much free memory counts'
 complete -c filtersched -n '_shtab_filtersched_using config' -l soft-affinity-weight-multiplier -x -d 'How much members of a soft-affinity group on a host count for the next member'
 complete -c filtersched -n '_shtab_filtersched_using config' -l soft-anti-affinity-weight-multiplier -x -d 'How much members of a soft-anti-affinity group on a host count against it for the next member'
+complete -c filtersched -n '_shtab_filtersched_using config' -l topology-spread-weight-multiplier -x -d 'How much it counts that a domain has few instances of the group'
 complete -c filtersched -n '_shtab_filtersched_using config' -l metrics-weight-setting -x -d 'The metrics that count, each as name=ratio'
 complete -c filtersched -n '_shtab_filtersched_using config' -l metrics-weight-multiplier -x -d 'How much metrics count'
 complete -c filtersched -n '_shtab_filtersched_using config' -l metrics-required -d True
@@ -538,6 +543,7 @@ complete -c filtersched -n '_shtab_filtersched_using help' -l project-spread-by 
 complete -c filtersched -n '_shtab_filtersched_using help' -l ram-weight-multiplier -x -d 'How much free memory counts'
 complete -c filtersched -n '_shtab_filtersched_using help' -l soft-affinity-weight-multiplier -x -d 'How much members of a soft-affinity group on a host count for the next member'
 complete -c filtersched -n '_shtab_filtersched_using help' -l soft-anti-affinity-weight-multiplier -x -d 'How much members of a soft-anti-affinity group on a host count against it for the next member'
+complete -c filtersched -n '_shtab_filtersched_using help' -l topology-spread-weight-multiplier -x -d 'How much it counts that a domain has few instances of the group'
 complete -c filtersched -n '_shtab_filtersched_using help' -l metrics-weight-setting -x -d 'The metrics that count, each as name=ratio'
 complete -c filtersched -n '_shtab_filtersched_using help' -l metrics-weight-multiplier -x -d 'How much metrics count'
 complete -c filtersched -n '_shtab_filtersched_using help' -l metrics-required -d True
