@@ -118,7 +118,10 @@ was given), the host is refused, or
 found warnings.
 .TP
 .B 2
-The arguments, the settings, or a file cannot be used.
+The arguments, the settings, or a file cannot be used, or the result cannot be written.
+.TP
+.B 130, 141, 143
+Ctrl\-C, a closed pipe, or SIGTERM ended the command.
 """.strip(),
     "EXAMPLES": r"""
 Place three instances on the hosts of a file:
@@ -148,10 +151,12 @@ filtersched check\-config \-\-config\-file nova.conf
     "ENVIRONMENT": r"""
 .TP
 .B NO_COLOR
-If set, the output has no colors.
+If set to anything, the output has no colors, unless
+.B \-\-color always
+asks for them.
 .TP
 .B COLUMNS
-The width of the output, in characters.
+The width of the terminal, in characters, where the terminal itself is not to be asked.
 """.strip(),
 }
 

@@ -67,14 +67,16 @@ pages. Options of the group `filter_scheduler` may also be written flat, in `[DE
 
 def _index(filters: list[PluginDescription], weighers: list[PluginDescription]) -> str:
     lines = [GENERATED, "# Reference\n", "```{toctree}", ":hidden:", ""]
-    lines += ["filters", "weighers", "hosts", "settings", "```\n"]
+    lines += ["filters", "weighers", "hosts", "settings", "flags", "files", "output", "```\n"]
     for title, page, found in (("Filters", "filters.md", filters), ("Weighers", "weighers.md", weighers)):
         lines += [f"## {title}\n", "| | |", "|---|---|"]
         lines += [f"| [{one.name}]({page}#{one.name.lower()}) | {_cell(one.summary)} |" for one in found]
         lines.append("")
     lines += ["## Hosts\n", "[Attributes of hosts](hosts.md): types, units and defaults.\n"]
     lines += ["## Settings\n", "[Settings of the scheduler](settings.md)."]
-    lines.append("`filtersched files filtersched.conf.sample` prints a sample file with all options.\n")
+    lines.append("`filtersched config sample` prints a sample file with all options.\n")
+    lines.append("## The command\n")
+    lines.append("Its [flags](flags.md), [the files that it reads](files.md), and [what it prints](output.md).\n")
     return "\n".join(lines)
 
 

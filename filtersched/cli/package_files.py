@@ -28,6 +28,17 @@ FILES = {
     "completion/filtersched.bash": "shell completion; 'filtersched completion bash' prints it too",
     "completion/filtersched.zsh": "shell completion",
     "completion/filtersched.fish": "shell completion",
+    **{
+        f"schema/{name}.schema.json": f"JSON Schema of what '{command}' prints"
+        for name, command in (
+            ("schedule", "filtersched schedule --format json"),
+            ("placement", "filtersched schedule --format jsonl and --output"),
+            ("why", "filtersched why --format json"),
+            ("plugins", "filtersched plugins --format json"),
+            ("check-config", "filtersched check-config --format json"),
+            ("files", "filtersched files --format json"),
+        )
+    },
     "man/filtersched.1": "the man page; 'filtersched man' prints it too",
     "man/filtersched-proxy.8": "the man page of filtersched-proxy; 'filtersched man filtersched-proxy' prints it too",
 }

@@ -16,7 +16,7 @@ from filtersched.loading import PluginDescription, describe_plugins
 from filtersched.schedulers import scheduler_from
 from filtersched.settings import SchedulerConf
 
-_COLUMNS = (
+COLUMNS = (
     Column("name"),
     Column("kind"),
     Column("in_use", lambda row: _yes(row["in_use"]), style=lambda row: "green" if row["in_use"] else None),
@@ -55,9 +55,9 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
         return 0
     rows = [_row(one, in_use) for one in plugins]
     if is_table(args):
-        show_listing(terminal, args, _COLUMNS, rows)
+        show_listing(terminal, args, COLUMNS, rows)
     else:
-        show_records(terminal, args, "plugins", _COLUMNS, rows, records=[_record(one, in_use) for one in plugins])
+        show_records(terminal, args, "plugins", COLUMNS, rows, records=[_record(one, in_use) for one in plugins])
     return 0
 
 

@@ -11,7 +11,7 @@ from filtersched.errors import nearest, shown, synonyms
 from filtersched.inventory import RequestReader
 from filtersched.requests.request_spec import RequestSpec
 
-_SIZES = {
+SIZES = {
     **dict.fromkeys(("ram", "memory", "memory_mb"), "memory_mb"),
     **dict.fromkeys(("vcpus", "cpus"), "vcpus"),
     **dict.fromkeys(("disk", "root", "root_gb"), "root_gb"),
@@ -121,7 +121,7 @@ def _flavor(text: str) -> dict[str, Any]:
     flavor: dict[str, Any] = {}
     for item in filter(None, (part.strip() for part in text.split(","))):
         key, equals, value = (part.strip() for part in item.partition("="))
-        name = _SIZES.get(key) or _NAMES.get(key)
+        name = SIZES.get(key) or _NAMES.get(key)
         if name is None or not equals:
             hint = _meant(key) if equals else "Write it as ram=4096,vcpus=2,disk=20, or @FILE."
             raise UsageError(f"--flavor: {item!r} is not understood. {hint}".rstrip())
@@ -138,7 +138,7 @@ def _meant(key: str) -> str:
     flags = {flag for flag in _REQUEST_FLAGS if flag in {key, *synonyms(key)}}
     if flags:
         return f"Did you mean --{min(flags).replace('_', '-')}?"
-    return nearest(key, {**_SIZES, **_NAMES})
+    return nearest(key, {**SIZES, **_NAMES})
 
 
 def _number(key: str, text: str, unit: str) -> int | float:

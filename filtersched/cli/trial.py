@@ -199,6 +199,7 @@ class Trial:
                 if hosts or self.refused_by[name]
             },
             "utilisation": shares,
+            "utilisation_of": "physical",
             "seconds": round(self.seconds, 6),
             "requests_per_second": round(self.requests / self.seconds, 3) if self.seconds else None,
         }
