@@ -7,7 +7,8 @@ a million.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import operator
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
@@ -75,7 +76,17 @@ class Column:
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Column:
         if method != "__call__" or kwargs:
             raise NotColumnarError(f"numpy.{ufunc.__name__}.{method} cannot be used on a column; use plain operators")
-        return _apply(ufunc, *inputs)
+        return _power(*inputs) if ufunc is np.power else _apply(ufunc, *inputs)
+
+    def __array_function__(
+        self, function: Callable[..., Any], _types: object, arguments: Sequence[Any], options: Mapping[str, Any]
+    ) -> Any:
+        if function is np.where and len(arguments) == 3 and not options:
+            return either(*arguments)
+        raise NotColumnarError(
+            f"numpy.{function.__name__}() cannot be used on a column; numpy.where(condition, a, b), numpy.minimum(), "
+            "numpy.maximum() and plain operators can"
+        )
 
     def __add__(self, other: Any) -> Column:
         return _apply(np.add, self, other)
@@ -112,6 +123,12 @@ class Column:
 
     def __rmod__(self, other: Any) -> Column:
         return _apply(np.remainder, other, self)
+
+    def __pow__(self, other: Any) -> Column:
+        return _power(self, other)
+
+    def __rpow__(self, other: Any) -> Column:
+        return _power(other, self)
 
     def __neg__(self) -> Column:
         return _apply(np.negative, self)
@@ -159,7 +176,7 @@ class Column:
     def _refuse(self, *_args: Any) -> NoReturn:
         raise NotColumnarError(
             "a columnar body may use operators only: & | numpy.logical_not() for and, or, not; numpy.minimum() "
-            "and numpy.maximum() for min and max; no ~, if, in, int(), float(), len() or iteration"
+            "and numpy.maximum() for min and max; no ~, if, in, int(), float(), str(), len() or iteration"
         )
 
     __bool__: ClassVar[Callable[..., NoReturn]] = _refuse
@@ -173,6 +190,8 @@ class Column:
     __round__: ClassVar[Callable[..., NoReturn]] = _refuse
     __complex__: ClassVar[Callable[..., NoReturn]] = _refuse
     __invert__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __str__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __format__: ClassVar[Callable[..., NoReturn]] = _refuse
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 
@@ -189,9 +208,26 @@ def _apply(ufunc: np.ufunc, *inputs: Any) -> Column:
         if ufunc in _DIVISIONS and not np.all(arrays[1]):
             raise NotVectorizable
         return Column(ufunc(*arrays), max_abs_int=_max_abs_int_of_result(ufunc, list(map(_max_abs_int_of, inputs))))
-    if ufunc is np.power:
-        raise NotVectorizable
     return Column(ufunc(*arrays), max_abs_int=_largest_input(inputs) if ufunc in _CHOICES else None)
+
+
+def _power(base: Any, exponent: Any) -> Column:
+    """`base ** exponent` of each host, by Python itself: numpy's may differ in the last bit."""
+    numbers = [_as_numbers(_values(value)) for value in (base, exponent)]
+    bases, exponents = (array.tolist() for array in np.broadcast_arrays(*numbers))
+    try:
+        results = list(map(operator.pow, bases, exponents))
+    except ArithmeticError:
+        raise NotVectorizable from None
+    if any(type(result) is complex for result in results):
+        raise NotVectorizable
+    powers = np.array(results, dtype=np.float64)
+    largest = None
+    if _max_abs_int_of(base) is not None and _max_abs_int_of(exponent) is not None:
+        largest = float(np.abs(powers).max(initial=0.0))
+        if largest >= EXACT:
+            raise NotVectorizable
+    return Column(powers, max_abs_int=largest)
 
 
 def _max_abs_int_of(value: Any) -> float | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -21,7 +23,12 @@ from filtersched.plugins.plugin import Plugin, Reads, declaration_of, tells_chan
 from filtersched.plugins.request_reads import attributes_of
 from filtersched.requests.request_spec import RequestSpec
 
+LOG = logging.getLogger(__name__)
+
 Source = HostRows | Overlay
+
+# The classes and methods that were said to be slow.
+_warned: weakref.WeakKeyDictionary[type, set[str]] = weakref.WeakKeyDictionary()
 
 
 class ColumnAnswer(NamedTuple):
@@ -197,11 +204,13 @@ class PluginEvaluator:
             raise
         except NotVectorizable:
             raise
-        except Exception:
+        except Exception as problem:
             # The boundary to the plug-in: what fails on columns may be right for the candidates.
+            self._warn_once(f"on columns it raises {type(problem).__name__}: {problem}")
             raise NotVectorizable from None
         if not all(column.was_filled for column in view.gaps):
             # The body may have asked whether it is None, which is no for any column.
+            self._warn_once("it reads an attribute that some hosts lack; give a default with filled()")
             raise NotVectorizable
         if type(answer) is Column:
             if answer.missing is not None:
@@ -212,6 +221,19 @@ class PluginEvaluator:
             found = ColumnAnswer(answer, tuple(spec.attributes_read), tuple(view.attributes_read))
         self.attributes_read = found.spec_reads
         return found
+
+    def _warn_once(self, why: str) -> None:
+        """Say that a columnar body is asked host by host, once for each class."""
+        methods = _warned.setdefault(type(self.plugin), set())
+        if self.method.__name__ not in methods:
+            methods.add(self.method.__name__)
+            LOG.warning(
+                "%s.%s is called columnar, but is asked host by host, which is slow: %s (docs/declarations says what "
+                "a columnar body may do)",
+                self.name,
+                self.method.__name__,
+                why,
+            )
 
     def evaluate_distinct_values(
         self, codes: Codes, request: RequestKeys, known: dict[int, Any], asked: Iterable[int]

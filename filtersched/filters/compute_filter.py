@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -12,7 +13,7 @@ from filtersched.columns.column import HostColumns, NotVectorizable
 from filtersched.columns.frozen import thaw
 from filtersched.columns.values import moment
 from filtersched.errors import shown
-from filtersched.filters.extra_specs import ExtraSpecsFilter, Wish, match, match_numbers
+from filtersched.filters.extra_specs import ExtraSpecsFilter, Wish, compares_numbers, match, match_numbers
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.service import is_forced_down, is_reported_down, last_heartbeat, service_is_up
 from filtersched.plugins.columnar import filled, has_key, of_each
@@ -121,10 +122,10 @@ def _meets(hosts: HostColumns, wish: Wish) -> Any:
     """Whether capabilities meet a wish, for columns of hosts that announce some."""
     if has_key(hosts, "capabilities", wish.steps[0]) is False:
         return False
-    try:
-        return match_numbers(of_each(hosts, "capabilities", _announced_number, *wish.steps), wish.requirement)
-    except NotVectorizable:
-        return of_each(hosts, "capabilities", _is_met, wish.requirement, *wish.steps)
+    if compares_numbers(wish.requirement):
+        with contextlib.suppress(NotVectorizable):
+            return match_numbers(of_each(hosts, "capabilities", _announced_number, *wish.steps), wish.requirement)
+    return of_each(hosts, "capabilities", _is_met, wish.requirement, *wish.steps)
 
 
 def _announced_number(capabilities: Mapping[str, Any], *path: str) -> float | None:

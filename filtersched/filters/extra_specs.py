@@ -117,15 +117,21 @@ def match(value: Any, req: Any) -> bool:
         ) from None
 
 
+def compares_numbers(req: Any) -> bool:
+    """Whether `match_numbers` can tell whether a requirement is satisfied."""
+    words = str(req).split()
+    return len(words) > 1 and words[0] in _OF_NUMBERS
+
+
 def match_numbers(values: Any, req: Any) -> Any:
     """Which of the values satisfy the requirement: `match` of a column of numbers, missing where unknown.
 
     Raises NotVectorizable for a requirement that does not compare numbers.
     """
-    words = str(req).split()
-    compare = _OF_NUMBERS.get(words[0]) if len(words) > 1 else None
-    if compare is None:
+    if not compares_numbers(req):
         raise NotVectorizable
+    words = str(req).split()
+    compare = _OF_NUMBERS[words[0]]
     # A ValueError of an operand that is no number is raised again about the first candidate.
     return is_known(values) & compare(filled(values, 0.0), float(words[1]))
 
