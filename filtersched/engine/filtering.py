@@ -240,7 +240,7 @@ class MaskSteps:
             if left is not None:
                 rows = functools.partial(self._gone, last, left, gone)
                 last = left
-            made.append(_step(runner.name, before, after, self._names, rows, is_final=runner.is_final))
+            made.append(step(runner.name, before, after, self._names, rows, is_final=runner.is_final))
         return tuple(made)
 
     def _gone(self, before: Any, after: Any, gone: Any) -> Rows:
@@ -301,10 +301,10 @@ def step_of_rows(
     name: str, before: int, after: int, names: HostNames, gone: Rows, *, is_final: bool = True
 ) -> FilterStep:
     """The step of a rule that dropped these rows."""
-    return _step(name, before, after, names, functools.partial(_same_rows, gone), is_final=is_final)
+    return step(name, before, after, names, functools.partial(_same_rows, gone), is_final=is_final)
 
 
-def _step(
+def step(
     name: str, before: int, after: int, names: HostNames, rows: Callable[[], Rows], *, is_final: bool
 ) -> FilterStep:
     """The step of a filter that dropped the hosts in these rows."""

@@ -8,7 +8,7 @@ that is an attribute of the host, for all hosts if it is an attribute of the req
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -76,10 +76,8 @@ class IncrementalUpdate:
         before = self.ranking.count
         first = set_aside.steps(before) if set_aside.count else None
         stays, refusals = self._filter(filters, request, last.depleted)
-        for at, runner in enumerate(running):
-            set_aside.ask(runner, self._overlay, self._cache, request, index)
-            if not runner.is_final and at in refusals:
-                set_aside.add(runner, np.array(refusals[at], dtype=np.intp))
+        if refusals and not all(one.is_final for one in running):
+            self._set_aside(set_aside, running, refusals, request, index)
         if self.ranking.count:
             self._weigh(weighers, request, last, stays=stays)
         if refusals or first is not None:
@@ -88,6 +86,19 @@ class IncrementalUpdate:
         if self._no_refusals is None:
             self._no_refusals = RefusalSteps(self._names, running, before, {})
         return self._no_refusals
+
+    def _set_aside(
+        self,
+        set_aside: SetAside,
+        running: Sequence[FilterRunner],
+        refusals: Mapping[int, Sequence[int]],
+        request: RequestKeys,
+        index: int,
+    ) -> None:
+        for at, runner in enumerate(running):
+            set_aside.ask(runner, self._overlay, self._cache, request, index)
+            if not runner.is_final and at in refusals:
+                set_aside.add(runner, np.array(refusals[at], dtype=np.intp))
 
     def _plan(self, running: Sequence[FilterRunner], request: RequestKeys, last: EngineChoice) -> _Plan:
         """The filters and the weighers to evaluate."""
@@ -151,7 +162,7 @@ class IncrementalUpdate:
             else:
                 gone, stays = [place], False
             if gone:
-                refusals[one.at] = [ranking.row(each) for each in ranking.in_list_order(gone)]
+                refusals[one.at] = ranking.rows(np.array(ranking.in_list_order(gone), dtype=np.intp)).tolist()
                 ranking.drop(gone)
                 if not ranking.count:
                     break

@@ -11,6 +11,7 @@ moves, the list is put in order by the old weights once, and everything is weigh
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -228,15 +229,13 @@ class Ranking:
     def drop(self, places: Sequence[int]) -> None:
         """Remove hosts that a filter refuses now."""
         alive = self._living()
-        for place in places:
-            alive[place] = False
-            self.totals[place] = -np.inf
+        at = np.array(places, dtype=np.intp)
+        alive[at] = False
+        self.totals[at] = -np.inf
         self.count -= len(places)
         self._gone.update(places)
         if self.count and not self._moved:
-            self._moved = any(
-                term.end_moves_without([term.raw.item(place) for place in places], self.alive) for term in self.terms
-            )
+            self._moved = any(term.end_moves_without(term.raw[at].tolist(), self.alive) for term in self.terms)
 
     def replace_raw(self, term: WeigherTerm, raw: Floats, chosen: int) -> float:
         """Replace the raw weights of one term, given in the order of `candidates`.
@@ -273,7 +272,7 @@ class Ranking:
         """These of the places alive in list order, without putting all of them in order."""
         if len(places) < 2:
             return places
-        latest = np.array([self._latest.get(place, 0) for place in places], dtype=np.intp)
+        latest = np.array(list(map(self._latest.get, places, itertools.repeat(0))), dtype=np.intp)
         at = np.array(places, dtype=np.intp)
         order = np.lexsort((at, -latest, -self.totals[at], at != self._taken))
         in_order: list[int] = at[order].tolist()

@@ -12,7 +12,7 @@ import numpy as np
 
 from filtersched.engine.answer_cache import AnswerCache
 from filtersched.engine.candidates import Candidates, Mask, Rows
-from filtersched.engine.filtering import FilterRunner, step_of_rows
+from filtersched.engine.filtering import FilterRunner, step
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.hosts.host_names import HostNames
@@ -103,7 +103,7 @@ def _steps(
     before = left + sum(len(rows) for _runner, rows in entries[:count])
     steps = []
     for name, parts in by_filter.items():
-        gone = np.concatenate(parts)
-        steps.append(step_of_rows(name, before, before - len(gone), names, gone, is_final=False))
-        before -= len(gone)
+        after = before - sum(map(len, parts))
+        steps.append(step(name, before, after, names, functools.partial(np.concatenate, parts), is_final=False))
+        before = after
     return steps

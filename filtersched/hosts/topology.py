@@ -93,7 +93,7 @@ class Topology:
     @property
     def host_reads(self) -> tuple[str, ...]:
         """The attributes of hosts that say their domains."""
-        return tuple(dict.fromkeys(name for rule in self.rules for name in DomainKey(rule.domain).reads))
+        return self._journal.facts.host_reads
 
     def has_room(self, host: Any, rule: SpreadRule, default_zone: str) -> Any:
         """Whether the domain of a host, or of each of columns of hosts, has room for one more."""
@@ -123,7 +123,7 @@ class Topology:
         return said, here + 1, most
 
     def _counts(self, rule: SpreadRule, default_zone: str) -> DomainCounts:
-        return self._journal.counts(rule, DomainKey(rule.domain, default_zone), self._count)
+        return self._journal.counts(rule, default_zone, self._count)
 
 
 class _Journal:
@@ -134,15 +134,15 @@ class _Journal:
     def __init__(self, facts: _Facts, placed: Sequence[HostState] = ()) -> None:
         self.facts = facts
         self.placed: list[HostState] = list(placed)
-        self._counts: dict[tuple[int, DomainKey], DomainCounts] = {}
+        self._counts: dict[tuple[int, str], DomainCounts] = {}
 
-    def counts(self, rule: SpreadRule, key: DomainKey, count: int) -> DomainCounts:
+    def counts(self, rule: SpreadRule, default_zone: str, count: int) -> DomainCounts:
         """The counts by domain when so many of the hosts were chosen."""
-        found = self._counts.get((id(rule), key))
+        found = self._counts.get((id(rule), default_zone))
         if found is None:
-            facts = self.facts
-            found = DomainCounts(rule, key, facts.counted_hosts(), facts.domains(rule, key), facts.total)
-            self._counts[id(rule), key] = found
+            facts, key = self.facts, DomainKey(rule.domain, default_zone)
+            found = DomainCounts(rule, key, facts.counted_hosts(), facts.domains(key), facts.total)
+            self._counts[id(rule), default_zone] = found
         found.follow(self.placed, count)
         return found
 
@@ -166,25 +166,30 @@ class DomainCounts:
         self._total = len(hosts) + placing
         self._before: dict[Any, int] = dict.fromkeys(domains, 0)
         for host in hosts:
-            self._add(self._before, host)
+            for domain in key.of(host):
+                self._before[domain] = self._before.get(domain, 0) + 1
         self._now: dict[Any, int] = dict(self._before)
         self._count = 0
+        # The domains that got an instance since it was last worked out which are full, and when it was.
+        self._touched: set[Any] | None = None
+        self._full: set[Any] = set()
+        self._full_when_least = 0
         named = rule.shares
         others = sum(1 for domain in domains if str(domain) not in named) or 1
         self._share_of_others = (100.0 - sum(named.values())) / others if named else 100.0 / (len(domains) or 1)
         self._room: tuple[int, Room] | None = None
         self._fullness: tuple[int, Fullness] | None = None
 
-    def _add(self, counts: dict[Any, int], host: HostState) -> None:
-        for domain in self.key.of(host):
-            counts[domain] = counts.get(domain, 0) + 1
-
     def follow(self, placed: Sequence[HostState], count: int) -> None:
         """Count the first so many of the hosts that were chosen."""
         if count < self._count:
-            self._now, self._count = dict(self._before), 0
+            self._now, self._count, self._touched = dict(self._before), 0, None
         for host in placed[self._count : count]:
-            self._add(self._now, host)
+            domains = self.key.of(host)
+            for domain in domains:
+                self._now[domain] = self._now.get(domain, 0) + 1
+            if self._touched is not None:
+                self._touched.update(domains)
         self._count = count
 
     def count(self, domain: Any) -> int:
@@ -223,22 +228,32 @@ class DomainCounts:
     def room(self) -> Room:
         """Which domains have room for one more; the same object as before if they are the same."""
         known = self._room
-        if known is None or known[0] != self._count:
-            room = self._room_now()
-            if known is not None and known[1].full == room.full:
-                room = known[1]
-            self._room = known = (self._count, room)
-        return known[1]
-
-    def _room_now(self) -> Room:
+        if known is not None and known[0] == self._count:
+            return known[1]
         rule = self._rule
         if not rule.has_limit:
-            return Room(frozenset(), self._now.keys(), others=True, outside=True)
-        most = _NO_LIMIT if rule.max_skew is None else self._least() + rule.max_skew
-        full = frozenset(
-            domain for domain, count in self._now.items() if count >= most or count >= self._most(domain)
-        )
-        return Room(full, frozenset(self._now), others=self._share_of_others > 0, outside=False)
+            room = Room(frozenset(), self._now.keys(), others=True, outside=True)
+        elif self._update_full() or known is None:
+            others = self._share_of_others > 0
+            room = Room(frozenset(self._full), frozenset(self._now), others=others, outside=False)
+        else:
+            room = known[1]
+        self._room = (self._count, room)
+        return room
+
+    def _update_full(self) -> bool:
+        """Work out which domains are full; whether these are others than before."""
+        rule = self._rule
+        least = 0 if rule.max_skew is None else self._least()
+        most = _NO_LIMIT if rule.max_skew is None else least + rule.max_skew
+        is_new = self._touched is None or least != self._full_when_least
+        asked = self._now if is_new else self._touched or ()
+        full = {domain for domain in asked if self._now[domain] >= most or self._now[domain] >= self._most(domain)}
+        self._touched, self._full_when_least = set(), least
+        before = len(self._full)
+        # While the limit stays, domains only fill up.
+        self._full = full if is_new else self._full | full
+        return is_new or len(self._full) != before
 
     def fullness(self) -> Fullness:
         """How full each domain would be with one more."""
@@ -312,6 +327,7 @@ class _Facts:
         self._placing = placing
         self.rules = rules
         self.total = total
+        self.host_reads = tuple(dict.fromkeys(name for rule in rules for name in DomainKey(rule.domain).reads))
         self._members: list[HostState] | None = None
         for rule in rules:
             self._check(rule)
@@ -434,11 +450,11 @@ class _Facts:
 
     # -- the domains in which instances may be placed --------------------------------------------
 
-    def domains(self, rule: SpreadRule, key: DomainKey) -> list[Any]:
-        """The domains of the hosts that the request allows, sorted.
+    def domains(self, key: DomainKey) -> list[Any]:
+        """The domains of the hosts that the request allows.
 
         Those are the hosts that its own fields let in, in its availability zone, that are in a domain
-        of this rule and of every rule with a limit.
+        of this kind and of every rule with a limit.
         """
         keys = [key, *(DomainKey(one.domain, key.default_zone) for one in self.rules if one.has_limit)]
         zone = self._spec.availability_zone
