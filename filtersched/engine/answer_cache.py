@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,6 +25,8 @@ _BYTES_PER_ROW = 192
 _MASKS = 4
 # Where a value is shared by fewer hosts than this on average, values are not worth being told apart.
 _MANY_VALUES = 4
+# So many rows tell whether hosts share values.
+_SAMPLE = 64
 # Evaluating so many dirty rows one by one costs as much as evaluating a column of a thousand.
 _FEW = 8
 
@@ -124,6 +127,8 @@ class AnswerCache:
         self._entries: OrderedDict[Any, CachedAnswers] = OrderedDict()
         self._uniform: dict[float, tuple[int, NDArray[np.float64]]] = {}
         self._size = 0
+        # Kinds of requests about which hosts were asked one by one, the last ones.
+        self._asked_once: OrderedDict[Any, None] = OrderedDict()
 
     def answers_for(
         self, evaluator: PluginEvaluator, request: RequestKeys, kind: Kind, candidates: Callable[[], NDArray[np.intp]]
@@ -136,7 +141,7 @@ class AnswerCache:
         entry = self._entries.get(key) if key is not None else None
         if entry is None or not self._refresh(entry, evaluator, request, kind):
             try:
-                entry, attributes_read = self._evaluate(evaluator, request, kind)
+                entry, attributes_read = self._evaluate(evaluator, request, kind, key)
             except NotVectorizable:
                 request.is_repeatable = False
                 return None
@@ -187,7 +192,7 @@ class AnswerCache:
             self._size -= self._entries.popitem(last=False)[1].size
 
     def _evaluate(
-        self, evaluator: PluginEvaluator, request: RequestKeys, kind: Kind
+        self, evaluator: PluginEvaluator, request: RequestKeys, kind: Kind, key: Any
     ) -> tuple[CachedAnswers, tuple[str, ...]]:
         """New answers, and the request attributes that they depend on."""
         reads = request.reads_of(evaluator)
@@ -203,6 +208,9 @@ class AnswerCache:
                 # The boundary to the plug-in: it raises again about the first candidate, and names it.
                 raise NotVectorizable from None
             return CachedAnswers(kind.from_answer(answer), self.rows, frozenset()), evaluator.spec_reads
+        if self.rows.has_objects and self._rarely_shared(reads) and self._is_first(key):
+            # Asking the candidates costs less than asking about all values, unless the request comes again.
+            raise NotVectorizable
         entry = CachedAnswers(np.zeros(0, dtype=kind.dtype), self.rows, self.rows.watched_attributes(reads))
         entry.codes = self.rows.codes(reads)
         if entry.codes is None:
@@ -225,6 +233,29 @@ class AnswerCache:
             if codes is None or _MANY_VALUES * len(codes.values) > len(self.rows):
                 raise
             return None
+
+    def _rarely_shared(self, reads: tuple[str, ...]) -> bool:
+        """Whether hosts rarely share the values of these attributes, by a sample of the rows."""
+        step = len(self.rows) // _SAMPLE
+        if not step:
+            return False
+        read = attrgetter(*reads)
+        try:
+            values = {read(self.rows.host(row)) for row in range(0, step * _SAMPLE, step)}
+        except Exception:
+            # The boundary to a class derived from HostState; codes tell missing and unhashable values apart.
+            return False
+        return 2 * len(values) > _SAMPLE
+
+    def _is_first(self, key: Any) -> bool:
+        """Whether this kind of request was not seen lately; None never comes again."""
+        if key in self._asked_once:
+            return False
+        if key is not None:
+            self._asked_once[key] = None
+            if len(self._asked_once) > _ENTRIES:
+                self._asked_once.popitem(last=False)
+        return True
 
     def _fill(self, entry: CachedAnswers, kind: Kind) -> None:
         """The answers of all rows from those of the codes."""

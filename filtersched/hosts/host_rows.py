@@ -94,6 +94,11 @@ class HostRows:
         found = self._hosts[row]
         return self._make(row) if found is None else found
 
+    @property
+    def has_objects(self) -> bool:
+        """Whether every row has its object; if only columns were given, objects are made one by one."""
+        return not self._given
+
     def hosts(self) -> list[HostState]:
         """All objects, in order of rows."""
         if self._given:
