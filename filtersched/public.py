@@ -16,8 +16,12 @@ from filtersched.filters import BaseHostFilter, HostFilterHandler
 from filtersched.hosts.host_attribute import HostAttribute, host_attribute
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import Aggregate, HostState, Instance, Metric
+from filtersched.hosts.numa_topology import NUMACell, NUMAPages, NUMATopology
+from filtersched.hosts.pci_stats import PciDevicePool, PciStats
 from filtersched.hosts.placement import CommitConflict
 from filtersched.hosts.reports import Report
+from filtersched.requests.numa_topology import InstanceNUMACell, InstanceNUMATopology, NetworkMetadata
+from filtersched.requests.pci_requests import InstancePCIRequest, InstancePCIRequests
 from filtersched.requests.request_spec import Destination, Flavor, Image, InstanceGroup, RequestSpec, Retry
 from filtersched.requests.request_values import HostNode
 from filtersched.results.explanation import Explanation
@@ -58,12 +62,22 @@ __all__ = [
     "Image",
     "Instance",
     "InstanceGroup",
+    "InstanceNUMACell",
+    "InstanceNUMATopology",
+    "InstancePCIRequest",
+    "InstancePCIRequests",
     "InvalidHost",
     "InvalidRequest",
     "InvalidWeight",
     "InventoryError",
     "Metric",
+    "NUMACell",
+    "NUMAPages",
+    "NUMATopology",
+    "NetworkMetadata",
     "NoValidHost",
+    "PciDevicePool",
+    "PciStats",
     "PluginLoadError",
     "PluginNotFound",
     "Rank",

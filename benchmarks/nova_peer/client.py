@@ -60,6 +60,11 @@ class NovaPeer:
         answer: dict[str, Any] = self._ask({"do": "time", "case": case, "repeats": repeats})
         return answer
 
+    def devices(self, cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Which NUMA cells and PCI devices Nova gives an instance in each case."""
+        answers: list[dict[str, Any]] = self._ask({"do": "devices", "cases": cases})
+        return answers
+
     def _ask(self, question: dict[str, Any]) -> Any:
         assert self._process.stdin is not None
         assert self._process.stdout is not None

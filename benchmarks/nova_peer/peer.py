@@ -8,6 +8,8 @@ stdin and answers each with one on stdout:
                                  or {"failed": true}; {"raised": "ValueError: …"} if Nova raises
     {"do": "time", "case": …, "repeats": 3}
                                  the same, and "seconds": the fastest of so many
+    {"do": "devices", "cases": […]}
+                                 what devices.py says of each
 
 There is no RPC, no database and no Placement: SchedulerManager._schedule takes the path it takes
 when Placement is not asked, hosts are made here instead of read from the database.
@@ -28,6 +30,7 @@ from types import SimpleNamespace
 
 warnings.simplefilter("ignore")
 
+import devices  # noqa: E402
 import nova.conf  # noqa: E402
 from nova import context as nova_context  # noqa: E402
 from nova import objects  # noqa: E402
@@ -80,6 +83,7 @@ def start():
     CONF([], project="nova", default_config_files=[], default_config_dirs=[])
     CONF.set_override("track_instance_changes", False, "filter_scheduler")
     objects.register_all()
+    devices.start()
     # What a weigher looks up in the database to read instances whose data is there already.
     objects.CellMapping.get_by_uuid = classmethod(lambda _cls, _context, _uuid: None)
     nova_context.target_cell = lambda context, _cell: contextlib.nullcontext(context)
@@ -120,7 +124,10 @@ class Scheduler(manager.SchedulerManager):
 
     def _consume_selected_host(self, selected_host, spec_obj, instance_uuid=None):
         self.chosen.append(self.host_manager.weight_of[selected_host.host, selected_host.nodename])
+        given = spec_obj.numa_topology
         super()._consume_selected_host(selected_host, spec_obj, instance_uuid)
+        # Nova goes on with the cells that the last instance got.
+        spec_obj.numa_topology = given
 
     def _get_sorted_hosts(self, spec_obj, host_states, index):
         # Its own generator of random numbers is not ours: only a choice among one is the same.
@@ -145,7 +152,13 @@ def host_state(facts, aggregates):
     for name, value in facts.items():
         if name in ("instances", "aggregates", "service", "host", "nodename", "cell_uuid", "metrics", "images"):
             continue
+        if name in ("numa_topology", "pci_stats"):
+            continue
         setattr(state, name, value)
+    state.numa_topology = devices.topology(facts.get("numa_topology"))
+    # One candidate of Placement, which the filters that look at devices judge.
+    state.allocation_candidates = [{"mappings": {}}]
+    state.pci_stats = devices.pools(facts.get("pci_stats"), state.numa_topology)
     images = facts.get("images", {})
     state.instances = {
         instance_uuid(name): objects.Instance(
@@ -177,6 +190,9 @@ def _aggregate(facts):
 
 
 def request_spec(request):
+    known = {}
+    if request.get("network_metadata") is not None:
+        known["network_metadata"] = devices.networks(request["network_metadata"])
     return objects.RequestSpec(
         flavor=objects.Flavor(id=1, **{"extra_specs": {}, "name": "f", "flavorid": "f", **request["flavor"]}),
         num_instances=request["num_instances"],
@@ -189,8 +205,9 @@ def request_spec(request):
         requested_destination=_destination(request["destination"]),
         scheduler_hints=_hints(request["hints"]),
         image=_image(request.get("image")),
-        pci_requests=None,
-        numa_topology=None,
+        pci_requests=devices.requests(request.get("pci_requests")),
+        numa_topology=devices.guest(request.get("numa_topology")),
+        **known,
         requested_resources=[],
         limits=objects.SchedulerLimits(),
         retry=None,
@@ -267,10 +284,20 @@ def decide(case):
     return {"chosen": chosen}, seconds
 
 
+def _of_devices(case):
+    try:
+        return devices.answer(case)
+    except Exception as problem:
+        # Nova's, to be compared.
+        return {"raised": f"{type(problem).__name__}: {problem}"}
+
+
 def answer(asked):
     if asked["do"] == "versions":
         return {"nova": importlib.metadata.version("nova"), "python": platform.python_version()}
     try:
+        if asked["do"] == "devices":
+            return [_of_devices(case) for case in asked["cases"]]
         if asked["do"] == "decide":
             return decide(asked["case"])[0]
         answers = [decide(asked["case"]) for _ in range(asked["repeats"])]

@@ -105,6 +105,9 @@ def typed_key(value: Any) -> Any:
         return kind, tuple(map(typed_key, value))
     if isinstance(value, frozenset):
         return kind, frozenset(map(typed_key, value))
+    if getattr(kind, "is_canonical", False):
+        # Equal ones cannot be told apart.
+        return value
     names = getattr(kind, "__dataclass_fields__", None)
     if names is not None:
         return kind, tuple(typed_key(getattr(value, name)) for name in names)

@@ -19,6 +19,7 @@ from filtersched.columns.stored import Stored
 from filtersched.columns.values import optional
 from filtersched.errors import InvalidHost, must_be, nearest, shown
 from filtersched.hosts.attribute_kinds import Kind, kind_of
+from filtersched.requests.parts import Malformed
 
 REQUIRED: Any = object()
 
@@ -242,6 +243,9 @@ def refused(host: Any, attribute: str, value: Any, problem: Exception) -> Invali
     """The error for a value that a check refuses."""
     if isinstance(problem, RecursionError):
         said = f"{attribute} is nested too deeply"
+    elif isinstance(problem, Malformed) and problem.path:
+        path = problem.below(attribute)
+        said, attribute, value = must_be(path.path, path.problem, path.value), path.path, path.value
     else:
         said = must_be(attribute, problem, value)
     if attribute != "host":

@@ -11,6 +11,7 @@ from filtersched.columns.frozen import EMPTY, FrozenDict, GrowingDict
 from filtersched.columns.plain_data import FORMAT_VERSION, take_version
 from filtersched.columns.stored import NameToValue, Stored
 from filtersched.errors import InvalidHost, shown
+from filtersched.hosts import device_usage
 from filtersched.hosts.attribute_kinds import AMOUNT, NAME, NUMBER, RATIO, TIME
 from filtersched.hosts.host_attribute import Declared, checked, host_attribute, refused, unknown_attribute
 from filtersched.hosts.host_values import (
@@ -18,7 +19,8 @@ from filtersched.hosts.host_values import (
     INSTANCES,
     MAPPING,
     METRICS,
-    RECORD,
+    NUMA,
+    PCI,
     RESOURCES,
     SERVICE,
     SHARED_RECORD,
@@ -28,6 +30,8 @@ from filtersched.hosts.host_values import (
     Aggregate,
     Metric,
 )
+from filtersched.hosts.numa_topology import NUMATopology
+from filtersched.hosts.pci_stats import PciStats
 from filtersched.hosts.service import NO_SERVICE, Service
 from filtersched.requests.instance import Instance
 from filtersched.requests.request_spec import RequestSpec
@@ -147,11 +151,11 @@ class HostState(Declared):
     cpu_info: Any = host_attribute(
         default=None, kind=SHARED_RECORD, doc="The CPU as the compute service describes it, JSON text or a mapping."
     )
-    numa_topology: Any = host_attribute(
-        default=None, kind=RECORD, doc="For plug-ins of your own; no filter of the library reads it."
+    numa_topology: Stored[NUMATopology | Mapping[str, Any] | str | None, NUMATopology | None] = host_attribute(
+        default=None, kind=NUMA, doc="The NUMA cells, and what of them is in use, for NUMATopologyFilter."
     )
-    pci_stats: Any = host_attribute(
-        default=None, kind=RECORD, doc="For plug-ins of your own; no filter of the library reads it."
+    pci_stats: Stored[PciStats | Iterable[Any] | str | None, PciStats | None] = host_attribute(
+        default=None, kind=PCI, doc="The free PCI devices in pools of devices alike, for PciPassthroughFilter."
     )
     updated: Stored[datetime | str | None, datetime | None] = host_attribute(
         default=None, kind=TIME, doc="When the compute node last reported, naive UTC."
@@ -337,9 +341,11 @@ class HostState(Declared):
 
         A subclass may override this, `release_instance` and `copy` for anything else that is
         countable; whatever it reads and writes must be attributes. The mapping that it returns is
-        kept as `consumed` of the instance, plain data, for `release_instance` to read.
+        kept as `consumed` of the instance, plain data, for `release_instance` to read. Here that is
+        what was taken of NUMA cells and PCI devices, or None; a subclass adds its own to it.
         """
         flavor = spec.flavor
+        devices = device_usage.taken_by(self, spec)
         self._assign(
             free_ram_mb=self.free_ram_mb - flavor.memory_mb,
             free_disk_mb=self.free_disk_mb - (flavor.root_gb + flavor.ephemeral_gb) * 1024,
@@ -353,7 +359,9 @@ class HostState(Declared):
         if spec.instance_group is not None and not isinstance(self.instances, GrowingDict):
             # The next instance of the request looks for it. A pool that commits adds it itself, with the time.
             self.add_instance(spec)
-        return None
+        if devices:
+            self._assign(**device_usage.changes(self, devices, 1))
+        return devices or None
 
     def _assign(self, **values: Any) -> None:
         """Assign several attributes; directly if no pool watches the host. The values have been checked."""
@@ -400,6 +408,7 @@ class HostState(Declared):
         self._assign(**given_back)
         if flavor is not None and self.resources and flavor.resources:
             self._take_resources(flavor.resources, -1)
+        self._assign(**device_usage.changes(self, instance.consumed, -1))
         instances = self.instances
         if isinstance(instances, GrowingDict):
             instances.discard(instance.uuid)

@@ -5,18 +5,22 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from filtersched.columns.frozen import EMPTY, FrozenDict, thaw
 from filtersched.columns.plain_data import USUAL, attributes_of, note_unread, plain_data, plain_mapping, plain_scalar
+from filtersched.columns.shared_values import shared_made
 from filtersched.columns.stored import NO_VALUES, NameToValue
 from filtersched.columns.values import amount, number, text, whole
 from filtersched.errors import InvalidHost, must_be, shown
 from filtersched.hosts.attribute_kinds import Kind, alike, items
+from filtersched.hosts.numa_topology import NUMATopology
+from filtersched.hosts.pci_stats import PciStats
 from filtersched.hosts.service import Service
 from filtersched.requests.instance import Instance
+from filtersched.requests.parts import decoded
 
 
 class Metric(NamedTuple):
@@ -219,6 +223,15 @@ def _traits(value: Any) -> frozenset[str]:
         raise ValueError("a list of names") from None
 
 
+def _shared_part(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A check for a part that many hosts have alike: equal ones are one object."""
+    return lambda value: shared_made(make, decoded(value))
+
+
+def _plain_part(value: Any) -> Any:
+    return value.plain()
+
+
 def _record(value: Any) -> Any:
     """Data of the compute side, or an object of its library."""
     return plain_data(value, objects=True)
@@ -236,5 +249,32 @@ SERVICE = Kind("service record", alike(Service.of), is_read_only=True)
 TRAITS = Kind("set of text", alike(_traits), is_read_only=True)
 RESOURCES = Kind("(total, used) by name", _resources, is_read_only=True)
 SUPPORTED = Kind("list of plain data", alike(_supported), or_none=alike(_supported), is_read_only=True)
-RECORD = Kind("plain data", _record, is_read_only=True, samples=({}, {"a": 1}))
+NUMA = Kind(
+    "NUMA topology",
+    _shared_part(NUMATopology.of),
+    plain=_plain_part,
+    is_read_only=True,
+    samples=(
+        {"cells": [{"id": 0, "cpuset": [0, 1, 2, 3], "pcpuset": [4, 5], "memory": 4096, "siblings": [[4, 5]]}]},
+        {
+            "cells": [
+                {"id": 0, "cpuset": [0, 1], "memory": 1024, "cpu_usage": 2, "memory_usage": 512},
+                {"id": 1, "pcpuset": [2, 3], "memory": 1024, "pinned_cpus": [2], "siblings": [[2], [3]]},
+            ]
+        },
+    ),
+)
+PCI = Kind(
+    "PCI devices",
+    _shared_part(PciStats.of),
+    plain=_plain_part,
+    is_read_only=True,
+    samples=(
+        [],
+        [
+            {"vendor_id": "8086", "product_id": "154c", "numa_node": 0, "count": 2, "tags": {"dev_type": "type-VF"}},
+            {"vendor_id": "10de", "product_id": "1eb8", "numa_node": None, "count": 1},
+        ],
+    ),
+)
 SHARED_RECORD = Kind("plain data", alike(_record), is_read_only=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from filtersched.hosts.device_usage import DEVICE_ATTRIBUTES, with_usage
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.instance import Instance
 
@@ -119,6 +120,8 @@ def _shift(
             value, before, after = (getattr(one, name) for one in (changed, full, free))
             if name == "resources":
                 changed.resources = _with_used(value, instance, sign)
+            elif name in DEVICE_ATTRIBUTES:
+                setattr(changed, name, with_usage(changed, name, value, instance.consumed, sign))
             elif before != after and all(isinstance(one, int | float) for one in (value, before, after)):
                 shifted = value + sign * (before - after)
                 # Figures that don't fit together must not become impossible.

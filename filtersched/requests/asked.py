@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from filtersched.requests.request_spec import RequestSpec
@@ -40,9 +39,8 @@ def asked_of(spec: RequestSpec) -> dict[str, Any]:
     for name in ("ignore_hosts", "force_hosts", "force_nodes"):
         if getattr(spec, name):
             asked[name] = getattr(spec, name)
-    for name in ("numa_topology", "pci_requests"):
-        wanted = getattr(spec, name)
-        # Nova sends a list of requests even where it is empty.
-        if wanted and not (isinstance(wanted, Mapping) and "requests" in wanted and not wanted["requests"]):
-            asked[name] = wanted
+    for name in ("numa_topology", "pci_requests", "network_metadata"):
+        wanted = spec.given(name)
+        if wanted:
+            asked[name] = wanted.plain()
     return asked

@@ -10,6 +10,7 @@ from filtersched.columns.plain_data import attributes_of, plain_data, plain_mapp
 from filtersched.columns.stored import NameToValue
 from filtersched.columns.values import amount, optional_text, text
 from filtersched.errors import InvalidRequest, must_be, nearest, shown
+from filtersched.requests.parts import Malformed, Part
 
 
 def checked(field: str, value: Any, check: Callable[[Any], Any]) -> Any:
@@ -18,6 +19,10 @@ def checked(field: str, value: Any, check: Callable[[Any], Any]) -> Any:
         return check(value)
     except RecursionError:
         raise InvalidRequest(f"{field} is nested too deeply", field=field, value=value) from None
+    except Malformed as problem:
+        whole = problem.below(field)
+        said = must_be(whole.path, whole.problem, whole.value)
+        raise InvalidRequest(said, field=whole.path, value=whole.value) from None
     except ValueError as problem:
         raise InvalidRequest(must_be(field, problem, value), field=field, value=value) from None
 
@@ -178,4 +183,4 @@ def plain(value: Any) -> Any:
     if isinstance(value, Record):
         named = ((name, plain(getattr(value, name))) for name in value.__dataclass_fields__)
         return {name: item for name, item in named if item not in (None, {}, [])}
-    return thaw(value)
+    return value.plain() if isinstance(value, Part) else thaw(value)

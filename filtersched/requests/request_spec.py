@@ -13,12 +13,15 @@ from filtersched.columns.shared_values import shared_made
 from filtersched.columns.stored import ABSENT, NO_ITEMS, NO_VALUES, Attributed, Names, NameToValue, Stored
 from filtersched.columns.values import naive_utc, utc_now
 from filtersched.errors import InvalidRequest, must_be, shown
-from filtersched.requests import filter_properties
+from filtersched.requests import filter_properties, numa_wishes, pci_aliases
+from filtersched.requests.derived import OrDerived
 from filtersched.requests.instance import Instance
+from filtersched.requests.numa_topology import InstanceNUMATopology, NetworkMetadata, NUMALimits
+from filtersched.requests.parts import Part
+from filtersched.requests.pci_requests import InstancePCIRequests
 from filtersched.requests.record import (
     Record,
     checked,
-    checked_data,
     checked_mapping,
     checked_names,
     checked_size,
@@ -36,7 +39,17 @@ MAX_INSTANCES = 1_000_000
 
 
 _NOTHING_ASKED: Any = Flavor()
+_OR_DERIVED: Any = OrDerived
+_NO_NUMA_LIMITS = NUMALimits()
 _EPOCH: Any = datetime(1970, 1, 1)
+
+
+def _numa_topology(spec: RequestSpec) -> InstanceNUMATopology | None:
+    return numa_wishes.topology_of(spec.flavor, spec.image)
+
+
+def _pci_requests(spec: RequestSpec) -> InstancePCIRequests | None:
+    return pci_aliases.requests_of(spec.flavor, spec.image, {})
 
 
 class RequestSpec(Attributed, Mapping[str, Any]):
@@ -91,10 +104,18 @@ class RequestSpec(Attributed, Mapping[str, Any]):
     limits: NameToValue = NO_VALUES
     #: Names of security groups; no filter of the library reads them.
     security_groups: Names = NO_ITEMS
-    #: For plug-ins of your own; no filter of the library reads it.
-    numa_topology: Any = None
-    #: For plug-ins of your own; no filter of the library reads them.
-    pci_requests: Any = None
+    #: The NUMA cells that an instance needs; by default what flavor and image say.
+    numa_topology: Stored[
+        InstanceNUMATopology | Mapping[str, Any] | str | None, InstanceNUMATopology | None
+    ] = _OR_DERIVED(_numa_topology)
+    #: The PCI devices that an instance needs; by default what the flavor says by an alias.
+    pci_requests: Stored[
+        InstancePCIRequests | Iterable[Any] | str | None, InstancePCIRequests | None
+    ] = _OR_DERIVED(_pci_requests)
+    #: The networks of an instance, whose NUMA cells it must be on.
+    network_metadata: Stored[
+        NetworkMetadata | Mapping[str, Any] | str | None, NetworkMetadata | None
+    ] = ABSENT
     #: The content of `scheduler_json_config_location`, for plug-ins.
     config_options: NameToValue = NO_VALUES
     #: Who asks, for plug-ins that read `filter_properties["context"]`.
@@ -210,6 +231,21 @@ class RequestSpec(Attributed, Mapping[str, Any]):
         A scheduler works it out. TopologySpreadFilter and TopologySpreadWeigher read it.
         """
         return None if self._placements is None else self._placements.topology()
+
+    @property
+    def numa_limits(self) -> NUMALimits:
+        """How NUMA cells are chosen for it; a scheduler sets it from its configuration."""
+        limits: NUMALimits = self.__dict__.get("_numa_limits", _NO_NUMA_LIMITS)
+        return limits
+
+    def given(self, name: str) -> Any:
+        """The value that the request itself was given for an attribute, whatever its flavor says; None for none."""
+        return self.__dict__.get(name)
+
+    def with_numa_limits(self, limits: NUMALimits) -> None:
+        """Set how NUMA cells are chosen for the request."""
+        self._unsealed("numa_limits")
+        self.__dict__["_numa_limits"] = limits
 
     @property
     def is_rebuild(self) -> bool:
@@ -356,6 +392,13 @@ def _record_of(kind: type[Record]) -> Callable[[str, Any], Any]:
     return check
 
 
+def _part_of(kind: type[Part]) -> Callable[[str, Any], Any]:
+    def check(field: str, value: Any) -> Any:
+        return None if value is None else checked(field, value, kind.of)
+
+    return check
+
+
 def _flavor(value: Any) -> Flavor:
     return Flavor.of(value, "flavor")
 
@@ -386,7 +429,9 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     **dict.fromkeys(("ignore_hosts", "force_hosts", "force_nodes", "instance_uuids", "security_groups"), checked_names),
     **dict.fromkeys(("instance_uuid", "request_id", "project_id", "user_id", "availability_zone"), checked_text),
     **dict.fromkeys(("arrives_at", "departs_at"), _seconds),
-    **dict.fromkeys(("numa_topology", "pci_requests"), checked_data),
+    "numa_topology": _part_of(InstanceNUMATopology),
+    "pci_requests": _part_of(InstancePCIRequests),
+    "network_metadata": _part_of(NetworkMetadata),
     "context": _context,
     "now": _time,
 }

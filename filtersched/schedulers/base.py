@@ -28,6 +28,7 @@ from filtersched.requests.seal import sealed
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Selection
 from filtersched.results.unread_field import UnreadField
+from filtersched.schedulers.devices import aliases_of, with_devices
 from filtersched.schedulers.groups import add_placements, restated
 from filtersched.schedulers.unread import Readers
 from filtersched.settings import SchedulerSettings, make_conf, read_scheduler_settings
@@ -56,6 +57,7 @@ class Scheduler(Configurable):
         self._json_options = JsonOptions(self.settings.json_config_location)
         # The filters last asked about, and what they read of requests.
         self._readers: tuple[list[Any], Readers] | None = None
+        self._pci_aliases = aliases_of(self.settings)
 
     def select_destinations(
         self,
@@ -262,11 +264,13 @@ class Scheduler(Configurable):
         if not spec.config_options:
             ready.config_options = self._json_options.options()
         add_placements(ready, hosts, uuids, before, len(uuids) if total is None else total)
+        chosen = self._filters_named(filters)
+        with_devices(ready, chosen, self._pci_aliases, self.settings)
         return Decision(
             spec=ready,
             hosts=hosts,
             uuids=uuids,
-            filters=self._filters_named(filters),
+            filters=chosen,
             alternates=self.settings.max_attempts - 1 if return_alternates else 0,
             seed=int.from_bytes(os.urandom(8)) >> 1 if seed is None else _checked_seed(seed),
             keep_columns=explain == "full",

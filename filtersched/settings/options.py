@@ -57,6 +57,11 @@ def _option(kind: Callable[..., cfg.Opt], name: str, *, group: str | None = None
     return _field(kind(name, **facts), group)
 
 
+def _grouped_option(kind: Callable[..., cfg.Opt], name: str, group: str, **facts: Any) -> Any:
+    """A field with the value of an option that is in one group only, under its own name."""
+    return dataclasses.field(metadata={"opt": kind(name, **facts), "only_in": group})
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class SchedulerSettings:
     """The scheduler-level options, read once."""
@@ -198,6 +203,24 @@ class SchedulerSettings:
         help="Disk in MiB that a host reserves for itself. It is subtracted where an inventory file gives the total "
         "but not the free disk. 0: nothing is reserved.",
     )
+    pci_aliases: tuple[str, ...] = _grouped_option(
+        cfg.MultiStrOpt,
+        "alias",
+        "pci",
+        default=[],
+        help="A name for PCI devices, which flavors ask for as pci_passthrough:alias = name:count. May be repeated; "
+        'each value is a JSON object such as {"name": "gpu", "vendor_id": "10de", "product_id": "1eb8", "device_type": '
+        '"type-PCI", "numa_policy": "legacy"}. The same name again adds devices. numa_policy: required, legacy, '
+        "preferred or socket, how close devices must be to the cells of the instance.",
+    )
+    packs_numa_cells: bool = _grouped_option(
+        cfg.BoolOpt,
+        "packing_host_numa_cells_allocation_strategy",
+        "compute",
+        default=False,
+        help="Which NUMA cells of a host an instance gets if it needs fewer than there are. True: those that are used "
+        "most. False: those that are used least.",
+    )
     connection_type: str | None = _option(
         cfg.StrOpt,
         "connection_type",
@@ -233,7 +256,10 @@ class Setting(NamedTuple):
 
 
 def _setting(field: dataclasses.Field[Any]) -> Setting:
-    opt, group = field.metadata["opt"], field.metadata["group"]
+    opt = field.metadata["opt"]
+    if "only_in" in field.metadata:
+        return Setting(field.name, respelled(opt, [(field.metadata["only_in"], opt.dest)]))
+    group = field.metadata["group"]
     grouped = [(group, field.name)] if group else []
     return Setting(field.name, respelled(opt, [(DEFAULT, opt.dest), *grouped]))
 

@@ -9,7 +9,9 @@ from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
 
 # Limits may be written to; the others are what a request remembers for itself.
-_MAY_CHANGE = frozenset(("limits", "_view", "_resources", "_placements"))
+_MAY_CHANGE = frozenset(
+    ("limits", "_view", "_resources", "_placements", "_derived_numa_topology", "_derived_pci_requests")
+)
 _IMMUTABLE = frozenset((str, int, float, bool, type(None)))
 _ABSENT = object()
 

@@ -209,7 +209,7 @@ def test_zone_for_requests_without_one_that_no_host_is_in_is_told(check, invento
 
 def test_multiplier_that_swamps_all_others_is_told(check):
     (message,) = check("--ram-weight-multiplier", 1000)["swamps"]
-    assert "RAMWeigher has the multiplier 1000, all others together 7" in message
+    assert "RAMWeigher has the multiplier 1000, all others together 8" in message
     assert "swamps" not in check("--ram-weight-multiplier", 70)
 
 

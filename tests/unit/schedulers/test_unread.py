@@ -57,10 +57,22 @@ def test_field_that_no_plugin_in_use_reads_is_named_with_who_would(attributes, f
     assert unread(spec, "RamFilter", would_read) == {}
 
 
-@pytest.mark.parametrize("attributes", [{"scheduler_hints": {"group": "g1"}}, {"pci_requests": [{"count": 1}]}])
-def test_field_that_no_plugin_at_all_reads_is_named_alone(attributes):
-    (found,) = unread(RequestSpec(**attributes), "RamFilter").values()
+def test_field_that_no_plugin_at_all_reads_is_named_alone():
+    (found,) = unread(RequestSpec(scheduler_hints={"group": "g1"}), "RamFilter").values()
     assert (found.would_read, found.may_read) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("attributes", "field", "would_read"),
+    [
+        ({"pci_requests": [{"count": 1, "spec": [{}]}]}, "pci_requests", ("PciPassthroughFilter",)),
+        ({"numa_topology": {"cells": [{"id": 0}]}}, "numa_topology", ("NUMATopologyFilter",)),
+        ({"flavor": Flavor(extra_specs={"hw:numa_nodes": "2"})}, "extra_specs.hw:numa_nodes", ("NUMATopologyFilter",)),
+    ],
+)
+def test_cells_and_devices_that_no_filter_looks_at_are_named(attributes, field, would_read):
+    found = unread(RequestSpec(**attributes), "RamFilter")
+    assert (list(found), found[field].would_read) == ([field], would_read)
 
 
 @pytest.mark.parametrize(

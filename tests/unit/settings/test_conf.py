@@ -76,6 +76,8 @@ def test_defaults_are_the_documented_ones():
         max_attempts=3,
         service_down_time=60,
         default_availability_zone="nova",
+        pci_aliases=(),
+        packs_numa_cells=False,
         default_schedule_zone=None,
         json_config_location="",
         use_baremetal_filters=False,

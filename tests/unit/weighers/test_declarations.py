@@ -60,6 +60,7 @@ def a_host(chance, name):
         capabilities=chance.choice([{}, {"gpus": 2}, {"region": "eu"}]),
         stats=chance.choice([{}, {"gpus": 2}, {"num_proj_p": 1}]),
         traits=chance.choice([[], ["HW_GPU_API_VULKAN"]]),
+        pci_stats=chance.choice([None, [{"vendor_id": "8086", "product_id": "154c", "count": 3}]]),
         aggregates=[{"metadata": {"metrics_weight_multiplier": chance.choice(["0", "1"])}}],
     )
 
@@ -95,6 +96,7 @@ def test_all_of_them_are_looked_at():
         "DiskWeigher",
         "IoOpsWeigher",
         "NumInstancesWeigher",
+        "PCIWeigher",
         "PlainInstanceWeigher",
         "ProjectSpreadWeigher",
         "RAMWeigher",
