@@ -358,7 +358,8 @@ class _Facts:
             return
         if not self._is_attribute(name):
             hosts = self._hosts
-            kinds = {type(hosts.rows.host(0))} if isinstance(hosts, HostPool) else set(map(type, hosts))
+            some = [hosts.rows.host(0)] if isinstance(hosts, HostPool) else hosts
+            kinds: set[type[HostState]] = set(map(type, some))
             known = {ZONE, f"{AGGREGATE}KEY", *(each for kind in kinds for each in kind.attributes)}
             raise InvalidRequest(
                 f"{rule.field}: hosts have no attribute {name!r} to spread over. {nearest(name, known)}".rstrip()
