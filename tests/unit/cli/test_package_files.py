@@ -147,8 +147,9 @@ def test_installed_file_is_that_of_the_source(run, path):
 
 def test_every_sample_and_example_of_the_source_is_installed():
     generators = {"filtersched-config-generator.conf", "sample-generator.conf"}
-    # A folder of examples is a project of its own, for who has the source.
-    files = [path for path in (*(ROOT / "etc").rglob("*"), *(ROOT / "examples").glob("*")) if path.is_file()]
+    # The other folder of examples is a project of its own, for who has the source.
+    folders = ((ROOT / "etc").rglob("*"), (ROOT / "examples").glob("*"), (ROOT / "examples" / "nova").glob("*"))
+    files = [path for folder in folders for path in folder if path.is_file()]
     assert sorted(COPIES) == sorted(
         path.relative_to(ROOT).as_posix() for path in files if path.name not in generators
     )
