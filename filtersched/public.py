@@ -13,6 +13,7 @@ from filtersched.errors import (
     UndeclaredRead,
 )
 from filtersched.filters import BaseHostFilter, HostFilterHandler
+from filtersched.hosts.bare_metal_host import BareMetalHost
 from filtersched.hosts.host_attribute import HostAttribute, host_attribute
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import Aggregate, HostState, Instance, Metric
@@ -38,6 +39,7 @@ from filtersched.weighers import BaseHostWeigher, BaseWeigher, HostWeightHandler
 __all__ = [
     "Aggregate",
     "Alternate",
+    "BareMetalHost",
     "BaseHostFilter",
     "BaseHostWeigher",
     "BaseWeigher",

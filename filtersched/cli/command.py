@@ -61,6 +61,8 @@ def _run(argv: Sequence[str], terminal: Terminal) -> int:
         # Without the arguments' parser, which asks every plug-in for its options.
         terminal.line(f"filtersched {__version__}")
         return 0
+    from oslo_config import cfg
+
     from filtersched.cli.arguments import parse
 
     try:
@@ -70,6 +72,8 @@ def _run(argv: Sequence[str], terminal: Terminal) -> int:
     terminal.configure(color=getattr(invocation.args, "color", "auto"), quiet=getattr(invocation.args, "quiet", False))
     module, _colon, function = _COMMANDS[invocation.args.command].partition(":")
     command = getattr(importlib.import_module(f"filtersched.cli.{module}"), function)
+    # The process is the command's own: plug-ins find their options where Nova's do.
+    invocation.conf.plugins_read = cfg.CONF
     status: int = command(invocation.args, invocation.conf, terminal)
     return status
 

@@ -14,7 +14,7 @@ from filtersched.cli.terminal import Terminal
 from filtersched.errors import FilterschedError, nearest
 from filtersched.loading import PluginDescription, describe_plugins
 from filtersched.schedulers import scheduler_from
-from filtersched.settings import SchedulerConf
+from filtersched.settings import SchedulerConf, read_scheduler_settings
 
 COLUMNS = (
     Column("name"),
@@ -41,8 +41,8 @@ _TYPES = {
 
 def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:
     """Run the command; always 0, for a broken plug-in is what the list is to show."""
-    plugins = describe_plugins()
     in_use = _in_use(conf, terminal, needed=args.enabled)
+    plugins = describe_plugins(read_scheduler_settings(conf) if in_use else None)
     if args.names:
         plugins = [one for name in dict.fromkeys(args.names) for one in _named(name, plugins)]
     if args.enabled:
@@ -104,8 +104,14 @@ def _row(plugin: PluginDescription, in_use: _InUse) -> Row:
         "host_reads": host,
         "request_reads": request,
         "problem": plugin.problem,
-        "about": f"cannot be used: {plugin.problem}" if plugin.problem else plugin.summary,
+        "about": _about(plugin),
     }
+
+
+def _about(plugin: PluginDescription) -> str:
+    if plugin.problem:
+        return f"cannot be used: {plugin.problem}"
+    return f"{plugin.summary} (on stand-ins for Nova)".lstrip() if plugin.stand_ins else plugin.summary
 
 
 def _reads(plugin: PluginDescription) -> tuple[str | None, str | None]:
@@ -128,6 +134,8 @@ def _show(terminal: Terminal, plugin: PluginDescription, used: Any) -> None:
         return
     terminal.line(f"  In use with these settings: {_yes(used is not None)}")
     terminal.line(f"  Class: {plugin.target}")
+    if plugin.stand_ins:
+        terminal.line(f"  Runs on stand-ins for {', '.join(plugin.stand_ins)}", indent="    ")
     if plugin.kind != "driver":
         terminal.line(f"  {_declared(plugin)}", indent="    ")
     for group, opt in plugin.options:
@@ -208,5 +216,6 @@ def _record(plugin: PluginDescription, in_use: _InUse) -> dict[str, Any]:
             for group, opt in plugin.options
         ],
         "declaration": declaration,
+        "stand_ins": list(plugin.stand_ins),
         "problem": plugin.problem or None,
     }

@@ -45,6 +45,7 @@ def setting_findings(checked: Checked) -> Iterator[Finding]:
     """Every setting that has not the effect it seems to have."""
     yield from _malformed(checked)
     yield from _without_effect(checked.conf)
+    yield from _host_manager(checked)
     yield from _undrawn(checked)
     yield from _unread(checked)
     yield from _unknown(checked.conf)
@@ -95,6 +96,14 @@ def _without_effect(conf: SchedulerConf) -> Iterator[Finding]:
         if is_set(conf, (group, opt.dest)):
             why = (opt.help or "").removeprefix("Accepted without effect: ").partition(" Also written ")[0]
             yield Finding("no effect", f"{spelled((group, opt.dest))} is set and has no effect here: {why}")
+
+
+def _host_manager(checked: Checked) -> Iterator[Finding]:
+    settings = checked.scheduler.settings
+    spelling = settings.spellings["host_manager"]
+    if is_set(checked.conf, spelling) and not settings.takes_whole_nodes:
+        why = "the calling program gives the hosts to the scheduler."
+        yield Finding("no effect", f"{spelled(spelling)} is set and has no effect here: {why}")
 
 
 def _undrawn(checked: Checked) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NoReturn, TypeVar
 
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
+_Item = TypeVar("_Item", covariant=True)
 
 
 class FrozenDict(dict[_Key, _Value]):
@@ -47,6 +48,51 @@ class FrozenDict(dict[_Key, _Value]):
 
     def __reduce__(self) -> tuple[type[FrozenDict[_Key, _Value]], tuple[dict[_Key, _Value]]]:
         return type(self), (dict(self),)
+
+
+class FrozenList(tuple[_Item, ...]):
+    """A list that refuses to be written to: a tuple that equals every list and tuple of the same items.
+
+    Filters compare what they read with lists, as in `hints.get("_nova_check_type") == ["resize"]`.
+    Writing raises TypeError.
+    """
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return tuple.__eq__(self, tuple(other) if isinstance(other, list) else other)
+
+    def __ne__(self, other: object) -> bool:
+        return tuple.__ne__(self, tuple(other) if isinstance(other, list) else other)
+
+    __hash__: ClassVar[Callable[[Any], int]] = tuple.__hash__
+
+    def __add__(self, other: Any) -> Any:
+        if isinstance(other, list):
+            return [*self, *other]
+        sum_: Any = tuple.__add__(self, other)
+        return type(self)(sum_) if isinstance(sum_, tuple) else sum_
+
+    def __radd__(self, other: Any) -> Any:
+        return [*other, *self] if isinstance(other, list) else NotImplemented
+
+    def copy(self) -> list[_Item]:
+        """A list of the same items, to write to."""
+        return list(self)
+
+    def _refuse(self, *_args: Any, **_kwargs: Any) -> NoReturn:
+        raise TypeError("this list is read-only; assign a new one to the attribute instead")
+
+    __setitem__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __delitem__: ClassVar[Callable[..., NoReturn]] = _refuse
+    append: ClassVar[Callable[..., NoReturn]] = _refuse
+    extend: ClassVar[Callable[..., NoReturn]] = _refuse
+    insert: ClassVar[Callable[..., NoReturn]] = _refuse
+    remove: ClassVar[Callable[..., NoReturn]] = _refuse
+    pop: ClassVar[Callable[..., NoReturn]] = _refuse
+    clear: ClassVar[Callable[..., NoReturn]] = _refuse
+    sort: ClassVar[Callable[..., NoReturn]] = _refuse
+    reverse: ClassVar[Callable[..., NoReturn]] = _refuse
 
 
 class GrowingDict(FrozenDict[_Key, _Value]):

@@ -3,8 +3,8 @@
     None, True, False           themselves
     text, numbers               themselves; a number must be finite, a whole number at most 300 digits long
     mappings                    FrozenDict, the keys are text
-    lists, tuples, iterators    tuple
-    sets                        tuple, sorted
+    lists, tuples, iterators    FrozenList, a tuple that equals lists too
+    sets                        FrozenList, sorted
     datetime, date              ISO text
     UUID                        text
     numpy numbers and arrays    those of Python
@@ -25,7 +25,7 @@ from types import ModuleType
 from typing import Any
 from uuid import UUID
 
-from filtersched.columns.frozen import EMPTY, FrozenDict
+from filtersched.columns.frozen import EMPTY, FrozenDict, FrozenList
 from filtersched.errors import shown
 
 LOG = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ def _plain(value: Any, objects: bool, depth: int) -> Any:
         return _checked_number(value)
     if depth >= MAX_DEPTH:
         raise NotPlainData(f"it is nested too deeply, more than {MAX_DEPTH} levels")
-    if kind is list or kind is tuple:
+    if kind is list or kind is tuple or kind is FrozenList:
         return _plain_list(value, objects, depth)
     if kind is dict or isinstance(value, Mapping):
         return _plain_items(value, objects, depth)
@@ -105,7 +105,7 @@ def _plain(value: Any, objects: bool, depth: int) -> Any:
     if hasattr(value, "tolist") and hasattr(value, "dtype"):
         return _plain(value.tolist(), objects, depth + 1)
     if isinstance(value, Set):
-        return tuple(sorted((_plain(item, objects, depth + 1) for item in value), key=_sort_key))
+        return FrozenList(sorted((_plain(item, objects, depth + 1) for item in value), key=_sort_key))
     if isinstance(value, Collection | Iterator) and not isinstance(value, bytes | bytearray | memoryview):
         return _plain_list(value, objects, depth)
     attributes = attributes_of(value) if objects else None
@@ -166,13 +166,13 @@ def _plain_items(value: Mapping[Any, Any], objects: bool, depth: int) -> FrozenD
     return made  # type: ignore[no-any-return]
 
 
-def _plain_list(value: Iterable[Any], objects: bool, depth: int) -> tuple[Any, ...]:
+def _plain_list(value: Iterable[Any], objects: bool, depth: int) -> FrozenList[Any]:
     if isinstance(value, Iterator):
         value = tuple(itertools.islice(value, _MAX_ITEMS + 1))
         if len(value) > _MAX_ITEMS:
             raise NotPlainData(f"an iterator of more than {_MAX_ITEMS} items is too long")
-    items = tuple(_plain(item, objects, depth + 1) for item in value)
-    if type(value) is tuple and all(new is old for new, old in zip(items, value, strict=True)):
+    items = FrozenList(_plain(item, objects, depth + 1) for item in value)
+    if type(value) is FrozenList and all(new is old for new, old in zip(items, value, strict=True)):
         return value
     return items
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar, dataclass_transform
 
-from filtersched.columns.frozen import EMPTY
+from filtersched.columns.frozen import EMPTY, FrozenList
 
 _Given = TypeVar("_Given", contravariant=True)
 _Kept = TypeVar("_Kept", covariant=True)
@@ -30,7 +30,7 @@ Names = Stored[Iterable[str] | None, tuple[str, ...]]
 
 # Class-level values of such attributes; for type checkers of any type.
 NO_VALUES: Any = EMPTY
-NO_ITEMS: Any = ()
+NO_ITEMS: Any = FrozenList()
 ABSENT: Any = None
 
 

@@ -21,7 +21,7 @@ from filtersched.engine.top_rows import ColumnExtremes, RowMask, UniformExtremes
 from filtersched.engine.views import StandIn, host_view
 from filtersched.errors import UndeclaredRead
 from filtersched.hosts.host_state import HostState
-from filtersched.plugins.notes import asking, note_host
+from filtersched.plugins.notes import asking, note_host, reading_ratios
 from filtersched.plugins.plugin import declaration_of
 from filtersched.results.selection import WeighedHost
 from filtersched.results.weigher_shares import WeigherColumn, WeigherShare
@@ -132,7 +132,8 @@ class WeigherRunner:
         """The multiplier of every candidate, one number where all have the same; as `raw`."""
         if not self.multiplier_by_value:
             uuid = request.spec.instance_uuid
-            each = [self._multiplier_on(overlay.host(row), uuid) for row in candidates.rows().tolist()]
+            with reading_ratios(self.plugin):
+                each = [self._multiplier_on(overlay.host(row), uuid) for row in candidates.rows().tolist()]
             return _placed(np.array(each, dtype=np.float64), candidates)
         codes = overlay.rows.codes(("aggregates",))
         if codes is None:

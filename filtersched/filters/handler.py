@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
-from filtersched.plugins.notes import asking
+from filtersched.plugins.notes import asking, reading_ratios
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.filter_step import FilterStep
 from filtersched.results.selection import Filtered, SetAside
@@ -87,6 +87,12 @@ class HostFilterHandler:
         self, host_filter: BaseHostFilter, now: HostState, before: HostState, spec: RequestSpec, index: int
     ) -> Verdict:
         name = type(host_filter).__name__
+        with reading_ratios(host_filter):
+            return self._asked_verdict(name, host_filter, now, before, spec, index)
+
+    def _asked_verdict(
+        self, name: str, host_filter: BaseHostFilter, now: HostState, before: HostState, spec: RequestSpec, index: int
+    ) -> Verdict:
         try:
             host = now if host_filter.run_filter_for_index(index) else before
             if list(host_filter.filter_all([host], spec) or ()):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from filtersched.columns.frozen import FrozenDict, thaw
+from filtersched.columns.frozen import FrozenDict, FrozenList, thaw
 from filtersched.columns.plain_data import plain_data, plain_mapping
 from filtersched.columns.shared_values import shared_made
 from filtersched.columns.stored import Stored
@@ -151,7 +151,7 @@ def _mapping(of: Kind) -> Kind:
 
 def _list(of: Kind) -> Kind:
     def check(value: Any) -> tuple[Any, ...]:
-        return tuple(_item(of, "an item", item) for item in items(value))
+        return FrozenList(_item(of, "an item", item) for item in items(value))
 
     return _kind(f"list of {of.words}", alike(check), [], [*of.samples[:1]], [*of.samples[:2]])
 

@@ -18,8 +18,9 @@ from filtersched.columns.plain_data import plain_data
 from filtersched.columns.stored import Stored
 from filtersched.columns.values import optional
 from filtersched.errors import InvalidHost, must_be, nearest, shown
-from filtersched.hosts.attribute_kinds import Kind, kind_of
+from filtersched.hosts.attribute_kinds import RATIO, Kind, kind_of
 from filtersched.requests.parts import Malformed
+from filtersched.requests.seal import decision
 
 REQUIRED: Any = object()
 
@@ -139,7 +140,9 @@ class Declared:
                 continue
             row = given if isinstance(given, _Row) else _Row(given, None, None, None, (), "", "")
             table[name] = declared = _declared(cls, name, found, row, table.get(name))
-            if not declared.is_required:
+            if declared.kind is RATIO and declared.default is None:
+                setattr(cls, name, _Ratio(name))
+            elif not declared.is_required:
                 setattr(cls, name, declared.default)
             elif given is not REQUIRED:
                 delattr(cls, name)
@@ -147,6 +150,26 @@ class Declared:
         cls._checks = {name: attribute.check for name, attribute in table.items()}
         cls._required = tuple(name for name, attribute in table.items() if attribute.is_required and name != "host")
         cls._read_only = frozenset(name for name, attribute in table.items() if attribute.kind.is_read_only)
+
+
+class _Ratio:
+    """An allocation ratio: None where the host has none, except for plug-ins that are to read the configured one."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, host: Any, _cls: type) -> Any:
+        if host is None:
+            return None  # what a host has by default
+        own = host.__dict__.get(self.name)
+        if own is None and decision.ratios is not None:
+            return decision.ratios.get(self.name)
+        return own
+
+    def __set__(self, host: Any, value: Any) -> None:
+        host.__dict__[self.name] = value
 
 
 def _type_of(cls: type, annotation: Any) -> Any:

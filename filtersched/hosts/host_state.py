@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from filtersched.columns.frozen import EMPTY, FrozenDict, GrowingDict
 from filtersched.columns.plain_data import FORMAT_VERSION, take_version
-from filtersched.columns.stored import NameToValue, Stored
+from filtersched.columns.stored import NO_ITEMS, NameToValue, Stored
 from filtersched.errors import InvalidHost, shown
 from filtersched.hosts import device_usage
 from filtersched.hosts.attribute_kinds import AMOUNT, NAME, NUMBER, RATIO, TIME
@@ -19,6 +19,7 @@ from filtersched.hosts.host_values import (
     INSTANCES,
     MAPPING,
     METRICS,
+    NO_METRICS,
     NUMA,
     PCI,
     RESOURCES,
@@ -29,6 +30,7 @@ from filtersched.hosts.host_values import (
     TRAITS,
     Aggregate,
     Metric,
+    Metrics,
 )
 from filtersched.hosts.numa_topology import NUMATopology
 from filtersched.hosts.pci_stats import PciStats
@@ -120,8 +122,8 @@ class HostState(Declared):
     aggregates: Stored[Iterable[Aggregate | Mapping[str, Any]] | None, tuple[Aggregate, ...]] = host_attribute(
         default=(), kind=AGGREGATES, doc="The aggregates that the host is in."
     )
-    metrics: Stored[_Metrics | None, tuple[Metric, ...]] = host_attribute(
-        default=(), kind=METRICS, doc="Measured values, for MetricsFilter and MetricsWeigher."
+    metrics: Stored[_Metrics | None, Metrics] = host_attribute(
+        default=NO_METRICS, kind=METRICS, doc="Measured values, for MetricsFilter and MetricsWeigher."
     )
     service: Stored[Any, Service] = host_attribute(
         default=NO_SERVICE,
@@ -146,7 +148,7 @@ class HostState(Declared):
     hypervisor_version: int | None = host_attribute(default=None, kind=NUMBER, doc="Such as 8002001 for 8.2.1.")
     hypervisor_hostname: str | None = host_attribute(default=None, doc="The name that the hypervisor gives itself.")
     supported_instances: Stored[Iterable[Any] | None, tuple[Any, ...] | None] = host_attribute(
-        default=(), kind=SUPPORTED, doc="What the host can run: (architecture, hypervisor type, VM mode) each."
+        default=NO_ITEMS, kind=SUPPORTED, doc="What the host can run: (architecture, hypervisor type, VM mode) each."
     )
     cpu_info: Any = host_attribute(
         default=None, kind=SHARED_RECORD, doc="The CPU as the compute service describes it, JSON text or a mapping."

@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from filtersched.columns.frozen import EMPTY, FrozenDict, thaw
+from filtersched.columns.frozen import EMPTY, FrozenDict, FrozenList, thaw
 from filtersched.columns.plain_data import USUAL, attributes_of, note_unread, plain_data, plain_mapping, plain_scalar
 from filtersched.columns.shared_values import shared_made
-from filtersched.columns.stored import NO_VALUES, NameToValue
-from filtersched.columns.values import amount, number, text, whole
+from filtersched.columns.stored import NO_ITEMS, NO_VALUES, Names, NameToValue
+from filtersched.columns.values import amount, number, optional_text, text, whole
 from filtersched.errors import InvalidHost, must_be, shown
 from filtersched.hosts.attribute_kinds import Kind, alike, items
 from filtersched.hosts.numa_topology import NUMATopology
@@ -21,6 +21,7 @@ from filtersched.hosts.pci_stats import PciStats
 from filtersched.hosts.service import Service
 from filtersched.requests.instance import Instance
 from filtersched.requests.parts import decoded
+from filtersched.requests.record import names
 
 
 class Metric(NamedTuple):
@@ -30,6 +31,19 @@ class Metric(NamedTuple):
     name: str
     #: A finite number.
     value: float
+
+
+class Metrics(tuple[Metric, ...]):
+    """The measured values of a host."""
+
+    __slots__ = ()
+
+    def to_list(self) -> list[dict[str, Any]]:
+        """A dict with `name` and `value` for each, as Nova's plug-ins read them."""
+        return [metric._asdict() for metric in self]
+
+
+NO_METRICS = Metrics()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +59,19 @@ class Aggregate:
     metadata: NameToValue = NO_VALUES
     #: The id of the aggregate.
     id: int | None = None
+    #: The uuid of the aggregate.
+    uuid: str | None = None
+    #: The names of its hosts, for plug-ins; the library does not fill them in.
+    hosts: Names = NO_ITEMS
+
+    @property
+    def availability_zone(self) -> str | None:
+        """The zone that the metadata name."""
+        zone: str | None = self.metadata.get("availability_zone")
+        return zone
 
     def __post_init__(self) -> None:
-        for field, check in (("name", text), ("metadata", _metadata), ("id", plain_scalar)):
+        for field, check in _AGGREGATE.items():
             value = getattr(self, field)
             try:
                 checked = check(value)
@@ -56,6 +80,9 @@ class Aggregate:
                 raise InvalidHost(f"{which}: {must_be(field, problem, value)}", value=value) from None
             if checked is not value:
                 object.__setattr__(self, field, checked)
+
+
+_NO_MORE: Mapping[str, Any] = {"uuid": None, "hosts": NO_ITEMS}
 
 
 def _metadata(value: Any) -> FrozenDict[str, Any]:
@@ -71,13 +98,26 @@ def _metadata(value: Any) -> FrozenDict[str, Any]:
     return FrozenDict({text(key): text(item) for key, item in value.items() if item is not None}) or EMPTY
 
 
+_AGGREGATE: Mapping[str, Callable[[Any], Any]] = {
+    "name": text,
+    "metadata": _metadata,
+    "id": plain_scalar,
+    "uuid": optional_text,
+    "hosts": names,
+}
+
+
 def _plain_metrics(metrics: tuple[Metric, ...]) -> Any:
     named = dict(metrics)
     return named if len(named) == len(metrics) else [list(metric) for metric in metrics]
 
 
 def _plain_aggregates(aggregates: tuple[Aggregate, ...]) -> list[dict[str, Any]]:
-    return [{"name": one.name, "metadata": thaw(one.metadata), "id": thaw(one.id)} for one in aggregates]
+    plain = []
+    for one in aggregates:
+        more = {field: thaw(getattr(one, field)) for field, unset in _NO_MORE.items() if getattr(one, field) != unset}
+        plain.append({"name": one.name, "metadata": thaw(one.metadata), "id": thaw(one.id), **more})
+    return plain
 
 
 def _plain_instances(instances: Mapping[str, Instance]) -> dict[str, Any]:
@@ -103,13 +143,15 @@ def _aggregate(value: Any) -> Aggregate:
         raise ValueError(f"must be a list of aggregates; {problem}") from None
 
 
-def _metrics(value: Any) -> tuple[Metric, ...]:
+def _metrics(value: Any) -> Metrics:
     if type(value) is dict:
         with contextlib.suppress(ValueError):
-            return tuple(Metric(sys.intern(text(key)), number(item)) for key, item in value.items() if item is not None)
+            return Metrics(
+                [Metric(sys.intern(text(key)), number(item)) for key, item in value.items() if item is not None]
+            )
     pairs = value.items() if isinstance(value, Mapping) else items(value or ())
     metrics = (_metric(one) for one in pairs)
-    return tuple(metric for metric in metrics if metric is not None)
+    return Metrics(metric for metric in metrics if metric is not None)
 
 
 def _metric(given: Any) -> Metric | None:
@@ -211,7 +253,7 @@ def _stats(value: Any) -> FrozenDict[str, Any]:
 
 
 def _supported(value: Any) -> tuple[Any, ...] | None:
-    return None if value is None else tuple(map(plain_data, items(value)))
+    return None if value is None else FrozenList(map(plain_data, items(value)))
 
 
 def _traits(value: Any) -> frozenset[str]:

@@ -3,6 +3,7 @@
 May import: filters, weighers, plugins, hosts, requests, settings, errors.
 """
 
+from filtersched.loading.global_options import globally_registered, warn_of_lost_options
 from filtersched.loading.listing import (
     PluginDescription,
     describe_own_plugins,
@@ -11,7 +12,6 @@ from filtersched.loading.listing import (
     list_opts,
 )
 from filtersched.loading.loader import (
-    STANDARD_WEIGHERS,
     FiltersGiven,
     WeighersGiven,
     bind_options,
@@ -21,6 +21,7 @@ from filtersched.loading.loader import (
     load_weighers,
     make_plugin,
 )
+from filtersched.weighers.standard import STANDARD_WEIGHERS
 
 __all__ = [
     "STANDARD_WEIGHERS",
@@ -30,6 +31,7 @@ __all__ = [
     "bind_options",
     "describe_own_plugins",
     "describe_plugins",
+    "globally_registered",
     "list_installed_opts",
     "list_opts",
     "load_driver",
@@ -37,4 +39,5 @@ __all__ = [
     "load_host_class",
     "load_weighers",
     "make_plugin",
+    "warn_of_lost_options",
 ]

@@ -19,6 +19,7 @@ import stevedore
 
 from filtersched.errors import DuplicatePlugin, PluginLoadError, PluginNotFound
 from filtersched.loading.paths import check_class, guarded, not_found
+from filtersched.nova import prepare_imports
 from filtersched.settings import Spelling
 
 FILTERS, WEIGHERS, DRIVERS = "filtersched.filters", "filtersched.weighers", "filtersched.drivers"
@@ -78,10 +79,10 @@ class Candidate:
         if entry_point is None:
             found = self.found
         else:
+            if not self.is_own:
+                prepare_imports()
             found = guarded(lambda: _OneEntryPoint(entry_point)[self.name].plugin, self.name, str(self))
-        if base is not None:
-            check_class(found, base, self.name, str(self))
-        return found
+        return found if base is None else check_class(found, base, self.name, str(self))
 
 
 class Registry:

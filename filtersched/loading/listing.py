@@ -14,8 +14,11 @@ from filtersched.errors import ConfigurationError
 from filtersched.filters.base import BaseHostFilter
 from filtersched.loading.entry_points import DRIVERS, FILTERS, WEIGHERS, Candidate, Registry, only
 from filtersched.loading.loader import options_of
+from filtersched.loading.paths import classes_at, is_path, local_name
+from filtersched.nova import stand_ins_of
 from filtersched.plugins.configurable import Configurable
 from filtersched.plugins.plugin import Declaration, Override, Reads, declaration_of, meets_of, overrides_of
+from filtersched.settings import SchedulerSettings
 from filtersched.settings.options import respelled, scheduler_options, spellings_of
 from filtersched.weighers.base import BaseWeigher
 
@@ -37,6 +40,7 @@ class PluginDescription:
     options : (group, option); declaration : what its class promises, or None.
     meets : what of a request it meets, or None if it may be anything.
     overrides : what aggregates may override of the options.
+    stand_ins : the modules of Nova that it imports and that stand-ins answer for.
     problem : why it cannot be used, or "".
     """
 
@@ -49,12 +53,36 @@ class PluginDescription:
     declaration: Declaration | None = None
     meets: Reads | None = None
     overrides: tuple[Override, ...] = ()
+    stand_ins: tuple[str, ...] = ()
     problem: str = ""
 
 
-def describe_plugins() -> list[PluginDescription]:
-    """Every installed filter, weigher and driver, imported to be described; the broken ones too."""
-    return list(_described(*_KINDS))
+def describe_plugins(settings: SchedulerSettings | None = None) -> list[PluginDescription]:
+    """Every installed filter, weigher and driver, imported to be described; the broken ones too.
+
+    settings : those that it names by a path are described too.
+    """
+    described = list(_described(*_KINDS))
+    if settings is None:
+        return described
+    known = {one.target for one in described}
+    return [*described, *(one for one in _at_paths(settings) if one.target not in known)]
+
+
+def _at_paths(settings: SchedulerSettings) -> Iterator[PluginDescription]:
+    """The filters and weighers that the configuration names by a path."""
+    filters = (name for value in settings.available_filters for name in value.split(","))
+    for kind, base, field, names in (
+        ("filter", BaseHostFilter, "available_filters", filters),
+        ("weigher", BaseWeigher, "weight_classes", settings.weight_classes),
+    ):
+        for path in filter(is_path, map(local_name, names)):
+            try:
+                found = classes_at(path, base, settings.spellings[field])
+            except ConfigurationError as error:
+                yield PluginDescription(path, kind, "", path, problem=str(error))
+                continue
+            yield from (_describe(kind, base, Candidate.of(one), [Candidate.of(one)]) for one in found)
 
 
 def describe_own_plugins() -> list[PluginDescription]:
@@ -87,6 +115,7 @@ def _describe(kind: str, base: type | None, candidate: Candidate, namesakes: Seq
             facts["declaration"] = declaration_of(found)
             facts["meets"] = meets_of(found)
             facts["overrides"] = tuple(overrides_of(found).values())
+            facts["stand_ins"] = tuple(stand_ins_of(found))
         only(candidate.name, namesakes)
     except ConfigurationError as error:
         facts["problem"] = str(error)

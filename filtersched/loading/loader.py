@@ -18,35 +18,29 @@ from oslo_config import cfg
 
 from filtersched.errors import InvalidRequest, PluginLoadError, PluginNotFound, shown
 from filtersched.filters.base import BaseHostFilter
+from filtersched.hosts.bare_metal_host import BareMetalHost
 from filtersched.hosts.host_state import HostState
 from filtersched.loading.entry_points import DRIVERS, FILTERS, WEIGHERS, Candidate, Registry, only
+from filtersched.loading.global_options import share_settings
+from filtersched.loading.novas_names import (
+    is_left_out,
+    nearest_driver,
+    warn_left_out,
+    what_is_missing,
+    why_no_driver,
+)
 from filtersched.loading.paths import check_class, classes_at, guarded, import_path, is_path, local_name, not_found
 from filtersched.plugins.configurable import Configurable, declared_options
-from filtersched.plugins.plugin import Plugin
+from filtersched.plugins.plugin import Plugin, declaration_of
 from filtersched.requests.record import checked_names
-from filtersched.settings import SchedulerSettings, Spelling, resolve_option, spelled
+from filtersched.settings import SchedulerSettings, Spelling, allocation_ratios, resolve_option, resolve_ratio, spelled
+from filtersched.settings.shared_options import ALLOCATION_RATIOS
 from filtersched.weighers.base import BaseWeigher
 from filtersched.weighers.least_cost import BUILT_IN, cost_weigher, is_used
+from filtersched.weighers.standard import STANDARD_WEIGHERS
 
 LOG = logging.getLogger(__name__)
 
-# all_weighers weighs in this order, so that the last bit of a sum is the same everywhere.
-STANDARD_WEIGHERS = (
-    "ServerGroupSoftAffinityWeigher",
-    "ServerGroupSoftAntiAffinityWeigher",
-    "BuildFailureWeigher",
-    "CPUWeigher",
-    "CrossCellWeigher",
-    "DiskWeigher",
-    "HypervisorVersionWeigher",
-    "ImagePropertiesWeigher",
-    "IoOpsWeigher",
-    "MetricsWeigher",
-    "NumInstancesWeigher",
-    "PCIWeigher",
-    "RAMWeigher",
-    "TopologySpreadWeigher",
-)
 _P = TypeVar("_P", bound=Plugin)
 
 #: Filters as a program gives them: names among the available, classes, objects.
@@ -58,14 +52,22 @@ WeighersGiven = str | type[BaseWeigher] | BaseWeigher | Sequence[str | type[Base
 def make_plugin(plugin_class: type[_P], conf: cfg.ConfigOpts) -> _P:
     """An instance of a plug-in with its options bound to what `conf` says."""
     origin = f"{plugin_class.__module__}:{plugin_class.__qualname__}"
+    is_own = origin.startswith("filtersched.")
+    if not is_own:
+        share_settings(conf)
     plugin: _P = guarded(plugin_class, plugin_class.__name__, origin)
     bind_options(plugin, conf, origin)
+    if not is_own and declaration_of(plugin_class) is None:
+        plugin.configured_ratios = allocation_ratios(conf)
     return plugin
 
 
 def bind_options(plugin: Configurable, conf: cfg.ConfigOpts, origin: str) -> None:
     """Give a plug-in the values that `conf` has for its options."""
-    found = {opt.dest: resolve_option(conf, opt, group) for group, opt in options_of(type(plugin), origin)}
+    found = {}
+    for group, opt in options_of(type(plugin), origin):
+        resolve = resolve_ratio if opt in ALLOCATION_RATIOS else resolve_option
+        found[opt.dest] = resolve(conf, opt, group)
     plugin.spell_options({name: spelling for name, (_value, spelling) in found.items()})
     plugin.bind({name: value for name, (value, _spelling) in found.items()})
 
@@ -133,17 +135,26 @@ class FilterCatalog:
         """
         parts = each_given("filters", given, BaseHostFilter)
         wanted = [local_name(one) if isinstance(one, str) else one for one in parts]
+        paths = {name: path for name, path in zip(wanted, parts, strict=True) if isinstance(name, str)}
+        if spelling is not None and spelling[0]:
+            for name in filter(self._is_left_out, paths):
+                warn_left_out(name, spelling)
+            wanted = [one for one in wanted if not (isinstance(one, str) and self._is_left_out(one))]
         names = dict.fromkeys(one for one in wanted if isinstance(one, str))
         unknown = [name for name in names if name not in self._candidates]
         if unknown:
-            raise self._unavailable(unknown, spelling)
+            missing = (what_is_missing(name, str(paths[name])) for name in unknown)
+            raise self._unavailable(unknown, spelling, " ".join(filter(None, missing)))
         return [one if isinstance(one, BaseHostFilter) else self._instance(one) for one in wanted]
 
-    def _unavailable(self, names: list[str], spelling: Spelling | None) -> PluginNotFound:
+    def _is_left_out(self, name: str) -> bool:
+        return is_left_out(name) and name not in self._candidates
+
+    def _unavailable(self, names: list[str], spelling: Spelling | None, missing: str) -> PluginNotFound:
         what = "which is not available" if len(names) == 1 else "which are not available"
         installed = [name for name in names if self._registry.candidates(name)]
         hint = f"Installed, but not named by {spelled(self._spelling)}: {', '.join(installed)}." if installed else ""
-        return self._registry.not_found(names, self._candidates, spelling, what, hint)
+        return self._registry.not_found(names, self._candidates, spelling, what, f"{missing} {hint}".strip())
 
     def _instance(self, named: str | type[BaseHostFilter]) -> BaseHostFilter:
         filter_class = only(named, self._candidates[named]).load(BaseHostFilter) if isinstance(named, str) else named
@@ -158,6 +169,8 @@ class FilterCatalog:
             return [self._registry.candidates(own) for own in self._registry.own_names()]
         if name == "all_filters":
             return [[self._registry.only(each, self._spelling)] for each in self._registry.all_names()]
+        if is_left_out(name) and not self._registry.candidates(name):
+            return []
         if is_path(name):
             return [[Candidate.of(found)] for found in classes_at(name, BaseHostFilter, self._spelling)]
         return [[self._registry.only(name, self._spelling, also=("standard_filters", "all_filters"))]]
@@ -218,6 +231,9 @@ def load_weighers(
 def _weigher_classes(name: str, registry: Registry, spelling: Spelling) -> list[type[BaseWeigher]]:
     if is_path(name):
         return classes_at(name, BaseWeigher, spelling)
+    if is_left_out(name) and not registry.candidates(name):
+        warn_left_out(name, spelling)
+        return []
     own = registry.own_names()
     names = [each for each in STANDARD_WEIGHERS if each in own] if name == "all_weighers" else [name]
     return [registry.only(each, spelling, also=("all_weighers",)).load(BaseWeigher) for each in names]
@@ -248,6 +264,9 @@ def load_driver(settings: SchedulerSettings) -> type:
     name, spelling = local_name(settings.driver), settings.spellings["driver"]
     if name == "MultiScheduler":
         name, spelling = local_name(settings.compute_driver), settings.spellings["compute_driver"]
+    if why_no_driver(name):
+        raise not_found([name], (), spelling, why_no_driver(name))
+    name = nearest_driver(name, spelling)
     driver = import_path(name, spelling) if is_path(name) else Registry(DRIVERS).only(name, spelling).load()
     if not (inspect.isclass(driver) and callable(getattr(driver, "select_destinations", None))):
         raise PluginLoadError(
@@ -261,9 +280,10 @@ def load_driver(settings: SchedulerSettings) -> type:
 
 def load_host_class(settings: SchedulerSettings) -> type[HostState]:
     """The class of hosts that the settings name. Raises PluginNotFound or PluginLoadError."""
+    usual = BareMetalHost if settings.takes_whole_nodes else HostState
     if settings.host_class is None:
-        return HostState
+        return usual
     spelling = settings.spellings.get("host_class", ("DEFAULT", "host_class"))
     found = import_path(settings.host_class.strip(), spelling)
-    check_class(found, HostState, settings.host_class, settings.host_class)
+    check_class(found, usual, settings.host_class, settings.host_class)
     return found  # type: ignore[no-any-return]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from filtersched.errors import ConfigurationError, PluginLoadError, PluginNotFound, nearest, shown
+from filtersched.nova import adapted, prepare_imports
 from filtersched.settings import Spelling, spelled
 
 _MISSING = object()
@@ -76,6 +77,8 @@ def import_path(path: str, spelling: Spelling) -> Any:
     module_name, _separator, attribute = path.partition(":") if ":" in path else path.rpartition(".")
     if not all(part.isidentifier() for part in [*module_name.split("."), attribute]):
         raise not_found([path], (), spelling, "which is neither a name nor package.module.attribute")
+    if module_name.partition(".")[0] != "filtersched":
+        prepare_imports()
     try:
         module = guarded(lambda: importlib.import_module(module_name), path, path)
     except PluginLoadError as error:
@@ -110,8 +113,7 @@ def classes_at(path: str, base: type, spelling: Spelling) -> list[type]:
     found = import_path(path, spelling)
     is_list = inspect.isroutine(found)
     classes: list[Any] = guarded(lambda: list(found()), path, path) if is_list else [found]
-    for cls in classes:
-        check_class(cls, base, path, path)
+    classes = [check_class(cls, base, path, path) for cls in classes]
     public = [each for each in classes if not each.__name__.startswith("_")]
     if not is_list and not public:
         raise PluginLoadError(
@@ -120,11 +122,13 @@ def classes_at(path: str, base: type, spelling: Spelling) -> list[type]:
     return public
 
 
-def check_class(found: Any, base: type, name: str, origin: str) -> None:
-    """Raise PluginLoadError if what was found is no subclass of `base`."""
+def check_class(found: Any, base: type, name: str, origin: str) -> type:
+    """The class that was found, which may derive from Nova's base class; PluginLoadError for anything else."""
+    found = adapted(found, base)
     if not (inspect.isclass(found) and issubclass(found, base)):
         raise PluginLoadError(
             f"{name!r} ({origin}) is {shown(found)} and not a class derived from {base.__name__}.",
             name=name,
             entry_point=origin,
         )
+    return found

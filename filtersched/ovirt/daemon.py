@@ -12,6 +12,8 @@ import socket
 import time
 from typing import Any
 
+from oslo_config import cfg
+
 from filtersched import FilterschedError, scheduler_from
 from filtersched.ovirt import settings as settings_module
 from filtersched.ovirt.core_units import core_units
@@ -37,6 +39,8 @@ class Proxy:
     def __init__(self, path: str | None, previous: Proxy | None = None) -> None:
         self.settings: settings_module.Settings = settings_module.load(path)
         tls_context(self.settings)
+        # The process is the daemon's own: plug-ins find their options where Nova's do.
+        self.settings.conf.plugins_read = cfg.CONF
         own_units = core_units(scheduler_from(self.settings.conf), self.settings)
         self.plugins: PluginFiles = PluginFiles() if previous is None else previous.plugins
         last = None if previous is None or previous.facts is None else previous.facts.reading

@@ -6,6 +6,8 @@ import contextlib
 import threading
 from collections.abc import Iterator
 
+from filtersched.requests.seal import decision
+
 
 class _Asking(threading.local):
     """The exceptions that were given a note, as (exception, plug-in's name), since the outer question began."""
@@ -24,7 +26,8 @@ def asking(plugin: object, hosts: int, instance: str | None) -> Iterator[None]:
     """
     outer, _asking.noted = _asking.noted, []
     try:
-        yield
+        with reading_ratios(plugin):
+            yield
     except Exception as problem:
         name = type(plugin).__name__
         if not any(known is problem and asked == name for known, asked in _asking.noted):
@@ -32,6 +35,20 @@ def asking(plugin: object, hosts: int, instance: str | None) -> Iterator[None]:
         raise
     finally:
         _asking.noted = outer
+
+
+@contextlib.contextmanager
+def reading_ratios(plugin: object) -> Iterator[None]:
+    """While a plug-in is called that reads ratios as Nova gives them: hosts without their own have the configured."""
+    ratios = getattr(plugin, "configured_ratios", None)
+    if ratios is None:
+        yield
+        return
+    outer, decision.ratios = decision.ratios, ratios
+    try:
+        yield
+    finally:
+        decision.ratios = outer
 
 
 def note_host(

@@ -62,6 +62,10 @@ class Plugin(Configurable):
     #: `aggregate_number` reads it.
     aggregate_overrides: ClassVar[Mapping[str, str]] = {}
 
+    #: The ratios that hosts without their own have while the plug-in is called as it stands, by attribute;
+    #: None: such hosts read as None. The loader sets it for plug-ins of others that declare nothing.
+    configured_ratios: Mapping[str, float] | None = None
+
     def changes_at(self, host_state: Any, /) -> Sequence[Any]:
         """The moments when the answer for a host may change as time passes, in microseconds since 1970.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Self
 
-from filtersched.columns.frozen import EMPTY, FrozenDict, thaw
+from filtersched.columns.frozen import EMPTY, FrozenDict, FrozenList, thaw
 from filtersched.columns.plain_data import attributes_of, plain_data, plain_mapping, plain_ones
 from filtersched.columns.stored import NameToValue
 from filtersched.columns.values import amount, optional_text, text
@@ -56,17 +56,20 @@ def checked_names(field: str, value: Any) -> tuple[str, ...]:
     return found
 
 
+NO_NAMES: FrozenList[str] = FrozenList()
+
+
 def names(value: Any) -> tuple[str, ...]:
     """A list of texts; one text is a list of it."""
     if value is None:
-        return ()
+        return NO_NAMES
     if isinstance(value, str):
-        return (text(value),)
+        return FrozenList((text(value),))
     try:
         found = plain_data(value)
     except ValueError:
         found = None
-    if type(found) is not tuple or not all(isinstance(name, str) for name in found):
+    if type(found) is not FrozenList or not all(isinstance(name, str) for name in found):
         raise ValueError("a list of names")
     return found
 
@@ -111,6 +114,10 @@ class Record(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self.__dataclass_fields__) - 1 + len(self.further)
+
+    def obj_attr_is_set(self, name: str) -> bool:
+        """Whether it says something of that name, as Nova's objects say it."""
+        return self.get(name) is not None
 
     @classmethod
     def of(cls, value: Any, field: str, *, keep: bool = False) -> Self:
@@ -178,9 +185,13 @@ def unknown_field(field: str, name: str, known: Iterable[str], value: Any) -> In
     return InvalidRequest(message, field=field, value=value)
 
 
+# What nearly every flavor says, and no data need to.
+_USUAL = {"is_public": True, "disabled": False}
+
+
 def plain(value: Any) -> Any:
     """An attribute of a request as data that `json` writes and the attribute's check reads back."""
     if isinstance(value, Record):
         named = ((name, plain(getattr(value, name))) for name in value.__dataclass_fields__)
-        return {name: item for name, item in named if item not in (None, {}, [])}
+        return {name: item for name, item in named if item not in (None, {}, []) and item is not _USUAL.get(name)}
     return value.plain() if isinstance(value, Part) else thaw(value)

@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from filtersched.columns.frozen import FrozenDict
+from filtersched.columns.frozen import FrozenDict, FrozenList
 from filtersched.columns.plain_data import FORMAT_VERSION, take_version
 from filtersched.columns.shared_values import shared_made
 from filtersched.columns.stored import ABSENT, NO_ITEMS, NO_VALUES, Attributed, Names, NameToValue, Stored
@@ -27,10 +27,19 @@ from filtersched.requests.record import (
     checked_size,
     checked_text,
     plain,
+    truth,
     unknown_field,
     with_text_keys,
 )
-from filtersched.requests.request_values import Destination, Flavor, Image, InstanceGroup, RequestContext, Retry
+from filtersched.requests.request_values import (
+    Destination,
+    Flavor,
+    Image,
+    InstanceGroup,
+    RequestContext,
+    Retry,
+    wish_records,
+)
 from filtersched.requests.seal import ONLY_ANSWERS, Limits, decision, is_sealed
 
 __all__ = ["MAX_INSTANCES", "Destination", "Flavor", "Image", "InstanceGroup", "RequestSpec", "Retry"]
@@ -116,6 +125,12 @@ class RequestSpec(Attributed, Mapping[str, Any]):
     network_metadata: Stored[
         NetworkMetadata | Mapping[str, Any] | str | None, NetworkMetadata | None
     ] = ABSENT
+    #: Whether the instance boots from a volume; for plug-ins of your own.
+    is_bfv: bool = False
+    #: The networks that the request asks for, each read as a mapping or by attributes; for plug-ins of your own.
+    requested_networks: Stored[Iterable[Any] | None, tuple[Any, ...]] = NO_ITEMS
+    #: Groups of resources and traits that the request asks for, read likewise; for plug-ins of your own.
+    requested_resources: Stored[Iterable[Any] | None, tuple[Any, ...]] = NO_ITEMS
     #: The content of `scheduler_json_config_location`, for plug-ins.
     config_options: NameToValue = NO_VALUES
     #: Who asks, for plug-ins that read `filter_properties["context"]`.
@@ -252,6 +267,23 @@ class RequestSpec(Attributed, Mapping[str, Any]):
         """Whether this is a rebuild: the hint `_nova_check_type` is exactly ["rebuild"]."""
         return self.scheduler_hints.get("_nova_check_type") == ("rebuild",)
 
+    def obj_attr_is_set(self, name: str) -> bool:
+        """Whether the request says something of that name, as Nova's objects say it."""
+        return name in _CHECKS and getattr(self, name) is not None
+
+    @property
+    def _context(self) -> Any:
+        """Who asks, under the name that Nova's objects give it."""
+        return self.context or RequestContext(user_id=self.user_id, project_id=self.project_id)
+
+    def to_legacy_filter_properties_dict(self) -> dict[str, Any]:
+        """What the mapping of the first filter scheduler says, as a dict of its own."""
+        return dict(self._filter_properties())
+
+    def to_legacy_request_spec_dict(self) -> dict[str, Any]:
+        """The request_spec of the first filter scheduler, as a dict of its own."""
+        return dict(self["request_spec"])
+
     def get_scheduler_hint(self, name: str, default: Any = None) -> Any:
         """The hint; a list with exactly one item is unwrapped."""
         if name not in self.scheduler_hints:
@@ -364,7 +396,7 @@ _set_scratch: Callable[[RequestSpec, Limits | None], None] = vars(RequestSpec)["
 
 def _hints(field: str, value: Any) -> FrozenDict[str, Any]:
     given = checked_mapping(field, value)
-    return FrozenDict({name: hint if isinstance(hint, tuple) else (hint,) for name, hint in given.items()})
+    return FrozenDict({name: hint if isinstance(hint, tuple) else FrozenList((hint,)) for name, hint in given.items()})
 
 
 def _count(field: str, value: Any) -> int:
@@ -381,6 +413,16 @@ def _time(field: str, value: Any) -> datetime:
 
 def _seconds(field: str, value: Any) -> float | None:
     return None if value is None else checked_size(field, value)
+
+
+def _truth(field: str, value: Any) -> bool:
+    found: bool = checked(field, value, truth)
+    return found
+
+
+def _wishes(field: str, value: Any) -> tuple[Any, ...]:
+    found: tuple[Any, ...] = checked(field, value, wish_records)
+    return found
 
 
 def _record_of(kind: type[Record]) -> Callable[[str, Any], Any]:
@@ -432,6 +474,8 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "numa_topology": _part_of(InstanceNUMATopology),
     "pci_requests": _part_of(InstancePCIRequests),
     "network_metadata": _part_of(NetworkMetadata),
+    **dict.fromkeys(("requested_networks", "requested_resources"), _wishes),
+    "is_bfv": _truth,
     "context": _context,
     "now": _time,
 }

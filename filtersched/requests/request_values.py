@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Never
 
-from filtersched.columns.frozen import FrozenDict
-from filtersched.columns.plain_data import plain_mapping, plain_scalar
+from filtersched.columns.frozen import FrozenDict, FrozenList
+from filtersched.columns.plain_data import plain_data, plain_mapping, plain_scalar
 from filtersched.columns.stored import NO_ITEMS, NO_VALUES, Names, NameToValue, Stored
 from filtersched.columns.values import name as a_name
 from filtersched.columns.values import number, optional, optional_text, whole
@@ -48,6 +48,12 @@ class Flavor(Record):
     vcpu_weight: float | None
     #: Further wishes, name to value.
     extra_specs: Mapping[str, Any]
+    #: Whether every project may use it; no filter of the library reads it.
+    is_public: bool
+    #: Whether it is taken out of use; no filter of the library reads it.
+    disabled: bool
+    #: The projects that may use it, if it is not public; no filter of the library reads them.
+    projects: tuple[str, ...]
     #: What `filter_properties` or an object of another library says beyond this.
     further: Mapping[str, Any] = field(compare=False)
 
@@ -65,6 +71,9 @@ class Flavor(Record):
         rxtx_factor: float | None = None,
         vcpu_weight: float | None = None,
         extra_specs: Mapping[str, Any] | None = None,
+        is_public: bool = True,
+        disabled: bool = False,
+        projects: Iterable[str] | None = None,
         further: Mapping[str, Any] | None = None,
         **unknown: Never,
     ) -> None:
@@ -82,6 +91,9 @@ class Flavor(Record):
             "rxtx_factor": rxtx_factor,
             "vcpu_weight": vcpu_weight,
             "extra_specs": extra_specs,
+            "is_public": is_public,
+            "disabled": disabled,
+            "projects": NO_ITEMS if projects is None else projects,
             "further": further,
         }
         for key, value in given.items():
@@ -120,19 +132,46 @@ def _rules(value: Any) -> Any:
     return plain_mapping({**others, "spread": spread} if spread else others)
 
 
+class ImageProperties(FrozenDict[str, Any]):
+    """The properties of an image, which can be read as attributes too: None for one that is not set."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name == "is_plain":
+            raise AttributeError(f"the properties of an image have no {name!r}")
+        return self.get(name)
+
+    def obj_attr_is_set(self, name: str) -> bool:
+        """Whether the property is set, as Nova's objects say it."""
+        return name in self
+
+
+_NO_PROPERTIES = ImageProperties()
+
+
+def _properties(value: Any) -> ImageProperties:
+    if type(value) is ImageProperties:
+        return value
+    return ImageProperties(plain_mapping(value)) if value else _NO_PROPERTIES
+
+
 _FLAVOR: _Checks = {
     **dict.fromkeys(("memory_mb", "vcpus", "root_gb", "ephemeral_gb", "swap"), size),
     **dict.fromkeys(("name", "flavorid", "id"), plain_scalar),
     **dict.fromkeys(("rxtx_factor", "vcpu_weight"), optional(number)),
     "extra_specs": plain_mapping,
+    **dict.fromkeys(("is_public", "disabled"), truth),
+    "projects": names,
 }
-_IMAGE: _Checks = {"id": plain_scalar, "name": plain_scalar, "properties": plain_mapping}
+_IMAGE: _Checks = {"id": plain_scalar, "name": plain_scalar, "properties": _properties}
 _GROUP: _Checks = {
     "policy": optional_text,
     "rules": _rules,
     "hosts": names,
     "members": names,
     "uuid": optional_text,
+    "name": optional_text,
 }
 _DESTINATION: _Checks = {
     **dict.fromkeys(("host", "node", "cell"), optional_text),
@@ -173,6 +212,8 @@ class InstanceGroup(Record):
     members: Names = NO_ITEMS
     #: The group's uuid.
     uuid: str | None = None
+    #: The group's name.
+    name: str | None = None
     #: What `filter_properties` or an object of another library says beyond this.
     further: NameToValue = field(default=NO_VALUES, compare=False, kw_only=True)
 
@@ -182,7 +223,7 @@ class InstanceGroup(Record):
     @property
     def policies(self) -> tuple[str, ...]:
         """The policy as the list it once was: of one item, or empty."""
-        return () if self.policy is None else (self.policy,)
+        return FrozenList(() if self.policy is None else (self.policy,))
 
     def with_members(self, uuids: Iterable[str]) -> InstanceGroup:
         """The group with instances that are about to be placed as members of it."""
@@ -206,7 +247,7 @@ class InstanceGroup(Record):
         """The group with one more instance on `host`; a host is listed once per instance."""
         # As they are: they were checked when they came, and a large group has many.
         new = object.__new__(type(self))
-        for name in ("policy", "rules", "members", "uuid", "further"):
+        for name in ("policy", "rules", "members", "uuid", "name", "further"):
             object.__setattr__(new, name, getattr(self, name))
         object.__setattr__(new, "hosts", self.hosts + (host,))  # noqa: RUF005 - twice as fast
         return new
@@ -249,7 +290,7 @@ def _attempts(value: Any) -> int:
 
 def _tried_hosts(value: Any) -> tuple[HostNode, ...]:
     try:
-        return tuple(_tried(one) for one in (() if value is None else value))
+        return FrozenList(_tried(one) for one in (() if value is None else value))
     except (TypeError, ValueError):
         raise ValueError("a list of hosts, or of [host, node]") from None
 
@@ -278,6 +319,26 @@ class Destination(Record):
 
     def __post_init__(self) -> None:
         self._check("requested_destination", _DESTINATION)
+
+
+class Wish(FrozenDict[str, Any]):
+    """A network or a group of resources that a request asks for: its keys can be read as attributes too."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name not in self:
+            raise AttributeError(f"the request says no {name!r} of this")
+        return self[name]
+
+
+def wish_records(value: Any) -> FrozenList[Wish]:
+    """A list of mappings, or of objects of another library, as read-only records."""
+    listed = getattr(value, "objects", value) if not isinstance(value, Mapping) else value
+    found = plain_data(NO_ITEMS if listed is None else listed, objects=True)
+    if not isinstance(found, FrozenList) or not all(isinstance(one, Mapping) for one in found):
+        raise ValueError("a list of mappings")
+    return found if all(type(one) is Wish for one in found) else FrozenList(Wish(one) for one in found)
 
 
 @dataclass(frozen=True, slots=True)

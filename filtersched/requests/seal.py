@@ -7,7 +7,7 @@ them, and may be changed.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
@@ -23,6 +23,8 @@ class _Decision(threading.local):
     """
 
     limits: Limits | None = None
+    #: What a host without a ratio of its own reads as, for the plug-in that is being called; by attribute.
+    ratios: Mapping[str, float] | None = None
 
 
 decision: _Decision = _Decision()
@@ -37,15 +39,15 @@ def is_sealed(made_in: Limits | None) -> bool:
 
 def sealed(act: Callable[[], _T]) -> _T:
     """The result of `act`, run as a decision. The seal is broken whatever exception strikes, and wherever."""
-    outer = decision.limits
+    outer, ratios = decision.limits, decision.ratios
     try:
-        decision.limits = {}
+        decision.limits, decision.ratios = {}, None
         result = act()
-        decision.limits = outer
+        decision.limits, decision.ratios = outer, ratios
         return result
     except BaseException:
         # Also where the exception comes from outside, between two statements above.
-        decision.limits = outer
+        decision.limits, decision.ratios = outer, ratios
         raise
 
 

@@ -15,14 +15,15 @@ from oslo_config import cfg
 from filtersched.engine import Engine, UseHandlers
 from filtersched.engine.decision import Choice, Decision, depleted
 from filtersched.engine.draw import BestDraw, Draw, bring_forward
-from filtersched.errors import InvalidRequest
+from filtersched.errors import InvalidHost, InvalidRequest
 from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.handler import HostFilterHandler
 from filtersched.hosts import narrowing
+from filtersched.hosts.bare_metal_host import BareMetalHost, is_given_whole, take_whole
 from filtersched.hosts.host_lists import undisturbed
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
-from filtersched.loading import FiltersGiven, WeighersGiven, load_filters, load_weighers
+from filtersched.loading import FiltersGiven, WeighersGiven, load_filters, load_weighers, warn_of_lost_options
 from filtersched.loading.loader import FilterCatalog
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.requests.seal import sealed
@@ -31,6 +32,7 @@ from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Filtered, SetAside, WeighedHost, steps_of_set_aside
 from filtersched.results.verdict import HostVerdicts
 from filtersched.schedulers.base import Scheduler
+from filtersched.settings import spelled
 from filtersched.weighers.base import BaseWeigher
 from filtersched.weighers.handler import HostWeightHandler
 
@@ -64,6 +66,7 @@ class FilterScheduler(Scheduler):
         self.weighers: Sequence[BaseWeigher] = load_weighers(
             self.conf, self.settings, scheduler=self, given=weighers
         )
+        warn_of_lost_options(self.conf)
         self._draw = self._draw_for()
         self._engine = self._engine_for() if use_engine else None
         self._filter_handler = HostFilterHandler()
@@ -120,13 +123,28 @@ class FilterScheduler(Scheduler):
     def _choose(self, decision: Decision) -> list[Choice]:
         if type(self).select is FilterScheduler.select:
             decision.drawn_from = self._draw.drawn_from
-        if self._engine is not None:
+        if self._engine is not None and self._engine_depletes(decision):
             decision.nearest = self._engine.nearest_misses
             try:
                 return self._engine.choices(decision)
             except UseHandlers:
                 decision.start_over()
         return self._choose_plainly(decision)
+
+    def _engine_depletes(self, decision: Decision) -> bool:
+        """Whether the hosts themselves know what an instance takes. Raises InvalidHost for a pool of hosts that do not.
+
+        A program that gives a list of hosts may have ordinary ones; those of a pool take the instances
+        that are committed.
+        """
+        if not self.settings.takes_whole_nodes:
+            return True
+        ordinary = next((one for one in decision.hosts if not isinstance(one, BareMetalHost)), None)
+        if ordinary is not None and isinstance(decision.hosts, HostPool):
+            said = "an instance takes a whole node, and the hosts of the pool must be of BareMetalHost for that"
+            setting = spelled(self.settings.spellings["host_manager"])
+            raise InvalidHost(f"host {ordinary.host!r}: with {setting} {said}", host=ordinary.host)
+        return ordinary is None
 
     def _choose_plainly(self, decision: Decision) -> list[Choice]:
         """The pipeline on host objects: what the engine must equal."""
@@ -195,4 +213,7 @@ class FilterScheduler(Scheduler):
 
     def deplete(self, host: HostState, spec: RequestSpec) -> HostState:
         """A copy of the host without what one instance of the request takes."""
-        return depleted(host, spec)
+        taken = depleted(host, spec)
+        if self.settings.takes_whole_nodes and not isinstance(taken, BareMetalHost) and is_given_whole(taken):
+            take_whole(taken)
+        return taken

@@ -6,11 +6,13 @@ May import: columns, errors. A plug-in's own options stand on the plug-in.
 from filtersched.settings.command_line import split_args
 from filtersched.settings.conf import (
     SchedulerConf,
+    allocation_ratios,
     make_conf,
     option_values,
     read_scheduler_settings,
     register_opts,
     resolve_option,
+    resolve_ratio,
 )
 from filtersched.settings.files import read_settings
 from filtersched.settings.options import SchedulerSettings, Spelling, spelled
@@ -19,12 +21,14 @@ __all__ = [
     "SchedulerConf",
     "SchedulerSettings",
     "Spelling",
+    "allocation_ratios",
     "make_conf",
     "option_values",
     "read_scheduler_settings",
     "read_settings",
     "register_opts",
     "resolve_option",
+    "resolve_ratio",
     "spelled",
     "split_args",
 ]

@@ -26,13 +26,16 @@ from filtersched.settings.files import Sections, read_settings, section_of
 from filtersched.settings.option_value import allowed, bad_value, typed
 from filtersched.settings.options import (
     DEFAULT,
+    GROUPED,
     SETTINGS,
     SchedulerSettings,
+    Setting,
     Spelling,
     scheduler_options,
     spelled,
     spellings_of,
 )
+from filtersched.settings.shared_options import ALLOCATION_RATIOS, initial_ratio
 
 _STRENGTH = {
     cfg.Locations.opt_default: 0,
@@ -57,6 +60,8 @@ class SchedulerConf(cfg.ConfigOpts):
         super().__init__()
         self._commanded = commanded or {}
         self._given: list[Sections] = []
+        #: Another ConfigOpts for the loader to `share` with, once it loads a plug-in of others.
+        self.plugins_read: cfg.ConfigOpts | None = None
 
     def _parse_config_files(self) -> Any:
         """oslo.config's step that reads the files, at the start and for each reload.
@@ -64,10 +69,21 @@ class SchedulerConf(cfg.ConfigOpts):
         Its own reader uses the encoding of the locale and does not know flag files.
         """
         self._given = [*map(read_settings, self.default_config_files), self._commanded]
-        namespace = cfg._Namespace(self)
+        return self._namespace_of(self)
+
+    def _namespace_of(self, conf: cfg.ConfigOpts) -> Any:
+        namespace = cfg._Namespace(conf)
         for path, sections in zip([*self.default_config_files, ""], self._given, strict=True):
             namespace._add_parsed_config_file(path, sections, sections)
         return namespace
+
+    def share_with(self, other: cfg.ConfigOpts) -> None:
+        """Let `other` read the same files and command line, for options that plug-ins register there.
+
+        The usual one is oslo.config's global `cfg.CONF`. What it read before is replaced.
+        """
+        other._namespace = self._namespace_of(other)
+        other.register_opts(())  # forgets what it has read already
 
     def get_location(self, name: str, group: str | None = None) -> Any:
         """Where the value of an option is from, a `cfg.LocationInfo` (it has no types), or None."""
@@ -176,7 +192,7 @@ def read_scheduler_settings(conf: cfg.ConfigOpts) -> SchedulerSettings:
     values: dict[str, Any] = {}
     chosen: dict[str, Spelling | None] = {}
     for setting in SETTINGS:
-        value, chosen[setting.field] = _resolve(conf, setting.opts)
+        value, chosen[setting.field] = resolve_setting(conf, setting)
         values[setting.field] = tuple(value) if isinstance(value, list) else value
     if values["least_cost_functions"] is not None and chosen["weight_classes"] is not None:
         raise ConfigurationError(
@@ -197,6 +213,11 @@ def read_scheduler_settings(conf: cfg.ConfigOpts) -> SchedulerSettings:
     return SchedulerSettings(**values, spellings=spellings)
 
 
+def resolve_setting(conf: cfg.ConfigOpts, setting: Setting) -> tuple[Any, Spelling | None]:
+    """The value of a scheduler-level option, and the spelling that set it, None for a default."""
+    return _resolve(conf, setting.opts)
+
+
 def option_values(conf: cfg.ConfigOpts, opts: Iterable[cfg.Opt], group: str) -> dict[str, Any]:
     """The values of options by name; see `resolve_option`."""
     return {opt.dest: resolve_option(conf, opt, group)[0] for opt in opts}
@@ -210,6 +231,25 @@ def resolve_option(conf: cfg.ConfigOpts, opt: cfg.Opt, group: str) -> tuple[Any,
     """
     value, spelling = _resolve(conf, [(each, opt) for each, _name in spellings_of(opt, group)])
     return value, spelling or (group, opt.dest)
+
+
+def resolve_ratio(conf: cfg.ConfigOpts, opt: cfg.Opt, group: str) -> tuple[float, Spelling]:
+    """An allocation ratio, and the spelling that set it.
+
+    In this order: the ratio, `initial_` and its name, the default. None and 0.0 are not set, as in Nova; a ratio
+    of 0.0 stays that where the initial one is not set either, and counts as the default.
+    """
+    value, spelling = _resolve(conf, [(each, opt) for each, _name in spellings_of(opt, group)])
+    if spelling is None or not value:
+        initial, initially = _resolve(conf, [(DEFAULT, initial_ratio(opt))])
+        if initial:
+            return float(initial), initially or spelling or (group, opt.dest)
+    return value, spelling or (group, opt.dest)
+
+
+def allocation_ratios(conf: cfg.ConfigOpts) -> dict[str, float]:
+    """The configured allocation ratios, by name."""
+    return {opt.dest: resolve_ratio(conf, opt, GROUPED)[0] or opt.default for opt in ALLOCATION_RATIOS}
 
 
 def _register(conf: cfg.ConfigOpts, opt: cfg.Opt, group: str) -> None:

@@ -15,7 +15,12 @@ from typing import Any, NamedTuple
 
 from oslo_config import cfg
 
-from filtersched.settings.shared_options import DEFAULT_AVAILABILITY_ZONE, SERVICE_DOWN_TIME
+from filtersched.settings.shared_options import (
+    ALLOCATION_RATIOS,
+    DEFAULT_AVAILABILITY_ZONE,
+    SERVICE_DOWN_TIME,
+    initial_ratio,
+)
 
 DEFAULT = "DEFAULT"
 GROUPED = "filter_scheduler"
@@ -62,6 +67,9 @@ def _grouped_option(kind: Callable[..., cfg.Opt], name: str, group: str, **facts
     return dataclasses.field(metadata={"opt": kind(name, **facts), "only_in": group})
 
 
+_WHOLE_NODES = ("ironic_host_manager", "IronicHostManager", "baremetal_host_manager", "BaremetalHostManager")
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class SchedulerSettings:
     """The scheduler-level options, read once."""
@@ -83,6 +91,15 @@ class SchedulerSettings:
         default="FilterScheduler",
         help="The scheduler that MultiScheduler uses for compute requests. Only read if scheduler_driver is "
         "MultiScheduler.",
+    )
+    host_manager: str = _option(
+        cfg.StrOpt,
+        "scheduler_host_manager",
+        group="scheduler",
+        default="host_manager",
+        help="ironic_host_manager, or Nova's class path of it: an instance takes the whole node, whatever its flavor, "
+        "except on hosts with a hypervisor_type other than ironic and baremetal. Any other value has no effect: the "
+        "calling program gives the hosts to the scheduler.",
     )
     available_filters: tuple[str, ...] = _option(
         cfg.MultiStrOpt,
@@ -240,6 +257,11 @@ class SchedulerSettings:
         help="True: the command reports each stage of a decision, and why each host was chosen, on stderr.",
     )
 
+    @property
+    def takes_whole_nodes(self) -> bool:
+        """Whether an instance takes the whole node that it is placed on."""
+        return self.host_manager.strip().rpartition(".")[2] in _WHOLE_NODES
+
     # The spelling that set each field, for messages; for a default, the flat one.
     spellings: dict[str, Spelling] = dataclasses.field(default_factory=dict, compare=False)
 
@@ -281,25 +303,18 @@ def cost_weight_option(function: str) -> cfg.Opt:
     )
 
 
-_CALLER = "the calling program gives the hosts to the scheduler."
 _INSTANCES = "the caller says which instances a host has, so they are always known."
 _ZONE = "a service record contains its zone; see default_availability_zone."
 _FRESH = "the caller gives the capabilities with the host, and updates them."
-_FIRST_RATIO = "the compute service gives a host its first ratio; see the option without initial_."
 _ATTESTED = "TrustedFilter queries no attestation server; it reads the capability trust_lvl of a host."
 
 NO_EFFECT: tuple[tuple[str, cfg.Opt], ...] = tuple(
     (group, kind(name, help=f"Accepted without effect: {why}", secret=name.endswith("auth_blob")))
     for group, kind, name, why in (
-        (DEFAULT, cfg.StrOpt, "scheduler_host_manager", _CALLER),
-        ("scheduler", cfg.StrOpt, "host_manager", _CALLER),
         (DEFAULT, cfg.BoolOpt, "scheduler_tracks_instance_changes", _INSTANCES),
         (GROUPED, cfg.BoolOpt, "track_instance_changes", _INSTANCES),
         (DEFAULT, cfg.StrOpt, "node_availability_zone", _ZONE),
         (DEFAULT, cfg.IntOpt, "periodic_interval", _FRESH),
-        (DEFAULT, cfg.FloatOpt, "initial_ram_allocation_ratio", _FIRST_RATIO),
-        (DEFAULT, cfg.FloatOpt, "initial_cpu_allocation_ratio", _FIRST_RATIO),
-        (DEFAULT, cfg.FloatOpt, "initial_disk_allocation_ratio", _FIRST_RATIO),
         ("trusted_computing", cfg.StrOpt, "attestation_server", _ATTESTED),
         ("trusted_computing", cfg.StrOpt, "attestation_server_ca_file", _ATTESTED),
         ("trusted_computing", cfg.StrOpt, "attestation_port", _ATTESTED),
@@ -315,4 +330,7 @@ NO_EFFECT: tuple[tuple[str, cfg.Opt], ...] = tuple(
 def scheduler_options() -> tuple[tuple[str, cfg.Opt], ...]:
     """Every scheduler-level option under every spelling, as (group, option)."""
     cost_weights = ((DEFAULT, cost_weight_option(function)) for function in _COST_WEIGHTS)
-    return (*(spelled_opt for setting in SETTINGS for spelled_opt in setting.opts), *cost_weights, *NO_EFFECT)
+    initial = ((DEFAULT, initial_ratio(ratio)) for ratio in ALLOCATION_RATIOS)
+    return (
+        *(spelled_opt for setting in SETTINGS for spelled_opt in setting.opts), *cost_weights, *initial, *NO_EFFECT
+    )

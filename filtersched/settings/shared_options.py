@@ -23,6 +23,18 @@ RAM_ALLOCATION_RATIO = _ratio("ram_allocation_ratio", 1.5, "memory", "the memory
 CPU_ALLOCATION_RATIO = _ratio("cpu_allocation_ratio", 16.0, "CPUs", "the CPUs")
 DISK_ALLOCATION_RATIO = _ratio("disk_allocation_ratio", 1.0, "disk", "the disk")
 
+ALLOCATION_RATIOS = (RAM_ALLOCATION_RATIO, CPU_ALLOCATION_RATIO, DISK_ALLOCATION_RATIO)
+
+
+def initial_ratio(ratio: cfg.Opt) -> cfg.Opt:
+    """The option of later releases that counts where the configuration does not set the ratio."""
+    return cfg.FloatOpt(
+        f"initial_{ratio.dest}",
+        min=0,
+        help=f"What {ratio.dest} is where it is not set itself. Unset or 0.0: {ratio.default}.",
+    )
+
+
 MAX_INSTANCES_PER_HOST = cfg.IntOpt(
     "max_instances_per_host",
     default=50,

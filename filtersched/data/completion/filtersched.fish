@@ -51,7 +51,7 @@ function _shtab_filtersched_using
 end
 
 set -g _shtab_filtersched_commands schedule why plugins check-config files config completion man help
-set -g _shtab_filtersched_opts_with_value --aggregate-image-properties-isolation-namespace --aggregate-image-properties-isolation-separator --aggregates --availability-zone --baremetal-scheduler-default-filters --build-failure-weight-multiplier --capability-weight-multiplier --capability-weight-of-missing --capability-weight-setting --color --columns --compute-fill-first-cost-fn-weight --compute-scheduler-driver --config-dir --config-file --connection-type --copy --count --cpu-allocation-ratio --cpu-weight-multiplier --cross-cell-move-weight-multiplier --default-availability-zone --default-schedule-zone --disk-allocation-ratio --disk-weight-multiplier --extra-spec --extra-spec-max-steps --extra-spec-max-words --filters --flavor --force-host --force-node --format --group-host --group-member --group-policy --hint --host-class --hypervisor-version-weight-multiplier --ignore-host --image --image-properties-default-architecture --image-property --image-props-weight-multiplier --image-props-weight-setting --instance-uuid --inventory --io-ops-weight-multiplier --isolated-hosts --isolated-images --json-query-max-length --json-query-max-terms --least-cost-functions --max-instances-per-host --max-io-ops-per-host --metrics-weight-multiplier --metrics-weight-of-unavailable --metrics-weight-setting --near-misses --noop-cost-fn-weight --now --num-instances-weight-multiplier --output --pci-alias --pci-weight-multiplier --plain-instance-weight-multiplier --project --project-spread-by --project-spread-weight-multiplier --ram-allocation-ratio --ram-weight-multiplier --requests --reserved-host-disk-mb --reserved-host-memory-mb --scheduler-available-filters --scheduler-default-filters --scheduler-driver --scheduler-host-subset-size --scheduler-json-config-location --scheduler-max-attempts --scheduler-weight-classes --seed --service-down-time --soft-affinity-weight-multiplier --soft-anti-affinity-weight-multiplier --sort --special-capabilities --topology-spread-weight-multiplier --user
+set -g _shtab_filtersched_opts_with_value --aggregate-image-properties-isolation-namespace --aggregate-image-properties-isolation-separator --aggregates --availability-zone --baremetal-scheduler-default-filters --build-failure-weight-multiplier --capability-weight-multiplier --capability-weight-of-missing --capability-weight-setting --color --columns --compute-fill-first-cost-fn-weight --compute-scheduler-driver --config-dir --config-file --connection-type --copy --count --cpu-allocation-ratio --cpu-weight-multiplier --cross-cell-move-weight-multiplier --default-availability-zone --default-schedule-zone --disk-allocation-ratio --disk-weight-multiplier --extra-spec --extra-spec-max-steps --extra-spec-max-words --filters --flavor --force-host --force-node --format --group-host --group-member --group-policy --hint --host-class --hypervisor-version-weight-multiplier --ignore-host --image --image-properties-default-architecture --image-property --image-props-weight-multiplier --image-props-weight-setting --initial-cpu-allocation-ratio --initial-disk-allocation-ratio --initial-ram-allocation-ratio --instance-uuid --inventory --io-ops-weight-multiplier --isolated-hosts --isolated-images --json-query-max-length --json-query-max-terms --least-cost-functions --max-instances-per-host --max-io-ops-per-host --metrics-weight-multiplier --metrics-weight-of-unavailable --metrics-weight-setting --near-misses --noop-cost-fn-weight --now --num-instances-weight-multiplier --output --plain-instance-weight-multiplier --project --project-spread-by --project-spread-weight-multiplier --ram-allocation-ratio --ram-weight-multiplier --requests --reserved-host-disk-mb --reserved-host-memory-mb --scheduler-available-filters --scheduler-default-filters --scheduler-driver --scheduler-host-manager --scheduler-host-subset-size --scheduler-json-config-location --scheduler-max-attempts --scheduler-weight-classes --seed --service-down-time --soft-affinity-weight-multiplier --soft-anti-affinity-weight-multiplier --sort --special-capabilities --topology-spread-weight-multiplier --user
 
 complete -c filtersched -e
 complete -c filtersched -f
@@ -100,6 +100,7 @@ complete -c filtersched -n '_shtab_filtersched_using schedule' -l config-file -x
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l config-dir -x -d 'A directory whose *.conf files are read, in sorted order'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l scheduler-driver -x -d 'The scheduler to use'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l compute-scheduler-driver -x -d 'The scheduler that MultiScheduler uses for compute requests'
+complete -c filtersched -n '_shtab_filtersched_using schedule' -l scheduler-host-manager -x -d 'ironic_host_manager, or Nova'"'"'s class path of it'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l scheduler-available-filters -x -d 'The filters that may be enabled'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l scheduler-default-filters -x -d 'The filters of every request, by class name, in this order'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l scheduler-weight-classes -x -d 'The weighers that rank the remaining hosts'
@@ -120,6 +121,9 @@ complete -c filtersched -n '_shtab_filtersched_using schedule' -l host-class -x 
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l verbose -d True
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l noop-cost-fn-weight -x -d 'The factor of the cost of noop_cost_fn, if least_cost_functions names it'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l compute-fill-first-cost-fn-weight -x -d 'The factor of the cost of compute_fill_first_cost_fn, if least_cost_functions names it'
+complete -c filtersched -n '_shtab_filtersched_using schedule' -l initial-ram-allocation-ratio -x -d 'What ram_allocation_ratio is where it is not set itself'
+complete -c filtersched -n '_shtab_filtersched_using schedule' -l initial-cpu-allocation-ratio -x -d 'What cpu_allocation_ratio is where it is not set itself'
+complete -c filtersched -n '_shtab_filtersched_using schedule' -l initial-disk-allocation-ratio -x -d 'What disk_allocation_ratio is where it is not set itself'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l cpu-allocation-ratio -x -d 'How many times its CPUs a host may give out, unless the host has its own ratio'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l disk-allocation-ratio -x -d 'How many times its disk a host may give out, unless the host has its own ratio'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l aggregate-image-properties-isolation-namespace -x -d 'Compare only keys of aggregate metadata that begin with this and the separator'
@@ -147,7 +151,6 @@ complete -c filtersched -n '_shtab_filtersched_using schedule' -l image-props-we
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l image-props-weight-setting -x -d 'The properties that count, and how much, such as os_distro=1,hw_machine_type=0.5'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l io-ops-weight-multiplier -x -d 'How much the running operations of a host count (num_io_ops)'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l num-instances-weight-multiplier -x -d 'How much the number of instances on a host counts, whatever their size'
-complete -c filtersched -n '_shtab_filtersched_using schedule' -l pci-weight-multiplier -x -d 'How much free PCI devices on a host count'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l plain-instance-weight-multiplier -x -d 'How much it counts against a host that it has special capabilities that the request does not ask for'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l special-capabilities -x -d 'What makes a host special'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l project-spread-weight-multiplier -x -d 'How much instances of the same project or user count against a host'
@@ -156,8 +159,6 @@ complete -c filtersched -n '_shtab_filtersched_using schedule' -l ram-weight-mul
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l soft-affinity-weight-multiplier -x -d 'How much members of a soft-affinity group on a host count for the next member'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l soft-anti-affinity-weight-multiplier -x -d 'How much members of a soft-anti-affinity group on a host count against it for the next member'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l topology-spread-weight-multiplier -x -d 'How much it counts that a domain has few instances of the group'
-complete -c filtersched -n '_shtab_filtersched_using schedule' -l pci-alias -x -d 'A name for PCI devices, which flavors ask for as pci_passthrough:alias = name:count'
-complete -c filtersched -n '_shtab_filtersched_using schedule' -l compute-packing-host-numa-cells-allocation-strategy -d 'Which NUMA cells of a host an instance gets if it needs fewer than there are'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l metrics-weight-setting -x -d 'The metrics that count, each as name=ratio'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l metrics-weight-multiplier -x -d 'How much metrics count'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l metrics-required -d True
@@ -197,6 +198,7 @@ complete -c filtersched -n '_shtab_filtersched_using why' -l config-file -xka "(
 complete -c filtersched -n '_shtab_filtersched_using why' -l config-dir -x -d 'A directory whose *.conf files are read, in sorted order'
 complete -c filtersched -n '_shtab_filtersched_using why' -l scheduler-driver -x -d 'The scheduler to use'
 complete -c filtersched -n '_shtab_filtersched_using why' -l compute-scheduler-driver -x -d 'The scheduler that MultiScheduler uses for compute requests'
+complete -c filtersched -n '_shtab_filtersched_using why' -l scheduler-host-manager -x -d 'ironic_host_manager, or Nova'"'"'s class path of it'
 complete -c filtersched -n '_shtab_filtersched_using why' -l scheduler-available-filters -x -d 'The filters that may be enabled'
 complete -c filtersched -n '_shtab_filtersched_using why' -l scheduler-default-filters -x -d 'The filters of every request, by class name, in this order'
 complete -c filtersched -n '_shtab_filtersched_using why' -l scheduler-weight-classes -x -d 'The weighers that rank the remaining hosts'
@@ -217,6 +219,9 @@ complete -c filtersched -n '_shtab_filtersched_using why' -l host-class -x -d 'T
 complete -c filtersched -n '_shtab_filtersched_using why' -l verbose -d True
 complete -c filtersched -n '_shtab_filtersched_using why' -l noop-cost-fn-weight -x -d 'The factor of the cost of noop_cost_fn, if least_cost_functions names it'
 complete -c filtersched -n '_shtab_filtersched_using why' -l compute-fill-first-cost-fn-weight -x -d 'The factor of the cost of compute_fill_first_cost_fn, if least_cost_functions names it'
+complete -c filtersched -n '_shtab_filtersched_using why' -l initial-ram-allocation-ratio -x -d 'What ram_allocation_ratio is where it is not set itself'
+complete -c filtersched -n '_shtab_filtersched_using why' -l initial-cpu-allocation-ratio -x -d 'What cpu_allocation_ratio is where it is not set itself'
+complete -c filtersched -n '_shtab_filtersched_using why' -l initial-disk-allocation-ratio -x -d 'What disk_allocation_ratio is where it is not set itself'
 complete -c filtersched -n '_shtab_filtersched_using why' -l cpu-allocation-ratio -x -d 'How many times its CPUs a host may give out, unless the host has its own ratio'
 complete -c filtersched -n '_shtab_filtersched_using why' -l disk-allocation-ratio -x -d 'How many times its disk a host may give out, unless the host has its own ratio'
 complete -c filtersched -n '_shtab_filtersched_using why' -l aggregate-image-properties-isolation-namespace -x -d 'Compare only keys of aggregate metadata that begin with this and the separator'
@@ -244,7 +249,6 @@ complete -c filtersched -n '_shtab_filtersched_using why' -l image-props-weight-
 complete -c filtersched -n '_shtab_filtersched_using why' -l image-props-weight-setting -x -d 'The properties that count, and how much, such as os_distro=1,hw_machine_type=0.5'
 complete -c filtersched -n '_shtab_filtersched_using why' -l io-ops-weight-multiplier -x -d 'How much the running operations of a host count (num_io_ops)'
 complete -c filtersched -n '_shtab_filtersched_using why' -l num-instances-weight-multiplier -x -d 'How much the number of instances on a host counts, whatever their size'
-complete -c filtersched -n '_shtab_filtersched_using why' -l pci-weight-multiplier -x -d 'How much free PCI devices on a host count'
 complete -c filtersched -n '_shtab_filtersched_using why' -l plain-instance-weight-multiplier -x -d 'How much it counts against a host that it has special capabilities that the request does not ask for'
 complete -c filtersched -n '_shtab_filtersched_using why' -l special-capabilities -x -d 'What makes a host special'
 complete -c filtersched -n '_shtab_filtersched_using why' -l project-spread-weight-multiplier -x -d 'How much instances of the same project or user count against a host'
@@ -253,8 +257,6 @@ complete -c filtersched -n '_shtab_filtersched_using why' -l ram-weight-multipli
 complete -c filtersched -n '_shtab_filtersched_using why' -l soft-affinity-weight-multiplier -x -d 'How much members of a soft-affinity group on a host count for the next member'
 complete -c filtersched -n '_shtab_filtersched_using why' -l soft-anti-affinity-weight-multiplier -x -d 'How much members of a soft-anti-affinity group on a host count against it for the next member'
 complete -c filtersched -n '_shtab_filtersched_using why' -l topology-spread-weight-multiplier -x -d 'How much it counts that a domain has few instances of the group'
-complete -c filtersched -n '_shtab_filtersched_using why' -l pci-alias -x -d 'A name for PCI devices, which flavors ask for as pci_passthrough:alias = name:count'
-complete -c filtersched -n '_shtab_filtersched_using why' -l compute-packing-host-numa-cells-allocation-strategy -d 'Which NUMA cells of a host an instance gets if it needs fewer than there are'
 complete -c filtersched -n '_shtab_filtersched_using why' -l metrics-weight-setting -x -d 'The metrics that count, each as name=ratio'
 complete -c filtersched -n '_shtab_filtersched_using why' -l metrics-weight-multiplier -x -d 'How much metrics count'
 complete -c filtersched -n '_shtab_filtersched_using why' -l metrics-required -d True
@@ -273,6 +275,7 @@ complete -c filtersched -n '_shtab_filtersched_using plugins' -l config-file -xk
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l config-dir -x -d 'A directory whose *.conf files are read, in sorted order'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l scheduler-driver -x -d 'The scheduler to use'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l compute-scheduler-driver -x -d 'The scheduler that MultiScheduler uses for compute requests'
+complete -c filtersched -n '_shtab_filtersched_using plugins' -l scheduler-host-manager -x -d 'ironic_host_manager, or Nova'"'"'s class path of it'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l scheduler-available-filters -x -d 'The filters that may be enabled'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l scheduler-default-filters -x -d 'The filters of every request, by class name, in this order'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l scheduler-weight-classes -x -d 'The weighers that rank the remaining hosts'
@@ -293,6 +296,9 @@ complete -c filtersched -n '_shtab_filtersched_using plugins' -l host-class -x -
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l verbose -d True
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l noop-cost-fn-weight -x -d 'The factor of the cost of noop_cost_fn, if least_cost_functions names it'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l compute-fill-first-cost-fn-weight -x -d 'The factor of the cost of compute_fill_first_cost_fn, if least_cost_functions names it'
+complete -c filtersched -n '_shtab_filtersched_using plugins' -l initial-ram-allocation-ratio -x -d 'What ram_allocation_ratio is where it is not set itself'
+complete -c filtersched -n '_shtab_filtersched_using plugins' -l initial-cpu-allocation-ratio -x -d 'What cpu_allocation_ratio is where it is not set itself'
+complete -c filtersched -n '_shtab_filtersched_using plugins' -l initial-disk-allocation-ratio -x -d 'What disk_allocation_ratio is where it is not set itself'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l cpu-allocation-ratio -x -d 'How many times its CPUs a host may give out, unless the host has its own ratio'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l disk-allocation-ratio -x -d 'How many times its disk a host may give out, unless the host has its own ratio'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l aggregate-image-properties-isolation-namespace -x -d 'Compare only keys of aggregate metadata that begin with this and the separator'
@@ -320,7 +326,6 @@ complete -c filtersched -n '_shtab_filtersched_using plugins' -l image-props-wei
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l image-props-weight-setting -x -d 'The properties that count, and how much, such as os_distro=1,hw_machine_type=0.5'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l io-ops-weight-multiplier -x -d 'How much the running operations of a host count (num_io_ops)'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l num-instances-weight-multiplier -x -d 'How much the number of instances on a host counts, whatever their size'
-complete -c filtersched -n '_shtab_filtersched_using plugins' -l pci-weight-multiplier -x -d 'How much free PCI devices on a host count'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l plain-instance-weight-multiplier -x -d 'How much it counts against a host that it has special capabilities that the request does not ask for'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l special-capabilities -x -d 'What makes a host special'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l project-spread-weight-multiplier -x -d 'How much instances of the same project or user count against a host'
@@ -329,8 +334,6 @@ complete -c filtersched -n '_shtab_filtersched_using plugins' -l ram-weight-mult
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l soft-affinity-weight-multiplier -x -d 'How much members of a soft-affinity group on a host count for the next member'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l soft-anti-affinity-weight-multiplier -x -d 'How much members of a soft-anti-affinity group on a host count against it for the next member'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l topology-spread-weight-multiplier -x -d 'How much it counts that a domain has few instances of the group'
-complete -c filtersched -n '_shtab_filtersched_using plugins' -l pci-alias -x -d 'A name for PCI devices, which flavors ask for as pci_passthrough:alias = name:count'
-complete -c filtersched -n '_shtab_filtersched_using plugins' -l compute-packing-host-numa-cells-allocation-strategy -d 'Which NUMA cells of a host an instance gets if it needs fewer than there are'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l metrics-weight-setting -x -d 'The metrics that count, each as name=ratio'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l metrics-weight-multiplier -x -d 'How much metrics count'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l metrics-required -d True
@@ -351,6 +354,7 @@ complete -c filtersched -n '_shtab_filtersched_using check-config' -l config-fil
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l config-dir -x -d 'A directory whose *.conf files are read, in sorted order'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l scheduler-driver -x -d 'The scheduler to use'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l compute-scheduler-driver -x -d 'The scheduler that MultiScheduler uses for compute requests'
+complete -c filtersched -n '_shtab_filtersched_using check-config' -l scheduler-host-manager -x -d 'ironic_host_manager, or Nova'"'"'s class path of it'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l scheduler-available-filters -x -d 'The filters that may be enabled'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l scheduler-default-filters -x -d 'The filters of every request, by class name, in this order'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l scheduler-weight-classes -x -d 'The weighers that rank the remaining hosts'
@@ -371,6 +375,9 @@ complete -c filtersched -n '_shtab_filtersched_using check-config' -l host-class
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l verbose -d True
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l noop-cost-fn-weight -x -d 'The factor of the cost of noop_cost_fn, if least_cost_functions names it'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l compute-fill-first-cost-fn-weight -x -d 'The factor of the cost of compute_fill_first_cost_fn, if least_cost_functions names it'
+complete -c filtersched -n '_shtab_filtersched_using check-config' -l initial-ram-allocation-ratio -x -d 'What ram_allocation_ratio is where it is not set itself'
+complete -c filtersched -n '_shtab_filtersched_using check-config' -l initial-cpu-allocation-ratio -x -d 'What cpu_allocation_ratio is where it is not set itself'
+complete -c filtersched -n '_shtab_filtersched_using check-config' -l initial-disk-allocation-ratio -x -d 'What disk_allocation_ratio is where it is not set itself'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l cpu-allocation-ratio -x -d 'How many times its CPUs a host may give out, unless the host has its own ratio'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l disk-allocation-ratio -x -d 'How many times its disk a host may give out, unless the host has its own ratio'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l aggregate-image-properties-isolation-namespace -x -d 'Compare only keys of aggregate metadata that begin with this and the separator'
@@ -398,7 +405,6 @@ complete -c filtersched -n '_shtab_filtersched_using check-config' -l image-prop
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l image-props-weight-setting -x -d 'The properties that count, and how much, such as os_distro=1,hw_machine_type=0.5'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l io-ops-weight-multiplier -x -d 'How much the running operations of a host count (num_io_ops)'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l num-instances-weight-multiplier -x -d 'How much the number of instances on a host counts, whatever their size'
-complete -c filtersched -n '_shtab_filtersched_using check-config' -l pci-weight-multiplier -x -d 'How much free PCI devices on a host count'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l plain-instance-weight-multiplier -x -d 'How much it counts against a host that it has special capabilities that the request does not ask for'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l special-capabilities -x -d 'What makes a host special'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l project-spread-weight-multiplier -x -d 'How much instances of the same project or user count against a host'
@@ -407,8 +413,6 @@ complete -c filtersched -n '_shtab_filtersched_using check-config' -l ram-weight
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l soft-affinity-weight-multiplier -x -d 'How much members of a soft-affinity group on a host count for the next member'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l soft-anti-affinity-weight-multiplier -x -d 'How much members of a soft-anti-affinity group on a host count against it for the next member'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l topology-spread-weight-multiplier -x -d 'How much it counts that a domain has few instances of the group'
-complete -c filtersched -n '_shtab_filtersched_using check-config' -l pci-alias -x -d 'A name for PCI devices, which flavors ask for as pci_passthrough:alias = name:count'
-complete -c filtersched -n '_shtab_filtersched_using check-config' -l compute-packing-host-numa-cells-allocation-strategy -d 'Which NUMA cells of a host an instance gets if it needs fewer than there are'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l metrics-weight-setting -x -d 'The metrics that count, each as name=ratio'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l metrics-weight-multiplier -x -d 'How much metrics count'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l metrics-required -d True
@@ -429,6 +433,7 @@ complete -c filtersched -n '_shtab_filtersched_using config' -l config-file -xka
 complete -c filtersched -n '_shtab_filtersched_using config' -l config-dir -x -d 'A directory whose *.conf files are read, in sorted order'
 complete -c filtersched -n '_shtab_filtersched_using config' -l scheduler-driver -x -d 'The scheduler to use'
 complete -c filtersched -n '_shtab_filtersched_using config' -l compute-scheduler-driver -x -d 'The scheduler that MultiScheduler uses for compute requests'
+complete -c filtersched -n '_shtab_filtersched_using config' -l scheduler-host-manager -x -d 'ironic_host_manager, or Nova'"'"'s class path of it'
 complete -c filtersched -n '_shtab_filtersched_using config' -l scheduler-available-filters -x -d 'The filters that may be enabled'
 complete -c filtersched -n '_shtab_filtersched_using config' -l scheduler-default-filters -x -d 'The filters of every request, by class name, in this order'
 complete -c filtersched -n '_shtab_filtersched_using config' -l scheduler-weight-classes -x -d 'The weighers that rank the remaining hosts'
@@ -449,6 +454,9 @@ complete -c filtersched -n '_shtab_filtersched_using config' -l host-class -x -d
 complete -c filtersched -n '_shtab_filtersched_using config' -l verbose -d True
 complete -c filtersched -n '_shtab_filtersched_using config' -l noop-cost-fn-weight -x -d 'The factor of the cost of noop_cost_fn, if least_cost_functions names it'
 complete -c filtersched -n '_shtab_filtersched_using config' -l compute-fill-first-cost-fn-weight -x -d 'The factor of the cost of compute_fill_first_cost_fn, if least_cost_functions names it'
+complete -c filtersched -n '_shtab_filtersched_using config' -l initial-ram-allocation-ratio -x -d 'What ram_allocation_ratio is where it is not set itself'
+complete -c filtersched -n '_shtab_filtersched_using config' -l initial-cpu-allocation-ratio -x -d 'What cpu_allocation_ratio is where it is not set itself'
+complete -c filtersched -n '_shtab_filtersched_using config' -l initial-disk-allocation-ratio -x -d 'What disk_allocation_ratio is where it is not set itself'
 complete -c filtersched -n '_shtab_filtersched_using config' -l cpu-allocation-ratio -x -d 'How many times its CPUs a host may give out, unless the host has its own ratio'
 complete -c filtersched -n '_shtab_filtersched_using config' -l disk-allocation-ratio -x -d 'How many times its disk a host may give out, unless the host has its own ratio'
 complete -c filtersched -n '_shtab_filtersched_using config' -l aggregate-image-properties-isolation-namespace -x -d 'Compare only keys of aggregate metadata that begin with this and the separator'
@@ -476,7 +484,6 @@ complete -c filtersched -n '_shtab_filtersched_using config' -l image-props-weig
 complete -c filtersched -n '_shtab_filtersched_using config' -l image-props-weight-setting -x -d 'The properties that count, and how much, such as os_distro=1,hw_machine_type=0.5'
 complete -c filtersched -n '_shtab_filtersched_using config' -l io-ops-weight-multiplier -x -d 'How much the running operations of a host count (num_io_ops)'
 complete -c filtersched -n '_shtab_filtersched_using config' -l num-instances-weight-multiplier -x -d 'How much the number of instances on a host counts, whatever their size'
-complete -c filtersched -n '_shtab_filtersched_using config' -l pci-weight-multiplier -x -d 'How much free PCI devices on a host count'
 complete -c filtersched -n '_shtab_filtersched_using config' -l plain-instance-weight-multiplier -x -d 'How much it counts against a host that it has special capabilities that the request does not ask for'
 complete -c filtersched -n '_shtab_filtersched_using config' -l special-capabilities -x -d 'What makes a host special'
 complete -c filtersched -n '_shtab_filtersched_using config' -l project-spread-weight-multiplier -x -d 'How much instances of the same project or user count against a host'
@@ -485,8 +492,6 @@ complete -c filtersched -n '_shtab_filtersched_using config' -l ram-weight-multi
 complete -c filtersched -n '_shtab_filtersched_using config' -l soft-affinity-weight-multiplier -x -d 'How much members of a soft-affinity group on a host count for the next member'
 complete -c filtersched -n '_shtab_filtersched_using config' -l soft-anti-affinity-weight-multiplier -x -d 'How much members of a soft-anti-affinity group on a host count against it for the next member'
 complete -c filtersched -n '_shtab_filtersched_using config' -l topology-spread-weight-multiplier -x -d 'How much it counts that a domain has few instances of the group'
-complete -c filtersched -n '_shtab_filtersched_using config' -l pci-alias -x -d 'A name for PCI devices, which flavors ask for as pci_passthrough:alias = name:count'
-complete -c filtersched -n '_shtab_filtersched_using config' -l compute-packing-host-numa-cells-allocation-strategy -d 'Which NUMA cells of a host an instance gets if it needs fewer than there are'
 complete -c filtersched -n '_shtab_filtersched_using config' -l metrics-weight-setting -x -d 'The metrics that count, each as name=ratio'
 complete -c filtersched -n '_shtab_filtersched_using config' -l metrics-weight-multiplier -x -d 'How much metrics count'
 complete -c filtersched -n '_shtab_filtersched_using config' -l metrics-required -d True
@@ -504,6 +509,7 @@ complete -c filtersched -n '_shtab_filtersched_using help' -l config-file -xka "
 complete -c filtersched -n '_shtab_filtersched_using help' -l config-dir -x -d 'A directory whose *.conf files are read, in sorted order'
 complete -c filtersched -n '_shtab_filtersched_using help' -l scheduler-driver -x -d 'The scheduler to use'
 complete -c filtersched -n '_shtab_filtersched_using help' -l compute-scheduler-driver -x -d 'The scheduler that MultiScheduler uses for compute requests'
+complete -c filtersched -n '_shtab_filtersched_using help' -l scheduler-host-manager -x -d 'ironic_host_manager, or Nova'"'"'s class path of it'
 complete -c filtersched -n '_shtab_filtersched_using help' -l scheduler-available-filters -x -d 'The filters that may be enabled'
 complete -c filtersched -n '_shtab_filtersched_using help' -l scheduler-default-filters -x -d 'The filters of every request, by class name, in this order'
 complete -c filtersched -n '_shtab_filtersched_using help' -l scheduler-weight-classes -x -d 'The weighers that rank the remaining hosts'
@@ -524,6 +530,9 @@ complete -c filtersched -n '_shtab_filtersched_using help' -l host-class -x -d '
 complete -c filtersched -n '_shtab_filtersched_using help' -l verbose -d True
 complete -c filtersched -n '_shtab_filtersched_using help' -l noop-cost-fn-weight -x -d 'The factor of the cost of noop_cost_fn, if least_cost_functions names it'
 complete -c filtersched -n '_shtab_filtersched_using help' -l compute-fill-first-cost-fn-weight -x -d 'The factor of the cost of compute_fill_first_cost_fn, if least_cost_functions names it'
+complete -c filtersched -n '_shtab_filtersched_using help' -l initial-ram-allocation-ratio -x -d 'What ram_allocation_ratio is where it is not set itself'
+complete -c filtersched -n '_shtab_filtersched_using help' -l initial-cpu-allocation-ratio -x -d 'What cpu_allocation_ratio is where it is not set itself'
+complete -c filtersched -n '_shtab_filtersched_using help' -l initial-disk-allocation-ratio -x -d 'What disk_allocation_ratio is where it is not set itself'
 complete -c filtersched -n '_shtab_filtersched_using help' -l cpu-allocation-ratio -x -d 'How many times its CPUs a host may give out, unless the host has its own ratio'
 complete -c filtersched -n '_shtab_filtersched_using help' -l disk-allocation-ratio -x -d 'How many times its disk a host may give out, unless the host has its own ratio'
 complete -c filtersched -n '_shtab_filtersched_using help' -l aggregate-image-properties-isolation-namespace -x -d 'Compare only keys of aggregate metadata that begin with this and the separator'
@@ -551,7 +560,6 @@ complete -c filtersched -n '_shtab_filtersched_using help' -l image-props-weight
 complete -c filtersched -n '_shtab_filtersched_using help' -l image-props-weight-setting -x -d 'The properties that count, and how much, such as os_distro=1,hw_machine_type=0.5'
 complete -c filtersched -n '_shtab_filtersched_using help' -l io-ops-weight-multiplier -x -d 'How much the running operations of a host count (num_io_ops)'
 complete -c filtersched -n '_shtab_filtersched_using help' -l num-instances-weight-multiplier -x -d 'How much the number of instances on a host counts, whatever their size'
-complete -c filtersched -n '_shtab_filtersched_using help' -l pci-weight-multiplier -x -d 'How much free PCI devices on a host count'
 complete -c filtersched -n '_shtab_filtersched_using help' -l plain-instance-weight-multiplier -x -d 'How much it counts against a host that it has special capabilities that the request does not ask for'
 complete -c filtersched -n '_shtab_filtersched_using help' -l special-capabilities -x -d 'What makes a host special'
 complete -c filtersched -n '_shtab_filtersched_using help' -l project-spread-weight-multiplier -x -d 'How much instances of the same project or user count against a host'
@@ -560,8 +568,6 @@ complete -c filtersched -n '_shtab_filtersched_using help' -l ram-weight-multipl
 complete -c filtersched -n '_shtab_filtersched_using help' -l soft-affinity-weight-multiplier -x -d 'How much members of a soft-affinity group on a host count for the next member'
 complete -c filtersched -n '_shtab_filtersched_using help' -l soft-anti-affinity-weight-multiplier -x -d 'How much members of a soft-anti-affinity group on a host count against it for the next member'
 complete -c filtersched -n '_shtab_filtersched_using help' -l topology-spread-weight-multiplier -x -d 'How much it counts that a domain has few instances of the group'
-complete -c filtersched -n '_shtab_filtersched_using help' -l pci-alias -x -d 'A name for PCI devices, which flavors ask for as pci_passthrough:alias = name:count'
-complete -c filtersched -n '_shtab_filtersched_using help' -l compute-packing-host-numa-cells-allocation-strategy -d 'Which NUMA cells of a host an instance gets if it needs fewer than there are'
 complete -c filtersched -n '_shtab_filtersched_using help' -l metrics-weight-setting -x -d 'The metrics that count, each as name=ratio'
 complete -c filtersched -n '_shtab_filtersched_using help' -l metrics-weight-multiplier -x -d 'How much metrics count'
 complete -c filtersched -n '_shtab_filtersched_using help' -l metrics-required -d True

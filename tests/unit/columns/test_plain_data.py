@@ -13,7 +13,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from filtersched.columns.frozen import FrozenDict, thaw
+from filtersched.columns.frozen import FrozenDict, FrozenList, thaw
 from filtersched.columns.plain_data import NotPlainData, attributes_of, plain_data, plain_mapping
 
 
@@ -64,7 +64,8 @@ Pair = namedtuple("Pair", "left right")
 def test_value_becomes_what_json_gives_back(given, plain):
     made = plain_data(given)
     assert made == plain
-    assert type(made) is (FrozenDict if isinstance(plain, dict) else type(plain))
+    kinds = {dict: FrozenDict, tuple: FrozenList}
+    assert type(made) is kinds.get(type(plain), type(plain))
     assert plain_data(json.loads(json.dumps(thaw(made)))) == made
 
 

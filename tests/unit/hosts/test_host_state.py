@@ -249,7 +249,7 @@ def test_aggregates_and_metrics_of_another_library_are_copied():
     ("attribute", "given", "said"),
     [
         ("instances", lambda made: [made(uuid="i1", task_state="up")], "an instance.*: not read: task_state"),
-        ("aggregates", lambda made: [made(name="a", metadata={}, hosts=["b"])], "an aggregate.*: not read: hosts"),
+        ("aggregates", lambda made: [made(name="a", metadata={}, colour="b")], "an aggregate.*: not read: colour"),
         ("metrics", lambda made: [made(name="load", value=1, source="os")], "a metric.*: not read: source"),
         ("service", lambda made: made(disabled=False, colour=1), "a service.*: not read: colour"),
         ("service", lambda made: made(disabled=False, **{"\x1b[31m": 1}), r"a service.*: not read: '\\x1b\[31m'$"),

@@ -148,7 +148,7 @@ def test_further_attributes_of_objects_are_kept():
     spec = RequestSpec.from_filter_properties(
         {"instance_group": Record(), "instance_type": SimpleNamespace(memory_mb=5, extra="x", session=object())}
     )
-    assert spec.instance_group == InstanceGroup("affinity", members=["i1"])
+    assert spec.instance_group == InstanceGroup("affinity", members=["i1"], name="web")
     assert (spec.instance_group.name, spec.flavor.further) == ("web", {"extra": "x"})
 
 
