@@ -67,6 +67,7 @@ def test_defaults_are_the_documented_ones():
     assert settings() == SchedulerSettings(
         driver="FilterScheduler",
         compute_driver="FilterScheduler",
+        host_manager="host_manager",
         available_filters=("standard_filters",),
         enabled_filters=("AvailabilityZoneFilter", "RamFilter", "ComputeFilter"),
         weight_classes=("all_weighers",),
