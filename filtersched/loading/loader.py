@@ -22,13 +22,7 @@ from filtersched.hosts.bare_metal_host import BareMetalHost
 from filtersched.hosts.host_state import HostState
 from filtersched.loading.entry_points import DRIVERS, FILTERS, WEIGHERS, Candidate, Registry, only
 from filtersched.loading.global_options import share_settings
-from filtersched.loading.novas_names import (
-    is_left_out,
-    nearest_driver,
-    warn_left_out,
-    what_is_missing,
-    why_no_driver,
-)
+from filtersched.loading.novas_names import nearest_driver, what_is_missing, why_no_driver
 from filtersched.loading.paths import check_class, classes_at, guarded, import_path, is_path, local_name, not_found
 from filtersched.plugins.configurable import Configurable, declared_options
 from filtersched.plugins.plugin import Plugin, declaration_of
@@ -136,19 +130,12 @@ class FilterCatalog:
         parts = each_given("filters", given, BaseHostFilter)
         wanted = [local_name(one) if isinstance(one, str) else one for one in parts]
         paths = {name: path for name, path in zip(wanted, parts, strict=True) if isinstance(name, str)}
-        if spelling is not None and spelling[0]:
-            for name in filter(self._is_left_out, paths):
-                warn_left_out(name, spelling)
-            wanted = [one for one in wanted if not (isinstance(one, str) and self._is_left_out(one))]
         names = dict.fromkeys(one for one in wanted if isinstance(one, str))
         unknown = [name for name in names if name not in self._candidates]
         if unknown:
             missing = (what_is_missing(name, str(paths[name])) for name in unknown)
             raise self._unavailable(unknown, spelling, " ".join(filter(None, missing)))
         return [one if isinstance(one, BaseHostFilter) else self._instance(one) for one in wanted]
-
-    def _is_left_out(self, name: str) -> bool:
-        return is_left_out(name) and name not in self._candidates
 
     def _unavailable(self, names: list[str], spelling: Spelling | None, missing: str) -> PluginNotFound:
         what = "which is not available" if len(names) == 1 else "which are not available"
@@ -169,8 +156,6 @@ class FilterCatalog:
             return [self._registry.candidates(own) for own in self._registry.own_names()]
         if name == "all_filters":
             return [[self._registry.only(each, self._spelling)] for each in self._registry.all_names()]
-        if is_left_out(name) and not self._registry.candidates(name):
-            return []
         if is_path(name):
             return [[Candidate.of(found)] for found in classes_at(name, BaseHostFilter, self._spelling)]
         return [[self._registry.only(name, self._spelling, also=("standard_filters", "all_filters"))]]
@@ -231,9 +216,6 @@ def load_weighers(
 def _weigher_classes(name: str, registry: Registry, spelling: Spelling) -> list[type[BaseWeigher]]:
     if is_path(name):
         return classes_at(name, BaseWeigher, spelling)
-    if is_left_out(name) and not registry.candidates(name):
-        warn_left_out(name, spelling)
-        return []
     own = registry.own_names()
     names = [each for each in STANDARD_WEIGHERS if each in own] if name == "all_weighers" else [name]
     return [registry.only(each, spelling, also=("all_weighers",)).load(BaseWeigher) for each in names]

@@ -1,4 +1,4 @@
-"""Nova's filters, weighers and drivers that are not here: what leaving them out means, and what is nearest."""
+"""Names of Nova's that mean nothing here: which driver is nearest, and what to do about the others."""
 
 from __future__ import annotations
 
@@ -7,14 +7,6 @@ import logging
 from filtersched.settings import Spelling, spelled
 
 LOG = logging.getLogger(__name__)
-
-# What it means that one of Nova's filters or weighers is left out.
-_LEFT_OUT = {
-    "NUMATopologyFilter": "Without it, instances that ask for NUMA cells, dedicated CPUs or huge pages may be placed "
-    "on hosts where they do not fit.",
-    "PciPassthroughFilter": "Without it, instances that ask for PCI devices may be placed on hosts without free ones.",
-    "PCIWeigher": "Without it, hosts with PCI devices are not kept for the instances that ask for them.",
-}
 
 _SIMPLE = "which took the host with the fewest used CPUs; here FilterScheduler does, if CPUWeigher is the only weigher"
 _DISTRIBUTED = "the first form of the filter scheduler; here FilterScheduler takes its place"
@@ -33,27 +25,14 @@ _FAKE = "Nova's driver for its own tests, which does nothing; configure filter_s
 _NO_DRIVERS = {"fake_scheduler": _FAKE, "FakeScheduler": _FAKE}
 
 
-def is_left_out(name: str) -> bool:
-    """Whether a filter or weigher is one of Nova's that is not here."""
-    return name in _LEFT_OUT
-
-
-def warn_left_out(name: str, spelling: Spelling) -> None:
-    """Say that a configured filter or weigher of Nova's is left out, and what that means."""
-    said = "%s names %s, which is Nova's and not here: it is left out. %s"
-    LOG.warning(said, spelled(spelling), name, _LEFT_OUT[name])
-
-
 def what_is_missing(name: str, path: str) -> str:
-    """A sentence on a name that is Nova's, or that looks so, and is not here; "" for any other."""
-    if is_left_out(name):
-        return f"{name} is Nova's, and not here. {_LEFT_OUT[name]}"
-    if path.startswith("nova.") and path != name:
-        return (
-            f"{path} is none of the filters and weighers of Nova that are here; if the file is your own, put it "
-            "outside of the package nova, in a folder of Python's path, and configure that path."
-        )
-    return ""
+    """A sentence on a path in the package nova that leads to no filter of Nova's; "" for any other name."""
+    if not path.startswith("nova.") or path == name:
+        return ""
+    return (
+        f"{path} is none of the filters of Nova that are here; if the file is your own, put it outside of the package "
+        "nova, in a folder of Python's path, and configure that path."
+    )
 
 
 def nearest_driver(name: str, spelling: Spelling) -> str:

@@ -54,6 +54,8 @@ _STANDARD_FILTERS = {
     "json_filter": _filter("json_filter:JsonFilter"),
     "metrics_filter": _filter("metrics_filter:MetricsFilter"),
     "num_instances_filter": _capacity("NumInstancesFilter", "AggregateNumInstancesFilter"),
+    "numa_topology_filter": _filter("numa_topology_filter:NUMATopologyFilter"),
+    "pci_passthrough_filter": _filter("pci_passthrough_filter:PciPassthroughFilter"),
     "ram_filter": _capacity("BaseRamFilter", "RamFilter", "AggregateRamFilter"),
     "retry_filter": _filter("retry_filter:RetryFilter"),
     "trusted_filter": _filter("trusted_filter:TrustedFilter"),
@@ -75,6 +77,7 @@ _STANDARD_WEIGHERS = {
     "io_ops": _weigher("io_ops_weigher", "IoOpsWeigher"),
     "metrics": _weigher("metrics_weigher", "MetricsWeigher"),
     "num_instances": _weigher("num_instances_weigher", "NumInstancesWeigher"),
+    "pci": _weigher("pci_weigher", "PCIWeigher"),
     "ram": _weigher("ram_weigher", "RAMWeigher"),
 }
 _BASES = f"{_ROOM}.plugin_bases"
@@ -167,9 +170,6 @@ _REASONS = {
     "nova.scheduler.filter_scheduler": _DRIVER,
     "nova.scheduler.chance": _DRIVER,
     "nova.scheduler.manager": _DRIVER,
-    "nova.scheduler.filters.numa_topology_filter": "filtersched has no NUMATopologyFilter",
-    "nova.scheduler.filters.pci_passthrough_filter": "filtersched has no PciPassthroughFilter",
-    "nova.scheduler.weights.pci": "filtersched has no PCIWeigher",
     "nova.virt": "it belongs to the compute service and its hypervisor",
     "nova.pci": "it belongs to the compute service and its devices",
 }

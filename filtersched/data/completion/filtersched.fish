@@ -51,7 +51,7 @@ function _shtab_filtersched_using
 end
 
 set -g _shtab_filtersched_commands schedule why plugins check-config files config completion man help
-set -g _shtab_filtersched_opts_with_value --aggregate-image-properties-isolation-namespace --aggregate-image-properties-isolation-separator --aggregates --availability-zone --baremetal-scheduler-default-filters --build-failure-weight-multiplier --capability-weight-multiplier --capability-weight-of-missing --capability-weight-setting --color --columns --compute-fill-first-cost-fn-weight --compute-scheduler-driver --config-dir --config-file --connection-type --copy --count --cpu-allocation-ratio --cpu-weight-multiplier --cross-cell-move-weight-multiplier --default-availability-zone --default-schedule-zone --disk-allocation-ratio --disk-weight-multiplier --extra-spec --extra-spec-max-steps --extra-spec-max-words --filters --flavor --force-host --force-node --format --group-host --group-member --group-policy --hint --host-class --hypervisor-version-weight-multiplier --ignore-host --image --image-properties-default-architecture --image-property --image-props-weight-multiplier --image-props-weight-setting --initial-cpu-allocation-ratio --initial-disk-allocation-ratio --initial-ram-allocation-ratio --instance-uuid --inventory --io-ops-weight-multiplier --isolated-hosts --isolated-images --json-query-max-length --json-query-max-terms --least-cost-functions --max-instances-per-host --max-io-ops-per-host --metrics-weight-multiplier --metrics-weight-of-unavailable --metrics-weight-setting --near-misses --noop-cost-fn-weight --now --num-instances-weight-multiplier --output --plain-instance-weight-multiplier --project --project-spread-by --project-spread-weight-multiplier --ram-allocation-ratio --ram-weight-multiplier --requests --reserved-host-disk-mb --reserved-host-memory-mb --scheduler-available-filters --scheduler-default-filters --scheduler-driver --scheduler-host-manager --scheduler-host-subset-size --scheduler-json-config-location --scheduler-max-attempts --scheduler-weight-classes --seed --service-down-time --soft-affinity-weight-multiplier --soft-anti-affinity-weight-multiplier --sort --special-capabilities --topology-spread-weight-multiplier --user
+set -g _shtab_filtersched_opts_with_value --aggregate-image-properties-isolation-namespace --aggregate-image-properties-isolation-separator --aggregates --availability-zone --baremetal-scheduler-default-filters --build-failure-weight-multiplier --capability-weight-multiplier --capability-weight-of-missing --capability-weight-setting --color --columns --compute-fill-first-cost-fn-weight --compute-scheduler-driver --config-dir --config-file --connection-type --copy --count --cpu-allocation-ratio --cpu-weight-multiplier --cross-cell-move-weight-multiplier --default-availability-zone --default-schedule-zone --disk-allocation-ratio --disk-weight-multiplier --extra-spec --extra-spec-max-steps --extra-spec-max-words --filters --flavor --force-host --force-node --format --group-host --group-member --group-policy --hint --host-class --hypervisor-version-weight-multiplier --ignore-host --image --image-properties-default-architecture --image-property --image-props-weight-multiplier --image-props-weight-setting --initial-cpu-allocation-ratio --initial-disk-allocation-ratio --initial-ram-allocation-ratio --instance-uuid --inventory --io-ops-weight-multiplier --isolated-hosts --isolated-images --json-query-max-length --json-query-max-terms --least-cost-functions --max-instances-per-host --max-io-ops-per-host --metrics-weight-multiplier --metrics-weight-of-unavailable --metrics-weight-setting --near-misses --noop-cost-fn-weight --now --num-instances-weight-multiplier --output --pci-alias --pci-weight-multiplier --plain-instance-weight-multiplier --project --project-spread-by --project-spread-weight-multiplier --ram-allocation-ratio --ram-weight-multiplier --requests --reserved-host-disk-mb --reserved-host-memory-mb --scheduler-available-filters --scheduler-default-filters --scheduler-driver --scheduler-host-manager --scheduler-host-subset-size --scheduler-json-config-location --scheduler-max-attempts --scheduler-weight-classes --seed --service-down-time --soft-affinity-weight-multiplier --soft-anti-affinity-weight-multiplier --sort --special-capabilities --topology-spread-weight-multiplier --user
 
 complete -c filtersched -e
 complete -c filtersched -f
@@ -151,6 +151,7 @@ complete -c filtersched -n '_shtab_filtersched_using schedule' -l image-props-we
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l image-props-weight-setting -x -d 'The properties that count, and how much, such as os_distro=1,hw_machine_type=0.5'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l io-ops-weight-multiplier -x -d 'How much the running operations of a host count (num_io_ops)'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l num-instances-weight-multiplier -x -d 'How much the number of instances on a host counts, whatever their size'
+complete -c filtersched -n '_shtab_filtersched_using schedule' -l pci-weight-multiplier -x -d 'How much free PCI devices on a host count'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l plain-instance-weight-multiplier -x -d 'How much it counts against a host that it has special capabilities that the request does not ask for'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l special-capabilities -x -d 'What makes a host special'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l project-spread-weight-multiplier -x -d 'How much instances of the same project or user count against a host'
@@ -159,6 +160,8 @@ complete -c filtersched -n '_shtab_filtersched_using schedule' -l ram-weight-mul
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l soft-affinity-weight-multiplier -x -d 'How much members of a soft-affinity group on a host count for the next member'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l soft-anti-affinity-weight-multiplier -x -d 'How much members of a soft-anti-affinity group on a host count against it for the next member'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l topology-spread-weight-multiplier -x -d 'How much it counts that a domain has few instances of the group'
+complete -c filtersched -n '_shtab_filtersched_using schedule' -l pci-alias -x -d 'A name for PCI devices, which flavors ask for as pci_passthrough:alias = name:count'
+complete -c filtersched -n '_shtab_filtersched_using schedule' -l compute-packing-host-numa-cells-allocation-strategy -d 'Which NUMA cells of a host an instance gets if it needs fewer than there are'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l metrics-weight-setting -x -d 'The metrics that count, each as name=ratio'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l metrics-weight-multiplier -x -d 'How much metrics count'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l metrics-required -d True
@@ -249,6 +252,7 @@ complete -c filtersched -n '_shtab_filtersched_using why' -l image-props-weight-
 complete -c filtersched -n '_shtab_filtersched_using why' -l image-props-weight-setting -x -d 'The properties that count, and how much, such as os_distro=1,hw_machine_type=0.5'
 complete -c filtersched -n '_shtab_filtersched_using why' -l io-ops-weight-multiplier -x -d 'How much the running operations of a host count (num_io_ops)'
 complete -c filtersched -n '_shtab_filtersched_using why' -l num-instances-weight-multiplier -x -d 'How much the number of instances on a host counts, whatever their size'
+complete -c filtersched -n '_shtab_filtersched_using why' -l pci-weight-multiplier -x -d 'How much free PCI devices on a host count'
 complete -c filtersched -n '_shtab_filtersched_using why' -l plain-instance-weight-multiplier -x -d 'How much it counts against a host that it has special capabilities that the request does not ask for'
 complete -c filtersched -n '_shtab_filtersched_using why' -l special-capabilities -x -d 'What makes a host special'
 complete -c filtersched -n '_shtab_filtersched_using why' -l project-spread-weight-multiplier -x -d 'How much instances of the same project or user count against a host'
@@ -257,6 +261,8 @@ complete -c filtersched -n '_shtab_filtersched_using why' -l ram-weight-multipli
 complete -c filtersched -n '_shtab_filtersched_using why' -l soft-affinity-weight-multiplier -x -d 'How much members of a soft-affinity group on a host count for the next member'
 complete -c filtersched -n '_shtab_filtersched_using why' -l soft-anti-affinity-weight-multiplier -x -d 'How much members of a soft-anti-affinity group on a host count against it for the next member'
 complete -c filtersched -n '_shtab_filtersched_using why' -l topology-spread-weight-multiplier -x -d 'How much it counts that a domain has few instances of the group'
+complete -c filtersched -n '_shtab_filtersched_using why' -l pci-alias -x -d 'A name for PCI devices, which flavors ask for as pci_passthrough:alias = name:count'
+complete -c filtersched -n '_shtab_filtersched_using why' -l compute-packing-host-numa-cells-allocation-strategy -d 'Which NUMA cells of a host an instance gets if it needs fewer than there are'
 complete -c filtersched -n '_shtab_filtersched_using why' -l metrics-weight-setting -x -d 'The metrics that count, each as name=ratio'
 complete -c filtersched -n '_shtab_filtersched_using why' -l metrics-weight-multiplier -x -d 'How much metrics count'
 complete -c filtersched -n '_shtab_filtersched_using why' -l metrics-required -d True
@@ -326,6 +332,7 @@ complete -c filtersched -n '_shtab_filtersched_using plugins' -l image-props-wei
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l image-props-weight-setting -x -d 'The properties that count, and how much, such as os_distro=1,hw_machine_type=0.5'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l io-ops-weight-multiplier -x -d 'How much the running operations of a host count (num_io_ops)'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l num-instances-weight-multiplier -x -d 'How much the number of instances on a host counts, whatever their size'
+complete -c filtersched -n '_shtab_filtersched_using plugins' -l pci-weight-multiplier -x -d 'How much free PCI devices on a host count'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l plain-instance-weight-multiplier -x -d 'How much it counts against a host that it has special capabilities that the request does not ask for'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l special-capabilities -x -d 'What makes a host special'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l project-spread-weight-multiplier -x -d 'How much instances of the same project or user count against a host'
@@ -334,6 +341,8 @@ complete -c filtersched -n '_shtab_filtersched_using plugins' -l ram-weight-mult
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l soft-affinity-weight-multiplier -x -d 'How much members of a soft-affinity group on a host count for the next member'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l soft-anti-affinity-weight-multiplier -x -d 'How much members of a soft-anti-affinity group on a host count against it for the next member'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l topology-spread-weight-multiplier -x -d 'How much it counts that a domain has few instances of the group'
+complete -c filtersched -n '_shtab_filtersched_using plugins' -l pci-alias -x -d 'A name for PCI devices, which flavors ask for as pci_passthrough:alias = name:count'
+complete -c filtersched -n '_shtab_filtersched_using plugins' -l compute-packing-host-numa-cells-allocation-strategy -d 'Which NUMA cells of a host an instance gets if it needs fewer than there are'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l metrics-weight-setting -x -d 'The metrics that count, each as name=ratio'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l metrics-weight-multiplier -x -d 'How much metrics count'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l metrics-required -d True
@@ -405,6 +414,7 @@ complete -c filtersched -n '_shtab_filtersched_using check-config' -l image-prop
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l image-props-weight-setting -x -d 'The properties that count, and how much, such as os_distro=1,hw_machine_type=0.5'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l io-ops-weight-multiplier -x -d 'How much the running operations of a host count (num_io_ops)'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l num-instances-weight-multiplier -x -d 'How much the number of instances on a host counts, whatever their size'
+complete -c filtersched -n '_shtab_filtersched_using check-config' -l pci-weight-multiplier -x -d 'How much free PCI devices on a host count'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l plain-instance-weight-multiplier -x -d 'How much it counts against a host that it has special capabilities that the request does not ask for'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l special-capabilities -x -d 'What makes a host special'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l project-spread-weight-multiplier -x -d 'How much instances of the same project or user count against a host'
@@ -413,6 +423,8 @@ complete -c filtersched -n '_shtab_filtersched_using check-config' -l ram-weight
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l soft-affinity-weight-multiplier -x -d 'How much members of a soft-affinity group on a host count for the next member'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l soft-anti-affinity-weight-multiplier -x -d 'How much members of a soft-anti-affinity group on a host count against it for the next member'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l topology-spread-weight-multiplier -x -d 'How much it counts that a domain has few instances of the group'
+complete -c filtersched -n '_shtab_filtersched_using check-config' -l pci-alias -x -d 'A name for PCI devices, which flavors ask for as pci_passthrough:alias = name:count'
+complete -c filtersched -n '_shtab_filtersched_using check-config' -l compute-packing-host-numa-cells-allocation-strategy -d 'Which NUMA cells of a host an instance gets if it needs fewer than there are'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l metrics-weight-setting -x -d 'The metrics that count, each as name=ratio'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l metrics-weight-multiplier -x -d 'How much metrics count'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l metrics-required -d True
@@ -484,6 +496,7 @@ complete -c filtersched -n '_shtab_filtersched_using config' -l image-props-weig
 complete -c filtersched -n '_shtab_filtersched_using config' -l image-props-weight-setting -x -d 'The properties that count, and how much, such as os_distro=1,hw_machine_type=0.5'
 complete -c filtersched -n '_shtab_filtersched_using config' -l io-ops-weight-multiplier -x -d 'How much the running operations of a host count (num_io_ops)'
 complete -c filtersched -n '_shtab_filtersched_using config' -l num-instances-weight-multiplier -x -d 'How much the number of instances on a host counts, whatever their size'
+complete -c filtersched -n '_shtab_filtersched_using config' -l pci-weight-multiplier -x -d 'How much free PCI devices on a host count'
 complete -c filtersched -n '_shtab_filtersched_using config' -l plain-instance-weight-multiplier -x -d 'How much it counts against a host that it has special capabilities that the request does not ask for'
 complete -c filtersched -n '_shtab_filtersched_using config' -l special-capabilities -x -d 'What makes a host special'
 complete -c filtersched -n '_shtab_filtersched_using config' -l project-spread-weight-multiplier -x -d 'How much instances of the same project or user count against a host'
@@ -492,6 +505,8 @@ complete -c filtersched -n '_shtab_filtersched_using config' -l ram-weight-multi
 complete -c filtersched -n '_shtab_filtersched_using config' -l soft-affinity-weight-multiplier -x -d 'How much members of a soft-affinity group on a host count for the next member'
 complete -c filtersched -n '_shtab_filtersched_using config' -l soft-anti-affinity-weight-multiplier -x -d 'How much members of a soft-anti-affinity group on a host count against it for the next member'
 complete -c filtersched -n '_shtab_filtersched_using config' -l topology-spread-weight-multiplier -x -d 'How much it counts that a domain has few instances of the group'
+complete -c filtersched -n '_shtab_filtersched_using config' -l pci-alias -x -d 'A name for PCI devices, which flavors ask for as pci_passthrough:alias = name:count'
+complete -c filtersched -n '_shtab_filtersched_using config' -l compute-packing-host-numa-cells-allocation-strategy -d 'Which NUMA cells of a host an instance gets if it needs fewer than there are'
 complete -c filtersched -n '_shtab_filtersched_using config' -l metrics-weight-setting -x -d 'The metrics that count, each as name=ratio'
 complete -c filtersched -n '_shtab_filtersched_using config' -l metrics-weight-multiplier -x -d 'How much metrics count'
 complete -c filtersched -n '_shtab_filtersched_using config' -l metrics-required -d True
@@ -560,6 +575,7 @@ complete -c filtersched -n '_shtab_filtersched_using help' -l image-props-weight
 complete -c filtersched -n '_shtab_filtersched_using help' -l image-props-weight-setting -x -d 'The properties that count, and how much, such as os_distro=1,hw_machine_type=0.5'
 complete -c filtersched -n '_shtab_filtersched_using help' -l io-ops-weight-multiplier -x -d 'How much the running operations of a host count (num_io_ops)'
 complete -c filtersched -n '_shtab_filtersched_using help' -l num-instances-weight-multiplier -x -d 'How much the number of instances on a host counts, whatever their size'
+complete -c filtersched -n '_shtab_filtersched_using help' -l pci-weight-multiplier -x -d 'How much free PCI devices on a host count'
 complete -c filtersched -n '_shtab_filtersched_using help' -l plain-instance-weight-multiplier -x -d 'How much it counts against a host that it has special capabilities that the request does not ask for'
 complete -c filtersched -n '_shtab_filtersched_using help' -l special-capabilities -x -d 'What makes a host special'
 complete -c filtersched -n '_shtab_filtersched_using help' -l project-spread-weight-multiplier -x -d 'How much instances of the same project or user count against a host'
@@ -568,6 +584,8 @@ complete -c filtersched -n '_shtab_filtersched_using help' -l ram-weight-multipl
 complete -c filtersched -n '_shtab_filtersched_using help' -l soft-affinity-weight-multiplier -x -d 'How much members of a soft-affinity group on a host count for the next member'
 complete -c filtersched -n '_shtab_filtersched_using help' -l soft-anti-affinity-weight-multiplier -x -d 'How much members of a soft-anti-affinity group on a host count against it for the next member'
 complete -c filtersched -n '_shtab_filtersched_using help' -l topology-spread-weight-multiplier -x -d 'How much it counts that a domain has few instances of the group'
+complete -c filtersched -n '_shtab_filtersched_using help' -l pci-alias -x -d 'A name for PCI devices, which flavors ask for as pci_passthrough:alias = name:count'
+complete -c filtersched -n '_shtab_filtersched_using help' -l compute-packing-host-numa-cells-allocation-strategy -d 'Which NUMA cells of a host an instance gets if it needs fewer than there are'
 complete -c filtersched -n '_shtab_filtersched_using help' -l metrics-weight-setting -x -d 'The metrics that count, each as name=ratio'
 complete -c filtersched -n '_shtab_filtersched_using help' -l metrics-weight-multiplier -x -d 'How much metrics count'
 complete -c filtersched -n '_shtab_filtersched_using help' -l metrics-required -d True

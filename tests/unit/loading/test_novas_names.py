@@ -1,6 +1,4 @@
-"""Names of Nova's that are not here: left out with a sentence, or the nearest thing."""
-
-import logging
+"""Names of Nova's that are not here: the nearest thing, or a sentence."""
 
 import pytest
 
@@ -16,29 +14,6 @@ from filtersched import (
     make_conf,
     scheduler_from,
 )
-
-
-@pytest.mark.parametrize(
-    ("option", "name", "telling"),
-    [
-        ("enabled_filters", "NUMATopologyFilter", "instances that ask for NUMA cells"),
-        ("enabled_filters", "nova.scheduler.filters.pci_passthrough_filter.PciPassthroughFilter", "PCI devices"),
-        ("weight_classes", "nova.scheduler.weights.pci.PCIWeigher", "hosts with PCI devices are not kept"),
-    ],
-)
-def test_plug_in_of_novas_that_is_not_here_is_left_out_with_what_that_means(caplog, option, name, telling):
-    caplog.set_level(logging.WARNING)
-    others = {"enabled_filters": ["RamFilter"], "weight_classes": ["RAMWeigher"]}
-    scheduler = scheduler_from(make_conf(**{**others, option: [*others[option], name]}))
-    assert (len(scheduler.filters), len(scheduler.weighers)) == (1, 1)
-    assert f"names {name.rpartition('.')[2]}, which is Nova's and not here: it is left out. Without it, " in caplog.text
-    assert telling in caplog.text
-
-
-def test_left_out_filter_is_an_error_where_a_request_names_it():
-    scheduler = scheduler_from(make_conf(enabled_filters=[]))
-    with pytest.raises(PluginNotFound, match="NUMATopologyFilter is Nova's, and not here"):
-        scheduler.select_destinations(RequestSpec(), [HostState("a")], filters=["NUMATopologyFilter"])
 
 
 def test_file_of_an_operator_in_the_package_nova_is_told_where_to_go():
