@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from filtersched.cli.device_checks import device_findings
 from filtersched.cli.filter_checks import filter_findings
 from filtersched.cli.findings import Checked, Finding, names_of
 from filtersched.cli.inputs import hosts_of
@@ -21,8 +22,8 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
     settings = read_scheduler_settings(conf)
     checked = Checked(conf, scheduler_from(conf), list(hosts_of(args, settings) or ()))
     shares = shares_of(checked)
-    found = (*setting_findings(checked), *filter_findings(checked), *weigher_findings(checked, shares))
-    findings = list(dict.fromkeys(found))
+    of_plugins = (*filter_findings(checked), *device_findings(checked), *weigher_findings(checked, shares))
+    findings = list(dict.fromkeys((*setting_findings(checked), *of_plugins)))
     if args.format == "json":
         write_json(terminal.out, _record(checked, shares, findings))
     else:

@@ -164,19 +164,21 @@ def fit_topology(
     if len(topology) < len(guest):
         return None
     cells = in_order(topology, guest, pack=pack, devices=devices)
-    fits = [
-        [fit_cell(cell, wanted, ratios, int(guest.emulator_threads_isolated and not at)) for cell in cells]
-        for at, wanted in enumerate(guest.cells)
-    ]
-    fitting = [[at for at, fit in enumerate(row) if isinstance(fit, CellFit)] for row in fits]
-    if not all(fitting):
-        return None
     accepts = _acceptance(topology, cells, len(guest), devices, networks)
-    chosen = None if accepts is None else _first_choice(fitting, accepts)
-    if chosen is None:
+    if accepts is None:
         return None
-    # Only cells that fit were offered.
-    return [fits[at][cell] for at, cell in enumerate(chosen)]  # type: ignore[misc]
+    tried: dict[tuple[int, int], CellFit | Lack] = {}
+
+    def fit(row: int, at: int) -> CellFit | Lack:
+        found = tried.get((row, at))
+        if found is None:
+            further = int(guest.emulator_threads_isolated and not row)
+            found = tried[row, at] = fit_cell(cells[at], guest.cells[row], ratios, further)
+        return found
+
+    chosen = _first_choice(len(guest), len(cells), lambda row, at: isinstance(fit(row, at), CellFit), accepts)
+    # Only cells that fit are chosen.
+    return None if chosen is None else [fit(row, at) for row, at in enumerate(chosen)]  # type: ignore[misc]
 
 
 def _acceptance(
@@ -223,10 +225,12 @@ def _are_close(topology: NUMATopology, chosen: Sequence[NUMACell], networks: Net
     return near(chosen) == near(topology.cells)
 
 
-def _first_choice(fitting: Sequence[Sequence[int]], accepts: Callable[[int], bool]) -> list[int] | None:
+def _first_choice(
+    n_rows: int, n_cells: int, fits: Callable[[int, int], bool], accepts: Callable[[int], bool]
+) -> list[int] | None:
     """The first choice of one cell for each row, in the order of the cells, all different, that is accepted.
 
-    fitting : for each row the places of the cells that fit it, ascending.
+    fits : whether a row fits a cell; asked only about pairs that matter.
 
     A choice is begun only where the other rows can be completed, and none twice for the same set of
     cells, so that the time does not grow with the number of permutations.
@@ -234,13 +238,13 @@ def _first_choice(fitting: Sequence[Sequence[int]], accepts: Callable[[int], boo
     dead: set[tuple[int, int]] = set()
 
     def search(row: int, used: int) -> list[int] | None:
-        if row == len(fitting):
+        if row == n_rows:
             return [] if accepts(used) else None
-        for cell in fitting[row]:
+        for cell in range(n_cells):
             taken = used | 1 << cell
-            if used >> cell & 1 or (row, taken) in dead:
+            if used >> cell & 1 or (row, taken) in dead or not fits(row, cell):
                 continue
-            if _can_complete(fitting, row + 1, taken):
+            if _can_complete(row + 1, n_rows, n_cells, taken, fits):
                 rest = search(row + 1, taken)
                 if rest is not None:
                     return [cell, *rest]
@@ -250,13 +254,13 @@ def _first_choice(fitting: Sequence[Sequence[int]], accepts: Callable[[int], boo
     return search(0, 0)
 
 
-def _can_complete(fitting: Sequence[Sequence[int]], start: int, used: int) -> bool:
+def _can_complete(start: int, n_rows: int, n_cells: int, used: int, fits: Callable[[int, int], bool]) -> bool:
     """Whether each row from `start` on can have a cell of its own: a matching by augmenting paths."""
     owner: dict[int, int] = {}
 
     def place(row: int, seen: set[int]) -> bool:
-        for cell in fitting[row]:
-            if used >> cell & 1 or cell in seen:
+        for cell in range(n_cells):
+            if used >> cell & 1 or cell in seen or not fits(row, cell):
                 continue
             seen.add(cell)
             if cell not in owner or place(owner[cell], seen):
@@ -264,4 +268,4 @@ def _can_complete(fitting: Sequence[Sequence[int]], start: int, used: int) -> bo
                 return True
         return False
 
-    return all(place(row, set()) for row in range(start, len(fitting)))
+    return all(place(row, set()) for row in range(start, n_rows))

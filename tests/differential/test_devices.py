@@ -6,7 +6,7 @@ import random
 from filtersched.results.no_valid_host import NoValidHost
 from tests.differential import cases, device_cases
 
-EXAMPLES = int(os.environ.get("FILTERSCHED_EXAMPLES", "4000")) // 10
+EXAMPLES = int(os.environ.get("FILTERSCHED_EXAMPLES", "4000")) // 20
 
 
 def decided(case, use_engine):
