@@ -40,6 +40,8 @@ def parse(argv: Sequence[str]) -> Invocation:
     if unknown:
         stray = next((one for one in unknown if one != "--"), "--")
         raise _unknown(stray, args.command, commands[args.command])
+    if getattr(args, "is_verbose", False) and args.quiet:
+        raise UsageError("give either -q or -v, not both")
     if getattr(args, "is_verbose", False):
         settings = [*settings, "--verbose"]
     return Invocation(args, make_conf(settings))

@@ -20,6 +20,8 @@ from filtersched.errors import nearest
 
 FORMATS = ("text", "wide", "json", "jsonl", "csv", "name")
 FORMAT_VERSION = 1
+#: Formats in which a row needs no other row.
+STREAMED = ("csv", "name")
 
 Row = Mapping[str, Any]
 
@@ -79,6 +81,8 @@ def check_listing(args: argparse.Namespace, columns: Sequence[Column]) -> None:
         if not is_table(args) or (flag == "columns" and args.format == "name"):
             raise UsageError(f"--{flag} is for tables; --format {args.format} has none")
         known = [column.name for column in columns]
+        if not _names(given):
+            raise UsageError(f"--{flag} names none. There are {', '.join(known)}.")
         for name in _names(given):
             plain = name.removeprefix("-") if flag == "sort" else name
             if plain not in known:
@@ -86,6 +90,27 @@ def check_listing(args: argparse.Namespace, columns: Sequence[Column]) -> None:
                 hint = hint if hint.startswith("Did") else ""
                 listed = f"There are {', '.join(known)}."
                 raise UsageError(f"--{flag}: there is no column {plain!r}. {hint} {listed}".replace("  ", " "))
+
+
+class RowWriter:
+    """Writes rows in one of the formats of `STREAMED`, each as it comes."""
+
+    def __init__(
+        self, terminal: Terminal, args: argparse.Namespace, columns: Sequence[Column], *, name: str | None = None
+    ) -> None:
+        self._out = terminal.out
+        self._name = (name or columns[0].name) if args.format == "name" else None
+        self._columns = [column.name for column in _chosen(args, columns)]
+        self._csv = csv.writer(self._out, lineterminator="\n")
+        if self._name is None:
+            self._csv.writerow(self._columns)
+
+    def write(self, row: Row) -> None:
+        """One more row."""
+        if self._name is None:
+            self._csv.writerow(["" if (value := row.get(name)) is None else _cell(value) for name in self._columns])
+        elif row.get(self._name) is not None:
+            self._out.write(f"{printable(row[self._name])}\n")
 
 
 def show_listing(
@@ -102,17 +127,12 @@ def show_listing(
     """
     check_listing(args, columns)
     listed = _sorted(rows, _names(args.sort)) if args.sort else rows
-    if args.format == "name":
+    if args.format in STREAMED:
+        writer = RowWriter(terminal, args, columns, name=name)
         for row in listed:
-            value = row.get(name or columns[0].name)
-            if value is not None:
-                terminal.out.write(f"{printable(value)}\n")
-        return
-    chosen = _chosen(args, columns)
-    if args.format == "csv":
-        _write_csv(terminal.out, chosen, listed)
+            writer.write(row)
     else:
-        show_table(terminal, chosen, list(listed))
+        show_table(terminal, _chosen(args, columns), list(listed))
 
 
 def show_records(
@@ -190,13 +210,6 @@ def _sorted(rows: Iterable[Row], names: Sequence[str]) -> list[Row]:
 def _order(value: Any) -> tuple[bool, Any]:
     is_text = not isinstance(value, int | float)
     return is_text, str(value) if is_text else value
-
-
-def _write_csv(out: TextIO, columns: Sequence[Column], rows: Iterable[Row]) -> None:
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([column.name for column in columns])
-    for row in rows:
-        writer.writerow(["" if (value := row.get(column.name)) is None else _cell(value) for column in columns])
 
 
 def _cell(value: Any) -> Any:

@@ -109,6 +109,8 @@ def _with_extra_specs(flavor: dict[str, Any], extra_specs: dict[str, str]) -> di
 
 def _flavor_of_file(path: str) -> dict[str, Any]:
     """The flavor of the one request, or the one flavor, in a file."""
+    if not path:
+        raise UsageError("--flavor: which file? Write it as @flavor.json.")
     specs = list(RequestReader(path))
     if len(specs) != 1:
         raise UsageError(f"--flavor: {path} has {len(specs)} flavors; give a file of one, or use it as --requests")

@@ -42,10 +42,11 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
         # A table of few requests shows near misses, a summary of many does not.
         only_counted = is_summary(args) and output is None and requests.more_than(FEW_REQUESTS)
         # A bar would be torn apart by what --verbose says.
-        share = _unknown if settings.verbose else requests.share_read
+        tells = settings.verbose and not args.quiet
+        share = _unknown if tells else requests.share_read
         step = stack.enter_context(terminal.progress("placing", share))
         for outcome in _outcomes(trial, requests, args, unread):
-            if settings.verbose:
+            if tells:
                 _tell(terminal, outcome)
             # They take asking every filter about every host, and so most of the time of a long run.
             near_misses = trial.refused <= args.near_misses and not only_counted

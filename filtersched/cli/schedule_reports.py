@@ -7,7 +7,15 @@ import json
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from filtersched.cli.listing import FORMAT_VERSION, Row, check_listing, show_listing, write_json_line
+from filtersched.cli.listing import (
+    FORMAT_VERSION,
+    STREAMED,
+    Row,
+    RowWriter,
+    check_listing,
+    show_listing,
+    write_json_line,
+)
 from filtersched.cli.placements import columns, named_by_filter, rows_of
 from filtersched.cli.report import (
     outcome_record,
@@ -44,7 +52,7 @@ def report_of(args: argparse.Namespace, terminal: Terminal) -> Report:
         return _JsonReport(terminal)
     if args.format == "jsonl":
         return _LinesReport(terminal)
-    return _ListReport(args, terminal) if args.format in ("csv", "name") else _TextReport(args, terminal)
+    return _ListReport(args, terminal) if args.format in STREAMED else _TextReport(args, terminal)
 
 
 def is_summary(args: argparse.Namespace) -> bool:
@@ -128,16 +136,22 @@ class _ListReport:
     def __init__(self, args: argparse.Namespace, terminal: Terminal) -> None:
         self._args = args
         self._terminal = terminal
+        self._columns = columns(with_alternates=args.alternates)
         self._rows: list[Row] = []
+        self._writer = None if args.sort else RowWriter(terminal, args, self._columns, name="host")
 
     def add(self, outcome: Outcome, *, near_misses: bool) -> None:
-        self._rows += rows_of(outcome)
+        if self._writer is None:
+            self._rows += rows_of(outcome)
+        else:
+            for row in rows_of(outcome):
+                self._writer.write(row)
         if outcome.refusal is not None and self._args.format == "name":
             self._terminal.note(f"filtersched: refused: {outcome.name} ({outcome.refused_by})")
 
     def finish(self, trial: Trial, unread: Sequence[dict[str, Any]]) -> None:
-        listed = columns(with_alternates=self._args.alternates)
-        show_listing(self._terminal, self._args, listed, self._rows, name="host")
+        if self._writer is None:
+            show_listing(self._terminal, self._args, self._columns, self._rows, name="host")
 
 
 class _LinesReport:

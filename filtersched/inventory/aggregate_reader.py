@@ -49,7 +49,6 @@ class AggregateReader(RecordReader[HostAggregate]):
         return self._made(record.data, self._aggregate)
 
     def _aggregate(self, data: dict[str, Any]) -> HostAggregate:
-        self._report_unread(sorted(key for key in data if key not in _KNOWN))
         hosts = _first(data, _HOSTS)
         if not isinstance(hosts, list) or not all(isinstance(host, str) for host in hosts):
             raise ValueError("an aggregate needs 'hosts', a list of names", "hosts")
@@ -63,6 +62,7 @@ class AggregateReader(RecordReader[HostAggregate]):
         if zone is not None and _ZONE not in metadata:
             metadata = {**metadata, _ZONE: zone}
         number = _first(data, _IDS)
+        self._report_unread(sorted(key for key in data if key not in _KNOWN))
         return HostAggregate(Aggregate(name, metadata, number if isinstance(number, int) else None), hosts)
 
 

@@ -9,7 +9,7 @@ are text whatever they look like.
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from filtersched.errors import InventoryError, nearest
@@ -33,9 +33,12 @@ class Columns(NamedTuple):
     text_under: tuple[str, ...] = ()
 
 
-def csv_records(source: Source, allowed: Columns) -> Iterator[Record | InventoryError]:
+def csv_records(
+    source: Source, allowed: Columns, named: Callable[[Mapping[str, Any]], str | None] = lambda _columns: None
+) -> Iterator[Record | InventoryError]:
     """One record from each row that is not blank, or the error for one with more or fewer cells than the header.
 
+    named : says what a header is if it is that of something else.
     Of a bad header all errors, and no record. Raises InventoryError for what is no CSV.
     """
     rows = csv.reader(source.lines(), strict=True)
@@ -54,7 +57,8 @@ def csv_records(source: Source, allowed: Columns) -> Iterator[Record | Inventory
             columns = [cell.strip() for cell in row]
             mistakes = list(_mistakes(columns, source.path, line, allowed))
             if mistakes:
-                yield from mistakes
+                said = named(dict.fromkeys(columns))
+                yield from mistakes if said is None else [bad_input(source.path, line, said)]
                 return
             continue
         if len(row) != len(columns):

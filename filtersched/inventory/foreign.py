@@ -49,6 +49,8 @@ _NOT_REQUESTS = (
     _kind("flavors", "Nova's list of flavors, and no request", _FLAVOR),
 )
 _NOT_AGGREGATES = (
+    _kind("host", "a host", _AN_INVENTORY),
+    _kind("flavor", "a request", _REQUESTS),
     _kind("hypervisors", "Nova's list of hypervisors", _AN_INVENTORY),
     _kind("hypervisor_hostname", "one of Nova's hypervisors", _AN_INVENTORY),
     _kind(
@@ -80,6 +82,11 @@ _ANYWHERE = (
     _kind("apiVersion|kind", "an object of Kubernetes"),
 )
 _NOT = {"hosts": _NOT_HOSTS, "requests": _NOT_REQUESTS, "aggregates": _NOT_AGGREGATES}
+_WANTED = {
+    "hosts": "A document of hosts is a list, or an object with 'hosts' or 'hypervisors'.",
+    "requests": "A document of requests is a list, or an object with 'requests'.",
+    "aggregates": "A document of aggregates is a list, or an object with 'aggregates'.",
+}
 # What makes a hypervisor more than an entry of the brief list.
 _DETAILS = ("service", "service_host", "memory_mb", "vcpus", "local_gb", "hypervisor_type")
 
@@ -91,5 +98,5 @@ def named(data: Mapping[str, Any], wanted: str) -> str | None:
         return None if any(key in data for key in _DETAILS) else brief
     for kind in (*_NOT[wanted], *_ANYWHERE):
         if kind.keys <= data.keys():
-            return f"this is {kind.what}. {kind.advice}".rstrip()
+            return f"this is {kind.what}. {kind.advice or _WANTED[wanted]}"
     return None

@@ -104,7 +104,7 @@ class RecordReader(Generic[_Read]):
         source = self._source
         kind = _kind(self.path, source.first(), (*self._lists, *self._singles))
         if kind == "csv":
-            for record in csv_records(source, self._columns):
+            for record in csv_records(source, self._columns, lambda header: foreign.named(header, self._lists[0])):
                 yield self._lists[0], record
         elif kind == "lines":
             for record in line_records(source):
@@ -138,7 +138,8 @@ class RecordReader(Generic[_Read]):
         if isinstance(record, Record):
             for name in self._lists:
                 found = record.data.get(name)
-                if type(found) is list and self._required not in record.data:
+                # A host has a list of aggregates too, and is no document.
+                if type(found) is list and self._required not in record.data and "host" not in record.data:
                     others = {key: value for key, value in record.data.items() if key != name}
                     self._check_version(others)
                     self._beside(name, others)
@@ -163,7 +164,7 @@ class RecordReader(Generic[_Read]):
         wanted = f"the document must be a list, or an object with {listed}"
         said = foreign.named(others, self._lists[0]) if not lists else None
         if said is not None:
-            return bad_input(self.path, None, f"{said.removesuffix('.')}; {wanted}")
+            return bad_input(self.path, None, said)
         has = "both" if lists else ", ".join(repr(name) for name in [*others][:5]) or "nothing"
         return bad_input(self.path, None, f"{wanted}; it has {has}")
 

@@ -121,6 +121,8 @@ def test_quiet_prints_errors_and_nothing_else(run, hosts, tmp_path):
     assert json.loads((tmp_path / "o").read_text())["placed"] is True
     assert run(*argv, "ram=99999") == (1, "", "")
     assert "must be a number" in run(*argv, "ram=x").err
+    assert run(*argv, "ram=1", "--verbose").err == ""
+    assert run(*argv, "ram=1", "-v").err == "filtersched: error: give either -q or -v, not both\n"
 
 
 def test_debug_prints_what_verbose_does_not(run, hosts):

@@ -48,6 +48,13 @@ def test_csv_has_a_row_for_each_instance_and_for_each_refused_request(schedule):
     assert big["why"] == "refused by RamFilter 3"
 
 
+@pytest.mark.parametrize("form", ["csv", "name", "jsonl"])
+def test_rows_of_programs_are_written_as_requests_are_placed(schedule, form):
+    result = schedule("--format", form, requests=[request("fits", 1), request("odd", 1, instance_uuids=["u", "u"])])
+    assert result.status == 2
+    assert "beta" in result.out
+
+
 def test_names_are_the_chosen_hosts_and_the_refused_are_told_beside_them(schedule):
     result = schedule("--format", "name")
     assert result.out == "beta\nbeta\nbeta\n"
@@ -124,6 +131,8 @@ def test_alternates_show_in_text(schedule):
         (("--format", "json", "--columns", "host"), ("--columns is for tables; --format json has none",)),
         (("--format", "jsonl", "--sort", "host"), ("--sort is for tables; --format jsonl has none",)),
         (("--format", "name", "--columns", "host"), ("--columns is for tables",)),
+        (("--columns", ","), ("--columns names none. There are request, instance",)),
+        (("--sort", ""), ("--sort names none",)),
         (("--format", "yaml"), ("invalid choice: 'yaml'",)),
     ],
 )

@@ -187,6 +187,22 @@ def test_aggregates_without_hosts_are_refused_with_what_to_ask_for(file):
         read_aggregates(file([{"ID": 1, "Name": "rack1", "Availability Zone": "az1"}]))
 
 
+@pytest.mark.parametrize(
+    ("record", "what"),
+    [
+        ({"host": "a", "aggregates": [{"name": "x"}]}, "a host"),
+        (hypervisor("a"), "one of Nova's hypervisors"),
+        ({"hypervisors": [hypervisor("a")]}, "Nova's list of hypervisors"),
+        ({"flavor": {}}, "a request"),
+    ],
+)
+def test_other_document_is_no_list_of_aggregates_and_told_once(file, record, what, caplog):
+    with pytest.raises(InventoryError, match=f"this is {what}") as caught:
+        read_aggregates(file("\n".join([json.dumps(record)] * 3), "h.jsonl"))
+    assert caught.value.further == ()
+    assert caplog.messages == []
+
+
 def test_aggregate_that_stands_there_twice_is_refused(file):
     with pytest.raises(InventoryError, match="'gpu' stands there twice"):
         read_aggregates(file({"aggregates": [API["aggregates"][1]] * 2}))

@@ -100,6 +100,13 @@ def test_listed_hypervisors_are_refused_once_with_what_to_ask_for(file, more):
     assert "/os-hypervisors/detail" in said
 
 
+def test_listed_hypervisors_are_refused_as_csv_too(file):
+    text = "ID,Hypervisor Hostname,Hypervisor Type,Host IP,State\n1,n,QEMU,192.0.2.1,up\n"
+    said = refusal(read_hosts, file(text, "h.csv"))
+    assert "a list of the openstack command" in said
+    assert "\n" not in said
+
+
 def test_shown_flavor_is_a_request_of_one_instance(file, caplog):
     (spec,) = read_requests(file(FLAVOR))
     flavor = spec.flavor
@@ -126,7 +133,7 @@ def test_key_of_a_flavor_that_goes_nowhere_is_reported(file, caplog):
     [
         (read_hosts, [{"id": "1", "hypervisor_hostname": "n", "state": "up", "status": "enabled"}], "brief", "/detail"),
         (read_hosts, {"hypervisors": [{"id": 1, "hypervisor_hostname": "n", "state": "up"}]}, "brief", "/detail"),
-        (read_hosts, {"pools": [{"name": "p", "capabilities": {}}]}, "Cinder's list of pools", "a list"),
+        (read_hosts, {"pools": [{"name": "p", "capabilities": {}}]}, "Cinder's list of pools", "'hosts'"),
         (read_hosts, [{"name": "p", "capabilities": {}}], "one of Cinder's pools", ""),
         (read_hosts, {"inventories": {"VCPU": {"total": 4}}}, "an inventory of Placement", "'hosts'"),
         (read_hosts, {"resource_providers": []}, "Placement's list of resource providers", "'hosts'"),
