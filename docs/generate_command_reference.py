@@ -16,6 +16,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from filtersched.cli.check_config import COLUMNS as FINDING_COLUMNS
+from filtersched.cli.package_files import COLUMNS as FILE_COLUMNS
 from filtersched.cli.parsers import make_parser
 from filtersched.cli.placements import COLUMNS as PLACEMENT_COLUMNS
 from filtersched.cli.plugins import COLUMNS as PLUGIN_COLUMNS
@@ -135,7 +137,13 @@ def _output() -> Iterator[str]:
     yield "\n## Columns\n"
     yield "`--columns` and `--sort` take these; the headings of CSV are the same names. Those in *italics* are shown by"
     yield "`wide` and `csv` only.\n"
-    for command, columns in (("schedule", PLACEMENT_COLUMNS), ("plugins", PLUGIN_COLUMNS)):
+    listings = {
+        "schedule": PLACEMENT_COLUMNS,
+        "plugins": PLUGIN_COLUMNS,
+        "check-config": FINDING_COLUMNS,
+        "files": FILE_COLUMNS,
+    }
+    for command, columns in listings.items():
         said = ", ".join(f"*`{one.name}`*" if one.is_wide else f"`{one.name}`" for one in columns)
         yield f"* `{command}`: {said}"
     yield ""

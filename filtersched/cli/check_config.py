@@ -9,29 +9,34 @@ from filtersched.cli.device_checks import device_findings
 from filtersched.cli.filter_checks import filter_findings
 from filtersched.cli.findings import Checked, Finding, names_of
 from filtersched.cli.inputs import hosts_of
-from filtersched.cli.listing import write_json
+from filtersched.cli.listing import Column, check_listing, show_records
 from filtersched.cli.setting_checks import setting_findings
 from filtersched.cli.terminal import Terminal
 from filtersched.cli.weigher_checks import Share, shares_of, weigher_findings
 from filtersched.schedulers import scheduler_from
 from filtersched.settings import SchedulerConf, read_scheduler_settings
 
+COLUMNS = (Column("check"), Column("message"))
+
 
 def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:
     """Run the command; 0, or 1 for warnings with --strict."""
+    check_listing(args, COLUMNS)
     settings = read_scheduler_settings(conf)
     checked = Checked(conf, scheduler_from(conf), list(hosts_of(args, settings) or ()))
     shares = shares_of(checked)
     of_plugins = (*filter_findings(checked), *device_findings(checked), *weigher_findings(checked, shares))
     findings = list(dict.fromkeys((*setting_findings(checked), *of_plugins)))
-    if args.format == "json":
-        write_json(terminal.out, _record(checked, shares, findings))
-    else:
+    if args.format == "text" and not args.columns and not args.sort:
         _show(terminal, checked, shares, findings)
+    else:
+        rows = [one._asdict() for one in findings]
+        show_records(terminal, args, "warnings", COLUMNS, rows, further=_in_use(checked, shares))
     return 1 if findings and args.strict else 0
 
 
-def _record(checked: Checked, shares: Sequence[Share], findings: Sequence[Finding]) -> dict[str, object]:
+def _in_use(checked: Checked, shares: Sequence[Share]) -> dict[str, object]:
+    """What the settings use, as plain data."""
     total = sum(share.span for share in shares)
     return {
         "driver": type(checked.scheduler).__name__,
@@ -45,23 +50,22 @@ def _record(checked: Checked, shares: Sequence[Share], findings: Sequence[Findin
             }
             for one in shares
         ],
-        "warnings": [one._asdict() for one in findings],
     }
 
 
 def _show(terminal: Terminal, checked: Checked, shares: Sequence[Share], findings: Sequence[Finding]) -> None:
     terminal.line(f"Driver    {type(checked.scheduler).__name__}")
-    terminal.line(f"Filters   {', '.join(names_of(checked.filters)) or 'none'}")
+    terminal.line(f"Filters   {', '.join(names_of(checked.filters)) or 'none'}", indent=" " * 10)
     if checked.hosts and shares:
         _show_shares(terminal, checked, shares)
     else:
         said = ", ".join(f"{one.weigher} x {one.multiplier:g}" for one in shares)
-        terminal.line(f"Weighers  {said or 'none'}")
+        terminal.line(f"Weighers  {said or 'none'}", indent=" " * 10)
         if shares:
             terminal.line("          (with --inventory: what each of them really decides)")
     terminal.line()
     for finding in findings:
-        terminal.line(f"warning: {finding.check}: {finding.message}")
+        terminal.line(f"warning: {finding.check}: {finding.message}", indent="  ")
     count = len(findings)
     terminal.line("No warnings." if not count else f"{count} warning{'' if count == 1 else 's'}.")
 

@@ -10,7 +10,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from filtersched.cli.errors import OutputError, UsageError
-from filtersched.cli.listing import Column, is_table, show_records, write_json
+from filtersched.cli.listing import Column, check_listing, is_table, show_records, write_json
 from filtersched.cli.terminal import Terminal, printable
 from filtersched.errors import nearest
 from filtersched.settings import SchedulerConf
@@ -46,6 +46,7 @@ FILES = {
     "man/filtersched.1": "the man page; 'filtersched man' prints it too",
     "man/filtersched-proxy.8": "the man page of filtersched-proxy; 'filtersched man filtersched-proxy' prints it too",
 }
+COLUMNS = (Column("file"), Column("about"))
 MAN_PAGES = {path.rpartition("/")[2].rpartition(".")[0]: path for path in FILES if path.startswith("man/")}
 
 
@@ -69,6 +70,7 @@ def run_config(_args: argparse.Namespace, _conf: SchedulerConf, terminal: Termin
 
 def run_files(args: argparse.Namespace, _conf: SchedulerConf, terminal: Terminal) -> int:
     """List the files, print those that are named, or copy them."""
+    check_listing(args, COLUMNS)
     paths = list(dict.fromkeys(map(_path, args.names)))
     if args.copy is not None:
         targets = list(map(str, _copied(paths or list(FILES), Path(args.copy))))
@@ -77,10 +79,12 @@ def run_files(args: argparse.Namespace, _conf: SchedulerConf, terminal: Terminal
         else:
             write_json(terminal.out, {"copied": targets})
     elif paths:
+        if args.format != "text" or args.columns or args.sort:
+            raise UsageError("a file is printed as it is; --format, --columns and --sort are for the list of files")
         for path in paths:
             terminal.out.write(_text(path))
     else:
-        show_records(terminal, args, "files", [Column("file"), Column("about")], [
+        show_records(terminal, args, "files", COLUMNS, [
             {"file": path, "about": FILES[path]} for path in FILES
         ])
     return 0

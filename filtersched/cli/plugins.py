@@ -47,7 +47,7 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
         plugins = [one for name in dict.fromkeys(args.names) for one in _named(name, plugins)]
     if args.enabled:
         plugins = [one for one in plugins if _is_used(one, in_use)]
-    if args.names and args.format == "text" and not args.columns:
+    if args.names and args.format == "text" and not args.columns and not args.sort:
         for at, plugin in enumerate(plugins):
             if at:
                 terminal.line()

@@ -318,3 +318,13 @@ def test_overrides_of_a_filter_of_your_own_are_known(check, inventory, tmp_path,
     found = check(*hosts, *flags, "--enabled-filters", "IoOpsFilter,TierFilter")
     assert ["tier_io_ops to 'many'" in message for message in found["ignored"]] == [True]
     assert "IoOpsFilter and TierFilter are the same rule twice" in found["two filters for one rule"][0]
+
+
+def test_warnings_have_every_format(run):
+    argv = ("check-config", "--scheduler-default-filters", "JsonFilter,JsonFilter", "--service-down-time", "1")
+    warnings = run(*argv, "--format", "json").json["warnings"]
+    lines = run(*argv, "--format", "csv").out.splitlines()
+    assert lines[0] == "check,message"
+    assert run(*argv, "--format", "name").out.splitlines() == [one["check"] for one in warnings]
+    assert run(*argv, "--columns", "check").out.splitlines() == ["CHECK", *(one["check"] for one in warnings)]
+    assert len(run(*argv, "--format", "jsonl").out.splitlines()) == len(warnings)

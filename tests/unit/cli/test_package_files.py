@@ -182,6 +182,11 @@ def test_copies_are_listed_for_programs(run, tmp_path):
     assert copied == {"version": 1, "copied": [str(tmp_path / "examples" / "hosts.jsonl")]}
 
 
+def test_format_of_the_list_is_no_format_of_a_file(run):
+    result = run("files", "hosts.jsonl", "--format", "csv")
+    assert (result.status, "a file is printed as it is" in result.err) == (2, True)
+
+
 def test_only_named_files_are_copied(run, tmp_path):
     run("files", "hosts.jsonl", "examples/hosts.jsonl", "--copy", tmp_path / "new")
     assert [path.name for path in (tmp_path / "new").rglob("*.*")] == ["hosts.jsonl"]
