@@ -177,6 +177,8 @@ def load_filters(
 
     given : those in use, instead of the configured ones.
     """
+    # Options of plug-ins may name attributes of the class.
+    load_host_class(settings)
     return FilterCatalog(conf, settings, given)
 
 

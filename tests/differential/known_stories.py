@@ -222,7 +222,7 @@ STORIES = {
     "a number that grows too large for a column within a request": {
         "conf": {"weighers": ["PlaceWeigher"]},
         "hosts": [{**one, "kind": "WornHost"} for one in _TWO],
-        "events": [("ask", {"num_instances": 6, "expression": ("<", "failed_builds", 5)}, ["ExpressionFilter"])],
+        "events": [("ask", {"num_instances": 6, "expression": ("<", "failed_builds", 5)}, ["AnyExpressionFilter"])],
     },
     "a filter that runs out of an iterator": {
         "conf": {},
@@ -245,10 +245,10 @@ STORIES = {
         "events": [("ask", {}, ["RebuildFilter"]), ("ask", {}, [])],
     },
     "truth values that are added up": {
-        "conf": {"weighers": ["ExpressionWeigher"]},
+        "conf": {"weighers": ["AnyExpressionWeigher"]},
         "hosts": [*_TWO, {"host": "h2", "nodename": "n2", "num_io_ops": 1}],
         "events": [
-            ("ask", {"expression": ("==", _BOTH, 2)}, ["ExpressionFilter"]),
+            ("ask", {"expression": ("==", _BOTH, 2)}, ["AnyExpressionFilter"]),
             ("ask", {"weight": _BOTH}, []),
             ("ask", {"weight": ("neg", (">", "num_io_ops", 0))}, []),
         ],
@@ -256,7 +256,9 @@ STORIES = {
     "truth values of numpy's that are subtracted": {
         "conf": {},
         "hosts": _TWO,
-        "events": [("ask", {"expression": ("-", ("not", "num_io_ops"), ("not", "num_io_ops"))}, ["ExpressionFilter"])],
+        "events": [
+            ("ask", {"expression": ("-", ("not", "num_io_ops"), ("not", "num_io_ops"))}, ["AnyExpressionFilter"])
+        ],
     },
     "a function of an attribute that fails for a host after its last instance": {
         "conf": {"weighers": ["PlaceWeigher"]},

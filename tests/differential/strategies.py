@@ -320,7 +320,7 @@ _LONG_FILTERS = (
 )
 _LONG_WEIGHERS = (
     *("StepsWeigher", "BetweenWeigher", "AtMostWeigher", "UuidWeigher", "GroupWeigher", "UsedShareWeigher"),
-    *("AggregateMultiplierWeigher", "TagWeigher", "ExpressionWeigher", "NameWeigher", "UsedWeigher"),
+    *("AggregateMultiplierWeigher", "TagWeigher", "AnyExpressionWeigher", "NameWeigher", "UsedWeigher"),
 )
 LONG_CONFIGURATIONS = [
     {"weighers": ["UsedWeigher", "NameWeigher"]},
@@ -408,9 +408,78 @@ SPREAD_CONFIGURATIONS = [
     }
     for nr in range(24)
 ]
+
+
+def expression_story(chance):
+    """Rules that operators write as text, in the configuration, in flavors and in aggregates."""
+    draw = Draw(chance)
+    hosts = cluster(draw, most=draw.one(4, 12))
+    aggregates = [
+        {"name": name, "metadata": {key: written(draw) for key in draw.some(_EXPRESSION_KEYS, 0, 2)}} for name in "abc"
+    ]
+    for host in hosts:
+        host["aggregates"] = draw.some(aggregates, 0, 2)
+        host["metrics"] = draw.one({}, {"load": 0.5}, {"load": 2}, {"load": 0.0})
+    events = []
+    for _ in range(chance.randint(1, 4)):
+        wanted = request(draw, (1, 1, 2, 5, 9))
+        wanted.pop("expression", None)
+        wanted["extra_specs"] = {key: written(draw) for key in draw.some(_EXPRESSION_KEYS, 0, 2)}
+        names = ["ExpressionFilter", *(draw.one(*OWN_FILTERS) for _ in range(chance.randint(0, 1)))]
+        events.append((draw.one("ask", "place", "place", "list"), wanted, names))
+        if draw.rarely(2):
+            events.append(("set", chance.randrange(10), change(draw)))
+    return {"conf": draw.one(*EXPRESSION_CONFIGURATIONS), "hosts": hosts, "events": events}
+
+
+def written(draw, deep=3):
+    """An expression as text; some are none."""
+    if deep == 0 or draw.rarely(4):
+        return draw.one(*_EXPRESSION_LEAVES)
+    one, other = written(draw, deep - 1), written(draw, deep - 1)
+    kind = draw.one("logic", "compare", "compare", "sum", "sum", "divide", "call", "not", "minus", "chain", "text")
+    if kind == "text":
+        return draw.one(*_EXPRESSION_TEXTS)
+    forms = {
+        "logic": ("({} and {})", "({} or {})"),
+        "compare": ("({} < {})", "({} >= {})", "({} == {})", "({} != {})"),
+        "sum": ("({} + {})", "({} - {})", "({} * {})"),
+        "divide": ("({} / {})", "({} // {})", "({} % {})"),
+        "call": ("min({}, {})", "max({}, {}, 3)", "abs({} - {})"),
+        "not": ("(not {} or {})",),
+        "minus": ("(-{} + {})",),
+        "chain": ("(0 <= {} < {})", "({} < 4096 != {})"),
+    }
+    return draw.one(*forms[kind]).format(one, other)
+
+
+_EXPRESSION_KEYS = ("filtersched:filter", "filtersched:weight")
+_EXPRESSION_LEAVES = (
+    *("free_ram_mb", "total_usable_ram_mb", "vcpus_used", "vcpus_total", "num_io_ops", "failed_builds"),
+    *("metrics['load']", "metrics['none']", "stats['a']", "cpu_allocation_ratio", "hypervisor_version", "topic"),
+    *("request.memory_mb", "request.vcpus", "request.project_id", "request.extra_specs['ssd']", "0", "1", "2.5"),
+    *("traits", "1024", "num_instances"),
+    *("True", "capabilities['rack']", "capabilities['enabled']", "free_ram_mb", "vcpus_total", "num_instances", "3"),
+)
+_EXPRESSION_TEXTS = (
+    *("hypervisor_type == 'kvm'", "'SSD' in traits", "capabilities['rack'] in ('r1', 'r3')", "'rack' in capabilities"),
+    *("host not in ('h1', 'h2')", "topic == request.project_id", "num_io_ops in (0, 3)", "'v' in hypervisor_type"),
+    *("hypervisor_type < 'l'", "hypervisor_type == topic", "request.project_id == 'p1'", "topic > 3"),
+    *("nonsense", "1 +"),
+)
+EXPRESSION_CONFIGURATIONS = [
+    {
+        "weighers": ["ExpressionWeigher", *random.Random(nr).sample(OWN_WEIGHERS[:6], nr % 3)],
+        "weight_expression": written(Draw(random.Random(nr))) if nr % 2 else "",
+        "filter_expression": written(Draw(random.Random(-nr))) if nr % 3 == 0 else "",
+        "filter_expression_passes_unknown": nr % 4 == 0,
+    }
+    for nr in range(40)
+]
 ASKING = ("ask", "place", "list", "other")
 _NUMBERS = st.integers(0, 2**63)
 STORIES = _NUMBERS.map(lambda number: story(random.Random(number)))
 LIVE_STORIES = _NUMBERS.map(lambda number: live_story(random.Random(number)))
 LONG_STORIES = _NUMBERS.map(lambda number: long_story(random.Random(number)))
 SPREAD_STORIES = _NUMBERS.map(lambda number: spread_story(random.Random(number)))
+EXPRESSION_STORIES = _NUMBERS.map(lambda number: expression_story(random.Random(number)))

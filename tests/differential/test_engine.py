@@ -20,7 +20,14 @@ from hypothesis import strategies as st
 from filtersched.engine import Engine
 from tests.differential import expressions, known_stories
 from tests.differential.smallest import smallest
-from tests.differential.strategies import LIVE_STORIES, LONG_STORIES, SPREAD_STORIES, STORIES, long_story
+from tests.differential.strategies import (
+    EXPRESSION_STORIES,
+    LIVE_STORIES,
+    LONG_STORIES,
+    SPREAD_STORIES,
+    STORIES,
+    long_story,
+)
 from tests.differential.world import World
 
 COUNT = int(os.environ.get("FILTERSCHED_ENGINE_STORIES", "0"))
@@ -95,6 +102,12 @@ def test_instances_are_spread_alike(story):
     check(story)
 
 
+@stories(400)
+@given(EXPRESSION_STORIES)
+def test_written_expressions_are_decided_alike(story):
+    check(story)
+
+
 @stories(100)
 @given(SPREAD_STORIES)
 def test_instances_are_spread_alike_on_lists_that_are_trimmed(story):
@@ -136,8 +149,8 @@ def test_any_body_of_operators_gives_the_same_on_columns_as_on_hosts(hosts, verd
     hosts = [{"host": f"h{nr}", "nodename": f"n{nr}", **one} for nr, one in enumerate(hosts)]
     request = {"expression": verdict, "weight": weight, "num_instances": 2, "memory_mb": 1}
     story = {
-        "conf": {"weighers": ["ExpressionWeigher"]},
+        "conf": {"weighers": ["AnyExpressionWeigher"]},
         "hosts": hosts,
-        "events": [("ask", request, ["ExpressionFilter"])],
+        "events": [("ask", request, ["AnyExpressionFilter"])],
     }
     assert first_difference(story) is None

@@ -455,7 +455,7 @@ class SameFilter(BaseHostFilter):
         return (np.logical_not(xen) & (host_state.free_ram_mb >= 0)) | (xen & (spec.vcpus < 2))
 
 
-class ExpressionFilter(BaseHostFilter):
+class AnyExpressionFilter(BaseHostFilter):
     """Refuse by any expression over a host's numbers that the request brings."""
 
     host_reads = expressions.ATTRIBUTES

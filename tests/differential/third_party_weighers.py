@@ -373,7 +373,7 @@ class EachWeigher(BaseWeigher):
         return of_each(host_state, "hypervisor_type", len) + 12 / (4 - host_state.num_instances)
 
 
-class ExpressionWeigher(BaseWeigher):
+class AnyExpressionWeigher(BaseWeigher):
     """Weigh by any expression over a host's numbers that the request brings."""
 
     host_reads = expressions.ATTRIBUTES

@@ -18,7 +18,9 @@ from filtersched import (
     make_conf,
 )
 
-CONF = make_conf(enabled_filters="RamFilter,TopologySpreadFilter", weight_classes="RAMWeigher", ram_allocation_ratio=1.0)
+CONF = make_conf(
+    enabled_filters="RamFilter,TopologySpreadFilter", weight_classes="RAMWeigher", ram_allocation_ratio=1.0
+)
 SCHEDULERS = {use_engine: FilterScheduler(CONF, use_engine=use_engine) for use_engine in (True, False)}
 RACKS = ("r1", "r2", "r3", "r4")
 

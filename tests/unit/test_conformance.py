@@ -28,12 +28,14 @@ SETTINGS = {
         "aggregate_image_properties_isolation_namespace": "os",
         "aggregate_image_properties_isolation_separator": "_",
     },
+    "ExpressionFilter": {"filter_expression": "free_ram_mb / total_usable_ram_mb > 0.5 or 'HW_GPU' in traits"},
+    "ExpressionWeigher": {"weight_expression": "free_ram_mb / total_usable_ram_mb - metrics['cpu.percent']"},
 }
 
 # Answers the same for every host, under its default options.
 DOES_NOTHING = (
-    *("AllHostsFilter", "IsolatedHostsFilter", "MetricsFilter"),
-    *("CapabilityWeigher", "ImagePropertiesWeigher", "MetricsWeigher"),
+    *("AllHostsFilter", "ExpressionFilter", "IsolatedHostsFilter", "MetricsFilter"),
+    *("CapabilityWeigher", "ExpressionWeigher", "ImagePropertiesWeigher", "MetricsWeigher"),
 )
 
 
