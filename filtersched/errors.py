@@ -8,6 +8,7 @@ FilterschedError
 ├─ InvalidRequest (ValueError) .field .value
 ├─ InvalidHost    (ValueError) .host .attribute .value
 ├─ InvalidWeight  (ValueError) .weigher .host .value
+├─ InvalidAnswer  (ValueError) .plugin .method .value
 ├─ InventoryError (ValueError) .path .line .field .further
 ├─ UndeclaredRead              .plugin .attribute
 ├─ NoValidHost                 .index .num_instances .explanation   (in filtersched.results)
@@ -106,6 +107,16 @@ class InvalidWeight(FilterschedError, ValueError):
         super().__init__(message)
         self.weigher = weigher
         self.host = host
+        self.value = value
+
+
+class InvalidAnswer(FilterschedError, ValueError):
+    """What a plug-in or a driver returned is nothing that its method may return."""
+
+    def __init__(self, message: str = "", *, plugin: str = "", method: str = "", value: Any = None) -> None:
+        super().__init__(message)
+        self.plugin = plugin
+        self.method = method
         self.value = value
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 
 from filtersched.columns.plain_data import plain_mapping
 from filtersched.engine.many_choices import FEW_CHOICES, ManyChoices, PlacedChoices
-from filtersched.errors import InvalidHost, must_be
+from filtersched.errors import InvalidAnswer, InvalidHost, must_be, shown
 from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.handler import HostFilterHandler
 from filtersched.hosts.host_lists import undisturbed
@@ -314,11 +314,20 @@ class Decision:
         limits = host.limits_written()
         for limiting in self._limiting:
             try:
-                limits.update(limiting.limits(host, spec))
+                said = limiting.limits(host, spec)
             except Exception as problem:
                 # The boundary to the plug-in.
                 note_host(problem, limiting, host, spec.instance_uuid, what="for the limits of")
                 raise
+            if not isinstance(said, Mapping):
+                name = type(limiting).__name__
+                raise InvalidAnswer(
+                    f"{name}.limits must return a mapping, and returned {shown(said)} for host {host.host!r}",
+                    plugin=name,
+                    method="limits",
+                    value=said,
+                )
+            limits.update(said)
         try:
             return plain_mapping(limits, objects=True)
         except ValueError as problem:

@@ -15,7 +15,7 @@ from filtersched.columns.distinct_values import Codes
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.request_keys import RequestKeys, changes_between_instances
 from filtersched.engine.views import ColumnView, StandIn, host_view, show, spec_view
-from filtersched.errors import UndeclaredRead
+from filtersched.errors import InvalidAnswer, UndeclaredRead, shown
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.row_caches import MISSING
 from filtersched.plugins.notes import note_asked, note_host
@@ -99,7 +99,15 @@ class PluginEvaluator:
     def host_reads_for(self, spec: RequestSpec) -> tuple[str, ...]:
         """The host attributes that the answer depends on, where that depends on the request."""
         try:
-            return attributes_of(self._host_reads(self.plugin, self._spec_view(spec)))
+            names: Any = self._host_reads(self.plugin, self._spec_view(spec))
+            if not isinstance(names, tuple | list) or not all(isinstance(name, str) for name in names):
+                raise InvalidAnswer(
+                    f"{self.name}.host_reads must return a tuple of names, and returned {shown(names)}",
+                    plugin=self.name,
+                    method="host_reads",
+                    value=names,
+                )
+            return attributes_of(names)
         except Exception as problem:
             # The boundary to the plug-in.
             note_asked(problem, self.plugin, f"for its host_reads, instance {spec.instance_uuid}")

@@ -11,6 +11,7 @@ from typing import Any, NoReturn, Protocol
 from filtersched.columns.column import Column, HostColumns
 from filtersched.errors import InvalidHost, InvalidRequest, UndeclaredRead
 from filtersched.plugins.request_reads import attributes_of
+from filtersched.requests.request_spec import RequestSpec
 from filtersched.requests.seal import ONLY_ANSWERS
 
 
@@ -25,11 +26,11 @@ class View:
         show(self, seen)
 
     def __getattr__(self, name: str) -> Any:
-        if hasattr(type(self), name):
+        if name.startswith("__") and name != "__dict__":
+            raise AttributeError(name)
+        if name != "__dict__" and hasattr(type(self), name):
             # Declared, and the host itself does not have it.
             return getattr(self._seen, name)
-        if name.startswith("__"):
-            raise AttributeError(name)
         raise undeclared(self._plugin, self._declaration, name)
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
@@ -61,6 +62,25 @@ class SpecView(View):
         show(self, seen)
         _note_reads(self, [])
 
+    def __getitem__(self, key: object) -> NoReturn:
+        raise self._no_mapping(f"[{key!r}]", key)
+
+    def __contains__(self, key: object) -> NoReturn:
+        raise self._no_mapping(f"{key!r} in", key)
+
+    def __iter__(self) -> NoReturn:
+        raise self._no_mapping("for … in", "flavor")
+
+    def _no_mapping(self, read: str, key: object) -> UndeclaredRead:
+        """The error for a read of the request as a mapping."""
+        name = key if isinstance(key, str) and hasattr(RequestSpec, key) else "flavor"
+        return UndeclaredRead(
+            f"{self._plugin} reads the request as a mapping ({read}); a plug-in with declarations reads attributes, "
+            f"such as spec.{name}",
+            plugin=self._plugin,
+            attribute=name,
+        )
+
     def __setattr__(self, name: str, value: Any) -> NoReturn:
         """Refuse, as requests do."""
         raise InvalidRequest(f"{name} of the request {ONLY_ANSWERS}", field=name, value=value)
@@ -68,7 +88,9 @@ class SpecView(View):
     def __getattr__(self, name: str) -> Any:
         slot = getattr(type(self), name, None)
         if not isinstance(slot, MemberDescriptorType):
-            return super().__getattr__(name)
+            if name in ("get", "keys", "items", "values"):
+                raise self._no_mapping(f".{name}()", "flavor")
+            return super().__getattr__("scheduler_hints" if name == "get_scheduler_hint" else name)
         self.attributes_read.append("scheduler_hints" if name == "get_scheduler_hint" else name)
         value = getattr(self._seen, name)
         slot.__set__(self, value)

@@ -24,6 +24,7 @@ from filtersched.loading.entry_points import DRIVERS, FILTERS, WEIGHERS, Candida
 from filtersched.loading.global_options import share_settings
 from filtersched.loading.novas_names import nearest_driver, what_is_missing, why_no_driver
 from filtersched.loading.paths import check_class, classes_at, guarded, import_path, is_path, local_name, not_found
+from filtersched.loading.shape import check_shape
 from filtersched.plugins.configurable import Configurable, declared_options
 from filtersched.plugins.plugin import Plugin, declaration_of
 from filtersched.requests.record import checked_names
@@ -49,6 +50,7 @@ def make_plugin(plugin_class: type[_P], conf: cfg.ConfigOpts) -> _P:
     is_own = origin.startswith("filtersched.")
     if not is_own:
         share_settings(conf)
+    check_shape(plugin_class, origin)
     plugin: _P = guarded(plugin_class, plugin_class.__name__, origin)
     bind_options(plugin, conf, origin)
     if not is_own and declaration_of(plugin_class) is None:
@@ -68,6 +70,14 @@ def bind_options(plugin: Configurable, conf: cfg.ConfigOpts, origin: str) -> Non
 
 def options_of(plugin_class: type[Configurable], origin: str) -> list[tuple[str, cfg.Opt]]:
     """The declared options of a class, each with its group; PluginLoadError for what is none."""
+    given: Any = plugin_class.options
+    if not isinstance(given, list | tuple):
+        name = plugin_class.__name__
+        raise PluginLoadError(
+            f"{name!r} ({origin}): options is {shown(given)}; write a tuple of oslo.config options.",
+            name=name,
+            entry_point=origin,
+        )
     options = guarded(lambda: declared_options(plugin_class), plugin_class.__name__, origin)
     for group, opt in options:
         problem = ""
@@ -89,7 +99,10 @@ def each_given(field: str, given: Any, base: type[_P]) -> list[str | type[_P] | 
     if isinstance(given, str) or not isinstance(given, Sequence):
         return list(checked_names(field, given))
     for at, one in enumerate(given):
-        if isinstance(one, str | base) or (inspect.isclass(one) and issubclass(one, base)):
+        if isinstance(one, base):
+            check_shape(type(one), f"{field}[{at}]")
+            continue
+        if isinstance(one, str) or (inspect.isclass(one) and issubclass(one, base)):
             continue
         said = f"{field}[{at}] is {shown(one)}, and no name, no class derived from {base.__name__} and no object of one"
         raise InvalidRequest(said, field=field, value=one)

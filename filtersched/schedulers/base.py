@@ -7,14 +7,14 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NoReturn, SupportsIndex
 
 from oslo_config import cfg
 
 from filtersched.columns.plain_data import plain_data
 from filtersched.columns.values import utc_now
 from filtersched.engine.decision import Choice, Decision, depleted
-from filtersched.errors import InvalidHost, InvalidRequest, must_be, shown
+from filtersched.errors import InvalidAnswer, InvalidHost, InvalidRequest, must_be, shown
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_lists import each_of, undisturbed
 from filtersched.hosts.host_pool import HostPool, Key
@@ -58,6 +58,10 @@ class Scheduler(Configurable):
         # The filters last asked about, and what they read of requests.
         self._readers: tuple[list[Any], Readers] | None = None
         self._pci_aliases = aliases_of(self.settings)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        """Refuse: plug-ins and caches stay where they are."""
+        raise TypeError("a scheduler cannot be copied or pickled; make one from the configuration in each process")
 
     def select_destinations(
         self,
@@ -301,6 +305,14 @@ class Scheduler(Configurable):
         except NoValidHost as refusal:
             LOG.info("No host for instance %d of %d", refusal.index + 1, refusal.num_instances)
             raise
+        if not isinstance(choices, list) or not all(isinstance(one, Choice) for one in choices):
+            name = type(self).__name__
+            raise InvalidAnswer(
+                f"{name}._choose must return a list of Choice, and returned {shown(choices)}",
+                plugin=name,
+                method="_choose",
+                value=choices,
+            )
         return decision.selections(choices)
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 import functools
 import random
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from oslo_config import cfg
 
 from filtersched.engine import Engine, UseHandlers
 from filtersched.engine.decision import Choice, Decision, depleted
 from filtersched.engine.draw import BestDraw, Draw, bring_forward
-from filtersched.errors import InvalidHost, InvalidRequest
+from filtersched.errors import InvalidAnswer, InvalidHost, InvalidRequest, shown
 from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.handler import HostFilterHandler
 from filtersched.hosts import narrowing
@@ -35,6 +35,8 @@ from filtersched.schedulers.base import Scheduler
 from filtersched.settings import spelled
 from filtersched.weighers.base import BaseWeigher
 from filtersched.weighers.handler import HostWeightHandler
+
+_T = TypeVar("_T")
 
 
 class FilterScheduler(Scheduler):
@@ -156,15 +158,20 @@ class FilterScheduler(Scheduler):
             spec = decision.spec_for(index, choices)
             back, set_aside = self._filter_handler.returning(set_aside, spec, index)
             hosts = [*hosts, *back]
-            narrowed = self._as_filtered(hosts, self.narrow(hosts, spec))
-            filtered = self._as_filtered(narrowed, self.filter(narrowed, spec, index, decision.filters))
+            narrowed = self._as_filtered("narrow", hosts, self.narrow(hosts, spec))
+            passed = self.filter(narrowed, spec, index, decision.filters)
+            filtered = self._as_filtered("filter", narrowed, passed)
             steps = (*narrowed.steps, *steps_of_set_aside(set_aside, narrowed), *filtered.steps)
             set_aside = (*set_aside, *filtered.set_aside)
-            ranked = self.select(self.weigh(filtered, spec), decision.random)
+            weighed = self._checked("weigh", self.weigh(filtered, spec), WeighedHost)
+            ranked = self._checked("select", self.select(weighed, decision.random), WeighedHost)
             if not ranked:
+                if filtered:
+                    # The driver dropped them all behind the filters.
+                    steps = (*steps, *Filtered.of([*filtered], (), type(self).__name__).steps)
                 raise decision.refusal(index, functools.partial(tuple, decision.named(steps)), choices)
             chosen = ranked[0].obj
-            taken = self.deplete(chosen, spec)
+            (taken,) = self._checked("deplete", [self.deplete(chosen, spec)], HostState)
             choices.append(decision.choice(spec, ranked, taken, steps))
             hosts = [taken, *(other.obj for other in ranked[1:])]
         if decision.alternates and len(choices) > 1:
@@ -175,13 +182,27 @@ class FilterScheduler(Scheduler):
             decision.left = [one.obj for one in self.select(self.weigh(passed, spec), decision.random)]
         return choices
 
-    def _as_filtered(self, before: Sequence[HostState], after: Sequence[HostState]) -> Filtered:
+    def _as_filtered(self, step: str, before: Sequence[HostState], after: Sequence[HostState]) -> Filtered:
         """The hosts with their steps; what an overridden step drops without a word is the driver's own."""
         if isinstance(after, Filtered):
             return after
+        self._checked(step, after, HostState)
         # A driver may also bring hosts in; then there is no count that tells who went.
         is_part = len(after) < len(before) and set(map(id, after)) <= set(map(id, before))
         return Filtered.of(list(before), after, type(self).__name__) if is_part else Filtered(after)
+
+    def _checked(self, step: str, answer: Any, kind: type[_T]) -> list[_T]:
+        """What a step returned. Raises InvalidAnswer if it is no list of these."""
+        wrong: Any = answer if isinstance(answer, str) or not isinstance(answer, Sequence) else ()
+        if wrong == () and not all(isinstance(one, kind) for one in answer):
+            wrong = next(one for one in answer if not isinstance(one, kind))
+        if wrong != ():
+            one = f"a {kind.__name__}" if step == "deplete" else f"a list of {kind.__name__}"
+            name = type(self).__name__
+            raise InvalidAnswer(
+                f"{name}.{step} must return {one}, and returned {shown(wrong)}", plugin=name, method=step, value=wrong
+            )
+        return list(answer)
 
     def narrow(self, hosts: Sequence[HostState], spec: RequestSpec) -> Sequence[HostState]:
         """The hosts that the request itself allows: destination, ignored and forced hosts."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from filtersched.columns.column import Column
 from filtersched.engine.views import ColumnView, View
+from filtersched.errors import UndeclaredRead
 from filtersched.hosts.host_names import described
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
@@ -56,8 +57,11 @@ def recording(
                 return view.__getattr__(self, name)
             except AttributeError:
                 raise AttributeError(f"{named(self)} has no {name!r}") from None
-        if not name.startswith("__"):
-            missed.append(name)
-        return view.__getattr__(self, name)
+        try:
+            return view.__getattr__(self, name)
+        except UndeclaredRead as problem:
+            if problem.attribute not in shown and not name.startswith("__"):
+                missed.append(problem.attribute)
+            raise
 
     return type(view.__name__, (view,), {"__slots__": (), "__getattr__": __getattr__})
