@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from filtersched.cli.debug_log import log_inventory
 from filtersched.cli.errors import UsageError
 from filtersched.errors import FilterschedError, InvalidRequest, InventoryError
 from filtersched.hosts.host_pool import HostPool
@@ -52,7 +54,10 @@ def pool_of(args: argparse.Namespace, settings: SchedulerSettings) -> HostPool:
     hosts = hosts_of(args, settings)
     if hosts is None:
         raise UsageError("which hosts? Give --inventory FILE, or --connection_type=fake for made-up ones.")
-    return HostPool(hosts)
+    began = time.perf_counter()
+    pool = HostPool(hosts)
+    log_inventory(args, len(pool), time.perf_counter() - began)
+    return pool
 
 
 def timed(spec: RequestSpec, args: argparse.Namespace) -> RequestSpec:

@@ -350,5 +350,9 @@ def _add_output(parser: argparse.ArgumentParser) -> Any:
     )
     group.add_argument("-q", "--quiet", action="store_true", help="print no report; errors and warnings only")
     group.add_argument("-v", action="store_true", dest="is_verbose", help="the same as --verbose")
-    group.add_argument("--debug", action="store_true", help="log everything, and show the traceback of an error")
+    group.add_argument(
+        "--debug",
+        action="store_true",
+        help="log the settings files, classes and times of a run, and show the traceback of an error",
+    )
     return group

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 from collections.abc import Iterator
 
+from filtersched.cli.debug_log import log_outcome, log_settings
 from filtersched.cli.errors import UsageError
 from filtersched.cli.inputs import Requests, files_read, pool_of, timed
 from filtersched.cli.output import Output
@@ -27,6 +28,7 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
         requests = stack.enter_context(contextlib.closing(_requests(args)))
         settings = read_scheduler_settings(conf)
         scheduler = scheduler_from(conf)
+        log_settings(conf, scheduler)
         pool = pool_of(args, settings)
         filters = filters_in_use(args, scheduler)
         unread = UnreadFields(scheduler, filters, strict=args.strict)
@@ -81,7 +83,9 @@ def _outcomes(
     for spec in requests:
         try:
             found = unread.of(timed(spec, args))
+            before = trial.seconds
             outcome = trial.place(spec)
+            log_outcome(outcome, trial.seconds - before)
             outcome.unread = found
         except InvalidRequest as error:
             raise requests.located(error) from error

@@ -129,7 +129,25 @@ def test_debug_prints_what_verbose_does_not(run, hosts):
     argv = ("schedule", "--inventory", hosts, "--flavor", "ram=99999")
     verbose, debug = run(*argv, "-v").err, run(*argv, "-v", "--debug").err
     assert "filtersched: INFO: No host for instance 1 of 1" in debug
+    assert "DEBUG" not in verbose
     assert "INFO" not in verbose
+
+
+def test_debug_logs_settings_classes_and_times(run, hosts, tmp_path):
+    conf = tmp_path / "nova.conf"
+    conf.write_text("[filter_scheduler]\nenabled_filters = RamFilter\nweight_classes = RAMWeigher\n")
+    argv = ("schedule", "--inventory", hosts, "--flavor", "ram=1", "--config-file", conf, "--seed", 5, "--debug")
+    lines = run(*argv).err.splitlines()
+    assert [line for line in lines if " ms" not in line] == [
+        f"filtersched: DEBUG: settings files: {conf}",
+        "filtersched: DEBUG: driver: filtersched.schedulers.filter_scheduler.FilterScheduler",
+        "filtersched: DEBUG: filters: filtersched.filters.ram_filter.RamFilter",
+        "filtersched: DEBUG: weighers: filtersched.weighers.ram_weigher.RAMWeigher",
+    ]
+    inventory, decision = (line for line in lines if " ms" in line)
+    assert inventory.startswith(f"filtersched: DEBUG: inventory: 3 hosts of {hosts} in ")
+    assert decision.startswith("filtersched: DEBUG: request #1: decided in ")
+    assert decision.endswith(" ms, seed 5")
 
 
 # Errors
