@@ -17,7 +17,7 @@ from filtersched.schedulers import scheduler_from
 from filtersched.settings import SchedulerConf, read_scheduler_settings
 
 COLUMNS = (
-    Column("name"),
+    Column("name", lambda row: row["name"] + _class_note(row)),
     Column("kind"),
     Column("in_use", lambda row: _yes(row["in_use"]), style=lambda row: "green" if row["in_use"] else None),
     Column("from", is_wide=True),
@@ -150,6 +150,12 @@ def _declared(plugin: PluginDescription) -> str:
         return "Declares nothing: it is called for every host, and may read anything"
     columns = ", on columns" if plugin.declaration.columnar else ""
     return f"Reads of the host: {host}; of the request: {request}{columns}"
+
+
+def _class_note(row: Row) -> str:
+    """The name of the class, which results and explanations show, if it is another one."""
+    name = row["target"].rpartition(":")[2]
+    return "" if name == row["name"] else f" (class {name})"
 
 
 def _yes(is_so: bool) -> str:

@@ -71,7 +71,8 @@ class Candidate:
 
     @property
     def is_own(self) -> bool:
-        return self.target.startswith("filtersched.")
+        """Whether it is an entry point of this library; another distribution may name our classes too."""
+        return self.distribution.partition(" ")[0].lower() == "filtersched"
 
     def load(self, base: type | None = None) -> Any:
         """The object itself, imported on demand; PluginLoadError if that fails or it is no subclass of `base`."""
@@ -106,8 +107,9 @@ class Registry:
             raise PluginLoadError(" ".join(self.unreadable), name=self.group)
         return self.names()
 
-    def own_names(self) -> list[str]:
-        return [name for name, candidates in self._by_name.items() if any(c.is_own for c in candidates)]
+    def own(self) -> dict[str, Candidate]:
+        """This library's entry points by name, whatever else is installed under these names."""
+        return {c.name: c for candidates in self._by_name.values() for c in candidates if c.is_own}
 
     def all_candidates(self) -> list[Candidate]:
         return [candidate for candidates in self._by_name.values() for candidate in candidates]
@@ -117,10 +119,10 @@ class Registry:
         return self._by_name.get(name, ())
 
     def only(self, name: str, spelling: Spelling, *, also: Iterable[str] = ()) -> Candidate:
-        """The one entry point of this name; `also` are names that the option takes besides."""
+        """What this name means; `also` are names that the option takes besides."""
         if name not in self._by_name:
             raise self.not_found([name], [*self._by_name, *also], spelling, "which is not installed")
-        return only(name, self._by_name[name])
+        return meant(name, self._by_name[name])
 
     def not_found(
         self, names: Sequence[str], known: Iterable[str], spelling: Spelling | None, what: str, hint: str = ""
@@ -151,7 +153,10 @@ def _installed(
         target = entry.value.partition("[")[0].replace(" ", "")
         if entry.name.startswith("_") or target.rpartition(":")[2].startswith("_"):
             continue  # private
-        found.setdefault(entry.name, {}).setdefault(target, Candidate(entry.name, target, origin, entry))
+        candidate = Candidate(entry.name, target, origin, entry)
+        known = found.setdefault(entry.name, {})
+        if candidate.is_own or target not in known:
+            known[target] = candidate
     names = sorted(found, key=lambda name: (not any(c.is_own for c in found[name].values()), name))
     return {name: tuple(found[name].values()) for name in names}, unreadable
 
@@ -201,12 +206,21 @@ def _may_hold(dist: importlib.metadata.Distribution, group: str) -> bool:
         return True
 
 
-def only(name: str, candidates: Sequence[Candidate]) -> Candidate:
+def meant(name: str, candidates: Sequence[Candidate]) -> Candidate:
+    """What a name means: this library's own, so that what is installed beside it changes nothing, or the only one.
+
+    Raises DuplicatePlugin if that is not clear.
+    """
+    own = [candidate for candidate in candidates if candidate.is_own]
+    return own[0] if own else only(name, candidates, "Uninstall all but one")
+
+
+def only(name: str, candidates: Sequence[Candidate], cure: str) -> Candidate:
     """The one candidate; DuplicatePlugin if there are more, unless they all lead to one object."""
     if len(candidates) > 1 and not _same_object(candidates):
         raise DuplicatePlugin(
-            f"{name!r} may be {' or '.join(str(c) for c in candidates)}. Uninstall all but one, or configure the "
-            "path of the class that is meant.",
+            f"{name!r} may be {' or '.join(str(c) for c in candidates)}. {cure}, or configure the path of the class "
+            "that is meant.",
             name=name,
             candidates=[str(c) for c in candidates],
         )

@@ -12,7 +12,7 @@ from oslo_config import cfg
 
 from filtersched.errors import ConfigurationError
 from filtersched.filters.base import BaseHostFilter
-from filtersched.loading.entry_points import DRIVERS, FILTERS, WEIGHERS, Candidate, Registry, only
+from filtersched.loading.entry_points import DRIVERS, FILTERS, WEIGHERS, Candidate, Registry, meant
 from filtersched.loading.loader import options_of
 from filtersched.loading.paths import classes_at, is_path, local_name
 from filtersched.nova import stand_ins_of
@@ -116,7 +116,9 @@ def _describe(kind: str, base: type | None, candidate: Candidate, namesakes: Seq
             facts["meets"] = meets_of(found)
             facts["overrides"] = tuple(overrides_of(found).values())
             facts["stand_ins"] = tuple(stand_ins_of(found))
-        only(candidate.name, namesakes)
+        chosen = meant(candidate.name, namesakes)
+        if chosen.is_own and not candidate.is_own:
+            facts["problem"] = f"{candidate.name!r} means {chosen}. Configure the path {candidate.target} for this one."
     except ConfigurationError as error:
         facts["problem"] = str(error)
     return PluginDescription(candidate.name, kind, candidate.distribution, candidate.target, **facts)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 from oslo_config import cfg
@@ -20,7 +20,7 @@ from filtersched.errors import InvalidRequest, PluginLoadError, PluginNotFound, 
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.bare_metal_host import BareMetalHost
 from filtersched.hosts.host_state import HostState
-from filtersched.loading.entry_points import DRIVERS, FILTERS, WEIGHERS, Candidate, Registry, only
+from filtersched.loading.entry_points import DRIVERS, FILTERS, WEIGHERS, Candidate, Registry, meant, only
 from filtersched.loading.global_options import share_settings
 from filtersched.loading.novas_names import nearest_driver, what_is_missing, why_no_driver
 from filtersched.loading.paths import check_class, classes_at, guarded, import_path, is_path, local_name, not_found
@@ -119,11 +119,12 @@ class FilterCatalog:
         self._conf = conf
         self._spelling = settings.spellings["available_filters"]
         self._registry = Registry(FILTERS)
-        self._candidates: dict[str, tuple[Candidate, ...]] = {}
+        # By name, those of a list and those that are named alone, which go before.
+        self._listed: dict[str, dict[str, Candidate]] = {}
+        self._alone: dict[str, dict[str, Candidate]] = {}
         self._instances: dict[type, BaseHostFilter] = {}
         for name in settings.available_filters:
-            for candidates in self._named(local_name(name)):
-                self._add(candidates)
+            self._make_available(local_name(name))
         spelling = settings.spellings["enabled_filters"] if given is None else ("", "filters")
         enabled = settings.enabled_filters if given is None else given
         self.enabled: list[BaseHostFilter] = self.get(enabled, spelling=spelling)
@@ -131,7 +132,7 @@ class FilterCatalog:
     @property
     def available(self) -> tuple[str, ...]:
         """The names, in the order in which the configuration makes them available."""
-        return tuple(self._candidates)
+        return tuple(self._listed)
 
     def get(self, given: FiltersGiven, *, spelling: Spelling | None = None) -> list[BaseHostFilter]:
         """These filters, in this order; one instance per class however often it is named.
@@ -144,7 +145,7 @@ class FilterCatalog:
         wanted = [local_name(one) if isinstance(one, str) else one for one in parts]
         paths = {name: path for name, path in zip(wanted, parts, strict=True) if isinstance(name, str)}
         names = dict.fromkeys(one for one in wanted if isinstance(one, str))
-        unknown = [name for name in names if name not in self._candidates]
+        unknown = [name for name in names if name not in self._listed]
         if unknown:
             missing = (what_is_missing(name, str(paths[name])) for name in unknown)
             raise self._unavailable(unknown, spelling, " ".join(filter(None, missing)))
@@ -154,33 +155,36 @@ class FilterCatalog:
         what = "which is not available" if len(names) == 1 else "which are not available"
         installed = [name for name in names if self._registry.candidates(name)]
         hint = f"Installed, but not named by {spelled(self._spelling)}: {', '.join(installed)}." if installed else ""
-        return self._registry.not_found(names, self._candidates, spelling, what, f"{missing} {hint}".strip())
+        return self._registry.not_found(names, self._listed, spelling, what, f"{missing} {hint}".strip())
 
     def _instance(self, named: str | type[BaseHostFilter]) -> BaseHostFilter:
-        filter_class = only(named, self._candidates[named]).load(BaseHostFilter) if isinstance(named, str) else named
+        filter_class = self._candidate(named).load(BaseHostFilter) if isinstance(named, str) else named
         if filter_class not in self._instances:
             self._instances[filter_class] = make_plugin(filter_class, self._conf)
         return self._instances[filter_class]
 
-    def _named(self, name: str) -> list[Sequence[Candidate]]:
-        """What one element of the option makes available: the candidates for each name."""
-        if name == "standard_filters":
-            # A namesake from elsewhere is an error only for those who use the name.
-            return [self._registry.candidates(own) for own in self._registry.own_names()]
-        if name == "all_filters":
-            return [[self._registry.only(each, self._spelling)] for each in self._registry.all_names()]
-        if is_path(name):
-            return [[Candidate.of(found)] for found in classes_at(name, BaseHostFilter, self._spelling)]
-        return [[self._registry.only(name, self._spelling, also=("standard_filters", "all_filters"))]]
+    def _candidate(self, name: str) -> Candidate:
+        """What a name means among the available. Raises DuplicatePlugin if that is not clear."""
+        if name in self._alone:
+            return only(name, list(self._alone[name].values()), "Make one of them available")
+        return meant(name, list(self._listed[name].values()))
 
-    def _add(self, candidates: Sequence[Candidate]) -> None:
-        """Make a name available. Being named alone decides between the namesakes it is one of."""
-        name = candidates[0].name
-        known = {c.target: c for c in self._candidates.get(name, ())}
-        new = {c.target: c for c in candidates}
-        shared = known.keys() & new.keys()
-        both = {target: new[target] for target in shared} if len(shared) == 1 else known | new
-        self._candidates[name] = tuple(both.values())
+    def _make_available(self, name: str) -> None:
+        """Note what one element of the option makes available."""
+        found: Iterable[Candidate]
+        if name == "standard_filters":
+            found = self._registry.own().values()
+        elif name == "all_filters":
+            found = (one for each in self._registry.all_names() for one in self._registry.candidates(each))
+        else:
+            if is_path(name):
+                found = [Candidate.of(each) for each in classes_at(name, BaseHostFilter, self._spelling)]
+            else:
+                found = [self._registry.only(name, self._spelling, also=("standard_filters", "all_filters"))]
+            for one in found:
+                self._alone.setdefault(one.name, {})[one.target] = one
+        for one in found:
+            self._listed.setdefault(one.name, {}).setdefault(one.target, one)
 
 
 def load_filters(
@@ -231,9 +235,10 @@ def load_weighers(
 def _weigher_classes(name: str, registry: Registry, spelling: Spelling) -> list[type[BaseWeigher]]:
     if is_path(name):
         return classes_at(name, BaseWeigher, spelling)
-    own = registry.own_names()
-    names = [each for each in STANDARD_WEIGHERS if each in own] if name == "all_weighers" else [name]
-    return [registry.only(each, spelling, also=("all_weighers",)).load(BaseWeigher) for each in names]
+    if name == "all_weighers":
+        own = registry.own()
+        return [own[each].load(BaseWeigher) for each in STANDARD_WEIGHERS if each in own]
+    return [registry.only(name, spelling, also=("all_weighers",)).load(BaseWeigher)]
 
 
 def _cost_weighers(

@@ -393,16 +393,23 @@ def two_namesakes(distribution, name: str) -> None:
     distribution("second", f"[filtersched.filters]\n{name} = second:{name}\n", filter_code(name))
 
 
-def test_a_name_of_two_distributions_is_an_error_when_it_is_made_available(distribution):
+def test_a_name_of_two_distributions_is_an_error_where_it_is_configured(distribution):
     two_namesakes(distribution, "TwinFilter")
-    for available in ("TwinFilter", "all_filters"):
-        with pytest.raises(DuplicatePlugin) as caught:
-            catalog(available_filters=available, enabled_filters="")
+    for settings in ({"available_filters": "TwinFilter"}, {"available_filters": "all_filters"}):
+        with pytest.raises(DuplicatePlugin, match=r"configure the path of the class that is meant") as caught:
+            catalog(**settings, enabled_filters="TwinFilter")
         assert caught.value.name == "TwinFilter"
         assert sorted(caught.value.candidates) == [
             "first:TwinFilter of first 1.0",
             "second:TwinFilter of second 1.0",
         ]
+    chosen = catalog(available_filters="all_filters,second:TwinFilter", enabled_filters="TwinFilter")
+    assert type(chosen.enabled[0]).__module__ == "second"
+
+
+def test_all_filters_may_hold_namesakes_that_are_not_used(distribution):
+    two_namesakes(distribution, "TwinFilter")
+    assert names(catalog(available_filters="all_filters", enabled_filters="RamFilter").enabled) == ["RamFilter"]
 
 
 def test_a_name_of_two_distributions_harms_nobody_who_does_not_use_it(distribution):
@@ -410,11 +417,83 @@ def test_a_name_of_two_distributions_harms_nobody_who_does_not_use_it(distributi
     assert names(catalog(enabled_filters="RamFilter").enabled) == ["RamFilter"]
 
 
-def test_a_namesake_of_our_own_filter_is_an_error_for_those_who_use_the_name(distribution):
-    distribution("shadow", "[filtersched.filters]\nRamFilter = shadow:RamFilter\n", filter_code("RamFilter"))
-    assert names(catalog(enabled_filters="CoreFilter").enabled) == ["CoreFilter"]
-    with pytest.raises(DuplicatePlugin, match="shadow"):
-        catalog(enabled_filters="RamFilter")
+SHADOW = """
+    [filtersched.filters]
+    RamFilter = shadow:RamFilter
+    CoreFilter = filtersched.filters.all_hosts_filter:AllHostsFilter
+    [filtersched.weighers]
+    RAMWeigher = shadow:RAMWeigher
+    [filtersched.drivers]
+    FilterScheduler = shadow:FilterScheduler
+"""
+SHADOW_CODE = """
+import filtersched
+
+class RamFilter(filtersched.BaseHostFilter):
+    pass
+
+class RAMWeigher(filtersched.BaseWeigher):
+    def _weigh_object(self, host_state, weight_properties):
+        return 0.0
+
+class FilterScheduler(filtersched.FilterScheduler):
+    pass
+"""
+
+
+@pytest.mark.parametrize("available", ["standard_filters", "all_filters", "RamFilter,CoreFilter"])
+def test_namesake_of_our_filter_changes_nothing_when_it_is_installed(distribution, available):
+    distribution("shadow", SHADOW, SHADOW_CODE)
+    enabled = catalog(available_filters=available, enabled_filters="RamFilter,CoreFilter").enabled
+    assert [type(one).__module__ for one in enabled] == [
+        "filtersched.filters.ram_filter", "filtersched.filters.core_filter"
+    ]
+
+
+@pytest.mark.parametrize("configured", ["all_weighers", "RAMWeigher"])
+def test_namesake_of_our_weigher_changes_nothing_when_it_is_installed(distribution, configured):
+    distribution("shadow", SHADOW, SHADOW_CODE)
+    found = {type(one).__module__ for one in weighers(weight_classes=configured)}
+    assert "filtersched.weighers.ram_weigher" in found
+    assert "shadow" not in found
+
+
+def test_namesake_of_our_driver_changes_nothing_when_it_is_installed(distribution):
+    distribution("shadow", SHADOW, SHADOW_CODE)
+    assert driver() is driver(scheduler_driver="FilterScheduler") is filtersched.FilterScheduler
+    assert type(scheduler_from(make_conf())) is filtersched.FilterScheduler
+
+
+def test_namesake_is_configured_by_the_path_of_its_class(distribution):
+    distribution("shadow", SHADOW, SHADOW_CODE)
+    assert driver(scheduler_driver="shadow.FilterScheduler").__module__ == "shadow"
+    assert [type(one).__module__ for one in weighers(weight_classes="shadow.RAMWeigher,RAMWeigher")] == [
+        "shadow", "filtersched.weighers.ram_weigher"
+    ]
+
+
+def test_namesake_is_described_with_the_path_to_configure(distribution):
+    distribution("shadow", SHADOW, SHADOW_CODE)
+    problems = {(each.name, each.distribution.split()[0]): each.problem for each in describe_plugins()}
+    assert problems["RamFilter", "filtersched"] == problems["RAMWeigher", "filtersched"] == ""
+    assert "means filtersched.weighers.ram_weigher:RAMWeigher of filtersched" in problems["RAMWeigher", "shadow"]
+    assert "Configure the path shadow:RAMWeigher for this one." in problems["RAMWeigher", "shadow"]
+
+
+def test_entry_point_of_others_for_our_class_is_not_one_of_the_standard_ones(distribution):
+    distribution("alias", "[filtersched.filters]\nMemory = filtersched.filters.ram_filter:RamFilter\n")
+    assert "Memory" not in catalog().available
+    assert names(catalog(available_filters="Memory", enabled_filters="Memory").enabled) == ["RamFilter"]
+
+
+def test_two_namesakes_among_weighers_are_an_error_where_the_name_is_configured(distribution):
+    code = SHADOW_CODE.replace("RAMWeigher", "TwinWeigher")
+    for name in ("first", "second"):
+        distribution(name, f"[filtersched.weighers]\nTwinWeigher = {name}:TwinWeigher\n", code)
+    assert "RAMWeigher" in names(weighers())
+    with pytest.raises(DuplicatePlugin, match="configure the path"):
+        weighers(weight_classes="TwinWeigher")
+    assert names(weighers(weight_classes="second.TwinWeigher")) == ["TwinWeigher"]
 
 
 @pytest.mark.parametrize("first", [True, False])
