@@ -12,7 +12,13 @@ from filtersched.cli.findings import Checked, Finding
 from filtersched.cli.weigher_checks import configured_multiplier
 from filtersched.columns.values import number
 from filtersched.errors import ConfigurationError
-from filtersched.loading import describe_plugins, list_installed_opts, list_opts
+from filtersched.loading import (
+    describe_plugins,
+    list_installed_opts,
+    list_opts,
+    problem_with,
+    registered_by_plugins,
+)
 from filtersched.plugins.configurable import declared_options
 from filtersched.plugins.plugin import overrides_of
 from filtersched.schedulers import StochasticScheduler
@@ -143,7 +149,12 @@ def _unread(checked: Checked) -> Iterator[Finding]:
 
 def _unknown(conf: SchedulerConf) -> Iterator[Finding]:
     """Unknown names in files, if they look like a slip."""
-    known = _by_group((*list_opts(), *list_installed_opts()))
+    by_plugins = registered_by_plugins()
+    known = _by_group((*list_opts(), *list_installed_opts(), *((group, [opt]) for group, opt in by_plugins)))
+    for group, opt in by_plugins:
+        problem = problem_with(group, opt)
+        if problem:
+            yield Finding("bad value", f"{spelled((group, opt.dest))} of a plug-in cannot be read: {problem}")
     for group, name in dict.fromkeys(conf.names_in_files()):
         names = known.get(group, set())
         plain = name.replace("-", "_")

@@ -3,7 +3,7 @@
 May import: filters, weighers, plugins, hosts, requests, settings, errors.
 """
 
-from filtersched.loading.global_options import globally_registered, warn_of_lost_options
+from filtersched.loading.global_options import problem_with, registered_by_plugins, warn_of_lost_options
 from filtersched.loading.listing import (
     PluginDescription,
     describe_own_plugins,
@@ -31,7 +31,6 @@ __all__ = [
     "bind_options",
     "describe_own_plugins",
     "describe_plugins",
-    "globally_registered",
     "list_installed_opts",
     "list_opts",
     "load_driver",
@@ -39,5 +38,7 @@ __all__ = [
     "load_host_class",
     "load_weighers",
     "make_plugin",
+    "problem_with",
+    "registered_by_plugins",
     "warn_of_lost_options",
 ]

@@ -21,16 +21,30 @@ def share_settings(conf: cfg.ConfigOpts) -> None:
             spread_values(conf)
 
 
-def globally_registered(conf: SchedulerConf) -> list[Spelling]:
-    """The names in the files that a plug-in registered as options in the global ConfigOpts."""
-    return [spelling for spelling in dict.fromkeys(conf.names_in_files()) if _location(spelling) is not None]
+def registered_by_plugins() -> list[tuple[str, cfg.Opt]]:
+    """The options that plug-ins registered in the global ConfigOpts, each with its group."""
+    found = [(group.name if group else "DEFAULT", info["opt"]) for info, group in cfg.CONF._all_opt_infos()]
+    return [(group, opt) for group, opt in found if opt.dest not in _OF_OSLO and not is_novas((group, opt.dest))]
+
+
+def problem_with(group: str, opt: cfg.Opt) -> str:
+    """What is wrong with the value of an option in the global ConfigOpts; "" for a good one."""
+    try:
+        if group == "DEFAULT":
+            cfg.CONF[opt.dest]
+        else:
+            cfg.CONF[group][opt.dest]
+    except (cfg.Error, ValueError) as error:
+        return str(error)
+    return ""
 
 
 def warn_of_lost_options(conf: cfg.ConfigOpts) -> None:
     """Name, once, the options in the files that plug-ins registered where the files are not read."""
     if not isinstance(conf, SchedulerConf) or conf is cfg.CONF:
         return
-    lost = [one for one in globally_registered(conf) if _location(one) in (_DEFAULT, cfg.Locations.set_default)]
+    named = dict.fromkeys(conf.names_in_files())
+    lost = [one for one in named if _location(one) in (_DEFAULT, cfg.Locations.set_default)]
     _warn_once(tuple(lost))
 
 
@@ -45,6 +59,8 @@ def _warn_once(lost: tuple[Spelling, ...]) -> None:
 
 
 _DEFAULT = cfg.Locations.opt_default
+# What oslo.config registers itself.
+_OF_OSLO = ("config_file", "config_dir", "config_source", "shell_completion")
 
 
 def _location(spelling: Spelling) -> cfg.Locations | None:

@@ -185,3 +185,19 @@ def test_hook_of_a_standard_filter_of_nova_is_asked(site, module, name, hook, ke
         print([host.host for host in hosts if not scheduler.explain(spec, host).refused_by])
     """
     assert site("-c", code) == f"{kept}\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "telling"),
+    [
+        ("", "No warnings."),
+        ("our_pol = c1", "[DEFAULT] our_pol is in a file and is no option here; it is ignored. Is our_pool meant?"),
+        ("our_most = many", "[DEFAULT] our_most of a plug-in cannot be read: "),
+    ],
+)
+def test_check_config_knows_the_options_of_plug_ins(site, line, telling):
+    plugin = textwrap.dedent(PLUGIN).replace("class Pool", 'cfg.CONF.register_opt(cfg.IntOpt("our_most"))\n\nclass Pool')
+    (site.path / "ourplug.py").write_text(plugin)
+    (site.path / "nova.conf").write_text(f"{textwrap.dedent(CONF)}{line}\n")
+    said = site("check-config", "--config-file", "nova.conf", "--scheduler-weight-classes", "RAMWeigher")
+    assert telling in said, said
