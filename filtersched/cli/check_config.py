@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from filtersched.cli.device_checks import device_findings
+from filtersched.cli.expression_checks import expression_findings
 from filtersched.cli.filter_checks import filter_findings
 from filtersched.cli.findings import Checked, Finding, names_of
 from filtersched.cli.inputs import hosts_of
@@ -26,7 +27,7 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
     checked = Checked(conf, scheduler_from(conf), list(hosts_of(args, settings) or ()))
     shares = shares_of(checked)
     of_plugins = (*filter_findings(checked), *device_findings(checked), *weigher_findings(checked, shares))
-    findings = list(dict.fromkeys((*setting_findings(checked), *of_plugins)))
+    findings = list(dict.fromkeys((*setting_findings(checked), *of_plugins, *expression_findings(checked))))
     if args.format == "text" and not args.columns and not args.sort:
         _show(terminal, checked, shares, findings)
     else:

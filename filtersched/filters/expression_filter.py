@@ -53,23 +53,25 @@ class ExpressionFilter(BaseHostFilter):
 
     def bind(self, values: Mapping[str, Any]) -> None:
         super().bind(values)
-        self._expressions().check()
+        self.expressions.check()
 
-    def _expressions(self) -> Expressions:
+    @property
+    def expressions(self) -> Expressions:
+        """The expressions that count."""
         return Expressions(self, _OPTION, _KEY)
 
     def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:
-        return self._expressions().host_reads(spec)
+        return self.expressions.host_reads(spec)
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
         passes: Any = True
-        for source in self._expressions().of(host_state, spec):
+        for source in self.expressions.of(host_state, spec):
             holds = source.expression.holds(host_state, spec, unknown=self.option(_PASSES))
             passes = passes & (holds | (source.count == 0))
         return passes
 
     def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str | None:
-        for source in self._expressions().of(host_state, spec):
+        for source in self.expressions.of(host_state, spec):
             if source.expression.holds(host_state, spec, unknown=self.option(_PASSES)):
                 continue
             said = f"{source.expression.text!r} of {source.said}"

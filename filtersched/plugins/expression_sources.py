@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from filtersched.columns.column import HostColumns
 from filtersched.errors import ConfigurationError, InvalidHost, InvalidRequest, shown
 from filtersched.plugins.columnar import of_each
-from filtersched.plugins.expressions import BadExpression, Expression, known_names, parse
+from filtersched.plugins.expression_nodes import BadExpression
+from filtersched.plugins.expressions import Expression, known_names, parse
 from filtersched.plugins.plugin import Plugin
 
 

@@ -46,16 +46,18 @@ class ExpressionWeigher(BaseWeigher):
 
     def bind(self, values: Mapping[str, Any]) -> None:
         super().bind(values)
-        self._expressions().check()
+        self.expressions.check()
 
-    def _expressions(self) -> Expressions:
+    @property
+    def expressions(self) -> Expressions:
+        """The expressions that count."""
         return Expressions(self, _OPTION, _KEY)
 
     def host_reads(self, spec: Any) -> tuple[str, ...]:
-        return self._expressions().host_reads(spec)
+        return self.expressions.host_reads(spec)
 
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:
         weight: Any = 0.0
-        for source in self._expressions().of(host_state, weight_properties):
+        for source in self.expressions.of(host_state, weight_properties):
             weight = weight + source.count * source.expression.weight(host_state, weight_properties)
         return weight

@@ -328,3 +328,32 @@ def test_warnings_have_every_format(run):
     assert run(*argv, "--format", "name").out.splitlines() == [one["check"] for one in warnings]
     assert run(*argv, "--columns", "check").out.splitlines() == ["CHECK", *(one["check"] for one in warnings)]
     assert len(run(*argv, "--format", "jsonl").out.splitlines()) == len(warnings)
+
+
+# Expressions
+
+
+def test_expression_without_an_answer_on_hosts_is_named_with_what_they_lack(check, inventory):
+    expression = ("--filter-expression", "metrics['load'] < 4 and free_ram_mb > 1")
+    hosts = inventory({"metrics": {"load": 1}, "free_ram_mb": 99}, {"free_ram_mb": 99})
+    (message,) = check(*filters("ExpressionFilter"), *expression, *hosts)["expressions"]
+    assert message == (
+        "\"metrics['load'] < 4 and free_ram_mb > 1\" of the configuration has no answer on 1 of 2 hosts, such as 'h1', "
+        "which has no metrics['load']."
+    )
+
+
+def test_expression_of_an_aggregate_that_cannot_be_read_is_named(check, inventory):
+    aggregates = [{"name": "x", "metadata": {"filtersched:filter": "free_ram > 1"}}]
+    (message,) = check(*filters("ExpressionFilter"), *inventory({"aggregates": aggregates}))["expressions"]
+    assert message.startswith("filtersched:filter of an aggregate of host 'h0'")
+    assert "Did you mean 'free_ram_mb'?" in message
+
+
+def test_expressions_of_aggregates_that_nothing_reads_are_named(check, inventory):
+    aggregates = [{"name": "x", "metadata": {"filtersched:weight": "1"}}]
+    (message,) = check(*inventory({"aggregates": aggregates}, {}))["expressions"]
+    assert message == (
+        "aggregates of 1 hosts, such as 'h0', bring filtersched:weight, and ExpressionWeigher, which reads it, is not "
+        "in use."
+    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from filtersched import Flavor, HostState, RequestSpec
-from filtersched.plugins.expressions import BadExpression, parse
+from filtersched.plugins.expression_nodes import BadExpression
+from filtersched.plugins.expressions import parse
 
 HOST = HostState(
     "cmp1",
