@@ -36,6 +36,7 @@ def parse(argv: Sequence[str]) -> Invocation:
     own = {flag.lstrip("-").replace("-", "_") for flag in takes_value if flag.startswith("--")}
     settings, rest = split_args(_with_descending(argv), reserved=own)
     rest = _help_last(_command_first([_dashed(arg) for arg in rest], takes_value, commands), commands)
+    rest = _positionals_first(rest, takes_value)
     args, unknown = parser.parse_known_args(rest)
     if unknown:
         stray = next((one for one in unknown if one != "--"), "--")
@@ -97,6 +98,29 @@ def _help_last(rest: list[str], commands: dict[str, argparse.ArgumentParser]) ->
     if about and about[0] not in commands:
         raise UsageError(f"there is no command {about[0]!r}. {nearest(about[0], commands)} See 'filtersched --help'.")
     return [*about[:1], "--help"]
+
+
+def _positionals_first(rest: Sequence[str], takes_value: dict[str, bool]) -> list[str]:
+    """The arguments with those that are neither flags nor values of flags before all flags.
+
+    argparse takes a list of names from one place only.
+    """
+    positionals: list[str] = []
+    flags: list[str] = []
+    at = 0
+    while at < len(rest) and rest[at] != "--":
+        arg = rest[at]
+        is_flag = arg.startswith("-") and arg != "-"
+        if is_flag and arg.partition("=")[0] not in takes_value:
+            # An error, which must name the flag and not what may be its value.
+            return list(rest)
+        used = 2 if is_flag and takes_value.get(arg) else 1
+        (flags if is_flag else positionals).extend(rest[at : at + used])
+        at += used
+    if at < len(rest):
+        # Everything behind -- is a name, whatever it begins with.
+        return [*positionals[:1], *flags, "--", *positionals[1:], *rest[at + 1 :]]
+    return [*positionals, *flags]
 
 
 def _unknown(arg: str, command: str | None, *parsers: argparse.ArgumentParser) -> UsageError:

@@ -43,13 +43,17 @@ Examples:
 Exit status: 0 every request was placed, 1 a request was refused (0 with --allow-partial), 2 an error.
 """
 _WHY = """\
-Show the verdict of every filter on one host: what the request needs and what the host has.
+Show the verdict of every filter on hosts: what the request needs and what each host has. For a host
+that passes and is not chosen, also its rank, what each weigher gave it, and how far it is from the
+chosen one.
 """
 _WHY_EXAMPLES = """\
 Example:
   filtersched why cmp-az1-01 --inventory examples/hosts.jsonl --flavor ram=65536,vcpus=8
+  filtersched why 'cmp-az1-*' 'gpu-*' --inventory examples/hosts.jsonl --flavor ram=65536,vcpus=8
+  filtersched why --all --inventory hosts.jsonl --requests requests.jsonl --request 3
 
-Exit status: 0 every filter passes it, 1 it is refused, 2 an error.
+Exit status: 0 a host passes the request and every filter, 1 none does, 2 an error.
 """
 _PLUGINS = """\
 List the installed filters, weighers and drivers: what each does, and whether the settings use it. Of
@@ -224,13 +228,27 @@ def _add_schedule(command: _AddCommand) -> None:
 def _add_why(command: _AddCommand) -> None:
     why = command(
         "why",
-        "show the verdict of every filter on one host",
+        "show what filters and weighers say of hosts",
         _WHY,
         _WHY_EXAMPLES,
-        "HOST --inventory FILE --flavor KEY=N,... [flag ...] [setting ...]",
+        "HOST... --inventory FILE (--flavor KEY=N,... | --requests FILE --request ID) [flag ...]",
     )
-    why.add_argument("host", metavar="HOST", help="the name of the host or node")
+    why.add_argument(
+        "hosts",
+        nargs="*",
+        metavar="HOST",
+        help="a host, a node, or host/node; or a pattern of such names with *, ? and [a-z]",
+    )
+    why.add_argument("--all", action="store_true", help="all hosts of the inventory, in one table")
     _add_input(why)
+    why.add_argument("--requests", metavar="FILE", help="the requests, as of schedule")
+    why.add_argument(
+        "--request",
+        metavar="ID",
+        help="the request of that file to ask about, by its request_id or its place (3 or #3); those before it are "
+        "placed first",
+    )
+    why.add_argument("--seed", type=int, metavar="N", help="draw as a run of schedule with this seed does")
     add_request_flags(why)
     _add_deciding(why)
     _add_output(why)

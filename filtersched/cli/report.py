@@ -15,8 +15,6 @@ from filtersched.hosts.narrowing import skips_filters
 from filtersched.results.explanation import Explanation
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Alternate, Selection
-from filtersched.results.verdict import HostVerdicts, Shortage
-from filtersched.results.words import in_words, plain_amount
 
 _NEAREST = 3
 _MOST_HOSTS = 20
@@ -52,24 +50,21 @@ def _selection_record(selection: Selection) -> dict[str, Any]:
         "weight": selection.weight,
         "limits": thaw(selection.limits),
         "alternates": [{"host": other.host, "nodename": other.nodename} for other in selection.alternates],
-        "seed": selection.seed,
+        # A program that reads numbers as floats, as jq does, would round it.
+        "seed": None if selection.seed is None else str(selection.seed),
         **_decision_record(selection.explanation),
     }
 
 
 def _decision_record(explanation: Explanation) -> dict[str, Any]:
-    """What weighers added to the chosen host's weight, and the next best host."""
-    shares = [
-        {
-            "weigher": share.weigher,
-            "contribution": share.contribution,
-            "raw": share.raw,
-            "normalized": share.normalized,
-            "multiplier": share.multiplier,
-        }
-        for share in explanation.shares
-    ]
-    return {"shares": shares, "runner_up": explanation.runner_up, "margin": explanation.margin}
+    """What weighers added to the chosen host's weight, the next best host, and how many it was chosen among."""
+    return {
+        "shares": [share.to_dict() for share in explanation.shares],
+        "runner_up": explanation.runner_up,
+        "margin": explanation.margin,
+        "left": explanation.left,
+        "drawn_from": explanation.drawn_from,
+    }
 
 
 def _refusal_record(outcome: Outcome, refusal: NoValidHost, *, near_misses: bool) -> dict[str, Any]:
@@ -83,28 +78,12 @@ def _refusal_record(outcome: Outcome, refusal: NoValidHost, *, near_misses: bool
         ]
         if near_misses:
             nearest = explanation.near_misses(_NEAREST)
-            record["near_misses"] = [verdicts_record(one, refusals_only=True) for one in nearest]
+            record["near_misses"] = [one.to_dict() for one in nearest]
     return record
 
 
 def _which(refusal: NoValidHost) -> str:
     return f"Instance {refusal.index + 1} of {refusal.num_instances}"
-
-
-def verdicts_record(verdicts: HostVerdicts, *, refusals_only: bool = False) -> dict[str, Any]:
-    """What filters say of a host as plain data."""
-    shown = verdicts.refused_by if refusals_only else verdicts.verdicts
-    filters = []
-    for verdict in shown:
-        reason = verdict.reason
-        entry: dict[str, Any] = {"filter": verdict.filter, "passed": verdict.passed}
-        if reason is not None:
-            entry["reason"] = in_words(reason)
-        if isinstance(reason, Shortage):
-            entry |= {"what": in_words(reason.what), "need": plain_amount(reason.need)}
-            entry |= {"have": plain_amount(reason.have), "unit": in_words(reason.unit)}
-        filters.append(entry)
-    return {"host": verdicts.host, "nodename": verdicts.nodename, "filters": filters}
 
 
 # -- for people ------------------------------------------------------------------------------------
@@ -117,20 +96,22 @@ def host_name(placed: Selection | HostState | Alternate) -> str:
 def why_chosen(selection: Selection) -> str:
     """What made this host the choice, in few words."""
     explanation = selection.explanation
-    left = _left(explanation)
+    left, drawn_from = explanation.left, explanation.drawn_from
     if skips_filters(selection.spec):
         return "forced by the request"
-    if explanation.runner_up is None and left in (None, 1):
-        return "the only host left" if left == 1 else "neither filtered nor weighed"
+    words = [f"best of {left}" if left else "best"]
+    if drawn_from is not None:
+        words = [f"drawn from {drawn_from} of {left}"]
+    elif explanation.margin is not None and explanation.margin < 0:
+        words = ["drawn"]
+    if explanation.runner_up is None:
+        return "the only host left" if left == 1 else "; ".join([*words, "neither filtered nor weighed"])
     shares = sorted(explanation.shares, key=lambda share: -abs(share.contribution))
     said = [
         f"{share.weigher.removesuffix('Weigher')} {share.contribution:+.2f}"
         for share in shares
         if abs(share.contribution) >= 0.005
     ]
-    words = [f"best of {left}" if left is not None else "best"]
-    if explanation.margin is not None and explanation.margin < 0:
-        words = [f"drawn from {left}" if left is not None else "drawn"]
     if said:
         words.append(", ".join(said[:3]))
     if explanation.runner_up is not None and explanation.margin is not None:
@@ -140,11 +121,6 @@ def why_chosen(selection: Selection) -> str:
         else:
             words.append(f"{abs(margin):.3f} {'ahead of' if margin > 0 else 'behind'} {other}")
     return "; ".join(words)
-
-
-def _left(explanation: Explanation) -> int | None:
-    """How many hosts the filters left, where filters ran."""
-    return explanation.steps[-1].after if explanation.steps else None
 
 
 def refusal_lines(outcome: Outcome, *, near_misses: bool = True) -> tuple[list[tuple[str, int]], list[str]]:

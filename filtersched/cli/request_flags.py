@@ -21,6 +21,9 @@ SIZES = {
 _UNITS = {"memory_mb": "MiB", "vcpus": "CPUs", "root_gb": "GiB", "ephemeral_gb": "GiB", "swap": "MiB"}
 _NAMES = {"name": "name", "id": "id", "flavorid": "flavorid"}
 
+# The policies of server groups that Nova knows.
+POLICIES = ("affinity", "anti-affinity", "soft-affinity", "soft-anti-affinity")
+
 # Flags that describe a request, and mean nothing without --flavor.
 _REQUEST_FLAGS = (
     *("count", "availability_zone", "extra_spec", "hint", "image", "image_property", "project", "user"),
@@ -56,7 +59,7 @@ def add_request_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--user", metavar="ID", help="the user who asks")
     group.add_argument(
         "--group-policy",
-        choices=("affinity", "anti-affinity", "soft-affinity", "soft-anti-affinity"),
+        choices=POLICIES,
         metavar="POLICY",
         help="the instances are a server group: affinity, anti-affinity, soft-affinity or soft-anti-affinity",
     )

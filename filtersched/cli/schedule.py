@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from filtersched.cli.debug_log import log_outcome, log_settings
 from filtersched.cli.errors import UsageError
 from filtersched.cli.inputs import Requests, files_read, pool_of, timed
+from filtersched.cli.named_hosts import resolve_hosts
 from filtersched.cli.output import Output
 from filtersched.cli.report import host_name, outcome_record, why_chosen
 from filtersched.cli.request_flags import request_from
@@ -17,6 +18,7 @@ from filtersched.cli.terminal import Terminal
 from filtersched.cli.trial import Outcome, Trial
 from filtersched.cli.unread_fields import UnreadFields, filters_in_use
 from filtersched.errors import InvalidRequest
+from filtersched.hosts.host_pool import HostPool
 from filtersched.inventory import RequestReader
 from filtersched.schedulers import scheduler_from
 from filtersched.settings import SchedulerConf, read_scheduler_settings
@@ -47,7 +49,7 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
         tells = settings.verbose and not args.quiet
         share = _unknown if tells else requests.share_read
         step = stack.enter_context(terminal.progress("placing", share))
-        for outcome in _outcomes(trial, requests, args, unread):
+        for outcome in _outcomes(trial, requests, args, unread, pool):
             if tells:
                 _tell(terminal, outcome)
             # They take asking every filter about every host, and so most of the time of a long run.
@@ -78,10 +80,12 @@ def _requests(args: argparse.Namespace) -> Requests:
 
 
 def _outcomes(
-    trial: Trial, requests: Requests, args: argparse.Namespace, unread: UnreadFields
+    trial: Trial, requests: Requests, args: argparse.Namespace, unread: UnreadFields, pool: HostPool
 ) -> Iterator[Outcome]:
     for spec in requests:
         try:
+            if args.flavor is not None:
+                resolve_hosts(spec, args, pool)
             found = unread.of(timed(spec, args))
             before = trial.seconds
             outcome = trial.place(spec)

@@ -117,13 +117,11 @@ class Trial:
     def place(self, spec: RequestSpec) -> Outcome:
         """Place one request, after the instances that have left by its arrival have been released."""
         began = time.perf_counter()
-        if spec.arrives_at is not None:
-            self._release(spec.arrives_at)
-        self.requests += 1
+        uuids, seed = self.begin(spec)
         outcome = Outcome(self.requests, spec)
         try:
             outcome.selections = self._scheduler.select_destinations(
-                spec, self._pool, self._uuids(spec), seed=self._next_seed(), **self._options
+                spec, self._pool, uuids, seed=seed, **self._options
             )
         except NoValidHost as refusal:
             outcome.refusal = refusal
@@ -133,6 +131,13 @@ class Trial:
             self._count_placement(outcome)
         self.seconds += time.perf_counter() - began
         return outcome
+
+    def begin(self, spec: RequestSpec) -> tuple[list[str] | None, int | None]:
+        """Make the pool ready for the next request, and give its uuids and seed, where those are not left to chance."""
+        if spec.arrives_at is not None:
+            self._release(spec.arrives_at)
+        self.requests += 1
+        return self._uuids(spec), self._next_seed()
 
     def _release(self, now: float) -> None:
         while self._leaving and self._leaving[0][0] <= now:

@@ -10,8 +10,9 @@ from typing import Any
 
 from filtersched.cli.errors import UsageError
 from filtersched.cli.inputs import filters_of
+from filtersched.cli.request_flags import POLICIES
 from filtersched.cli.terminal import printable
-from filtersched.errors import InvalidRequest
+from filtersched.errors import InvalidRequest, nearest, shown
 from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.core_filter import CoreFilter
 from filtersched.filters.disk_filter import DiskFilter
@@ -56,6 +57,7 @@ class UnreadFields:
         """What of this request is unread. Raises InvalidRequest with --strict if anything is."""
         found: Sequence[UnreadField] = () if self._unread is None else self._unread(spec, filters=self._filters)
         surely = [one for one in found if not one.may_read]
+        _check_policy(spec, surely)
         if surely and self._strict:
             said = f"{_listed([_told(one, None) for one in surely])} (--strict)"
             raise InvalidRequest(f"nothing in use reads {said}", field=surely[0].field, value=surely[0].value)
@@ -94,6 +96,14 @@ class UnreadFields:
             }
             for one in self._found.values()
         ]
+
+
+def _check_policy(spec: RequestSpec, unread: Sequence[UnreadField]) -> None:
+    """Raise InvalidRequest for a policy that Nova does not know and no plug-in in use reads."""
+    policy = None if spec.instance_group is None else spec.instance_group.policy
+    if policy is not None and policy not in POLICIES and any(one.field == f"instance_group.{policy}" for one in unread):
+        said = f"there is no {shown(policy)}, and nothing in use reads it. {nearest(policy, POLICIES)}".rstrip()
+        raise InvalidRequest(f"instance_group.policy: {said}", field="instance_group.policy", value=policy)
 
 
 def _told(one: UnreadField, counts: Counter[str] | None) -> str:

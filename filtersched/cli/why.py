@@ -1,86 +1,164 @@
-"""filtersched why: what every filter says of one host."""
+"""filtersched why: what every filter says of hosts, their ranks, and how far they are from the chosen one."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from filtersched.cli.errors import UsageError
-from filtersched.cli.inputs import pool_of, timed
-from filtersched.cli.listing import write_json
-from filtersched.cli.report import host_name, verdicts_record
+from filtersched.cli.inputs import Requests, pool_of, timed
+from filtersched.cli.listing import FORMAT_VERSION, check_listing, show_records
+from filtersched.cli.named_hosts import NamedHosts, resolve_hosts
+from filtersched.cli.replay import Replay
+from filtersched.cli.report import host_name
 from filtersched.cli.request_flags import request_from
 from filtersched.cli.terminal import Terminal
 from filtersched.cli.unread_fields import UnreadFields, filters_in_use
-from filtersched.errors import nearest
+from filtersched.cli.verdict_tables import COLUMNS, by_rank, row_of, show_host, show_outcome
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
-from filtersched.hosts.narrowing import skips_filters
+from filtersched.inventory import RequestReader
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.results.verdict import HostVerdicts, Shortage
-from filtersched.results.words import amount_in_words, in_words
+from filtersched.results.explanation import Explanation
+from filtersched.results.no_valid_host import NoValidHost
+from filtersched.results.selection import Selection
+from filtersched.results.verdict import HostVerdicts
 from filtersched.schedulers import scheduler_from
 from filtersched.settings import SchedulerConf, read_scheduler_settings
 
+# So many hosts are shown one by one, more as a table.
+_FEW_HOSTS = 3
+
 
 def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:
-    """Run the command; 0 if every filter passes one of the nodes of that name, else 1."""
-    spec = request_from(args)
-    if spec is None:
-        raise UsageError("which request? Describe it by --flavor ram=4096,vcpus=2,disk=20.")
+    """Run the command; 0 if one of the hosts passes the request and every filter, else 1."""
+    if not args.hosts and not args.all:
+        raise UsageError("which hosts? Name a HOST, a pattern such as 'cmp-az1-*', or --all.")
+    if args.hosts and args.all:
+        raise UsageError("give either HOST or --all, not both")
+    check_listing(args, COLUMNS)
     settings = read_scheduler_settings(conf)
     scheduler = scheduler_from(conf)
     if not hasattr(scheduler, "explain"):
         raise UsageError(f"{type(scheduler).__name__} uses no filters; why is for schedulers that do")
-    hosts = _named(args.host, pool_of(args, settings))
-    timed(spec, args)
+    requests, wanted = _requests(args)
+    pool = pool_of(args, settings)
     filters = filters_in_use(args, scheduler)
     unread = UnreadFields(scheduler, filters, strict=args.strict)
+    hosts = _hosts(args, pool)
+    replay = Replay(scheduler, pool, filters=filters, seed=args.seed)
+    with contextlib.closing(requests):
+        number, spec = _request(args, requests, wanted, replay, pool)
     unread.of(spec)
     unread.tell()
-    answers = [(host, scheduler.explain(spec, host, filters=filters)) for host in hosts]
-    let_in = [verdicts.excluded_by is None for _host, verdicts in answers]
+    outcome = replay.decide(spec)
+    selection = None if isinstance(outcome, NoValidHost) else outcome
+    explanation = outcome.explanation
+    name = spec.request_id or f"#{number}"
     if args.format == "json":
-        records = [_record(verdicts, one) for (_host, verdicts), one in zip(answers, let_in, strict=True)]
-        write_json(terminal.out, {"hosts": records})
+        passed = _write(terminal, _record(number, spec, explanation, selection, unread), explanation, hosts)
+        return 0 if passed else 1
+    answers = [explanation.why(host) for host in hosts]
+    if args.all:
+        answers.sort(key=by_rank)
+    if args.format != "text":
+        records = [one.to_dict() for one in answers] if args.format == "jsonl" else None
+        show_records(terminal, args, "hosts", COLUMNS, [row_of(one) for one in answers], records=records)
     else:
-        for (host, verdicts), passes in zip(answers, let_in, strict=True):
-            _show(terminal, spec, host, verdicts, passes)
-    passed = (one and not verdicts.refused_by for (_host, verdicts), one in zip(answers, let_in, strict=True))
-    return 0 if any(passed) else 1
+        show_outcome(terminal, name, outcome, explanation)
+        if len(answers) > _FEW_HOSTS or args.all or args.columns or args.sort:
+            show_records(terminal, args, "hosts", COLUMNS, [row_of(one) for one in answers])
+            terminal.line()
+            terminal.line(f"{sum(one.passed for one in answers):,} of {len(answers):,} hosts pass.")
+        else:
+            for host, verdicts in zip(hosts, answers, strict=True):
+                show_host(terminal, spec, host_name(host), verdicts, explanation)
+    return 0 if any(one.passed for one in answers) else 1
 
 
-def _named(name: str, pool: HostPool) -> list[HostState]:
-    found = [host for host in pool if name in (host.host, host.nodename, f"{host.host}/{host.nodename}")]
-    if not found:
-        hint = nearest(name, {host.host for host in pool})
-        raise UsageError(f"there is no host {name!r} in the inventory. {hint}".rstrip())
-    return found
+def _requests(args: argparse.Namespace) -> tuple[Requests, str | None]:
+    """The requests, and which of them is meant; None for the only one."""
+    spec = request_from(args)
+    if spec is not None:
+        if args.requests is not None or args.request is not None:
+            raise UsageError("give either --flavor, or --requests with --request, not both")
+        return Requests([spec]), None
+    if args.requests is None:
+        raise UsageError("which request? Describe it by --flavor ram=4096,vcpus=2,disk=20, or give --requests FILE.")
+    reader = RequestReader(args.requests)
+    return Requests(reader, reader=reader), args.request
 
 
-def _record(verdicts: HostVerdicts, let_in: bool) -> dict[str, Any]:
-    passed = let_in and not verdicts.refused_by
-    return {**verdicts_record(verdicts), "let_in_by_request": let_in, "passed": passed}
+def _hosts(args: argparse.Namespace, pool: HostPool) -> Sequence[HostState]:
+    if args.all:
+        return list(pool)
+    named = NamedHosts(pool)
+    found = {id(host): host for name in args.hosts for host in named.matching(name)}
+    return list(found.values())
 
 
-def _show(terminal: Terminal, spec: RequestSpec, host: HostState, verdicts: HostVerdicts, let_in: bool) -> None:
-    name = host_name(host)
-    refused, asked = len(verdicts.refused_by), len(verdicts.verdicts)
-    if not let_in:
-        terminal.line(f"{name}: excluded by {verdicts.excluded_by} of the request.")
-    if skips_filters(spec):
-        terminal.line(f"{name}: no filter is asked, because the request forces hosts or nodes.")
-        return
-    passes = f"{refused} of {asked} filters refuse it" if refused else f"all {asked} filters pass it"
-    terminal.heading(f"{name}: {passes}")
-    rows = []
-    for verdict in verdicts.verdicts:
-        reason, need, have = verdict.reason, "", ""
-        if isinstance(reason, Shortage):
-            need, have = (
-                f"{amount_in_words(number, digits=12)} {in_words(reason.unit)}".strip()
-                for number in (reason.need, reason.have)
-            )
-        said = "" if reason is None else in_words(reason)
-        rows.append((verdict.filter, "passes" if verdict.passed else "refuses", need, have, said))
-    terminal.table(("filter", "verdict", "need", "have", "reason"), rows, numbers=("need", "have"))
+def _request(
+    args: argparse.Namespace, requests: Requests, wanted: str | None, replay: Replay, pool: HostPool
+) -> tuple[int, RequestSpec]:
+    """The request that is asked about, and its place, once those before it are placed as `schedule` places them."""
+    known: list[str] = []
+    for number, spec in enumerate(requests, 1):
+        if args.flavor is not None:
+            resolve_hosts(spec, args, pool)
+        timed(spec, args)
+        if wanted is None:
+            if requests.more_than(0):
+                raise UsageError(f"{args.requests} has several requests; choose one with --request, by its id or place")
+            return number, spec
+        if wanted in (spec.request_id, f"#{number}", str(number)):
+            return number, spec
+        known.append(spec.request_id or f"#{number}")
+        replay.place(spec)
+    if not known:
+        raise UsageError(f"{args.requests} has no requests")
+    shown = ", ".join(known[:12]) + (f" and {len(known) - 12} more" if len(known) > 12 else "")
+    raise UsageError(f"--request: {args.requests} has no request {wanted!r}. It has {shown}.")
+
+
+def _record(
+    number: int,
+    spec: RequestSpec,
+    explanation: Explanation,
+    selection: Selection | None,
+    unread: UnreadFields,
+) -> dict[str, Any]:
+    return {
+        "version": FORMAT_VERSION,
+        "request": number,
+        "request_id": spec.request_id,
+        "index": explanation.index,
+        "num_instances": explanation.num_instances,
+        "chosen": None if selection is None else host_name(selection),
+        "left": explanation.left,
+        "drawn_from": explanation.drawn_from,
+        "seed": None if selection is None or selection.seed is None else str(selection.seed),
+        "unread": unread.record(),
+    }
+
+
+def _write(
+    terminal: Terminal, record: dict[str, Any], explanation: Explanation, hosts: Sequence[HostState]
+) -> bool:
+    """Write the answers as they come; whether a host passed."""
+    passed = False
+
+    def answers() -> Iterator[HostVerdicts]:
+        nonlocal passed
+        for host in hosts:
+            verdicts = explanation.why(host)
+            passed = passed or verdicts.passed
+            yield verdicts
+
+    terminal.out.write(json.dumps(record)[:-1] + ', "hosts": [')
+    for at, verdicts in enumerate(answers()):
+        terminal.out.write((",\n" if at else "\n") + json.dumps(verdicts.to_dict()))
+    terminal.out.write("\n]}\n")
+    return passed

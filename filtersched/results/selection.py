@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import NoneType
@@ -10,7 +11,7 @@ from typing import Any, Self
 from filtersched.columns.frozen import thaw
 from filtersched.columns.plain_data import FORMAT_VERSION, take_version
 from filtersched.columns.stored import ABSENT, NO_VALUES, NameToValue, Stored
-from filtersched.errors import InvalidRequest, shown
+from filtersched.errors import InvalidRequest, must_be, shown
 from filtersched.hosts.host_lists import as_host_class
 from filtersched.hosts.host_names import described
 from filtersched.hosts.host_state import HostState
@@ -190,6 +191,8 @@ class Selection(Placement):
     def from_dict(cls, data: Mapping[str, Any], *, host_class: type[HostState] = HostState) -> Self:
         """The selection from the data of `to_dict`, which does not contain the explanation.
 
+        The seed may be text, as the command writes it.
+
         host_class : the class of its host.
         Raises InvalidRequest for another version of the format, a missing key or a wrong value.
         """
@@ -205,11 +208,19 @@ class Selection(Placement):
             )
             known["host_state"] = as_host_class(host_class).from_dict(known["host_state"])
             known["spec"] = RequestSpec.from_dict(known["spec"])
+            if isinstance(known.get("seed"), str):
+                known["seed"] = _seed_of(known["seed"])
             selection = cls(**known)
         except (KeyError, TypeError) as problem:
             raise InvalidRequest(f"not a selection: {problem}", field="selection", value=data) from None
         selection.check()
         return selection
+
+
+def _seed_of(text: str) -> int:
+    if not re.fullmatch(r"-?[0-9]{1,100}", text):
+        raise InvalidRequest(must_be("seed", "a whole number", text), field="seed", value=text)
+    return int(text)
 
 
 _KINDS: dict[str, Any] = {

@@ -18,7 +18,7 @@ _shtab_filtersched_commands() {
     man:'Print a man page in roff: that of filtersched, or that of filtersched-proxy.'
     plugins:'List the installed filters, weighers and drivers: what each does, and whether the settings use it. Of'
     schedule:'Place requests on the hosts of an inventory, and say why.'
-    why:'Show the verdict of every filter on one host: what the request needs and what the host has.'
+    why:'Show the verdict of every filter on hosts: what the request needs and what each host has. For a host'
   )
   _describe 'filtersched commands' _commands
 }
@@ -80,8 +80,6 @@ _shtab_filtersched_check_config_options=(
   "--max-io-ops-per-host[A host is refused while this many of its instances are being built, resized, copied or moved]:N:"
   "--max-instances-per-host[A host with this many instances is full]:N:"
   "--ram-allocation-ratio[How many times its memory a host may give out, unless the host has its own ratio]:X:"
-  "--filter-expression[What must hold for a host, as an expression over attributes of host and request]:TEXT:"
-  "--filter-expression-passes-unknown[What an expression means that needs a missing value, divides by zero or is not a number]"
   "--image-properties-default-architecture[The architecture that a request needs if its image names none, or if it has no image]:TEXT:(alpha armv6 armv7l armv7b aarch64 cris i686 ia64 lm32 loongarch64 m68k microblaze microblazeel mips mipsel mips64 mips64el openrisc parisc parisc64 ppc ppcle ppc64 ppc64le ppcemb s390 s390x sh4 sh4eb sparc sparc64 unicore32 x86_64 xtensa xtensaeb)"
   "--isolated-images[Ids of images that may run on isolated_hosts only]:NAME,...:"
   "--isolated-hosts[Names of the hosts for isolated_images]:NAME,...:"
@@ -95,8 +93,6 @@ _shtab_filtersched_check_config_options=(
   "--capability-weight-of-missing[What a host gains for each name\=ratio if it announces nothing of that name]:X:"
   "--cross-cell-move-weight-multiplier[How much it counts that an instance that may leave its cell stays there]:X:"
   "--disk-weight-multiplier[How much free disk counts]:X:"
-  "--expression-weight-multiplier[How much the expressions count]:X:"
-  "--weight-expression[The weight of a host, as an expression over attributes of host and request]:TEXT:"
   "--hypervisor-version-weight-multiplier[How much the version of the hypervisor counts]:X:"
   "--image-props-weight-multiplier[How much similar images count]:X:"
   "--image-props-weight-setting[The properties that count, and how much, such as os_distro\=1,hw_machine_type\=0.5]:NAME,...:"
@@ -169,8 +165,6 @@ _shtab_filtersched_config_options=(
   "--max-io-ops-per-host[A host is refused while this many of its instances are being built, resized, copied or moved]:N:"
   "--max-instances-per-host[A host with this many instances is full]:N:"
   "--ram-allocation-ratio[How many times its memory a host may give out, unless the host has its own ratio]:X:"
-  "--filter-expression[What must hold for a host, as an expression over attributes of host and request]:TEXT:"
-  "--filter-expression-passes-unknown[What an expression means that needs a missing value, divides by zero or is not a number]"
   "--image-properties-default-architecture[The architecture that a request needs if its image names none, or if it has no image]:TEXT:(alpha armv6 armv7l armv7b aarch64 cris i686 ia64 lm32 loongarch64 m68k microblaze microblazeel mips mipsel mips64 mips64el openrisc parisc parisc64 ppc ppcle ppc64 ppc64le ppcemb s390 s390x sh4 sh4eb sparc sparc64 unicore32 x86_64 xtensa xtensaeb)"
   "--isolated-images[Ids of images that may run on isolated_hosts only]:NAME,...:"
   "--isolated-hosts[Names of the hosts for isolated_images]:NAME,...:"
@@ -184,8 +178,6 @@ _shtab_filtersched_config_options=(
   "--capability-weight-of-missing[What a host gains for each name\=ratio if it announces nothing of that name]:X:"
   "--cross-cell-move-weight-multiplier[How much it counts that an instance that may leave its cell stays there]:X:"
   "--disk-weight-multiplier[How much free disk counts]:X:"
-  "--expression-weight-multiplier[How much the expressions count]:X:"
-  "--weight-expression[The weight of a host, as an expression over attributes of host and request]:TEXT:"
   "--hypervisor-version-weight-multiplier[How much the version of the hypervisor counts]:X:"
   "--image-props-weight-multiplier[How much similar images count]:X:"
   "--image-props-weight-setting[The properties that count, and how much, such as os_distro\=1,hw_machine_type\=0.5]:NAME,...:"
@@ -267,8 +259,6 @@ _shtab_filtersched_help_options=(
   "--max-io-ops-per-host[A host is refused while this many of its instances are being built, resized, copied or moved]:N:"
   "--max-instances-per-host[A host with this many instances is full]:N:"
   "--ram-allocation-ratio[How many times its memory a host may give out, unless the host has its own ratio]:X:"
-  "--filter-expression[What must hold for a host, as an expression over attributes of host and request]:TEXT:"
-  "--filter-expression-passes-unknown[What an expression means that needs a missing value, divides by zero or is not a number]"
   "--image-properties-default-architecture[The architecture that a request needs if its image names none, or if it has no image]:TEXT:(alpha armv6 armv7l armv7b aarch64 cris i686 ia64 lm32 loongarch64 m68k microblaze microblazeel mips mipsel mips64 mips64el openrisc parisc parisc64 ppc ppcle ppc64 ppc64le ppcemb s390 s390x sh4 sh4eb sparc sparc64 unicore32 x86_64 xtensa xtensaeb)"
   "--isolated-images[Ids of images that may run on isolated_hosts only]:NAME,...:"
   "--isolated-hosts[Names of the hosts for isolated_images]:NAME,...:"
@@ -282,8 +272,6 @@ _shtab_filtersched_help_options=(
   "--capability-weight-of-missing[What a host gains for each name\=ratio if it announces nothing of that name]:X:"
   "--cross-cell-move-weight-multiplier[How much it counts that an instance that may leave its cell stays there]:X:"
   "--disk-weight-multiplier[How much free disk counts]:X:"
-  "--expression-weight-multiplier[How much the expressions count]:X:"
-  "--weight-expression[The weight of a host, as an expression over attributes of host and request]:TEXT:"
   "--hypervisor-version-weight-multiplier[How much the version of the hypervisor counts]:X:"
   "--image-props-weight-multiplier[How much similar images count]:X:"
   "--image-props-weight-setting[The properties that count, and how much, such as os_distro\=1,hw_machine_type\=0.5]:NAME,...:"
@@ -365,8 +353,6 @@ _shtab_filtersched_plugins_options=(
   "--max-io-ops-per-host[A host is refused while this many of its instances are being built, resized, copied or moved]:N:"
   "--max-instances-per-host[A host with this many instances is full]:N:"
   "--ram-allocation-ratio[How many times its memory a host may give out, unless the host has its own ratio]:X:"
-  "--filter-expression[What must hold for a host, as an expression over attributes of host and request]:TEXT:"
-  "--filter-expression-passes-unknown[What an expression means that needs a missing value, divides by zero or is not a number]"
   "--image-properties-default-architecture[The architecture that a request needs if its image names none, or if it has no image]:TEXT:(alpha armv6 armv7l armv7b aarch64 cris i686 ia64 lm32 loongarch64 m68k microblaze microblazeel mips mipsel mips64 mips64el openrisc parisc parisc64 ppc ppcle ppc64 ppc64le ppcemb s390 s390x sh4 sh4eb sparc sparc64 unicore32 x86_64 xtensa xtensaeb)"
   "--isolated-images[Ids of images that may run on isolated_hosts only]:NAME,...:"
   "--isolated-hosts[Names of the hosts for isolated_images]:NAME,...:"
@@ -380,8 +366,6 @@ _shtab_filtersched_plugins_options=(
   "--capability-weight-of-missing[What a host gains for each name\=ratio if it announces nothing of that name]:X:"
   "--cross-cell-move-weight-multiplier[How much it counts that an instance that may leave its cell stays there]:X:"
   "--disk-weight-multiplier[How much free disk counts]:X:"
-  "--expression-weight-multiplier[How much the expressions count]:X:"
-  "--weight-expression[The weight of a host, as an expression over attributes of host and request]:TEXT:"
   "--hypervisor-version-weight-multiplier[How much the version of the hypervisor counts]:X:"
   "--image-props-weight-multiplier[How much similar images count]:X:"
   "--image-props-weight-setting[The properties that count, and how much, such as os_distro\=1,hw_machine_type\=0.5]:NAME,...:"
@@ -483,8 +467,6 @@ _shtab_filtersched_schedule_options=(
   "--max-io-ops-per-host[A host is refused while this many of its instances are being built, resized, copied or moved]:N:"
   "--max-instances-per-host[A host with this many instances is full]:N:"
   "--ram-allocation-ratio[How many times its memory a host may give out, unless the host has its own ratio]:X:"
-  "--filter-expression[What must hold for a host, as an expression over attributes of host and request]:TEXT:"
-  "--filter-expression-passes-unknown[What an expression means that needs a missing value, divides by zero or is not a number]"
   "--image-properties-default-architecture[The architecture that a request needs if its image names none, or if it has no image]:TEXT:(alpha armv6 armv7l armv7b aarch64 cris i686 ia64 lm32 loongarch64 m68k microblaze microblazeel mips mipsel mips64 mips64el openrisc parisc parisc64 ppc ppcle ppc64 ppc64le ppcemb s390 s390x sh4 sh4eb sparc sparc64 unicore32 x86_64 xtensa xtensaeb)"
   "--isolated-images[Ids of images that may run on isolated_hosts only]:NAME,...:"
   "--isolated-hosts[Names of the hosts for isolated_images]:NAME,...:"
@@ -498,8 +480,6 @@ _shtab_filtersched_schedule_options=(
   "--capability-weight-of-missing[What a host gains for each name\=ratio if it announces nothing of that name]:X:"
   "--cross-cell-move-weight-multiplier[How much it counts that an instance that may leave its cell stays there]:X:"
   "--disk-weight-multiplier[How much free disk counts]:X:"
-  "--expression-weight-multiplier[How much the expressions count]:X:"
-  "--weight-expression[The weight of a host, as an expression over attributes of host and request]:TEXT:"
   "--hypervisor-version-weight-multiplier[How much the version of the hypervisor counts]:X:"
   "--image-props-weight-multiplier[How much similar images count]:X:"
   "--image-props-weight-setting[The properties that count, and how much, such as os_distro\=1,hw_machine_type\=0.5]:NAME,...:"
@@ -527,8 +507,12 @@ _shtab_filtersched_schedule_defaults_added=0
 
 _shtab_filtersched_why_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--all[all hosts of the inventory, in one table]"
   "*--inventory[the hosts]:FILE:_files"
   "--aggregates[the aggregates that hosts are in, with zones and metadata]:FILE:"
+  "--requests[the requests, as of schedule]:FILE:_files"
+  "--request[the request of that file to ask about, by its request_id or its place (3 or \#3)]:ID:"
+  "--seed[draw as a run of schedule with this seed does]:N:"
   "--flavor[what an instance needs]:KEY=N,...:"
   "--count[how many instances, all of which must fit]:N:"
   "--availability-zone[the zone they must be in]:ZONE:"
@@ -593,8 +577,6 @@ _shtab_filtersched_why_options=(
   "--max-io-ops-per-host[A host is refused while this many of its instances are being built, resized, copied or moved]:N:"
   "--max-instances-per-host[A host with this many instances is full]:N:"
   "--ram-allocation-ratio[How many times its memory a host may give out, unless the host has its own ratio]:X:"
-  "--filter-expression[What must hold for a host, as an expression over attributes of host and request]:TEXT:"
-  "--filter-expression-passes-unknown[What an expression means that needs a missing value, divides by zero or is not a number]"
   "--image-properties-default-architecture[The architecture that a request needs if its image names none, or if it has no image]:TEXT:(alpha armv6 armv7l armv7b aarch64 cris i686 ia64 lm32 loongarch64 m68k microblaze microblazeel mips mipsel mips64 mips64el openrisc parisc parisc64 ppc ppcle ppc64 ppc64le ppcemb s390 s390x sh4 sh4eb sparc sparc64 unicore32 x86_64 xtensa xtensaeb)"
   "--isolated-images[Ids of images that may run on isolated_hosts only]:NAME,...:"
   "--isolated-hosts[Names of the hosts for isolated_images]:NAME,...:"
@@ -608,8 +590,6 @@ _shtab_filtersched_why_options=(
   "--capability-weight-of-missing[What a host gains for each name\=ratio if it announces nothing of that name]:X:"
   "--cross-cell-move-weight-multiplier[How much it counts that an instance that may leave its cell stays there]:X:"
   "--disk-weight-multiplier[How much free disk counts]:X:"
-  "--expression-weight-multiplier[How much the expressions count]:X:"
-  "--weight-expression[The weight of a host, as an expression over attributes of host and request]:TEXT:"
   "--hypervisor-version-weight-multiplier[How much the version of the hypervisor counts]:X:"
   "--image-props-weight-multiplier[How much similar images count]:X:"
   "--image-props-weight-setting[The properties that count, and how much, such as os_distro\=1,hw_machine_type\=0.5]:NAME,...:"
@@ -630,7 +610,7 @@ _shtab_filtersched_why_options=(
   "--metrics-weight-multiplier[How much metrics count]:X:"
   "--metrics-required[True]"
   "--metrics-weight-of-unavailable[The raw weight of a host that lacks a metric, if required is false]:X:"
-  ":the name of the host or node:"
+  "(*)::a host, a node, or host\/node:"
 )
 
 # guard to ensure default positional specs are added only once per session

@@ -38,7 +38,8 @@ def test_output_is_a_line_for_each_request(run, hosts, requests_file, tmp_path):
     assert refused["refusal"]["steps"] == [{"filter": "RamFilter", "before": 3, "after": 0}]
     nearest = refused["refusal"]["near_misses"][0]
     assert nearest["host"] == "beta"
-    assert [(one["filter"], one["need"], one["have"]) for one in nearest["filters"]] == [("RamFilter", 99999, 14336)]
+    refused = {one["filter"]: one["shortage"] for one in nearest["verdicts"] if not one["passed"]}
+    assert (list(refused), refused["RamFilter"]["need"], refused["RamFilter"]["have"]) == (["RamFilter"], 99999, 14336)
 
 
 def test_output_replaces_a_file_and_keeps_its_permissions(run, hosts, tmp_path):
@@ -216,6 +217,7 @@ def test_shortage_that_is_no_number_is_written_in_words(run, hosts):
     argv = ("--inventory", hosts, "--flavor", "ram=1", "--scheduler-available-filters", plugin)
     argv += ("--scheduler-default-filters", "OddShortageFilter")
     (record,) = run("schedule", *argv, "--format", "json").json["placements"]
-    (verdict,) = record["refusal"]["near_misses"][0]["filters"]
-    assert (verdict["what"], verdict["need"], verdict["have"], verdict["unit"]) == ("None", "nan", 1.5, str(object))
+    (verdict,) = record["refusal"]["near_misses"][0]["verdicts"]
+    shortage = verdict["shortage"]
+    assert (shortage["what"], shortage["need"], shortage["have"], shortage["unit"]) == ("None", "nan", 1.5, str(object))
     assert run("why", "alpha", *argv).status == 1
