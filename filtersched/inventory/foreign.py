@@ -76,6 +76,7 @@ _ANYWHERE = (
     _kind("flavors", "Nova's list of flavors"),
     _kind("servers", "Nova's list of servers"),
     _kind("server", "one of Nova's servers"),
+    _kind("ID|Name|Status|Networks", "what openstack server list prints"),
     _kind("services", "Nova's list of services"),
     _kind("Binary|Zone|State", "what openstack compute service list prints"),
     _kind("nodes", "a list of nodes, such as Ironic's"),

@@ -108,7 +108,10 @@ class RecordReader(Generic[_Read]):
                 yield self._lists[0], record
         elif kind == "lines":
             for record in line_records(source):
-                yield from self._opened(record)
+                if type(record) is Record and self._required in record.data:
+                    yield self._lists[0], record
+                else:
+                    yield from self._opened(record)
         else:
             for document in documents(source, self._lists):
                 yield from self._of_document(document)
