@@ -107,8 +107,26 @@ def requests(facts):
     return objects.InstancePCIRequests(requests=[objects.InstancePCIRequest(**request) for request in facts])
 
 
+def wished_cells(case):
+    """The cells that flavor and image ask for."""
+    flavor = objects.Flavor(name="f", vcpus=case["vcpus"], memory_mb=case["memory_mb"], extra_specs=case["specs"])
+    image = objects.ImageMeta(name="i", properties=objects.ImageMetaProps.from_dict(case["properties"]))
+    found = hardware.numa_get_constraints(flavor, image)
+    if found is None:
+        return {"cells": None}
+    names = ("id", "memory", "pagesize", "cpu_policy", "cpu_thread_policy")
+    cells = [
+        {name: getattr(cell, name) for name in names}
+        | {name: sorted(getattr(cell, name)) for name in ("cpuset", "pcpuset")}
+        for cell in found.cells
+    ]
+    return {"cells": cells, "emulator_threads_policy": found.emulator_threads_policy}
+
+
 def answer(case):
     """Which cells and devices an instance gets, and what the host has left then."""
+    if "specs" in case:
+        return wished_cells(case)
     hardware.CONF.set_override("packing_host_numa_cells_allocation_strategy", case["pack"], "compute")
     host = topology(case["host"])
     limits = None

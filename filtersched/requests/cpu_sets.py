@@ -8,9 +8,9 @@ from typing import Any
 
 from filtersched.requests.parts import items, whole_amount
 
-# More than any machine has; a range of text must not fill the memory.
-_MOST_CPUS = 100_000
-_PIECE = re.compile(r"(?P<without>\^?)\s*(?P<first>\d+)\s*(-\s*(?P<last>\d+)\s*)?")
+#: More than any machine has; a range of text must not fill the memory.
+MOST_CPUS = 100_000
+_PIECE = re.compile(r"(?P<without>\^?)\s*(?P<first>\d{1,15})\s*(-\s*(?P<last>\d{1,15})\s*)?")
 
 
 def cpu_set(value: Any) -> frozenset[int]:
@@ -22,12 +22,12 @@ def cpu_set(value: Any) -> frozenset[int]:
     try:
         return frozenset(_cpu(number) for number in items(value))
     except ValueError:
-        raise ValueError(f"a set of CPU numbers below {_MOST_CPUS}") from None
+        raise ValueError(f"a set of CPU numbers below {MOST_CPUS}") from None
 
 
 def _cpu(value: Any) -> int:
     found = whole_amount(value)
-    if found >= _MOST_CPUS:
+    if found >= MOST_CPUS:
         raise ValueError("too large")
     return found
 
@@ -41,8 +41,8 @@ def cpus_in(text: str) -> frozenset[int]:
             raise ValueError("CPU numbers and ranges such as 0-3,^2,8")
         first = int(match["first"])
         last = int(match["last"] or first)
-        if last < first or last >= _MOST_CPUS:
-            raise ValueError(f"ranges of CPU numbers below {_MOST_CPUS} such as 0-3")
+        if last < first or last >= MOST_CPUS:
+            raise ValueError(f"ranges of CPU numbers below {MOST_CPUS} such as 0-3")
         (without if match["without"] else found).update(range(first, last + 1))
     return frozenset(found - without)
 

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 from filtersched.columns.frozen import EMPTY
 from filtersched.errors import InvalidRequest, must_be
-from filtersched.requests.cpu_sets import cpus_in
+from filtersched.requests.cpu_sets import MOST_CPUS, cpus_in
 from filtersched.requests.numa_topology import (
     ANY_PAGES,
     DEDICATED,
@@ -57,7 +57,9 @@ WISHES = (
 _MOST_CELLS = 128
 _PREFIXES = ("hw:", "resources", "trait")
 _TRAIT = "HW_CPU_HYPERTHREADING"
-_SIZE = re.compile(r"(?P<number>\d*\.?\d+)((?P<unit>[KMGT])i?)?(?P<part>b|bit|B)")
+# Longer numbers are no amounts.
+_NUMBER = re.compile(r"\d{1,15}")
+_SIZE = re.compile(r"(?P<number>\d{0,15}\.?\d{1,15})((?P<unit>[KMGT])i?)?(?P<part>b|bit|B)")
 _UNITS = {None: 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _PAGE_WORDS = {"small": SMALL_PAGES, "large": LARGE_PAGES, "any": ANY_PAGES}
 
@@ -140,7 +142,11 @@ class _Wishes:
         return InvalidRequest(f"{said} {why}", field=first, value=values[first])
 
     def _vcpus(self) -> int:
-        return self._whole("vcpus", self._flavor.vcpus)
+        found = self._whole("vcpus", self._flavor.vcpus)
+        if found >= MOST_CPUS:
+            problem = f"below {MOST_CPUS} for NUMA cells"
+            raise InvalidRequest(must_be("flavor.vcpus", problem, found), field="flavor.vcpus", value=found)
+        return found
 
     def _whole(self, name: str, value: Any) -> int:
         try:
@@ -221,7 +227,7 @@ class _Wishes:
         """How many are asked for, numbered groups added up; what is no number is said elsewhere."""
         pattern = re.compile(rf"resources([1-9][0-9]*)?:{name}")
         amounts = [str(value).strip() for key, value in self._specs.items() if pattern.match(key)]
-        return sum(int(amount) for amount in amounts if re.fullmatch(r"[+-]?\d+", amount))
+        return sum(int(amount) for amount in amounts if re.fullmatch(r"[+-]?\d{1,15}", amount))
 
     def _thread_policy_of_trait(self, policy: str | None) -> str | None:
         pattern = re.compile(rf"trait([1-9][0-9]*)?:{_TRAIT}")
@@ -271,7 +277,7 @@ class _Wishes:
         if given is None:
             return None
         said = str(given).strip()
-        if not re.fullmatch(r"\d+", said) or not 1 <= int(said) <= _MOST_CELLS:
+        if not _NUMBER.fullmatch(said) or not 1 <= int(said) <= _MOST_CELLS:
             problem = f"a whole number from 1 to {_MOST_CELLS}"
             raise InvalidRequest(must_be(key, problem, given), field=key, value=given)
         return int(said)
@@ -350,7 +356,7 @@ def _cpus(key: str, value: Any) -> frozenset[int]:
 
 
 def _memory(key: str, value: Any) -> int:
-    if not re.fullmatch(r"\d+", str(value).strip()):
+    if not _NUMBER.fullmatch(str(value).strip()):
         raise InvalidRequest(must_be(key, "a whole number of MB", value), field=key, value=value)
     return int(str(value))
 
@@ -360,7 +366,7 @@ def page_size_in(key: str, value: Any) -> int:
     said = str(value).strip()
     if said in _PAGE_WORDS:
         return _PAGE_WORDS[said]
-    if said.isdecimal() and int(said):
+    if _NUMBER.fullmatch(said) and int(said):
         return int(said)
     match = _SIZE.fullmatch(said)
     size = 0.0

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any, ClassVar, Self
 
 from filtersched.columns.plain_data import attributes_of
 from filtersched.columns.values import number
 from filtersched.errors import InvalidRequest, must_be, nearest
 
+# An iterator may have no end.
+_MOST_ITEMS = 100_000
 # How Nova writes an object as text: its class and its fields under these keys.
 _NOVA_NAME, _NOVA_DATA = "nova_object.name", "nova_object.data"
 
@@ -170,9 +173,11 @@ def list_of(check: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, ...]]:
 
 
 def items(value: Any) -> Sequence[Any]:
-    """The items of a list, tuple or set, or of another library's list of objects."""
+    """The items of a list, tuple, set or iterator, or of another library's list of objects."""
     if isinstance(value, list | tuple):
         return value
+    if isinstance(value, Iterator):
+        return list(itertools.islice(value, _MOST_ITEMS))
     if value is None:
         return ()
     if isinstance(value, Set):

@@ -125,7 +125,7 @@ def requests_of(
 
 def _request(piece: str, policy: str | None, aliases: Mapping[str, PciAlias]) -> InstancePCIRequest:
     name, _, count = (part.strip() for part in piece.partition(":"))
-    if not count.isdecimal() or not int(count):
+    if not re.fullmatch(r"\d{1,15}", count) or not int(count):
         problem = "a list of name:count, each count 1 or more"
         raise InvalidRequest(must_be(ALIAS_SPEC, problem, piece), field=ALIAS_SPEC, value=piece)
     if name not in aliases:

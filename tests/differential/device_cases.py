@@ -277,3 +277,38 @@ def request_of(case):
     for name in ("numa_topology", "pci_requests", "network_metadata"):
         setattr(spec, name, case["request"][name])
     return spec
+
+
+def make_wishes(draw):
+    """A flavor's extra specs and an image's properties about cells, some of which contradict each other."""
+    vcpus, nodes = draw.one(1, 2, 4, 4, 6), draw.one(1, 2, 2, 3)
+    choices = {
+        "hw:numa_nodes": str(nodes),
+        "hw:cpu_policy": draw.one("shared", "dedicated", "dedicated", "mixed"),
+        "hw:cpu_thread_policy": draw.one("prefer", "isolate", "require"),
+        "hw:mem_page_size": draw.one("small", "large", "any", "4", "2048", "2MB", "1GB", "1GiB", "huge"),
+        "hw:emulator_threads_policy": draw.one("share", "isolate"),
+        "hw:cpu_dedicated_mask": draw.one("0", "^0", "0-1", "^0-1", "0-9", "x"),
+        "hw:cpu_realtime": draw.one("yes", "no"),
+        "hw:cpu_realtime_mask": draw.one("0", "^0", "^0-1", "0-9"),
+        "resources:PCPU": str(draw.one(vcpus, vcpus, vcpus + 1)),
+        "resources:VCPU": str(vcpus),
+        "trait:HW_CPU_HYPERTHREADING": draw.one("required", "forbidden"),
+    }
+    specs = {name: choices[name] for name in draw.some(sorted(choices), 0, 4)}
+    if draw.rarely(3):
+        cut = draw.one(1, vcpus // 2)
+        cells = [f"0-{cut - 1}" if cut else "", f"{cut}-{vcpus - 1}"] if vcpus > cut else ["0", "1"]
+        specs |= {f"hw:numa_cpus.{at}": cpus for at, cpus in enumerate(cells)}
+        specs |= {f"hw:numa_mem.{at}": str(draw.one(512, 512, 256)) for at in range(draw.one(2, 2, 1))}
+        specs["hw:numa_nodes"] = "2"
+    of_image = {
+        "hw_numa_nodes": draw.one("1", "2"),
+        "hw_cpu_policy": draw.one("shared", "dedicated", "mixed"),
+        "hw_cpu_thread_policy": draw.one("prefer", "isolate", "require"),
+        "hw_mem_page_size": draw.one("small", "large", "2048"),
+        "hw_cpu_realtime_mask": draw.one("0", "^0"),
+        "trait:HW_CPU_HYPERTHREADING": "required",
+    }
+    properties = {name: of_image[name] for name in draw.some(sorted(of_image), 0, draw.one(0, 0, 1, 2))}
+    return {"vcpus": vcpus, "memory_mb": 1024, "specs": specs, "properties": properties}

@@ -6,8 +6,10 @@ import random
 import pytest
 
 from benchmarks.nova_peer.client import VARIABLE, NovaPeer, nova_python
+from filtersched.errors import InvalidRequest
 from filtersched.hosts.device_usage import changes, device_search
 from filtersched.hosts.numa_fit import Ratios, fit_topology
+from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.no_valid_host import NoValidHost
 from tests.differential import cases, device_cases
 from tests.differential.cases import Draw
@@ -85,6 +87,36 @@ def test_cells_and_devices_are_those_that_nova_gives(nova, make):
             fitting += bool(answer.get("fits") or answer.get("supported"))
             assert answer == theirs or fails_in_nova(case, theirs), case
     assert EXAMPLES / 10 < fitting < EXAMPLES * 9 / 10
+
+
+def wished(case):
+    """What the library makes of a flavor and an image, in the form of benchmarks/nova_peer/devices.py."""
+    flavor = {"vcpus": case["vcpus"], "memory_mb": case["memory_mb"], "extra_specs": case["specs"]}
+    try:
+        found = RequestSpec(flavor, image={"properties": case["properties"]}).numa_topology
+    except InvalidRequest:
+        return "refused"
+    if found is None:
+        return {"cells": None}
+    names = ("id", "memory", "pagesize", "cpu_policy", "cpu_thread_policy")
+    cells = [
+        {name: getattr(cell, name) for name in names}
+        | {name: sorted(getattr(cell, name)) for name in ("cpuset", "pcpuset")}
+        for cell in found.cells
+    ]
+    return {"cells": cells, "emulator_threads_policy": found.emulator_threads_policy}
+
+
+def test_flavors_and_images_ask_for_the_cells_that_nova_reads_in_them(nova):
+    draw = Draw(random.Random(int(os.environ.get("FILTERSCHED_SEED", "19"))))
+    refused = 0
+    for start in range(0, EXAMPLES, BATCH):
+        batch = [device_cases.make_wishes(draw) for _ in range(min(BATCH, EXAMPLES - start))]
+        for case, theirs in zip(batch, nova.devices(batch), strict=True):
+            ours = wished(case)
+            refused += ours == "refused"
+            assert ours == ("refused" if "raised" in theirs else theirs), f"{case} {theirs}"
+    assert EXAMPLES / 5 < refused < EXAMPLES * 9 / 10
 
 
 def decided(case):

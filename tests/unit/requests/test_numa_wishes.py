@@ -91,6 +91,11 @@ def test_image_chooses_the_page_size_that_the_flavor_leaves_open():
         ({"hw:numa_nodes": "1", "hw:numa_cpus.0": "0-3", "hw:numa_mem.0": "1"}, {}, ["hw:numa_mem.N", "1024"]),
         ({"hw:cpu_policy": "own"}, {}, ["hw:cpu_policy", "'shared' or 'dedicated' or 'mixed'"]),
         ({"hw:mem_page_size": "huge"}, {}, ["hw:mem_page_size", "large"]),
+        ({"hw:mem_page_size": "9" * 5000}, {}, ["hw:mem_page_size", "large"]),
+        ({"hw:mem_page_size": "9" * 5000 + "GB"}, {}, ["hw:mem_page_size", "large"]),
+        ({"hw:numa_nodes": "9" * 5000}, {}, ["hw:numa_nodes"]),
+        ({"hw:numa_nodes": 1, "hw:numa_cpus.0": "0-3", "hw:numa_mem.0": "9" * 5000}, {}, ["hw:numa_mem.0"]),
+        ({"hw:numa_nodes": 1, "hw:numa_cpus.0": "9" * 5000, "hw:numa_mem.0": "9"}, {}, ["hw:numa_cpus.0"]),
         (
             {"hw:cpu_policy": "dedicated", "hw:cpu_thread_policy": "prefer", "trait:HW_CPU_HYPERTHREADING": "required"},
             {},
@@ -102,6 +107,13 @@ def test_wishes_that_contradict_each_other_are_refused_by_name(specs, properties
     with pytest.raises(InvalidRequest) as caught:
         _ = topology(specs, properties)
     assert [name for name in names if name not in str(caught.value)] == []
+
+
+@pytest.mark.parametrize("vcpus", [1.5, 10**9])
+def test_number_of_cpus_that_no_cells_have_is_refused(vcpus):
+    with pytest.raises(InvalidRequest) as caught:
+        _ = topology({"hw:cpu_policy": "dedicated"}, vcpus=vcpus)
+    assert caught.value.field == "flavor.vcpus"
 
 
 def test_cells_that_the_request_brings_count_more_than_those_of_its_flavor():
@@ -144,7 +156,7 @@ def test_flavor_or_image_may_want_another_policy():
         devices("gpu:1", "legacy", {"hw_pci_numa_affinity_policy": "socket"})
 
 
-@pytest.mark.parametrize("value", ["gpu", "gpu:0", "gpu:x", "gpu:1,", ":1"])
+@pytest.mark.parametrize("value", ["gpu", "gpu:0", "gpu:x", "gpu:1,", ":1", "gpu:" + "9" * 5000])
 def test_alias_without_a_good_number_is_refused(value):
     with pytest.raises(InvalidRequest) as caught:
         devices(value)
