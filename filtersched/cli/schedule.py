@@ -34,7 +34,16 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
         pool = pool_of(args, settings)
         filters = filters_in_use(args, scheduler)
         unread = UnreadFields(scheduler, filters, strict=args.strict)
-        trial = Trial(scheduler, pool, filters=filters, alternates=args.alternates, seed=args.seed)
+        # A bar would be torn apart by what --verbose says.
+        tells = settings.verbose and not args.quiet
+        trial = Trial(
+            scheduler,
+            pool,
+            filters=filters,
+            alternates=args.alternates,
+            seed=args.seed,
+            explain="full" if tells else "counts",
+        )
         output = None
         if args.output is not None:
             output = stack.enter_context(Output(args.output, inputs=files_read(args)))
@@ -45,8 +54,6 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
         report = report_of(args, terminal)
         # A table of few requests shows near misses, a summary of many does not.
         only_counted = is_summary(args) and output is None and requests.more_than(FEW_REQUESTS)
-        # A bar would be torn apart by what --verbose says.
-        tells = settings.verbose and not args.quiet
         share = _unknown if tells else requests.share_read
         step = stack.enter_context(terminal.progress("placing", share))
         for outcome in _outcomes(trial, requests, args, unread, pool):
@@ -117,5 +124,9 @@ def _tell(terminal: Terminal, outcome: Outcome) -> None:
             selection = outcome.selections[at]
             chosen = f"{host_name(selection)}, weight {selection.weight:.6g}: {why_chosen(selection)}"
             terminal.note(f"  {selection.index + 1}: {chosen}")
+    seconds = explained[-1].seconds if explained else {}
+    if seconds:
+        slowest = sorted(seconds.items(), key=lambda one: one[1], reverse=True)
+        terminal.note("  time: " + ", ".join(f"{name} {1000 * spent:.2f} ms" for name, spent in slowest))
     if outcome.refusal is not None:
         terminal.note(f"  {outcome.refusal}")

@@ -96,6 +96,7 @@ class Trial:
         filters: Sequence[Any] | None = None,
         alternates: bool = False,
         seed: int | None = None,
+        explain: str = "counts",
     ) -> None:
         self.usage: Usage = Usage(pool)
         self.hosts: int = len(pool)
@@ -108,7 +109,7 @@ class Trial:
         self.seconds: float = 0.0
         self._scheduler = scheduler
         self._pool = pool
-        self._options: dict[str, Any] = {"filters": filters, "return_alternates": alternates}
+        self._options: dict[str, Any] = {"filters": filters, "return_alternates": alternates, "explain": explain}
         self._seed = seed
         self._random = random.Random(seed)
         self._leaving: list[tuple[float, int, list[Selection]]] = []

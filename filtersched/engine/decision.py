@@ -124,6 +124,7 @@ class Decision:
     deplete : what the scheduler makes of a host that takes an instance.
     unread : finds what the request asks for and these filters do not read.
     drawn_from : as of Draw; None if the scheduler chooses in another way.
+    seconds : what each plug-in took, for a decision that keeps columns; else None.
     """
 
     spec: RequestSpec
@@ -139,6 +140,7 @@ class Decision:
     deplete: Callable[[HostState, RequestSpec], HostState] = depleted
     unread: Callable[[RequestSpec, Sequence[Any]], tuple[UnreadField, ...]] = lambda _spec, _filters: ()
     drawn_from: Callable[[int, Sequence[float] | None], int | None] | None = None
+    seconds: dict[str, float] | None = None
     _random: random.Random | None = field(default=None, repr=False)
     _generation: int = 0
     _offered: int = 0
@@ -192,6 +194,8 @@ class Decision:
         """Forget what an attempt left behind that was given up: its draws, and limits written."""
         self._random = None
         self.left = None
+        if self.seconds is not None:
+            self.seconds.clear()
         forget_limits()
 
     def random(self) -> random.Random:
@@ -362,6 +366,7 @@ class Decision:
             passed=self.passed,
             earlier=lambda: self.named([step for one in choices[:index] for step in one.steps() if step.is_final]),
             unread=lambda: self.unread(self.spec, self.filters),
+            seconds=self.seconds or {},
         )
         if self.nearest is not None:
             facts.nearest = functools.partial(self.nearest, self, index, choices)

@@ -15,7 +15,7 @@ from filtersched.columns.distinct_values import Codes
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.request_keys import RequestKeys, changes_between_instances
 from filtersched.engine.views import ColumnView, StandIn, host_view, show, spec_view
-from filtersched.errors import InvalidAnswer, UndeclaredRead, shown
+from filtersched.errors import FilterschedError, InvalidAnswer, UndeclaredRead, shown
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.row_caches import MISSING
 from filtersched.plugins.notes import note_asked, note_host
@@ -214,7 +214,8 @@ class PluginEvaluator:
             raise
         except Exception as problem:
             # The boundary to the plug-in: what fails on columns may be right for the candidates.
-            self._warn_once(f"on columns it raises {type(problem).__name__}: {problem}")
+            if not isinstance(problem, FilterschedError):
+                self._warn_once(f"on columns it raises {type(problem).__name__}: {problem}")
             raise NotVectorizable from None
         if not all(column.was_filled for column in view.gaps):
             # The body may have asked whether it is None, which is no for any column.

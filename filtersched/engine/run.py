@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -30,9 +31,17 @@ from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.narrowing import skips_filters
+from filtersched.plugins.timing import timed
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.filter_step import FilterStep
 from filtersched.results.no_valid_host import NoValidHost
+
+_Timed = Callable[[object], contextlib.AbstractContextManager[None]]
+_UNTIMED = contextlib.nullcontext()
+
+
+def _untimed(_plugin: object) -> contextlib.AbstractContextManager[None]:
+    return _UNTIMED
 
 
 class Replayed:
@@ -93,6 +102,7 @@ class Run:
         self._running: list[FilterRunner] = []
         self._declared = True
         self._alike = all(one.asks_alike for one in self.filters)
+        self._timed: _Timed = _untimed if decision.seconds is None else timed
         self._all_normalized = all(one.normalized for one in self.weighers)
         self._set_aside = SetAside(len(rows), self.names)
 
@@ -188,7 +198,8 @@ class Run:
                 break
             before = self._candidates
             try:
-                self._candidates = runner.remaining(self.overlay, self.cache, request, before)
+                with self._timed(runner.plugin):
+                    self._candidates = runner.remaining(self.overlay, self.cache, request, before)
             except FilteringEnded:
                 steps.forget()
                 self._candidates = Candidates.of_rows(len(self.rows), ())
@@ -254,11 +265,12 @@ class Run:
     def _terms(self, request: RequestKeys) -> list[WeigherTerm]:
         """Each weigher's term; for a single host only those of weighers that are not normalised."""
         candidates = self._candidates
-        return [
-            weigher.term(self.overlay, self.cache, request, candidates)
-            for weigher in self.weighers
-            if candidates.count > 1 or not weigher.normalized
-        ]
+        terms = []
+        for weigher in self.weighers:
+            if candidates.count > 1 or not weigher.normalized:
+                with self._timed(weigher.plugin):
+                    terms.append(weigher.term(self.overlay, self.cache, request, candidates))
+        return terms
 
     def _is_pool_as_cached(self) -> bool:
         """Whether the list is in row order and no host is depleted, so that cached answers apply."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
 from filtersched.plugins.notes import asking, reading_ratios
+from filtersched.plugins.timing import timed
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.filter_step import FilterStep
 from filtersched.results.selection import Filtered, SetAside
@@ -33,7 +34,7 @@ class HostFilterHandler:
         for host_filter in filters:
             if not left:
                 break
-            with asking(host_filter, len(left), spec.instance_uuid):
+            with timed(host_filter), asking(host_filter, len(left), spec.instance_uuid):
                 if not host_filter.run_filter_for_index(index):
                     continue
                 # A copy: a filter may remove hosts from it.

@@ -6,8 +6,8 @@ import functools
 import heapq
 import itertools
 import sys
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -60,6 +60,7 @@ class Facts:
     ranked: Sequence[str] = ()
     unread: Callable[[], Sequence[UnreadField]] = tuple
     left: Callable[[], int] = int
+    seconds: Mapping[str, float] = field(default_factory=dict)
     drawn_from: Callable[[], int | None] = lambda: None
 
 
@@ -138,6 +139,11 @@ class Explanation:
     def columns(self) -> tuple[WeigherColumn, ...]:
         """One WeigherColumn per weigher, over the hosts in `ranked`; empty without `explain="full"`."""
         return tuple(self._facts.columns)
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """How long each filter and weigher took for the whole request; empty without `explain="full"`."""
+        return dict(self._facts.seconds)
 
     @property
     def ranked(self) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from filtersched.hosts.host_state import HostState
 from filtersched.hosts.placement import CommitConflict
 from filtersched.loading import FiltersGiven, bind_options, load_driver
 from filtersched.plugins.configurable import Configurable
+from filtersched.plugins.timing import measured
 from filtersched.requests.record import checked, checked_names
 from filtersched.requests.request_spec import MAX_INSTANCES, RequestSpec
 from filtersched.requests.seal import sealed
@@ -278,6 +279,7 @@ class Scheduler(Configurable):
             alternates=self.settings.max_attempts - 1 if return_alternates else 0,
             seed=int.from_bytes(os.urandom(8)) >> 1 if seed is None else _checked_seed(seed),
             keep_columns=explain == "full",
+            seconds={} if explain == "full" else None,
             unread=self._unread,
         )
 
@@ -301,7 +303,8 @@ class Scheduler(Configurable):
             too_many = f"Attempt {retry.num_attempts} is above the maximum of {self.settings.max_attempts}."
             raise decision.refusal(0, tuple, [], reason=too_many)
         try:
-            choices = self._choose(decision)
+            with measured(decision.seconds):
+                choices = self._choose(decision)
         except NoValidHost as refusal:
             LOG.info("No host for instance %d of %d", refusal.index + 1, refusal.num_instances)
             raise

@@ -9,6 +9,7 @@ from typing import Any
 from filtersched.errors import InvalidWeight
 from filtersched.hosts.host_state import HostState
 from filtersched.plugins.notes import asking, note_host, reading_ratios
+from filtersched.plugins.timing import timed
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.selection import WeighedHost
 from filtersched.results.weigher_shares import WeigherColumn
@@ -38,10 +39,11 @@ class HostWeightHandler:
             normalized = weigher.normalized and self._normalizes
             if not given or (len(given) == 1 and normalized):
                 continue
-            raw = _raw(weigher, given, spec)
-            normal = normalize(raw, weigher.minval, weigher.maxval) if normalized else raw
-            with reading_ratios(weigher):
-                multipliers = _multipliers(weigher, given, spec)
+            with timed(weigher):
+                raw = _raw(weigher, given, spec)
+                normal = normalize(raw, weigher.minval, weigher.maxval) if normalized else raw
+                with reading_ratios(weigher):
+                    multipliers = _multipliers(weigher, given, spec)
             for place, host in enumerate(given):
                 totals[place] += multipliers[place] * normal[place]
                 if not is_weight(totals[place]):
