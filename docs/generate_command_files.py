@@ -17,8 +17,9 @@ from argparse_manpage.manpage import Manpage
 from oslo_config import cfg, types
 
 from filtersched import __version__
+from filtersched.cli.help_texts import SETTINGS_HELP
 from filtersched.cli.package_files import FILES, SHELLS
-from filtersched.cli.parsers import SETTINGS_HELP, make_parser
+from filtersched.cli.parsers import make_parser
 from filtersched.loading import list_opts
 from filtersched.ovirt.command import DEFAULT_FILE
 from filtersched.ovirt.command import make_parser as make_proxy_parser

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from filtersched import __version__
+from filtersched.cli import help_texts
 from filtersched.cli.errors import UsageError
 from filtersched.cli.listing import add_listing_flags
 from filtersched.cli.package_files import MAN_PAGES, SHELLS
@@ -14,112 +15,6 @@ from filtersched.cli.request_flags import add_request_flags
 from filtersched.cli.terminal import COLORS
 from filtersched.columns.values import whole
 from filtersched.errors import shown
-
-SETTINGS_HELP = """\
-Every setting is also a flag, before or after the command, with - or _:
-  --config-file FILE             settings, such as nova.conf or an old flag file; may be repeated
-  --scheduler-default-filters RamFilter,CoreFilter,DiskFilter
-  --ram-weight-multiplier -1.0   prefer less free memory; the CPU and disk weighers still spread
-  --ram-allocation-ratio 1.0     no oversubscription of memory
-  --connection_type=fake         a generated inventory of 36 hosts
-  --host-class my.MetalHost      the class of the hosts in the inventory
-  --verbose                      each stage, and why each host was chosen, on stderr
-'filtersched files filtersched.conf.sample' prints every option, 'filtersched plugins' those of plug-ins.
-"""
-
-_SCHEDULE = """\
-Place requests on the hosts of an inventory, and say why.
-
-Requests are placed in order of arrival (arrives_at), and later ones see what earlier ones took.
-Instances leave at departs_at, before a request that arrives at the same time. A request is placed
-as a whole or not at all. Few requests are shown one by one, many as a summary. Nothing is deployed.
-"""
-_SCHEDULE_EXAMPLES = """\
-Examples:
-  filtersched schedule --inventory examples/hosts.jsonl --flavor ram=4096,vcpus=2,disk=20 --count 3
-  filtersched schedule --inventory hosts.csv --requests requests.jsonl --output placements.jsonl
-  filtersched schedule --connection_type=fake --flavor ram=900000 --verbose
-
-Exit status: 0 every request was placed, 1 a request was refused (0 with --allow-partial), 2 an error.
-"""
-_WHY = """\
-Show the verdict of every filter on hosts: what the request needs and what each host has. For a host
-that passes and is not chosen, also its rank, what each weigher gave it, and how far it is from the
-chosen one.
-"""
-_WHY_EXAMPLES = """\
-Example:
-  filtersched why cmp-az1-01 --inventory examples/hosts.jsonl --flavor ram=65536,vcpus=8
-  filtersched why 'cmp-az1-*' 'gpu-*' --inventory examples/hosts.jsonl --flavor ram=65536,vcpus=8
-  filtersched why --all --inventory hosts.jsonl --requests requests.jsonl --request 3
-
-Exit status: 0 a host passes the request and every filter, 1 none does, 2 an error.
-"""
-_PLUGINS = """\
-List the installed filters, weighers and drivers: what each does, and whether the settings use it. Of
-those that you name, show where they come from, what they declare to read, and their options with
-type, range, default, and value here.
-"""
-_PLUGINS_EXAMPLES = """\
-Examples:
-  filtersched plugins --enabled --config-file nova.conf
-  filtersched plugins RamFilter RAMWeigher
-"""
-_CHECK = """\
-Look for settings that are valid but risky: filters that conflict over the same extra specs, a
-weigher that outweighs all others, filters that never refuse or never pass, and values that Nova
-ignores. With an inventory, also show how much each weigher decides on it.
-"""
-_CHECK_STATUS = """\
-Exit status: 0 checked, with or without warnings; 1 there are warnings and --strict was given;
-2 the settings or the inventory cannot be used.
-"""
-_COMPLETION = """\
-Print the completion script of a shell: sub-commands, their flags, and all settings.
-"""
-_COMPLETION_EXAMPLES = """\
-Install it for your user:
-  filtersched completion bash > ~/.local/share/bash-completion/completions/filtersched
-  filtersched completion zsh > ~/.zfunc/_filtersched     with fpath+=~/.zfunc before compinit in ~/.zshrc
-  filtersched completion fish > ~/.config/fish/completions/filtersched.fish
-"""
-_MAN = """\
-Print a man page in roff: that of filtersched, or that of filtersched-proxy.
-"""
-_MAN_EXAMPLES = """\
-Read it, or install it for your user:
-  filtersched man | man -l -
-  filtersched man > ~/.local/share/man/man1/filtersched.1
-  filtersched man filtersched-proxy > ~/.local/share/man/man8/filtersched-proxy.8
-"""
-_FILES = """\
-List the files that are installed with the package: sample settings, an example inventory with
-requests, a systemd unit, shell completions and man pages. With names, print these files.
-"""
-_FILES_EXAMPLES = """\
-Examples:
-  filtersched files filtersched.conf.sample > filtersched.conf
-  filtersched files --copy .        then: filtersched schedule --inventory examples/hosts.jsonl --flavor ram=4096
-
-Exit status: 0 done, 2 an error.
-"""
-
-_CONFIG = """\
-Print a configuration file with every setting, its default, and what happens at each value. All of
-it is commented out: keep the lines that you change.
-"""
-_CONFIG_EXAMPLES = """\
-Example:
-  filtersched config sample > filtersched.conf      then: filtersched schedule --config-file filtersched.conf ...
-"""
-_HELP = """\
-Show the help of a command; 'filtersched help schedule' is 'filtersched schedule --help'.
-"""
-
-_INPUT_HELP = (
-    "JSON Lines, JSON, CSV, Nova's GET /os-hypervisors/detail, or what openstack hypervisor show -f json prints; - is "
-    "the standard input"
-)
 
 # Adds a sub-command of a name, its line in the list, its description, epilog and usage.
 _AddCommand = Callable[..., argparse.ArgumentParser]
@@ -157,7 +52,7 @@ def make_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentP
     parser = _Parser(
         prog="filtersched",
         description="Try requests on an inventory of hosts with Nova's filters and weighers, and see why.",
-        epilog=SETTINGS_HELP,
+        epilog=help_texts.SETTINGS_HELP,
         formatter_class=_Help,
         allow_abbrev=False,
     )
@@ -173,7 +68,7 @@ def make_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentP
             usage=f"filtersched {name} {usage}",
             help=short,
             description=description,
-            epilog=f"{epilog}\n{SETTINGS_HELP}".lstrip() if settings else epilog,
+            epilog=f"{epilog}\n{help_texts.SETTINGS_HELP}".lstrip() if settings else epilog,
             formatter_class=_Help,
             allow_abbrev=False,
         )
@@ -189,8 +84,8 @@ def _add_schedule(command: _AddCommand) -> None:
     schedule = command(
         "schedule",
         "place requests on hosts, and say why",
-        _SCHEDULE,
-        _SCHEDULE_EXAMPLES,
+        help_texts.SCHEDULE,
+        help_texts.SCHEDULE_EXAMPLES,
         "--inventory FILE (--requests FILE | --flavor KEY=N,... [flag ...]) [setting ...]",
     )
     _add_input(schedule)
@@ -229,8 +124,8 @@ def _add_why(command: _AddCommand) -> None:
     why = command(
         "why",
         "show what filters and weighers say of hosts",
-        _WHY,
-        _WHY_EXAMPLES,
+        help_texts.WHY,
+        help_texts.WHY_EXAMPLES,
         "HOST... --inventory FILE (--flavor KEY=N,... | --requests FILE --request ID) [flag ...]",
     )
     why.add_argument(
@@ -258,8 +153,8 @@ def _add_lists(command: _AddCommand) -> None:
     plugins = command(
         "plugins",
         "list filters, weighers and drivers, or describe some",
-        _PLUGINS,
-        _PLUGINS_EXAMPLES,
+        help_texts.PLUGINS,
+        help_texts.PLUGINS_EXAMPLES,
         "[NAME ...] [--enabled] [flag ...] [setting ...]",
     )
     plugins.add_argument("names", nargs="*", metavar="NAME", help="describe these plug-ins, with their options")
@@ -269,8 +164,8 @@ def _add_lists(command: _AddCommand) -> None:
     check = command(
         "check-config",
         "look for risky settings",
-        _CHECK,
-        _CHECK_STATUS,
+        help_texts.CHECK,
+        help_texts.CHECK_STATUS,
         "[--inventory FILE] [flag ...] [setting ...]",
     )
     _add_input(check)
@@ -280,8 +175,8 @@ def _add_lists(command: _AddCommand) -> None:
     files = command(
         "files",
         "print or copy the sample settings, examples and other files that are installed",
-        _FILES,
-        _FILES_EXAMPLES,
+        help_texts.FILES,
+        help_texts.FILES_EXAMPLES,
         "[NAME ...] [--copy DIRECTORY]",
         settings=False,
     )
@@ -296,26 +191,31 @@ def _add_lists(command: _AddCommand) -> None:
 
 def _add_texts(command: _AddCommand) -> None:
     config = command(
-        "config", "print the sample of a configuration", _CONFIG, _CONFIG_EXAMPLES, "sample", settings=False
+        "config",
+        "print the sample of a configuration",
+        help_texts.CONFIG,
+        help_texts.CONFIG_EXAMPLES,
+        "sample",
+        settings=False,
     )
     config.add_argument("what", choices=("sample",), metavar="WHAT", help="sample: all settings with their defaults")
 
     completion = command(
         "completion",
         "print the completion script of a shell",
-        _COMPLETION,
-        _COMPLETION_EXAMPLES,
+        help_texts.COMPLETION,
+        help_texts.COMPLETION_EXAMPLES,
         "{bash,zsh,fish}",
         settings=False,
     )
     completion.add_argument("shell", choices=SHELLS, metavar="SHELL", help="bash, zsh or fish")
 
-    man = command("man", "print a man page", _MAN, _MAN_EXAMPLES, "[PAGE]", settings=False)
+    man = command("man", "print a man page", help_texts.MAN, help_texts.MAN_EXAMPLES, "[PAGE]", settings=False)
     man.add_argument(
         "page", nargs="?", choices=tuple(MAN_PAGES), default="filtersched", metavar="PAGE", help=" or ".join(MAN_PAGES)
     )
 
-    about = command("help", "show what a command does and its flags", _HELP, "", "[COMMAND]", settings=False)
+    about = command("help", "show what a command does and its flags", help_texts.HELP, "", "[COMMAND]", settings=False)
     about.add_argument("about", nargs="?", metavar="COMMAND", help="a command of the list above")
 
 
@@ -330,7 +230,10 @@ def _count(text: str) -> int:
 
 def _add_input(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--inventory", action="append", metavar="FILE", help=f"the hosts: {_INPUT_HELP}; several are one inventory"
+        "--inventory",
+        action="append",
+        metavar="FILE",
+        help=f"the hosts: {help_texts.INPUT_HELP}; several are one inventory",
     )
     parser.add_argument(
         "--aggregates",
