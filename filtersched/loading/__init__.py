@@ -1,6 +1,6 @@
 """From configured names to filters, weighers and drivers, strictly; the only user of stevedore.
 
-May import: filters, weighers, plugins, hosts, requests, settings, errors.
+May import: nova, filters, weighers, plugins, hosts, requests, settings, errors.
 """
 
 from filtersched.loading.global_options import problem_with, registered_by_plugins, warn_of_lost_options
