@@ -101,6 +101,10 @@ class Choice:
         """The filters that ran for the instance."""
         return self._explained.steps
 
+    def refused_for_good(self) -> bool:
+        """Whether a filter may have refused hosts for this instance and all later ones."""
+        return True
+
     @property
     def steps_made(self) -> Any:
         """What `steps` are made of; the same object means the same steps."""

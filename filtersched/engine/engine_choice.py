@@ -38,6 +38,9 @@ class EngineChoice(Choice):
         self._found = found
         self._names = names
 
+    def refused_for_good(self) -> bool:
+        return self._found.steps.refuse_for_good()
+
     @property
     def steps_made(self) -> Steps:
         return self._found.steps

@@ -200,6 +200,9 @@ class Steps(Protocol):
     def filter_steps(self) -> tuple[FilterStep, ...]:
         """The steps for a person to read."""
 
+    def refuse_for_good(self) -> bool:
+        """Whether one of them may have refused hosts for the rest of the request."""
+
 
 class MaskSteps:
     """The steps of an instance for which all hosts were filtered: counts, and packed masks of who was left.
@@ -228,6 +231,9 @@ class MaskSteps:
             if before.order is not None:
                 gone = before.order[~mask[before.order]].astype(np.int32)
         self._steps.append((runner, before.count, after.count, left, gone))
+
+    def refuse_for_good(self) -> bool:
+        return any(runner.is_final and before > after for runner, before, after, _left, _gone in self._steps)
 
     def forget(self) -> None:
         """Note that filtering was ended: as in Nova nothing is said of the filters before."""
@@ -275,6 +281,9 @@ class RefusalSteps:
         self._filters = filters
         self._before = before
         self._refusals = refusals
+
+    def refuse_for_good(self) -> bool:
+        return any(self._filters[at].is_final for at in self._refusals)
 
     def filter_steps(self) -> tuple[FilterStep, ...]:
         steps = list(self._first())

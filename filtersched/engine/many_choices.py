@@ -106,7 +106,7 @@ class PlacedChoices:
         last: Any = None
         for index, choice in enumerate(choices):
             # Instances for which no filter refused a host share their steps.
-            if not index or choice.steps_made is last:
+            if not index or choice.steps_made is last or not choice.refused_for_good():
                 continue
             count = len(refused)
             for step in choice.steps():

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from filtersched.columns.column import Column, NotVectorizable
 from filtersched.columns.distinct_values import Codes
@@ -66,23 +67,24 @@ class DomainKey(NamedTuple):
 
     def of_codes(self, codes: Codes) -> list[tuple[Any, ...]]:
         """The domains of each code of the attributes that it reads; of codes that no row has anything."""
-        known: list[tuple[Any, tuple[Any, ...]]] = codes.seen.setdefault((_DOMAINS, self), [])
-        known.extend([(codes, ())] * (len(codes.values) - len(known)))
-        is_one = len(self.reads) == 1
-        for code in codes.live():
-            value = codes.values[code]
-            if known[code][0] is not value:
-                known[code] = (value, self.of_values((value,) if is_one else value))
-        return [domains for _value, domains in known]
+        stamp, known = codes.seen.get((_DOMAINS, self), (-1, []))
+        if stamp != codes.stamp:
+            is_one = len(self.reads) == 1
+            known = [()] * len(codes.values)
+            for code in codes.live():
+                value = codes.values[code]
+                known[code] = self.of_values((value,) if is_one else value)
+            codes.seen[_DOMAINS, self] = (codes.stamp, known)
+        return known  # type: ignore[no-any-return]
 
 
 class Answer(Protocol):
     """Answers for the domains of a host; equal only to itself.
 
-    of_rows : for look-ups: the codes that an answer was computed for, their stamp, and the answers.
+    of_rows : for look-ups: the codes that answers were computed for, their stamp, and the answers.
     """
 
-    of_rows: tuple[Codes, int, Column] | None
+    of_rows: tuple[NDArray[np.intp], int, Column] | None
 
     def of(self, domains: tuple[Any, ...]) -> Any:
         """The answer for a host in these domains: a float, or a truth value."""
@@ -109,9 +111,9 @@ class OfDomains(NamedTuple):
         if codes is None:
             raise NotVectorizable
         known = self.answer.of_rows
-        if known is not None and known[0] is codes and known[1] == codes.stamp:
+        if known is not None and known[0] is codes.codes and known[1] == codes.stamp:
             return known[2]
         table = np.array(list(map(self.answer.of, self.key.of_codes(codes))))
         column = Column(table.take(codes.codes))
-        self.answer.of_rows = (codes, codes.stamp, column)
+        self.answer.of_rows = (codes.codes, codes.stamp, column)
         return column

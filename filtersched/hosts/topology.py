@@ -177,6 +177,7 @@ class DomainCounts:
         named = rule.shares
         others = sum(1 for domain in domains if str(domain) not in named) or 1
         self._share_of_others = (100.0 - sum(named.values())) / others if named else 100.0 / (len(domains) or 1)
+        self._of_aggregates: dict[int, tuple[Any, tuple[Any, ...]]] = {}
         self._room: tuple[int, Room] | None = None
         self._fullness: tuple[int, Fullness] | None = None
 
@@ -185,12 +186,22 @@ class DomainCounts:
         if count < self._count:
             self._now, self._count, self._touched = dict(self._before), 0, None
         for host in placed[self._count : count]:
-            domains = self.key.of(host)
+            domains = self._domains_of(host)
             for domain in domains:
                 self._now[domain] = self._now.get(domain, 0) + 1
             if self._touched is not None:
                 self._touched.update(domains)
         self._count = count
+
+    def _domains_of(self, host: HostState) -> tuple[Any, ...]:
+        if not self.key.is_aggregate:
+            return self.key.of(host)
+        # Hosts of the same aggregates share the tuple of them.
+        aggregates = host.aggregates
+        known = self._of_aggregates.get(id(aggregates))
+        if known is None or known[0] is not aggregates:
+            known = self._of_aggregates[id(aggregates)] = (aggregates, self.key.of(host))
+        return known[1]
 
     def count(self, domain: Any) -> int:
         """How many instances a domain has."""
