@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from filtersched.cli.device_checks import device_findings
+from filtersched.cli.effective_settings import Effective, effective_settings, value_findings, value_text
 from filtersched.cli.expression_checks import expression_findings
 from filtersched.cli.filter_checks import filter_findings
 from filtersched.cli.findings import Checked, Finding, names_of
@@ -15,7 +16,7 @@ from filtersched.cli.setting_checks import setting_findings
 from filtersched.cli.terminal import Terminal
 from filtersched.cli.weigher_checks import Share, shares_of, weigher_findings
 from filtersched.schedulers import scheduler_from
-from filtersched.settings import SchedulerConf, read_scheduler_settings
+from filtersched.settings import SchedulerConf, read_scheduler_settings, spelled
 
 COLUMNS = (Column("check"), Column("message"))
 
@@ -26,17 +27,20 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
     settings = read_scheduler_settings(conf)
     checked = Checked(conf, scheduler_from(conf), list(hosts_of(args, settings) or ()))
     shares = shares_of(checked)
+    values = effective_settings(checked)
+    of_settings = (*setting_findings(checked), *value_findings(checked))
     of_plugins = (*filter_findings(checked), *device_findings(checked), *weigher_findings(checked, shares))
-    findings = list(dict.fromkeys((*setting_findings(checked), *of_plugins, *expression_findings(checked))))
+    findings = list(dict.fromkeys((*of_settings, *of_plugins, *expression_findings(checked))))
     if args.format == "text" and not args.columns and not args.sort:
-        _show(terminal, checked, shares, findings)
+        _show(terminal, checked, shares, values)
+        _show_findings(terminal, findings)
     else:
         rows = [one._asdict() for one in findings]
-        show_records(terminal, args, "warnings", COLUMNS, rows, further=_in_use(checked, shares))
+        show_records(terminal, args, "warnings", COLUMNS, rows, further=_in_use(checked, shares, values))
     return 1 if findings and args.strict else 0
 
 
-def _in_use(checked: Checked, shares: Sequence[Share]) -> dict[str, object]:
+def _in_use(checked: Checked, shares: Sequence[Share], values: Sequence[Effective]) -> dict[str, object]:
     """What the settings use, as plain data."""
     total = sum(share.span for share in shares)
     return {
@@ -45,26 +49,36 @@ def _in_use(checked: Checked, shares: Sequence[Share]) -> dict[str, object]:
         "weighers": [
             {
                 "weigher": one.weigher,
-                "multiplier": one.multiplier,
+                "multiplier": one.configured,
                 "span": one.span if checked.hosts else None,
                 "share": one.span / total if total else None,
             }
             for one in shares
         ],
+        "settings": [one.to_dict() for one in values],
     }
 
 
-def _show(terminal: Terminal, checked: Checked, shares: Sequence[Share], findings: Sequence[Finding]) -> None:
+def _show(terminal: Terminal, checked: Checked, shares: Sequence[Share], values: Sequence[Effective]) -> None:
     terminal.line(f"Driver    {type(checked.scheduler).__name__}")
     terminal.line(f"Filters   {', '.join(names_of(checked.filters)) or 'none'}", indent=" " * 10)
     if checked.hosts and shares:
         _show_shares(terminal, checked, shares)
     else:
-        said = ", ".join(f"{one.weigher} x {one.multiplier:g}" for one in shares)
+        said = ", ".join(f"{one.weigher} x {one.configured:g}" for one in shares)
         terminal.line(f"Weighers  {said or 'none'}", indent=" " * 10)
         if shares:
             terminal.line("          (with --inventory: what each of them really decides)")
     terminal.line()
+    given = [one for one in values if not one.is_default]
+    if given:
+        rows = [(spelled(one.spelling), value_text(one.value), one.place) for one in given]
+        terminal.heading("Settings in effect that are not defaults")
+        terminal.table(("setting", "value", "set in"), rows)
+        terminal.line()
+
+
+def _show_findings(terminal: Terminal, findings: Sequence[Finding]) -> None:
     for finding in findings:
         terminal.line(f"warning: {finding.check}: {finding.message}", indent="  ")
     count = len(findings)
@@ -76,7 +90,7 @@ def _show_shares(terminal: Terminal, checked: Checked, shares: Sequence[Share]) 
     rows = [
         (
             one.weigher,
-            f"{one.multiplier:g}",
+            f"{one.configured:g}",
             f"{min(one.contributions, default=0.0):.4g}",
             f"{max(one.contributions, default=0.0):.4g}",
             f"{100 * one.span / total:.1f} %" if total else "-",

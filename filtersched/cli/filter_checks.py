@@ -7,7 +7,11 @@ from collections import Counter
 from collections.abc import Iterator
 
 from filtersched.cli.findings import Checked, Finding, listed, names_of
-from filtersched.plugins.plugin import overrides_of
+from filtersched.filters.handler import HostFilterHandler
+from filtersched.plugins.plugin import meets_of, overrides_of
+from filtersched.plugins.request_reads import covers
+from filtersched.requests.asked import SIZES, asked_of
+from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.verdict import Verdict
 from filtersched.schedulers import FilterScheduler
 from filtersched.settings import spelled
@@ -28,6 +32,10 @@ _AGGREGATE_KEYS = {
     "AggregateTypeAffinityFilter": "instance_type",
 }
 
+# More than any host has, and what none has.
+_TOO_MUCH = 10**12
+_NOWHERE = "CUSTOM_ASKED_BY_A_CHECK"
+
 # An option of this value leaves a filter without any host.
 _NEVER_PASS = {
     "RamFilter": "ram_allocation_ratio",
@@ -45,6 +53,7 @@ def filter_findings(checked: Checked) -> Iterator[Finding]:
     yield from _fights(checked)
     yield from _repeated(checked)
     yield from _never_refuse(checked)
+    yield from _never_refuse_here(checked)
     yield from _never_pass(checked)
 
 
@@ -91,6 +100,26 @@ def _never_refuse(checked: Checked) -> Iterator[Finding]:
         if key is not None and checked.hosts and not _has_aggregate_key(checked, key):
             yield Finding(
                 "never refuses", f"{name} never refuses a host of this inventory: no aggregate of it has {key!r}."
+            )
+
+
+def _never_refuse_here(checked: Checked) -> Iterator[Finding]:
+    """Filters that pass every host of the inventory, whatever of theirs is asked."""
+    extra_specs = {f"resources:{_NOWHERE}": "1", f"trait:{_NOWHERE}": "required"}
+    asked = {**dict.fromkeys(SIZES, _TOO_MUCH), "extra_specs": extra_specs}
+    demanding = RequestSpec(asked, availability_zone=_NOWHERE, scheduler_hints={"same_host": _NOWHERE})
+    for plugin in dict.fromkeys(checked.filters):
+        meets = meets_of(type(plugin)) or ()
+        fields = [field for field in asked_of(demanding) if any(covers(name, field) for name in meets)]
+        # Filters that also read what was not asked, such as capabilities, may refuse for that.
+        if not fields or not all(any(covers(name, field) for field in fields) for name in meets):
+            continue
+        verdicts = (HostFilterHandler().verdicts([plugin], host, demanding)[0] for host in checked.hosts)
+        if checked.hosts and all(verdict.passed for verdict in verdicts):
+            yield Finding(
+                "never refuses",
+                f"{type(plugin).__name__} refuses no host of this inventory, whatever is asked of {listed(fields)}: no "
+                "host tells how much there is.",
             )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from oslo_config import cfg
 
 from filtersched.cli.findings import Checked, Finding
+from filtersched.cli.other_services import ORDINARY
 from filtersched.cli.weigher_checks import configured_multiplier
 from filtersched.columns.values import number
 from filtersched.errors import ConfigurationError
@@ -160,7 +161,9 @@ def _unknown(conf: SchedulerConf) -> Iterator[Finding]:
         plain = name.replace("-", "_")
         if plain in names or plain.endswith("_weight"):  # the weight of a cost function of any name
             continue
-        close = difflib.get_close_matches(plain, sorted(names), n=1, cutoff=0.85)
+        if plain in ORDINARY.get(group, ()):
+            continue
+        close = difflib.get_close_matches(plain, sorted(names), n=1, cutoff=0.88)
         if close or group in _OWN_GROUPS:
             hint = f" Is {close[0]} meant?" if close else ""
             said = f"{spelled((group, name))} is in a file and is no option here; it is ignored.{hint}"

@@ -25,12 +25,13 @@ _CANCELS = 0.1
 class Share:
     """What one weigher adds to the weights of the hosts of an inventory, for the smallest request.
 
-    contributions : one number a host. multiplier : the configured one. problem : why it cannot weigh
-    them, or "".
+    contributions : one number a host. multiplier : what it multiplies by. configured : the option's
+    value, which has the other sign for some. problem : why it cannot weigh them, or "".
     """
 
     weigher: str
     multiplier: float
+    configured: float
     contributions: Sequence[float] = ()
     problem: str = ""
 
@@ -44,16 +45,18 @@ def shares_of(checked: Checked) -> list[Share]:
     """What each weigher adds on the inventory; one without hosts adds nothing."""
     shares = []
     for weigher in checked.weighers:
-        name, configured = type(weigher).__name__, configured_multiplier(weigher)
+        name, factor = type(weigher).__name__, configured_multiplier(weigher)
+        option = weigher.multiplier_option
+        configured = factor if option is None else float(weigher.option(option))
         try:
             handler = HostWeightHandler(normalizes=checked.normalizes)
             weighed = handler.get_weighed_objects([weigher], checked.hosts, checked.smallest_request())
         except Exception as error:
             # The boundary to the plug-in: one that cannot weigh is what a check is to find.
-            shares.append(Share(name, configured, problem=f"{type(error).__name__}: {error}"))
+            shares.append(Share(name, factor, configured, problem=f"{type(error).__name__}: {error}"))
             continue
         by_host = {id(one.obj): one.weight for one in weighed}
-        shares.append(Share(name, configured, [by_host[id(host)] for host in checked.hosts]))
+        shares.append(Share(name, factor, configured, [by_host[id(host)] for host in checked.hosts]))
     return shares
 
 
@@ -115,7 +118,7 @@ def _swamps(checked: Checked, shares: Sequence[Share]) -> Iterator[Finding]:
         if others and abs(share.multiplier) > _SWAMPS * others:
             yield Finding(
                 "swamps",
-                f"{share.weigher} has the multiplier {share.multiplier:g}, all others together {others:g}: they decide "
+                f"{share.weigher} has the multiplier {share.configured:g}, all others together {others:g}: they decide "
                 "only between hosts that it cannot tell apart. Leave them out, or lower it.",
             )
 
@@ -128,7 +131,7 @@ def _swamps_on_hosts(checked: Checked, shares: Sequence[Share]) -> Iterator[Find
             yield Finding(
                 "swamps",
                 f"On this inventory {share.weigher} makes {100 * share.span / total:.1f} % of all differences between "
-                f"hosts (multiplier {share.multiplier:g}); the other weighers hardly count.",
+                f"hosts (multiplier {share.configured:g}); the other weighers hardly count.",
             )
 
 
@@ -141,7 +144,7 @@ def _cancel(checked: Checked, shares: Sequence[Share]) -> Iterator[Finding]:
             yield Finding(
                 "cancel out",
                 f"{share.weigher} and {other_share.weigher} read the same and have opposite multipliers "
-                f"({share.multiplier:g} and {other_share.multiplier:g}): they may cancel out.",
+                f"({share.configured:g} and {other_share.configured:g}): they may cancel out.",
             )
 
 

@@ -48,7 +48,9 @@ def test_line_of_a_placement_is_an_element_of_the_document(run):
     assert whole["properties"]["placements"]["items"]["properties"] == line["properties"]
 
 
-@pytest.mark.parametrize("flags", [("--flavor=ram=1",), ("--flavor=ram=99999",), ("--flavor=ram=1", "--force-host=beta")])
+@pytest.mark.parametrize(
+    "flags", [("--flavor=ram=1",), ("--flavor=ram=99999",), ("--flavor=ram=1", "--force-host=beta")]
+)
 def test_verdicts_are_those_of_the_schema(run, hosts, schema, flags):
     document = run("why", "alpha", "--inventory", hosts, "--format", "json", *flags).json
     schema("why").validate(document)
