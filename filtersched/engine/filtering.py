@@ -17,7 +17,7 @@ from filtersched.engine.fallback import FilteringEnded, UseHandlers
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.plugin_evaluator import PluginEvaluator, evaluator
 from filtersched.engine.request_keys import RequestKeys
-from filtersched.filters.base import BaseHostFilter
+from filtersched.filters.base import BaseHostFilter, left_by, truth
 from filtersched.filters.capacity import CapacityFilter
 from filtersched.hosts.host_names import HostNames, Node
 from filtersched.hosts.host_state import HostState
@@ -66,7 +66,9 @@ class FilterRunner:
     def __init__(self, plugin: BaseHostFilter) -> None:
         self.plugin = plugin
         self.name: str = type(plugin).__name__
-        self.evaluator: PluginEvaluator | None = evaluator(plugin, "host_passes", BaseHostFilter, _DEFAULTS, bool)
+        self.evaluator: PluginEvaluator | None = evaluator(
+            plugin, "host_passes", BaseHostFilter, _DEFAULTS, functools.partial(truth, plugin)
+        )
         # What a CapacityFilter compares with what is needed; cached for all requests.
         self._room: PluginEvaluator | None = None
         if isinstance(plugin, CapacityFilter) and _compares_rooms(plugin, self.evaluator):
@@ -160,7 +162,7 @@ class FilterRunner:
                 found[row] = ask(host)
                 continue
             with asking(self.plugin, 1, request.spec.instance_uuid):
-                found[row] = bool(list(self.plugin.filter_all([host], request.spec) or ()))
+                found[row] = bool(left_by(self.plugin, [host], request.spec))
         return found
 
     def _called(self, overlay: Overlay, request: RequestKeys, candidates: Candidates) -> Candidates:
@@ -169,8 +171,7 @@ class FilterRunner:
         rows = candidates.rows().tolist()
         hosts = [overlay.host(row) for row in rows]
         with asking(self.plugin, len(hosts), request.spec.instance_uuid):
-            passed = self.plugin.filter_all(list(hosts), request.spec)
-            left = None if passed is None else list(passed)
+            left = left_by(self.plugin, hosts, request.spec)
         if left is None:
             raise FilteringEnded
         if len(left) == len(hosts) and all(map(_same, left, hosts)):

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import types
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
+from filtersched.errors import InvalidAnswer, shown
+from filtersched.hosts.host_names import described
 from filtersched.hosts.host_state import HostState
 from filtersched.plugins.notes import note_host
 from filtersched.plugins.plugin import Plugin
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.verdict import Shortage
+
+_NOT_RUN = (types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType)
 
 
 class BaseHostFilter(Plugin):
@@ -61,13 +66,62 @@ class BaseHostFilter(Plugin):
     def _passing(self, hosts: Iterable[HostState], spec: RequestSpec) -> Iterator[HostState]:
         for host in hosts:
             try:
-                passes = bool(self._filter_one(host, spec))
+                passes = truth(self, self._filter_one(host, spec))
             except Exception as problem:
                 # The boundary to the plug-in: its exception goes on, saying where it happened.
                 note_host(problem, self, host, spec.instance_uuid)
                 raise
             if passes:
                 yield host
+
+
+def is_no_answer(found: Any) -> bool:
+    """Whether a method was not run at all: what it returned is a coroutine or a generator, which is always true."""
+    if not isinstance(found, _NOT_RUN):
+        return False
+    _close(found)
+    return True
+
+
+def _close(found: Any) -> None:
+    # Python would warn that nothing awaits it.
+    if isinstance(found, types.CoroutineType):
+        found.close()
+
+
+def truth(plugin: BaseHostFilter, found: Any) -> bool:
+    """The verdict that `host_passes` returned. Raises InvalidAnswer for a coroutine or a generator."""
+    if found is True or found is False:
+        return bool(found)
+    if is_no_answer(found):
+        name = type(plugin).__name__
+        said = f"{name}.host_passes returned a {type(found).__name__}; write no await and no yield in it"
+        raise InvalidAnswer(said, plugin=name, method="host_passes", value=found)
+    return bool(found)
+
+
+def left_by(plugin: BaseHostFilter, hosts: Sequence[HostState], spec: RequestSpec) -> list[HostState] | None:
+    """What `filter_all` leaves of the hosts; None ends filtering.
+
+    Raises InvalidAnswer for what is no iterable, and for a host that the filter was not given.
+    """
+    # A copy: a filter may remove hosts from it.
+    passed = plugin.filter_all(list(hosts), spec)
+    if passed is None:
+        return None
+    name = type(plugin).__name__
+    if not isinstance(passed, Iterable):
+        _close(passed)
+        said = f"{name}.filter_all returned {shown(passed)}; return hosts, or None to end filtering"
+        raise InvalidAnswer(said, plugin=name, method="filter_all", value=passed)
+    left = list(passed)
+    given = set(map(id, hosts))
+    strange = next((host for host in left if id(host) not in given), None)
+    if strange is not None:
+        what = described(strange) if isinstance(strange, HostState) else shown(strange)
+        said = f"{name}.filter_all returned {what}, which it was not given; return some of the hosts it was given"
+        raise InvalidAnswer(said, plugin=name, method="filter_all", value=strange)
+    return left
 
 
 def says_of_reason(plugin: BaseHostFilter, word: str) -> bool:

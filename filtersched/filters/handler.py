@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from filtersched.filters.base import BaseHostFilter
+from filtersched.filters.base import BaseHostFilter, left_by
 from filtersched.hosts.host_state import HostState
 from filtersched.plugins.notes import asking, reading_ratios
 from filtersched.plugins.timing import timed
@@ -37,11 +37,10 @@ class HostFilterHandler:
             with timed(host_filter), asking(host_filter, len(left), spec.instance_uuid):
                 if not host_filter.run_filter_for_index(index):
                     continue
-                # A copy: a filter may remove hosts from it.
-                passed = host_filter.filter_all(list(left), spec)
+                passed = left_by(host_filter, left, spec)
                 if passed is None:
                     return None
-                before, left = left, list(passed)
+                before, left = left, passed
             is_final = host_filter.refusals_are_final
             steps.append(FilterStep.of_lists(type(host_filter).__name__, before, left, start, is_final=is_final))
             if set_aside and not host_filter.run_filter_for_index(index + 1):
@@ -65,7 +64,7 @@ class HostFilterHandler:
 
     def _passes(self, host_filter: BaseHostFilter, host: HostState, spec: RequestSpec) -> bool:
         with asking(host_filter, 1, spec.instance_uuid):
-            return bool(list(host_filter.filter_all([host], spec) or ()))
+            return bool(left_by(host_filter, [host], spec))
 
     def verdicts(
         self,
@@ -96,7 +95,7 @@ class HostFilterHandler:
     ) -> Verdict:
         try:
             host = now if host_filter.run_filter_for_index(index) else before
-            if list(host_filter.filter_all([host], spec) or ()):
+            if left_by(host_filter, [host], spec):
                 return Verdict(name, passed=True)
             return Verdict(name, passed=False, reason=host_filter.rejection_reason(host, spec))
         except Exception as problem:

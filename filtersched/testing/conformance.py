@@ -13,8 +13,8 @@ from oslo_config import cfg
 
 from filtersched.columns.column import Column, NotColumnarError, NotVectorizable
 from filtersched.engine.views import ColumnView, host_view, spec_view
-from filtersched.errors import ConfigurationError
-from filtersched.filters.base import BaseHostFilter, says_of_reason
+from filtersched.errors import ConfigurationError, shown
+from filtersched.filters.base import BaseHostFilter, is_no_answer, says_of_reason
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
 from filtersched.plugins.plugin import (
@@ -385,9 +385,13 @@ class _FilterCheck(_Check):
     loop_names = ("filter_all", "_filter_one")
 
     def answer(self, found: Any, host: Any) -> bool:
-        if found is None:
-            self.fail("answer", f"returned None for {named(host)}; return True or False")
-        return bool(self.call(bool, found))
+        if is_no_answer(found):
+            self.fail("answer", f"returned a {type(found).__name__} for {named(host)}; write no await and no yield")
+        # ~ makes -2 of True for one host, which columns will show.
+        is_of_operators = self.declaration is not None and self.declaration.columnar and isinstance(found, int)
+        if not isinstance(found, bool | np.bool_) and not is_of_operators:
+            self.fail("answer", f"returned {shown(found)} for {named(host)}; return True or False")
+        return bool(found)
 
     def further(self, answers: Sequence[Any], hosts: Sequence[HostState], spec: RequestSpec) -> None:
         if self.overrides(*self.loop_names):

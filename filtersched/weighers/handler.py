@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from filtersched.errors import InvalidWeight
+from filtersched.hosts.host_names import described
 from filtersched.hosts.host_state import HostState
 from filtersched.plugins.notes import asking, note_host, reading_ratios
 from filtersched.plugins.timing import timed
@@ -47,7 +48,7 @@ class HostWeightHandler:
             for place, host in enumerate(given):
                 totals[place] += multipliers[place] * normal[place]
                 if not is_weight(totals[place]):
-                    raise invalid_weight(weigher, host, totals[place])
+                    raise _invalid_total(weigher, host, raw, normal[place], multipliers[place])
             columns.append(WeigherColumn(type(weigher).__name__, raw, normal, multipliers))
         ranked = [WeighedHost(host, totals[place], columns=columns, place=place) for place, host in enumerate(given)]
         return sorted(ranked, key=lambda one: one.weight, reverse=True)
@@ -89,9 +90,35 @@ def _multipliers(weigher: BaseWeigher, hosts: list[HostState], spec: RequestSpec
             note_host(problem, weigher, host, spec.instance_uuid, what="for its multiplier on")
             raise
         if not is_weight(multipliers[-1]):
-            raise invalid_weight(weigher, host, multipliers[-1])
+            raise _invalid_multiplier(weigher, host, multipliers[-1])
     # As plain floats, so that a short one of numpy's does not make the product a short one.
     return list(map(plain_float, multipliers))
+
+
+def _invalid_multiplier(weigher: BaseWeigher, host: HostState, value: Any) -> InvalidWeight:
+    name = type(weigher).__name__
+    option = weigher.multiplier_option
+    if option is None or type(weigher).weight_multiplier is not BaseWeigher.weight_multiplier:
+        source = f"{name}.weight_multiplier returned {value!r} for {described(host)}"
+    else:
+        source = f"the option {option} of {name} is {value!r}"
+    said = f"{source}. A multiplier must be a finite number; 0.0 disables the weigher."
+    return InvalidWeight(said, weigher=name, host=host.host, value=value)
+
+
+def _invalid_total(
+    weigher: BaseWeigher, host: HostState, raw: Sequence[float], normal: float, factor: float
+) -> InvalidWeight:
+    """The error for a sum of weights that no float holds, though each weight and multiplier is finite."""
+    name = type(weigher).__name__
+    if is_weight(normal):
+        said = f"the weight of {described(host)} is too large with {name}, whose multiplier is {factor!r}"
+        cure = "Choose a multiplier nearer to 0."
+    else:
+        low, high = (min(raw), max(raw)) if weigher.normalized else (normal, normal)
+        said = f"the weights of {name} spread from {low!r} to {high!r}, which is more than a float holds"
+        cure = "Return weights nearer to 0, or set minval and maxval."
+    return InvalidWeight(f"{said}. {cure}", weigher=name, host=host.host, value=normal * factor)
 
 
 def _raw(weigher: BaseWeigher, hosts: list[HostState], spec: RequestSpec) -> list[float]:

@@ -5,7 +5,15 @@ from importlib.metadata import entry_points
 import pytest
 
 from filtersched.plugins.configurable import declared_options
-from filtersched.testing import SameAnswerWarning, check_filter, check_weigher, prepared, sample_hosts, sample_specs
+from filtersched.testing import (
+    SameAnswerWarning,
+    check_filter,
+    check_weigher,
+    make_spec,
+    prepared,
+    sample_hosts,
+    sample_specs,
+)
 
 
 def installed(group):
@@ -32,6 +40,12 @@ SETTINGS = {
     "ExpressionWeigher": {"weight_expression": "free_ram_mb / total_usable_ram_mb - metrics['cpu.percent']"},
 }
 
+# Requests that make a difference to a plug-in for which the samples make none.
+REQUESTS = {
+    "NUMATopologyFilter": [make_spec(extra_specs={"hw:numa_nodes": "1"})],
+    "PciPassthroughFilter": [make_spec(pci_requests=[{"count": 1, "spec": [{"vendor_id": "8086"}]}])],
+}
+
 # Answers the same for every host, under its default options.
 DOES_NOTHING = (
     *("AllHostsFilter", "ExpressionFilter", "IsolatedHostsFilter", "MetricsFilter"),
@@ -49,7 +63,7 @@ def bound(plugin_class, settings):
 
 @pytest.mark.parametrize("name", sorted(set(FILTERS) - set(DOES_NOTHING)))
 def test_filter_keeps_the_rules(name):
-    check_filter(FILTERS[name])
+    check_filter(FILTERS[name], None, [*sample_specs(), *REQUESTS.get(name, ())])
 
 
 @pytest.mark.parametrize("name", sorted(set(WEIGHERS) - set(DOES_NOTHING)))
@@ -76,7 +90,7 @@ def test_samples_make_a_filter_refuse_and_pass_and_give_its_reasons(name):
     rule = bound(FILTERS[name], SETTINGS.get(name, {}))
     verdicts, reasons = set(), set()
     hosts = sample_hosts()
-    for spec in (prepared(spec, hosts) for spec in sample_specs()):
+    for spec in (prepared(spec, hosts) for spec in [*sample_specs(), *REQUESTS.get(name, ())]):
         for host in hosts:
             passes = bool(rule.host_passes(host, spec))
             verdicts.add(passes)
