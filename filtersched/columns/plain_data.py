@@ -171,7 +171,7 @@ def _plain_list(value: Iterable[Any], objects: bool, depth: int) -> FrozenList[A
         value = tuple(itertools.islice(value, _MAX_ITEMS + 1))
         if len(value) > _MAX_ITEMS:
             raise NotPlainData(f"an iterator of more than {_MAX_ITEMS} items is too long")
-    items = FrozenList(_plain(item, objects, depth + 1) for item in value)
+    items = FrozenList([item if type(item) is str else _plain(item, objects, depth + 1) for item in value])
     if type(value) is FrozenList and all(new is old for new, old in zip(items, value, strict=True)):
         return value
     return items

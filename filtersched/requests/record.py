@@ -65,6 +65,8 @@ def names(value: Any) -> tuple[str, ...]:
         return NO_NAMES
     if isinstance(value, str):
         return FrozenList((text(value),))
+    if type(value) is list and all(type(name) is str for name in value):
+        return FrozenList(value)
     try:
         found = plain_data(value)
     except ValueError:
