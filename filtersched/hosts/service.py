@@ -14,7 +14,7 @@ from filtersched.errors import nearest, shown
 _TIMES = ("last_seen_up", "updated_at", "created_at")
 _SWITCHES = ("disabled", "forced_down")
 # The keys of a record, as Nova's have them: of its objects, and of its API.
-_KEYS = {
+SERVICE_KEYS = {
     key: key
     for key in (
         *(*_SWITCHES, *_TIMES, "disabled_reason", "availability_zone", "host", "binary", "topic", "report_count"),
@@ -50,17 +50,17 @@ class Service(FrozenDict[str, Any]):
         ordinary = cls._ordinary(value) if type(value) is dict else None
         if ordinary is not None:
             return ordinary
-        facts = value if isinstance(value, Mapping) else attributes_of(value, sorted(_KEYS))
+        facts = value if isinstance(value, Mapping) else attributes_of(value, sorted(SERVICE_KEYS))
         if facts is None:
             raise ValueError("a service record, a mapping or an object")
         is_mapping = facts is value
-        unknown = [key for key in facts if key not in _KEYS]
+        unknown = [key for key in facts if key not in SERVICE_KEYS]
         if unknown and is_mapping:
             key = unknown[0]
-            hint = nearest(key, _KEYS) if isinstance(key, str) else ""
+            hint = nearest(key, SERVICE_KEYS) if isinstance(key, str) else ""
             raise ValueError(f"must be a service record; {shown(key)} is no key of one. {hint or _KEYS_HINT}")
         note_unread("a service", value, unknown)
-        facts = {key: fact for key, fact in facts.items() if key in _KEYS}
+        facts = {key: fact for key, fact in facts.items() if key in SERVICE_KEYS}
         times = {name: _time(name, facts[name]) for name in _TIMES if name in facts}
         others = {name: fact for name, fact in facts.items() if name not in times}
         plain = plain_mapping(others) if is_mapping else plain_ones(others, "a service", value)
@@ -77,7 +77,7 @@ class Service(FrozenDict[str, Any]):
         facts: dict[str, Any] = {}
         times: dict[str, datetime | None] = {}
         for key, fact in given.items():
-            known = _KEYS.get(key) if type(key) is str else None
+            known = SERVICE_KEYS.get(key) if type(key) is str else None
             if known is None:
                 return None
             if known in _TIMES:
@@ -89,7 +89,7 @@ class Service(FrozenDict[str, Any]):
         return cls({**facts, **times})
 
 
-_KEYS_HINT = f"Known: {', '.join(sorted(_KEYS))}."
+_KEYS_HINT = f"Known: {', '.join(sorted(SERVICE_KEYS))}."
 NO_SERVICE = Service()
 
 

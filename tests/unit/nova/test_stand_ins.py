@@ -196,7 +196,8 @@ def test_hook_of_a_standard_filter_of_nova_is_asked(site, module, name, hook, ke
     ],
 )
 def test_check_config_knows_the_options_of_plug_ins(site, line, telling):
-    plugin = textwrap.dedent(PLUGIN).replace("class Pool", 'cfg.CONF.register_opt(cfg.IntOpt("our_most"))\n\nclass Pool')
+    another = 'cfg.CONF.register_opt(cfg.IntOpt("our_most"))'
+    plugin = textwrap.dedent(PLUGIN).replace("class Pool", f"{another}\n\nclass Pool")
     (site.path / "ourplug.py").write_text(plugin)
     (site.path / "nova.conf").write_text(f"{textwrap.dedent(CONF)}{line}\n")
     said = site("check-config", "--config-file", "nova.conf", "--scheduler-weight-classes", "RAMWeigher")
