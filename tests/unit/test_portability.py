@@ -38,7 +38,9 @@ def run_without_unix(code, *arguments):
 def test_every_module_but_those_of_the_proxy_is_imported_without_unix():
     code = """
 import importlib, pkgutil, filtersched
+# The bridge is imported by Nova, which needs Unix.
 names = [found.name for found in pkgutil.walk_packages(filtersched.__path__, "filtersched.")]
+names.remove("filtersched.nova_bridge")
 names = [name for name in names if not name.startswith("filtersched.ovirt") and not name.endswith("__main__")]
 for name in names:
     importlib.import_module(name)
