@@ -21,13 +21,13 @@ class Snapshot:
 
     def __init__(self, thing: HostState | RequestSpec) -> None:
         self.thing = thing
-        self._copies = {name: _copied(value) for name, value in _facts(thing).items()}
+        self._copies = {name: copied(value) for name, value in _facts(thing).items()}
 
     def changed(self) -> list[str]:
         """The attributes, and for a request the keys, that are no longer what they were."""
         now = _facts(self.thing)
         names = dict.fromkeys([*self._copies, *now])
-        return [name for name in names if not _equal(self._copies.get(name, _ABSENT), now.get(name, _ABSENT))]
+        return [name for name in names if not equal(self._copies.get(name, _ABSENT), now.get(name, _ABSENT))]
 
 
 def _facts(thing: HostState | RequestSpec) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def _facts(thing: HostState | RequestSpec) -> dict[str, Any]:
     return facts
 
 
-def _copied(value: Any) -> Any:
+def copied(value: Any) -> Any:
     """A copy, or where that says nothing, the object itself."""
     if type(value) in _IMMUTABLE:
         return value
@@ -45,10 +45,11 @@ def _copied(value: Any) -> Any:
         duplicate = copy.deepcopy(value)
     except (TypeError, ValueError):
         return value
-    return duplicate if _equal(duplicate, value) else value
+    return duplicate if equal(duplicate, value) else value
 
 
-def _equal(value: Any, other: Any) -> bool:
+def equal(value: Any, other: Any) -> bool:
+    """Whether two values are equal, and of one type."""
     if value is other:
         return True
     try:

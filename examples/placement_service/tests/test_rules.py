@@ -7,7 +7,15 @@ from placement_service.metal_host import MetalHost
 from placement_service.rules import LicenseFilter, PowerFilter, SparePowerWeigher
 
 from filtersched import HostPool, InvalidRequest
-from filtersched.testing import check_filter, check_weigher, make_host, make_spec, sample_hosts, sample_specs
+from filtersched.testing import (
+    check_filter,
+    check_host,
+    check_weigher,
+    make_host,
+    make_spec,
+    sample_hosts,
+    sample_specs,
+)
 
 HOSTS = [
     *sample_hosts(host_class=MetalHost),
@@ -24,6 +32,10 @@ SPECS = [
 @pytest.mark.parametrize("rule", [PowerFilter, LicenseFilter])
 def test_filter_keeps_the_rules(rule):
     check_filter(rule, HOSTS, SPECS)
+
+
+def test_host_gives_back_what_it_takes():
+    check_host(MetalHost, [make_host(MetalHost, licenses={"oracle": 4, "used up": 2, "other": 2})], SPECS)
 
 
 def test_weigher_keeps_the_rules():
