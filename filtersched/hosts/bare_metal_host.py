@@ -23,7 +23,7 @@ class BareMetalHost(HostState):
     @property
     def is_whole(self) -> bool:
         """Whether an instance takes the whole node."""
-        return self.hypervisor_type is None or self.hypervisor_type.lower() in _WHOLE
+        return is_given_whole(self)
 
     def consume_from_request(self, spec: RequestSpec) -> Mapping[str, Any] | None:
         taken = super().consume_from_request(spec)
@@ -45,6 +45,6 @@ def take_whole(host: HostState) -> None:
     host.ram_allocation_ratio = host.cpu_allocation_ratio = host.disk_allocation_ratio = 1.0
 
 
-def is_given_whole(host: HostState) -> bool:
+def is_given_whole(host: Any) -> bool:
     """Whether a host of any class says that it is given away whole."""
-    return BareMetalHost.is_whole.fget(host)  # type: ignore[attr-defined, no-any-return]
+    return host.hypervisor_type is None or host.hypervisor_type.lower() in _WHOLE

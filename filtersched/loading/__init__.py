@@ -3,7 +3,12 @@
 May import: nova, filters, weighers, plugins, hosts, requests, settings, errors.
 """
 
-from filtersched.loading.global_options import problem_with, registered_by_plugins, warn_of_lost_options
+from filtersched.loading.global_options import (
+    problem_with,
+    registered_by_plugins,
+    share_settings,
+    warn_of_lost_options,
+)
 from filtersched.loading.listing import (
     PluginDescription,
     describe_own_plugins,
@@ -40,5 +45,6 @@ __all__ = [
     "make_plugin",
     "problem_with",
     "registered_by_plugins",
+    "share_settings",
     "warn_of_lost_options",
 ]

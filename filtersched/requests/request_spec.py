@@ -352,7 +352,14 @@ class RequestSpec(Attributed, Mapping[str, Any]):
         return view
 
     def __getitem__(self, key: str) -> Any:
-        return self._filter_properties()[key]
+        view = self._filter_properties()
+        return getattr(self, key) if key not in view and key in self else view[key]
+
+    def __contains__(self, key: object) -> bool:
+        # Nova's plug-ins ask its objects so whether an attribute is set.
+        if key in self._filter_properties():
+            return True
+        return isinstance(key, str) and key in _CHECKS and getattr(self, key) not in (None, NO_ITEMS, NO_VALUES)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._filter_properties())

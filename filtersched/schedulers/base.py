@@ -20,7 +20,7 @@ from filtersched.hosts.host_lists import each_of, undisturbed
 from filtersched.hosts.host_pool import HostPool, Key
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.placement import CommitConflict
-from filtersched.loading import FiltersGiven, bind_options, load_driver
+from filtersched.loading import FiltersGiven, bind_options, load_driver, share_settings
 from filtersched.plugins.configurable import Configurable
 from filtersched.plugins.timing import measured
 from filtersched.requests.record import checked, checked_names
@@ -354,5 +354,8 @@ def _random_uuids(count: int) -> list[str]:
 def scheduler_from(conf: cfg.ConfigOpts | None = None) -> Scheduler:
     """Make the scheduler that `scheduler_driver` names."""
     conf = make_conf() if conf is None else conf
-    scheduler: Scheduler = load_driver(read_scheduler_settings(conf))(conf)
+    driver = load_driver(read_scheduler_settings(conf))
+    if not driver.__module__.startswith("filtersched."):
+        share_settings(conf)
+    scheduler: Scheduler = driver(conf)
     return scheduler

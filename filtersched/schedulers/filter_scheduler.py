@@ -32,6 +32,7 @@ from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Filtered, SetAside, WeighedHost, steps_of_set_aside
 from filtersched.results.verdict import HostVerdicts
 from filtersched.schedulers.base import Scheduler
+from filtersched.schedulers.whole_nodes import WholeNodeFilter
 from filtersched.settings import spelled
 from filtersched.weighers.base import BaseWeigher
 from filtersched.weighers.handler import HostWeightHandler
@@ -64,7 +65,8 @@ class FilterScheduler(Scheduler):
         """
         super().__init__(conf)
         self.catalog: FilterCatalog = load_filters(self.conf, self.settings, filters)
-        self.filters: Sequence[BaseHostFilter] = self.catalog.enabled
+        self._always: Sequence[BaseHostFilter] = [WholeNodeFilter()] if self.settings.takes_whole_nodes else []
+        self.filters: Sequence[BaseHostFilter] = [*self._always, *self.catalog.enabled]
         self.weighers: Sequence[BaseWeigher] = load_weighers(
             self.conf, self.settings, scheduler=self, given=weighers
         )
@@ -87,7 +89,7 @@ class FilterScheduler(Scheduler):
         return Engine(self.weighers, draw=self._draw, normalizes=self.normalizes)
 
     def _filters_named(self, given: FiltersGiven | None) -> Sequence[Any]:
-        return self.filters if given is None else self.catalog.get(given)
+        return self.filters if given is None else [*self._always, *self.catalog.get(given)]
 
     def explain(
         self,

@@ -4,6 +4,7 @@ import pytest
 
 from filtersched import (
     BareMetalHost,
+    FilterScheduler,
     Flavor,
     HostPool,
     HostState,
@@ -69,6 +70,16 @@ def test_instance_takes_the_whole_node_whatever_its_flavor(manager, kind):
 def test_node_that_was_given_away_takes_no_third_instance():
     with pytest.raises(NoValidHost):
         chosen(nodes(), IRONIC[0], RequestSpec(Flavor(memory_mb=1), num_instances=3))
+
+
+@pytest.mark.parametrize("use_engine", [True, False])
+@pytest.mark.parametrize("kind", [HostState, BareMetalHost])
+def test_flavor_without_sizes_takes_a_node_whatever_filters_there_are(kind, use_engine):
+    conf = make_conf(scheduler_host_manager=IRONIC[0], enabled_filters=[])
+    scheduler = FilterScheduler(conf, use_engine=use_engine)
+    assert len(scheduler.select_destinations(RequestSpec(num_instances=2), nodes(kind))) == 2
+    with pytest.raises(NoValidHost, match="2 refused by WholeNodeFilter"):
+        scheduler.select_destinations(RequestSpec(num_instances=3), nodes(kind))
 
 
 def test_ordinary_hosts_among_nodes_are_shared():

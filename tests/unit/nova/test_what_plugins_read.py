@@ -72,7 +72,7 @@ HOST = HostState(
         (lambda: SPEC.instance_group.policies, ["affinity"]),
         (lambda: ["x86_64", "kvm", "hvm"] in HOST.supported_instances, True),
         (lambda: HOST.stats["racks"], ["r1"]),
-        (lambda: "image" in SPEC or SPEC.obj_attr_is_set("image"), True),
+        (lambda: ("image" in SPEC, "image" in RequestSpec(), "instance_type" in SPEC), (True, False, True)),
     ],
 )
 def test_name_that_plugins_read_has_the_value_that_it_has_in_nova(read, value):
