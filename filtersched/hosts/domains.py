@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -16,7 +16,7 @@ from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.row_caches import MISSING
 from filtersched.requests.spread_rules import AGGREGATE, ZONE
 
-_DOMAINS = "domains"
+_DOMAINS, _CODES = "domains", "codes by domain"
 
 
 class DomainKey(NamedTuple):
@@ -59,8 +59,9 @@ class DomainKey(NamedTuple):
             return ()
         if not isinstance(value, str | int | float):
             raise InvalidRequest(
-                f"{self.name} of a host is {shown(value)}; only text and numbers can be domains to spread over",
-                field=self.name,
+                f"instances cannot be spread over {self.name!r}, which is {shown(value)} on a host; only text and "
+                "numbers are domains",
+                field="spread",
                 value=value,
             )
         return (value,)
@@ -77,14 +78,30 @@ class DomainKey(NamedTuple):
             codes.seen[_DOMAINS, self] = (codes.stamp, known)
         return known  # type: ignore[no-any-return]
 
+    def codes_by_domain(self, codes: Codes) -> dict[Any, list[int]]:
+        """The codes that are in each domain."""
+        stamp, known = codes.seen.get((_CODES, self), (-1, {}))
+        if stamp != codes.stamp:
+            known = {}
+            for code, domains in enumerate(self.of_codes(codes)):
+                for domain in domains:
+                    known.setdefault(domain, []).append(code)
+            codes.seen[_CODES, self] = (codes.stamp, known)
+        return known  # type: ignore[no-any-return]
+
+
+OfRows = tuple[NDArray[np.intp], int, Column]
+
 
 class Answer(Protocol):
     """Answers for the domains of a host; equal only to itself.
 
     of_rows : for look-ups: the codes that answers were computed for, their stamp, and the answers.
+    start : the same of earlier answers, and the domains for which they are others.
     """
 
-    of_rows: tuple[NDArray[np.intp], int, Column] | None
+    of_rows: OfRows | None
+    start: tuple[OfRows, Collection[Any]] | None
 
     def of(self, domains: tuple[Any, ...]) -> Any:
         """The answer for a host in these domains: a float, or a truth value."""
@@ -113,7 +130,20 @@ class OfDomains(NamedTuple):
         known = self.answer.of_rows
         if known is not None and known[0] is codes.codes and known[1] == codes.stamp:
             return known[2]
-        table = np.array(list(map(self.answer.of, self.key.of_codes(codes))))
-        column = Column(table.take(codes.codes))
+        start = self.answer.start
+        if start is not None and start[0][0] is codes.codes and start[0][1] == codes.stamp:
+            column = self._continued(codes, *start)
+        else:
+            table = np.array(list(map(self.answer.of, self.key.of_codes(codes))))
+            column = Column(table.take(codes.codes))
         self.answer.of_rows = (codes.codes, codes.stamp, column)
         return column
+
+    def _continued(self, codes: Codes, before: OfRows, changed: Collection[Any]) -> Column:
+        """Earlier answers, with those of some domains anew."""
+        values = before[2].values.copy()
+        each = self.key.of_codes(codes)
+        places = self.key.codes_by_domain(codes)
+        for code in {code for domain in changed for code in places.get(domain, ())}:
+            values[codes.codes == code] = self.answer.of(each[code])
+        return Column(values)

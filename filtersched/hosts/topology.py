@@ -6,15 +6,15 @@ what the request itself has placed so far, and without the instances that it is 
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from filtersched.columns.column import Column, NotVectorizable
 from filtersched.errors import InvalidRequest, nearest
+from filtersched.hosts.domain_counts import DomainCounts
 from filtersched.hosts.domains import DomainKey, OfDomains
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
@@ -22,8 +22,6 @@ from filtersched.hosts.look_ups import InstancesWith, asked
 from filtersched.hosts.narrowing import permitted_by
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.requests.spread_rules import AGGREGATE, ZONE, SpreadRule
-
-_NO_LIMIT = math.inf
 
 
 class Placements:
@@ -145,181 +143,6 @@ class _Journal:
             self._counts[id(rule), default_zone] = found
         found.follow(self.placed, count)
         return found
-
-
-class DomainCounts:
-    """How many of the counted instances are in each domain of one kind, and what a rule says to that."""
-
-    def __init__(
-        self,
-        rule: SpreadRule,
-        key: DomainKey,
-        before: Iterable[HostState],
-        domains: Collection[Any],
-        placing: int,
-    ) -> None:
-        """before : the host of each instance; domains : those in which the request may place instances."""
-        self.key = key
-        self._rule = rule
-        self._domains = domains
-        hosts = list(before)
-        self._total = len(hosts) + placing
-        self._before: dict[Any, int] = dict.fromkeys(domains, 0)
-        for host in hosts:
-            for domain in key.of(host):
-                self._before[domain] = self._before.get(domain, 0) + 1
-        self._now: dict[Any, int] = dict(self._before)
-        self._count = 0
-        # The domains that got an instance since it was last worked out which are full, and when it was.
-        self._touched: set[Any] | None = None
-        self._full: set[Any] = set()
-        self._full_when_least = 0
-        named = rule.shares
-        others = sum(1 for domain in domains if str(domain) not in named) or 1
-        self._share_of_others = (100.0 - sum(named.values())) / others if named else 100.0 / (len(domains) or 1)
-        self._of_aggregates: dict[int, tuple[Any, tuple[Any, ...]]] = {}
-        self._room: tuple[int, Room] | None = None
-        self._fullness: tuple[int, Fullness] | None = None
-
-    def follow(self, placed: Sequence[HostState], count: int) -> None:
-        """Count the first so many of the hosts that were chosen."""
-        if count < self._count:
-            self._now, self._count, self._touched = dict(self._before), 0, None
-        for host in placed[self._count : count]:
-            domains = self._domains_of(host)
-            for domain in domains:
-                self._now[domain] = self._now.get(domain, 0) + 1
-            if self._touched is not None:
-                self._touched.update(domains)
-        self._count = count
-
-    def _domains_of(self, host: HostState) -> tuple[Any, ...]:
-        if not self.key.is_aggregate:
-            return self.key.of(host)
-        # Hosts of the same aggregates share the tuple of them.
-        aggregates = host.aggregates
-        known = self._of_aggregates.get(id(aggregates))
-        if known is None or known[0] is not aggregates:
-            known = self._of_aggregates[id(aggregates)] = (aggregates, self.key.of(host))
-        return known[1]
-
-    def count(self, domain: Any) -> int:
-        """How many instances a domain has."""
-        return self._now.get(domain, 0)
-
-    def _share(self, domain: Any) -> float:
-        """The per cent of all instances that a domain is to have."""
-        return self._rule.shares.get(str(domain), self._share_of_others)
-
-    def _most(self, domain: Any) -> float:
-        """The most instances in a domain, whatever the other domains have."""
-        rule = self._rule
-        most: float = _NO_LIMIT if rule.max_per_domain is None else rule.max_per_domain
-        return min(most, math.ceil(self._share(domain) * self._total / 100)) if rule.shares else most
-
-    def _least(self) -> int:
-        """How many instances the emptiest domain has."""
-        return min((self._now[domain] for domain in self._domains), default=0)
-
-    def limit(self, domain: Any) -> tuple[int, str]:
-        """The most instances in a domain now, and what says so, for a sentence."""
-        rule = self._rule
-        limits: list[tuple[float, str]] = []
-        if rule.max_per_domain is not None:
-            limits.append((rule.max_per_domain, ""))
-        if rule.max_skew is not None:
-            least = self._least()
-            limits.append((least + rule.max_skew, f" (max_skew {rule.max_skew}, the emptiest has {least})"))
-        if rule.shares:
-            share = self._share(domain)
-            limits.append((math.ceil(share * self._total / 100), f" ({share:g}% of {self._total})"))
-        most, why = min(limits, key=lambda one: one[0])
-        return int(most), why
-
-    def room(self) -> Room:
-        """Which domains have room for one more; the same object as before if they are the same."""
-        known = self._room
-        if known is not None and known[0] == self._count:
-            return known[1]
-        rule = self._rule
-        if not rule.has_limit:
-            room = Room(frozenset(), self._now.keys(), others=True, outside=True)
-        elif self._update_full() or known is None:
-            others = self._share_of_others > 0
-            room = Room(frozenset(self._full), frozenset(self._now), others=others, outside=False)
-        else:
-            room = known[1]
-        self._room = (self._count, room)
-        return room
-
-    def _update_full(self) -> bool:
-        """Work out which domains are full; whether these are others than before."""
-        rule = self._rule
-        least = 0 if rule.max_skew is None else self._least()
-        most = _NO_LIMIT if rule.max_skew is None else least + rule.max_skew
-        is_new = self._touched is None or least != self._full_when_least
-        asked = self._now if is_new else self._touched or ()
-        full = {domain for domain in asked if self._now[domain] >= most or self._now[domain] >= self._most(domain)}
-        self._touched, self._full_when_least = set(), least
-        before = len(self._full)
-        # While the limit stays, domains only fill up.
-        self._full = full if is_new else self._full | full
-        return is_new or len(self._full) != before
-
-    def fullness(self) -> Fullness:
-        """How full each domain would be with one more."""
-        known = self._fullness
-        if known is None or known[0] != self._count:
-            self._fullness = known = (self._count, Fullness(self._fullness_of, self._now))
-        return known[1]
-
-    def _fullness_of(self, domain: Any) -> float:
-        # A share of nothing counts as the smallest that anybody writes.
-        own = max(self._share(domain), 0.01) * self._total / 100
-        return (self.count(domain) + 1) / own
-
-
-class Room:
-    """Which domains have room for one more instance.
-
-    full : the domains that have none.
-    """
-
-    __slots__ = ("_known", "_others", "_outside", "full", "of_rows")
-
-    def __init__(self, full: frozenset[Any], known: Collection[Any], *, others: bool, outside: bool) -> None:
-        """others : whether domains that are not known have room; outside : whether hosts in no domain pass."""
-        self.full = full
-        self.of_rows: Any = None
-        self._known = known
-        self._others = others
-        self._outside = outside
-
-    def of(self, domains: tuple[Any, ...]) -> bool:
-        """Whether a host in these domains has room; one in none has none."""
-        for domain in domains:
-            if domain in self.full or not (self._others or domain in self._known):
-                return False
-        return bool(domains) or self._outside
-
-
-class Fullness:
-    """How full domains are, as numbers for a weigher."""
-
-    __slots__ = ("_each", "_other", "_outside", "of_rows")
-
-    def __init__(self, each: Callable[[Any], float], domains: Iterable[Any]) -> None:
-        self.of_rows: Any = None
-        self._other = each
-        self._each = {domain: each(domain) for domain in domains}
-        self._outside = max(self._each.values(), default=0.0) + 1.0
-
-    def of(self, domains: tuple[Any, ...]) -> float:
-        """The fullest of the domains of a host."""
-        each = self._each
-        if len(domains) == 1 and domains[0] in each:
-            return each[domains[0]]
-        return max((each[one] if one in each else self._other(one) for one in domains), default=self._outside)
 
 
 class _Facts:
