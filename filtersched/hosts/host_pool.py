@@ -236,7 +236,8 @@ class HostPool(KeptHosts):
         instances : those that are in the figures, as `HostState(instances=…)` takes them. Committed
             ones that it lacks stay counted; unknown ones are adopted. None: those committed until
             `observed_at` are in the figures.
-        observed_at : when the host measured; None is now. A report older than the last is ignored.
+        observed_at : when the host measured; None, and what is later than now, is now. A report older than
+            the last is ignored.
         figures : attributes of the host. What is left out stays as it is.
 
         Returns a Report, which says whether it was accepted. Raises KeyError for an unknown host and
@@ -248,8 +249,10 @@ class HostPool(KeptHosts):
         row = self._row(name)
         host = self.rows.host(row)
         self._check_unsealed(host.host)
-        given_time = self.clock() if observed_at is None else observed_at
-        when: datetime = checked(naive_utc, host.host, "observed_at", given_time)
+        now = self.clock()
+        given_time = now if observed_at is None else observed_at
+        # A clock that is ahead, or wrong by years, must not make all later reports old ones.
+        when: datetime = min(now, checked(naive_utc, host.host, "observed_at", given_time))
         if "limits" in figures:
             raise InvalidHost(f"host {host.host!r}: limits are not reported", host=host.host, attribute="limits")
         changed = self._with_attributes(row, figures)

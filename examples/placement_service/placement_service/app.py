@@ -34,6 +34,7 @@ FILTERS = [
     "PowerFilter",
     "LicenseFilter",
     "ServerGroupAntiAffinityFilter",
+    "TopologySpreadFilter",
 ]
 
 

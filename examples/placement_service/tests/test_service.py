@@ -56,6 +56,28 @@ def test_refusal_says_as_data_what_is_missing(server):
     assert (shortage["what"], shortage["need"], shortage["have"], shortage["missing"]) == ("power", 801, 800, 1)
 
 
+def test_group_is_spread_over_racks(server):
+    group = {"uuid": "web", "rules": {"spread": "rack", "max_per_domain": 1}}
+    answers = [server.ask("PUT", f"/instances/{uuid}", {**SMALL, "instance_group": group}) for uuid in "abc"]
+    assert [status for status, _answer in answers] == [200, 200, 409]
+    assert {answer["rack"] for _status, answer in answers[:2]} == {"r1", "r2"}
+    assert "TopologySpreadFilter" in answers[2][1]["message"]
+
+
+def test_what_cannot_be_saved_is_not_acknowledged_and_a_retry_is(server):
+    path = server.folder / "pool.jsonl"
+    path.unlink()
+    path.mkdir()
+    status, answer = server.ask("PUT", "/instances/a", SMALL)
+    assert status == 503
+    assert "could not be saved" in answer["error"]
+    path.rmdir()
+    assert server.ask("PUT", "/instances/a", SMALL)[0] == 200
+    server.kill()
+    server.start()
+    assert server.ask("GET", "/health")[1] == {"hosts": 4, "instances": 1}
+
+
 def test_host_says_why_it_is_not_the_one(server):
     refused = server.ask("POST", "/hosts/metal2/why", LICENSED)[1]
     assert refused["sentence"] == "metal2: LicenseFilter: lacks 1 oracle licenses (free 0, asked 1)"

@@ -182,3 +182,11 @@ def test_figures_of_a_class_of_ones_own_are_corrected_too(scheduler):
     place(scheduler, pool, "i1")
     pool.report("a", licences=4, instances=[])
     assert pool["a"].licences == 3
+
+
+def test_report_of_a_clock_that_is_ahead_counts_as_made_now(pool):
+    now = pool.clock()
+    assert pool.report("a", free_ram_mb=500, observed_at=now.replace(year=now.year + 900)).accepted
+    pool.clock = lambda: now + timedelta(seconds=1)
+    assert pool.report("a", free_ram_mb=400).accepted
+    assert pool["a"].free_ram_mb == 400
