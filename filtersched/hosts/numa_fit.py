@@ -6,9 +6,10 @@ depends on nothing that was tried before. Docs: docs/numa.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from filtersched.hosts.cell_choice import CellChoice
 from filtersched.hosts.cpu_pinning import Pinning, PinningRefused, pin
 from filtersched.hosts.numa_topology import KIB_IN_MIB, NUMACell, NUMATopology
 from filtersched.hosts.pci_fit import DeviceSearch
@@ -164,9 +165,6 @@ def fit_topology(
     if len(topology) < len(guest):
         return None
     cells = in_order(topology, guest, pack=pack, devices=devices)
-    accepts = _acceptance(topology, cells, len(guest), devices, networks)
-    if accepts is None:
-        return None
     tried: dict[tuple[int, int], CellFit | Lack] = {}
 
     def fit(row: int, at: int) -> CellFit | Lack:
@@ -176,96 +174,7 @@ def fit_topology(
             found = tried[row, at] = fit_cell(cells[at], guest.cells[row], ratios, further)
         return found
 
-    chosen = _first_choice(len(guest), len(cells), lambda row, at: isinstance(fit(row, at), CellFit), accepts)
+    choice = CellChoice(cells, len(guest), lambda row, at: isinstance(fit(row, at), CellFit), devices, networks)
+    chosen = choice.first()
     # Only cells that fit are chosen.
     return None if chosen is None else [fit(row, at) for row, at in enumerate(chosen)]  # type: ignore[misc]
-
-
-def _acceptance(
-    topology: NUMATopology,
-    cells: Sequence[NUMACell],
-    count: int,
-    devices: DeviceSearch | None,
-    networks: NetworkMetadata | None,
-) -> Callable[[int], bool] | None:
-    """Whether devices and networks allow a set of cells, given as bits by their place; None: no set at all.
-
-    Only some cells matter to that, so it is asked once for all sets that have the same of these.
-    """
-    wants_devices = devices is not None and bool(devices.requests)
-    if wants_devices and not devices.is_possible(count):  # type: ignore[union-attr]
-        return None
-    matters = 0
-    for at, cell in enumerate(cells):
-        has_devices = wants_devices and devices.depends_on(cell.id)  # type: ignore[union-attr]
-        if has_devices or (networks is not None and cell.network_metadata is not None):
-            matters |= 1 << at
-    known: dict[int, bool] = {}
-
-    def accepts(chosen: int) -> bool:
-        key = chosen & matters
-        if key not in known:
-            some = [cell for at, cell in enumerate(cells) if chosen >> at & 1]
-            known[key] = (not wants_devices or devices.take([cell.id for cell in some]) is not None) and (  # type: ignore[union-attr]
-                networks is None or _are_close(topology, some, networks)
-            )
-        return known[key]
-
-    return accepts
-
-
-def _are_close(topology: NUMATopology, chosen: Sequence[NUMACell], networks: NetworkMetadata) -> bool:
-    """Whether each network that any cell is close to has one such cell among the chosen."""
-
-    def near(cells: Sequence[NUMACell]) -> tuple[frozenset[str], bool]:
-        known = [cell.network_metadata for cell in cells if cell.network_metadata is not None]
-        names = frozenset[str]().union(*(one.physnets for one in known))
-        return names & networks.physnets, networks.tunneled and any(one.tunneled for one in known)
-
-    return near(chosen) == near(topology.cells)
-
-
-def _first_choice(
-    n_rows: int, n_cells: int, fits: Callable[[int, int], bool], accepts: Callable[[int], bool]
-) -> list[int] | None:
-    """The first choice of one cell for each row, in the order of the cells, all different, that is accepted.
-
-    fits : whether a row fits a cell; asked only about pairs that matter.
-
-    A choice is begun only where the other rows can be completed, and none twice for the same set of
-    cells, so that the time does not grow with the number of permutations.
-    """
-    dead: set[tuple[int, int]] = set()
-
-    def search(row: int, used: int) -> list[int] | None:
-        if row == n_rows:
-            return [] if accepts(used) else None
-        for cell in range(n_cells):
-            taken = used | 1 << cell
-            if used >> cell & 1 or (row, taken) in dead or not fits(row, cell):
-                continue
-            if _can_complete(row + 1, n_rows, n_cells, taken, fits):
-                rest = search(row + 1, taken)
-                if rest is not None:
-                    return [cell, *rest]
-            dead.add((row, taken))
-        return None
-
-    return search(0, 0)
-
-
-def _can_complete(start: int, n_rows: int, n_cells: int, used: int, fits: Callable[[int, int], bool]) -> bool:
-    """Whether each row from `start` on can have a cell of its own: a matching by augmenting paths."""
-    owner: dict[int, int] = {}
-
-    def place(row: int, seen: set[int]) -> bool:
-        for cell in range(n_cells):
-            if used >> cell & 1 or cell in seen or not fits(row, cell):
-                continue
-            seen.add(cell)
-            if cell not in owner or place(owner[cell], seen):
-                owner[cell] = row
-                return True
-        return False
-
-    return all(place(row, set()) for row in range(start, n_rows))

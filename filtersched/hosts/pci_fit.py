@@ -12,6 +12,13 @@ from filtersched.requests.pci_requests import LEGACY, PREFERRED, REQUIRED, SOCKE
 # What Placement looks at, and no pool is compared with.
 _NOT_COMPARED = frozenset(("resource_class", "traits", "rp_uuids"))
 _PF, _VDPA = "type-PF", "vdpa"
+# The policies that allow no devices that the key does not allow, the strictest key first.
+_NARROWER = {
+    REQUIRED: {REQUIRED},
+    LEGACY: {REQUIRED, LEGACY},
+    SOCKET: {REQUIRED, SOCKET},
+    PREFERRED: {REQUIRED, LEGACY, SOCKET, PREFERRED},
+}
 
 
 class TakenDevices(NamedTuple):
@@ -19,6 +26,22 @@ class TakenDevices(NamedTuple):
 
     at: int
     amount: int
+
+
+class Quota(NamedTuple):
+    """How many of something are needed, how many each cell of the host has, and how many there are besides."""
+
+    need: int
+    each: Sequence[int]
+    besides: int = 0
+
+    def can_be_met(self, used: int, left: int) -> bool:
+        """Whether the cells in `used`, given as bits, can have enough together with so many more."""
+        have = self.besides + sum(amount for at, amount in enumerate(self.each) if used >> at & 1)
+        if have >= self.need:
+            return True
+        others = sorted((amount for at, amount in enumerate(self.each) if not used >> at & 1), reverse=True)
+        return have + sum(others[:left]) >= self.need
 
 
 class DeviceSearch:
@@ -46,22 +69,30 @@ class DeviceSearch:
         """Whether it matters if the cell is among the chosen."""
         return self._asks_sockets or cell in self._nodes
 
-    def is_possible(self, n_cells: int) -> bool:
-        """False only if no choice of so many cells allows the devices; a quick look before the search."""
-        for at, request in enumerate(self.requests):
-            counts: dict[int | None, int] = {}
-            for place in self._both(at):
-                node = self.pools[place]["numa_node"]
-                counts[node] = counts.get(node, 0) + self.pools[place]["count"]
-            unknown = counts.pop(None, 0)
-            policy = _policy(request)
-            if policy == REQUIRED:
-                unknown = 0
-            near = sorted(counts.values(), reverse=True)
-            most = sum(near[:n_cells] if policy in (REQUIRED, LEGACY) else near) + unknown
-            if most < request.count:
-                return False
-        return True
+    def quotas(self, cells: Sequence[int]) -> list[Quota]:
+        """What the chosen cells must have at least for each request, and for all of them together.
+
+        cells : the numbers of the host's cells, in the order of the quotas.
+        """
+        usable = [self._both(at) for at in range(len(self.requests))]
+        policies = [_policy(request) for request in self.requests]
+        needs = [request.count for request in self.requests]
+        found = [self._quota(*each, cells) for each in zip(needs, usable, policies, strict=True)]
+        every = sorted({place for places in usable for place in places})
+        widest = next(one for one, narrower in _NARROWER.items() if narrower.issuperset(policies))
+        return [*found, self._quota(sum(needs), every, widest, cells)]
+
+    def _quota(self, need: int, places: Sequence[int], policy: str, cells: Sequence[int]) -> Quota:
+        by_node: dict[int | None, int] = {}
+        for place in places:
+            node = self.pools[place]["numa_node"]
+            by_node[node] = by_node.get(node, 0) + self.pools[place]["count"]
+        each = [by_node.get(cell, 0) for cell in cells]
+        unknown = by_node.get(None, 0)
+        if policy in (REQUIRED, LEGACY):
+            return Quota(need, each, unknown if policy == LEGACY else 0)
+        # Devices of other cells count too.
+        return Quota(need, [0] * len(cells), sum(by_node.values()) - (unknown if policy == SOCKET else 0))
 
     def _both(self, at: int) -> list[int]:
         allowed = set(self._allowed[at])
@@ -157,5 +188,3 @@ def is_allowed(pool: Mapping[str, Any], request: InstancePCIRequest) -> bool:
             return pool.get("live_migratable") == wish
     return True
 
-
-__all__ = ["PREFERRED", "DeviceSearch", "TakenDevices", "is_allowed", "matches"]
