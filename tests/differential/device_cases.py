@@ -254,6 +254,9 @@ def make_decision(chance):
         # Nova fails where a thread of the core that it takes for emulator threads is in use.
         wanted["emulator_threads_policy"] = None
     request["numa_topology"] = draw.one(wanted, wanted, wanted, None)
+    if request["numa_topology"] is not None and any(host["numa_topology"] is None for host in case["hosts"]):
+        # Nova takes the numbers of the request's cells for those of a host that has none.
+        case["conf"]["filters"].append("NUMATopologyFilter")
     request["pci_requests"] = draw.one(None, None, device_requests(draw))
     request["network_metadata"] = draw.one(None, None, None, networks(draw))
     return case

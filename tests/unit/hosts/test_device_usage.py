@@ -166,3 +166,11 @@ def test_threads_of_a_core_are_taken_by_number():
     host.consume_from_request(pins(1))
     host.consume_from_request(pins(1))
     assert host.numa_topology.cells[0].pinned_cpus == {9, 10}
+
+
+def test_devices_of_a_host_without_cells_are_close_to_none():
+    pools = [{**POOLS[0], "count": 4, "tags": {"dev_type": "type-PF"}}, {**POOLS[0], "numa_node": None, "count": 1}]
+    host = HostState("a", pci_stats=pools)
+    wanted = [{"count": 1, "spec": [{}], "numa_policy": "preferred"}]
+    host.consume_from_request(RequestSpec(numa_topology={"cells": [{"id": 0}]}, pci_requests=wanted))
+    assert host.pci_stats.free_devices == 4
