@@ -209,6 +209,7 @@ class Bench:
         """Fill the table."""
         self.single_requests()
         self.many_instances()
+        self.spread_instances()
         self.requests_in_a_row()
         self.third_party_filter()
         self.unread_explanation()
@@ -254,6 +255,29 @@ class Bench:
             seconds = median(lambda: self.scheduler.select_destinations(spec, pool, many["uuids"]), 7)  # noqa: B023
             note = f"Nova: {MEASURED_INSTANCES} measured, times {1000 // MEASURED_INSTANCES}" if nova else ""
             self.add(what, seconds, nova, note, target_s=15e-3, target_ratio=10_000)
+
+    def spread_instances(self) -> None:
+        """1000 instances over 50 racks; Nova has no such rule, the plain loop must agree."""
+        if self.count < 2000:
+            return
+        racks = [{"name": f"rack{nr}", "metadata": {"ssd": "true", "rack": f"r{nr}"}} for nr in range(50)]
+        facts = [{**host, "aggregates": [racks[nr % 50]]} for nr, host in enumerate(self.facts)]
+        pool = HostPool(HostState(**host) for host in facts)
+        filters = [*FILTERS, "TopologySpreadFilter"]
+        conf = make_conf(scheduler_default_filters=filters, scheduler_weight_classes=WEIGHERS)
+        fast, plain = FilterScheduler(conf), FilterScheduler(conf, use_engine=False)
+        for rule, what in (("max_per_domain", "at most 20 in a rack"), ("max_skew", "none 2 ahead of the emptiest")):
+            limit = 20 if rule == "max_per_domain" else 1
+            rules = {"spread": "aggregate:rack", rule: limit}
+            asked = {**request(instances=1000), "group": {"uuid": "g", "rules": rules}}
+            spec, few = spec_of(asked), asked["uuids"][:MEASURED_INSTANCES]
+            there, here = (
+                [(one.host, one.weight) for one in each.select_destinations(spec, pool, few)] for each in (plain, fast)
+            )
+            if there != here:
+                raise SystemExit(f"engine and plain loop disagree on {what}: no times are taken")
+            seconds = median(lambda: fast.select_destinations(spec, pool, asked["uuids"]), 5)  # noqa: B023
+            self.add(f"1000 instances, 50 racks, {what}", seconds, target_s=40e-3)
 
     def requests_in_a_row(self) -> None:
         pool = self.pool()
