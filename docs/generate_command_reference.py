@@ -22,6 +22,7 @@ from filtersched.cli.parsers import make_parser
 from filtersched.cli.placements import COLUMNS as PLACEMENT_COLUMNS
 from filtersched.cli.plugins import COLUMNS as PLUGIN_COLUMNS
 from filtersched.cli.request_flags import SIZES
+from filtersched.cli.verdict_tables import COLUMNS as VERDICT_COLUMNS
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.requests.request_values import Flavor, Image, InstanceGroup
 
@@ -139,6 +140,7 @@ def _output() -> Iterator[str]:
     yield "`wide` and `csv` only.\n"
     listings = {
         "schedule": PLACEMENT_COLUMNS,
+        "why": VERDICT_COLUMNS,
         "plugins": PLUGIN_COLUMNS,
         "check-config": FINDING_COLUMNS,
         "files": FILE_COLUMNS,

@@ -25,7 +25,7 @@ def show_outcome(
     what = name if explanation.num_instances == 1 else which
     if isinstance(outcome, NoValidHost):
         said = f" {outcome.args[0]}" if outcome.args[0] else ""
-        terminal.line(f"{what}: no valid host was found.{said} {explanation.counts()}")
+        terminal.line(f"{what}: no valid host was found.{said} {explanation.counts()}", style="red")
     else:
         terminal.line(f"{what}: {host_name(outcome)} is chosen, {why_chosen(outcome)}")
         if explanation.drawn_from is not None:
@@ -46,7 +46,13 @@ def show_host(
         passes = f"{refused} of {asked} filters refuse it" if refused else f"all {asked} filters pass it"
         terminal.heading(f"{name}: {passes}{_standing(verdicts, explanation)}")
         rows = [_filter_row(verdict) for verdict in verdicts.verdicts]
-        terminal.table(("filter", "verdict", "need", "have", "reason"), rows, numbers=("need", "have"))
+
+        def style(row: int, column: int) -> str | None:
+            return None if column != 1 else "green" if verdicts.verdicts[row].passed else "red"
+
+        terminal.table(
+            ("filter", "verdict", "need", "have", "reason"), rows, numbers=("need", "have"), style=style
+        )
     if verdicts.rank is not None and not verdicts.chosen:
         _show_weighers(terminal, verdicts.rank)
     terminal.line()

@@ -232,6 +232,13 @@ def test_colors_of_a_terminal_are_as_the_user_says(hosts, variables, flags, colo
     assert ("\x1b[32m" in done) == colored
 
 
+def test_verdicts_of_filters_are_in_color_too(run, hosts):
+    argv = ("why", "alpha", "--inventory", hosts, "--flavor", "ram=99999", "--color", "always")
+    said = run(*argv).out
+    assert "\x1b[31mrefuses\x1b[0m" in said
+    assert "\x1b[32mpasses\x1b[0m" in said
+
+
 def test_pipe_has_colors_only_if_they_are_asked_for(run, hosts):
     argv = ("schedule", "--inventory", hosts, "--flavor", "ram=1")
     assert "\x1b" not in run(*argv).out
