@@ -7,13 +7,13 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
-from filtersched.errors import InventoryError, shown
+from filtersched.errors import InvalidHost, InventoryError, shown
 from filtersched.hosts.host_lists import as_host_class
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.host_values import Aggregate
 from filtersched.inventory.csv_records import Columns
 from filtersched.inventory.mistakes import Mistakes
-from filtersched.inventory.nova import host_from_hypervisor, is_hypervisor, unknown_keys
+from filtersched.inventory.nova import host_from_hypervisor, in_novas_words, is_hypervisor, unknown_keys
 from filtersched.inventory.record_reader import RecordReader
 from filtersched.inventory.source import Record, bad_input
 
@@ -144,7 +144,14 @@ class HostReader(RecordReader[_Host]):
         if attributes is None:
             LOG.warning("%s, line %d: a hypervisor without a service is left out.", self.path, self.line)
             return None
-        return self._host_class.from_dict(attributes)
+        try:
+            return self._host_class.from_dict(attributes)
+        except InvalidHost as error:
+            raise in_novas_words(error, data) from None
+
+    def _without(self, data: dict[str, Any], field: str) -> dict[str, Any] | None:
+        # A hypervisor without its service is no host.
+        return None if field == "service" and is_hypervisor(data) else super()._without(data, field)
 
     def _with_free(self, data: dict[str, Any]) -> dict[str, Any]:
         """The record with what is free, where only the total is given: all but the reserve."""

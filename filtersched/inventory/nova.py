@@ -29,6 +29,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from filtersched.errors import InvalidHost
+
 _CAPACITY = ("memory_mb", "free_ram_mb", "local_gb", "free_disk_gb", "vcpus")
 _SAME = ("host_ip", "hypervisor_type", "hypervisor_version", "hypervisor_hostname", "cpu_info")
 _RENAMED = {
@@ -95,6 +97,16 @@ def host_from_hypervisor(record: Mapping[str, Any]) -> dict[str, Any] | None:
         host["free_disk_mb"] = _free_disk_mb(record)
         host["disk_mb_used"] = 1024 * _number(record, "local_gb_used")
     return host
+
+
+def in_novas_words(error: InvalidHost, record: Mapping[str, Any]) -> InvalidHost:
+    """The error about an attribute with the name that the record has for it."""
+    named = (theirs for theirs, ours in _RENAMED.items() if ours == error.attribute and theirs in record)
+    theirs = next(named, None)
+    if theirs is None or error.attribute is None:
+        return error
+    said = str(error).replace(error.attribute, theirs, 1)
+    return InvalidHost(said, host=error.host, attribute=theirs, value=error.value)
 
 
 def _service(record: Mapping[str, Any], service: Mapping[str, Any]) -> dict[str, Any]:

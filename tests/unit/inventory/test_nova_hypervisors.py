@@ -121,7 +121,8 @@ def test_answer_without_capacities_says_which_microversion_to_ask_for(answer):
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"vcpus": "many"}, "vcpus_total"),
+        ({"vcpus": "many"}, "vcpus"),
+        ({"memory_mb": "lots"}, "memory_mb"),
         ({"local_gb_used": "much"}, "local_gb_used"),
         ({"service": "cmp1"}, "service"),
         ({"service": {"id": 1}}, "host"),
@@ -152,4 +153,18 @@ def test_key_that_nova_does_not_have_is_reported_once(answer, caplog):
 def test_keys_of_every_answer_of_nova_are_not_reported(answer, caplog):
     with caplog.at_level(logging.WARNING):
         list(read_hosts(answer({**HYPERVISOR, "uptime": "93 days", "links": []})))
+    assert caplog.messages == []
+
+
+def test_all_mistakes_of_a_hypervisor_are_told_in_novas_words(answer, caplog):
+    wrong = {"vcpus": "many", "memory_mb": -1, "local_gb_used": "much"}
+    with pytest.raises(InventoryError) as caught:
+        list(read_hosts(answer({**HYPERVISOR, **wrong})))
+    assert {one.field for one in (caught.value, *caught.value.further)} == set(wrong)
+    assert "host 'cmp1': vcpus must be" in str(caught.value)
+
+
+def test_service_that_is_none_is_told_and_not_left_out(answer, caplog):
+    with pytest.raises(InventoryError, match="zone_name"):
+        list(read_hosts(answer({**HYPERVISOR, "service": {"host": "cmp1", "zone_name": "x"}})))
     assert caplog.messages == []
