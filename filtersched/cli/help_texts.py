@@ -51,6 +51,9 @@ PLUGINS_EXAMPLES = """\
 Examples:
   filtersched plugins --enabled --config-file nova.conf
   filtersched plugins RamFilter RAMWeigher
+  filtersched plugins --check
+
+Exit status: 0 listed, or nothing wrong; 1 --check found a mistake; 2 the settings cannot be used.
 """
 CHECK = """\
 Look for settings that are valid but risky: filters that conflict over the same extra specs, a

@@ -155,10 +155,13 @@ def _add_lists(command: _AddCommand) -> None:
         "list filters, weighers and drivers, or describe some",
         help_texts.PLUGINS,
         help_texts.PLUGINS_EXAMPLES,
-        "[NAME ...] [--enabled] [flag ...] [setting ...]",
+        "[NAME ...] [--enabled] [--check] [flag ...] [setting ...]",
     )
     plugins.add_argument("names", nargs="*", metavar="NAME", help="describe these plug-ins, with their options")
     plugins.add_argument("--enabled", action="store_true", help="only those that the settings use")
+    plugins.add_argument(
+        "--check", action="store_true", help="try whether they keep the rules; without NAME, those of other packages"
+    )
     _add_output(plugins)
 
     check = command(

@@ -12,7 +12,7 @@ from filtersched.cli.errors import UsageError
 from filtersched.cli.listing import Column, Row, is_table, show_listing, show_records
 from filtersched.cli.terminal import Terminal
 from filtersched.errors import FilterschedError, nearest
-from filtersched.loading import PluginDescription, describe_plugins
+from filtersched.loading import PluginDescription, describe_plugins, load_host_class
 from filtersched.schedulers import scheduler_from
 from filtersched.settings import SchedulerConf, read_scheduler_settings
 
@@ -27,6 +27,7 @@ COLUMNS = (
     Column("request_reads", is_wide=True),
     Column("about", style=lambda row: "red" if row["problem"] else None),
 )
+CHECK_COLUMNS = (*COLUMNS[:2], Column("problems", is_number=True), COLUMNS[3], COLUMNS[-1])
 # (kind, target) of each plug-in in use, and the plug-in.
 _InUse = Mapping[tuple[str, str], Any]
 # Kinds of options, for people.
@@ -40,13 +41,16 @@ _TYPES = {
 
 
 def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:
-    """Run the command; always 0, for a broken plug-in is what the list is to show."""
+    """Run the command; 1 if --check found a mistake, else 0: a broken plug-in is what the list is to show."""
     in_use = _in_use(conf, terminal, needed=args.enabled)
-    plugins = describe_plugins(read_scheduler_settings(conf) if in_use else None)
+    installed = describe_plugins(read_scheduler_settings(conf) if in_use else None)
+    plugins = installed
     if args.names:
         plugins = [one for name in dict.fromkeys(args.names) for one in _named(name, plugins)]
     if args.enabled:
         plugins = [one for one in plugins if _is_used(one, in_use)]
+    if args.check:
+        return _check(args, conf, terminal, plugins, installed, in_use)
     if args.names and args.format == "text" and not args.columns and not args.sort:
         for at, plugin in enumerate(plugins):
             if at:
@@ -59,6 +63,50 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
     else:
         show_records(terminal, args, "plugins", COLUMNS, rows, records=[_record(one, in_use) for one in plugins])
     return 0
+
+
+def _check(
+    args: argparse.Namespace,
+    conf: SchedulerConf,
+    terminal: Terminal,
+    plugins: Sequence[PluginDescription],
+    installed: Sequence[PluginDescription],
+    in_use: _InUse,
+) -> int:
+    """Try the plug-ins that are named, or all that are not the library's own."""
+    # It takes the checks of filtersched.testing, which no other command needs.
+    from filtersched.cli.plugin_checks import checked
+
+    if not args.names:
+        plugins = [one for one in plugins if not one.target.startswith("filtersched.")]
+    found = list(checked(plugins, installed, load_host_class(read_scheduler_settings(conf))))
+    rows = [_checked_row(one, in_use) for one in found]
+    if not is_table(args):
+        records = [
+            {**_record(one.plugin, in_use), "checked": {"problems": list(one.problems), "notes": list(one.notes)}}
+            for one in found
+        ]
+        show_records(terminal, args, "plugins", CHECK_COLUMNS, rows, records=records)
+    elif args.format == "text" and not args.columns and not args.sort:
+        for one in found:
+            count = len(one.problems)
+            state = f"{count} problem{'' if count == 1 else 's'}" if count else "keeps the rules"
+            terminal.line(f"{one.plugin.name}: {state}", style="red" if one.problems else "green")
+            for said in (*one.problems, *one.notes):
+                terminal.line(f"  {said}", indent="    ")
+        if not found:
+            terminal.line("No plug-ins of other distributions are installed.")
+    else:
+        show_listing(terminal, args, CHECK_COLUMNS, rows)
+    return 1 if any(one.problems for one in found) else 0
+
+
+def _checked_row(found: Any, in_use: _InUse) -> Row:
+    return {
+        **_row(found.plugin, in_use),
+        "problems": len(found.problems),
+        "about": "; ".join((*found.problems, *found.notes)) or "keeps the rules",
+    }
 
 
 def _in_use(conf: SchedulerConf, terminal: Terminal, *, needed: bool) -> _InUse:

@@ -15,6 +15,7 @@ from filtersched.filters.base import BaseHostFilter
 from filtersched.loading.entry_points import DRIVERS, FILTERS, WEIGHERS, Candidate, Registry, meant
 from filtersched.loading.loader import options_of
 from filtersched.loading.paths import classes_at, is_path, local_name
+from filtersched.loading.shape import check_shape
 from filtersched.nova import stand_ins_of
 from filtersched.plugins.configurable import Configurable
 from filtersched.plugins.plugin import Declaration, Override, Reads, declaration_of, meets_of, overrides_of
@@ -112,6 +113,7 @@ def _describe(kind: str, base: type | None, candidate: Candidate, namesakes: Seq
         if inspect.isclass(found) and issubclass(found, Configurable):
             facts["options"] = tuple(options_of(found, str(candidate)))
         if base is not None:
+            check_shape(found, str(candidate))
             facts["declaration"] = declaration_of(found)
             facts["meets"] = meets_of(found)
             facts["overrides"] = tuple(overrides_of(found).values())

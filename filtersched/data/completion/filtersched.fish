@@ -282,6 +282,7 @@ complete -c filtersched -n '_shtab_filtersched_using why' -l metrics-weight-of-u
 complete -c filtersched -n '_shtab_filtersched_using; and test $_shtab_filtersched_npos -eq 0' -a plugins -d 'List the installed filters, weighers and drivers: what each does, and whether the settings use it. Of'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -s h -l help -d 'show this help message and exit'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l enabled -d 'only those that the settings use'
+complete -c filtersched -n '_shtab_filtersched_using plugins' -l check -d 'try whether they keep the rules'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l format -xka "text wide json jsonl csv name" -d 'text (the default) and wide for people'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l columns -x -d 'the columns of text, wide and csv, in this order'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l sort -x -d 'sort the rows of text, wide, csv and name by these columns'

@@ -321,6 +321,7 @@ _shtab_filtersched_man_defaults_added=0
 _shtab_filtersched_plugins_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--enabled[only those that the settings use]"
+  "--check[try whether they keep the rules]"
   "--format[text (the default) and wide for people]:format:(text wide json jsonl csv name)"
   "--columns[the columns of text, wide and csv, in this order]:NAME,...:"
   "--sort[sort the rows of text, wide, csv and name by these columns]:NAME,...:"
