@@ -108,7 +108,8 @@ class Part:
         """The fields by name, and whether they may be more than are known here."""
         if isinstance(value, Mapping):
             return fields_in(value, cls._nova_names)
-        known = attributes_of(value, [field.name for field in dataclasses.fields(cls)])  # type: ignore[arg-type]
+        names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+        known = attributes_of(value, names) or _own_attributes(value, names)
         if not known:
             raise Malformed("a mapping", value)
         return known, True
@@ -118,6 +119,14 @@ class Part:
         fields = dataclasses.fields(self)  # type: ignore[arg-type]
         given = ((field, getattr(self, field.name)) for field in fields)
         return {field.name: _plain(value) for field, value in given if value != field.default}
+
+
+def _own_attributes(value: Any, names: Sequence[str]) -> dict[str, Any]:
+    """The attributes of a record that is a collection besides, as some objects of Nova are."""
+    is_set = getattr(type(value), "obj_attr_is_set", None)
+    if is_set is None:
+        return {}
+    return {name: getattr(value, name) for name in names if name in value.fields and is_set(value, name)}
 
 
 def decoded(value: Any) -> Any:

@@ -34,6 +34,30 @@ NOVAS = {
 }
 
 
+class NovaObject:
+    """An object of Nova that is a collection besides."""
+
+    fields = {"cells": None, "emulator_threads_policy": None, "instance_uuid": None}
+
+    def __init__(self, **known):
+        self.known = known
+
+    def obj_attr_is_set(self, name):
+        return name in self.known
+
+    def __getattr__(self, name):
+        return self.known[name]
+
+    def __len__(self):
+        return len(self.known["cells"])
+
+    def __iter__(self):
+        return iter(self.known["cells"])
+
+    def __contains__(self, name):
+        return name in self.known
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -43,8 +67,9 @@ NOVAS = {
         NOVAS,
         json.dumps(NOVAS),
         SimpleNamespace(cells=[SimpleNamespace(**CELL)], emulator_threads_policy="isolate", id=1),
+        NovaObject(cells=[SimpleNamespace(**CELL)], emulator_threads_policy="isolate"),
     ],
-    ids=["record", "mapping", "ranges", "Nova's", "Nova's text", "object"],
+    ids=["record", "mapping", "ranges", "Nova's", "Nova's text", "object", "Nova's object"],
 )
 def test_cells_are_the_same_in_every_form(given):
     topology = RequestSpec(numa_topology=given).numa_topology
