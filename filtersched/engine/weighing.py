@@ -23,9 +23,8 @@ from filtersched.errors import UndeclaredRead
 from filtersched.hosts.host_state import HostState
 from filtersched.plugins.notes import asking, note_host, reading_ratios
 from filtersched.plugins.plugin import declaration_of
-from filtersched.results.selection import WeighedHost
 from filtersched.results.weigher_shares import WeigherColumn, WeigherShare
-from filtersched.weighers.base import BaseWeigher, is_weight, plain_float
+from filtersched.weighers.base import BaseWeigher, is_weight, plain_float, raw_weights
 from filtersched.weighers.handler import multiplier
 from filtersched.weighers.scale import clamp, to_unit
 
@@ -121,9 +120,9 @@ class WeigherRunner:
     def _called(self, overlay: Overlay, request: RequestKeys, candidates: Candidates) -> Floats:
         """The raw weights as the weigher itself gives them, in list order."""
         count = candidates.count
-        weighed = [WeighedHost(overlay.host(row), 0.0) for row in candidates.rows().tolist()]
+        hosts = [overlay.host(row) for row in candidates.rows().tolist()]
         with asking(self.plugin, count, request.spec.instance_uuid):
-            raw = list(self.plugin.weigh_objects(weighed, request.spec))
+            raw = raw_weights(self.plugin, hosts, request.spec)
         if len(raw) != count or not all(is_weight(weight) for weight in raw):
             raise UseHandlers
         return np.array([plain_float(weight) for weight in raw], dtype=np.float64)

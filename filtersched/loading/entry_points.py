@@ -72,7 +72,8 @@ class Candidate:
     @property
     def is_own(self) -> bool:
         """Whether it is an entry point of this library; another distribution may name our classes too."""
-        return self.distribution.partition(" ")[0].lower() == "filtersched"
+        is_from_here = self.distribution.partition(" ")[0].lower() == "filtersched"
+        return is_from_here and self.target.startswith("filtersched.")
 
     def load(self, base: type | None = None) -> Any:
         """The object itself, imported on demand; PluginLoadError if that fails or it is no subclass of `base`."""

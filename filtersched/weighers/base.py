@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from types import CoroutineType
 from typing import Any, ClassVar
 
-from filtersched.errors import InvalidWeight
+from filtersched.errors import InvalidAnswer, InvalidWeight, shown
 from filtersched.hosts import aggregate_metadata as aggregates
 from filtersched.hosts.host_names import described
 from filtersched.hosts.host_state import HostState
@@ -59,6 +60,20 @@ class BaseWeigher(Plugin):
         if not is_weight(weight):
             raise invalid_weight(self, host, weight)
         return float(clamp(weight, self.minval, self.maxval))
+
+
+def raw_weights(weigher: BaseWeigher, hosts: Sequence[HostState], spec: RequestSpec) -> list[Any]:
+    """What `weigh_objects` returns for the hosts. Raises InvalidAnswer for what is no iterable."""
+    # A new list: a weigher may sort it and write to its items.
+    found = weigher.weigh_objects([WeighedHost(host, 0.0) for host in hosts], spec)
+    if isinstance(found, Iterable):
+        return list(found)
+    if isinstance(found, CoroutineType):
+        # Python would warn that nothing awaits it.
+        found.close()
+    name = type(weigher).__name__
+    said = f"{name}.weigh_objects returned {shown(found)}; return one weight for each host"
+    raise InvalidAnswer(said, plugin=name, method="weigh_objects", value=found)
 
 
 def is_weight(value: Any) -> bool:

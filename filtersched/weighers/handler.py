@@ -14,7 +14,7 @@ from filtersched.plugins.timing import timed
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.selection import WeighedHost
 from filtersched.results.weigher_shares import WeigherColumn
-from filtersched.weighers.base import BaseWeigher, invalid_weight, is_weight, plain_float
+from filtersched.weighers.base import BaseWeigher, invalid_weight, is_weight, plain_float, raw_weights
 from filtersched.weighers.scale import to_unit
 
 
@@ -123,8 +123,7 @@ def _invalid_total(
 
 def _raw(weigher: BaseWeigher, hosts: list[HostState], spec: RequestSpec) -> list[float]:
     with asking(weigher, len(hosts), spec.instance_uuid):
-        # A new list: a weigher may sort it and write to its items.
-        raw = list(weigher.weigh_objects([WeighedHost(host, 0.0) for host in hosts], spec))
+        raw = raw_weights(weigher, hosts, spec)
     if len(raw) != len(hosts):
         name = type(weigher).__name__
         raise InvalidWeight(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from oslo_config import cfg
 
-from filtersched import BaseWeigher, FilterScheduler, InvalidWeight, RequestSpec, make_conf
+from filtersched import BaseWeigher, FilterScheduler, InvalidAnswer, InvalidWeight, RequestSpec, make_conf
 from filtersched.testing import make_host
 
 both_paths = pytest.mark.parametrize("use_engine", [True, False], ids=["engine", "handlers"])
@@ -86,3 +86,18 @@ def test_weight_made_too_large_by_its_multiplier_names_the_multiplier(use_engine
 @pytest.mark.parametrize("text", ["inf", "nan", "much"])
 def test_multiplier_of_an_aggregate_that_is_no_number_counts_as_none(weigher, text, use_engine):
     assert decide(weigher, use_engine, metadata={"far_multiplier": text}, values=(1.0, 2.0)).host == "h1"
+
+
+async def _later(*_given):
+    return [1.0, 2.0]
+
+
+@both_paths
+@pytest.mark.parametrize("made", [_later, lambda *_given: None, lambda *_given: 3], ids=["coroutine", "None", "3"])
+def test_weigh_objects_that_returns_no_weights_is_an_error_by_name(made, use_engine):
+    class Own(BaseWeigher):
+        def weigh_objects(self, weighed_obj_list, weight_properties):
+            return made()
+
+    with pytest.raises(InvalidAnswer, match=r"Own\.weigh_objects returned .*; return one weight for each host"):
+        decide(Own, use_engine)
