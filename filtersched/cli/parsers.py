@@ -118,6 +118,11 @@ def _add_schedule(command: _AddCommand) -> None:
         metavar="FILE",
         help="write a line of JSON for each request, complete or not at all; - is the standard output",
     )
+    output.add_argument(
+        "--output-inventory",
+        action="store_true",
+        help="with --output: each line also has the hosts as they were before the request",
+    )
 
 
 def _add_why(command: _AddCommand) -> None:

@@ -36,6 +36,9 @@ def outcome_record(outcome: Outcome, *, near_misses: bool = True) -> dict[str, A
         "placed": outcome.refusal is None,
         "unread": [one.to_dict() for one in outcome.unread],
     }
+    record |= outcome.run
+    if outcome.inventory is not None:
+        record["inventory"] = outcome.inventory
     if outcome.refusal is None:
         return record | {"selections": [_selection_record(one) for one in outcome.selections]}
     return record | {"refusal": _refusal_record(outcome, outcome.refusal, near_misses=near_misses)}

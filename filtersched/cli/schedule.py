@@ -11,6 +11,7 @@ from filtersched.cli.errors import UsageError
 from filtersched.cli.inputs import Requests, files_read, pool_of, timed
 from filtersched.cli.named_hosts import resolve_hosts
 from filtersched.cli.output import Output
+from filtersched.cli.provenance import inventory_sha256, may_draw
 from filtersched.cli.report import host_name, outcome_record, why_chosen
 from filtersched.cli.request_flags import request_from
 from filtersched.cli.schedule_reports import FEW_REQUESTS, is_summary, report_of
@@ -42,7 +43,8 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
             filters=filters,
             alternates=args.alternates,
             seed=args.seed,
-            explain="full" if tells else "counts",
+            explain="full" if tells or settings.shuffle_best_same_weighed_hosts else "counts",
+            keeps_inventory=args.output_inventory,
         )
         output = None
         if args.output is not None:
@@ -51,12 +53,18 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
                 # The records are what a program reads there.
                 terminal.use_stderr()
             output.begin()
+        elif args.output_inventory:
+            raise UsageError("--output-inventory adds to the lines of --output; give that too")
+        run: dict[str, str] = {}
+        if output is not None or args.format == "jsonl":
+            run = {"run_seed": str(trial.seed), "inventory_sha256": inventory_sha256(pool)}
         report = report_of(args, terminal)
         # A table of few requests shows near misses, a summary of many does not.
         only_counted = is_summary(args) and output is None and requests.more_than(FEW_REQUESTS)
         share = _unknown if tells else requests.share_read
         step = stack.enter_context(terminal.progress("placing", share))
         for outcome in _outcomes(trial, requests, args, unread, pool):
+            outcome.run = run
             if tells:
                 _tell(terminal, outcome)
             # They take asking every filter about every host, and so most of the time of a long run.
@@ -67,6 +75,8 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
             step()
     unread.tell()
     report.finish(trial, unread.record())
+    if args.format == "text" and may_draw(scheduler):
+        terminal.line(f"Seed {trial.seed} draws the same again (--seed {trial.seed}).")
     return 0 if args.allow_partial or not trial.refused else 1
 
 

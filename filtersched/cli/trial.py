@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import os
 import random
 import time
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -32,6 +33,8 @@ class Outcome:
     selections: list[Selection] = field(default_factory=list)
     refusal: NoValidHost | None = None
     unread: Sequence[UnreadField] = ()
+    inventory: list[dict[str, Any]] | None = None
+    run: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -84,8 +87,9 @@ def _used(pool: HostPool) -> dict[str, float]:
 class Trial:
     """Places requests on a pool, for real as far as the pool is concerned, and keeps count.
 
-    seed : makes draws and made-up instance uuids the same in every run. The first request's
-        decision has this very seed, later ones have seeds drawn from it.
+    seed : makes draws and made-up instance uuids the same in every run; None is one of chance, for the
+        draws alone. The first request's decision has this very seed, later ones have seeds drawn from it.
+    keeps_inventory : outcomes have the hosts as they were before.
     """
 
     def __init__(
@@ -97,6 +101,7 @@ class Trial:
         alternates: bool = False,
         seed: int | None = None,
         explain: str = "counts",
+        keeps_inventory: bool = False,
     ) -> None:
         self.usage: Usage = Usage(pool)
         self.hosts: int = len(pool)
@@ -110,8 +115,12 @@ class Trial:
         self._scheduler = scheduler
         self._pool = pool
         self._options: dict[str, Any] = {"filters": filters, "return_alternates": alternates, "explain": explain}
-        self._seed = seed
-        self._random = random.Random(seed)
+        #: Replays the draws of the run. Short enough for programs that read numbers as floats.
+        self.seed: int = int.from_bytes(os.urandom(8)) >> 11 if seed is None else seed
+        self._makes_uuids = seed is not None
+        self._keeps_inventory = keeps_inventory
+        self._seeds = random.Random(self.seed)
+        self._uuid_bits = random.Random(f"uuids {self.seed}")
         self._leaving: list[tuple[float, int, list[Selection]]] = []
         self._order = itertools.count()
 
@@ -120,6 +129,8 @@ class Trial:
         began = time.perf_counter()
         uuids, seed = self.begin(spec)
         outcome = Outcome(self.requests, spec)
+        if self._keeps_inventory:
+            outcome.inventory = [host.to_dict() for host in self._pool]
         try:
             outcome.selections = self._scheduler.select_destinations(
                 spec, self._pool, uuids, seed=seed, **self._options
@@ -133,8 +144,8 @@ class Trial:
         self.seconds += time.perf_counter() - began
         return outcome
 
-    def begin(self, spec: RequestSpec) -> tuple[list[str] | None, int | None]:
-        """Make the pool ready for the next request, and give its uuids and seed, where those are not left to chance."""
+    def begin(self, spec: RequestSpec) -> tuple[list[str] | None, int]:
+        """Make the pool ready for the next request, and give its seed, and its uuids if the seed makes them."""
         if spec.arrives_at is not None:
             self._release(spec.arrives_at)
         self.requests += 1
@@ -165,16 +176,14 @@ class Trial:
             self.hosts_refused_by.update(outcome.why_refused.refused)
         self.hosts_refused_by[outcome.refused_by] += 0  # has its place among the others even so
 
-    def _next_seed(self) -> int | None:
-        if self._seed is None:
-            return None
-        return self._seed if self.requests == 1 else self._random.getrandbits(63)
+    def _next_seed(self) -> int:
+        return self.seed if self.requests == 1 else self._seeds.getrandbits(63)
 
     def _uuids(self, spec: RequestSpec) -> list[str] | None:
         """Uuids generated from the seed, if there is a seed and the request names none."""
-        if self._seed is None or spec.instance_uuids or spec.instance_uuid is not None:
+        if not self._makes_uuids or spec.instance_uuids or spec.instance_uuid is not None:
             return None
-        bits = (self._random.getrandbits(128) for _ in range(spec.num_instances))
+        bits = (self._uuid_bits.getrandbits(128) for _ in range(spec.num_instances))
         return [str(uuid.UUID(int=one, version=4)) for one in bits]
 
     @property
@@ -193,6 +202,7 @@ class Trial:
             for name, total in self.usage.total.items()
         }
         return {
+            "seed": str(self.seed),
             "hosts": self.hosts,
             "requests": self.requests,
             "placed": self.placed,

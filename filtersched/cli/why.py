@@ -12,6 +12,7 @@ from filtersched.cli.errors import UsageError
 from filtersched.cli.inputs import Requests, pool_of, timed
 from filtersched.cli.listing import FORMAT_VERSION, check_listing, show_records
 from filtersched.cli.named_hosts import NamedHosts, resolve_hosts
+from filtersched.cli.provenance import inventory_sha256
 from filtersched.cli.replay import Replay
 from filtersched.cli.report import host_name
 from filtersched.cli.request_flags import request_from
@@ -49,6 +50,8 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
     filters = filters_in_use(args, scheduler)
     unread = UnreadFields(scheduler, filters, strict=args.strict)
     hosts = _hosts(args, pool)
+    # Before requests are placed.
+    sha256 = inventory_sha256(pool) if args.format == "json" else ""
     replay = Replay(scheduler, pool, filters=filters, seed=args.seed)
     with contextlib.closing(requests):
         number, spec = _request(args, requests, wanted, replay, pool)
@@ -57,26 +60,39 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
     outcome = replay.decide(spec)
     selection = None if isinstance(outcome, NoValidHost) else outcome
     explanation = outcome.explanation
-    name = spec.request_id or f"#{number}"
     if args.format == "json":
-        passed = _write(terminal, _record(number, spec, explanation, selection, unread), explanation, hosts)
+        passed = _write(terminal, _record(number, spec, explanation, selection, unread, sha256), explanation, hosts)
         return 0 if passed else 1
     answers = [explanation.why(host) for host in hosts]
+    _show(args, terminal, spec, number, outcome, hosts, answers)
+    return 0 if any(one.passed for one in answers) else 1
+
+
+def _show(
+    args: argparse.Namespace,
+    terminal: Terminal,
+    spec: RequestSpec,
+    number: int,
+    outcome: Selection | NoValidHost,
+    hosts: Sequence[HostState],
+    answers: list[HostVerdicts],
+) -> None:
+    """The answers in any format but JSON."""
     if args.all:
         answers.sort(key=by_rank)
+    rows = [row_of(one) for one in answers]
     if args.format != "text":
         records = [one.to_dict() for one in answers] if args.format == "jsonl" else None
-        show_records(terminal, args, "hosts", COLUMNS, [row_of(one) for one in answers], records=records)
+        show_records(terminal, args, "hosts", COLUMNS, rows, records=records)
+        return
+    show_outcome(terminal, spec.request_id or f"#{number}", outcome, outcome.explanation)
+    if len(answers) > _FEW_HOSTS or args.all or args.columns or args.sort:
+        show_records(terminal, args, "hosts", COLUMNS, rows)
+        terminal.line()
+        terminal.line(f"{sum(one.passed for one in answers):,} of {len(answers):,} hosts pass.")
     else:
-        show_outcome(terminal, name, outcome, explanation)
-        if len(answers) > _FEW_HOSTS or args.all or args.columns or args.sort:
-            show_records(terminal, args, "hosts", COLUMNS, [row_of(one) for one in answers])
-            terminal.line()
-            terminal.line(f"{sum(one.passed for one in answers):,} of {len(answers):,} hosts pass.")
-        else:
-            for host, verdicts in zip(hosts, answers, strict=True):
-                show_host(terminal, spec, host_name(host), verdicts, explanation)
-    return 0 if any(one.passed for one in answers) else 1
+        for host, verdicts in zip(hosts, answers, strict=True):
+            show_host(terminal, spec, host_name(host), verdicts, outcome.explanation)
 
 
 def _requests(args: argparse.Namespace) -> tuple[Requests, str | None]:
@@ -129,6 +145,7 @@ def _record(
     explanation: Explanation,
     selection: Selection | None,
     unread: UnreadFields,
+    sha256: str,
 ) -> dict[str, Any]:
     return {
         "version": FORMAT_VERSION,
@@ -141,6 +158,7 @@ def _record(
         "drawn_from": explanation.drawn_from,
         "seed": None if selection is None or selection.seed is None else str(selection.seed),
         "unread": unread.record(),
+        "inventory_sha256": sha256,
     }
 
 

@@ -96,6 +96,7 @@ complete -c filtersched -n '_shtab_filtersched_using schedule' -s q -l quiet -d 
 complete -c filtersched -n '_shtab_filtersched_using schedule' -s v -d 'the same as --verbose'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l debug -d 'log the settings files, classes and times of a run, and show the traceback of an error'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l output -xka "(__fish_complete_path (commandline -ct))" -d 'write a line of JSON for each request, complete or not at all'
+complete -c filtersched -n '_shtab_filtersched_using schedule' -l output-inventory -d 'with --output'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l config-file -xka "(__fish_complete_path (commandline -ct))" -d 'A settings file, old flag files included'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l config-dir -x -d 'A directory whose *.conf files are read, in sorted order'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l scheduler-driver -x -d 'The scheduler to use'

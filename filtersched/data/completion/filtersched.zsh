@@ -447,6 +447,7 @@ _shtab_filtersched_schedule_options=(
   "-v[the same as --verbose]"
   "--debug[log the settings files, classes and times of a run, and show the traceback of an error]"
   "--output[write a line of JSON for each request, complete or not at all]:FILE:_files"
+  "--output-inventory[with --output]"
   "--config-file[A settings file, old flag files included]:FILE:_files"
   "--config-dir[A directory whose \*.conf files are read, in sorted order]:DIR:"
   "--scheduler-driver[The scheduler to use]:TEXT:"
