@@ -40,14 +40,19 @@ class LendingFinder(MetaPathFinder):
     ) -> ModuleSpec | None:
         if not fullname.startswith("nova.") or not STAND_INS.get(fullname):
             return None
-        for finder in sys.meta_path:
-            if isinstance(finder, LendingFinder | StandInFinder):
-                continue
-            spec = finder.find_spec(fullname, path, target)
+        for finder in _others():
+            spec: ModuleSpec | None = finder.find_spec(fullname, path, target)
             if spec is not None:
-                _lend_when_loaded(spec.loader)
+                if hasattr(spec.loader, "exec_module"):
+                    _lend_when_loaded(spec.loader)
                 return spec
         return None
+
+
+def _others() -> list[Any]:
+    """The finders of Python and of others."""
+    ours = LendingFinder | StandInFinder
+    return [one for one in sys.meta_path if hasattr(one, "find_spec") and not isinstance(one, ours)]
 
 
 def _lend_when_loaded(loader: Any) -> None:
@@ -75,11 +80,7 @@ def nova_is_installed() -> bool:
     """Whether there is a `nova` that is no stand-in."""
     if "nova" in sys.modules:
         return not isinstance(sys.modules["nova"], StandIn)
-    return any(
-        finder.find_spec("nova", None) is not None
-        for finder in sys.meta_path
-        if not isinstance(finder, LendingFinder | StandInFinder)
-    )
+    return any(finder.find_spec("nova", None) is not None for finder in _others())
 
 
 def lend_if_installed() -> None:

@@ -10,6 +10,8 @@ import pytest
 
 from filtersched.nova.names import STAND_INS
 
+pytestmark = pytest.mark.slow
+
 PLUGIN = """
     from oslo_config import cfg
     from oslo_log import log as logging
@@ -202,3 +204,68 @@ def test_check_config_knows_the_options_of_plug_ins(site, line, telling):
     (site.path / "nova.conf").write_text(f"{textwrap.dedent(CONF)}{line}\n")
     said = site("check-config", "--config-file", "nova.conf", "--scheduler-weight-classes", "RAMWeigher")
     assert telling in said, said
+
+
+REAL = {
+    "nova/__init__.py": "",
+    "nova/filters.py": """
+class BaseFilter:
+    def _filter_one(self, obj, spec_obj):
+        raise AssertionError("of Nova")
+
+    def filter_all(self, filter_obj_list, spec_obj):
+        raise AssertionError("of Nova")
+
+    run_filter_once_per_request = False
+
+    def run_filter_for_index(self, index):
+        raise AssertionError("of Nova")
+""",
+    "nova/scheduler/__init__.py": "",
+    "nova/scheduler/filters/__init__.py": """
+from nova import filters
+
+class BaseHostFilter(filters.BaseFilter):
+    RUN_ON_REBUILD = False
+""",
+    "ourplug.py": """
+from nova import flags
+from nova.scheduler import filters
+from nova.scheduler.filters import standard_filters
+
+class PoolFilter(filters.BaseHostFilter):
+    def host_passes(self, host_state, spec_obj):
+        return host_state.host in ("c1", flags.FLAGS) and len(standard_filters()) > 20
+""",
+}
+
+
+@pytest.fixture
+def with_nova(site):
+    """The site with a distribution of the name nova installed, which has what these plug-ins derive from."""
+    for path, text in REAL.items():
+        (site.path / path).parent.mkdir(parents=True, exist_ok=True)
+        (site.path / path).write_text(text)
+    return site
+
+
+def test_plug_in_of_an_installed_nova_runs_with_what_nova_no_longer_has(with_nova):
+    assert "c1     0.000  the only host left" in with_nova(*SCHEDULE)
+
+
+def test_only_what_an_installed_nova_lacks_is_a_stand_in(with_nova):
+    said = with_nova("plugins", "PoolFilter", "--config-file", "nova.conf")
+    assert "Runs on stand-ins for nova.flags" in said
+    assert "nova.scheduler" not in said.partition("Runs on stand-ins")[2].partition("\n")[0]
+
+
+def test_installed_nova_is_not_changed_where_it_has_a_name(with_nova):
+    code = """if True:
+        from filtersched import *
+        FilterScheduler(make_conf(files=['nova.conf']))
+        import nova.scheduler.filters as real
+        from filtersched.filters import BaseHostFilter
+        print(real.BaseHostFilter is BaseHostFilter, real.__file__.endswith('nova/scheduler/filters/__init__.py'))
+        print(hasattr(real, 'no_such_name'))
+    """
+    assert with_nova("-c", code) == "False True\nFalse\n"
