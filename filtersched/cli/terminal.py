@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TextIO, cast
 
 from filtersched.cli.errors import StdoutError
-from filtersched.cli.tables import table_lines, wrapped
+from filtersched.cli.tables import table_lines, text_width, wrapped
 
 _PROGRESS_EVERY_S = 0.1
 _USUAL_WIDTH = 80
@@ -92,7 +92,7 @@ class Terminal:
         """One line of text; on a terminal wrapped, its further lines indented."""
         said = printable(text)
         lines = [said]
-        if self.width is not None and len(said) > self.width:
+        if self.width is not None and text_width(said) > self.width:
             first, *_further = wrapped(said, self.width)
             rest = said[len(first) :].lstrip(" ")
             lines = [first, *(f"{indent}{line}" for line in wrapped(rest, max(1, self.width - len(indent))) if rest)]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from filtersched.cli.tables import table_lines, text_width, wrapped
+from filtersched.cli.terminal import Terminal
 
 HEADINGS = ("REQUEST", "HOST", "WEIGHT", "WHY")
 ROWS = [
@@ -90,6 +93,20 @@ def test_cells_are_painted_without_moving_others():
 )
 def test_text_is_broken_at_blanks_and_a_long_word_anywhere(text, width, expected):
     assert wrapped(text, width) == expected
+
+
+class Screen(io.StringIO):
+    """A terminal of some columns."""
+
+    def isatty(self):
+        return True
+
+
+def test_line_of_wide_characters_is_wrapped_by_the_columns_it_takes(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "10")
+    screen = Screen()
+    Terminal(screen, screen).line("計算機 計算機", indent="  ")
+    assert screen.getvalue() == "計算機\n  計算機\n"
 
 
 CELL = st.text("ab -計é", max_size=12).map(str.strip)
