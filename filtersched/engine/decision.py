@@ -19,7 +19,7 @@ from filtersched.hosts.host_names import Node, called, several_nodes
 from filtersched.hosts.host_pool import HostPool, Key
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.narrowing import excluded_by, skips_filters
-from filtersched.plugins.notes import note_host
+from filtersched.plugins.notes import note_host, reading_ratios
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.requests.seal import forget_limits, sealed
 from filtersched.results.explanation import Explanation, Facts
@@ -322,7 +322,8 @@ class Decision:
         limits = host.limits_written()
         for limiting in self._limiting:
             try:
-                said = limiting.limits(host, spec)
+                with reading_ratios(limiting):
+                    said = limiting.limits(host, spec)
             except Exception as problem:
                 # The boundary to the plug-in.
                 note_host(problem, limiting, host, spec.instance_uuid, what="for the limits of")

@@ -128,6 +128,26 @@ def test_ratio_of_a_host_without_its_own_is_the_configured_number_for_a_plugin(p
     assert (host.cpu_allocation_ratio, host.disk_allocation_ratio) == (None, None)
 
 
+def test_limits_and_reasons_of_a_plugin_read_the_configured_ratio_too(plugged):
+    code = """
+        from filtersched import BaseHostFilter
+
+        class Own(BaseHostFilter):
+            def host_passes(self, host_state, spec_obj):
+                return host_state.host == "a"
+
+            def limits(self, host_state, spec_obj):
+                return {"vcpu": host_state.vcpus_total * host_state.cpu_allocation_ratio}
+
+            def rejection_reason(self, host_state, spec_obj):
+                return f"has {host_state.vcpus_total * host_state.cpu_allocation_ratio} CPUs to give"
+    """
+    made = scheduler(plugged(code), cpu_allocation_ratio=4.0)
+    hosts = [HostState(name, vcpus_total=2) for name in ("a", "b")]
+    assert made.select_destinations(RequestSpec(), hosts)[0].limits == {"vcpu": 8.0}
+    assert [one.reason for one in made.explain(RequestSpec(), hosts[1]).refused_by] == ["has 8.0 CPUs to give"]
+
+
 def test_host_without_a_ratio_has_none_outside_of_a_plugin_and_in_its_columns(plugged):
     path = plugged(RATIOS.replace("raise ValueError(ratios)", "return None not in ratios"))
     host = HostState("h", vcpus_total=4)
