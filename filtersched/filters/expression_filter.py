@@ -16,6 +16,7 @@ from filtersched.requests.request_spec import RequestSpec
 _KEY = "filtersched:filter"
 _OPTION = "filter_expression"
 _PASSES = "filter_expression_passes_unknown"
+_NO_NUMBER = "a division by zero, text among numbers, or too large a number"
 
 
 class ExpressionFilter(BaseHostFilter):
@@ -78,6 +79,6 @@ class ExpressionFilter(BaseHostFilter):
             if not source.expression.holds(host_state, spec, unknown=True):
                 return f"{said} does not hold"
             missing = source.expression.unknowns(host_state, spec)
-            why = f"no value of {', '.join(missing)}" if missing else "a division by zero, or too large a number"
+            why = f"no value of {', '.join(missing)}" if missing else _NO_NUMBER
             return f"{said} has no answer: {why}"
         return None

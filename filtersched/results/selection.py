@@ -70,9 +70,13 @@ class Filtered(list[HostState]):
 
     @classmethod
     def of(cls, before: Sequence[HostState], after: Iterable[HostState], name: str) -> Self:
-        """The hosts that a rule of a driver's own leaves, with a step of that name behind the steps of `before`."""
+        """The hosts that a rule of a driver's own leaves, with a step of that name behind the steps of `before`.
+
+        What filters refused for now only is known to `before`, and comes back later.
+        """
         left = list(after)
-        return cls(left, (*steps_of(before), FilterStep.of_lists(name, before, left, before)))
+        set_aside = before.set_aside if isinstance(before, Filtered) else ()
+        return cls(left, (*steps_of(before), FilterStep.of_lists(name, before, left, before)), set_aside)
 
 
 def steps_of(hosts: Sequence[HostState]) -> tuple[FilterStep, ...]:

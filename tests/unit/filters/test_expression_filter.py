@@ -83,7 +83,7 @@ def test_division_by_zero_is_said(use_engine):
     with pytest.raises(NoValidHost) as caught:
         placed(scheduler(use_engine, filter_expression="1 / num_io_ops > 0"), [host("a")])
     assert caught.value.explanation.why("a").refused_by[0].reason.endswith(
-        "has no answer: a division by zero, or too large a number"
+        "has no answer: a division by zero, text among numbers, or too large a number"
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from filtersched import (
     CommitConflict,
+    Filtered,
     FilterScheduler,
     Flavor,
     HostPool,
@@ -279,6 +280,19 @@ def test_reason_that_leaves_the_process_keeps_its_sentence_and_numbers(hosts, sc
     assert nearest.verdicts[-1].reason == Shortage(
         "room in the domain", 2, 1, sentence="rack 'r1' has 1 of group 'web', at most 1"
     )
+
+
+def test_hosts_come_back_to_a_driver_with_a_rule_of_its_own(hosts):
+    class WithoutA(FilterScheduler):
+        """A driver that never uses one of the hosts."""
+
+        def filter(self, hosts, spec, index, filters):
+            passed = super().filter(hosts, spec, index, filters)
+            return Filtered.of(passed, [host for host in passed if host.host != "a"], "without a")
+
+    placed = WithoutA(make_conf(**CONF)).select_destinations(spec({"spread": "rack", "max_skew": 1}, 9), hosts)
+    assert racks(placed) == {"r1": 3, "r2": 3, "r3": 3}
+    assert "a" not in {one.host for one in placed}
 
 
 def test_spread_that_nothing_in_use_obeys_is_named(scheduler):
