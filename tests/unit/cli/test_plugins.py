@@ -21,6 +21,13 @@ def test_list_says_what_each_does_and_whether_it_is_in_use(run):
     assert core.split()[2] == "no"
 
 
+def test_list_shows_the_class_where_its_name_is_another_one(run):
+    names = [line.split("  ")[0] for line in run("plugins").out.splitlines()]
+    assert "JSONFilter (class JsonFilter)" in names
+    assert "JsonFilter" in names
+    assert "JSONFilter" in run("plugins", "--format", "name").out.splitlines()
+
+
 def test_enabled_lists_what_the_settings_use(run):
     argv = ("plugins", "--enabled", "--scheduler-default-filters=RamFilter", "--scheduler-weight-classes=RAMWeigher")
     assert run(*argv, "--format", "name").out.splitlines() == ["RamFilter", "RAMWeigher", "FilterScheduler"]

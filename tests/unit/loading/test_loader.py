@@ -486,6 +486,15 @@ def test_entry_point_of_others_for_our_class_is_not_one_of_the_standard_ones(dis
     assert names(catalog(available_filters="Memory", enabled_filters="Memory").enabled) == ["RamFilter"]
 
 
+def test_results_name_the_class_and_not_the_entry_point(distribution):
+    distribution("alias", "[filtersched.filters]\nMemory = filtersched.filters.ram_filter:RamFilter\n")
+    scheduler = scheduler_from(make_conf(available_filters="Memory", enabled_filters="Memory"))
+    spec = filtersched.RequestSpec(filtersched.Flavor(memory_mb=1))
+    with pytest.raises(filtersched.NoValidHost, match="1 refused by RamFilter") as caught:
+        scheduler.select_destinations(spec, [filtersched.HostState("a")])
+    assert [step.name for step in caught.value.explanation.steps] == ["RamFilter"]
+
+
 def test_two_namesakes_among_weighers_are_an_error_where_the_name_is_configured(distribution):
     code = SHADOW_CODE.replace("RAMWeigher", "TwinWeigher")
     for name in ("first", "second"):
