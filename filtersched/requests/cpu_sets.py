@@ -10,6 +10,7 @@ from filtersched.requests.parts import items, whole_amount
 
 #: More than any machine has; a range of text must not fill the memory.
 MOST_CPUS = 100_000
+_WHOLE = frozenset((int,))
 _PIECE = re.compile(r"(?P<without>\^?)\s*(?P<first>\d{1,15})\s*(-\s*(?P<last>\d{1,15})\s*)?")
 
 
@@ -20,7 +21,10 @@ def cpu_set(value: Any) -> frozenset[int]:
     if isinstance(value, str):
         return cpus_in(value)
     try:
-        return frozenset(_cpu(number) for number in items(value))
+        given = items(value)
+        if set(map(type, given)) <= _WHOLE and (not given or (min(given) >= 0 and max(given) < MOST_CPUS)):
+            return frozenset(given)
+        return frozenset(map(_cpu, given))
     except ValueError:
         raise ValueError(f"a set of CPU numbers below {MOST_CPUS}") from None
 

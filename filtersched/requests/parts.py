@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
@@ -14,6 +15,7 @@ from filtersched.errors import InvalidRequest, must_be, nearest
 
 # An iterator may have no end.
 _MOST_ITEMS = 100_000
+_USUAL = 2**53
 # How Nova writes an object as text: its class and its fields under these keys.
 _NOVA_NAME, _NOVA_DATA = "nova_object.name", "nova_object.data"
 
@@ -91,7 +93,7 @@ class Part:
 
     @classmethod
     def _of_fields(cls, given: Mapping[str, Any], is_novas: bool) -> Self:
-        known = {field.name: field.default for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        known = _defaults_of(cls)  # type: ignore[arg-type]
         for name in given:
             if name not in known and not is_novas:
                 raise Malformed(f"cannot be there. {nearest(name, known)}".rstrip(), given[name], name)
@@ -108,7 +110,7 @@ class Part:
         """The fields by name, and whether they may be more than are known here."""
         if isinstance(value, Mapping):
             return fields_in(value, cls._nova_names)
-        names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+        names = list(_defaults_of(cls))  # type: ignore[arg-type]
         known = attributes_of(value, names) or _own_attributes(value, names)
         if not known:
             raise Malformed("a mapping", value)
@@ -119,6 +121,12 @@ class Part:
         fields = dataclasses.fields(self)  # type: ignore[arg-type]
         given = ((field, getattr(self, field.name)) for field in fields)
         return {field.name: _plain(value) for field, value in given if value != field.default}
+
+
+@functools.cache
+def _defaults_of(cls: type) -> Mapping[str, Any]:
+    """The fields of a class of parts, and their defaults."""
+    return {field.name: field.default for field in dataclasses.fields(cls)}
 
 
 def _own_attributes(value: Any, names: Sequence[str]) -> dict[str, Any]:
@@ -198,6 +206,8 @@ def items(value: Any) -> Sequence[Any]:
 
 def whole_number(value: Any) -> int:
     """A whole number as an int."""
+    if type(value) is int and -_USUAL < value < _USUAL:
+        return value
     found = number(value)
     if found != int(found):
         raise ValueError("a whole number")

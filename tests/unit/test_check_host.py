@@ -16,9 +16,9 @@ class Licensed(HostState):
     licenses: int = 10
 
     def consume_from_request(self, spec):
-        super().consume_from_request(spec)
+        taken = super().consume_from_request(spec) or {}
         self.licenses -= 1
-        return {"licenses": 1}
+        return {**taken, "licenses": 1}
 
     def release_instance(self, instance):
         super().release_instance(instance)
@@ -118,8 +118,7 @@ def test_what_cannot_be_kept_with_an_instance_is_found(taken):
 def test_release_that_fails_after_a_restart_is_found():
     class Pinned(Licensed):
         def consume_from_request(self, spec):
-            super().consume_from_request(spec)
-            return {"licenses": 1, "cpus": (1, 2)}
+            return {**super().consume_from_request(spec), "cpus": (1, 2)}
 
         def release_instance(self, instance):
             super().release_instance(instance)
@@ -154,16 +153,16 @@ class Named(Licensed):
     """Takes a license only where the flavor asks for one, and raises where there is none."""
 
     def consume_from_request(self, spec):
-        HostState.consume_from_request(self, spec)
+        taken = HostState.consume_from_request(self, spec) or {}
         wanted = int(spec.extra_specs.get("licenses", 0))
         if wanted > self.licenses:
             raise ValueError("none left")
         self.licenses -= wanted
-        return {"licenses": wanted}
+        return {**taken, "licenses": wanted}
 
 
 def test_class_of_which_no_request_took_anything_warns():
-    with pytest.warns(SameAnswerWarning, match="Named: none of 30 requests took anything of licenses of 30 hosts"):
+    with pytest.warns(SameAnswerWarning, match="Named: none of 31 requests took anything of licenses of 30 hosts"):
         check_host(Named)
     check_host(Named, [make_host(Named)], [*sample_specs(), make_spec(extra_specs={"licenses": "2"})])
 
@@ -171,3 +170,13 @@ def test_class_of_which_no_request_took_anything_warns():
 def test_warning_names_what_consuming_raised():
     with pytest.warns(SameAnswerWarning, match=r"consume_from_request raised ValueError\('none left'\)"):
         check_host(Named, [make_host(Named, licenses=1)], [make_spec(extra_specs={"licenses": "2"})])
+
+
+def test_record_of_cells_and_devices_that_is_dropped_is_found():
+    class Forgetful(Licensed):
+        def consume_from_request(self, spec):
+            super().consume_from_request(spec)
+            return {"licenses": 1}
+
+    error = refused(Forgetful)
+    assert "numa_topology" in str(error) or "pci_stats" in str(error)
