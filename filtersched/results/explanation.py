@@ -8,7 +8,7 @@ import itertools
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,15 @@ class Facts:
     drawn_from: Callable[[], int | None] = lambda: None
 
 
+class _Ranking(NamedTuple):
+    """The hosts in `ranked` by name: place there, weight, rank; and what each weigher gave the chosen one."""
+
+    places: dict[str, int]
+    weights: NDArray[np.float64]
+    ranks: NDArray[np.intp]
+    chosen: Sequence[float]
+
+
 class Explanation:
     """Why an instance was placed where it was, or nowhere.
 
@@ -79,8 +88,7 @@ class Explanation:
         self._summary: str | None = None
         # The nearest misses, and how many were looked for.
         self._nearest: tuple[list[HostVerdicts], int] | None = None
-        # The place of each host in `ranked`, and the weights in that order.
-        self._places: tuple[dict[str, int], NDArray[np.float64]] | None = None
+        self._places: _Ranking | None = None
         # What was pickled, once the hosts stayed behind.
         self._packed: tuple[Any, ...] | None = None
 
@@ -205,6 +213,10 @@ class Explanation:
             raise _not_offered(name)
         if (host.host, host.nodename) == facts.chosen:
             return self._chosen(host)
+        passed = facts.passed(host) if facts.ranked else None
+        if passed is not None and passed.name in self._ranking().places:
+            # It is ranked, so every filter passed it, and no step dropped it.
+            return replace(passed, rank=self._rank(passed.name))
         verdicts = facts.ask(host)
         if verdicts.passed:
             verdicts = replace(verdicts, excluded_by=self._dropped_by((host.host, host.nodename), verdicts))
@@ -226,24 +238,29 @@ class Explanation:
 
     def _rank(self, name: str) -> Rank | None:
         """The place of a host in the ranking; None if it is not in it, or none was kept."""
-        columns = self._facts.columns
-        if self._places is None:
-            ranked = self._facts.ranked
-            weights = totals_of(columns) if columns else np.zeros(len(ranked), dtype=np.float64)
-            self._places = {name: place for place, name in enumerate(ranked)}, weights
-        places, weights = self._places
-        place = places.get(name)
+        ranking = self._ranking()
+        place = ranking.places.get(name)
         if place is None:
             return None
-        own = weights[place]
-        # The chosen host stands first; where it was drawn, others may have higher weights.
-        higher = np.count_nonzero(weights > own) + np.count_nonzero(weights[:place] == own)
-        shares = tuple(column.share(place) for column in columns)
+        own, chosen = float(ranking.weights[place]), float(ranking.weights[0])
+        shares = tuple(column.share(place) for column in self._facts.columns)
         differences = tuple(
-            (share.weigher, share.contribution - column.share(0).contribution)
-            for share, column in zip(shares, columns, strict=True)
+            (share.weigher, share.contribution - of_chosen)
+            for share, of_chosen in zip(shares, ranking.chosen, strict=True)
         )
-        return Rank(int(higher) + 1, len(places), float(own), float(weights[0] - own), differences, shares)
+        return Rank(int(ranking.ranks[place]), len(ranking.places), own, chosen - own, differences, shares)
+
+    def _ranking(self) -> _Ranking:
+        if self._places is None:
+            ranked, columns = self._facts.ranked, self._facts.columns
+            weights = totals_of(columns) if columns else np.zeros(len(ranked), dtype=np.float64)
+            ranks = np.empty(len(ranked), dtype=np.intp)
+            # The chosen host stands first; where it was drawn, others may have higher weights.
+            ranks[np.argsort(-weights, kind="stable")] = np.arange(1, len(ranked) + 1)
+            places = {name: place for place, name in enumerate(ranked)}
+            chosen = [column.share(0).contribution for column in columns] if places else []
+            self._places = _Ranking(places, weights, ranks, chosen)
+        return self._places
 
     def _known_outside(
         self, host: str | HostState, name: str, nearest: Sequence[Packed] | None, behind: Sequence[Packed]
