@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -112,10 +113,11 @@ class _Lines:
     def lines(self, path: str) -> dict[tuple[str, str], list[int]]:
         """The lines of the keys of a file; empty where it cannot be read again, as a pipe cannot."""
         if path not in self._lines:
-            try:
-                self._lines[path] = key_lines(path)
-            except (OSError, UnicodeError):
-                self._lines[path] = {}
+            self._lines[path] = {}
+            # A pipe is empty now, and opening it may wait for ever.
+            if os.path.isfile(os.path.expanduser(path)):
+                with contextlib.suppress(OSError, UnicodeError):
+                    self._lines[path] = key_lines(path)
         return self._lines[path]
 
 

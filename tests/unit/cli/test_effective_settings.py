@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 
 import pytest
 
@@ -123,6 +125,17 @@ def test_filter_that_can_refuse_no_host_of_the_inventory_is_told(check, tmp_path
     document = check("[DEFAULT]\n", "--inventory", path, "--enabled-filters", name)
     found = [one for one in warnings(document, "never refuses") if one.startswith(f"{name} refuses no host")]
     assert bool(found) is told
+
+
+def test_pipe_is_read_once(run, tmp_path):
+    pipe = tmp_path / "pipe.conf"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=("[DEFAULT]\nram_allocation_ratio = 2\n",))
+    writer.start()
+    document = run("check-config", "--config-file", pipe, "--format", "json").json
+    writer.join()
+    found = settings(document)["DEFAULT ram_allocation_ratio"]
+    assert (found["value"], found["source"], found["line"]) == (2.0, str(pipe), None)
 
 
 def test_lines_of_keys_are_those_where_they_begin(tmp_path):
