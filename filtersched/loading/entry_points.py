@@ -119,10 +119,10 @@ class Registry:
         """All that this name may mean: more than one if distributions disagree."""
         return self._by_name.get(name, ())
 
-    def only(self, name: str, spelling: Spelling, *, also: Iterable[str] = ()) -> Candidate:
-        """What this name means; `also` are names that the option takes besides."""
+    def only(self, name: str, spelling: Spelling, *, also: Iterable[str] = (), hint: str = "") -> Candidate:
+        """What this name means; `also` are names that the option takes besides, `hint` is for the error."""
         if name not in self._by_name:
-            raise self.not_found([name], [*self._by_name, *also], spelling, "which is not installed")
+            raise self.not_found([name], [*self._by_name, *also], spelling, "which is not installed", hint)
         return meant(name, self._by_name[name])
 
     def not_found(

@@ -124,7 +124,7 @@ class FilterCatalog:
         self._alone: dict[str, dict[str, Candidate]] = {}
         self._instances: dict[type, BaseHostFilter] = {}
         for name in settings.available_filters:
-            self._make_available(local_name(name))
+            self._make_available(local_name(name), name)
         spelling = settings.spellings["enabled_filters"] if given is None else ("", "filters")
         enabled = settings.enabled_filters if given is None else given
         self.enabled: list[BaseHostFilter] = self.get(enabled, spelling=spelling)
@@ -169,8 +169,8 @@ class FilterCatalog:
             return only(name, list(self._alone[name].values()), "Make one of them available")
         return meant(name, list(self._listed[name].values()))
 
-    def _make_available(self, name: str) -> None:
-        """Note what one element of the option makes available."""
+    def _make_available(self, name: str, path: str) -> None:
+        """Note what one element of the option makes available; `path` as it is configured."""
         found: Iterable[Candidate]
         if name == "standard_filters":
             found = self._registry.own().values()
@@ -180,7 +180,8 @@ class FilterCatalog:
             if is_path(name):
                 found = [Candidate.of(each) for each in classes_at(name, BaseHostFilter, self._spelling)]
             else:
-                found = [self._registry.only(name, self._spelling, also=("standard_filters", "all_filters"))]
+                also, hint = ("standard_filters", "all_filters"), what_is_missing(name, path)
+                found = [self._registry.only(name, self._spelling, also=also, hint=hint)]
             for one in found:
                 self._alone.setdefault(one.name, {})[one.target] = one
         for one in found:
@@ -224,7 +225,7 @@ def load_weighers(
         if isinstance(wanted, BaseWeigher):
             weighers.append(wanted)
             continue
-        named = _weigher_classes(local_name(wanted), registry, spelling) if isinstance(wanted, str) else [wanted]
+        named = _weigher_classes(wanted, registry, spelling) if isinstance(wanted, str) else [wanted]
         for weigher_class in named:
             if weigher_class not in instances:
                 instances[weigher_class] = make_plugin(weigher_class, conf)
@@ -232,13 +233,15 @@ def load_weighers(
     return weighers
 
 
-def _weigher_classes(name: str, registry: Registry, spelling: Spelling) -> list[type[BaseWeigher]]:
+def _weigher_classes(path: str, registry: Registry, spelling: Spelling) -> list[type[BaseWeigher]]:
+    name = local_name(path)
     if is_path(name):
         return classes_at(name, BaseWeigher, spelling)
     if name == "all_weighers":
         own = registry.own()
         return [own[each].load(BaseWeigher) for each in STANDARD_WEIGHERS if each in own]
-    return [registry.only(name, spelling, also=("all_weighers",)).load(BaseWeigher)]
+    hint = what_is_missing(name, path)
+    return [registry.only(name, spelling, also=("all_weighers",), hint=hint).load(BaseWeigher)]
 
 
 def _cost_weighers(

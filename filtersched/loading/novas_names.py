@@ -30,8 +30,8 @@ def what_is_missing(name: str, path: str) -> str:
     if not path.startswith("nova.") or path == name:
         return ""
     return (
-        f"{path} is none of the filters of Nova that are here; if the file is your own, put it outside of the package "
-        "nova, in a folder of Python's path, and configure that path."
+        f"{path} is none of the filters and weighers of Nova that are here; if the file is your own, put it outside of "
+        "the package nova, in a folder of Python's path, and configure that path."
     )
 
 

@@ -17,9 +17,10 @@ from filtersched import (
 )
 
 
-def test_file_of_an_operator_in_the_package_nova_is_told_where_to_go():
+@pytest.mark.parametrize("option", ["available_filters", "enabled_filters", "weight_classes"])
+def test_file_of_an_operator_in_the_package_nova_is_told_where_to_go(option):
     with pytest.raises(PluginNotFound, match="put it outside of the package nova"):
-        scheduler_from(make_conf(enabled_filters=["nova.scheduler.filters.ours_filter.OursFilter"]))
+        scheduler_from(make_conf(**{option: ["nova.scheduler.filters.ours_filter.OursFilter"]}))
 
 
 @pytest.mark.parametrize(
