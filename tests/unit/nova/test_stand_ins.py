@@ -269,3 +269,14 @@ def test_installed_nova_is_not_changed_where_it_has_a_name(with_nova):
         print(hasattr(real, 'no_such_name'))
     """
     assert with_nova("-c", code) == "False True\nFalse\n"
+
+
+def test_entry_point_to_an_unmodified_plug_in_is_used_and_marked(site):
+    about = site.path / "ours-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: ours\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[filtersched.filters]\nPoolFilter = ourplug:PoolFilter\n")
+    (site.path / "nova.conf").write_text("[DEFAULT]\nour_pool = c1\nscheduler_available_filters = all_filters\n")
+    said = site(*SCHEDULE, "--scheduler-default-filters", "PoolFilter")
+    assert "c1     0.000  the only host left" in said
+    assert "Refuse hosts outside of the pool. (on stand-ins for Nova)" in site("plugins")
