@@ -7,6 +7,7 @@ can come before those found. So the answer is the same as if every host had been
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -72,8 +73,8 @@ def nearest_misses(
                 break
             verdicts = asked[row] = decision.ask(rows.host(row), index, choices)
             if verdicts.refused_by:
-                found.append((distance(verdicts), row))
-                found.sort()
+                bisect.insort(found, (distance(verdicts), row))
+                del found[wanted:]
     return [asked[row] for _distance, row in found[:wanted]]
 
 

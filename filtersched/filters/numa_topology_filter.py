@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from oslo_config import cfg
@@ -17,6 +17,8 @@ from filtersched.requests.numa_wishes import WISHES
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.verdict import Shortage
 from filtersched.settings.shared_options import CPU_ALLOCATION_RATIO, RAM_ALLOCATION_RATIO
+
+_MOST_ANSWERS = 2000
 
 
 class NUMATopologyFilter(BaseHostFilter):
@@ -47,6 +49,9 @@ class NUMATopologyFilter(BaseHostFilter):
         "image.properties.hw_pci_numa_affinity_policy",
     )
 
+    # Answers by the objects that they are about, until there are too many.
+    _answers: dict[Any, Any] | None = None
+
     def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:
         """Nothing for a request without a wish."""
         if spec.numa_topology:
@@ -58,7 +63,7 @@ class NUMATopologyFilter(BaseHostFilter):
         if not guest and not _needs_threads(spec):
             return True
         topology = host_state.numa_topology
-        if topology and not topology.has_threads and _needs_threads(spec):
+        if topology and _needs_threads(spec) and not topology.has_threads:
             return False
         if not guest:
             return True
@@ -69,9 +74,25 @@ class NUMATopologyFilter(BaseHostFilter):
     def _fits(
         self, host: HostState, spec: RequestSpec, topology: NUMATopology, guest: InstanceNUMATopology
     ) -> bool:
-        search, networks = device_search(host, spec), spec.network_metadata
-        found = fit_topology(topology, guest, ratios=self.ratios(host), devices=search, networks=networks)
-        return found is not None
+        ratios, networks = self.ratios(host), spec.network_metadata
+
+        def fits() -> bool:
+            search = device_search(host, spec)
+            return fit_topology(topology, guest, ratios=ratios, devices=search, networks=networks) is not None
+
+        return bool(self._known(fits, topology, host.pci_stats, guest, spec.pci_requests, networks, *ratios))
+
+    def _known(self, answer: Callable[[], Any], *of: Any) -> Any:
+        """What `answer` says, remembered for these very objects: explanations ask about many hosts alike."""
+        known = self._answers
+        if known is None or len(known) >= _MOST_ANSWERS:
+            known = self._answers = {}
+        key = (answer.__name__, *(value if type(value) is float else id(value) for value in of))
+        found = known.get(key)
+        if found is None:
+            # With the objects, since an address is used again.
+            found = known[key] = (answer(), of)
+        return found[0]
 
     def ratios(self, host: HostState) -> Ratios:
         """How many times its CPUs and its memory the host may give out."""
@@ -82,7 +103,7 @@ class NUMATopologyFilter(BaseHostFilter):
 
     def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> Shortage | str | None:
         guest, topology = spec.numa_topology, host_state.numa_topology
-        if topology and not topology.has_threads and _needs_threads(spec):
+        if topology and _needs_threads(spec) and not topology.has_threads:
             return "has no thread siblings, which the thread policy 'require' needs"
         if not guest:
             return None
@@ -90,7 +111,14 @@ class NUMATopologyFilter(BaseHostFilter):
             return "has no NUMA cells"
         if len(topology) < len(guest):
             return Shortage("NUMA cells", need=len(guest), have=len(topology))
-        return self._lacking(host_state, spec, topology, guest)
+        ratios = self.ratios(host_state)
+
+        def lacking() -> Shortage | str | None:
+            return self._lacking(host_state, spec, topology, guest)
+
+        known = (topology, host_state.pci_stats, guest, spec.pci_requests, spec.network_metadata, *ratios)
+        reason: Shortage | str | None = self._known(lacking, *known)
+        return reason
 
     def _lacking(
         self, host: HostState, spec: RequestSpec, topology: NUMATopology, guest: InstanceNUMATopology

@@ -228,6 +228,19 @@ def test_nor_does_it_grow_where_devices_or_networks_are_the_reason(wanted, netwo
     assert time.process_time() - began < 0.5
 
 
+def test_remembered_answers_are_about_the_very_host_and_request():
+    rule = NUMATopologyFilter()
+    free, full = a_host(pinned_cell(0)), a_host(pinned_cell(0, pinned_cpus=[0, 1, 2]))
+    for _ in range(2):
+        for asked, passes in ((1, (True, True)), (2, (True, False)), (5, (False, False))):
+            spec = asks(vcpus=asked, cpu_policy="dedicated")
+            assert (rule.host_passes(free, spec), rule.host_passes(full, spec)) == passes
+            reasons = [rule.rejection_reason(host, spec) for host in (free, full)]
+            assert [reason is None for reason in reasons] == list(passes)
+    free.cpu_allocation_ratio = 1.0
+    assert rule.limits(free, spec)["numa_topology"]["cpu_allocation_ratio"] == 1.0
+
+
 def test_it_keeps_what_it_declares():
     specs = [
         make_spec(extra_specs={"hw:numa_nodes": "1"}),
