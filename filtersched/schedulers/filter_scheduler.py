@@ -153,36 +153,46 @@ class FilterScheduler(Scheduler):
     def _choose_plainly(self, decision: Decision) -> list[Choice]:
         """The pipeline on host objects: what the engine must equal."""
         decision.deplete = self.deplete
-        hosts = decision.offered()
-        choices: list[Choice] = []
+        hosts: Sequence[HostState] = decision.offered()
         set_aside: SetAside = ()
+        choices: list[Choice] = []
         for index in range(len(decision.uuids)):
             spec = decision.spec_for(index, choices)
-            back, set_aside = self._filter_handler.returning(set_aside, spec, index)
-            hosts = [*hosts, *back]
-            narrowed = self._as_filtered("narrow", hosts, self.narrow(hosts, spec))
-            passed = self.filter(narrowed, spec, index, decision.filters)
-            filtered = self._as_filtered("filter", narrowed, passed)
-            steps = (*narrowed.steps, *steps_of_set_aside(set_aside, narrowed), *filtered.steps)
-            set_aside = (*set_aside, *filtered.set_aside)
-            weighed = self._checked("weigh", self.weigh(filtered, spec), WeighedHost)
-            ranked = self._checked("select", self.select(weighed, decision.random), WeighedHost)
+            filtered = self._filtered(hosts, set_aside, spec, index, decision)
+            ranked = self._ranked(filtered, spec, decision)
             if not ranked:
-                if filtered:
-                    # The driver dropped them all behind the filters.
-                    steps = (*steps, *Filtered.of([*filtered], (), type(self).__name__).steps)
-                raise decision.refusal(index, functools.partial(tuple, decision.named(steps)), choices)
-            chosen = ranked[0].obj
-            (taken,) = self._checked("deplete", [self.deplete(chosen, spec)], HostState)
-            choices.append(decision.choice(spec, ranked, taken, steps))
-            hosts = [taken, *(other.obj for other in ranked[1:])]
+                raise self._refusal(filtered, index, choices, decision)
+            (taken,) = self._checked("deplete", [self.deplete(ranked[0].obj, spec)], HostState)
+            choices.append(decision.choice(spec, ranked, taken, filtered.steps))
+            hosts, set_aside = [taken, *(other.obj for other in ranked[1:])], filtered.set_aside
         if decision.alternates and len(choices) > 1:
             # Once more, now that everything is depleted: alternates are what would be left.
-            spec = decision.spec_for(len(choices) - 1, choices)
-            back, _ = self._filter_handler.returning(set_aside, spec, len(choices) - 1)
-            passed = self.filter(self.narrow([*hosts, *back], spec), spec, len(choices) - 1, decision.filters)
-            decision.left = [one.obj for one in self.select(self.weigh(passed, spec), decision.random)]
+            index = len(choices) - 1
+            spec = decision.spec_for(index, choices)
+            filtered = self._filtered(hosts, set_aside, spec, index, decision)
+            decision.left = [one.obj for one in self._ranked(filtered, spec, decision)]
         return choices
+
+    def _filtered(
+        self, hosts: Sequence[HostState], set_aside: SetAside, spec: RequestSpec, index: int, decision: Decision
+    ) -> Filtered:
+        """Narrow and filter the hosts, and those set aside that may come back now; with all steps."""
+        back, still_aside = self._filter_handler.returning(set_aside, spec, index)
+        offered = [*hosts, *back]
+        narrowed = self._as_filtered("narrow", offered, self.narrow(offered, spec))
+        passed = self._as_filtered("filter", narrowed, self.filter(narrowed, spec, index, decision.filters))
+        steps = (*narrowed.steps, *steps_of_set_aside(still_aside, narrowed), *passed.steps)
+        return Filtered(passed, steps, (*still_aside, *passed.set_aside))
+
+    def _ranked(self, filtered: Filtered, spec: RequestSpec, decision: Decision) -> list[WeighedHost]:
+        """Weigh the hosts and select one, which is the first."""
+        weighed = self._checked("weigh", self.weigh(filtered, spec), WeighedHost)
+        return self._checked("select", self.select(weighed, decision.random), WeighedHost)
+
+    def _refusal(self, filtered: Filtered, index: int, choices: list[Choice], decision: Decision) -> NoValidHost:
+        """The error for an instance without a host; a driver may have dropped all that the filters left."""
+        dropped = Filtered.of(filtered, (), type(self).__name__) if filtered else filtered
+        return decision.refusal(index, functools.partial(tuple, decision.named(dropped.steps)), choices)
 
     def _as_filtered(self, step: str, before: Sequence[HostState], after: Sequence[HostState]) -> Filtered:
         """The hosts with their steps; what an overridden step drops without a word is the driver's own."""
