@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from oslo_config import cfg
+from oslo_config import cfg, types
 
 from filtersched.cli.findings import Checked, Finding, listed
 from filtersched.cli.setting_checks import is_set
@@ -158,10 +158,12 @@ def _unenforced(checked: Checked) -> Iterator[Finding]:
 
 
 def _limits() -> dict[tuple[str, str], tuple[cfg.Opt, list[str]]]:
-    """The options of the library's filters, and the filters that have each."""
+    """The numbers among the options of the library's filters, and the filters that have each."""
     found: dict[tuple[str, str], tuple[cfg.Opt, list[str]]] = {}
     for plugin in describe_own_plugins():
         for group, opt in plugin.options if plugin.kind == "filter" else ():
+            if not isinstance(opt.type, types.Integer | types.Float):
+                continue
             found.setdefault((group, opt.dest), (opt, []))[1].append(plugin.name)
     return {key: (opt, sorted(names, key=lambda name: (len(name), name))) for key, (opt, names) in found.items()}
 

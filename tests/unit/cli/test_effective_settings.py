@@ -45,6 +45,11 @@ def test_ratio_that_nothing_sets_is_not_told(check):
     assert warnings(check("[DEFAULT]\n"), "not enforced") == []
 
 
+def test_option_that_is_no_limit_is_not_called_one(check):
+    text = "[DEFAULT]\ndefault_availability_zone = nova\n[filter_scheduler]\nenabled_filters = RamFilter\n"
+    assert warnings(check(text), "not enforced") == []
+
+
 def test_values_have_the_file_line_and_spelling_that_set_them(check, tmp_path):
     text = "# first\n[filter_scheduler]\nenabled_filters = RamFilter,\n    CoreFilter\nram_weight_multiplier = 2.0\n"
     document = check(text, "--cpu-weight-multiplier", "3.0")
