@@ -62,7 +62,7 @@ class Instance:
 
     def to_dict(self, *, without: Collection[str] = ()) -> dict[str, Any]:
         """The fields that differ from their defaults, as plain data; the constructor takes them back."""
-        data = {}
+        data: dict[str, Any] = {"uuid": self.uuid}
         for field, default in _DEFAULTS.items():
             value = getattr(self, field)
             if value is not default and field not in without and value != default:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -31,6 +31,8 @@ from filtersched import (
     Selection,
     make_conf,
 )
+
+from .strategies import FLAVORS, FULL_HOSTS, MAPPINGS, TIMES
 
 
 class RackedHost(HostState):
@@ -205,6 +207,31 @@ def comparable(result: Any) -> Any:
         (one.host, one.instance_uuid, one.weight, one.generation, one.pool_generation, state_of(one.host_state))
         for one in result
     ]
+
+
+INSTANCES = st.builds(
+    Instance,
+    st.text(max_size=3) | st.sampled_from(["", "\ud800", "\0", "\n"]),
+    project_id=st.none() | st.text(max_size=3),
+    instance_type_id=st.none() | st.integers() | st.text(max_size=2),
+    image_properties=MAPPINGS,
+    flavor=st.none() | FLAVORS,
+    groups=st.lists(st.text(max_size=2), max_size=2),
+    consumed=MAPPINGS,
+    created_at=st.none() | TIMES,
+)
+
+
+@given(FULL_HOSTS, st.lists(INSTANCES, max_size=3), st.lists(st.text(max_size=2), max_size=2))
+def test_any_host_comes_back_with_its_instances_and_reports(tmp_path_factory, host, instances, listed):
+    pool = HostPool([host])
+    pool.update("cmp1", instances=instances)
+    pool.report("cmp1", instances=[*instances, *listed])
+    path = tmp_path_factory.mktemp("pool") / "pool.jsonl"
+    pool.save(path)
+    loaded = HostPool.load(path)
+    assert state_of(loaded["cmp1"]) == state_of(pool["cmp1"])
+    assert loaded.report("cmp1", instances=[]) == pool.report("cmp1", instances=[])
 
 
 TestPoolBesideItsRestart = PoolBesideItsRestart.TestCase

@@ -38,6 +38,13 @@ FILTERS = [
 ]
 
 
+class AsciiResponse(JSONResponse):
+    """JSON in ASCII, which has room for what UTF-8 lacks: half of a surrogate pair in somebody's name."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, separators=(",", ":")).encode("ascii")
+
+
 class Service:
     """The endpoints. They run in one thread, so that nothing comes between two lines without `await`."""
 
@@ -105,7 +112,7 @@ class Service:
     async def _told(self, answer: Mapping[str, Any]) -> Response:
         """The answer, once the state that it tells of is on the disk: a client never learns what a crash would undo."""
         await self.store.saved()
-        return JSONResponse(answer)
+        return AsciiResponse(answer)
 
     def _host(self, request: Request) -> HostState:
         name = request.path_params["name"]
@@ -156,19 +163,19 @@ def _spec(body: dict[str, Any]) -> RequestSpec:
 
 
 async def _refused(_request: Request, refusal: Any) -> Response:
-    return JSONResponse(refusal.to_dict(), 409)
+    return AsciiResponse(refusal.to_dict(), 409)
 
 
 async def _wrong(_request: Request, problem: Any) -> Response:
-    return JSONResponse({"error": str(problem)}, 400)
+    return AsciiResponse({"error": str(problem)}, 400)
 
 
 async def _said(_request: Request, problem: Any) -> Response:
-    return JSONResponse({"error": problem.detail}, problem.status_code, problem.headers)
+    return AsciiResponse({"error": problem.detail}, problem.status_code, problem.headers)
 
 
 async def _not_saved(_request: Request, problem: Any) -> Response:
-    return JSONResponse({"error": f"the pool could not be saved ({problem}); send the request again"}, 503)
+    return AsciiResponse({"error": f"the pool could not be saved ({problem}); send the request again"}, 503)
 
 
 def make_app(store: Store) -> Starlette:

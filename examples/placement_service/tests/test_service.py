@@ -133,10 +133,10 @@ def test_wrong_request_is_refused_with_a_sentence(server_of_all, method, path, b
 
 def test_text_that_utf8_lacks_is_stored_and_answered(server):
     body = {**SMALL, "user_id": "\ud800"}
-    assert server.ask("PUT", "/instances/a", json.dumps(body).encode())[0] == 200
+    host = server.ask("PUT", "/instances/a", json.dumps(body).encode())[1]["host"]
     server.kill()
     server.start()
-    assert server.ask("GET", "/instances/a")[0] == 200
+    assert server.hosts()[host]["instances"]["a"]["user_id"] == "\ud800"
 
 
 def test_second_service_on_one_folder_is_refused(server):

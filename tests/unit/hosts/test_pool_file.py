@@ -141,6 +141,11 @@ def test_hosts_of_own_classes_come_back_as_such(tmp_path):
     assert [(type(one), getattr(one, "rack", None)) for one in loaded] == [(HostState, None), (Rack, "r1")]
 
 
+def test_instance_whose_uuid_is_empty_comes_back(tmp_path):
+    loaded = again(HostPool([host("a", instances=[""])]), tmp_path)
+    assert list(loaded["a"].instances) == [""]
+
+
 def test_text_that_utf8_lacks_comes_back(tmp_path):
     loaded = again(HostPool([host("a", instances=[Instance("i", user_id="\ud800")])]), tmp_path)
     assert loaded.instance("i").user_id == "\ud800"
