@@ -19,6 +19,12 @@ _PLAIN = frozenset((*SIZES, "now", "availability_zone", "project_id", "user_id",
 
 def attributes_of(reads: Iterable[str]) -> tuple[str, ...]:
     """The attributes that declared names begin with, each once, in their order."""
+    return _attributes_of(tuple(reads))
+
+
+@functools.lru_cache(maxsize=1024)
+def _attributes_of(reads: tuple[str, ...]) -> tuple[str, ...]:
+    # A plug-in whose reads depend on the request is asked for every request.
     return tuple(dict.fromkeys(name.partition(".")[0] for name in reads))
 
 
