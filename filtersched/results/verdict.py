@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from filtersched.results.weigher_shares import WeigherShare
@@ -24,7 +24,7 @@ class Shortage:
     #: Such as "MB".
     unit: str = ""
     #: What to say instead of "lacks … (free …, asked …)".
-    sentence: str = ""
+    sentence: str = field(default="", repr=False)
 
     @property
     def missing(self) -> float:
