@@ -109,7 +109,7 @@ def check_metadata(wheel: Path) -> None:
     page = markdown.render(metadata.get_payload(decode=True).decode("utf-8"))
     assert page is not None, "the long description cannot be rendered"
     links = re.findall(r'href="([^"]*)"', page)
-    assert f"{urls['Source']}/docs/nova.md" in links
+    assert f"{urls['Source']}/docs/from_nova.md" in links
     relative = [link for link in links if not re.match(r"https://|#", link)]
     assert not relative, f"links of the long description that lead nowhere: {relative}"
     if ".example/" in urls["Source"]:
