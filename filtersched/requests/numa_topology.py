@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from filtersched.columns.stored import NO_ITEMS, Stored
-from filtersched.columns.values import text
+from filtersched.columns.values import number, text
 from filtersched.requests.cpu_sets import cpu_set
 from filtersched.requests.parts import Malformed, Part, items, list_of, one_of, whole_amount, whole_number
 
@@ -164,3 +164,14 @@ class NUMALimits(NamedTuple):
     cpu_ratio: float = 1.0
     ram_ratio: float = 1.0
     pack: bool = False
+
+    @classmethod
+    def of(cls, value: Any) -> NUMALimits:
+        """The limits from their plain data. Raises ValueError with what it must be."""
+        if not isinstance(value, Mapping) or value.keys() != set(cls._fields):
+            raise ValueError(f"a mapping of {', '.join(cls._fields)}")
+        flags = (value["is_limited"], value["pack"])
+        if not all(isinstance(flag, bool) for flag in flags):
+            raise ValueError("a mapping in which is_limited and pack are true or false")
+        cpu_ratio, ram_ratio = (number(value[name]) for name in ("cpu_ratio", "ram_ratio"))
+        return cls(flags[0], cpu_ratio, ram_ratio, flags[1])

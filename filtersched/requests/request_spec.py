@@ -385,7 +385,9 @@ class RequestSpec(Attributed, Mapping[str, Any]):
         given = {name: value for name, value in self.__dict__.copy().items() if name in _CHECKS}
         if "context" in given:
             given["context"] = filter_properties.context_record(given["context"])
-        return {"version": FORMAT_VERSION, **{name: plain(value) for name, value in given.items()}}
+        written = {"version": FORMAT_VERSION, **{name: plain(value) for name, value in given.items()}}
+        limits = self.numa_limits
+        return written if limits == _NO_NUMA_LIMITS else {**written, "numa_limits": limits._asdict()}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -394,7 +396,11 @@ class RequestSpec(Attributed, Mapping[str, Any]):
             raise InvalidRequest(f"a request must be a mapping, not {shown(data)}", value=data)
         known = with_text_keys(data)
         take_version(known, lambda said, version: InvalidRequest(said, field="version", value=version))
-        return cls(**known)
+        limits = known.pop("numa_limits", None)
+        made = cls(**known)
+        if limits is not None:
+            made.with_numa_limits(checked("numa_limits", limits, NUMALimits.of))
+        return made
 
 
 # Writing past __setattr__, which checks values and keeps the seal.

@@ -105,7 +105,9 @@ def test_copy_of_its_own_passes():
     check_host(Deep, [Deep("s", slots=[[0, 0], [0, 0]])])
 
 
-@pytest.mark.parametrize("taken", [3, {"cells": object()}, {1: 2}], ids=["no mapping", "an object", "a key that is no text"])
+@pytest.mark.parametrize(
+    "taken", [3, {"cells": object()}, {1: 2}], ids=["no mapping", "an object", "a key that is no text"]
+)
 def test_what_cannot_be_kept_with_an_instance_is_found(taken):
     class Odd(Licensed):
         def consume_from_request(self, spec):

@@ -1,11 +1,22 @@
 """What instances take of cells and devices, and give back."""
 
+import json
 import random
 from datetime import timedelta
 
 import pytest
 
-from filtersched import FilterScheduler, HostPool, HostState, Instance, InvalidHost, RequestSpec, make_conf
+from filtersched import (
+    FilterScheduler,
+    HostPool,
+    HostState,
+    Instance,
+    InvalidHost,
+    InvalidRequest,
+    RequestSpec,
+    Selection,
+    make_conf,
+)
 from tests.differential import device_cases
 from tests.differential.cases import Draw
 
@@ -174,3 +185,23 @@ def test_devices_of_a_host_without_cells_are_close_to_none():
     wanted = [{"count": 1, "spec": [{}], "numa_policy": "preferred"}]
     host.consume_from_request(RequestSpec(numa_topology={"cells": [{"id": 0}]}, pci_requests=wanted))
     assert host.pci_stats.free_devices == 4
+
+
+def test_selection_that_was_written_down_takes_the_cells_that_it_was_decided_for():
+    packs = make_conf(enabled_filters=FILTERS, compute_packing_host_numa_cells_allocation_strategy=True)
+    used = [{**CELLS[0], "pinned_cpus": []}, {**CELLS[1], "memory_usage": 512}]
+    hosts = [HostState("a", total_usable_ram_mb=4096, free_ram_mb=4096, numa_topology={"cells": used})]
+    (selection,) = FilterScheduler(packs).select_destinations(RequestSpec(PINNED), HostPool(hosts))
+    read = Selection.from_dict(json.loads(json.dumps(selection.to_dict())))
+    assert read.spec.numa_limits == selection.spec.numa_limits
+    assert read.spec.numa_limits.pack is True
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [5, {"pack": True}, {"is_limited": 1, "cpu_ratio": 1, "ram_ratio": 1, "pack": False}],
+    ids=["no mapping", "too few", "no truth value"],
+)
+def test_limits_of_a_written_request_that_are_none_are_refused_by_name(limits):
+    with pytest.raises(InvalidRequest, match="numa_limits must be a mapping"):
+        RequestSpec.from_dict({**RequestSpec(PINNED).to_dict(), "numa_limits": limits})
