@@ -198,7 +198,10 @@ def items(value: Any) -> Sequence[Any]:
     if value is None:
         return ()
     if isinstance(value, Set):
-        return sorted(value)
+        try:
+            return sorted(value)
+        except TypeError:
+            return sorted(value, key=repr)
     if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__iter__") or not hasattr(value, "__len__"):
         raise ValueError("a list")
     return list(value)
