@@ -268,11 +268,11 @@ class HostPool(KeptHosts):
         known = {uuid: counted.built(uuid, one, figures) for uuid, one in host.instances.items()}
         if adopted or any(one is not host.instances[uuid] for uuid, one in known.items()):
             changed.instances = FrozenDict({**known, **{uuid: listed[uuid] for uuid in adopted if listed is not None}})
-        missing = tuple(uuid for uuid in before.listed if listed is not None and uuid not in listed and uuid in known)
+        gone = () if listed is None else (uuid for uuid in before.listed if uuid not in listed and uuid in known)
         after = before.after(when, before.listed if listed is None else frozenset(listed))
         self._publish([self._change(row, changed)], functools.partial(self._reports.__setitem__, key, after))
         elsewhere = tuple(uuid for uuid in unknown if uuid not in adopted)
-        return Report(accepted=True, missing=missing, adopted=tuple(adopted), elsewhere=elsewhere)
+        return Report(accepted=True, missing=tuple(sorted(gone)), adopted=tuple(adopted), elsewhere=elsewhere)
 
     # -- saving ------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ class Report:
 
     #: False if it is older than the last one; it changed nothing then.
     accepted: bool
-    #: Uuids that an earlier report listed and this one does not; they stay counted until released.
+    #: Uuids that an earlier report listed and this one does not, sorted; they stay counted until released.
     missing: tuple[str, ...] = ()
     #: Uuids that the pool did not know; they are on the host now.
     adopted: tuple[str, ...] = ()

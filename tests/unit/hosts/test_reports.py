@@ -105,6 +105,12 @@ def test_host_that_is_added_anew_has_reported_nothing_yet(pool):
     assert pool.report("a", free_ram_mb=400, observed_at=late - timedelta(seconds=1)).accepted
 
 
+def test_missing_instances_are_named_in_the_same_order_in_every_process(pool):
+    uuids = [f"i{at}" for at in range(20)]
+    pool.report("a", instances=uuids)
+    assert pool.report("a", instances=[]).missing == tuple(sorted(uuids))
+
+
 def test_instance_that_a_later_list_misses_stays_counted_and_is_named(pool, scheduler):
     place(scheduler, pool, "i1")
     assert pool.report("a", free_ram_mb=900, instances=["i1"]).missing == ()
