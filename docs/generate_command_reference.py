@@ -153,7 +153,7 @@ def _output() -> Iterator[str]:
         schema = _schema(name)
         yield f"## {name}\n\n{schema['title']}.\n"
         if name == "schedule":
-            yield "The elements of `placements` are those of [placement](#placement).\n"
+            yield "Each element of `placements` is a [placement](#placement).\n"
         yield "| key | type | |\n|---|---|---|"
         for part in schema.get("oneOf", [schema]) if "properties" not in schema else [schema]:
             yield from _schema_rows(part, "", deep=name != "schedule")

@@ -25,7 +25,7 @@ class NUMATopologyFilter(BaseHostFilter):
     """Refuse hosts whose NUMA cells cannot take the cells that the request asks for.
 
     A request asks for cells by its `numa_topology`, or by extra specs and image properties such as
-    `hw:numa_nodes` and `hw:cpu_policy`. Each of its cells needs a cell of the host of its own, with
+    `hw:numa_nodes` and `hw:cpu_policy`. Each of its cells needs a separate cell of the host, with
     the memory, the memory pages and the CPUs. The cells must be close to the PCI devices and the
     networks of the request.
 

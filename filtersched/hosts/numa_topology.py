@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from filtersched.columns.stored import NO_ITEMS, Stored
 from filtersched.errors import InvalidHost, must_be
 from filtersched.requests.cpu_sets import as_ranges, cpu_set
-from filtersched.requests.numa_topology import NO_CPUS, CPUs, NetworkMetadata
+from filtersched.requests.numa_topology import NO_CPUS, CPUs, NetworkMetadata, check_cells
 from filtersched.requests.parts import Malformed, Part, list_of, whole_amount, whole_number
 
 KIB_IN_MIB = 1024
@@ -175,16 +175,7 @@ class NUMATopology(HostPart):
     _nova_names: ClassVar[Sequence[str]] = ("NUMATopology",)
 
     def _check_whole(self) -> None:
-        ids: set[int] = set()
-        cpus: set[int] = set()
-        for at, cell in enumerate(self.cells):
-            own = cell.cpuset | cell.pcpuset
-            if cell.id in ids:
-                raise Malformed("another number than the other cells'", cell.id, f"cells[{at}].id")
-            if cpus & own:
-                raise Malformed("CPUs of no other cell", as_ranges(cpus & own), f"cells[{at}].cpuset")
-            ids.add(cell.id)
-            cpus |= own
+        check_cells(self.cells, as_ranges)
 
     def __len__(self) -> int:
         return len(self.cells)

@@ -116,6 +116,20 @@ class InstanceNUMACell(Part):
         return self.cpu_policy != DEDICATED
 
 
+def check_cells(cells: Iterable[Any], shown: Callable[[set[int]], Any]) -> None:
+    """Raise Malformed for cells, of a host or a request, that share a number or a CPU; `shown` writes the CPUs."""
+    ids: set[int] = set()
+    cpus: set[int] = set()
+    for at, cell in enumerate(cells):
+        own = cell.cpuset | cell.pcpuset
+        if cell.id in ids:
+            raise Malformed("another number than the other cells'", cell.id, f"cells[{at}].id")
+        if cpus & own:
+            raise Malformed("CPUs of no other cell", shown(cpus & own), f"cells[{at}].cpuset")
+        ids.add(cell.id)
+        cpus |= own
+
+
 @dataclass(frozen=True, slots=True)
 class InstanceNUMATopology(Part):
     """What one instance needs, cell by cell."""
@@ -132,16 +146,7 @@ class InstanceNUMATopology(Part):
     _nova_names: ClassVar[Sequence[str]] = ("InstanceNUMATopology",)
 
     def _check_whole(self) -> None:
-        ids: set[int] = set()
-        cpus: set[int] = set()
-        for at, cell in enumerate(self.cells):
-            own = cell.cpuset | cell.pcpuset
-            if cell.id in ids:
-                raise Malformed("another number than the other cells'", cell.id, f"cells[{at}].id")
-            if cpus & own:
-                raise Malformed("CPUs of no other cell", sorted(cpus & own), f"cells[{at}].cpuset")
-            ids.add(cell.id)
-            cpus |= own
+        check_cells(self.cells, sorted)
 
     def __len__(self) -> int:
         return len(self.cells)
