@@ -6,6 +6,7 @@ remembers what fits. Here each try is made on the request as it was given.
 
 import itertools
 
+import forms
 from nova import objects
 from nova.pci import stats
 from nova.virt import hardware
@@ -111,16 +112,7 @@ def wished_cells(case):
     """The cells that flavor and image ask for."""
     flavor = objects.Flavor(name="f", vcpus=case["vcpus"], memory_mb=case["memory_mb"], extra_specs=case["specs"])
     image = objects.ImageMeta(name="i", properties=objects.ImageMetaProps.from_dict(case["properties"]))
-    found = hardware.numa_get_constraints(flavor, image)
-    if found is None:
-        return {"cells": None}
-    names = ("id", "memory", "pagesize", "cpu_policy", "cpu_thread_policy")
-    cells = [
-        {name: getattr(cell, name) for name in names}
-        | {name: sorted(getattr(cell, name)) for name in ("cpuset", "pcpuset")}
-        for cell in found.cells
-    ]
-    return {"cells": cells, "emulator_threads_policy": found.emulator_threads_policy}
+    return forms.cells_asked(hardware.numa_get_constraints(flavor, image))
 
 
 def answer(case):
@@ -147,7 +139,7 @@ def answer(case):
         found["fits"] = fitted is not None
         if fitted is not None:
             found["cells"] = [cell.id for cell in fitted.cells]
-            found["host"] = _usage(hardware.numa_usage_from_instance_numa(host, fitted))
+            found["host"] = forms.cells_used(hardware.numa_usage_from_instance_numa(host, fitted).cells)
     if devices is not None and wanted:
         found["supported"] = devices.support_requests(wanted, None)
         if wished is None or fitted is not None:
@@ -156,16 +148,3 @@ def answer(case):
             devices.apply_requests(wanted, None, None if fitted is None else fitted.cells)
             found["left"] = [dict(pool) for pool in devices.pools]
     return found
-
-
-def _usage(host):
-    return [
-        {
-            "id": cell.id,
-            "cpu_usage": cell.cpu_usage,
-            "memory_usage": cell.memory_usage,
-            "pinned_cpus": sorted(cell.pinned_cpus),
-            "used": [pages.used for pages in cell.mempages],
-        }
-        for cell in host.cells
-    ]

@@ -8,11 +8,16 @@ from typing import Any, ClassVar, Self
 
 from filtersched.columns.stored import NO_ITEMS, Stored
 from filtersched.errors import InvalidHost, must_be
+from filtersched.hosts.attribute_kinds import alike
 from filtersched.requests.cpu_sets import as_ranges, cpu_set
 from filtersched.requests.numa_topology import NO_CPUS, CPUs, NetworkMetadata, check_cells
 from filtersched.requests.parts import Malformed, Part, list_of, whole_amount, whole_number
 
 KIB_IN_MIB = 1024
+
+# Cells of one kind of hardware have the same CPUs and cores, however much of them is in use.
+_shared_cpus = alike(cpu_set)
+_shared_cores = alike(list_of(cpu_set))
 
 
 class HostPart(Part):
@@ -111,13 +116,13 @@ class NUMACell(HostPart):
 
     _checks: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
         "id": whole_number,
-        "cpuset": cpu_set,
-        "pcpuset": cpu_set,
+        "cpuset": _shared_cpus,
+        "pcpuset": _shared_cpus,
         "memory": whole_amount,
         "cpu_usage": whole_amount,
         "memory_usage": whole_amount,
         "pinned_cpus": cpu_set,
-        "siblings": list_of(cpu_set),
+        "siblings": _shared_cores,
         "mempages": list_of(NUMAPages.of),
         "socket": _socket,
         "network_metadata": _network,

@@ -161,7 +161,7 @@ def device_pools(draw, n_cells):
                 "vendor_id": draw.one("8086", "10de"),
                 "product_id": draw.one("154c", "1eb8"),
                 "numa_node": draw.one(None, *range(n_cells)),
-                "count": draw.one(1, 1, 2, 4),
+                "count": draw.one(1, 2, 4),
                 "tags": tags,
             }
         )
@@ -169,12 +169,12 @@ def device_pools(draw, n_cells):
 
 
 def device_requests(draw):
-    return [_device_request(draw) for _ in range(draw.one(1, 1, 2, 3))]
+    return [_device_request(draw) for _ in range(draw.one(1, 1, 1, 1, 2, 3))]
 
 
 def _device_request(draw):
     return {
-        "count": draw.one(1, 1, 2, 3),
+        "count": draw.one(1, 1, 1, 2, 3),
         "spec": [_device_spec(draw) for _ in range(draw.one(1, 1, 1, 2))],
         "numa_policy": draw.one(None, "legacy", "preferred", "required", "socket"),
         "alias_name": "device",
@@ -189,14 +189,13 @@ def _device_spec(draw):
         spec["product_id"] = draw.one("154c", "1eb8")
     if draw.one(True, False):
         spec["dev_type"] = draw.one("type-PCI", "type-VF", "type-PF", "vdpa")
-    if draw.rarely():
-        spec["physical_network"] = draw.one("net1", "net2")
-    if draw.rarely():
-        spec["remote_managed"] = draw.one("true", "false")
-    if draw.rarely():
-        spec["live_migratable"] = draw.one("true", "false")
-    if draw.rarely():
-        spec["traits"] = "CUSTOM_FAST"
+    special = {
+        "physical_network": draw.one("net1", "net2"),
+        "remote_managed": draw.one("true", "false"),
+        "live_migratable": draw.one("true", "false"),
+        "traits": "CUSTOM_FAST",
+    }
+    spec |= {name: special[name] for name in draw.some(sorted(special), 0, draw.one(0, 0, 0, 1, 2))}
     return spec
 
 

@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from benchmarks.nova_peer import forms
 from benchmarks.nova_peer.client import VARIABLE, NovaPeer, nova_python
 from filtersched.errors import InvalidRequest
 from filtersched.hosts.device_usage import changes, device_search
@@ -45,16 +46,7 @@ def ours(case):
     taken = device_cases.taken(case)[1]
     after = changes(host, taken, 1)
     if "cells" in found:
-        found["host"] = [
-            {
-                "id": cell.id,
-                "cpu_usage": cell.cpu_usage,
-                "memory_usage": cell.memory_usage,
-                "pinned_cpus": sorted(cell.pinned_cpus),
-                "used": [pages.used for pages in cell.mempages],
-            }
-            for cell in after["numa_topology"].cells
-        ]
+        found["host"] = forms.cells_used(after["numa_topology"].cells)
     if search is not None and search.requests:
         found["supported"] = search.take() is not None
         if guest is None or "cells" in found:
@@ -96,15 +88,7 @@ def wished(case):
         found = RequestSpec(flavor, image={"properties": case["properties"]}).numa_topology
     except InvalidRequest:
         return "refused"
-    if found is None:
-        return {"cells": None}
-    names = ("id", "memory", "pagesize", "cpu_policy", "cpu_thread_policy")
-    cells = [
-        {name: getattr(cell, name) for name in names}
-        | {name: sorted(getattr(cell, name)) for name in ("cpuset", "pcpuset")}
-        for cell in found.cells
-    ]
-    return {"cells": cells, "emulator_threads_policy": found.emulator_threads_policy}
+    return forms.cells_asked(found)
 
 
 def test_flavors_and_images_ask_for_the_cells_that_nova_reads_in_them(nova):

@@ -67,6 +67,17 @@ def test_hosts_alike_share_one_topology():
     assert one.numa_topology is other.numa_topology
 
 
+def test_cells_alike_share_their_cpus_and_cores_however_much_of_them_is_in_use():
+    one, other = (
+        HostState("a", numa_topology={"cells": [{**CELL, "memory_usage": used}]}).numa_topology.cells[0]
+        for used in (0, 512)
+    )
+    assert (one.memory_usage, other.memory_usage) == (0, 512)
+    assert one.cpuset is other.cpuset
+    assert one.pcpuset is other.pcpuset
+    assert one.siblings is other.siblings
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -92,6 +103,9 @@ def test_devices_read_back_with_tags_among_their_keys_and_fewer_tags_first(given
         ({"cells": [{**CELL, "cpus": 1}]}, "numa_topology.cells[0].cpus"),
         ({"cells": [{**CELL, "memory": -1}]}, "numa_topology.cells[0].memory"),
         ({"cells": [{**CELL, "pinned_cpus": [2, 9]}]}, "numa_topology.cells[0].pinned_cpus"),
+        ({"cells": [{**CELL, "cpuset": [True]}]}, "numa_topology.cells[0].cpuset"),
+        ({"cells": [{**CELL, "pcpuset": [2, 3, -1]}]}, "numa_topology.cells[0].pcpuset"),
+        ({"cells": [{**CELL, "siblings": [[0, 1], ["x"]]}]}, "numa_topology.cells[0].siblings[1]"),
         ({"cells": [{**CELL, "siblings": [[2, 3], [3]]}]}, "numa_topology.cells[0].siblings[1]"),
         ({"cells": [{**CELL, "mempages": [{"size_kb": 4, "total": -1}]}]}, "numa_topology.cells[0].mempages[0].total"),
         ({"cells": [{**CELL, "mempages": [{"size_kb": 4}] * 2}]}, "numa_topology.cells[0].mempages[1].size_kb"),
