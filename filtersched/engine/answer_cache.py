@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from filtersched.columns.column import NotVectorizable
 from filtersched.columns.distinct_values import Codes
+from filtersched.engine.candidates import Candidates
+from filtersched.engine.fallback import UseHandlers
+from filtersched.engine.overlay import Overlay
 from filtersched.engine.plugin_evaluator import ColumnAnswer, PluginEvaluator, Raised, Window
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.top_rows import ColumnExtremes
@@ -167,6 +170,39 @@ class AnswerCache:
         elif entry.window is not None:
             request.windows.append(entry.window)
         return entry
+
+    def answers_over(
+        self, overlay: Overlay, evaluator: PluginEvaluator, request: RequestKeys, kind: Kind, candidates: Candidates
+    ) -> Any:
+        """The same as a decision sees the rows: those that it has depleted are asked again, if they are candidates.
+
+        (n_rows,), or one answer for all; not to be written to. None if hosts are to be asked one by one, as
+        where one of them raises.
+        """
+        is_candidate = candidates.as_mask()
+        untouched = is_candidate.copy()
+        untouched[list(overlay.depleted)] = False
+        ask = evaluator.host_evaluator(request)
+        try:
+            found = self.answers_for(evaluator, request, kind, lambda: np.flatnonzero(untouched))
+            if found is None:
+                return None
+            changed = {row: kind.from_answer(ask(one)) for row, one in overlay.depleted.items() if is_candidate[row]}
+        except UseHandlers:
+            raise
+        except Exception:
+            # The boundary to the plug-in: asked one by one, the first host of the list raises.
+            return None
+        answers = found.answers
+        if not isinstance(answers, np.ndarray):
+            if all(answer == answers for answer in changed.values()):
+                return answers
+            answers = np.full(len(self.rows), answers, dtype=kind.dtype)
+        else:
+            answers = answers.copy()
+        for row, answer in changed.items():
+            answers[row] = answer
+        return answers
 
     def all_rows(self, value: float) -> NDArray[np.float64]:
         """The same value for every row, (n_rows,), read-only for callers; the same array each time."""

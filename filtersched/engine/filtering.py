@@ -90,6 +90,8 @@ class FilterRunner:
             return candidates
         if overlay.depleted:
             passes = self.passes_now(overlay, request)
+            if passes is None:
+                passes = cache.answers_over(overlay, self.evaluator, request, _VERDICTS, candidates)
         else:
             passes = self.cached(cache, request, candidates.rows)
         if passes is None:

@@ -99,8 +99,10 @@ class WeigherRunner:
             answers = None if found is None else found.answers
             if found is not None and isinstance(answers, np.ndarray) and not found.is_new:
                 ends = found.ends = found.ends or ColumnExtremes(answers)
-        elif self.evaluator.columnar:
-            answers = self._on_columns(overlay, request)
+        else:
+            answers = self._on_columns(overlay, request) if self.evaluator.columnar else None
+            if answers is None:
+                answers = cache.answers_over(overlay, self.evaluator, request, self, candidates)
         if answers is None:
             ask = self.evaluator.host_evaluator(request)
             each = [self.from_answer(ask(overlay.host(row))) for row in candidates.rows().tolist()]

@@ -314,6 +314,19 @@ def live_story(chance):
     return {"conf": conf, "hosts": cluster(draw), "events": events}
 
 
+def move_story(chance):
+    """Instances that are placed, and then moved with others, while hosts change."""
+    draw = Draw(chance)
+    filters = filter_names(draw)
+    events = []
+    for _ in range(chance.randint(2, 4)):
+        events.append(("place", request(draw, (1, 2, 4)), filters if draw.rarely(2) else ()))
+        events.append(("move", request(draw, (1, 1, 2, 3)), filters))
+        if draw.rarely(2):
+            events.append(("set", chance.randrange(10), change(draw)))
+    return {"conf": draw.one(*CONFIGURATIONS), "hosts": cluster(draw), "events": events}
+
+
 _LONG_FILTERS = (
     *("RamFilter", "CoreFilter", "NumInstancesFilter", "EverySecondFilter", "OnceFilter", "UuidFilter", "GpuFilter"),
     *("ServerGroupAntiAffinityFilter", "AverageFilter", "TagFilter", "FirstHalfFilter", "ComputeFilter", "EachFilter"),
@@ -480,6 +493,7 @@ ASKING = ("ask", "place", "list", "other")
 _NUMBERS = st.integers(0, 2**63)
 STORIES = _NUMBERS.map(lambda number: story(random.Random(number)))
 LIVE_STORIES = _NUMBERS.map(lambda number: live_story(random.Random(number)))
+MOVE_STORIES = _NUMBERS.map(lambda number: move_story(random.Random(number)))
 LONG_STORIES = _NUMBERS.map(lambda number: long_story(random.Random(number)))
 SPREAD_STORIES = _NUMBERS.map(lambda number: spread_story(random.Random(number)))
 EXPRESSION_STORIES = _NUMBERS.map(lambda number: expression_story(random.Random(number)))

@@ -24,6 +24,7 @@ from tests.differential.strategies import (
     EXPRESSION_STORIES,
     LIVE_STORIES,
     LONG_STORIES,
+    MOVE_STORIES,
     SPREAD_STORIES,
     STORIES,
     long_story,
@@ -87,6 +88,12 @@ def test_random_stories_are_decided_alike(story):
 @stories(500)
 @given(LIVE_STORIES)
 def test_the_same_requests_on_hosts_that_report_are_decided_alike(story):
+    check(story)
+
+
+@stories(500)
+@given(MOVE_STORIES)
+def test_instances_are_moved_alike(story):
     check(story)
 
 

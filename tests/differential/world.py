@@ -98,6 +98,13 @@ KINDS = {
 }
 
 
+class StillPool(HostPool):
+    """A pool in which a move can be decided by two schedulers: `place` leaves the instances where they are."""
+
+    def move(self, selections):
+        """Nothing; `HostPool.move` moves them."""
+
+
 class Caller:
     """Who asks, as an object that is made anew for each request."""
 
@@ -245,7 +252,7 @@ class World:
         hosts = [made_host(one) for one in story["hosts"]]
         self.conf, self.other_conf = story["conf"], story.get("other_conf", story["conf"])
         self.extra = [host.copy() for host in hosts[:2]]
-        self.pool = HostPool()
+        self.pool = StillPool()
         for host in hosts:
             self._add(host)
         self.placed = []
@@ -261,7 +268,7 @@ class World:
     def run(self, events):
         """Let things happen; gives (plain outcome, fast outcome) of every request."""
         for kind, *arguments in events:
-            if kind in ("ask", "place", "list", "other"):
+            if kind in ("ask", "place", "list", "other", "move"):
                 yield self._ask(kind, *arguments)
             elif kind == "add":
                 self._add(made_host({"host": f"a{arguments[0]}", **arguments[1]}))
@@ -290,9 +297,15 @@ class World:
         hosts = self.pool if kind != "list" else [*(host.copy() for host in self.pool), *self.extra]
         uuids = made_uuids(request, self.nr)
         self.nr += 1
+        if kind == "move":
+            there = sorted(uuid for host in self.pool for uuid in host.instances)
+            uuids = there[:: 1 + self.nr % 2][: len(uuids)] or uuids
 
         def decided(scheduler):
-            return scheduler.select_destinations(
+            decide, how = scheduler.select_destinations, {}
+            if kind == "move":
+                decide, how = scheduler.place, {"move": True}
+            return decide(
                 made_spec(request),
                 hosts,
                 uuids,
@@ -300,6 +313,7 @@ class World:
                 return_alternates=request.get("alternates", False),
                 seed=request.get("seed", 0),
                 explain=request.get("explain") or "counts",
+                **how,
             )
 
         # Words are made by asking every filter about every host, so only now and then.
@@ -307,9 +321,12 @@ class World:
         slow = outcome(lambda: decided(plain), with_words=with_words)
         chosen = []
         quick = outcome(lambda: chosen.extend(decided(fast)) or chosen, with_words=with_words)
-        if kind == "place" and chosen and slow == quick:
+        if chosen and slow == quick:
             # An instance may be there already, or a host may be too fragile for it.
             with contextlib.suppress(InvalidRequest, OverflowError, TypeError):
-                self.pool.commit(chosen)
-                self.placed.append(chosen)
+                if kind == "place":
+                    self.pool.commit(chosen)
+                    self.placed.append(chosen)
+                elif kind == "move":
+                    HostPool.move(self.pool, chosen)
         return slow, quick

@@ -125,6 +125,19 @@ def test_only_a_value_that_is_new_is_asked_about_after_a_change(asked):
     assert asked == ["full"]
 
 
+def test_a_move_asks_again_only_about_the_host_that_is_left(asked):
+    scheduler = scheduler_of(RackFilter)
+    pool = HostPool(HostState(f"h{nr}", hypervisor_type=f"rack{nr}") for nr in range(200))
+    spec = RequestSpec(Flavor(1))
+    (placed,) = scheduler.place(spec, pool)
+    for _ in range(2):
+        # A kind of request is asked about host by host at first.
+        first(scheduler, pool)
+    asked.clear()
+    scheduler.place(spec, pool, [placed.instance_uuid], move=True)
+    assert asked == [f"rack{placed.host[1:]}"]
+
+
 def test_an_exception_is_raised_only_while_a_host_in_play_has_the_value():
     scheduler, pool = scheduler_of(LargeFilter, RackFilter), a_pool("bad", "a")
     assert first(scheduler, pool) == "h1"
