@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any, Protocol
 
@@ -38,6 +38,11 @@ def few_dirty_rows(rows: HostRows, then: int, reads: frozenset[str] | None) -> l
     """The dirty rows since then; None if there are too many to evaluate one by one."""
     dirty = rows.dirty_rows_since(then, reads)
     return None if dirty is None or len(dirty) > _FEW + len(rows) // 1000 else dirty
+
+
+def touches(changes: Mapping[str | None, Any], reads: frozenset[str] | None) -> bool:
+    """Whether one of the changes is of an attribute that is read; None reads any."""
+    return bool(changes) and (reads is None or None in changes or not reads.isdisjoint(changes))
 
 
 class Kind(Protocol):

@@ -105,9 +105,9 @@ class ChoiceCache:
             self._entries.popitem(last=False)
 
 
-def options_of(filters: Sequence[FilterRunner], weighers: Sequence[WeigherRunner]) -> list[object]:
+def options_of(runners: Sequence[FilterRunner | WeigherRunner]) -> list[object]:
     """The option values of the plug-ins, which are other objects when they are set again."""
-    return [*(one.plugin._values for one in filters), *(one.plugin._values for one in weighers)]
+    return [one.plugin._values for one in runners]
 
 
 def _names_in(asked: Sequence[PluginEvaluator]) -> list[str] | None:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from filtersched.engine.candidates import Candidates, Mask, Rows
 from filtersched.engine.top_rows import RowMask, best_of
-from filtersched.engine.weighing import Floats, Scale, WeigherTerm, multipliers_at, raws_at, weights
+from filtersched.engine.weighing import Floats, Scale, WeigherTerm, multipliers_at, raws_at, totals_of
 
 Places = NDArray[np.intp]
 
@@ -60,8 +60,8 @@ class Ranking:
         alive = RowMask(self.alive)
         for term in self.terms:
             term.fit_scale(alive)
-        self.totals: Floats = weights(self.terms, self.places, self.alive)
-        self.scale: Scale = Scale(self.terms)
+        self.totals: Floats = totals_of(self.terms, self.places, self.alive)
+        self.scale: Scale = Scale.of(self.terms)
         self._moved = False
         # The step at which each place was last chosen, and a heap of returned places: (-weight, -step, place).
         self._latest: dict[int, int] = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 from filtersched.columns.frozen import typed_key
@@ -53,6 +55,14 @@ class RequestKeys:
         if key is None:
             key = self._keys[name] = (typed_key(getattr(self.spec, name, _MISSING)),)
         return key
+
+    def key_of_all(self, evaluators: Sequence[Any]) -> Any:
+        """A key for all that these plug-ins read of the request; None if that is the time, or a group."""
+        reads = tuple([one.attributes_read for one in evaluators])
+        names = dict.fromkeys(itertools.chain.from_iterable(reads))
+        if "now" in names or any(changes_between_instances(self.spec, name) for name in names):
+            return None
+        return (self.is_rebuild, reads, *map(self.key_of, names))
 
     def reads_of(self, evaluator: Any) -> Any:
         """What a plug-in reads of hosts for this request, asked once."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 
 from filtersched.engine.answer_cache import AnswerCache
-from filtersched.engine.cached_totals import CachedTotals, PoolCache, TotalsCache
+from filtersched.engine.cached_weights import CachedWeights, PoolCache, Totals, WeightsCache
 from filtersched.engine.candidate_rows import ExcludedRows, candidate_rows
 from filtersched.engine.candidates import Candidates
 from filtersched.engine.choice_cache import ChoiceCache, RowChoice, options_of
@@ -25,7 +25,7 @@ from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.set_aside import SetAside
 from filtersched.engine.top_rows import RowMask
 from filtersched.engine.trimming import TrimmedRanking
-from filtersched.engine.weighing import Floats, Scale, WeigherRunner, WeigherTerm, multipliers_at, raws_at, weights
+from filtersched.engine.weighing import Floats, Scale, WeigherRunner, WeigherTerm, multipliers_at, raws_at, totals_of
 from filtersched.hosts.host_names import HostNames
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_rows import HostRows
@@ -83,7 +83,7 @@ class Run:
         self.trim_from = trim_from
         self.rows = rows
         self.cache: AnswerCache = cache.answers
-        self.totals_cache: TotalsCache = cache.totals
+        self.weights_cache: WeightsCache = cache.weights
         self.choice_cache: ChoiceCache = cache.choices
         self.filters: Sequence[FilterRunner] = () if skips_filters(decision.spec) else filters
         self.weighers = weighers
@@ -210,15 +210,15 @@ class Run:
                 self._set_aside.add(runner, before.rows()[~self._candidates.as_mask()[before.rows()]])
         if not self._candidates.count:
             raise self.decision.refusal(index, steps.filter_steps, self.choices)
-        terms = self._terms(request)
         if not self.can_reweigh_one_host:
-            return self._choose_by_draw(terms, spec, steps)
+            return self._choose_by_draw(self._terms(request), spec, steps)
         wanted = len(self.decision.uuids) - index
-        if wanted == 1 and terms and self._is_pool_as_cached():
-            alive = self._fit_scales(terms)
-            totals = self.totals_cache.totals_of(terms, self.rows)
+        weights = self._weights_of_pool(request)
+        if weights is not None and wanted == 1:
+            alive = RowMask(self._candidates.mask)
+            totals = weights.totals(alive, self.rows)
             if totals is not None:
-                best = self._best_of_totals(totals, alive, terms, steps)
+                best = self._best_of_totals(weights, totals, alive, steps)
                 if options is not None and request.is_repeatable:
                     # What was read of the request is known better now than before.
                     key = self.choice_cache.key(self._running, self.weighers, request)
@@ -227,11 +227,14 @@ class Run:
                 return self._chosen(spec, best, lambda: self._hosts(totals.others(alive, best.row)))
         if self.decision.alternates and wanted > 1:
             wanted += 1
-        return self._best_of(self._rank(terms, wanted), spec, steps)
+        terms = self._terms(request) if weights is None else weights.fresh_terms()
+        return self._best_of(self._rank(terms, wanted, weights), spec, steps)
 
-    def _rank(self, terms: Sequence[WeigherTerm], wanted: int) -> IncrementalUpdate:
+    def _rank(
+        self, terms: Sequence[WeigherTerm], wanted: int, weights: CachedWeights | None = None
+    ) -> IncrementalUpdate:
         """Rank the candidates, to be updated from here on."""
-        ranking = self._ranked(terms, wanted)
+        ranking = self._ranked(terms, wanted, weights)
         self._update = IncrementalUpdate(ranking, self.overlay, self.cache, self.names, self._running)
         return self._update
 
@@ -253,7 +256,7 @@ class Run:
             or not self.choice_cache.is_worth_it(self.rows)
         ):
             return None
-        return options_of(self._running, self.weighers)
+        return options_of([*self._running, *self.weighers])
 
     def _chosen(
         self, spec: RequestSpec, found: RowChoice, others: Callable[[], Iterable[HostState]] | None = None
@@ -272,19 +275,21 @@ class Run:
                     terms.append(weigher.term(self.overlay, self.cache, request, candidates))
         return terms
 
-    def _is_pool_as_cached(self) -> bool:
-        """Whether the list is in row order and no host is depleted, so that cached answers apply."""
-        return self._candidates.order is None and not self.overlay.depleted
+    def _weights_of_pool(self, request: RequestKeys) -> CachedWeights | None:
+        """The weights of all rows; None where hosts are depleted, or in another order: cached ones don't apply."""
+        candidates = self._candidates
+        if not self.weighers or candidates.count < 2 or candidates.order is not None or self.overlay.depleted:
+            return None
+        return self.weights_cache.weights(self.weighers, self.overlay, self.cache, request, candidates)
 
-    def _fit_scales(self, terms: Sequence[WeigherTerm]) -> RowMask:
+    def _fit_scales(self, terms: Sequence[WeigherTerm]) -> None:
         """Fit the parts to the candidates."""
         alive = RowMask(self._candidates.mask)
         for term in terms:
             term.fit_scale(alive)
-        return alive
 
     def _best_of_totals(
-        self, totals: CachedTotals, alive: RowMask, terms: Sequence[WeigherTerm], steps: Steps
+        self, weights: CachedWeights, totals: Totals, alive: RowMask, steps: Steps
     ) -> RowChoice:
         """The choice for the only instance."""
         assert self.top is not None
@@ -295,33 +300,34 @@ class Run:
             row,
             totals.totals.item(row),
             steps,
-            totals.scale,
-            raws_at(terms, row),
-            multipliers_at(terms, row),
+            weights.scale(),
+            raws_at(weights.terms, row),
+            weights.multipliers_at(row),
             None if second is None else (second, totals.totals.item(second)),
         )
 
-    def _ranked(self, terms: Sequence[WeigherTerm], wanted: int) -> Ranking:
+    def _ranked(self, terms: Sequence[WeigherTerm], wanted: int, weights: CachedWeights | None) -> Ranking:
         """The candidates by weight."""
         candidates = self._candidates
         # Trim where the list is long, few hosts are wanted, and neither draws nor alternates need more of it.
         worth_it = wanted > 1 and candidates.count >= self.trim_from and candidates.count > 4 * wanted
         if not worth_it or self.decision.alternates or self.top != 1:
             return Ranking(candidates, terms, wanted)
-        return TrimmedRanking(candidates, terms, wanted, self._totals(terms))
+        return TrimmedRanking(candidates, terms, wanted, self._totals(terms, weights))
 
-    def _totals(self, terms: Sequence[WeigherTerm]) -> Floats:
-        """The weights by place, kept ones if they are at hand; the parts are fit to them."""
+    def _totals(self, terms: Sequence[WeigherTerm], weights: CachedWeights | None) -> Floats:
+        """The weights by place, cached ones if they are at hand; the parts are fit to them."""
         self._fit_scales(terms)
-        found = self.totals_cache.totals_of(terms, self.rows) if self._is_pool_as_cached() else None
-        return weights(terms, self._candidates.places, self._candidates.mask) if found is None else found.totals
+        candidates = self._candidates
+        found = None if weights is None else weights.totals(RowMask(candidates.mask), self.rows)
+        return totals_of(terms, candidates.places, candidates.mask) if found is None else found.totals
 
     # -- the list in order for every instance ------------------------------------------------
 
     def _choose_by_draw(self, terms: Sequence[WeigherTerm], spec: RequestSpec, steps: Steps) -> EngineChoice:
         candidates = self._candidates
         self._fit_scales(terms)
-        totals = weights(terms, candidates.places, candidates.mask)
+        totals = totals_of(terms, candidates.places, candidates.mask)
         order = np.argsort(-totals, kind="stable")[: candidates.count].tolist()
         bring_forward(order, self.draw(totals[order].tolist(), self.decision.random))
         place = order[0]
@@ -333,7 +339,7 @@ class Run:
             rows[0],
             float(totals[place]),
             steps,
-            Scale(terms),
+            Scale.of(terms),
             raws_at(terms, place),
             multipliers_at(terms, place),
             (rows[1], float(totals[order[1]])) if len(rows) > 1 else None,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from filtersched.columns.column import EXACT, NotVectorizable
 from filtersched.columns.distinct_values import Answers
-from filtersched.engine.answer_cache import AnswerCache
+from filtersched.engine.answer_cache import AnswerCache, CachedAnswers
 from filtersched.engine.candidates import Candidates, Mask
 from filtersched.engine.fallback import UseHandlers
 from filtersched.engine.overlay import Overlay
@@ -76,8 +76,8 @@ class WeigherRunner:
 
     def term(self, overlay: Overlay, cache: AnswerCache, request: RequestKeys, candidates: Candidates) -> WeigherTerm:
         """What the weigher has to say of the candidates."""
-        raw, ends = self._raw(overlay, cache, request, candidates)
-        return WeigherTerm(self, raw, self._multipliers(overlay, request, candidates), ends)
+        raw, ends, source = self._raw(overlay, cache, request, candidates)
+        return WeigherTerm(self, raw, self._multipliers(overlay, request, candidates), ends, source)
 
     def raw(self, overlay: Overlay, cache: AnswerCache, request: RequestKeys, candidates: Candidates) -> Floats:
         """The raw weights, (n_rows,), or (count,) where the list is not in order of rows.
@@ -88,12 +88,13 @@ class WeigherRunner:
 
     def _raw(
         self, overlay: Overlay, cache: AnswerCache, request: RequestKeys, candidates: Candidates
-    ) -> tuple[Floats, ColumnExtremes | UniformExtremes | None]:
-        """The raw weights, and their ends if these are known."""
+    ) -> tuple[Floats, ColumnExtremes | UniformExtremes | None, CachedAnswers | None]:
+        """The raw weights, their ends if these are known, and the cached answers that they are made of."""
         if self.evaluator is None:
-            return _placed(self._called(overlay, request, candidates), candidates), None
+            return _placed(self._called(overlay, request, candidates), candidates), None, None
         answers: Any = None
         ends: ColumnExtremes | UniformExtremes | None = None
+        found: CachedAnswers | None = None
         if not overlay.depleted:
             found = cache.answers_for(self.evaluator, request, self, candidates.rows)
             answers = None if found is None else found.answers
@@ -106,10 +107,10 @@ class WeigherRunner:
         if answers is None:
             ask = self.evaluator.host_evaluator(request)
             each = [self.from_answer(ask(overlay.host(row))) for row in candidates.rows().tolist()]
-            return _placed(np.array(each, dtype=np.float64), candidates), None
+            return _placed(np.array(each, dtype=np.float64), candidates), None, None
         if not isinstance(answers, np.ndarray):
             ends, answers = UniformExtremes(answers), cache.all_rows(answers)
-        return (answers, ends) if candidates.order is None else (answers[candidates.order], None)
+        return (answers, ends, found) if candidates.order is None else (answers[candidates.order], None, None)
 
     def _on_columns(self, overlay: Overlay, request: RequestKeys) -> Any:
         assert self.evaluator is not None
@@ -184,6 +185,7 @@ class WeigherTerm:
 
     raw, multiplier : (n_places,), or one multiplier for all.
     known : the ends of raw weights that are kept as they are.
+    source : the cached answers that raw weights of all rows are made of.
     low, high : the ends between which raw weights are normalised.
     rest : the least and largest raw weight of hosts that are among the candidates and have no place here.
     """
@@ -200,6 +202,7 @@ class WeigherTerm:
         "normalized",
         "raw",
         "rest",
+        "source",
         "weigher",
     )
 
@@ -209,6 +212,7 @@ class WeigherTerm:
         raw: Floats,
         multipliers: float | Floats,
         known: ColumnExtremes | UniformExtremes | None = None,
+        source: CachedAnswers | None = None,
     ) -> None:
         self.weigher: WeigherRunner = weigher
         self.raw: Floats = raw
@@ -219,10 +223,44 @@ class WeigherTerm:
         self.low: float = 0.0
         self.high: float = 0.0
         self._known = known
+        self.source: CachedAnswers | None = source
         # How many of those alive are at the ends, where somebody asked.
         self._at_low: int | None = None
         self._at_high: int | None = None
         self.rest: tuple[float, float] | None = None
+
+    @property
+    def scale_may_move(self) -> bool:
+        """Whether the ends depend on which hosts are alive."""
+        has_ends = self.minval is not None and self.maxval is not None
+        return self.normalized and not has_ends and not isinstance(self._known, UniformExtremes)
+
+    @property
+    def may_tell_hosts_apart(self) -> bool:
+        """Whether it can be another number than 0.0 for some host, on a scale without an infinite range."""
+        if isinstance(self.multiplier, float) and self.multiplier == 0.0:
+            return False
+        return not self.normalized or self.scale_may_move or self.low != self.high
+
+    def is_made_like(self, other: WeigherTerm) -> bool:
+        """Whether it stands for the same answers and multipliers; takes over where the other has its answers from."""
+        is_same = self.raw is other.raw and (
+            self.multiplier is other.multiplier
+            or (isinstance(self.multiplier, float) and isinstance(other.multiplier, float)
+                and self.multiplier == other.multiplier)
+        )
+        self.source = other.source if is_same else None
+        return is_same and self.source is not None
+
+    def use_cached_ends(self) -> None:
+        """Cache which rows have the least and the largest raw weights, from the second use on."""
+        source = self.source
+        if self._known is None and source is not None:
+            self._known = source.ends = source.ends or ColumnExtremes(self.raw)
+
+    def fresh(self) -> WeigherTerm:
+        """The same term, for a ranking that changes it."""
+        return WeigherTerm(self.weigher, self.raw, self.multiplier, self._known)
 
     def copy_raw(self) -> None:
         """From here on the raw weights may be written to."""
@@ -334,7 +372,7 @@ def _end(raw: Floats, place: int, alive: Mask | None, best: Any) -> float:
     return raw.item(place) if alive is None or alive[place] else float(best(raw[alive]))
 
 
-def weights(terms: Sequence[WeigherTerm], places: int, alive: Mask | None) -> Floats:
+def totals_of(terms: Sequence[WeigherTerm], places: int, alive: Mask | None) -> Floats:
     """The (places,) weights; of those not alive minus infinity.
 
     Raises UseHandlers where one is not finite.
@@ -369,6 +407,17 @@ def multipliers_at(terms: Sequence[WeigherTerm], place: int) -> tuple[float, ...
     return tuple(one if isinstance(one, float) else one.item(place) for one in each)
 
 
+def ends_of(terms: Sequence[WeigherTerm]) -> list[tuple[float, float] | None]:
+    """The ends of the scales as they are; None for a weigher that is not normalised."""
+    return [(term.low, term.high) if term.normalized else None for term in terms]
+
+
+def uniform_multipliers(terms: Sequence[WeigherTerm]) -> tuple[float, ...] | None:
+    """The multipliers, if each is the same for all hosts."""
+    same = [term.multiplier for term in terms if isinstance(term.multiplier, float)]
+    return tuple(same) if len(same) == len(terms) else None
+
+
 class Scale:
     """The scales of all weighers as plain numbers, for one host at a time.
 
@@ -377,12 +426,18 @@ class Scale:
 
     __slots__ = ("_ends", "_names", "multipliers")
 
-    def __init__(self, terms: Sequence[WeigherTerm]) -> None:
-        self._names = [term.weigher.name for term in terms]
-        # None for a weigher that is not normalised.
-        self._ends = [(term.low, term.high) if term.normalized else None for term in terms]
-        same = [term.multiplier for term in terms if isinstance(term.multiplier, float)]
-        self.multipliers: tuple[float, ...] | None = tuple(same) if len(same) == len(terms) else None
+    def __init__(
+        self, names: Sequence[str], ends: Sequence[tuple[float, float] | None], multipliers: tuple[float, ...] | None
+    ) -> None:
+        """ends : None for a weigher that is not normalised."""
+        self._names = names
+        self._ends = ends
+        self.multipliers: tuple[float, ...] | None = multipliers
+
+    @classmethod
+    def of(cls, terms: Sequence[WeigherTerm]) -> Self:
+        """The scales as they are."""
+        return cls([term.weigher.name for term in terms], ends_of(terms), uniform_multipliers(terms))
 
     def weight(self, raws: Sequence[float], multipliers: Sequence[float]) -> float:
         """The weight of a host with these raw weights: the operations on columns, on plain numbers."""

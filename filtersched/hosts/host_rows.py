@@ -209,18 +209,28 @@ class HostRows:
 
         None if that is so long ago that all rows may be.
         """
-        if then < self._log_start:
-            return None
         if then == self.change_count:
             return []
+        dirty = self.changes_since(then)
+        if dirty is None:
+            return None
+        found = dirty.values() if reads is None else [dirty[name] for name in (None, *reads) if name in dirty]
+        return list(dict.fromkeys(itertools.chain.from_iterable(found)))
+
+    def changes_since(self, then: int) -> dict[str | None, dict[int, None]] | None:
+        """The rows that are dirty since then, by attribute; the key None is any attribute.
+
+        None if that is so long ago that all rows may be.
+        """
+        if then < self._log_start:
+            return None
         dirty = self._dirty.get(then)
         if dirty is None:
             dirty = self._dirty[then] = {}
             for row, names in self._log[then - self._log_start :]:
                 for name in (None,) if names is None else names:
                     dirty.setdefault(name, {})[row] = None
-        found = dirty.values() if reads is None else [dirty[name] for name in (None, *reads) if name in dirty]
-        return list(dict.fromkeys(itertools.chain.from_iterable(found)))
+        return dirty
 
     def watched_attributes(self, reads: Collection[str]) -> frozenset[str] | None:
         """The attributes whose changes affect these reads; None if one of them is computed."""

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from filtersched.engine.fallback import UseHandlers
 from filtersched.engine.top_rows import RowMask
-from filtersched.engine.weighing import Scale, WeigherRunner, WeigherTerm, multipliers_at, raws_at, weights
+from filtersched.engine.weighing import Scale, WeigherRunner, WeigherTerm, multipliers_at, raws_at, totals_of
 from filtersched.weighers.base import BaseWeigher, plain_float
 from filtersched.weighers.handler import normalize
 
@@ -41,9 +41,9 @@ def test_sums_of_columns_are_those_of_a_plain_loop_bit_for_bit(case):
         terms.append(a_part(raw, np.array(multipliers) if isinstance(multipliers, list) else multipliers, minval))
     for term in terms:
         term.fit_scale(RowMask(None))
-    found = weights(terms, count, None).tolist()
+    found = totals_of(terms, count, None).tolist()
     assert [each.hex() for each in found] == [each.hex() for each in expected]
-    scale = Scale(terms)
+    scale = Scale.of(terms)
     again = [scale.weight(raws_at(terms, place), multipliers_at(terms, place)) for place in range(count)]
     assert [each.hex() for each in again] == [each.hex() for each in expected]
 
@@ -52,28 +52,28 @@ def test_ends_are_those_of_hosts_in_play_only():
     term = a_part([5.0, 1.0, 9.0], 1.0)
     term.fit_scale(RowMask(np.array([True, True, False])))
     assert (term.low, term.high) == (1.0, 5.0)
-    assert weights([term], 3, np.array([True, True, False])).tolist() == [1.0, 0.0, -np.inf]
+    assert totals_of([term], 3, np.array([True, True, False])).tolist() == [1.0, 0.0, -np.inf]
 
 
 def test_a_fixed_end_is_the_end_whatever_the_weights():
     term = a_part([2.0, 4.0], 1.0, minval=0, maxval=8)
     term.fit_scale(RowMask(None))
-    assert weights([term], 2, None).tolist() == [0.25, 0.5]
+    assert totals_of([term], 2, None).tolist() == [0.25, 0.5]
 
 
 def test_a_weigher_that_is_not_normalised_adds_its_weights_as_they_are():
     term = a_part([2.0, 4.5], np.array([1.0, -2.0]), normalized=False)
     term.fit_scale(RowMask(None))
-    assert weights([term], 2, None).tolist() == [2.0, -9.0]
-    scale = Scale([term])
+    assert totals_of([term], 2, None).tolist() == [2.0, -9.0]
+    scale = Scale.of([term])
     assert (scale.weight([4.5], [-2.0]), scale.shares([4.5], [-2.0])[0].normalized) == (-9.0, 4.5)
 
 
 def test_a_sum_that_is_not_finite_is_left_to_the_handler_unless_nobody_in_play_has_it():
     terms = [a_part([1e308, 0.0], 10.0, normalized=False)]
     with pytest.raises(UseHandlers):
-        weights(terms, 2, None)
-    assert weights(terms, 2, np.array([False, True])).tolist() == [-np.inf, 0.0]
+        totals_of(terms, 2, None)
+    assert totals_of(terms, 2, np.array([False, True])).tolist() == [-np.inf, 0.0]
 
 
 @pytest.mark.parametrize("answer", [float("nan"), float("inf"), None, "1", 10**400, [1]])
@@ -104,6 +104,6 @@ def test_answers_are_moved_to_the_ends_of_the_scale_as_the_weigher_does(answers,
 def test_a_share_has_the_normalised_weight_of_the_handler():
     term = a_part([0.1, 0.3, 0.7], 1.0)
     term.fit_scale(RowMask(None))
-    scale = Scale([term])
+    scale = Scale.of([term])
     normal = [scale.shares([raw], [1.0])[0].normalized for raw in (0.1, 0.3, 0.7)]
     assert normal == normalize([0.1, 0.3, 0.7], None, None)
