@@ -21,6 +21,7 @@ _COMMANDS = {
     "why": "why:run",
     "plugins": "plugins:run",
     "check-config": "check_config:run",
+    "inventory": "inventory:run",
     "completion": "package_files:run_completion",
     "man": "package_files:run_man",
     "files": "package_files:run_files",

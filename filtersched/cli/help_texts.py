@@ -82,6 +82,20 @@ Read it, or install it for your user:
   filtersched man > ~/.local/share/man/man1/filtersched.1
   filtersched man filtersched-proxy > ~/.local/share/man/man8/filtersched-proxy.8
 """
+INVENTORY = """\
+Read the hosts of a running OpenStack cloud, with their services, aggregates, instances and groups,
+and what Placement has of them, and write them as an inventory. The cloud is one that clouds.yaml
+names; openstacksdk reads that file as it does for the openstack command. Only reads, never changes.
+Needs openstacksdk: pip install 'filtersched[openstack]'
+"""
+INVENTORY_EXAMPLES = """\
+Example:
+  filtersched inventory --os-cloud mycloud --output hosts.jsonl
+  filtersched why --all --inventory hosts.jsonl --flavor ram=4096,vcpus=2
+
+Exit status: 0 all was read; 1 the inventory was written without parts that the user may not read,
+which are named (0 with --allow-partial); 2 an error, and nothing was written.
+"""
 FILES = """\
 List the files that are installed with the package: sample settings, an example inventory with
 requests, a systemd unit, shell completions and man pages. With names, print these files.

@@ -16,6 +16,7 @@ from filtersched.cli.terminal import COLORS
 from filtersched.columns.values import whole
 from filtersched.errors import shown
 
+_LONGEST_S = 86_400
 # Adds a sub-command of a name, its line in the list, its description, epilog and usage.
 _AddCommand = Callable[..., argparse.ArgumentParser]
 
@@ -75,7 +76,7 @@ def make_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentP
         commands[name] = made
         return made
 
-    for add in (_add_schedule, _add_why, _add_lists, _add_texts):
+    for add in (_add_schedule, _add_why, _add_lists, _add_inventory, _add_texts):
         add(command)
     return parser, commands
 
@@ -197,6 +198,32 @@ def _add_lists(command: _AddCommand) -> None:
     _add_output(files)
 
 
+def _add_inventory(command: _AddCommand) -> None:
+    inventory = command(
+        "inventory",
+        "write the hosts of a running OpenStack cloud as an inventory",
+        help_texts.INVENTORY,
+        help_texts.INVENTORY_EXAMPLES,
+        "--os-cloud NAME [--output FILE] [flag ...]",
+        settings=False,
+    )
+    inventory.add_argument("--os-cloud", metavar="NAME", help="the cloud, as clouds.yaml names it")
+    inventory.add_argument(
+        "--timeout", type=_seconds, metavar="SECONDS", help="how long a server may be silent (default: api_timeout of "
+        "clouds.yaml, or 60)",
+    )
+    inventory.add_argument(
+        "--allow-partial", action="store_true", help="exit with status 0 even if parts could not be read"
+    )
+    inventory.add_argument(
+        "--output",
+        metavar="FILE",
+        default="-",
+        help="write a line of JSON for each host, complete or not at all; - (the default) is the standard output",
+    )
+    _add_messages(inventory.add_argument_group("output"))
+
+
 def _add_texts(command: _AddCommand) -> None:
     config = command(
         "config",
@@ -234,6 +261,16 @@ def _count(text: str) -> int:
     except ValueError:
         pass
     raise argparse.ArgumentTypeError(f"must be a whole number, 0 or more, not {shown(text)}")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if 0 < seconds <= _LONGEST_S:
+        return seconds
+    raise argparse.ArgumentTypeError(f"must be seconds, above 0 and at most {_LONGEST_S}, not {shown(text)}")
 
 
 def _add_input(parser: argparse.ArgumentParser) -> None:
@@ -277,6 +314,11 @@ def _add_output(parser: argparse.ArgumentParser) -> Any:
     group.add_argument(
         "--color", choices=COLORS, default="auto", help="auto (the default) colors a terminal, unless NO_COLOR is set"
     )
+    _add_messages(group)
+    return group
+
+
+def _add_messages(group: Any) -> None:
     group.add_argument("-q", "--quiet", action="store_true", help="print no report; errors and warnings only")
     group.add_argument("-v", action="store_true", dest="is_verbose", help="the same as --verbose")
     group.add_argument(
@@ -284,4 +326,3 @@ def _add_output(parser: argparse.ArgumentParser) -> Any:
         action="store_true",
         help="log the settings files, classes and times of a run, and show the traceback of an error",
     )
-    return group

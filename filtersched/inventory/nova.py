@@ -62,6 +62,11 @@ def is_hypervisor(record: Mapping[str, Any]) -> bool:
     return "hypervisor_hostname" in record and "host" not in record
 
 
+def has_sizes(record: Mapping[str, Any]) -> bool:
+    """Whether the hypervisor tells how large it is, as Nova's do up to microversion 2.87."""
+    return any(name in record for name in _CAPACITY)
+
+
 def host_from_hypervisor(record: Mapping[str, Any]) -> dict[str, Any] | None:
     """The attributes of the host that Nova describes, or None for one without a service.
 
@@ -72,12 +77,12 @@ def host_from_hypervisor(record: Mapping[str, Any]) -> dict[str, Any] | None:
     if service is None and record.get("service_host") is not None:
         service = {"host": record["service_host"], "id": record.get("service_id")}
     if service is None:
-        if not any(name in record for name in _CAPACITY):
+        if not has_sizes(record):
             raise ValueError("a hypervisor needs a service and capacities", "service")
         return None
     if not isinstance(service, Mapping):
         raise ValueError("a hypervisor's service must be an object {...}", "service")
-    if not any(name in record for name in _CAPACITY):
+    if not has_sizes(record):
         raise ValueError(
             "the hypervisor has no memory_mb, vcpus and local_gb; ask Nova for os-hypervisors/detail with "
             "a microversion of at most 2.87, later ones leave them out",

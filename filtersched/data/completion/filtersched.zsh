@@ -15,6 +15,7 @@ _shtab_filtersched_commands() {
     config:'Print a configuration file with every setting, its default, and what happens at each value. All of'
     files:'List the files that are installed with the package: sample settings, an example inventory with'
     help:'Show the help of a command; '"'"'filtersched help schedule'"'"' is '"'"'filtersched schedule --help'"'"'.'
+    inventory:'Read the hosts of a running OpenStack cloud, with their services, aggregates, instances and groups,'
     man:'Print a man page in roff: that of filtersched, or that of filtersched-proxy.'
     plugins:'List the installed filters, weighers and drivers: what each does, and whether the settings use it. Of'
     schedule:'Place requests on the hosts of an inventory, and say why.'
@@ -309,6 +310,94 @@ _shtab_filtersched_help_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_filtersched_help_defaults_added=0
+
+_shtab_filtersched_inventory_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--os-cloud[the cloud, as clouds.yaml names it]:NAME:"
+  "--timeout[how long a server may be silent (default]:SECONDS:"
+  "--allow-partial[exit with status 0 even if parts could not be read]"
+  "--output[write a line of JSON for each host, complete or not at all]:FILE:_files"
+  {-q,--quiet}"[print no report]"
+  "-v[the same as --verbose]"
+  "--debug[log the settings files, classes and times of a run, and show the traceback of an error]"
+  "--config-file[A settings file, old flag files included]:FILE:_files"
+  "--config-dir[A directory whose \*.conf files are read, in sorted order]:DIR:"
+  "--scheduler-driver[The scheduler to use]:TEXT:"
+  "--compute-scheduler-driver[The scheduler that MultiScheduler uses for compute requests]:TEXT:"
+  "--scheduler-host-manager[ironic_host_manager, or Nova\'s class path of it]:TEXT:"
+  "--scheduler-available-filters[The filters that may be enabled]:TEXT:"
+  "--scheduler-default-filters[The filters of every request, by class name, in this order]:NAME,...:"
+  "--scheduler-weight-classes[The weighers that rank the remaining hosts]:NAME,...:"
+  "--least-cost-functions[Cost functions of the first filter scheduler, used instead of weighers]:NAME,...:"
+  "--scheduler-host-subset-size[Draw one of this many best hosts]:N:"
+  "--shuffle-best-same-weighed-hosts[True]"
+  "--scheduler-max-attempts[How many hosts an instance may be tried on]:N:"
+  "--service-down-time[Seconds after its last heartbeat until a service counts as down]:N:"
+  "--default-availability-zone[The zone of a host if neither its aggregates nor its service name one]:TEXT:"
+  "--default-schedule-zone[The zone of a request that names none]:TEXT:"
+  "--scheduler-json-config-location[A JSON file whose content filters get as filter_properties\[\'config_options\'\]]:TEXT:"
+  "--scheduler-use-baremetal-filters[True]"
+  "--baremetal-scheduler-default-filters[The filters to use if scheduler_use_baremetal_filters is true]:NAME,...:"
+  "--reserved-host-memory-mb[Memory in MiB that a host reserves for itself]:N:"
+  "--reserved-host-disk-mb[Disk in MiB that a host reserves for itself]:N:"
+  "--connection-type[fake]:TEXT:"
+  "--host-class[The class of the hosts that the command reads from an inventory]:TEXT:"
+  "--verbose[True]"
+  "--noop-cost-fn-weight[The factor of the cost of noop_cost_fn, if least_cost_functions names it]:X:"
+  "--compute-fill-first-cost-fn-weight[The factor of the cost of compute_fill_first_cost_fn, if least_cost_functions names it]:X:"
+  "--initial-ram-allocation-ratio[What ram_allocation_ratio is where it is not set itself]:X:"
+  "--initial-cpu-allocation-ratio[What cpu_allocation_ratio is where it is not set itself]:X:"
+  "--initial-disk-allocation-ratio[What disk_allocation_ratio is where it is not set itself]:X:"
+  "--cpu-allocation-ratio[How many times its CPUs a host may give out, unless the host has its own ratio]:X:"
+  "--disk-allocation-ratio[How many times its disk a host may give out, unless the host has its own ratio]:X:"
+  "--aggregate-image-properties-isolation-namespace[Compare only keys of aggregate metadata that begin with this and the separator]:TEXT:"
+  "--aggregate-image-properties-isolation-separator[The separator between the namespace and the rest of a key]:TEXT:"
+  "--extra-spec-max-steps[The most steps that the path of an extra spec may have, as in capabilities\:cpu_info\:topology\:cores, which has three]:N:"
+  "--extra-spec-max-words[The most words that an extra spec may have, as in \<or\> fast \<or\> large, which has four]:N:"
+  "--max-io-ops-per-host[A host is refused while this many of its instances are being built, resized, copied or moved]:N:"
+  "--max-instances-per-host[A host with this many instances is full]:N:"
+  "--ram-allocation-ratio[How many times its memory a host may give out, unless the host has its own ratio]:X:"
+  "--filter-expression[What must hold for a host, as an expression over attributes of host and request]:TEXT:"
+  "--filter-expression-passes-unknown[What an expression means that needs a missing value, divides by zero or is not a number]"
+  "--image-properties-default-architecture[The architecture that a request needs if its image names none, or if it has no image]:TEXT:(alpha armv6 armv7l armv7b aarch64 cris i686 ia64 lm32 loongarch64 m68k microblaze microblazeel mips mipsel mips64 mips64el openrisc parisc parisc64 ppc ppcle ppc64 ppc64le ppcemb s390 s390x sh4 sh4eb sparc sparc64 unicore32 x86_64 xtensa xtensaeb)"
+  "--isolated-images[Ids of images that may run on isolated_hosts only]:NAME,...:"
+  "--isolated-hosts[Names of the hosts for isolated_images]:NAME,...:"
+  "--restrict-isolated-hosts-to-isolated-images[True]"
+  "--json-query-max-length[The most characters that a query of JsonFilter may have]:N:"
+  "--json-query-max-terms[The most terms, operators and variables, that a query of JsonFilter may have]:N:"
+  "--build-failure-weight-multiplier[How much failed builds count against a host]:X:"
+  "--cpu-weight-multiplier[How much free virtual CPUs count]:X:"
+  "--capability-weight-multiplier[How much the preferences of capability_weight_setting count]:X:"
+  "--capability-weight-setting[What is preferred, and how much]:NAME,...:"
+  "--capability-weight-of-missing[What a host gains for each name\=ratio if it announces nothing of that name]:X:"
+  "--cross-cell-move-weight-multiplier[How much it counts that an instance that may leave its cell stays there]:X:"
+  "--disk-weight-multiplier[How much free disk counts]:X:"
+  "--expression-weight-multiplier[How much the expressions count]:X:"
+  "--weight-expression[The weight of a host, as an expression over attributes of host and request]:TEXT:"
+  "--hypervisor-version-weight-multiplier[How much the version of the hypervisor counts]:X:"
+  "--image-props-weight-multiplier[How much similar images count]:X:"
+  "--image-props-weight-setting[The properties that count, and how much, such as os_distro\=1,hw_machine_type\=0.5]:NAME,...:"
+  "--io-ops-weight-multiplier[How much the running operations of a host count (num_io_ops)]:X:"
+  "--num-instances-weight-multiplier[How much the number of instances on a host counts, whatever their size]:X:"
+  "--pci-weight-multiplier[How much free PCI devices on a host count]:X:"
+  "--plain-instance-weight-multiplier[How much it counts against a host that it has special capabilities that the request does not ask for]:X:"
+  "--special-capabilities[What makes a host special]:NAME,...:"
+  "--project-spread-weight-multiplier[How much instances of the same project or user count against a host]:X:"
+  "--project-spread-by[Which instances to keep apart]:TEXT:(project user)"
+  "--ram-weight-multiplier[How much free memory counts]:X:"
+  "--soft-affinity-weight-multiplier[How much members of a soft-affinity group on a host count for the next member]:X:"
+  "--soft-anti-affinity-weight-multiplier[How much members of a soft-anti-affinity group on a host count against it for the next member]:X:"
+  "--topology-spread-weight-multiplier[How much it counts that a domain has few instances of the group]:X:"
+  "--pci-alias[A name for PCI devices, which flavors ask for as pci_passthrough\:alias \= name\:count]:TEXT:"
+  "--compute-packing-host-numa-cells-allocation-strategy[Which NUMA cells of a host an instance gets if it needs fewer than there are]"
+  "--metrics-weight-setting[The metrics that count, each as name\=ratio]:NAME,...:"
+  "--metrics-weight-multiplier[How much metrics count]:X:"
+  "--metrics-required[True]"
+  "--metrics-weight-of-unavailable[The raw weight of a host that lacks a metric, if required is false]:X:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_filtersched_inventory_defaults_added=0
 
 _shtab_filtersched_man_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -666,6 +755,7 @@ _shtab_filtersched() {
         config) _arguments -C -s $_shtab_filtersched_config_options ;;
         files) _arguments -C -s $_shtab_filtersched_files_options ;;
         help) _arguments -C -s $_shtab_filtersched_help_options ;;
+        inventory) _arguments -C -s $_shtab_filtersched_inventory_options ;;
         man) _arguments -C -s $_shtab_filtersched_man_options ;;
         plugins) _arguments -C -s $_shtab_filtersched_plugins_options ;;
         schedule) _arguments -C -s $_shtab_filtersched_schedule_options ;;
