@@ -155,6 +155,10 @@ class Cloud:
     def _translated(self, error: Exception, what: str) -> InventoryError:
         from keystoneauth1 import exceptions as sdk
 
+        mark = getattr(error, "problem_mark", None)
+        if mark is not None:
+            # Earlier releases of the SDK do not pass over a file that is no YAML.
+            return self._error(f"{what}:{_no_yaml(mark.name, error)}")
         text = _message(error)
         if isinstance(error, sdk.Forbidden):
             return self._error(f"{what}: not permitted (403): {text}", NotPermitted)
@@ -225,10 +229,14 @@ def _broken(paths: list[str]) -> str:
         except (OSError, ValueError) as error:
             said += f" {path} cannot be read: {getattr(error, 'strerror', None) or type(error).__name__}."
         except yaml.YAMLError as error:
-            # Without the lines themselves, which may hold a password.
-            mark = getattr(error, "problem_mark", None)
-            said += f" {path} is no YAML{'' if mark is None else f', see line {mark.line + 1}'}."
+            said += _no_yaml(path, error)
     return said
+
+
+def _no_yaml(path: str, error: Exception) -> str:
+    """A sentence about the file, without its lines, which may hold a password."""
+    mark = getattr(error, "problem_mark", None)
+    return f" {path} is no YAML{'' if mark is None else f', see line {mark.line + 1}'}."
 
 
 @contextlib.contextmanager
