@@ -36,6 +36,8 @@ class Atomic:
         self._drop_caches = drop_caches
         # A change that has begun, and is not known to have ended.
         self._begun: Callable[[], None] | None = None
+        # What takes back the transactions that have begun, and are not known to have ended; the innermost is last.
+        self._undoing: list[Callable[[], None]] = []
         _watch_forks(self)
 
     def run(self, act: Callable[..., _T], *args: Any) -> _T:
@@ -56,11 +58,14 @@ class Atomic:
 
     def _run(self, act: Callable[..., _T], args: tuple[Any, ...]) -> _T:
         # A separate function: an exception between a `with` and a `try` inside it escapes both.
+        around = len(self._undoing)
         try:
             if self._begun is not None:
                 self._recover()
             return act(*args)
         except BaseException as problem:
+            if len(self._undoing) > around:
+                self._take_back(around)
             if self._begun is not None or not isinstance(problem, _EXPECTED):
                 self._recover()
             raise
@@ -73,6 +78,31 @@ class Atomic:
         self._begun = change
         change()
         self._begun = None
+
+    def transact(self, act: Callable[[], _T], keep: Callable[[], None], undo: Callable[[], None]) -> _T:
+        """The result of `act()`, and `keep()` after it; or `undo()` if an exception strikes. Called within `run`.
+
+        keep, undo : may be called again after they were interrupted anywhere. After `keep`, `undo` does nothing.
+        """
+        around = len(self._undoing)
+        try:
+            self._undoing.append(undo)
+            result = act()
+            self.publish(keep)
+            del self._undoing[around:]
+            return result
+        except BaseException:
+            # An exception that strikes in here finds `_run` above, which takes back as well.
+            self._take_back(around)
+            raise
+
+    def _take_back(self, around: int = 0) -> None:
+        """Undo the transactions but so many, which are around them."""
+        if self._begun is not None:
+            self._recover()
+        while len(self._undoing) > around:
+            self._undoing[-1]()
+            self._undoing.pop()
 
     def _recover(self) -> None:
         if self._begun is not None:
@@ -87,6 +117,7 @@ class Atomic:
         else:
             self.lock._at_fork_reinit()  # type: ignore[attr-defined]
             self.run(self._recover)
+            self.run(self._take_back)
 
 
 _atomics: weakref.WeakSet[Atomic] = weakref.WeakSet()

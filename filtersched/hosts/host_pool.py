@@ -53,6 +53,15 @@ class HostPool(KeptHosts):
         super()._take_out(host, row, generation)
         self._reports.pop((host.host, host.nodename), None)
 
+    def _restorer(self) -> Callable[[], None]:
+        restore, reports = super()._restorer(), dict(self._reports)
+
+        def restore_all() -> None:
+            restore()
+            self._reports = dict(reports)
+
+        return restore_all
+
     # -- looking up --------------------------------------------------------------------------
 
     def host_of(self, instance_uuid: str) -> HostState:
@@ -287,6 +296,7 @@ class HostPool(KeptHosts):
         write_pool(path, self._atomic.run(self._saved))
 
     def _saved(self) -> SavedPool:
+        self._check_no_transaction("a pool is not saved")
         hosts = [
             SavedHost(host.copy(), host._generation, self._reports.get((host.host, host.nodename), NEVER))
             for host in self.rows.hosts()

@@ -125,6 +125,10 @@ class HostRows:
             self._host_names = HostNames(self.names(), lambda: self._read("nodename") or ())
         return self._host_names
 
+    def exchange(self, row: int, host: HostState) -> None:
+        """Let another object of the same name and values have a row."""
+        self._hosts[row] = host
+
     def append(self, host: HostState, row: int) -> None:
         """Give the host the next row, unless it has it."""
         self._use_objects()

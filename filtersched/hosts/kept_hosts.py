@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, NoReturn, Self, TypeVar
 
 from filtersched.columns.frozen import FrozenDict, typed_key
-from filtersched.errors import InvalidHost, nearest
+from filtersched.errors import InvalidHost, InvalidRequest, nearest
 from filtersched.hosts.atomic import Atomic
 from filtersched.hosts.given_columns import checked_columns
 from filtersched.hosts.host_lists import as_host_class, each_of
@@ -19,6 +19,7 @@ from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.instance_index import groups_of
 from filtersched.hosts.service import Service
+from filtersched.hosts.transaction import Transaction
 from filtersched.requests.seal import ONLY_ANSWERS, decision, is_sealed
 
 Key = tuple[str, str]
@@ -80,6 +81,7 @@ class KeptHosts:
         self._group_generations: dict[str, int] = {}
         # Groups that are not among them changed at this generation at the latest.
         self._groups_since = 0
+        self._transaction: Transaction | None = None
         self._atomic = Atomic(rows.drop_caches)
         self.lock: threading.RLock = self._atomic.lock
         self._made_in = decision.limits
@@ -114,6 +116,47 @@ class KeptHosts:
         out from the hosts is trusted any more.
         """
         return self._atomic.run(act, *args)
+
+    def transaction(self, act: Callable[..., _T], *args: Any) -> _T:
+        """The result of `act(*args)` under the lock; what it changes in the pool happens as a whole, or not at all.
+
+        Until it returns nobody else sees a change: the hosts stay as they are, and those that `act`
+        looks up in the pool stand in for them. If it raises, nothing has happened. A transaction
+        within a transaction is part of it, and may fail alone. Hosts cannot come or go in one.
+        """
+        return self._atomic.run(lambda: self._transact(act, args))
+
+    def _transact(self, act: Callable[..., _T], args: Sequence[Any]) -> _T:
+        outer = self._transaction
+        restore = self._restorer()
+
+        def undo() -> None:
+            self._transaction = outer
+            transaction.undo()
+
+        def keep() -> None:
+            transaction.keep()
+            self._transaction = outer
+
+        def begin() -> _T:
+            self._transaction = transaction
+            return act(*args)
+
+        transaction = Transaction(self.rows, restore, outer)
+        return self._atomic.transact(begin, keep, undo)
+
+    def _restorer(self) -> Callable[[], None]:
+        """What gives back all that the pool keeps beside its hosts; its generation only rises."""
+        groups, since = dict(self._group_generations), self._groups_since
+
+        def restore() -> None:
+            self._group_generations, self._groups_since = dict(groups), since
+
+        return restore
+
+    def _check_no_transaction(self, what: str) -> None:
+        if self._transaction is not None:
+            raise InvalidRequest(f"{what} in a transaction", field="transaction")
 
     def __len__(self) -> int:
         """How many hosts there are."""
@@ -176,6 +219,7 @@ class KeptHosts:
         if not isinstance(host, HostState):
             raise InvalidHost(f"a pool keeps hosts, not {host!r}", value=host)
         self._check_unsealed(host.host)
+        self._check_no_transaction("hosts cannot come or go")
         if self.rows.row_of(host.host, host.nodename) is not None:
             raise InvalidHost(
                 f"host {host.host!r}, node {host.nodename!r}: there is one of that name in the pool",
@@ -201,6 +245,7 @@ class KeptHosts:
         row = self._row(name)
         host = self.rows.host(row)
         self._check_unsealed(host.host)
+        self._check_no_transaction("hosts cannot come or go")
         self._atomic.publish(functools.partial(self._take_out, host, row, self.generation + 1))
         return host
 
@@ -258,10 +303,12 @@ class KeptHosts:
         """Whether the host is in this pool still, and has the value now."""
         if host._owner is not self:
             return False
-        if _is_unchanged(getattr(host, name, _MISSING), value):
-            return True
         row = self.rows.row_of(host.host, host.nodename)
         assert row is not None
+        if _is_unchanged(getattr(self.rows.host(row), name, _MISSING), value):
+            return True
+        if self._transaction is not None:
+            host = self._transaction.stand_in(row)
         # Marked first: where an exception strikes between, a change is expected that did not happen.
         self.generation += 1
         host._generation = self.generation
@@ -307,6 +354,9 @@ class KeptHosts:
         return Change(host, row, self.generation + further, attributes, names, arrived, left, groups)
 
     def _publish(self, changes: Sequence[Change], also: Callable[[], None] | None = None) -> None:
+        transaction = self._transaction
+        if transaction is not None:
+            changes = [one._replace(host=transaction.stand_in(one.row)) for one in changes]
         self._atomic.publish(functools.partial(self._apply, changes, also))
 
     def _apply(self, changes: Sequence[Change], also: Callable[[], None] | None) -> None:

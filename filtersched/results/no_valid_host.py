@@ -12,6 +12,7 @@ class NoValidHost(FilterschedError):
     """The request cannot be placed as a whole; nothing was changed.
 
     index, num_instances : which instance found no host, counted from 0, and of how many.
+    request : which of several requests that were to be placed together, counted from 0; None for one alone.
     explanation : counts per filter, `.why(host)` and `.near_misses()`; None only in an error that
         no scheduler made.
 
@@ -29,6 +30,7 @@ class NoValidHost(FilterschedError):
         super().__init__(reason)
         self.index = index
         self.num_instances = num_instances
+        self.request: int | None = None
         self.explanation: Explanation = explanation  # type: ignore[assignment]
 
     def to_dict(self) -> dict[str, Any]:
@@ -37,6 +39,7 @@ class NoValidHost(FilterschedError):
         return {
             "message": str(self),
             "reason": self.args[0] or None,
+            "request": self.request,
             "index": self.index,
             "num_instances": self.num_instances,
             "explanation": explanation,
@@ -44,6 +47,8 @@ class NoValidHost(FilterschedError):
 
     def __str__(self) -> str:
         which = f"Instance {self.index + 1} of {self.num_instances}"
+        if self.request is not None:
+            which = f"Request {self.request + 1}, i{which[1:]}"
         if self.explanation is None:
             return f"No valid host was found. {self.args[0] or f'{which} found no host.'}"
         said = f"No valid host was found. {self.args[0] or f'{which}:'}"

@@ -31,6 +31,7 @@ from filtersched.results.selection import Selection
 from filtersched.results.unread_field import UnreadField
 from filtersched.schedulers.devices import aliases_of, with_devices
 from filtersched.schedulers.groups import add_placements, restated
+from filtersched.schedulers.several import Several
 from filtersched.schedulers.unread import Readers
 from filtersched.settings import SchedulerSettings, make_conf, read_scheduler_settings
 from filtersched.settings.json_options import JsonOptions
@@ -127,8 +128,7 @@ class Scheduler(Configurable):
         Takes and raises what `select_destinations` does otherwise; no other thread comes in
         between.
         """
-        if not isinstance(pool, HostPool):
-            raise InvalidRequest("place() needs a HostPool; select_destinations() takes any hosts", field="pool")
+        _check_pool(pool, "place")
 
         def place() -> list[Selection]:
             decision = self._prepare(
@@ -150,6 +150,47 @@ class Scheduler(Configurable):
             return selections
 
         return pool.run(place)
+
+    def place_all(
+        self,
+        specs: Iterable[RequestSpec],
+        pool: HostPool,
+        *,
+        filters: FiltersGiven | None = None,
+        return_alternates: bool = False,
+        seed: int | None = None,
+        explain: Detail = "counts",
+    ) -> list[list[Selection]]:
+        """Decide and commit several requests in one step: all of them, or none.
+
+        They are placed as by `place`, one after another, hardest first: that for which the filters leave
+        the fewest hosts at the beginning; among such the one whose instances have more memory, VCPUs and
+        disk; then the one with more instances; then in the order given. So the groups and hints of each
+        see those placed before.
+
+        specs : different requests, at least one.
+        seed : of the random draws of each.
+
+        Returns the selections of each request, in the order given. Raises what `place` does; nothing
+        is placed then, and `request` of a NoValidHost is the number of the request in `specs`.
+        """
+        _check_pool(pool, "place_all")
+        wanted = [specs] if isinstance(specs, RequestSpec) else list(specs)
+        for spec in wanted:
+            _check_spec(spec)
+
+        def prepare(spec: RequestSpec, uuids: Sequence[str] | None, **how: Any) -> Decision:
+            return self._prepare(spec, pool, uuids, filters=filters, **how)
+
+        several = Several(
+            wanted,
+            pool,
+            prepare,
+            lambda decision: sealed(lambda: self._selections(decision)),
+            lambda spec: self._uuids(spec, None),
+        )
+        how = {"return_alternates": return_alternates, "seed": seed, "explain": explain}
+        return pool.transaction(lambda: several.place(**how))
 
     def commit(
         self,
@@ -254,8 +295,7 @@ class Scheduler(Configurable):
         before: Mapping[str, HostState] = MappingProxyType({}),
         total: int | None = None,
     ) -> Decision:
-        if not isinstance(spec, RequestSpec):
-            raise InvalidRequest(f"the request must be a RequestSpec, not {shown(spec)}", field="spec", value=spec)
+        _check_spec(spec)
         if explain not in ("counts", "full"):
             raise InvalidRequest(
                 f"explain must be 'counts' or 'full', not {shown(explain)}", field="explain", value=explain
@@ -330,6 +370,16 @@ def _count_together(one: RequestSpec, other: RequestSpec) -> bool:
     if one.instance_group is None or other.instance_group is None:
         return one.instance_group is other.instance_group and one.project_id == other.project_id
     return one.instance_group.uuid is not None and one.instance_group.uuid == other.instance_group.uuid
+
+
+def _check_spec(spec: Any) -> None:
+    if not isinstance(spec, RequestSpec):
+        raise InvalidRequest(f"the request must be a RequestSpec, not {shown(spec)}", field="spec", value=spec)
+
+
+def _check_pool(pool: Any, method: str) -> None:
+    if not isinstance(pool, HostPool):
+        raise InvalidRequest(f"{method}() needs a HostPool; select_destinations() takes any hosts", field="pool")
 
 
 def _as_hosts(given: Iterable[HostState]) -> list[HostState]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from filtersched import (
     HostPool,
     HostState,
     InstanceGroup,
+    InvalidRequest,
     NoValidHost,
     RequestSpec,
     make_conf,
@@ -86,6 +88,15 @@ class World:
     def place(self) -> None:
         FAST.place(spec(num_instances=3), self.pool, ["new-1", "new-2", "new-3"])
 
+    def change_much(self) -> None:
+        self.pool.transaction(self.pool.commit, self.decided)
+        self.pool.update("h2", free_ram_mb=1, capabilities={"gpus": 7})
+        self.pool["h2"].rack = 7
+
+    def change_and_fail(self) -> None:
+        self.change_much()
+        raise InvalidRequest("no more")
+
 
 def answer(scheduler: FilterScheduler, hosts: Any, attributes: dict[str, Any]) -> Any:
     wanted = spec(**attributes)
@@ -123,6 +134,11 @@ def change(pool: HostPool) -> None:
     pool.update("h0", free_ram_mb=900)
 
 
+def failed_transaction(world: World) -> None:
+    with contextlib.suppress(InvalidRequest):
+        world.pool.transaction(world.change_and_fail)
+
+
 ACTIONS: dict[str, Callable[[World], object]] = {
     "place": World.place,
     "commit": lambda world: world.pool.commit(world.decided),
@@ -132,6 +148,8 @@ ACTIONS: dict[str, Callable[[World], object]] = {
     "assign anew": lambda world: setattr(world.pool["h2"], "rack", 7),
     "add": lambda world: world.pool.add(EXTRA.copy()),
     "remove": lambda world: world.pool.remove("h1"),
+    "transaction": lambda world: world.pool.transaction(world.change_much),
+    "failed transaction": failed_transaction,
     "select": lambda world: FAST.select_destinations(spec(num_instances=3), world.pool),
     "contains": lambda world: "h9" in world.pool,
 }
@@ -139,7 +157,7 @@ EXTRA = host(7)
 # Long actions have tens of thousands of opcodes; these steps leave no part of them out.
 STEPS = {
     **{"place": 499, "select": 997, "commit": 97, "release": 97, "assign": 11, "assign anew": 11, "update": 11},
-    **{"add": 97, "remove": 97, "contains": 2},
+    **{"add": 97, "remove": 97, "contains": 2, "transaction": 199, "failed transaction": 199},
 }
 # Who asks for so many stories has the time for every opcode.
 LONG = bool(os.environ.get("FILTERSCHED_ENGINE_STORIES"))
