@@ -28,6 +28,10 @@ __all__ = ["CONF", "cfg"]
 _OURS = frozenset(("host_class", "extra_spec_max_steps", "extra_spec_max_words"))
 # What `register_novas_options` has registered, and nobody before it.
 _registered: set[Spelling] = set()
+# The configuration whose values they have, once a program asked for that.
+_sources: list[cfg.ConfigOpts] = []
+# Of these, what has a value of the files as its default.
+_spread: set[Spelling] = set()
 
 
 @functools.cache
@@ -46,12 +50,17 @@ def _plugin_options() -> Iterator[tuple[str, cfg.Opt]]:
 
 def register_novas_options() -> None:
     """Register them in the global ConfigOpts; what is registered there already stays as it is."""
+    before = len(_registered)
     for group, opt in novas_options():
         try:
             if CONF.register_opt(opt, None if group == "DEFAULT" else group):
                 _registered.add((group, opt.dest))
         except (cfg.DuplicateOptError, ValueError):
             continue
+    if len(_registered) > before:
+        # A plug-in that imports Nova's options inside a method does so after the files were read.
+        for conf in _sources:
+            spread_values(conf)
 
 
 def is_novas(spelling: Spelling) -> bool:
@@ -72,12 +81,20 @@ def _listed_by_nova() -> frozenset[Spelling]:
 
 def spread_values(conf: cfg.ConfigOpts) -> None:
     """Give Nova's options in the global ConfigOpts the values of `conf`, in every spelling of each."""
+    _sources[:] = [conf]
     resolved = [(resolve_setting(conf, setting), setting.spellings) for setting in SETTINGS]
     resolved += [(resolve_option(conf, opt, group), spellings_of(opt, group)) for group, opt in _plugin_options()]
     for (value, chosen), spellings in resolved:
         for group, name in spellings:
-            if chosen is not None and (group, name) in _registered:
+            if (group, name) not in _registered:
+                continue
+            if chosen is not None:
                 CONF.set_default(name, value, None if group == "DEFAULT" else group)
+                _spread.add((group, name))
+            elif (group, name) in _spread:
+                # The files no longer set it.
+                CONF.clear_default(name, None if group == "DEFAULT" else group)
+                _spread.discard((group, name))
 
 
 def __getattr__(name: str) -> Any:

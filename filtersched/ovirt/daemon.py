@@ -15,6 +15,7 @@ from typing import Any
 from oslo_config import cfg
 
 from filtersched import FilterschedError, scheduler_from
+from filtersched.loading import share_settings
 from filtersched.ovirt import settings as settings_module
 from filtersched.ovirt.core_units import core_units
 from filtersched.ovirt.engine_calls import EngineCalls
@@ -124,8 +125,13 @@ class Daemon:
     async def _reload(self) -> None:
         """Serve by what the file says now; a bad file changes nothing."""
         old = self._proxy
-        new = Proxy(self._path, old)
-        await new.start()
+        try:
+            new = Proxy(self._path, old)
+            await new.start()
+        except BaseException:
+            # Filters of others read their options in a place of which there is one: there the new file is in effect.
+            share_settings(old.settings.conf)
+            raise
         if any(getattr(old.settings, key) != getattr(new.settings, key) for key in _FIXED):
             LOG.warning("%s change with a restart only", ", ".join(_FIXED))
         self._server.configure(new.calls)
