@@ -1,4 +1,4 @@
-"""The stand-in for nova.openstack.common.importutils."""
+"""The stand-in for importutils, of oslo_utils and of Nova's own."""
 
 from __future__ import annotations
 

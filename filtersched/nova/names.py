@@ -113,6 +113,8 @@ STAND_INS: dict[str, tuple[str, ...]] = {
     "nova.openstack.common.importutils": (f"{_ROOM}.importutils",),
     "nova.openstack.common.jsonutils": (f"{_ROOM}.jsonutils",),
     "nova.openstack.common.log": (f"{_ROOM}.log",),
+    "nova.openstack.common.strutils": (f"{_ROOM}.strutils",),
+    "nova.openstack.common.timeutils": (f"{_ROOM}.timeutils",),
     "nova.scheduler": (),
     "nova.scheduler.filters": (
         *(
@@ -142,6 +144,8 @@ STAND_INS: dict[str, tuple[str, ...]] = {
     "oslo_log.log": (f"{_ROOM}.log",),
     "oslo_serialization": (),
     "oslo_serialization.jsonutils": (f"{_ROOM}.jsonutils",),
+    "oslo_utils": (),
+    **{f"oslo_utils.{name}": (f"{_ROOM}.{name}",) for name in ("importutils", "strutils", "timeutils", "units")},
 }
 
 # The modules of these register Nova's options in the global ConfigOpts, as Nova's own modules do.
@@ -173,7 +177,7 @@ _REASONS = {
     "nova.virt": "it belongs to the compute service and its hypervisor",
     "nova.pci": "it belongs to the compute service and its devices",
 }
-ROOTS = ("nova", "oslo", "oslo_log", "oslo_serialization")
+ROOTS = ("nova", "oslo", "oslo_log", "oslo_serialization", "oslo_utils")
 
 
 def is_package(name: str) -> bool:

@@ -8,15 +8,12 @@ from typing import Any
 
 from filtersched.columns.values import utc_now
 from filtersched.nova.importutils import import_class, import_object
+from filtersched.nova.strutils import bool_from_string as bool_from_str
+from filtersched.nova.timeutils import utcnow
 
 __all__ = ["bool_from_str", "dumps", "import_class", "import_object", "isotime", "loads", "strtime", "utcnow"]
 
 _FORMAT = "%Y-%m-%dT%H:%M:%S.%f"
-
-
-def utcnow() -> datetime:
-    """The time, naive UTC."""
-    return utc_now()
 
 
 def isotime(at: datetime | None = None) -> str:
@@ -27,11 +24,6 @@ def isotime(at: datetime | None = None) -> str:
 def strtime(at: datetime | None = None, fmt: str = _FORMAT) -> str:
     """A time, or now, as text to the microsecond."""
     return (at or utc_now()).strftime(fmt)
-
-
-def bool_from_str(value: Any) -> bool:
-    """Whether a text says yes."""
-    return value is True or str(value).strip().lower() in ("1", "t", "true", "on", "y", "yes")
 
 
 def dumps(value: Any) -> str:
