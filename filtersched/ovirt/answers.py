@@ -23,11 +23,13 @@ def passed_hosts(raw: Any, hosts: Sequence[str]) -> tuple[list[str], list[str]]:
     if not isinstance(raw, list | tuple) or not all_text(raw):
         raise UnitError(f"answered {_short(raw)}, not a list of host ids")
     named = set(raw)
-    passed = [host for host in hosts if host in named]
-    unasked = named.difference(hosts)
-    if unasked and not passed:
-        raise UnitError(f"answered only with {_unasked(unasked)}")
-    return passed, [f"{_unasked(unasked)} are left out"] if unasked else []
+    passed = list(filter(named.__contains__, hosts))
+    if len(passed) == len(named):
+        return passed, []
+    unasked = _unasked(named.difference(hosts))
+    if not passed:
+        raise UnitError(f"answered only with {unasked}")
+    return passed, [f"{unasked} are left out"]
 
 
 def scores(raw: Any, hosts: Sequence[str], cost_scale: int) -> tuple[dict[str, int], list[str], bool]:

@@ -83,7 +83,7 @@ def _summary(units: _Units, settings: Settings, problems: int) -> str:
 
 def _folders(settings: Settings) -> list[str]:
     """The folders of plug-in files and of their `.conf` files."""
-    wanted = [*settings.plugins_path, *([] if settings.conf_folder is None else [settings.conf_folder])]
+    wanted = [*settings.plugins_path, *settings.conf_folders]
     return list({os.path.realpath(folder): folder for folder in reversed(wanted) if os.path.isdir(folder)}.values())
 
 

@@ -21,7 +21,6 @@ from filtersched.ovirt.errors import WireError
 from filtersched.ovirt.wire import INVALID_PARAMS, NOT_WELL_FORMED, repaired
 
 _HUGE = 2**62  # more bytes than there are; what is larger could overflow in a filter
-_MOST_DIGITS = 100
 _BEFORE_ROOT = re.compile(r"\ufeff?\s*(<\?xml[^>]*\?>)?")
 
 # What the documents tell, by the names of the scheduler's attributes. That a CPU ratio is the
@@ -167,24 +166,22 @@ def host_state(id: str, element: Any, running: Mapping[str, Sequence[Any]] | Non
     Host is the id, nodename the name. Without max_scheduling_memory all memory counts as free.
     Only a host whose state is "up" is in service. The cluster is its aggregate and its zone.
     """
-    memory = _number(_text(element, "memory"), 0)
-    free = _text(element, "max_scheduling_memory")
-    state = _text(_child(element, "status"), "state") or _text(element, "status")
-    cluster, statistics = _child(element, "cluster"), _child(element, "statistics")
+    said = _children(element)
+    cluster = said.get("cluster")
+    memory, free = _number(_text(said, "memory"), 0), _text(said, "max_scheduling_memory")
+    state = _text(said, "status") or _text(_children(said.get("status")), "state")
     zone = None if cluster is None else cluster.get("id")
-    host = _of_cluster(state != "up", zone, _text(cluster, "name") or zone).copy()
-    host.host, host.nodename = id, _text(element, "name") or id
-    host.total_usable_ram_mb = max(0, memory >> 20)
+    alike = _alike(
+        state != "up", zone, _text(_children(cluster), "name") or zone, memory, _vcpus(element), free is not None
+    )
+    host = alike.copy()
+    host.host, host.nodename = id, _text(said, "name") or id
     host.free_ram_mb = (memory if free is None else _number(free, memory)) >> 20
-    host.vcpus_total = _vcpus(element)
-    host.num_instances = max(0, _number(_text(_child(element, "summary"), "active"), 0))
-    if free is not None:
-        # The engine has counted overcommitment in already.
-        host.ram_allocation_ratio = 1.0
-    if address := _text(element, "address"):
+    host.num_instances = max(0, _number(_text(_children(said.get("summary")), "active"), 0))
+    if address := _text(said, "address"):
         host.host_ip = address
-    if statistics is not None:
-        data = {one.findtext("name"): one.findtext("values/value/datum") for one in statistics}
+    if "statistics" in said:
+        data = {one.findtext("name"): one.findtext("values/value/datum") for one in said["statistics"]}
         host.metrics = {name: float(datum or "") for name, datum in data.items() if _is_number(datum)}
     if running is not None:
         here = running.get(id, ())
@@ -197,39 +194,43 @@ def request_spec(id: str, element: Any) -> RequestSpec:
     """A VM's document as a request for one instance with its memory and virtual CPUs."""
     if element is None:
         return RequestSpec(instance_uuid=id or None)
-    memory = _number(_text(element, "memory"), 0)
-    flavor = Flavor(memory_mb=max(0, memory >> 20), vcpus=_vcpus(element))
+    said = _children(element)
+    flavor = Flavor(memory_mb=max(0, _number(_text(said, "memory"), 0) >> 20), vcpus=_vcpus(element))
     return RequestSpec(flavor, instance_uuid=id or None)
 
 
 def _vcpus(element: Any) -> int:
     """sockets x cores x threads; what is missing counts as one."""
-    topology = _child(_child(element, "cpu"), "topology")
+    topology = next(element.iter("topology"), None)
     if topology is None:
         return 1
-    said = [topology.get(part) or _text(topology, part) for part in ("sockets", "cores", "threads")]
-    return math.prod(max(1, _number(text, 1)) for text in said)
+    parts = {**topology.attrib, **{part.tag: part.text for part in topology}}
+    return math.prod(max(1, _number(parts.get(part), 1)) for part in ("sockets", "cores", "threads"))
 
 
-@functools.lru_cache(maxsize=256)
-def _of_cluster(disabled: bool, zone: str | None, name: str | None) -> HostState:
-    """A host of a cluster, to be copied: its service and aggregates, which take longest to make, are shared."""
-    service: dict[str, Any] = {"disabled": disabled}
-    aggregates = []
-    if zone:
-        service["availability_zone"] = zone
-        aggregates.append({"name": name, "metadata": {"availability_zone": zone}})
-    return HostState("any", service=service, aggregates=aggregates)
+@functools.lru_cache(maxsize=1024)
+def _alike(
+    disabled: bool, zone: str | None, name: str | None, memory: int, vcpus: int, overcommits: bool
+) -> HostState:
+    """A host to be copied: what many hosts have alike takes longest to make."""
+    return HostState(
+        "any",
+        service={"disabled": disabled} | ({"availability_zone": zone} if zone else {}),
+        aggregates=[{"name": name, "metadata": {"availability_zone": zone}}] if zone else [],
+        total_usable_ram_mb=max(0, memory >> 20),
+        vcpus_total=vcpus,
+        # The engine has counted overcommitment in already.
+        ram_allocation_ratio=1.0 if overcommits else None,
+    )
 
 
-def _child(element: Any, name: str) -> Any:
-    """The first child of a name, or None; several times faster than `find`."""
-    return None if element is None else next(element.iterchildren(name), None)
+def _children(element: Any) -> dict[str, Any]:
+    """tag -> first child with it; one pass is several times faster than a search for each."""
+    return {} if element is None else {child.tag: child for child in element.iterchildren(reversed=True)}
 
 
-def _text(element: Any, name: str) -> str | None:
-    child = _child(element, name)
-    return None if child is None else (child.text or "").strip()
+def _text(children: Mapping[str, Any], name: str) -> str | None:
+    return None if (child := children.get(name)) is None else (child.text or "").strip()
 
 
 def _is_number(text: str | None) -> bool:
@@ -240,12 +241,10 @@ def _is_number(text: str | None) -> bool:
 
 
 def _number(text: str | None, default: int) -> int:
-    said = (text or "").strip()
-    digits = said.lstrip("+-")
-    if len(digits) > _MOST_DIGITS and digits.isdecimal():
-        # Python refuses to read thousands of digits.
-        return -_HUGE if said.startswith("-") else _HUGE
     try:
-        return max(-_HUGE, min(_HUGE, int(said)))
+        return max(-_HUGE, min(_HUGE, int(text or "")))
     except ValueError:
-        return default
+        said = (text or "").strip()
+        if not said.lstrip("+-").isdecimal():
+            return default
+        return -_HUGE if said.startswith("-") else _HUGE  # Python refuses to read thousands of digits

@@ -107,7 +107,7 @@ class PluginFile:
     def _states(self, settings: Settings) -> dict[str, Any]:
         """What tells whether anything changed that the file depends on."""
         confs = {self.name, *(unit.name for unit in self.units)}
-        folders = _conf_folders(self.path, settings)
+        folders = [*settings.conf_folders, os.path.dirname(self.path)]
         paths = [os.path.join(folder, f"{name}.conf") for folder in folders for name in confs]
         return {path: state(path) for path in [self.path, *self._watched, *paths]}
 
@@ -161,7 +161,7 @@ class PluginFile:
         self, offer: dict[str, Any], version: Version, settings: Settings, problems: list[str]
     ) -> PluginUnit | None:
         """A unit that the file offers, or None and a sentence among `problems`."""
-        kind, name, folders = offer["kind"], offer["name"], _conf_folders(self.path, settings)
+        kind, name, folders = offer["kind"], offer["name"], [*settings.conf_folders, os.path.dirname(self.path)]
         if offer["problem"] is not None:
             problems.append(f"unit {name!r} of {self.path} is left out: {offer['problem']}")
             return None
@@ -249,11 +249,6 @@ def indented(text: str) -> str:
 def printable(text: str) -> str:
     """Text of others as it may stand in a line of the log."""
     return "".join(character if character.isprintable() else " " for character in text)
-
-
-def _conf_folders(path: str, settings: Settings) -> list[str]:
-    beside = settings.conf_folder
-    return [*([] if beside is None else [beside]), os.path.dirname(path)]
 
 
 def _paths(settings: Settings, problems: list[str], known: Iterable[str]) -> Iterator[str]:

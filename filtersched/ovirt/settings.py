@@ -10,7 +10,6 @@ import ipaddress
 import os
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -127,13 +126,9 @@ class Settings(SimpleNamespace):
     plugins_path : the folders, as a tuple, variables replaced.
     source : the configuration file, or None.
     conf : everything that it says, the scheduler's options too.
+    conf_folders : where `{NAME}.conf` of a plug-in is looked for first: `plugins/` beside `source`.
     warnings : sentences about keys that mean nothing.
     """
-
-    @property
-    def conf_folder(self) -> str | None:
-        """Where `{NAME}.conf` of a plug-in is looked for first: `plugins/` beside our own file."""
-        return None if self.source is None else str(Path(self.source).absolute().parent / "plugins")
 
 
 def load(path: str | None = None, *, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -153,7 +148,8 @@ def load(path: str | None = None, *, environ: Mapping[str, str] = os.environ) ->
         values["engine_url"] = values["engine_url"].rstrip("/")
     values["listen"] = (values["listen"] or "").removeprefix("[").removesuffix("]")
     named = [name for group, name in conf.names_in_files() if group == "DEFAULT"]
-    settings = Settings(**values, source=path, conf=conf, warnings=_warnings(path, named))
+    beside = [] if path is None else [os.path.join(os.path.dirname(os.path.abspath(path)), "plugins")]
+    settings = Settings(**values, source=path, conf_folders=beside, conf=conf, warnings=_warnings(path, named))
     _check_together(settings)
     return settings
 

@@ -95,8 +95,8 @@ def parse_call(body: bytes) -> tuple[str, list[Any]]:
 
 def _condensed(body: bytes) -> bytes:
     """`body` with each long array of ids as one element: the parser calls Python for each, at a microsecond a call."""
-    if b"<!" in body:
-        return body  # it might be in a CDATA section, or in a comment
+    if b"<array><data><value>" not in body or b"<!" in body:
+        return body  # with "<!" it might be in a CDATA section, or in a comment
     return _IDS.sub(lambda run: b"<ids>%b</ids>" % run[1][7:-8].replace(b"</value><value>", b" "), body)
 
 
@@ -133,6 +133,8 @@ def fault(code: int, message: str) -> bytes:
 
 
 def _response(content: str) -> bytes:
+    # A CR would be lost to XML's rules for line ends.
+    content = clean(content).replace("\r", "&#13;")
     return f"<?xml version='1.0'?>\n<methodResponse>{content}</methodResponse>\n".encode()
 
 
@@ -141,15 +143,13 @@ def _written(value: Any, known: dict[Any, str]) -> str:
     kind = type(value)
     if kind is str or kind is int:
         if (written := known.get(value)) is None:
-            # A CR would be lost to XML's rules for line ends.
-            text = xmlrpc.client.escape(clean(value)).replace("\r", "&#13;") if kind is str else clamped(value)
-            tag = "string" if kind is str else "int"
+            tag, text = ("string", xmlrpc.client.escape(value)) if kind is str else ("int", clamped(value))
             written = known[value] = f"<value><{tag}>{text}</{tag}></value>"
         return written
     if kind is list or kind is tuple:
         return f"<value><array><data>{''.join([_written(item, known) for item in value])}</data></array></value>"
     if kind is dict:
-        members = ((_written(str(name), known)[15:-17], _written(item, known)) for name, item in value.items())
+        members = ((xmlrpc.client.escape(name), _written(item, known)) for name, item in value.items())
         inner = "".join(f"<member><name>{name}</name>{item}</member>" for name, item in members)
         return f"<value><struct>{inner}</struct></value>"
     raise WireError(f"an answer may not hold {kind.__name__}", code=INTERNAL_ERROR)
