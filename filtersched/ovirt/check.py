@@ -17,10 +17,9 @@ from typing import Any
 from filtersched.ovirt.conf_checks import file_findings, property_findings
 from filtersched.ovirt.daemon import Proxy
 from filtersched.ovirt.plugin_files import text_of_file
-from filtersched.ovirt.service_user import ServiceUser
 from filtersched.ovirt.settings import FILES, Settings
 from filtersched.ovirt.source_checks import source_findings
-from filtersched.ovirt.unit_file import daemon_command, hidden_below, secret_files
+from filtersched.ovirt.systemd_unit import ServiceUser, daemon_command, hidden_below, secret_files
 
 _KINDS = {"filters": "filters", "scores": "cost functions", "balance": "balancers"}
 _IDS_ONLY = "Without engine_url plug-ins see ids only, and the library's filters and weighers are not offered."

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from filtersched import __version__
 from filtersched.errors import FilterschedError
-from filtersched.ovirt import unit_file
+from filtersched.ovirt import systemd_unit
 
 DEFAULT_FILE = "/etc/ovirt/scheduler/scheduler.conf"
 _WITH_TIME = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -30,7 +30,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     try:
         if options.command == "unit":
-            return unit_file.run(options, path)
+            return systemd_unit.run(options, path)
         if options.check:
             from filtersched.ovirt import check
 
@@ -53,7 +53,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--verbose", action="store_true", help="log more, whatever log_level says")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     unit = commands.add_parser("unit", help="print a systemd unit for this installation")
-    unit_file.add_arguments(unit)
+    systemd_unit.add_arguments(unit)
     return parser
 
 

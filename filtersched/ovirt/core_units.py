@@ -7,10 +7,9 @@ finds all hosts of oVirt alike.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
 from typing import Any
 
-from filtersched import BaseHostFilter, BaseWeigher, FilterScheduler, HostFilterHandler, HostWeightHandler, RequestSpec
+from filtersched import BaseWeigher, FilterScheduler, HostFilterHandler, HostState, HostWeightHandler, RequestSpec
 from filtersched.ovirt.documents import (
     HOST_FACTS,
     HOST_FACTS_OF_STATISTICS,
@@ -29,14 +28,12 @@ DOCUMENTS, VMS = "documents", "vms"
 
 
 class CoreUnit:
-    """What the units of the library share.
+    """A filter or weigher of the scheduler.
 
     needs : what must be known for an answer: the hosts' "documents", or also the "vms" that run there.
     """
 
-    kind = ""
-    properties = ""
-    default_values = ""
+    kind = properties = default_values = ""
 
     def __init__(self, plugin: Any, needs: str) -> None:
         self.plugin = plugin
@@ -56,20 +53,19 @@ class CoreUnit:
             raise UnitError("needs to know which VMs run where: set engine_url")
         if known.vm_element is None and self._needs_vm:
             raise UnitError(f"nothing is known of VM {known.vm!r} but its id: {known.why}")
-        return self._answer(known)
+        return self._answer(known.host_states(), known.spec())
 
-    def _answer(self, known: Known) -> Any:
+    def _answer(self, states: list[HostState], spec: RequestSpec) -> Any:
         raise NotImplementedError
 
 
 class FilterUnit(CoreUnit):
-    """A filter of the scheduler. It refuses hosts that the facts do not have."""
+    """A filter, which refuses hosts that the facts do not have."""
 
     kind = FILTERS
-    plugin: BaseHostFilter
 
-    def _answer(self, known: Known) -> list[str]:
-        passed = HostFilterHandler().get_filtered_objects([self.plugin], known.host_states(), known.spec())
+    def _answer(self, states: list[HostState], spec: RequestSpec) -> list[str]:
+        passed = HostFilterHandler().get_filtered_objects([self.plugin], states, spec)
         return [] if passed is None else [host.host for host in passed]
 
 
@@ -77,15 +73,13 @@ class WeigherUnit(CoreUnit):
     """A weigher as a cost: 1 for the best host of a call, `scale` for its worst, linear between."""
 
     kind = SCORES
-    plugin: BaseWeigher
 
     def __init__(self, plugin: BaseWeigher, needs: str, scale: int) -> None:
         super().__init__(plugin, needs)
         self._scale = scale
 
-    def _answer(self, known: Known) -> list[tuple[str, int]]:
-        states = known.host_states()
-        weighed = HostWeightHandler().get_weighed_objects([self.plugin], states, known.spec())
+    def _answer(self, states: list[HostState], spec: RequestSpec) -> list[tuple[str, int]]:
+        weighed = HostWeightHandler().get_weighed_objects([self.plugin], states, spec)
         columns = weighed[0].columns if weighed else ()
         if not columns:
             return [(host.host, 1) for host in states]  # a single host: nothing to compare
@@ -99,37 +93,29 @@ class WeigherUnit(CoreUnit):
         """Whether hosts that differ in all that oVirt tells can have different costs."""
         if "metrics" in (_reads(self.plugin) or ()):
             return True  # which ones there are only a live engine knows
-        return len({cost for _host, cost in self._answer(_sample())}) > 1
+        return len({cost for _host, cost in self.answer(_sample())}) > 1
 
 
 def core_units(scheduler: Any, settings: Settings) -> list[CoreUnit]:
-    """The units of a configured scheduler; another driver than FilterScheduler has none."""
+    """The units of a configured scheduler; another driver than FilterScheduler has none.
+
+    A plug-in named twice in the configuration is one unit: the engine's factor can count it twice.
+    """
     if not isinstance(scheduler, FilterScheduler):
         return []
-    from_engine = HOST_FACTS_OF_VMS | (HOST_FACTS_OF_STATISTICS if settings.engine_statistics else frozenset())
-    units: list[CoreUnit] = []
-    for plugin in _once(scheduler.filters):
-        needs = _needs(plugin, from_engine)
-        if needs is not None:
-            units.append(FilterUnit(plugin, needs))
-    for weigher in _once(scheduler.weighers):
-        needs = _needs(weigher, from_engine)
-        if needs is not None and (unit := WeigherUnit(weigher, needs, settings.cost_scale)).tells_hosts_apart():
-            units.append(unit)
-    return units
+    told = HOST_FACTS | HOST_FACTS_OF_VMS | (HOST_FACTS_OF_STATISTICS if settings.engine_statistics else frozenset())
 
+    def needs(plugin: Any) -> str | None:
+        """What must be known for this plug-in to answer; None if oVirt can't tell it."""
+        reads = _reads(plugin)
+        if reads is None or not reads <= told:
+            return None
+        return DOCUMENTS if reads <= HOST_FACTS else VMS
 
-def _once(plugins: Iterable[Any]) -> list[Any]:
-    """A plug-in named twice in the configuration is one unit: the engine's factor can count it twice."""
-    return list({type(plugin).__name__: plugin for plugin in plugins}.values())
-
-
-def _needs(plugin: Any, from_engine: frozenset[str]) -> str | None:
-    """What must be known for this plug-in to answer; None if oVirt can't tell it."""
-    reads = _reads(plugin)
-    if reads is None or not reads <= HOST_FACTS | from_engine:
-        return None
-    return DOCUMENTS if reads <= HOST_FACTS else VMS
+    filters = [FilterUnit(one, need) for one in scheduler.filters if (need := needs(one))]
+    costs = [WeigherUnit(one, need, settings.cost_scale) for one in scheduler.weighers if (need := needs(one))]
+    units = [*filters, *(unit for unit in costs if unit.tells_hosts_apart())]
+    return list({(unit.kind, unit.name): unit for unit in units}.values())
 
 
 def _reads(plugin: Any) -> frozenset[str] | None:

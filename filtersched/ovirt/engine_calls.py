@@ -210,43 +210,41 @@ class _Call:
     async def ask(self, names: Sequence[str], known: Known) -> None:
         """Add an outcome for each name; all units are asked at the same time about all hosts."""
         plugins, own = self.calls.plugins, self.calls.own[self.kind]
-        units = plugins.units()[self.kind]
-        files = {units[name].file for name in names if name in units}
-        if any(name not in units and name not in own for name in names):
-            files |= {file for file in plugins.files.values() if file.broken}
-        await asyncio.gather(*(file.refresh(self.calls.settings) for file in files))
-        units = plugins.units()[self.kind] if files else {}
+        units = await plugins.current(self.kind, names, own, self.calls.settings)
         shared = known.for_workers(vms=self.kind == BALANCE) if any(name in units for name in names) else b""
-        there = [name for name in names if name in units or name in own]
-        found = await asyncio.gather(*(self._outcome(name, units.get(name), known, shared) for name in there))
-        outcomes = dict(zip(there, found, strict=True))
-        broken = plugins.broken_units() if len(there) < len(names) else {}
-        self.outcomes += [
-            outcomes.get(name) or Outcome(name, error=broken.get(name, f"plugin not found: {name!r}")) for name in names
-        ]
+        broken = {} if all(name in units or name in own for name in names) else plugins.broken_units()
 
-    async def _outcome(self, name: str, unit: PluginUnit | None, known: Known, shared: bytes) -> Outcome:
-        outcome, started = Outcome(name), time.monotonic()
+        async def outcome(name: str) -> Outcome:
+            made, started = Outcome(name), time.monotonic()
+            try:
+                if name in units:
+                    raw = await self._plugged(units[name], shared, made)
+                elif name in own:
+                    raw = await self.calls.in_thread(own[name].answer, known)
+                else:
+                    raise UnitError(broken.get(name, f"plugin not found: {name!r}"))
+                self._take_in(made, raw, known.hosts)
+            except UnitError as error:
+                made.error, made.details = str(error), error.details
+            except Exception as error:
+                # The boundary to filters and weighers: whatever one raises, the others still count.
+                made.error = f"{type(error).__name__}: {error}"
+                made.details = "".join(traceback.format_exception(error))
+            made.milliseconds = _since(started)
+            return made
+
+        self.outcomes += await asyncio.gather(*map(outcome, names))
+
+    async def _plugged(self, unit: PluginUnit, shared: bytes, outcome: Outcome) -> Any:
+        outcome.trouble = unit.file.broken
         try:
-            if unit is not None:
-                outcome.trouble = unit.file.broken
-                async with asyncio.timeout(self.calls.settings.request_timeout):
-                    raw, stderr = await unit.answer(shared, self.properties)
-                if stderr:
-                    LOG.warning("%s (%s) on stderr:%s", name, unit.file.path, indented(stderr))
-            else:
-                raw = await self.calls.in_thread(self.calls.own[self.kind][name].answer, known)
-            self._take_in(outcome, raw, known.hosts)
+            async with asyncio.timeout(self.calls.settings.request_timeout):
+                raw, stderr = await unit.answer(shared, self.properties)
         except TimeoutError:
-            outcome.error = "all workers of its file were busy until the call's time was up"
-        except UnitError as error:
-            outcome.error, outcome.details = str(error), error.details
-        except Exception as error:
-            # The boundary to filters and weighers: whatever one raises, the others still count.
-            outcome.error = f"{type(error).__name__}: {error}"
-            outcome.details = "".join(traceback.format_exception(error))
-        outcome.milliseconds = _since(started)
-        return outcome
+            raise UnitError("all workers of its file were busy until the call's time was up") from None
+        if stderr:
+            LOG.warning("%s (%s) on stderr:%s", unit.name, unit.file.path, indented(stderr))
+        return raw
 
     def _take_in(self, outcome: Outcome, raw: Any, hosts: Sequence[str]) -> None:
         """A unit's raw answer, repaired, into its outcome."""
@@ -263,8 +261,8 @@ class _Call:
         """The engine's struct: its code is 1 if a unit gave nothing usable, or answers by an older version."""
         said: dict[str, list[str]] = {}
         for outcome in self.outcomes:
-            if sentences := [sentence[:2000] for sentence in (outcome.error, outcome.trouble) if sentence]:
-                said.setdefault(clean(outcome.name), []).extend(sentences)
+            for sentence in filter(None, (outcome.error, outcome.trouble)):
+                said.setdefault(clean(outcome.name), []).append(sentence[:2000])
         reported = {name: part for name, part in (("plugin_errors", said), ("errors", list(errors))) if part}
         return {"result_code": 1 if reported else 0, "result": result, **reported}
 

@@ -13,7 +13,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -216,6 +216,20 @@ class PluginFiles:
         for unit in (unit for file in self.files.values() for unit in file.units):
             found[unit.kind].setdefault(unit.name, unit)
         return found
+
+    async def current(
+        self, kind: str, names: Iterable[str], others: Container[str], settings: Settings
+    ) -> dict[str, PluginUnit]:
+        """The units of a kind; files with one of these names are looked at first.
+
+        A name that is unknown, to `others` too, may be in a file that could not be loaded so far.
+        """
+        units = self.units()[kind]
+        files = {units[name].file for name in names if name in units}
+        if any(name not in units and name not in others for name in names):
+            files.update(file for file in self.files.values() if file.broken)
+        await asyncio.gather(*(file.refresh(settings) for file in files))
+        return self.units()[kind] if files else units
 
     def problems(self) -> list[str]:
         """What is wrong now, in sentences."""

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from filtersched import ConfigurationError
-from filtersched.ovirt.service_user import ServiceUser
-from filtersched.ovirt.unit_file import unit_text
+from filtersched.ovirt.systemd_unit import ServiceUser, unit_text
 
 
 @pytest.fixture

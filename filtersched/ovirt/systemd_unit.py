@@ -1,20 +1,28 @@
-"""`filtersched-proxy unit`: the systemd unit for this installation and configuration."""
+"""The systemd unit of the service: made by `filtersched-proxy unit`, and what its user can read."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import pwd
 import re
+import shlex
+import stat
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from glob import glob
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from filtersched.errors import ConfigurationError
 
+UNIT_FILE = "/etc/systemd/system/filtersched-proxy.service"
 # Folders that ProtectHome and PrivateTmp hide from the service.
 HIDDEN_FOLDERS = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")
+_DYNAMIC_USER = 65519  # the last one that systemd gives out; it owns no file
+_READ, _ENTER = 4, 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -93,3 +101,69 @@ def _word(text: str) -> str:
     if re.search(r"[\"'\\$]", text):
         raise ConfigurationError(f"{text!r} cannot stand in a unit, which takes no quote, backslash or $.", value=text)
     return f'"{_escaped(text)}"' if re.search(r"\s", text) else _escaped(text)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceUser:
+    """Who runs the service.
+
+    name : the unit's `User=`, or None for a user that systemd makes.
+    credentials : the files that the unit hands in, whatever their modes; None if there is no unit yet.
+    """
+
+    name: str | None = None
+    credentials: frozenset[str] | None = None
+
+    @classmethod
+    def of_unit(cls, unit_file: str = UNIT_FILE) -> ServiceUser:
+        """As the unit says, its drop-ins included."""
+        if not os.path.isfile(unit_file):
+            return cls()
+        text = "\n".join(Path(path).read_text() for path in (unit_file, *sorted(glob(f"{unit_file}.d/*.conf"))))
+        names = re.findall(r"^User=[ \t]*(\S*)", text, re.MULTILINE)
+        loaded = re.findall(r"^LoadCredential=[^:\n]*:(.*)", text, re.MULTILINE)
+        return cls((names or [""])[-1] or None, frozenset(path.strip().replace("%%", "%") for path in loaded))
+
+    def unreadable(self, paths: Iterable[str]) -> list[str]:
+        """A sentence for each of these files and folders, all of them there, that the service cannot read."""
+        uid, groups = _DYNAMIC_USER, [_DYNAMIC_USER]
+        if self.name is not None:
+            try:
+                entry = pwd.getpwuid(int(self.name)) if self.name.isdigit() else pwd.getpwnam(self.name)
+            except KeyError:
+                raise ConfigurationError(f"The unit's user {self.name!r} does not exist.", value=self.name) from None
+            uid, groups = entry.pw_uid, os.getgrouplist(entry.pw_name, entry.pw_gid)
+        who = "the service's own user" if self.name is None else f"the service's user {self.name!r}"
+        return [
+            f"{path} cannot be read by {who}: {place} has mode {stat.S_IMODE(os.stat(place).st_mode):o}."
+            for path in paths
+            if (place := _obstacle(path, uid, groups)) is not None
+        ]
+
+    def command(self, check: Iterable[str], secrets: Iterable[str]) -> str:
+        """The shell command that runs `check` as the service does."""
+        if self.name is not None:
+            return shlex.join(["runuser", "-u", self.name, "--", *check])
+        loads = [f"--property=LoadCredential={os.path.basename(path)}:{path}" for path in secrets]
+        run = ["systemd-run", "--pipe", "--wait", "--collect", "--quiet", "--property=DynamicUser=yes"]
+        return shlex.join([*run, *loads, *check])
+
+
+def _obstacle(path: str, uid: int, groups: Sequence[int]) -> str | None:
+    """The file or folder on the way to `path` that this user cannot read or enter; None if there is none.
+
+    Below folders that the unit hides from the service it is a trial, often in a private folder.
+    Folders don't count there.
+    """
+    ways = () if hidden_below(path) else (Path(path), Path(os.path.realpath(path)))
+    steps = [(str(folder), _ENTER) for way in ways for folder in reversed(way.parents)]
+    if not os.path.isdir(path):
+        steps.append((path, _READ))
+    elif ways:
+        steps.append((path, _READ | _ENTER))
+    for place, wanted in steps:
+        found = os.stat(place)
+        shift = 6 if found.st_uid == uid else 3 if found.st_gid in groups else 0
+        if uid != 0 and found.st_mode >> shift & wanted != wanted:
+            return place
+    return None

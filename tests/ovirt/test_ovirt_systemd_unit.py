@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from filtersched import ConfigurationError
-from filtersched.ovirt.unit_file import unit_text
+from filtersched.ovirt.systemd_unit import unit_text
 
 ROOT = Path(__file__).parents[2]
 NEEDS_SYSTEMD = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
