@@ -8,6 +8,7 @@ that is an attribute of the host, for all hosts if it is an attribute of the req
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -185,22 +186,25 @@ class IncrementalUpdate:
         ranking, place = self.ranking, self.place
         if not ranking.weighs:
             if stays:
-                ranking.return_chosen(place, None)
+                ranking.return_chosen(place, None, (), ())
             return
         raws = list(last.raws)
+        changed = []
         for one in asked:
             weigher: WeigherRunner = one.one
             if one.ask is not None:
                 if stays:
                     raws[one.at] = weigher.from_answer(one.ask(last.depleted, request.spec))
+                    changed.append(one.at)
                 continue
             if ranking.is_trimmed:
                 raise NeedAllHosts
             term = ranking.terms[one.at]
             raw = weigher.raw(self._overlay, self._cache, request, ranking.candidates())
             raws[one.at] = ranking.replace_raw(term, raw, place)
+            changed.append(one.at)
         if stays:
-            ranking.return_chosen(place, raws)
+            ranking.return_chosen(place, raws, last.raws, changed)
 
 
 def _changed(before: HostState, after: HostState, watched: Sequence[str]) -> tuple[str, ...] | None:
@@ -210,5 +214,5 @@ def _changed(before: HostState, after: HostState, watched: Sequence[str]) -> tup
     """
     if type(before) is not HostState:
         return None
-    old, new = before.__dict__.get, after.__dict__.get
-    return tuple([name for name in watched if old(name) is not new(name)])
+    old, new = map(before.__dict__.get, watched), map(after.__dict__.get, watched)
+    return tuple(itertools.compress(watched, map(operator.is_not, old, new)))

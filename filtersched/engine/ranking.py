@@ -156,7 +156,8 @@ class Ranking:
 
     def runner_up(self) -> int | None:
         """The place of the best host in the ranking; None if it is empty."""
-        fresh, back = self._best_fresh(), self._best_back()
+        back = self._best_back() if self._back else None
+        fresh = self._best_fresh()
         if back is None or (fresh is not None and self._fresh_weights[self._used] > -self._back[0][0]):
             return fresh
         return back
@@ -168,7 +169,7 @@ class Ranking:
 
     def weight(self, place: int) -> float:
         """The weight of the host at `place`; 0.0 for one that is not weighed."""
-        return self.totals.item(place) if self.weighs else 0.0
+        return self.totals.item(place) if self.count > 1 or self._weighs_one else 0.0
 
     def raws(self, place: int) -> list[float]:
         """The raw weights of the host at `place`."""
@@ -210,19 +211,25 @@ class Ranking:
             heapq.heappop(self._back)
         return None
 
-    def return_chosen(self, place: int, raws: Sequence[float] | None) -> None:
-        """Return the chosen host with its new raw weights, None if it is the only one left."""
+    def return_chosen(
+        self, place: int, raws: Sequence[float] | None, before: Sequence[float], changed: Sequence[int]
+    ) -> None:
+        """Return the chosen host with its new raw weights, None if it is the only one left.
+
+        before : its raw weights when it was chosen; changed : the terms for which they may have changed.
+        """
         if raws is None:
             heapq.heappush(self._back, (0.0, -self._steps, place))
             return
-        for term, raw in zip(self.terms, raws, strict=True):
-            old = term.raw.item(place)
+        for at in changed:
+            old, raw = before[at], raws[at]
             if old != raw:
+                term = self.terms[at]
                 term.raw[place] = raw
                 if not self._moved and not (term.low < old < term.high and term.low < raw < term.high):
                     self._moved = term.end_moves_without((old,), self.alive) or term.end_moves_with(raw)
         if not self._moved:
-            weight = self.scale.weight(raws, self.multipliers(place))
+            weight = self.scale.weight(raws, self.scale.multipliers or self.multipliers(place))
             self.totals[place] = weight
             heapq.heappush(self._back, (-weight, -self._steps, place))
 

@@ -357,14 +357,13 @@ class Run:
         place = update.place = ranking.take() if self.top == 1 else ranking.take(self.top, self._pick)
         row = ranking.row(place)
         at = ranking.runner_up()
-        compared = ranking.weighs
         # Copy the values now; ranking and pool change later.
         found = RowChoice(
             row,
             ranking.weight(place),
             steps,
             ranking.scale,
-            ranking.raws(place) if compared else (),
+            ranking.raws(place) if ranking.weighs else (),
             ranking.multipliers(place),
             None if at is None else (ranking.row(at), ranking.weight(at)),
         )

@@ -63,7 +63,10 @@ class WeigherRunner:
         """One host's raw weight, moved to the ends of the scale. Raises UseHandlers."""
         if not (type(answer) is int and -EXACT < answer < EXACT) and not is_weight(answer):
             raise UseHandlers
-        return plain_float(clamp(answer, self._minval, self._maxval) if self._has_ends else answer)
+        if self._has_ends:
+            answer = clamp(answer, self._minval, self._maxval)
+        # Adding 0.0 is what plain_float does.
+        return answer + 0.0 if type(answer) in (int, float) else plain_float(answer)
 
     def from_answers(self, answers: NDArray[Any]) -> Floats:
         """All rows' raw weights, likewise. Raises NotVectorizable where one is not finite."""
@@ -424,7 +427,7 @@ class Scale:
     multipliers : one per weigher, where all hosts have the same; else None.
     """
 
-    __slots__ = ("_ends", "_names", "multipliers")
+    __slots__ = ("_ends", "_names", "_telling", "multipliers")
 
     def __init__(
         self, names: Sequence[str], ends: Sequence[tuple[float, float] | None], multipliers: tuple[float, ...] | None
@@ -433,6 +436,8 @@ class Scale:
         self._names = names
         self._ends = ends
         self.multipliers: tuple[float, ...] | None = multipliers
+        # The weighers that may give a host another number than 0.0, each with its lower end and its range.
+        self._telling: list[tuple[int, float, float]] | None = None
 
     @classmethod
     def of(cls, terms: Sequence[WeigherTerm]) -> Self:
@@ -441,12 +446,24 @@ class Scale:
 
     def weight(self, raws: Sequence[float], multipliers: Sequence[float]) -> float:
         """The weight of a host with these raw weights: the operations on columns, on plain numbers."""
+        if self._telling is None:
+            self._telling = self._find_telling()
         total = 0.0
-        for ends, raw, factor in zip(self._ends, raws, multipliers, strict=True):
-            total += factor * (raw if ends is None else to_unit(raw, *ends))
+        for at, low, spread in self._telling:
+            total += multipliers[at] * ((raws[at] - low) / spread)
         if not math.isfinite(total):
             raise UseHandlers
         return total
+
+    def _find_telling(self) -> list[tuple[int, float, float]]:
+        same = self.multipliers or [1.0] * len(self._ends)
+        found = []
+        for at, (ends, factor) in enumerate(zip(self._ends, same, strict=True)):
+            low, high = ends or (0.0, 1.0)
+            # On an infinite range even zero times a raw weight may be no number.
+            if low != high and not (factor == 0.0 and math.isfinite(high - low)):
+                found.append((at, low, high - low))
+        return found
 
     def shares(self, raws: Sequence[float], multipliers: Sequence[float]) -> tuple[WeigherShare, ...]:
         """What each weigher added to the weight of such a host."""

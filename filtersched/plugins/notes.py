@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 from filtersched.requests.seal import decision
 
@@ -37,13 +38,17 @@ def asking(plugin: object, hosts: int, instance: str | None) -> Iterator[None]:
         _asking.noted = outer
 
 
-@contextlib.contextmanager
-def reading_ratios(plugin: object) -> Iterator[None]:
+_AS_THEY_ARE = contextlib.nullcontext()
+
+
+def reading_ratios(plugin: object) -> contextlib.AbstractContextManager[None]:
     """While a plug-in is called that reads ratios as Nova gives them: hosts without their own have the configured."""
     ratios = getattr(plugin, "configured_ratios", None)
-    if ratios is None:
-        yield
-        return
+    return _AS_THEY_ARE if ratios is None else _reading(ratios)
+
+
+@contextlib.contextmanager
+def _reading(ratios: Any) -> Iterator[None]:
     outer, decision.ratios = decision.ratios, ratios
     try:
         yield

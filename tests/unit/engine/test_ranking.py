@@ -84,7 +84,7 @@ def test_one_of_the_best_is_taken_from_a_list_that_is_sorted_for_every_instance(
         literal.list.insert(0, literal.list.pop(at))
         expected.insert(0, expected.pop(at))
         place = ranking.take(top, lambda weights, at=at: at) if top > 1 else ranking.take()
-        second = ranking.runner_up()
+        before, second = ranking.raws(place), ranking.runner_up()
         assert (ranking.row(place), ranking.weight(place)) == expected[0]
         assert (None if second is None else ranking.row(second)) == (expected[1][0] if len(expected) > 1 else None)
         assert ranking.rows(ranking.places_in_order()).tolist() == [name for name, _weight in expected]
@@ -98,4 +98,4 @@ def test_one_of_the_best_is_taken_from_a_list_that_is_sorted_for_every_instance(
         if not ranking.count:
             break
         if chosen not in gone:
-            ranking.return_chosen(place, None if ranking.count == 1 else new)
+            ranking.return_chosen(place, None if ranking.count == 1 else new, before, range(len(scales)))
