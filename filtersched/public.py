@@ -26,6 +26,7 @@ from filtersched.requests.numa_topology import InstanceNUMACell, InstanceNUMATop
 from filtersched.requests.pci_requests import InstancePCIRequest, InstancePCIRequests
 from filtersched.requests.request_spec import Destination, Flavor, Image, InstanceGroup, RequestSpec, Retry
 from filtersched.requests.request_values import HostNode
+from filtersched.resources import SharedResource
 from filtersched.results.explanation import Explanation
 from filtersched.results.filter_step import FilterStep
 from filtersched.results.no_valid_host import NoValidHost
@@ -90,6 +91,7 @@ __all__ = [
     "Retry",
     "Scheduler",
     "Selection",
+    "SharedResource",
     "Shortage",
     "StochasticScheduler",
     "UndeclaredRead",

@@ -213,7 +213,7 @@ class Decision:
         if not choices:
             return self.spec.for_instance(self.uuids[index])
         last = choices[-1]
-        return last.spec.for_instance(self.uuids[index], last.depleted)
+        return last.spec.for_instance(self.uuids[index], last.depleted, before=last.host)
 
     def choice(
         self, spec: RequestSpec, ranked: Sequence[WeighedHost], depleted: HostState, steps: Sequence[FilterStep]
@@ -300,7 +300,7 @@ class Decision:
     def _selection(
         self, index: int, choice: Choice, choices: Sequence[Choice], taken: set[tuple[str, str]]
     ) -> Selection:
-        host = choice.host
+        host, shared = choice.host, choice.spec.shared_resources
         return Selection(
             host=host.host,
             nodename=host.nodename,
@@ -316,6 +316,7 @@ class Decision:
             generation=host._generation,
             pool_generation=self._generation,
             pool=self._pool,
+            resources=None if shared is None else shared.records(choice.spec, host),
         )
 
     def _limits(self, host: HostState, spec: RequestSpec) -> Any:

@@ -18,6 +18,8 @@ def changes_between_instances(spec: RequestSpec, name: str) -> bool:
     """Whether the attribute is another for the request's next instance: the uuid, a group with one host more."""
     if name in _PLACEMENTS:
         return spec._placements is not None
+    if name == "shared_resources":
+        return spec.shared_resources is not None
     return name in _MOVING and getattr(spec, name) is not None
 
 

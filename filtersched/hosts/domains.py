@@ -13,14 +13,22 @@ from filtersched.columns.distinct_values import Codes
 from filtersched.errors import InvalidRequest, shown
 from filtersched.hosts.aggregate_metadata import split_values, zones
 from filtersched.hosts.host_rows import HostRows
+from filtersched.hosts.host_values import Aggregate
 from filtersched.hosts.row_caches import MISSING
 from filtersched.requests.spread_rules import AGGREGATE, ZONE
 
+#: The aggregates themselves as domains.
+AGGREGATES = "aggregate"
 _DOMAINS, _CODES = "domains", "codes by domain"
 
 
+def name_of(domain: Any) -> Any:
+    """What a domain is known by: itself, or the name of an aggregate."""
+    return domain.name if type(domain) is Aggregate else domain
+
+
 class DomainKey(NamedTuple):
-    """What hosts are told apart by: an attribute, `aggregate:KEY`, or `zone`."""
+    """What hosts are told apart by: an attribute, `aggregate:KEY`, `zone`, or `aggregate`: the Aggregates."""
 
     name: str
     #: The zone of hosts that have none.
@@ -31,7 +39,7 @@ class DomainKey(NamedTuple):
         """The attributes of a host that say its domains."""
         if self.name == ZONE:
             return ("aggregates", "service")
-        return ("aggregates",) if self.is_aggregate else (self.name,)
+        return ("aggregates",) if self.is_aggregate or self.name == AGGREGATES else (self.name,)
 
     @property
     def is_aggregate(self) -> bool:
@@ -55,11 +63,13 @@ class DomainKey(NamedTuple):
         if self.is_aggregate:
             return tuple(sorted(split_values(values[0], self.label) - {""}))
         value = values[0]
+        if self.name == AGGREGATES:
+            return tuple({one.name: one for one in value}.values())
         if value is None or value is MISSING or value == "" or value != value:
             return ()
         if not isinstance(value, str | int | float):
             raise InvalidRequest(
-                f"instances cannot be spread over {self.name!r}, which is {shown(value)} on a host; only text and "
+                f"hosts cannot be told apart by {self.name!r}, which is {shown(value)} on a host; only text and "
                 "numbers are domains",
                 field="spread",
                 value=value,
@@ -79,13 +89,13 @@ class DomainKey(NamedTuple):
         return known  # type: ignore[no-any-return]
 
     def codes_by_domain(self, codes: Codes) -> dict[Any, list[int]]:
-        """The codes that are in each domain."""
+        """The codes that are in each domain, by its name."""
         stamp, known = codes.seen.get((_CODES, self), (-1, {}))
         if stamp != codes.stamp:
             known = {}
             for code, domains in enumerate(self.of_codes(codes)):
                 for domain in domains:
-                    known.setdefault(domain, []).append(code)
+                    known.setdefault(name_of(domain), []).append(code)
             codes.seen[_CODES, self] = (codes.stamp, known)
         return known  # type: ignore[no-any-return]
 
@@ -97,7 +107,7 @@ class Answer(Protocol):
     """Answers for the domains of a host; equal only to itself.
 
     of_rows : for look-ups: the codes that answers were computed for, their stamp, and the answers.
-    start : the same of earlier answers, and the domains for which they are others.
+    start : the same of earlier answers, and the names of the domains for which they are others.
     """
 
     of_rows: OfRows | None

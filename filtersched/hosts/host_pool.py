@@ -19,6 +19,7 @@ from filtersched.hosts.kept_hosts import Change, KeptHosts, Key
 from filtersched.hosts.placement import CommitConflict, Placement
 from filtersched.hosts.pool_file import HostClasses, SavedHost, SavedPool, read_pool, write_pool
 from filtersched.hosts.reports import NEVER, HostReports, Report, as_built, counted_by
+from filtersched.hosts.shared_amounts import SHARED_RESOURCES, ScopeKey, scope_in_words
 from filtersched.requests.instance import Instance
 
 __all__ = ["HostPool", "Key", "Report"]
@@ -101,9 +102,9 @@ class HostPool(KeptHosts):
     def commit(self, selections: Placement | Iterable[Placement]) -> None:
         """Make the depletion of selections real: put their instances on their hosts.
 
-        Raises CommitConflict if a chosen host, or the request's server group, has changed since the
-        decision, or it was made in another pool; and InvalidRequest for an instance that is on a
-        host already. Nothing is applied then.
+        Raises CommitConflict if a chosen host, the request's server group, or a shared resource that the
+        instance takes of, has changed since the decision, or it was made in another pool; and
+        InvalidRequest for an instance that is on a host already. Nothing is applied then.
         """
         self._atomic.run(self._commit, _as_list(selections))
 
@@ -301,7 +302,8 @@ class HostPool(KeptHosts):
             SavedHost(host.copy(), host._generation, self._reports.get((host.host, host.nodename), NEVER))
             for host in self.rows.hosts()
         ]
-        return SavedPool(self.uuid, self.generation, dict(self._group_generations), self._groups_since, hosts)
+        groups, scopes = dict(self._group_generations), self.scope_generations.copy()
+        return SavedPool(self.uuid, self.generation, groups, self._groups_since, hosts, scopes)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, host_class: HostClasses = HostState) -> Self:
@@ -320,6 +322,7 @@ class HostPool(KeptHosts):
             raise InventoryError(f"{os.fspath(path)}: {problem}", path=os.fspath(path)) from None
         pool.uuid, pool.generation = saved.uuid, saved.generation
         pool._group_generations, pool._groups_since = dict(saved.groups), saved.groups_since
+        pool.scope_generations = saved.scopes
         for record in saved.hosts:
             record.host._generation = record.generation
             if record.reports != NEVER:
@@ -333,7 +336,7 @@ class HostPool(KeptHosts):
             self._check_unsealed(first if isinstance(first, str) else first.host)
 
     def stale(self, selections: Iterable[Placement]) -> list[Placement]:
-        """The selections whose host or group has changed since the decision."""
+        """The selections whose host, group or shared resource has changed since the decision."""
         return self._atomic.run(lambda: [one for one in selections if not self._is_unmoved(one)])
 
     def check_unmoved(self, chosen: Sequence[Placement]) -> None:
@@ -344,14 +347,24 @@ class HostPool(KeptHosts):
             return
         names = sorted({one.host for one in moved if foreign or not self._is_same_host(one)})
         groups = sorted({self._moved_group(one) or "" for one in moved} - {""})
-        what = [*names, *(f"group {group!r}" for group in groups if not foreign)]
+        scopes = [] if foreign else list(dict.fromkeys(scope for one in moved for scope in self._moved_scopes(one)))
+        what = [*names, *(f"group {group!r}" for group in groups if not foreign), *map(scope_in_words, scopes)]
         why = "was not decided on in this pool" if foreign else "changed since the decision"
         raise CommitConflict(
-            f"{', '.join(what)} {why}; decide again, or use place()", selections=moved, hosts=names, groups=groups
+            f"{', '.join(what)} {why}; decide again, or use place()",
+            selections=moved,
+            hosts=names,
+            groups=groups,
+            resources=scopes,
         )
 
     def _is_unmoved(self, selection: Placement) -> bool:
-        return self._is_same_host(selection) and self._moved_group(selection) is None
+        is_same = self._is_same_host(selection) and self._moved_group(selection) is None
+        return is_same and not self._moved_scopes(selection)
+
+    def _moved_scopes(self, selection: Placement) -> list[ScopeKey]:
+        """The scopes of shared resources that the instance takes of, if their use has changed since the decision."""
+        return self.scope_generations.changed_since(selection.resources, selection.pool_generation)
 
     def _is_same_host(self, selection: Placement) -> bool:
         row = self.rows.row_of(selection.host, selection.nodename)
@@ -409,7 +422,10 @@ class HostPool(KeptHosts):
 
 def _put_on(host: HostState, selection: Placement, now: datetime) -> None:
     taken = host.consume_from_request(selection.spec)
-    record = selection.spec.as_instance(consumed=BUILDING, created_at=now)
+    consumed = BUILDING
+    if selection.resources is not None:
+        consumed = FrozenDict({**BUILDING, SHARED_RESOURCES: selection.resources})
+    record = selection.spec.as_instance(consumed=consumed, created_at=now)
     if taken is not None:
         if not isinstance(taken, Mapping):
             raise InvalidHost(
@@ -417,7 +433,7 @@ def _put_on(host: HostState, selection: Placement, now: datetime) -> None:
                 host=host.host,
                 value=taken,
             )
-        record = replace(record, consumed={**BUILDING, **taken})
+        record = replace(record, consumed={**record.consumed, **taken})
     uuid, instances = selection.instance_uuid, host.instances
     if isinstance(instances, GrowingDict):
         instances.put(uuid, record)

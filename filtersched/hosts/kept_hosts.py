@@ -19,6 +19,7 @@ from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.instance_index import groups_of
 from filtersched.hosts.service import Service
+from filtersched.hosts.shared_amounts import ScopeGenerations, ScopeKey, scopes_changed_by
 from filtersched.hosts.transaction import Transaction
 from filtersched.requests.seal import ONLY_ANSWERS, decision, is_sealed
 
@@ -36,6 +37,7 @@ class Change(NamedTuple):
     names : of the attributes that change; None if any may.
     arrived, left : the instances by which `instances` changes, unless `names` is None.
     groups : the server groups of instances that arrive or leave.
+    scopes : of shared resources, whose use changes; None if it may be any.
     """
 
     host: HostState
@@ -46,6 +48,7 @@ class Change(NamedTuple):
     arrived: Sequence[str] = ()
     left: Sequence[str] = ()
     groups: Collection[str] = ()
+    scopes: Collection[ScopeKey] | None = ()
 
 
 class KeptHosts:
@@ -81,6 +84,8 @@ class KeptHosts:
         self._group_generations: dict[str, int] = {}
         # Groups that are not among them changed at this generation at the latest.
         self._groups_since = 0
+        # The same of what instances take of shared resources.
+        self.scope_generations: ScopeGenerations = ScopeGenerations()
         self._transaction: Transaction | None = None
         self._atomic = Atomic(rows.drop_caches)
         self.lock: threading.RLock = self._atomic.lock
@@ -147,10 +152,11 @@ class KeptHosts:
 
     def _restorer(self) -> Callable[[], None]:
         """What gives back all that the pool keeps beside its hosts; its generation only rises."""
-        groups, since = dict(self._group_generations), self._groups_since
+        groups, since, scopes = dict(self._group_generations), self._groups_since, self.scope_generations.copy()
 
         def restore() -> None:
             self._group_generations, self._groups_since = dict(groups), since
+            self.scope_generations.restore(scopes)
 
         return restore
 
@@ -235,7 +241,7 @@ class KeptHosts:
         host._owner = self
         host._generation = self.generation = generation
         self.rows.append(host, row)
-        self._note_groups(_groups_in(host), generation)
+        self._note_host(host, generation)
 
     def remove(self, name: str | Key) -> HostState:
         """Remove a host and return it. Raises KeyError for an unknown name."""
@@ -253,7 +259,13 @@ class KeptHosts:
         self.rows.remove(host, row)
         host._owner = None
         self.generation = generation
+        self._note_host(host, generation)
+
+    def _note_host(self, host: HostState, generation: int) -> None:
+        """Note the groups and the scopes of a host that comes or goes."""
         self._note_groups(_groups_in(host), generation)
+        if self.scope_generations.reads is not None:
+            self.scope_generations.note(_scopes_in(host), generation)
 
     def _note_groups(self, groups: Iterable[str], generation: int) -> None:
         if len(self._group_generations) >= _MAX_GROUPS:
@@ -315,6 +327,8 @@ class KeptHosts:
         self.rows.mark_dirty(row, (name,))
         if name == "instances":
             self._note_groups(_groups_in(host, value), self.generation)
+        if name in ("instances", *(self.scope_generations.reads or ())):
+            self.scope_generations.note(None, self.generation)
         object.__setattr__(host, name, value)
         return True
 
@@ -351,7 +365,23 @@ class KeptHosts:
             groups = {group for one in moved for group in groups_of(one)}
         elif "instances" in attributes and attributes["instances"] is not known.get("instances"):
             groups = _groups_in(host, attributes["instances"])
-        return Change(host, row, self.generation + further, attributes, names, arrived, left, groups)
+        scopes = self._scopes_changed(host, changed, [*arrived, *left])
+        return Change(host, row, self.generation + further, attributes, names, arrived, left, groups, scopes)
+
+    def _scopes_changed(self, host: HostState, changed: HostState, moved: Sequence[str]) -> Collection[ScopeKey] | None:
+        """The scopes whose use is another if a host is changed so; None if it may be any.
+
+        moved : the instances that arrive or leave, where they are known.
+        """
+        if self.scope_generations.reads is None:
+            return ()
+        for name in self.scope_generations.reads:
+            if not _is_unchanged(getattr(host, name, _MISSING), getattr(changed, name, _MISSING)):
+                return None
+        old, new = host.instances, changed.instances
+        if moved:
+            return scopes_changed_by(new[uuid] if uuid in new else old[uuid] for uuid in moved)
+        return () if old is new or old.keys() == new.keys() else None
 
     def _publish(self, changes: Sequence[Change], also: Callable[[], None] | None = None) -> None:
         transaction = self._transaction
@@ -362,7 +392,7 @@ class KeptHosts:
     def _apply(self, changes: Sequence[Change], also: Callable[[], None] | None) -> None:
         if also is not None:
             also()
-        for host, row, generation, attributes, names, arrived, left, groups in changes:
+        for host, row, generation, attributes, names, arrived, left, groups, scopes in changes:
             if names == [] and not arrived and not left:
                 continue
             host._generation = self.generation = generation
@@ -372,6 +402,7 @@ class KeptHosts:
             else:
                 self.rows.mark_dirty(row, names)
             self._note_groups(groups, generation)
+            self.scope_generations.note(scopes, generation)
 
 
 def _is_unchanged(old: Any, new: Any) -> bool:
@@ -393,6 +424,15 @@ def _groups_in(host: HostState, others: Any = None) -> set[str]:
         # The boundary to a class derived from HostState, whose instances may be unreadable.
         return set()
     return {group for one in known for group in groups_of(one)}
+
+
+def _scopes_in(host: HostState) -> Collection[ScopeKey] | None:
+    """The scopes that a host's instances take something of; None if it may be any."""
+    try:
+        return scopes_changed_by(host.instances.values())
+    except Exception:
+        # As above.
+        return None
 
 
 def check_name_stays(host: HostState, attribute: str, value: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from filtersched.errors import FilterschedError
@@ -21,17 +21,19 @@ class Placement:
     generation: int
     pool_generation: int
     pool: str | None
+    resources: Mapping[str, Any] | None
 
     def check(self) -> None:
         """Raise InvalidRequest for fields that don't belong together."""
 
 
 class CommitConflict(FilterschedError):
-    """The hosts, or the request's group, have changed since the decision; nothing was committed.
+    """The hosts, the request's group or a shared resource have changed since the decision; nothing was committed.
 
     selections : those that cannot be committed.
     hosts : the names of their hosts.
     groups : the uuids of groups that have changed.
+    resources : shared resources that were taken of or given back, each as its name and the scope.
     verdict : what a filter says of the host as it is now, where it was asked again.
     """
 
@@ -42,10 +44,12 @@ class CommitConflict(FilterschedError):
         selections: Sequence[Placement] = (),
         hosts: Sequence[str] = (),
         groups: Sequence[str] = (),
+        resources: Sequence[tuple[str, Any]] = (),
         verdict: Any = None,
     ) -> None:
         super().__init__(message)
         self.selections: tuple[Placement, ...] = tuple(selections)
         self.hosts: tuple[str, ...] = tuple(hosts)
         self.groups: tuple[str, ...] = tuple(groups)
+        self.resources: tuple[tuple[str, Any], ...] = tuple(resources)
         self.verdict = verdict

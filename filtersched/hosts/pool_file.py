@@ -15,7 +15,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -24,6 +24,7 @@ from filtersched.columns.values import naive_utc
 from filtersched.errors import InvalidHost, InvalidRequest, InventoryError, shown
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.reports import NEVER, HostReports
+from filtersched.hosts.shared_amounts import ScopeGenerations
 from filtersched.requests.instance import Instance
 from filtersched.requests.record import plain
 from filtersched.requests.request_values import Flavor
@@ -48,6 +49,7 @@ class SavedPool:
 
     groups : when each server group changed last, as a generation of the pool.
     groups_since : groups that are not among them changed at that generation at the latest.
+    scopes : the same of what instances take of shared resources.
     """
 
     uuid: str
@@ -55,6 +57,7 @@ class SavedPool:
     groups: Mapping[str, int]
     groups_since: int
     hosts: Sequence[SavedHost]
+    scopes: ScopeGenerations = field(default_factory=ScopeGenerations)
 
 
 def write_pool(path: str | os.PathLike[str], pool: SavedPool) -> None:
@@ -80,9 +83,17 @@ def _records(pool: SavedPool) -> Iterator[dict[str, Any]]:
         "flavors": [plain(flavor) for flavor in flavors],
         "groups": dict(pool.groups),
         "groups_since": pool.groups_since,
+        **_scopes_record(pool.scopes),
     }
     for saved in pool.hosts:
         yield _host_record(saved, classes[type(saved.host)], numbers)
+
+
+def _scopes_record(scopes: ScopeGenerations) -> dict[str, Any]:
+    if scopes.reads is None:
+        return {}
+    at = [[name, scope, generation] for (name, scope), generation in scopes.at.items()]
+    return {"scopes": {"at": at, "since": scopes.since, "reads": sorted(scopes.reads)}}
 
 
 def _flavors(pool: SavedPool) -> tuple[list[Flavor], dict[int, int]]:
@@ -184,7 +195,18 @@ class _Reader:
             {group: self._field(groups, group, int) for group in groups},
             self._field(head, "groups_since", int),
             hosts,
+            self._scopes(head),
         )
+
+    def _scopes(self, head: Mapping[str, Any]) -> ScopeGenerations:
+        record = head.get("scopes")
+        if record is None:
+            return ScopeGenerations()
+        try:
+            at = {(str(name), scope): int(generation) for name, scope, generation in record["at"]}
+            return ScopeGenerations(at, int(record["since"]), [str(name) for name in record["reads"]])
+        except (KeyError, TypeError, ValueError):
+            raise self._error(f"scopes cannot be {shown(record)}", field="scopes") from None
 
     def _record(self, text: bytes, missing: str) -> dict[str, Any]:
         if not text.endswith(b"\n"):

@@ -14,6 +14,7 @@ import numpy as np
 
 from filtersched.columns.column import Column, NotVectorizable
 from filtersched.errors import InvalidRequest, nearest
+from filtersched.hosts.domain_attributes import declared_attributes, is_attribute
 from filtersched.hosts.domain_counts import DomainCounts
 from filtersched.hosts.domains import DomainKey, OfDomains
 from filtersched.hosts.host_pool import HostPool
@@ -190,33 +191,14 @@ class _Facts:
         name = rule.domain
         if name == ZONE or name.startswith(AGGREGATE) or not len(self._hosts):
             return
-        if not self._is_attribute(name):
-            hosts = self._hosts
-            some = [hosts.rows.host(0)] if isinstance(hosts, HostPool) else hosts
-            kinds: set[type[HostState]] = set(map(type, some))
-            known = {ZONE, f"{AGGREGATE}KEY", *(each for kind in kinds for each in kind.attributes)}
+        if not is_attribute(self._hosts, name):
+            known = {ZONE, f"{AGGREGATE}KEY", *declared_attributes(self._hosts)}
             raise InvalidRequest(
                 f"{rule.field}: hosts have no attribute {name!r} to spread over. {nearest(name, known)}".rstrip()
                 + f" An aggregate's metadata is {AGGREGATE}KEY.",
                 field=f"{rule.field}.spread",
                 value=name,
             )
-
-    def _is_attribute(self, name: str) -> bool:
-        if name.startswith("_"):
-            return False
-        hosts = self._hosts
-        if isinstance(hosts, HostPool):
-            if name not in hosts.rows.attribute_names():
-                return False
-            hosts = [hosts.rows.host(0)]
-        kinds = set(map(type, hosts))
-        is_method = any(callable(getattr(kind, name, None)) for kind in kinds)
-        return not is_method and (
-            isinstance(self._hosts, HostPool)
-            or any(hasattr(kind, name) for kind in kinds)
-            or any(name in vars(host) for host in hosts)
-        )
 
     # -- the instances that count ----------------------------------------------------------------
 

@@ -1,6 +1,6 @@
-"""From configured names to filters, weighers and drivers, strictly; the only user of stevedore.
+"""From configured names to filters, weighers, resources and drivers, strictly; the only user of stevedore.
 
-May import: nova, filters, weighers, plugins, hosts, requests, settings, errors.
+May import: nova, resources, filters, weighers, plugins, hosts, requests, settings, errors.
 """
 
 from filtersched.loading.global_options import (
@@ -26,12 +26,14 @@ from filtersched.loading.loader import (
     load_weighers,
     make_plugin,
 )
+from filtersched.loading.resources import ResourcesGiven, load_resources
 from filtersched.weighers.standard import STANDARD_WEIGHERS
 
 __all__ = [
     "STANDARD_WEIGHERS",
     "FiltersGiven",
     "PluginDescription",
+    "ResourcesGiven",
     "WeighersGiven",
     "bind_options",
     "describe_own_plugins",
@@ -41,6 +43,7 @@ __all__ = [
     "load_driver",
     "load_filters",
     "load_host_class",
+    "load_resources",
     "load_weighers",
     "make_plugin",
     "problem_with",

@@ -23,6 +23,7 @@ from filtersched.nova import prepare_imports
 from filtersched.settings import Spelling
 
 FILTERS, WEIGHERS, DRIVERS = "filtersched.filters", "filtersched.weighers", "filtersched.drivers"
+RESOURCES = "filtersched.resources"
 
 # A generic class since stevedore 5.6; type checkers want the parameter, the earlier ones refuse it.
 if TYPE_CHECKING:

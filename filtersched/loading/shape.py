@@ -20,6 +20,8 @@ _ARGUMENTS = {
     "weigh_objects": 2,
     "weight_multiplier": None,  # Nova's had none at first
     "changes_at": 1,
+    "amount": 2,
+    "total": 1,
 }
 
 

@@ -50,6 +50,8 @@ MAX_INSTANCES = 1_000_000
 _NOTHING_ASKED: Any = Flavor()
 _OR_DERIVED: Any = OrDerived
 _NO_NUMA_LIMITS = NUMALimits()
+# What a scheduler gives a request for one decision.
+_OF_A_DECISION = ("_placements", "_shared_resources")
 _EPOCH: Any = datetime(1970, 1, 1)
 
 
@@ -146,6 +148,8 @@ class RequestSpec(Attributed, Mapping[str, Any]):
 
     # Where the instances are that count; made by a scheduler.
     _placements: ClassVar[Any] = None
+    # What shared resources have left; made by a scheduler that uses some.
+    _shared_resources: ClassVar[Any] = None
 
     def _begin(self, flavor: Flavor | Mapping[str, Any] | None = None, **attributes: Any) -> None:
         self._scratch: Limits | None
@@ -248,6 +252,11 @@ class RequestSpec(Attributed, Mapping[str, Any]):
         return None if self._placements is None else self._placements.topology()
 
     @property
+    def shared_resources(self) -> Any:
+        """What shared resources have left for the instance; None if none is in use. Their own filters read it."""
+        return self._shared_resources
+
+    @property
     def numa_limits(self) -> NUMALimits:
         """How NUMA cells are chosen for it; a scheduler sets it from its configuration."""
         limits: NUMALimits = self.__dict__.get("_numa_limits", _NO_NUMA_LIMITS)
@@ -301,14 +310,16 @@ class RequestSpec(Attributed, Mapping[str, Any]):
     __copy__ = copy
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_placements"}
+        return {name: value for name, value in self.__dict__.items() if name not in _OF_A_DECISION}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         _set_scratch(self, decision.limits)
 
-    def for_instance(self, uuid: str, last_host: Any = None) -> Self:
+    def for_instance(self, uuid: str, last_host: Any = None, *, before: Any = None) -> Self:
         """The request as it is for one instance; `last_host` is the host that got the one before it.
+
+        before : that host as it was before it got it.
 
         Read-only if it is made during a decision.
         """
@@ -320,6 +331,8 @@ class RequestSpec(Attributed, Mapping[str, Any]):
                 new.__dict__["instance_group"] = self.instance_group.with_host(last_host.host)
             if self._placements is not None:
                 new.__dict__["_placements"] = self._placements.with_host(last_host)
+        if before is not None and self._shared_resources is not None:
+            new.__dict__["_shared_resources"] = self._shared_resources.with_taken(self, before)
         return new
 
     def as_instance(

@@ -16,6 +16,7 @@ from filtersched.hosts.host_lists import as_host_class
 from filtersched.hosts.host_names import described
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.placement import Placement
+from filtersched.hosts.shared_amounts import checked_taken
 from filtersched.requests.record import checked_mapping
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.explanation import Explanation
@@ -143,6 +144,8 @@ class Selection(Placement):
     pool_generation: int = 0
     #: The uuid of the HostPool that the decision was made in; None if it was made on other hosts.
     pool: str | None = None
+    #: What the instance takes of shared resources, by name; None if the scheduler has none.
+    resources: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if self.explanation is None:
@@ -189,6 +192,7 @@ class Selection(Placement):
             "generation": self.generation,
             "pool_generation": self.pool_generation,
             "pool": self.pool,
+            "resources": thaw(self.resources),
         }
 
     @classmethod
@@ -214,6 +218,8 @@ class Selection(Placement):
             known["spec"] = RequestSpec.from_dict(known["spec"])
             if isinstance(known.get("seed"), str):
                 known["seed"] = _seed_of(known["seed"])
+            if known.get("resources") is not None:
+                known["resources"] = checked_taken(known["resources"])
             selection = cls(**known)
         except (KeyError, TypeError) as problem:
             raise InvalidRequest(f"not a selection: {problem}", field="selection", value=data) from None
@@ -241,4 +247,5 @@ _KINDS: dict[str, Any] = {
     "generation": int,
     "pool_generation": int,
     "pool": (str, NoneType),
+    "resources": (Mapping, NoneType),
 }

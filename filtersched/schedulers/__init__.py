@@ -1,6 +1,6 @@
 """The schedulers: `base` is what all share, `filter_scheduler` the pipeline; `stochastic`, `chance`.
 
-May import: engine, loading, filters, weighers, plugins, results, hosts, requests, settings, columns, errors.
+May import: engine, loading, resources, filters, weighers, plugins, results, hosts, requests, settings, columns, errors.
 """
 
 from filtersched.schedulers.base import Scheduler, scheduler_from

@@ -26,6 +26,8 @@ from filtersched.plugins.timing import measured
 from filtersched.requests.record import checked, checked_names
 from filtersched.requests.request_spec import MAX_INSTANCES, RequestSpec
 from filtersched.requests.seal import sealed
+from filtersched.resources.shared_resources import SharedResources
+from filtersched.resources.shared_use import Taken
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Selection
 from filtersched.results.unread_field import UnreadField
@@ -48,6 +50,8 @@ class Scheduler(Configurable):
     #: The filters and the weighers in use, in order; a driver may have none.
     filters: Sequence[BaseHostFilter] = ()
     weighers: Sequence[BaseWeigher] = ()
+    #: The shared resources in use; a driver may have none.
+    resources: SharedResources = SharedResources(())
     #: What the driver itself reads of a request, apart from its filters and weighers; None if it may be anything.
     spec_reads: ClassVar[Sequence[str] | None] = None
 
@@ -201,8 +205,8 @@ class Scheduler(Configurable):
     ) -> None:
         """Commit a decision that was made earlier, if the hosts can take it still.
 
-        Where a chosen host, or the request's server group, has changed since the decision, the
-        filters are asked again about the host as it is now.
+        Where a chosen host, the request's server group or a shared resource has changed since the
+        decision, the filters are asked again about the host as it is now.
 
         filters : the filters of the decision, if they are not the configured ones.
 
@@ -240,6 +244,7 @@ class Scheduler(Configurable):
         """The selections as if they had been decided now. Raises CommitConflict where a filter refuses."""
         now = utc_now()
         taken: dict[Key, HostState] = {}
+        amounts: list[Taken] = []
         renewed = []
         for index, selection in enumerate(chosen):
             key = (selection.host, selection.nodename)
@@ -256,21 +261,29 @@ class Scheduler(Configurable):
             before = {one.instance_uuid: taken[one.host, one.nodename] for one in together if one in chosen[:index]}
             if group is not None:
                 spec.instance_group = restated(group, pool)
-            uuids = [selection.instance_uuid]
-            decision = self._prepare(spec, pool, uuids, filters=filters, before=before, total=len(together))
+            decision = self._prepare(
+                spec,
+                pool,
+                [selection.instance_uuid],
+                filters=filters,
+                before=before,
+                total=len(together),
+                taken=amounts,
+            )
             decision.without = {key: taken[key]} if key in taken else {}
-            host = pool[key]
-            verdict = next(iter(decision.ask(host, 0).refused_by), None)
-            if verdict is not None:
-                raise CommitConflict(
-                    f"{selection.host} changed since the decision, and cannot take instance "
-                    f"{selection.instance_uuid} now: {verdict}; decide again, or use place()",
-                    selections=[selection],
-                    hosts=[selection.host],
-                    verdict=verdict,
+            _check_still_passes(selection, decision, pool)
+            host, shared = taken.get(key, pool[key]), decision.spec.shared_resources
+            taken[key] = depleted(host, spec)
+            if shared is not None:
+                amounts.append(shared.taken(decision.spec, host))
+            renewed.append(
+                replace(
+                    selection,
+                    generation=pool[key]._generation,
+                    pool_generation=pool.generation,
+                    resources=None if shared is None else shared.records(decision.spec, host),
                 )
-            taken[key] = depleted(taken.get(key, host), spec)
-            renewed.append(replace(selection, generation=host._generation, pool_generation=pool.generation))
+            )
         return renewed
 
     def _choose(self, decision: Decision) -> list[Choice]:
@@ -294,6 +307,7 @@ class Scheduler(Configurable):
         explain: Detail = "counts",
         before: Mapping[str, HostState] = MappingProxyType({}),
         total: int | None = None,
+        taken: Sequence[Taken] = (),
     ) -> Decision:
         _check_spec(spec)
         if explain not in ("counts", "full"):
@@ -311,6 +325,8 @@ class Scheduler(Configurable):
         add_placements(ready, hosts, uuids, before, len(uuids) if total is None else total)
         chosen = self._filters_named(filters)
         with_devices(ready, chosen, self._pci_aliases, self.settings)
+        if self.resources:
+            self.resources.prepare(ready, hosts, uuids, taken)
         return Decision(
             spec=ready,
             hosts=hosts,
@@ -363,6 +379,19 @@ def _checked_seed(seed: Any) -> int:
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise InvalidRequest(must_be("seed", "a whole number", seed), field="seed", value=seed)
     return int(checked("seed", seed, plain_data))
+
+
+def _check_still_passes(selection: Selection, decision: Decision, pool: HostPool) -> None:
+    """Raise CommitConflict if a filter refuses the host of a selection now."""
+    verdict = next(iter(decision.ask(pool[selection.host, selection.nodename], 0).refused_by), None)
+    if verdict is not None:
+        raise CommitConflict(
+            f"{selection.host} changed since the decision, and cannot take instance "
+            f"{selection.instance_uuid} now: {verdict}; decide again, or use place()",
+            selections=[selection],
+            hosts=[selection.host],
+            verdict=verdict,
+        )
 
 
 def _count_together(one: RequestSpec, other: RequestSpec) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from oslo_config import cfg
@@ -23,10 +23,19 @@ from filtersched.hosts.bare_metal_host import BareMetalHost, is_given_whole, tak
 from filtersched.hosts.host_lists import undisturbed
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
-from filtersched.loading import FiltersGiven, WeighersGiven, load_filters, load_weighers, warn_of_lost_options
+from filtersched.loading import (
+    FiltersGiven,
+    ResourcesGiven,
+    WeighersGiven,
+    load_filters,
+    load_resources,
+    load_weighers,
+    warn_of_lost_options,
+)
 from filtersched.loading.loader import FilterCatalog
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.requests.seal import sealed
+from filtersched.resources.shared_resources import SharedResources
 from filtersched.results.filter_step import excluded_steps
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Filtered, SetAside, WeighedHost, steps_of_set_aside
@@ -57,16 +66,18 @@ class FilterScheduler(Scheduler):
         *,
         filters: FiltersGiven | None = None,
         weighers: WeighersGiven | None = None,
+        resources: ResourcesGiven | None = None,
         use_engine: bool = True,
     ) -> None:
-        """filters, weighers : what to use instead of the configured ones, in order. Names; classes, whose
-            options are configured; objects, whose options are their own.
+        """filters, weighers, resources : what to use instead of the configured ones, in order. Names; classes,
+            whose options are configured; objects, whose options are their own.
         use_engine : False decides on host objects, step by step; the answer is the same.
         """
         super().__init__(conf)
         self.catalog: FilterCatalog = load_filters(self.conf, self.settings, filters)
         self._always: Sequence[BaseHostFilter] = [WholeNodeFilter()] if self.settings.takes_whole_nodes else []
-        self.filters: Sequence[BaseHostFilter] = [*self._always, *self.catalog.enabled]
+        self.resources: SharedResources = SharedResources(load_resources(self.conf, self.settings, resources))
+        self.filters: Sequence[BaseHostFilter] = self._with_those_of_all_requests(self.catalog.enabled)
         self.weighers: Sequence[BaseWeigher] = load_weighers(
             self.conf, self.settings, scheduler=self, given=weighers
         )
@@ -89,7 +100,11 @@ class FilterScheduler(Scheduler):
         return Engine(self.weighers, draw=self._draw, normalizes=self.normalizes)
 
     def _filters_named(self, given: FiltersGiven | None) -> Sequence[Any]:
-        return self.filters if given is None else [*self._always, *self.catalog.get(given)]
+        return self.filters if given is None else self._with_those_of_all_requests(self.catalog.get(given))
+
+    def _with_those_of_all_requests(self, chosen: Sequence[BaseHostFilter]) -> list[BaseHostFilter]:
+        """The chosen filters, with those that no request can leave out."""
+        return [*self._always, *chosen, *self.resources.filters]
 
     def explain(
         self,
@@ -123,6 +138,13 @@ class FilterScheduler(Scheduler):
         except NoValidHost as refusal:
             return refusal.explanation.why(host)
         return selection.explanation.why(host)
+
+    def shared_use(self, hosts: HostPool | Iterable[HostState]) -> dict[str, dict[Any, int | float]]:
+        """How much the instances on hosts take of shared resources: by resource, then by scope.
+
+        A scope is "pool", a project's id, the name of an aggregate, or the value that hosts share.
+        """
+        return self.resources.use(hosts if isinstance(hosts, HostPool) else list(hosts))
 
     def _choose(self, decision: Decision) -> list[Choice]:
         if type(self).select is FilterScheduler.select:

@@ -205,7 +205,8 @@ def read_scheduler_settings(conf: cfg.ConfigOpts) -> SchedulerSettings:
     values["available_filters"] = tuple(
         name.strip() for value in values["available_filters"] for name in value.split(",") if name.strip()
     )
-    values["pci_aliases"] = tuple(text for text in values["pci_aliases"] if text.strip())
+    for several in ("pci_aliases", "shared_resources"):
+        values[several] = tuple(text for text in values[several] if text.strip())
     spellings = {setting.field: chosen[setting.field] or setting.spellings[0] for setting in SETTINGS}
     if values["use_baremetal_filters"]:
         for both in (values, spellings):

@@ -137,6 +137,16 @@ class SchedulerSettings:
         "normalising. Only functions whose names begin with compute_ or noop are used, as in Nova. Unset: "
         "weighers. Empty: all hosts cost the same.",
     )
+    shared_resources: tuple[str, ...] = _option(
+        cfg.MultiStrOpt,
+        "shared_resources",
+        group=GROUPED,
+        default=[],
+        help="Resources that belong to no single host. May be repeated. A value defines one: power "
+        "of=extra_specs.acme:watts per=rack total=5000 (docs/shared_resources has the keys), or it names entry points "
+        "of filtersched.resources or paths of classes, separated by commas. Hosts in whose scope too little is free "
+        "are refused. None: no resource is shared.",
+    )
     host_subset_size: int = _option(
         cfg.IntOpt,
         "scheduler_host_subset_size",

@@ -79,7 +79,7 @@ def check_filter(
     Warns with SameAnswerWarning if all hosts passed, or none: an early return then hides what is read
     behind it.
     """
-    check = _FilterCheck(_made(filter_, BaseHostFilter))
+    check = _FilterCheck(made_of(filter_, BaseHostFilter))
     check.flags("run_filter_once_per_request", "RUN_ON_REBUILD", "reason_is_text", "reason_is_columnar")
     for index in (0, 1):
         if check.call("run_filter_for_index", index) is None:
@@ -104,13 +104,14 @@ def check_weigher(
 
     Warns with SameAnswerWarning if all weights are equal.
     """
-    check = _WeigherCheck(_made(weigher, BaseWeigher))
+    check = _WeigherCheck(made_of(weigher, BaseWeigher))
     check.flags("normalized")
     check.scale()
     check.run(hosts, specs)
 
 
-def _made(plugin: _P | type[_P], base: type[_P]) -> _P:
+def made_of(plugin: _P | type[_P], base: type[_P]) -> _P:
+    """The plug-in, made if it is a class. Raises ConformanceError for what is no plug-in of that kind."""
     if isinstance(plugin, base):
         return plugin
     name = getattr(plugin, "__name__", repr(plugin))

@@ -10,7 +10,15 @@ from filtersched.requests.request_spec import RequestSpec
 
 # Limits may be written to; the others are what a request remembers for itself.
 _MAY_CHANGE = frozenset(
-    ("limits", "_view", "_resources", "_placements", "_derived_numa_topology", "_derived_pci_requests")
+    (
+        "limits",
+        "_view",
+        "_resources",
+        "_placements",
+        "_shared_resources",
+        "_derived_numa_topology",
+        "_derived_pci_requests",
+    )
 )
 _IMMUTABLE = frozenset((str, int, float, bool, type(None)))
 _ABSENT = object()

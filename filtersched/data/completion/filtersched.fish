@@ -51,7 +51,7 @@ function _shtab_filtersched_using
 end
 
 set -g _shtab_filtersched_commands schedule why plugins check-config files inventory config completion man help
-set -g _shtab_filtersched_opts_with_value --aggregate-image-properties-isolation-namespace --aggregate-image-properties-isolation-separator --aggregates --availability-zone --baremetal-scheduler-default-filters --build-failure-weight-multiplier --capability-weight-multiplier --capability-weight-of-missing --capability-weight-setting --color --columns --compute-fill-first-cost-fn-weight --compute-scheduler-driver --config-dir --config-file --connection-type --copy --count --cpu-allocation-ratio --cpu-weight-multiplier --cross-cell-move-weight-multiplier --default-availability-zone --default-schedule-zone --disk-allocation-ratio --disk-weight-multiplier --expression-weight-multiplier --extra-spec --extra-spec-max-steps --extra-spec-max-words --filter-expression --filters --flavor --force-host --force-node --format --group-host --group-member --group-policy --hint --host-class --hypervisor-version-weight-multiplier --ignore-host --image --image-properties-default-architecture --image-property --image-props-weight-multiplier --image-props-weight-setting --initial-cpu-allocation-ratio --initial-disk-allocation-ratio --initial-ram-allocation-ratio --instance-uuid --inventory --io-ops-weight-multiplier --isolated-hosts --isolated-images --json-query-max-length --json-query-max-terms --least-cost-functions --max-instances-per-host --max-io-ops-per-host --metrics-weight-multiplier --metrics-weight-of-unavailable --metrics-weight-setting --near-misses --noop-cost-fn-weight --now --num-instances-weight-multiplier --os-cloud --output --pci-alias --pci-weight-multiplier --plain-instance-weight-multiplier --project --project-spread-by --project-spread-weight-multiplier --ram-allocation-ratio --ram-weight-multiplier --request --requests --reserved-host-disk-mb --reserved-host-memory-mb --scheduler-available-filters --scheduler-default-filters --scheduler-driver --scheduler-host-manager --scheduler-host-subset-size --scheduler-json-config-location --scheduler-max-attempts --scheduler-weight-classes --seed --service-down-time --soft-affinity-weight-multiplier --soft-anti-affinity-weight-multiplier --sort --special-capabilities --timeout --topology-spread-weight-multiplier --user --weight-expression
+set -g _shtab_filtersched_opts_with_value --aggregate-image-properties-isolation-namespace --aggregate-image-properties-isolation-separator --aggregates --availability-zone --baremetal-scheduler-default-filters --build-failure-weight-multiplier --capability-weight-multiplier --capability-weight-of-missing --capability-weight-setting --color --columns --compute-fill-first-cost-fn-weight --compute-scheduler-driver --config-dir --config-file --connection-type --copy --count --cpu-allocation-ratio --cpu-weight-multiplier --cross-cell-move-weight-multiplier --default-availability-zone --default-schedule-zone --disk-allocation-ratio --disk-weight-multiplier --expression-weight-multiplier --extra-spec --extra-spec-max-steps --extra-spec-max-words --filter-expression --filters --flavor --force-host --force-node --format --group-host --group-member --group-policy --hint --host-class --hypervisor-version-weight-multiplier --ignore-host --image --image-properties-default-architecture --image-property --image-props-weight-multiplier --image-props-weight-setting --initial-cpu-allocation-ratio --initial-disk-allocation-ratio --initial-ram-allocation-ratio --instance-uuid --inventory --io-ops-weight-multiplier --isolated-hosts --isolated-images --json-query-max-length --json-query-max-terms --least-cost-functions --max-instances-per-host --max-io-ops-per-host --metrics-weight-multiplier --metrics-weight-of-unavailable --metrics-weight-setting --near-misses --noop-cost-fn-weight --now --num-instances-weight-multiplier --os-cloud --output --pci-alias --pci-weight-multiplier --plain-instance-weight-multiplier --project --project-spread-by --project-spread-weight-multiplier --ram-allocation-ratio --ram-weight-multiplier --request --requests --reserved-host-disk-mb --reserved-host-memory-mb --scheduler-available-filters --scheduler-default-filters --scheduler-driver --scheduler-host-manager --scheduler-host-subset-size --scheduler-json-config-location --scheduler-max-attempts --scheduler-weight-classes --seed --service-down-time --shared-resources --soft-affinity-weight-multiplier --soft-anti-affinity-weight-multiplier --sort --special-capabilities --timeout --topology-spread-weight-multiplier --user --weight-expression
 
 complete -c filtersched -e
 complete -c filtersched -f
@@ -106,6 +106,7 @@ complete -c filtersched -n '_shtab_filtersched_using schedule' -l scheduler-avai
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l scheduler-default-filters -x -d 'The filters of every request, by class name, in this order'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l scheduler-weight-classes -x -d 'The weighers that rank the remaining hosts'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l least-cost-functions -x -d 'Cost functions of the first filter scheduler, used instead of weighers'
+complete -c filtersched -n '_shtab_filtersched_using schedule' -l shared-resources -x -d 'Resources that belong to no single host'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l scheduler-host-subset-size -x -d 'Draw one of this many best hosts'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l shuffle-best-same-weighed-hosts -d True
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l scheduler-max-attempts -x -d 'How many hosts an instance may be tried on'
@@ -215,6 +216,7 @@ complete -c filtersched -n '_shtab_filtersched_using why' -l scheduler-available
 complete -c filtersched -n '_shtab_filtersched_using why' -l scheduler-default-filters -x -d 'The filters of every request, by class name, in this order'
 complete -c filtersched -n '_shtab_filtersched_using why' -l scheduler-weight-classes -x -d 'The weighers that rank the remaining hosts'
 complete -c filtersched -n '_shtab_filtersched_using why' -l least-cost-functions -x -d 'Cost functions of the first filter scheduler, used instead of weighers'
+complete -c filtersched -n '_shtab_filtersched_using why' -l shared-resources -x -d 'Resources that belong to no single host'
 complete -c filtersched -n '_shtab_filtersched_using why' -l scheduler-host-subset-size -x -d 'Draw one of this many best hosts'
 complete -c filtersched -n '_shtab_filtersched_using why' -l shuffle-best-same-weighed-hosts -d True
 complete -c filtersched -n '_shtab_filtersched_using why' -l scheduler-max-attempts -x -d 'How many hosts an instance may be tried on'
@@ -300,6 +302,7 @@ complete -c filtersched -n '_shtab_filtersched_using plugins' -l scheduler-avail
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l scheduler-default-filters -x -d 'The filters of every request, by class name, in this order'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l scheduler-weight-classes -x -d 'The weighers that rank the remaining hosts'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l least-cost-functions -x -d 'Cost functions of the first filter scheduler, used instead of weighers'
+complete -c filtersched -n '_shtab_filtersched_using plugins' -l shared-resources -x -d 'Resources that belong to no single host'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l scheduler-host-subset-size -x -d 'Draw one of this many best hosts'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l shuffle-best-same-weighed-hosts -d True
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l scheduler-max-attempts -x -d 'How many hosts an instance may be tried on'
@@ -386,6 +389,7 @@ complete -c filtersched -n '_shtab_filtersched_using check-config' -l scheduler-
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l scheduler-default-filters -x -d 'The filters of every request, by class name, in this order'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l scheduler-weight-classes -x -d 'The weighers that rank the remaining hosts'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l least-cost-functions -x -d 'Cost functions of the first filter scheduler, used instead of weighers'
+complete -c filtersched -n '_shtab_filtersched_using check-config' -l shared-resources -x -d 'Resources that belong to no single host'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l scheduler-host-subset-size -x -d 'Draw one of this many best hosts'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l shuffle-best-same-weighed-hosts -d True
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l scheduler-max-attempts -x -d 'How many hosts an instance may be tried on'
@@ -479,6 +483,7 @@ complete -c filtersched -n '_shtab_filtersched_using inventory' -l scheduler-ava
 complete -c filtersched -n '_shtab_filtersched_using inventory' -l scheduler-default-filters -x -d 'The filters of every request, by class name, in this order'
 complete -c filtersched -n '_shtab_filtersched_using inventory' -l scheduler-weight-classes -x -d 'The weighers that rank the remaining hosts'
 complete -c filtersched -n '_shtab_filtersched_using inventory' -l least-cost-functions -x -d 'Cost functions of the first filter scheduler, used instead of weighers'
+complete -c filtersched -n '_shtab_filtersched_using inventory' -l shared-resources -x -d 'Resources that belong to no single host'
 complete -c filtersched -n '_shtab_filtersched_using inventory' -l scheduler-host-subset-size -x -d 'Draw one of this many best hosts'
 complete -c filtersched -n '_shtab_filtersched_using inventory' -l shuffle-best-same-weighed-hosts -d True
 complete -c filtersched -n '_shtab_filtersched_using inventory' -l scheduler-max-attempts -x -d 'How many hosts an instance may be tried on'
@@ -555,6 +560,7 @@ complete -c filtersched -n '_shtab_filtersched_using config' -l scheduler-availa
 complete -c filtersched -n '_shtab_filtersched_using config' -l scheduler-default-filters -x -d 'The filters of every request, by class name, in this order'
 complete -c filtersched -n '_shtab_filtersched_using config' -l scheduler-weight-classes -x -d 'The weighers that rank the remaining hosts'
 complete -c filtersched -n '_shtab_filtersched_using config' -l least-cost-functions -x -d 'Cost functions of the first filter scheduler, used instead of weighers'
+complete -c filtersched -n '_shtab_filtersched_using config' -l shared-resources -x -d 'Resources that belong to no single host'
 complete -c filtersched -n '_shtab_filtersched_using config' -l scheduler-host-subset-size -x -d 'Draw one of this many best hosts'
 complete -c filtersched -n '_shtab_filtersched_using config' -l shuffle-best-same-weighed-hosts -d True
 complete -c filtersched -n '_shtab_filtersched_using config' -l scheduler-max-attempts -x -d 'How many hosts an instance may be tried on'
@@ -638,6 +644,7 @@ complete -c filtersched -n '_shtab_filtersched_using help' -l scheduler-availabl
 complete -c filtersched -n '_shtab_filtersched_using help' -l scheduler-default-filters -x -d 'The filters of every request, by class name, in this order'
 complete -c filtersched -n '_shtab_filtersched_using help' -l scheduler-weight-classes -x -d 'The weighers that rank the remaining hosts'
 complete -c filtersched -n '_shtab_filtersched_using help' -l least-cost-functions -x -d 'Cost functions of the first filter scheduler, used instead of weighers'
+complete -c filtersched -n '_shtab_filtersched_using help' -l shared-resources -x -d 'Resources that belong to no single host'
 complete -c filtersched -n '_shtab_filtersched_using help' -l scheduler-host-subset-size -x -d 'Draw one of this many best hosts'
 complete -c filtersched -n '_shtab_filtersched_using help' -l shuffle-best-same-weighed-hosts -d True
 complete -c filtersched -n '_shtab_filtersched_using help' -l scheduler-max-attempts -x -d 'How many hosts an instance may be tried on'

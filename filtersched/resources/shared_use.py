@@ -1,0 +1,81 @@
+"""SharedUse: what the shared resources have for one instance of a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from filtersched.columns.frozen import FrozenDict
+from filtersched.hosts.domains import name_of
+from filtersched.hosts.host_state import HostState
+from filtersched.hosts.shared_amounts import NOTHING, taken_record
+from filtersched.requests.request_spec import RequestSpec
+from filtersched.resources.account import Account, Exact, exact
+from filtersched.resources.amounts import amount_asked
+from filtersched.resources.shared_resource import SharedResource
+
+# By resource, the scopes by name and how much of each was taken.
+Taken = Mapping[str, Sequence[tuple[Any, Exact]]]
+
+
+class SharedUse:
+    """What the instances that were there take, and those that the request has placed so far.
+
+    There is one for each instance of the request. They share all but the number of instances placed before.
+    """
+
+    __slots__ = ("_count", "_journal")
+
+    def __init__(self, journal: _Journal, count: int = 0) -> None:
+        self._journal = journal
+        self._count = count
+
+    @classmethod
+    def of_accounts(cls, accounts: Sequence[Account], taken: Sequence[Taken] = ()) -> SharedUse:
+        """That before the first instance; `taken` by instances of the same commit."""
+        return cls(_Journal(accounts, taken), len(taken))
+
+    def account(self, resource: SharedResource) -> Account:
+        """What the resource has left for this instance."""
+        journal = self._journal
+        account = journal.accounts[resource.label]
+        account.follow(journal.taken, self._count)
+        return account
+
+    def records(self, spec: RequestSpec, host: HostState) -> Mapping[str, Any]:
+        """What the instance takes on a host, by resource; see shared_amounts."""
+        found: dict[str, Any] = {}
+        for name, account in self._journal.accounts.items():
+            amount = amount_asked(account.resource, account.scope, spec, host)
+            scopes = account.scope.of(host, spec) if amount else ()
+            limited = [name_of(scope) for scope in scopes if account.total(scope) is not None]
+            found[name] = taken_record(amount, limited) if amount else NOTHING
+        return FrozenDict(found)
+
+    def taken(self, spec: RequestSpec, host: HostState) -> Taken:
+        """The same for accounts."""
+        found: dict[str, list[tuple[Any, Exact]]] = {}
+        for name, account in self._journal.accounts.items():
+            amount = amount_asked(account.resource, account.scope, spec, host)
+            if amount:
+                found[name] = [(name_of(scope), exact(amount)) for scope in account.scope.of(host, spec)]
+        return found
+
+    def with_taken(self, spec: RequestSpec, host: HostState) -> SharedUse:
+        """The same with one more instance, placed on this host as it was before."""
+        journal = self._journal
+        if len(journal.taken) != self._count:
+            # Another attempt at the decision went on from here.
+            journal = _Journal(list(journal.accounts.values()), journal.taken[: self._count])
+        journal.taken.append(self.taken(spec, host))
+        return SharedUse(journal, self._count + 1)
+
+
+class _Journal:
+    """The accounts of a decision, and what its instances have taken."""
+
+    __slots__ = ("accounts", "taken")
+
+    def __init__(self, accounts: Sequence[Account], taken: Sequence[Taken]) -> None:
+        self.accounts: dict[str, Account] = {one.resource.label: one for one in accounts}
+        self.taken: list[Taken] = list(taken)
