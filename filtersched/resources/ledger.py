@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from filtersched.columns.column import NotVectorizable
 from filtersched.hosts.domains import name_of
-from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_pool import Key
+from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
 from filtersched.resources.account import Exact, exact
 from filtersched.resources.amounts import Requests, amount_asked, recorded_amount

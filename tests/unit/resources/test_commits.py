@@ -260,3 +260,37 @@ def test_an_instance_with_a_record_that_is_none_can_leave(record):
     pool.adopt("h1", [Instance("i1", consumed={"shared_resources": {"power": record}})])
     pool.release("i1")
     assert placing.shared_use(pool) == {"power": {}}
+
+
+def test_different_requests_that_are_placed_as_one_count_for_each_other():
+    pool, placing = pool_of("r1", "r2"), scheduler()
+    placing.place_all([request(600), request(500)], pool)
+    assert sorted(placing.shared_use(pool)["power"].values()) == [500, 600]
+
+
+def test_requests_of_which_one_does_not_fit_take_nothing():
+    pool, placing = pool_of("r1", "r2"), scheduler()
+    with pytest.raises(NoValidHost, match="rack 'r1' has"):
+        placing.place_all([request(600), request(600), request(600)], pool)
+    assert placing.shared_use(pool) == {"power": {}}
+
+
+def test_a_transaction_that_failed_conflicts_with_nothing():
+    pool, deciding = pool_of("r1", "r1"), scheduler()
+    late = deciding.select_destinations(request(600, ignore_hosts=["h2"]), pool)
+    with pytest.raises(NoValidHost):
+        deciding.place_all([request(600, ignore_hosts=["h1"]), request(600)], pool)
+    pool.commit(late)
+    assert deciding.shared_use(pool) == {"power": {"r1": 600}}
+
+
+def test_what_a_transaction_keeps_counts_once():
+    pool, placing = pool_of("r1", "r2"), scheduler()
+
+    def act():
+        placing.place(request(300), pool)
+        placing.place(request(300), pool)
+
+    pool.transaction(act)
+    placing.place(request(300), pool)
+    assert sum(placing.shared_use(pool)["power"].values()) == 900
