@@ -47,6 +47,7 @@ GROUPS = {
     "ram_allocation_ratio": None,
     "disk_allocation_ratio": None,
     "max_attempts": "scheduler",
+    "packing_host_numa_cells_allocation_strategy": "compute",
     "weight_setting": "metrics",
     "weight_multiplier": "metrics",
     "required": "metrics",

@@ -244,6 +244,7 @@ def make_decision(chance):
     case["conf"]["filters"] = ["PciPassthroughFilter", *draw.any(FILTERS, 1, 2)]
     case["conf"]["weighers"] = draw.any(WEIGHERS, 1, 3)
     case["conf"]["pci_weight_multiplier"] = draw.one(1.0, 1.0, 0.0, 2.5)
+    case["conf"]["packing_host_numa_cells_allocation_strategy"] = draw.one(False, True)
     request = case["request"]
     request |= dict.fromkeys(("group", "destination", "ignore_hosts", "force_hosts", "force_nodes"))
     request |= {"hints": {}, "availability_zone": None, "image": {"id": "img1", "properties": {}}}
