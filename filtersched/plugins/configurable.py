@@ -24,8 +24,11 @@ class Configurable:
     _spellings: Mapping[str, tuple[str, str]] = {}
 
     def bind(self, values: Mapping[str, Any]) -> None:
-        """Give the plug-in its option values, name to value; until then they are the defaults."""
-        self._values = dict(values)
+        """Give the plug-in its option values, name to value; options that are not named have their defaults."""
+        self._values = {**self._defaults(), **values}
+
+    def _defaults(self) -> dict[str, Any]:
+        return {opt.dest: opt.default for _group, opt in declared_options(type(self))}
 
     def spell_options(self, spellings: Mapping[str, tuple[str, str]]) -> None:
         """Tell the plug-in under which group and name the configuration sets each option, for messages."""
@@ -38,7 +41,7 @@ class Configurable:
     def option(self, name: str) -> Any:
         """The value of one of the plug-in's options. Raises ConfigurationError for another name."""
         if self._values is None:
-            self._values = {opt.dest: opt.default for _group, opt in declared_options(type(self))}
+            self._values = self._defaults()
         try:
             return self._values[name]
         except KeyError:

@@ -19,6 +19,7 @@ from filtersched import (
     RequestSpec,
     make_conf,
 )
+from filtersched.weighers.cpu_weigher import CPUWeigher
 
 
 class OnlyFilter(BaseHostFilter):
@@ -86,6 +87,12 @@ def test_object_has_options_of_its_own(tmp_path):
     own.bind({"most_builds": 1})
     scheduler = FilterScheduler(make_conf(files=[tmp_path / "site.conf"]), filters=[own], weighers=[LastNameWeigher])
     assert scheduler.select_destinations(SPEC, hosts())[0].host == "h1"
+
+
+def test_options_that_an_object_is_not_given_have_their_defaults():
+    weigher = CPUWeigher()
+    weigher.bind({})
+    assert weigher.option("cpu_weight_multiplier") == 1.0
 
 
 def test_decision_takes_classes_and_objects():

@@ -1,0 +1,1 @@
+"""GPUs that instances share in thousandths: a host class, a filter and weighers for filtersched."""
