@@ -1,10 +1,4 @@
-"""What can go wrong between the engine and a unit.
-
-OvirtError      .unit
-├─ WireError    what the client sent cannot be read; becomes a fault
-└─ UnitError    a unit gave no usable answer; becomes a line in plugin_errors
-   └─ NoProcess it could not be asked: the machine has no process or descriptor left
-"""
+"""What can go wrong between the engine and a unit."""
 
 from __future__ import annotations
 
@@ -12,11 +6,7 @@ from filtersched.errors import FilterschedError
 
 
 class OvirtError(FilterschedError):
-    """Something of the oVirt daemon went wrong; `unit` is the unit's name, if one is to blame."""
-
-    def __init__(self, message: str = "", *, unit: str | None = None) -> None:
-        super().__init__(message)
-        self.unit = unit
+    """Something of the oVirt daemon went wrong."""
 
 
 class WireError(OvirtError):
@@ -28,7 +18,7 @@ class WireError(OvirtError):
 
 
 class UnitError(OvirtError):
-    """A unit that failed or whose answer makes no sense.
+    """A unit gave no usable answer; becomes a line in plugin_errors.
 
     details : lines for the log beneath the sentence: a traceback, what it wrote to stderr.
     late : it failed for want of time.
@@ -41,4 +31,4 @@ class UnitError(OvirtError):
 
 
 class NoProcess(UnitError):
-    """A unit that could not be asked; that says nothing about its file."""
+    """A unit could not be asked, which says nothing about its file: no process or descriptor is left."""

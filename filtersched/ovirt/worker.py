@@ -81,7 +81,7 @@ def work(channel: int, stdout: int, stderr: int) -> None:
 
 
 def _prefault() -> None:
-    """Prefault the pages that a call needs: in a forked process the first write to a page copies it."""
+    """Write to the pages that a call needs: in a forked process the first write to a page copies it."""
     hosts = json.loads(json.dumps([f"{number:036}" for number in range(1000)]))
     print(list(entities.Hosts(map(entities.Entity, hosts))))
     json.dumps({"answer": literal(_printed(), "")}, default=plain)
@@ -182,26 +182,22 @@ class _Plugin:
 
     def described(self, problem: BaseException) -> dict[str, Any]:
         """An exception as a sentence that says where, and its traceback without our own lines."""
-        try:
-            text = str(problem)[:500]
-        except BaseException:
-            text = "its text cannot be read"
         most = os.fstat(1).st_size
         if isinstance(problem, PermissionError) and max(os.lseek(fd, 0, os.SEEK_CUR) for fd in (1, 2)) > most - 4096:
             return {"error": f"printed more than {most} bytes", "spoiled": True}
-        where, trace, shown = "", problem.__traceback__, ""
+        text, where, shown, trace = "its text cannot be read", "", "", problem.__traceback__
+        with contextlib.suppress(BaseException):
+            text = str(problem)[:500]
         with contextlib.suppress(Exception):
             while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
                 trace = trace.tb_next
             frames = traceback.extract_tb(trace)
-            inside = [frame for frame in frames if frame.filename == self._path] or frames
-            if inside and not isinstance(problem, SyntaxError):
-                where = f" ({inside[-1].filename}, line {inside[-1].lineno})"
-            elif isinstance(problem, SyntaxError):
+            if isinstance(problem, SyntaxError):
                 text, where = str(problem.msg), f" ({problem.filename}, line {problem.lineno})"
+            elif inside := [frame for frame in frames if frame.filename == self._path] or frames:
+                where = f" ({inside[-1].filename}, line {inside[-1].lineno})"
             shown = "".join(traceback.format_exception(problem.with_traceback(trace)))[-8000:]
-        kind = type(problem).__name__
-        error = f"{kind}: {text}{where}" if text else f"{kind}{where}"
+        error = f"{type(problem).__name__}{': ' if text else ''}{text}{where}"
         return {"error": error, "traceback": shown, "spoiled": isinstance(problem, MemoryError)}
 
 
@@ -235,34 +231,34 @@ def offers(module: types.ModuleType, file_name: str) -> Iterator[dict[str, Any]]
     for owner, unit, cls in [*owners, (module, file_name, None)]:
         for kind, names in FUNCTIONS.items():
             name = next((name for name in names if callable(getattr(owner, name, None))), None)
-            if name is not None:
-                properties = getattr(owner, "properties_validation", "")
-                yield {
-                    "kind": kind,
-                    "name": unit,
-                    "class": cls,
-                    "function": name,
-                    "description": inspect.getdoc(getattr(owner, name)) or inspect.getdoc(owner) or "",
-                    "properties": properties if isinstance(properties, str) else "",
-                    "problem": None if isinstance(properties, str) else "properties_validation must be a str",
-                } | _cannot_be_called(owner, name, "hosts, args" if kind == "balance" else "hosts, vm, args")
+            if name is None:
+                continue
+            properties = getattr(owner, "properties_validation", "")
+            problem = _why_it_cannot_be_called(owner, name, "hosts, args" if kind == "balance" else "hosts, vm, args")
+            if not isinstance(properties, str):
+                problem, properties = problem or "properties_validation must be a str", ""
+            description = inspect.getdoc(getattr(owner, name)) or inspect.getdoc(owner) or ""
+            yield {"kind": kind, "name": unit, "class": cls, "function": name} | {
+                "description": description, "properties": properties, "problem": problem,
+            }  # fmt: skip
 
 
-def _cannot_be_called(owner: Any, name: str, arguments: str) -> dict[str, str]:
-    """What is wrong with a unit that no call can reach, as its "problem"."""
-    function, bound = getattr(owner, name), f"{owner.__name__}.{name}" if isinstance(owner, type) else name
+def _why_it_cannot_be_called(owner: Any, name: str, arguments: str) -> str | None:
+    function, is_class = getattr(owner, name), isinstance(owner, type)
+    bound = f"{owner.__name__}.{name}" if is_class else name
     if inspect.iscoroutinefunction(function):
-        return {"problem": f"{bound} is a coroutine, which nothing awaits. Write def, not async def"}
-    method = isinstance(owner, type) and isinstance(inspect.getattr_static(owner, name), types.FunctionType)
-    wanted = f"self, {arguments}" if method else arguments
-    if not _accepts(function, wanted.count(",") + 1):
-        return {"problem": f"{bound} cannot be called with ({arguments}). Write def {name}({wanted})"}
-    if isinstance(owner, type) and not _accepts(owner, 0):
-        return {
-            "problem": f"{bound.rpartition('.')[0]}.__init__ needs arguments, and a plug-in class is made without any. "
+        return f"{bound} is a coroutine, which nothing awaits. Write def, not async def"
+    if is_class and isinstance(inspect.getattr_static(owner, name), types.FunctionType):
+        arguments = f"self, {arguments}"
+    if not _accepts(function, arguments.count(",") + 1):
+        wanted = arguments.removeprefix("self, ")
+        return f"{bound} cannot be called with ({wanted}). Write def {name}({arguments})"
+    if is_class and not _accepts(owner, 0):
+        return (
+            f"{owner.__name__}.__init__ needs arguments, and a plug-in class is made without any. "
             "Give them defaults, or read the policy's properties from args"
-        }
-    return {}
+        )
+    return None
 
 
 def _accepts(function: Callable[..., Any], count: int) -> bool:
@@ -283,30 +279,24 @@ def call(module: types.ModuleType, question: dict[str, Any]) -> Any:
     documents, vms = question["documents"], question.get("vms")
 
     def entity(id: str) -> Any:
-        return entities.entity(id, _reader(documents.get(id)))
+        # The daemon read this text with a hardened parser before and wrote it anew: no DTD is in it.
+        return entities.entity(id, (lambda: ET.fromstring(documents[id])) if id in documents else None)
 
     owner: Any = module
     try:
         if question["class"] is not None:
             owner = getattr(module, question["class"])()
         hosts = entities.Hosts(map(entity if documents else entities.Entity, question["hosts"]))
-        if vms is not None:
-            for host in hosts:
-                host.vms = [entity(id) for id in vms.get(host, ())]
-        arguments = [hosts, question["properties"]]
-        if question["kind"] != "balance":
-            arguments.insert(1, entity(question["vm"]))
-        return getattr(owner, question["function"])(*arguments)
+        for host in hosts if vms is not None else ():
+            host.vms = [entity(id) for id in vms.get(host, ())]
+        vm = () if question["kind"] == "balance" else (entity(question["vm"]),)
+        return getattr(owner, question["function"])(hosts, *vm, question["properties"])
     except SystemExit as problem:
         # The original ran a program, and a program that ends well has said what it had to say.
         if problem.code not in (None, 0):
             raise Failed(f"exited with {problem.code!r}") from problem
         return None
 
-
-def _reader(text: str | None) -> Callable[[], Any] | None:
-    # The daemon read this text with a hardened parser before and wrote it anew: no DTD is in it.
-    return None if text is None else lambda: ET.fromstring(text)
 
 
 def _printed() -> str:

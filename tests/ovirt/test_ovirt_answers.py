@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filtersched.ovirt import answers
-from filtersched.ovirt.errors import OvirtError, UnitError
+from filtersched.ovirt.errors import UnitError
 
 MIB = 1 << 20
 VM = "33333333-3333-4333-8333-333333333333"
@@ -63,6 +63,3 @@ def test_scores_may_be_a_map():
     assert answers.scores({"b": 2, "a": 1}, ["a", "b"], 1000) == ({"b": 2, "a": 1}, [], True)
 
 
-def test_a_unit_error_carries_the_unit():
-    error = OvirtError("broken", unit="Memory")
-    assert (str(error), error.unit) == ("broken", "Memory")
