@@ -275,8 +275,9 @@ def call(module: types.ModuleType, question: dict[str, Any]) -> Any:
         if question["class"] is not None:
             owner = getattr(module, question["class"])()
         hosts = entities.Hosts(map(entity if documents else entities.Entity, question["hosts"]))
-        for host in hosts if vms is not None else ():
-            host.vms = [entity(id) for id in vms.get(host, ())]
+        if vms is not None:
+            for host in hosts:
+                host.vms = [entity(id) for id in vms.get(host, ())]
         vm = () if question["kind"] == "balance" else (entity(question["vm"]),)
         return getattr(owner, question["function"])(hosts, *vm, question["properties"])
     except SystemExit as problem:
