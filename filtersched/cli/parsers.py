@@ -158,7 +158,7 @@ def _add_why(command: _AddCommand) -> None:
 def _add_lists(command: _AddCommand) -> None:
     plugins = command(
         "plugins",
-        "list filters, weighers and drivers, or describe some",
+        "list filters, weighers, drivers and resources, or describe some",
         help_texts.PLUGINS,
         help_texts.PLUGINS_EXAMPLES,
         "[NAME ...] [--enabled] [--check] [flag ...] [setting ...]",

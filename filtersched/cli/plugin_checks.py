@@ -18,9 +18,14 @@ from filtersched.loading.paths import import_path
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.schedulers import FilterScheduler
-from filtersched.testing import check_driver, check_filter, check_weigher, make_spec, sample_hosts
+from filtersched.testing import check_driver, check_filter, check_resource, check_weigher, make_spec, sample_hosts
 
-_CHECKS: dict[str, Any] = {"filter": check_filter, "weigher": check_weigher, "driver": check_driver}
+_CHECKS: dict[str, Any] = {
+    "filter": check_filter,
+    "weigher": check_weigher,
+    "driver": check_driver,
+    "resource": check_resource,
+}
 # A declaration that makes new requests take so many times as long does not pay.
 _TOO_DEAR = 1.5
 _HOSTS = 1000
@@ -117,7 +122,9 @@ def _cost(kind: str, cls: Any, host_class: type[HostState]) -> Iterator[str]:
 def _seconds(kind: str, cls: Any, host_class: type[HostState]) -> float:
     """The least time of a new request on a pool."""
     scheduler = FilterScheduler(
-        filters=[cls] if kind == "filter" else [], weighers=[cls] if kind == "weigher" else []
+        filters=[cls] if kind == "filter" else [],
+        weighers=[cls] if kind == "weigher" else [],
+        resources=[cls] if kind == "resource" else [],
     )
     pool = HostPool(sample_hosts(_HOSTS, host_class=host_class))
     return min(_time(scheduler, make_spec(memory_mb=512 + at), pool) for at in range(_ROUNDS))

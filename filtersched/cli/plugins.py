@@ -120,7 +120,8 @@ def _in_use(conf: SchedulerConf, terminal: Terminal, *, needed: bool) -> _InUse:
         return {}
     used = {("driver", _target(scheduler)): scheduler}
     used |= {("filter", _target(one)): one for one in getattr(scheduler, "filters", ())}
-    return used | {("weigher", _target(one)): one for one in getattr(scheduler, "weighers", ())}
+    used |= {("weigher", _target(one)): one for one in getattr(scheduler, "weighers", ())}
+    return used | {("resource", _target(one)): one for one in getattr(scheduler, "resources", ())}
 
 
 def _target(plugin: Any) -> str:

@@ -12,13 +12,15 @@ from oslo_config import cfg
 
 from filtersched.errors import ConfigurationError
 from filtersched.filters.base import BaseHostFilter
-from filtersched.loading.entry_points import DRIVERS, FILTERS, WEIGHERS, Candidate, Registry, meant
+from filtersched.loading.entry_points import DRIVERS, FILTERS, RESOURCES, WEIGHERS, Candidate, Registry, meant
 from filtersched.loading.loader import options_of
 from filtersched.loading.paths import classes_at, is_path, local_name
 from filtersched.loading.shape import check_shape
 from filtersched.nova import stand_ins_of
 from filtersched.plugins.configurable import Configurable
 from filtersched.plugins.plugin import Declaration, Override, Reads, declaration_of, meets_of, overrides_of
+from filtersched.resources.configured import is_definition
+from filtersched.resources.shared_resource import SharedResource
 from filtersched.settings import SchedulerSettings
 from filtersched.settings.options import respelled, scheduler_options, spellings_of
 from filtersched.weighers.base import BaseWeigher
@@ -30,6 +32,7 @@ _KINDS: tuple[_Kind, ...] = (
     ("filter", FILTERS, BaseHostFilter),
     ("weigher", WEIGHERS, BaseWeigher),
     ("driver", DRIVERS, None),
+    ("resource", RESOURCES, SharedResource),
 )
 
 
@@ -37,7 +40,7 @@ _KINDS: tuple[_Kind, ...] = (
 class PluginDescription:
     """One installed plug-in, for a person to read.
 
-    kind : "filter", "weigher" or "driver".
+    kind : "filter", "weigher", "driver" or "resource".
     options : (group, option); declaration : what its class promises, or None.
     meets : what of a request it meets, or None if it may be anything.
     overrides : what aggregates may override of the options.
@@ -59,7 +62,7 @@ class PluginDescription:
 
 
 def describe_plugins(settings: SchedulerSettings | None = None) -> list[PluginDescription]:
-    """Every installed filter, weigher and driver, imported to be described; the broken ones too.
+    """Every installed filter, weigher, driver and resource, imported to be described; the broken ones too.
 
     settings : those that it names by a path are described too.
     """
@@ -71,11 +74,14 @@ def describe_plugins(settings: SchedulerSettings | None = None) -> list[PluginDe
 
 
 def _at_paths(settings: SchedulerSettings) -> Iterator[PluginDescription]:
-    """The filters and weighers that the configuration names by a path."""
+    """The filters, weighers and resources that the configuration names by a path."""
     filters = (name for value in settings.available_filters for name in value.split(","))
+    named = (value for value in settings.shared_resources if not is_definition(value))
+    resources = (name.strip() for value in named for name in value.split(","))
     for kind, base, field, names in (
         ("filter", BaseHostFilter, "available_filters", filters),
         ("weigher", BaseWeigher, "weight_classes", settings.weight_classes),
+        ("resource", SharedResource, "shared_resources", resources),
     ):
         for path in filter(is_path, map(local_name, names)):
             try:

@@ -11,7 +11,7 @@ from filtersched.errors import ConfigurationError, nearest
 
 
 class Configurable:
-    """The base of filters, weighers and drivers: it declares options, and is given their values."""
+    """The base of filters, weighers, drivers and resources: it declares options, and is given their values."""
 
     #: Options of oslo.config that the plug-in reads.
     options: ClassVar[Sequence[cfg.Opt]] = ()

@@ -31,7 +31,6 @@ class ConfiguredResource(SharedResource):
     """Refuse hosts in whose scope less of the resource is free than the flavor takes."""
 
     host_reads = ()
-    spec_reads = ("flavor",)
     columnar = True
 
     def __init__(self, name: str, words: Mapping[str, str]) -> None:
@@ -73,7 +72,7 @@ def _amount_of(text: str) -> Callable[[RequestSpec], int | float]:
     if text == _INSTANCES:
         return lambda _spec: 1
     if text in _FIELDS:
-        return lambda spec: getattr(spec.flavor, text)
+        return lambda spec: getattr(spec, text)
     if text.startswith(_EXTRA_SPECS) and text != _EXTRA_SPECS:
         return lambda spec: _extra_spec(spec, text.removeprefix(_EXTRA_SPECS))
     try:
@@ -84,7 +83,7 @@ def _amount_of(text: str) -> Callable[[RequestSpec], int | float]:
 
 
 def _extra_spec(spec: RequestSpec, key: str) -> int | float:
-    text = spec.flavor.extra_specs.get(key)
+    text = spec.extra_specs.get(key)
     try:
         return 0 if text is None else _number(key, text)
     except ValueError:
@@ -131,7 +130,11 @@ def configured_resource(line: str, option: str) -> ConfiguredResource:
             raise wrong(f"{key!r} is there twice")
         found[key] = value
     try:
-        resource = ConfiguredResource(name, found)
+        # Of a class of its own, which declares what it reads of a request.
+        of = found.get("of", _INSTANCES)
+        reads = (of,) if of in _FIELDS or of.startswith(_EXTRA_SPECS) else ()
+        cls = type(name, (ConfiguredResource,), {"host_reads": (), "spec_reads": reads, "__module__": __name__})
+        resource: ConfiguredResource = cls(name, found)
     except ValueError as problem:
         raise wrong(problem) from None
     check_kind(resource.scope, f"{option}: {name}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from filtersched.errors import ConfigurationError
@@ -39,6 +39,10 @@ class SharedResources:
     def __bool__(self) -> bool:
         """Whether there are any."""
         return bool(self._scopes)
+
+    def __iter__(self) -> Iterator[SharedResource]:
+        """The resources, in their order."""
+        return (resource for resource, _scope in self._scopes)
 
     def prepare(
         self,

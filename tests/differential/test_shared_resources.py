@@ -164,7 +164,7 @@ class World:
         if kind == "release" and self.placed:
             self.pool.release(self.placed.pop(at % len(self.placed)))
         elif kind == "adopt":
-            amounts = {one.label: {"amount": 2.5, "scopes": ["r1"]} for one, _scope in self.scheduler.resources._scopes}
+            amounts = {one.label: {"amount": 2.5, "scopes": ["r1"]} for one in self.scheduler.resources}
             uuid = f"adopted-{at}-{len(self.placed)}"
             instance = Instance(uuid, project_id="p1", consumed={"shared_resources": amounts})
             self.pool.adopt(hosts[at % len(hosts)].host, [instance])
@@ -183,7 +183,7 @@ class World:
 
 def restated(world):
     """What is used of each resource, worked out from the instances alone."""
-    used = {one.label: {} for one, _scope in world.scheduler.resources._scopes}
+    used = {one.label: {} for one in world.scheduler.resources}
     for host in world.pool:
         for instance in host.instances.values():
             for name, record in instance.consumed["shared_resources"].items():
@@ -193,7 +193,7 @@ def restated(world):
 
 
 def scopes_of(world, name, host, instance):
-    kind = next(one.scope for one, _scope in world.scheduler.resources._scopes if one.label == name)
+    kind = next(one.scope for one in world.scheduler.resources if one.label == name)
     if kind == "pool":
         return ["pool"]
     if kind == "project":

@@ -28,6 +28,10 @@ SAID = {
     "TextEndWeigher": "minval is '0', and not a number",
     "LastScheduler": None,
     "LosingScheduler": "place returned selections, but the pool has no instance",
+    "GoodResource": None,
+    "NegativeResource": "NegativeResource.amount returned -1 for host 'host-0' (the pool)",
+    "ForgetfulResource": "ForgetfulResource: reads 'num_instances', which its host_reads do not name",
+    "UnlimitedResource": "UnlimitedResource.total returned 'unlimited' for the pool",
 }
 
 
