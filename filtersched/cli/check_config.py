@@ -12,6 +12,7 @@ from filtersched.cli.filter_checks import filter_findings
 from filtersched.cli.findings import Checked, Finding, names_of
 from filtersched.cli.inputs import hosts_of
 from filtersched.cli.listing import Column, check_listing, show_records
+from filtersched.cli.resource_checks import resource_findings
 from filtersched.cli.setting_checks import setting_findings
 from filtersched.cli.terminal import Terminal
 from filtersched.cli.weigher_checks import Share, shares_of, weigher_findings
@@ -30,7 +31,8 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
     values = effective_settings(checked)
     of_settings = (*setting_findings(checked), *value_findings(checked))
     of_plugins = (*filter_findings(checked), *device_findings(checked), *weigher_findings(checked, shares))
-    findings = list(dict.fromkeys((*of_settings, *of_plugins, *expression_findings(checked))))
+    further = (*expression_findings(checked), *resource_findings(checked))
+    findings = list(dict.fromkeys((*of_settings, *of_plugins, *further)))
     if args.format == "text" and not args.columns and not args.sort:
         _show(terminal, checked, shares, values)
         _show_findings(terminal, findings)

@@ -12,6 +12,8 @@ from filtersched.plugins.plugin import meets_of, overrides_of
 from filtersched.plugins.request_reads import covers
 from filtersched.requests.asked import SIZES, asked_of
 from filtersched.requests.request_spec import RequestSpec
+from filtersched.resources.resource_filter import SharedResourceFilter
+from filtersched.resources.scope import PROJECT
 from filtersched.results.verdict import Verdict
 from filtersched.schedulers import FilterScheduler
 from filtersched.settings import spelled
@@ -137,6 +139,9 @@ def _never_pass(checked: Checked) -> Iterator[Finding]:
             reported.add(name)
             own = " A host's own ratio still counts." if option.endswith("ratio") else ""
             yield Finding("never passes", f"{option} is 0: {name} refuses every host.{own}")
+        if isinstance(plugin, SharedResourceFilter) and plugin.scope.kind == PROJECT:
+            # The request below names no project.
+            reported.add(name)
     asked = checked.smallest_request()
     passes: Counter[str] = Counter()
     refusals: dict[str, Verdict] = {}

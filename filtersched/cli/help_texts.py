@@ -43,9 +43,9 @@ Example:
 Exit status: 0 a host passes the request and every filter, 1 none does, 2 an error.
 """
 PLUGINS = """\
-List the installed filters, weighers, drivers and shared resources: what each does, and whether the settings use it. Of
-those that you name, show where they come from, what they declare to read, and their options with
-type, range, default, and value here.
+List the installed filters, weighers, drivers and shared resources: what each does, and whether the
+settings use it. Of those that you name, show where they come from, what they declare to read, and
+their options with type, range, default, and value here.
 """
 PLUGINS_EXAMPLES = """\
 Examples:

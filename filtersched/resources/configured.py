@@ -28,7 +28,10 @@ _AMOUNTS = f"{_INSTANCES}, {', '.join(_FIELDS)}, {_EXTRA_SPECS}KEY, or a number"
 
 
 class ConfiguredResource(SharedResource):
-    """Refuse hosts in whose scope less of the resource is free than the flavor takes."""
+    """Refuse hosts in whose scope less of the resource is free than the flavor takes.
+
+    metadata_key : of aggregates, which has the total; else "".
+    """
 
     host_reads = ()
     columnar = True
@@ -45,10 +48,10 @@ class ConfiguredResource(SharedResource):
         self._amount = _amount_of(words.get("of", _INSTANCES))
         self._totals = {key.removeprefix(_TOTAL): _number(key, text) for key, text in words.items() if _TOTAL in key}
         text = words.get("total", "")
-        self._metadata = text.removeprefix(_METADATA) if text.startswith(_METADATA) else ""
-        if self._metadata and self.scope != AGGREGATES:
+        self.metadata_key: str = text.removeprefix(_METADATA) if text.startswith(_METADATA) else ""
+        if self.metadata_key and self.scope != AGGREGATES:
             raise ValueError(f"total={text} needs per={AGGREGATES}, whose metadata has it")
-        self._total = None if self._metadata or not text else _number("total", text)
+        self._total = None if self.metadata_key or not text else _number("total", text)
         if not text and not self._totals:
             raise ValueError("it has no total, so it limits nothing; write total=NUMBER")
 
@@ -58,11 +61,11 @@ class ConfiguredResource(SharedResource):
     def total(self, scope: Any) -> int | float | None:
         if self.scope != AGGREGATES:
             return self._totals.get(str(scope), self._total)
-        if scope.name in self._totals or not self._metadata:
+        if scope.name in self._totals or not self.metadata_key:
             return self._totals.get(scope.name, self._total)
-        text = scope.metadata.get(self._metadata)
+        text = scope.metadata.get(self.metadata_key)
         try:
-            return None if text is None else _number(self._metadata, text)
+            return None if text is None else _number(self.metadata_key, text)
         except ValueError as problem:
             said = f"aggregate {scope.name!r}: {problem}; it is the total of {self.name!r}"
             raise InvalidHost(said, attribute="aggregates", value=text) from None
@@ -78,7 +81,9 @@ def _amount_of(text: str) -> Callable[[RequestSpec], int | float]:
     try:
         number = _number("of", text)
     except ValueError:
-        raise ValueError(f"{must_be('of', _AMOUNTS, text)}. {nearest(text, (_INSTANCES, *_FIELDS))}".rstrip()) from None
+        hint = nearest(text, (_INSTANCES, *_FIELDS))
+        close = f". {hint}" if hint.startswith("Did you mean") else ""
+        raise ValueError(f"{must_be('of', _AMOUNTS, text)}{close}") from None
     return lambda _spec: number
 
 
@@ -111,7 +116,9 @@ def configured_resource(line: str, option: str) -> ConfiguredResource:
     """The resource that a line defines. Raises ConfigurationError, which names the option."""
 
     def wrong(said: object) -> ConfigurationError:
-        return ConfigurationError(f"{option}: {shown(line)}: {said}.", option="shared_resources", value=line)
+        text = f"{option}: {shown(line)}: {said}"
+        end = "" if text.endswith((".", "?")) else "."
+        return ConfigurationError(text + end, option="shared_resources", value=line)
 
     try:
         name, *words = shlex.split(line)

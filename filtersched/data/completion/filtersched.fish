@@ -282,7 +282,7 @@ complete -c filtersched -n '_shtab_filtersched_using why' -l metrics-weight-sett
 complete -c filtersched -n '_shtab_filtersched_using why' -l metrics-weight-multiplier -x -d 'How much metrics count'
 complete -c filtersched -n '_shtab_filtersched_using why' -l metrics-required -d True
 complete -c filtersched -n '_shtab_filtersched_using why' -l metrics-weight-of-unavailable -x -d 'The raw weight of a host that lacks a metric, if required is false'
-complete -c filtersched -n '_shtab_filtersched_using; and test $_shtab_filtersched_npos -eq 0' -a plugins -d 'List the installed filters, weighers, drivers and shared resources: what each does, and whether the settings use it. Of'
+complete -c filtersched -n '_shtab_filtersched_using; and test $_shtab_filtersched_npos -eq 0' -a plugins -d 'List the installed filters, weighers, drivers and shared resources: what each does, and whether the'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -s h -l help -d 'show this help message and exit'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l enabled -d 'only those that the settings use'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l check -d 'try whether they keep the rules'

@@ -17,7 +17,7 @@ _shtab_filtersched_commands() {
     help:'Show the help of a command; '"'"'filtersched help schedule'"'"' is '"'"'filtersched schedule --help'"'"'.'
     inventory:'Read the hosts of a running OpenStack cloud, with their services, aggregates, instances and groups,'
     man:'Print a man page in roff: that of filtersched, or that of filtersched-proxy.'
-    plugins:'List the installed filters, weighers, drivers and shared resources: what each does, and whether the settings use it. Of'
+    plugins:'List the installed filters, weighers, drivers and shared resources: what each does, and whether the'
     schedule:'Place requests on the hosts of an inventory, and say why.'
     why:'Show the verdict of every filter on hosts: what the request needs and what each host has. For a host'
   )
