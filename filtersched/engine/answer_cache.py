@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from operator import attrgetter
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +17,7 @@ from filtersched.engine.overlay import Overlay
 from filtersched.engine.plugin_evaluator import ColumnAnswer, PluginEvaluator, Raised, Window
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.top_rows import ColumnExtremes
+from filtersched.hosts.declared_items import Name, reader
 from filtersched.hosts.host_rows import HostRows
 
 _ENTRIES = 128
@@ -234,14 +234,14 @@ class AnswerCache:
 
     def _evaluate(
         self, evaluator: PluginEvaluator, request: RequestKeys, kind: Kind, key: Any
-    ) -> tuple[CachedAnswers, tuple[str, ...]]:
+    ) -> tuple[CachedAnswers, tuple[Name, ...]]:
         """New answers, and the request attributes that they depend on."""
         reads = request.reads_of(evaluator)
         found = self._on_columns(evaluator, request, reads) if evaluator.columnar else None
         if found is not None:
             answer = found.answer
             made = kind.from_answers(answer) if isinstance(answer, np.ndarray) else kind.from_answer(answer)
-            return CachedAnswers(made, self.rows, self.rows.watched_attributes(found.host_reads)), found.spec_reads
+            return CachedAnswers(made, self.rows, self.rows.watched_items(found.host_reads)), found.spec_reads
         if not reads:
             try:
                 answer = evaluator.of(None, request)
@@ -252,7 +252,7 @@ class AnswerCache:
         if self.rows.has_objects and self._rarely_shared(reads) and self._is_first(key):
             # Asking the candidates costs less than asking about all values, unless the request comes again.
             raise NotVectorizable
-        entry = CachedAnswers(np.zeros(0, dtype=kind.dtype), self.rows, self.rows.watched_attributes(reads))
+        entry = CachedAnswers(np.zeros(0, dtype=kind.dtype), self.rows, self.rows.watched_items(reads))
         entry.codes = self.rows.codes(reads)
         if entry.codes is None:
             raise NotVectorizable
@@ -261,7 +261,7 @@ class AnswerCache:
         return entry, evaluator.spec_reads
 
     def _on_columns(
-        self, evaluator: PluginEvaluator, request: RequestKeys, reads: tuple[str, ...]
+        self, evaluator: PluginEvaluator, request: RequestKeys, reads: tuple[Name, ...]
     ) -> ColumnAnswer | None:
         """The answer on columns; None if it is to be asked for once per distinct value.
 
@@ -275,12 +275,12 @@ class AnswerCache:
                 raise
             return None
 
-    def _rarely_shared(self, reads: tuple[str, ...]) -> bool:
+    def _rarely_shared(self, reads: tuple[Name, ...]) -> bool:
         """Whether hosts rarely share the values of these attributes, by a sample of the rows."""
         step = len(self.rows) // _SAMPLE
         if not step:
             return False
-        read = attrgetter(*reads)
+        read = reader(reads)
         try:
             values = {read(self.rows.host(row)) for row in range(0, step * _SAMPLE, step)}
         except Exception:

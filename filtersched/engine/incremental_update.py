@@ -23,6 +23,7 @@ from filtersched.engine.ranking import Ranking
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.set_aside import SetAside
 from filtersched.engine.weighing import WeigherRunner
+from filtersched.hosts.declared_items import attributes_in
 from filtersched.hosts.host_names import HostNames
 from filtersched.hosts.host_state import HostState
 
@@ -107,7 +108,7 @@ class IncrementalUpdate:
         if not again or self._plans is None:
             asked = [one.evaluator for one in running] + [term.weigher.evaluator for term in self.ranking.terms]
             reads = (request.reads_of(evaluator) for evaluator in asked)
-            self._watched = tuple(dict.fromkeys(itertools.chain.from_iterable(reads)))
+            self._watched = attributes_in(itertools.chain.from_iterable(reads))
             self._plans = {}
             self._no_refusals = None
         changed = _changed(last.host, last.depleted, self._watched)

@@ -9,6 +9,7 @@ import numpy as np
 
 from filtersched.columns.column import Column, NotVectorizable, count_instances, counted, put
 from filtersched.columns.distinct_values import is_same
+from filtersched.hosts.declared_items import Name, read
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.row_caches import MISSING
@@ -25,7 +26,7 @@ class Overlay:
         self._holding: dict[str, set[int]] | None = None
         self._wanted: dict[int, tuple[Collection[str], frozenset[str]]] = {}
         # The attributes that were asked for by functions and look-ups, and the depleted rows where each changed.
-        self._changed: dict[str, set[int]] = {}
+        self._changed: dict[Name, set[int]] = {}
 
     def host(self, row: int) -> HostState:
         """The host as the decision sees it."""
@@ -55,15 +56,15 @@ class Overlay:
             if not written:
                 del self._columns[kind, argument]
 
-    def _differs(self, row: int, host: HostState, attribute: str) -> bool:
+    def _differs(self, row: int, host: HostState, attribute: Name) -> bool:
         """Whether a depleted host has another value than the host underneath."""
         try:
-            return not is_same(getattr(host, attribute, MISSING), getattr(self.rows.host(row), attribute, MISSING))
+            return not is_same(read(host, attribute, MISSING), read(self.rows.host(row), attribute, MISSING))
         except Exception:
             # The boundary to a class derived from HostState: it raises only if somebody asks.
             return True
 
-    def _is_as_underneath(self, attributes: Iterable[str]) -> bool:
+    def _is_as_underneath(self, attributes: Iterable[Name]) -> bool:
         """Whether no depleted host has another value of these attributes than the host underneath."""
         for attribute in attributes:
             changed = self._changed.get(attribute)
@@ -84,7 +85,7 @@ class Overlay:
             return getattr(host, argument)
         if kind == "of_each":
             attribute, function, *arguments = argument
-            return function(getattr(host, attribute), *arguments)
+            return function(read(host, attribute), *arguments)
         if kind == "look_up":
             return argument.of(host)
         return count_instances(host, argument)
@@ -108,7 +109,7 @@ class Overlay:
         """The attribute as numbers; see HostRows."""
         return self._seen("column", attribute, lambda: self.rows.column(attribute))
 
-    def of_each(self, attribute: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    def of_each(self, attribute: Name, function: Callable[..., Any], *arguments: Any) -> Any:
         """`function` of each distinct value of the attribute; see HostRows."""
         below = self.rows.of_each(attribute, function, *arguments)
         if self._is_as_underneath((attribute,)):

@@ -16,11 +16,12 @@ from filtersched.engine.overlay import Overlay
 from filtersched.engine.request_keys import RequestKeys, changes_between_instances
 from filtersched.engine.views import ColumnView, StandIn, host_view, show, spec_view
 from filtersched.errors import FilterschedError, InvalidAnswer, UndeclaredRead, shown
+from filtersched.hosts.declared_items import Name, attribute_of, names_of
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.row_caches import MISSING
 from filtersched.plugins.notes import note_asked, note_host
-from filtersched.plugins.plugin import Plugin, Reads, declaration_of, tells_changes
-from filtersched.plugins.request_reads import attributes_of
+from filtersched.plugins.plugin import Plugin, declaration_of, tells_changes
+from filtersched.plugins.request_reads import WITH_ITEMS
 from filtersched.requests.request_spec import RequestSpec
 
 LOG = logging.getLogger(__name__)
@@ -40,8 +41,8 @@ class ColumnAnswer(NamedTuple):
     """
 
     answer: Any
-    spec_reads: tuple[str, ...]
-    host_reads: tuple[str, ...]
+    spec_reads: tuple[Name, ...]
+    host_reads: tuple[Name, ...]
 
 
 class Window(NamedTuple):
@@ -84,20 +85,22 @@ class PluginEvaluator:
         self.columnar: bool = declaration.columnar
         # What is read of hosts; None if that depends on the request.
         reads = declaration.host_reads
-        self.reads: Reads | None = attributes_of(reads) if isinstance(reads, tuple) else None
+        self.reads: tuple[Name, ...] | None = names_of(reads) if isinstance(reads, tuple) else None
         self._host_reads: Any = declaration.host_reads
-        self.spec_reads: Reads = declaration.spec_attributes if spec_reads is None else spec_reads
+        self.spec_reads: tuple[Name, ...] = (
+            names_of(declaration.spec_reads, WITH_ITEMS) if spec_reads is None else spec_reads
+        )
         self._spec_view: Any = spec_view(self.name, declaration.spec_reads)
         self.tells_changes: bool = self.columnar and spec_reads is None and tells_changes(type(plugin), method.__name__)
         # What was read of the request when columns were last asked.
-        self.attributes_read: Reads = self.spec_reads
+        self.attributes_read: tuple[Name, ...] = self.spec_reads
 
     def of_request(self, function: Callable[[Any], Any], request: RequestKeys) -> Any:
         """What a function of the plug-in makes of the request, of which it sees what is declared."""
         return function(self._spec_view(request.spec))
 
-    def host_reads_for(self, spec: RequestSpec) -> tuple[str, ...]:
-        """The host attributes that the answer depends on, where that depends on the request."""
+    def host_reads_for(self, spec: RequestSpec) -> tuple[Name, ...]:
+        """The host attributes, or items of them, that the answer depends on, where that depends on the request."""
         try:
             names: Any = self._host_reads(self.plugin, self._spec_view(spec))
             if not isinstance(names, tuple | list) or not all(isinstance(name, str) for name in names):
@@ -107,16 +110,16 @@ class PluginEvaluator:
                     method="host_reads",
                     value=names,
                 )
-            return attributes_of(names)
+            return names_of(tuple(names))
         except Exception as problem:
             # The boundary to the plug-in.
             note_asked(problem, self.plugin, f"for its host_reads, instance {spec.instance_uuid}")
             raise
 
-    def key(self, request: RequestKeys, attributes_read: tuple[str, ...] | None = None) -> Any:
+    def key(self, request: RequestKeys, attributes_read: tuple[Name, ...] | None = None) -> Any:
         """What the answer depends on in the request, or None if it is not worth keeping.
 
-        been_read : what was read of the request for the answer, if it is at hand.
+        attributes_read : what was read of the request for the answer, if it is at hand.
         """
         reads = self.attributes_read if attributes_read is None else attributes_read
         if not reads:
@@ -197,7 +200,7 @@ class PluginEvaluator:
         Raises NotVectorizable where columns and numbers would differ, or the values are no numbers.
         """
         for name in self.spec_reads:
-            value = getattr(request.spec, name, None)
+            value = getattr(request.spec, attribute_of(name), None)
             if type(value) is int and not -EXACT < value < EXACT:
                 raise NotVectorizable
         reads = request.reads_of(self)
@@ -256,7 +259,8 @@ class PluginEvaluator:
         view_of = host_view(self.name, reads)
         for code in asked:
             values = codes.values[code] if len(reads) > 1 else (codes.values[code],)
-            shown = {name: value for name, value in zip(reads, values, strict=True) if value is not MISSING}
+            each = zip(reads, values, strict=True)
+            shown = {attribute_of(name): value for name, value in each if value is not MISSING}
             try:
                 known[code] = self.finish(self.method(view_of(StandIn(shown)), spec))
             except Exception as problem:

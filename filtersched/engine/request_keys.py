@@ -8,13 +8,14 @@ from typing import Any
 
 from filtersched.columns.frozen import typed_key
 from filtersched.columns.values import moment
+from filtersched.hosts.declared_items import Name, read
 from filtersched.requests.request_spec import RequestSpec
 
 _MOVING = frozenset(("instance_uuid", "instance_group"))
 _PLACEMENTS = frozenset(("member_hosts", "topology"))
 
 
-def changes_between_instances(spec: RequestSpec, name: str) -> bool:
+def changes_between_instances(spec: RequestSpec, name: Name) -> bool:
     """Whether the attribute is another for the request's next instance: the uuid, a group with one host more."""
     if name in _PLACEMENTS:
         return spec._placements is not None
@@ -35,7 +36,7 @@ class RequestKeys:
     def __init__(self, spec: RequestSpec) -> None:
         self.spec: RequestSpec = spec
         self.is_rebuild: bool = spec.is_rebuild
-        self._keys: dict[str, Any] = {}
+        self._keys: dict[Name, Any] = {}
         self._reads: dict[Any, Any] = {}
         self._now: int | None = None
         # Whether all answers so far were cached ones, and when these hold.
@@ -51,11 +52,11 @@ class RequestKeys:
             self._now = moment(self.spec.now)
         return self._now
 
-    def key_of(self, name: str) -> Any:
-        """A key for one attribute: equal only where no plug-in can tell the values apart."""
+    def key_of(self, name: Name) -> Any:
+        """A key for one attribute, or items of it: equal only where no plug-in can tell the values apart."""
         key = self._keys.get(name)
         if key is None:
-            key = self._keys[name] = (typed_key(getattr(self.spec, name, _MISSING)),)
+            key = self._keys[name] = (typed_key(read(self.spec, name, _MISSING)),)
         return key
 
     def key_of_all(self, evaluators: Sequence[Any]) -> Any:

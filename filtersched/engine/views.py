@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Collection, Mapping
 from operator import attrgetter
-from types import FunctionType, MemberDescriptorType
-from typing import Any, NoReturn, Protocol
+from types import FunctionType, MemberDescriptorType, MethodType
+from typing import Any, ClassVar, NoReturn, Protocol
 
 from filtersched.columns.column import Column, HostColumns
 from filtersched.errors import InvalidHost, InvalidRequest, UndeclaredRead
-from filtersched.plugins.request_reads import attributes_of
+from filtersched.hosts.declared_items import Items, Name, attribute_of, names_of, of_declared, seen_items, undeclared
+from filtersched.plugins.request_reads import WITH_ITEMS
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.requests.seal import ONLY_ANSWERS
 
@@ -43,20 +44,14 @@ class View:
 show: Callable[[View, Any], None] = vars(View)["_seen"].__set__
 
 
-def undeclared(plugin: str, declaration: str, name: str) -> UndeclaredRead:
-    """The error for a read that the plug-in did not declare."""
-    return UndeclaredRead(
-        f"{plugin} reads {name!r}, which its {declaration} does not name", plugin=plugin, attribute=name
-    )
-
-
 class SpecView(View):
     """The request. It stays as it is while it is decided on: what was read once is remembered.
 
-    been_read : the attributes that were, in that order.
+    attributes_read : the attributes that were, or the items of them that are declared, in that order.
     """
 
     __slots__ = ("attributes_read",)
+    _names: ClassVar[Mapping[str, Name]] = {}
 
     def __init__(self, seen: Any) -> None:
         show(self, seen)
@@ -91,8 +86,14 @@ class SpecView(View):
             if name in ("get", "keys", "items", "values"):
                 raise self._no_mapping(f".{name}()", "flavor")
             return super().__getattr__("scheduler_hints" if name == "get_scheduler_hint" else name)
-        self.attributes_read.append("scheduler_hints" if name == "get_scheduler_hint" else name)
+        declared = self._names["scheduler_hints" if name == "get_scheduler_hint" else name]
+        self.attributes_read.append(declared)
         value = getattr(self._seen, name)
+        if type(declared) is Items:
+            # The method of the request asks the hints of the view.
+            is_method = name == "get_scheduler_hint"
+            seen = seen_items(declared, self._plugin, "spec_reads")
+            value = MethodType(value.__func__, self) if is_method else seen(value)
         slot.__set__(self, value)
         return value
 
@@ -101,22 +102,31 @@ _note_reads: Callable[[SpecView, list[str]], None] = vars(SpecView)["attributes_
 
 
 @functools.lru_cache(maxsize=512)
-def host_view(plugin: str, reads: tuple[str, ...]) -> type[View]:
+def host_view(plugin: str, reads: tuple[Name, ...]) -> type[View]:
     """The class of views on one host for a plug-in that declared `reads`."""
-    return type("HostView", (View,), {"__slots__": (), "_plugin": plugin, **_properties(attributes_of(reads))})
+    return type("HostView", (View,), {"__slots__": (), "_plugin": plugin, **_properties(plugin, names_of(reads))})
 
 
 @functools.lru_cache(maxsize=512)
-def spec_view(plugin: str, reads: tuple[str, ...]) -> type[View]:
+def spec_view(plugin: str, reads: tuple[Name, ...]) -> type[View]:
     """The class of views on a request for a plug-in that declared `reads`."""
-    names = attributes_of(reads)
+    names = {attribute_of(name): name for name in names_of(reads, WITH_ITEMS)}
     shown = dict.fromkeys((*names, "get_scheduler_hint") if "scheduler_hints" in names else names)
-    members = {"_plugin": plugin, "_declaration": "spec_reads", "__slots__": tuple(shown)}
+    members = {"_plugin": plugin, "_declaration": "spec_reads", "_names": names, "__slots__": tuple(shown)}
     return type("SpecView", (SpecView,), members)
 
 
-def _properties(reads: tuple[str, ...]) -> dict[str, Any]:
-    return {name: property(attrgetter(f"_seen.{name}")) for name in reads}
+def _properties(plugin: str, names: tuple[Name, ...]) -> dict[str, Any]:
+    return {attribute_of(name): property(_reader(plugin, name)) for name in names}
+
+
+def _reader(plugin: str, name: Name) -> Callable[[Any], Any]:
+    """What reads an attribute through a view; where only items are declared, it shows these."""
+    of_view = attrgetter(f"_seen.{attribute_of(name)}")
+    if type(name) is not Items:
+        return of_view
+    seen = seen_items(name, plugin, "host_reads")
+    return lambda view: seen(of_view(view))
 
 
 class ColumnSource(Protocol):
@@ -124,7 +134,7 @@ class ColumnSource(Protocol):
 
     def column(self, attribute: str) -> Column: ...
 
-    def of_each(self, attribute: str, function: Callable[..., Any], *arguments: Any) -> Any: ...
+    def of_each(self, attribute: Name, function: Callable[..., Any], *arguments: Any) -> Any: ...
 
     def look_up(self, look_up: Any) -> Any: ...
 
@@ -142,13 +152,13 @@ class ColumnView(HostColumns):
         hosts share, on which it can branch; or a function of single values looks at more than its argument.
     """
 
-    __slots__ = ("_plugin", "_reads", "_source", "attributes_read", "gaps", "reads_may_differ")
+    __slots__ = ("_names", "_plugin", "_source", "attributes_read", "gaps", "reads_may_differ")
 
-    def __init__(self, plugin: str, reads: tuple[str, ...], source: ColumnSource) -> None:
+    def __init__(self, plugin: str, reads: tuple[Name, ...], source: ColumnSource) -> None:
         self._plugin = plugin
-        self._reads = reads
+        self._names = {attribute_of(name): name for name in names_of(reads)}
         self._source = source
-        self.attributes_read: list[str] = []
+        self.attributes_read: list[Name] = []
         self.gaps: list[Column] = []
         self.reads_may_differ: bool = False
 
@@ -158,22 +168,29 @@ class ColumnView(HostColumns):
         self._declared(name)
         return self._noted(self._source.column(name))
 
-    def _declared(self, name: str) -> None:
-        if name not in self._reads:
-            raise undeclared(self._plugin, "host_reads", name)
+    def _declared(self, attribute: str) -> Name:
+        name = self._names.get(attribute)
+        if name is None:
+            raise undeclared(self._plugin, "host_reads", attribute)
         self.attributes_read.append(name)
+        return name
 
     def of_each(self, attribute: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """`function` of the attribute and the arguments, called once for each distinct value of it."""
-        self._declared(attribute)
+        name = self._declared(attribute)
         if not is_closed(function):
             self.reads_may_differ = True
-        return self._noted(self._source.of_each(attribute, function, *arguments))
+        if type(name) is Items:
+            return self._noted(self._source.of_each(name, of_declared, function, name, self._plugin, *arguments))
+        return self._noted(self._source.of_each(name, function, *arguments))
 
     def look_up(self, look_up: Any) -> Any:
         """The answer to a look-up."""
-        for name in look_up.attributes:
-            self._declared(name)
+        for attribute in look_up.attributes:
+            name = self._declared(attribute)
+            if type(name) is Items and not name.cover(getattr(look_up, "key", None)):
+                key = getattr(look_up, "key", "")
+                raise undeclared(self._plugin, "host_reads", f"{attribute}.{key}" if key else attribute)
         return self._noted(self._source.look_up(look_up))
 
     def _noted(self, column: Any) -> Any:

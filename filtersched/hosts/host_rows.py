@@ -18,6 +18,7 @@ import numpy as np
 from filtersched.columns.column import Column, NotVectorizable, counted, put
 from filtersched.columns.distinct_values import Answers, Codes, as_column, combined
 from filtersched.columns.frozen import typed_key
+from filtersched.hosts.declared_items import Items, Name, attribute_of, attributes_in, read
 from filtersched.hosts.host_names import HostNames
 from filtersched.hosts.host_state import HostState, Owner
 from filtersched.hosts.instance_index import InstanceIndex
@@ -29,6 +30,9 @@ _MAX_LOGGED_CHANGES = (4096, 65536)
 # Of how many functions it is remembered what they say of the values of an attribute: at least, at most,
 # and for how many rows in all.
 _LEAST_SEEN, _MOST_SEEN, _MOST_SEEN_ROWS = 8, 32, 4_000_000
+# What a plug-in reads may depend on the request: of so many items it is noted whether they changed, and so
+# many codes of items and sets of attributes are kept.
+_MOST_ITEMS, _MOST_CODES_OF_ITEMS, _MOST_WATCHED = 64, 16, 1024
 
 
 class HostRows:
@@ -67,10 +71,12 @@ class HostRows:
         # By number of changes: the rows that are dirty since, by attribute; None is any attribute.
         self._dirty: dict[int, dict[str | None, dict[int, None]]] = {}
         self._plain: dict[str, bool] = {}
-        self._watched_attributes: dict[tuple[str, ...], frozenset[str] | None] = {}
+        self._watched_attributes: dict[tuple[Name, ...], frozenset[str] | None] = {}
+        # By attribute: the keys of the items of which it is noted whether they changed.
+        self._watched_keys: dict[str, set[str]] = {}
         self._kinds: set[type] | None = None
         self._columns: dict[str, tuple[int, Column | None]] = {}
-        self._codes: dict[tuple[str, ...], tuple[int, Codes | None]] = {}
+        self._codes: dict[tuple[Name, ...], tuple[int, Codes | None]] = {}
         self._names: Sequence[str] | None = None
         self._host_names: HostNames | None = None
         self._by_lower: dict[str, list[str]] | None = None
@@ -236,12 +242,49 @@ class HostRows:
                     dirty.setdefault(name, {})[row] = None
         return dirty
 
-    def watched_attributes(self, reads: Collection[str]) -> frozenset[str] | None:
+    def watched_attributes(self, reads: Iterable[Name]) -> frozenset[str] | None:
         """The attributes whose changes affect these reads; None if one of them is computed."""
         key = tuple(reads)
         if key not in self._watched_attributes:
-            self._watched_attributes[key] = frozenset(reads) if all(map(self.is_plain, reads)) else None
+            if len(self._watched_attributes) >= _MOST_WATCHED:
+                self._watched_attributes.clear()
+            attributes = attributes_in(key)
+            self._watched_attributes[key] = frozenset(attributes) if all(map(self.is_plain, attributes)) else None
         return self._watched_attributes[key]
+
+    def watched_items(self, reads: Iterable[Name]) -> frozenset[str] | None:
+        """The same, or names of items, `capabilities.load`, whose changes are noted from now on."""
+        watched = []
+        for name in reads:
+            attribute = attribute_of(name)
+            if not self.is_plain(attribute):
+                return None
+            watched += self._watch(name) if type(name) is Items else [attribute]
+        return frozenset(watched)
+
+    def _watch(self, items: Items) -> list[str]:
+        attribute, keys = items
+        known = self._watched_keys.setdefault(attribute, set())
+        if items.has_patterns or len(known.union(keys)) > _MOST_ITEMS:
+            return [attribute]
+        known.update(keys)
+        return [f"{attribute}.{key}" for key in keys]
+
+    def changed_names(self, names: Collection[str], old: Mapping[str, Any], new: Mapping[str, Any]) -> Collection[str]:
+        """The names of attributes, and of the watched items of these that differ in two states of a host."""
+        further = []
+        for attribute in self._watched_keys.keys() & names:
+            values = old.get(attribute, MISSING), new.get(attribute, MISSING)
+            for key in self._watched_keys[attribute]:
+                before, after = map(Items(attribute, (key,)).of, values)
+                try:
+                    is_changed = typed_key(before) != typed_key(after)
+                except Exception:
+                    # The boundary to a value of any class.
+                    is_changed = True
+                if is_changed:
+                    further.append(f"{attribute}.{key}")
+        return [*names, *further] if further else names
 
     def is_plain(self, attribute: str) -> bool:
         """Whether changes of the attribute are assignments to it on every host."""
@@ -321,8 +364,8 @@ class HostRows:
             values[row] = value
         return values
 
-    def codes(self, attributes: tuple[str, ...]) -> Codes | None:
-        """The distinct values of an attribute, or of several together; None if they cannot be read."""
+    def codes(self, attributes: tuple[Name, ...]) -> Codes | None:
+        """The distinct values of an attribute or its items, or of several together; None if they cannot be read."""
         then, codes = self._codes.get(attributes, (-1, None))
         if then != self.change_count:
             try:
@@ -330,10 +373,18 @@ class HostRows:
             except Exception:
                 # The boundary to a class derived from HostState: it may be a host that is no candidate.
                 codes = None
+            if attributes not in self._codes and Items in map(type, attributes):
+                self._forget_codes_of_items()
             self._codes[attributes] = (self.change_count, codes)
         return codes
 
-    def _codes_now(self, attributes: tuple[str, ...], then: int, codes: Codes | None) -> Codes | None:
+    def _forget_codes_of_items(self) -> None:
+        """Make room for others: the oldest go."""
+        of_items = [attributes for attributes in self._codes if Items in map(type, attributes)]
+        for attributes in of_items[: 1 - _MOST_CODES_OF_ITEMS]:
+            del self._codes[attributes]
+
+    def _codes_now(self, attributes: tuple[Name, ...], then: int, codes: Codes | None) -> Codes | None:
         """The codes of `then` with the dirty rows coded anew, or all rows."""
         dirty = self.dirty_rows_since(then, self.watched_attributes(attributes)) if codes is not None else None
         if codes is None or dirty is None:
@@ -342,19 +393,22 @@ class HostRows:
             codes.put(row, coded_value(self.host(row), attributes))
         return codes
 
-    def _coded(self, attributes: tuple[str, ...]) -> Codes | None:
+    def _coded(self, attributes: tuple[Name, ...]) -> Codes | None:
         if len(attributes) > 1:
             parts = [self.codes((attribute,)) for attribute in attributes]
             known = [part for part in parts if part is not None]
             return combined(known) if len(known) == len(parts) else None
-        if self._is_default(attributes[0]):
-            codes = Codes([getattr(self._host_class, attributes[0])])
+        (name,) = attributes
+        if self._is_default(attribute_of(name)):
+            codes = Codes([read(self._host_class, name)])
             codes.codes = codes.codes.repeat(len(self))
             return codes
-        values = self._read(attributes[0])
-        return Codes([getattr(host, attributes[0], MISSING) for host in self.hosts()] if values is None else values)
+        values = self._read(attribute_of(name))
+        if values is None:
+            return Codes([read(host, name, MISSING) for host in self.hosts()])
+        return Codes(name.of_each(values) if type(name) is Items else values)
 
-    def of_each(self, attribute: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    def of_each(self, attribute: Name, function: Callable[..., Any], *arguments: Any) -> Any:
         """`function` of the attribute and the arguments, called once for each distinct value of it.
 
         A Column, or the one answer if it is the same for every host; None is missing.

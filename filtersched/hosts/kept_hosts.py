@@ -324,7 +324,7 @@ class KeptHosts:
         # Marked first: where an exception strikes between, a change is expected that did not happen.
         self.generation += 1
         host._generation = self.generation
-        self.rows.mark_dirty(row, (name,))
+        self.rows.mark_dirty(row, self.rows.changed_names((name,), host.__dict__, {name: value}))
         if name == "instances":
             self._note_groups(_groups_in(host, value), self.generation)
         if name in ("instances", *(self.scope_generations.reads or ())):
@@ -396,6 +396,8 @@ class KeptHosts:
             if names == [] and not arrived and not left:
                 continue
             host._generation = self.generation = generation
+            if names is not None:
+                names = self.rows.changed_names(names, host.__dict__, attributes)
             host.__dict__.update(attributes)
             if names is not None and (arrived or left):
                 self.rows.mark_instances(row, names, arrived, left)

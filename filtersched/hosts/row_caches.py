@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from filtersched.columns.column import Column, with_row, without_row
 from filtersched.columns.distinct_values import Codes
+from filtersched.hosts.declared_items import Name, read
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.instance_index import InstanceIndex
 
@@ -18,7 +19,7 @@ class RowCaches(NamedTuple):
     """Columns and codes by attribute, names in order of rows, and the index of instances."""
 
     columns: dict[str, Column] = {}
-    codes: dict[tuple[str, ...], Codes] = {}
+    codes: dict[tuple[Name, ...], Codes] = {}
     names: list[str] | None = None
     instances: InstanceIndex | None = None
 
@@ -51,7 +52,7 @@ class RowCaches(NamedTuple):
         return RowCaches(columns, self.codes, names, self.instances)
 
 
-def coded_value(host: HostState, attributes: tuple[str, ...]) -> Any:
-    """What is coded of a host: the value of the attribute, or the values of several."""
-    values = tuple(getattr(host, attribute, MISSING) for attribute in attributes)
+def coded_value(host: HostState, attributes: tuple[Name, ...]) -> Any:
+    """What is coded of a host: the value of the attribute or its items, or the values of several."""
+    values = tuple(read(host, attribute, MISSING) for attribute in attributes)
     return values[0] if len(values) == 1 else values

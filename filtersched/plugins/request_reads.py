@@ -8,11 +8,13 @@ for any text; before a colon, and in a key without one, for text without a colon
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Iterable
 
+from filtersched.hosts.declared_items import key_pattern
 from filtersched.requests.asked import SIZES
 
+# Attributes of a request that have items; of the others, a key is for readers, and the whole attribute counts.
+WITH_ITEMS = frozenset(("extra_specs", "scheduler_hints", "resources", "limits", "config_options", "further"))
 # Attributes of a request that are one value, without items.
 _PLAIN = frozenset((*SIZES, "now", "availability_zone", "project_id", "user_id", "instance_uuid", "num_instances"))
 
@@ -38,15 +40,6 @@ def problem_of(name: str, *, of_request: bool) -> str | None:
     if dot and of_request and attribute in _PLAIN:
         return f"has a key, and {attribute} has no items"
     return None
-
-
-@functools.lru_cache(maxsize=1024)
-def key_pattern(key: str) -> re.Pattern[str]:
-    """The keys that a declared key means."""
-    scope, colon, rest = key.partition(":")
-    before = "[^:]*".join(map(re.escape, scope.split("*")))
-    after = ".*".join(map(re.escape, rest.split("*")))
-    return re.compile(before + colon + after, re.DOTALL)
 
 
 def covers(declared: str, field: str) -> bool:

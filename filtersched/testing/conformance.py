@@ -13,8 +13,9 @@ from oslo_config import cfg
 
 from filtersched.columns.column import Column, NotColumnarError, NotVectorizable
 from filtersched.engine.views import ColumnView, host_view, spec_view
-from filtersched.errors import ConfigurationError, shown
+from filtersched.errors import ConfigurationError, UndeclaredRead, shown
 from filtersched.filters.base import BaseHostFilter, is_no_answer, says_of_reason
+from filtersched.hosts.declared_items import Name, names_of
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
 from filtersched.plugins.plugin import (
@@ -25,7 +26,6 @@ from filtersched.plugins.plugin import (
     overrides_of,
     tells_changes,
 )
-from filtersched.plugins.request_reads import attributes_of
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.requests.seal import sealed
 from filtersched.results.selection import WeighedHost
@@ -154,6 +154,8 @@ class _Check:
             return (getattr(self.plugin, function) if isinstance(function, str) else function)(*arguments)
         except (NotVectorizable, ConformanceError):
             raise
+        except UndeclaredRead as problem:
+            self.fail("undeclared read", str(problem).removeprefix(f"{self.name} "), problem)
         except NotColumnarError as problem:
             self.fail("columnar", f"is called columnar, but {problem}", problem)
         except Exception as problem:
@@ -309,7 +311,7 @@ class _Check:
         if callable(reads):
             reads = self._watched(missed, partial(self.call, "host_reads", seen_spec))
             self._check_names("host_reads", reads)
-        reads = attributes_of(reads)
+        reads = names_of(tuple(reads))
         view = recording(host_view, self.name, reads, missed["host_reads"])
         seen = [self._watched(missed, partial(self._ask, view(host), seen_spec)) for host in hosts]
         self._same("declaration", answers, seen, hosts, "when it sees only what it declared")
@@ -324,7 +326,7 @@ class _Check:
                     self._same("changes_at", [answer], [self._ask(host, other)], [host], f"at {other.now}")
             self._try_moments(reads, hosts)
 
-    def _try_moments(self, reads: tuple[str, ...], hosts: Sequence[HostState]) -> None:
+    def _try_moments(self, reads: tuple[Name, ...], hosts: Sequence[HostState]) -> None:
         try:
             columns = self.call("changes_at", ColumnView(self.name, reads, HostRows(hosts)))
         except NotVectorizable:
@@ -352,7 +354,7 @@ class _Check:
                     self.fail("undeclared read", f"reads {listed}, which its {declared} do not name")
 
     def _try_columns(
-        self, reads: tuple[str, ...], answers: Sequence[Any], hosts: Sequence[HostState], spec: Any
+        self, reads: tuple[Name, ...], answers: Sequence[Any], hosts: Sequence[HostState], spec: Any
     ) -> None:
         everyone = HostRows(hosts)
         sources: list[tuple[Sequence[int], Any]] = [(range(len(hosts)), everyone), ((), NoRows(everyone))]
@@ -438,7 +440,7 @@ class _FilterCheck(_Check):
         reads: Any = declaration.host_reads
         if callable(reads):
             reads = self.call("host_reads", spec)
-        reads = attributes_of(reads)
+        reads = names_of(tuple(reads))
         view = ColumnView(self.name, reads, HostRows(refused))
         try:
             found = self.call("rejection_reason", view, spec_view(self.name, declaration.spec_reads)(spec))

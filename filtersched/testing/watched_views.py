@@ -8,10 +8,10 @@ from typing import Any
 from filtersched.columns.column import Column
 from filtersched.engine.views import ColumnView, View
 from filtersched.errors import UndeclaredRead
+from filtersched.hosts.declared_items import Name, attributes_in, names_of
 from filtersched.hosts.host_names import described
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
-from filtersched.plugins.request_reads import attributes_of
 from filtersched.requests.request_spec import RequestSpec
 
 
@@ -45,11 +45,11 @@ def named(thing: Any) -> str:
 
 
 def recording(
-    make: Callable[[str, tuple[str, ...]], type[View]], plugin: str, shown: tuple[str, ...], missed: list[str]
+    make: Callable[[str, tuple[Name, ...]], type[View]], plugin: str, declared: tuple[Name, ...], missed: list[str]
 ) -> type[View]:
     """A view that notes what it is asked for in vain: a default in its place would hide the error."""
-    view = make(plugin, shown)
-    shown = attributes_of(shown)
+    view = make(plugin, declared)
+    shown = attributes_in(names_of(declared))
 
     def __getattr__(self: View, name: str) -> Any:  # noqa: N807 - becomes the method of that name
         if name in shown:
