@@ -304,6 +304,18 @@ NUMA = Kind(
                 {"id": 1, "pcpuset": [2, 3], "memory": 1024, "pinned_cpus": [2], "siblings": [[2], [3]]},
             ]
         },
+        {
+            "cells": [
+                {
+                    "id": 0,
+                    "cpuset": [0, 1],
+                    "memory": 2048,
+                    "mempages": [{"size_kb": 4, "total": 262144}, {"size_kb": 2048, "total": 512, "used": 256}],
+                    "network_metadata": {"physnets": ["net1"], "tunneled": True},
+                },
+                {"id": 1, "cpuset": [2, 3], "memory": 2048, "mempages": [{"size_kb": 4, "total": 524288}]},
+            ]
+        },
     ),
 )
 PCI = Kind(

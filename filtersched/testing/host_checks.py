@@ -15,14 +15,9 @@ from filtersched.hosts.host_state import BUILDING, HostState
 from filtersched.requests.instance import Instance
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.testing.conformance import ConformanceError, SameAnswerWarning
-from filtersched.testing.samples import make_spec, sample_hosts, sample_specs
+from filtersched.testing.samples import sample_hosts, sample_specs
 from filtersched.testing.unchanged import Snapshot, copied, equal
 
-# Cells and devices that some of the sample hosts have, and that a class must not forget to give back.
-_DEVICES: Mapping[str, Any] = {
-    "numa_topology": {"cells": [{"id": 0, "cpuset": [0], "memory": 64}]},
-    "pci_requests": [{"count": 1, "spec": [{}]}],
-}
 # When the host was changed last, which no release takes back.
 _NOT_GIVEN_BACK = frozenset(("updated", "limits"))
 
@@ -34,9 +29,8 @@ def check_host(
 ) -> None:
     """Raise ConformanceError if a class of hosts leaks.
 
-    hosts, specs : what it is tried on; by default `sample_hosts(host_class=…)`, and `sample_specs()` with a
-        request for NUMA cells and PCI devices. Give some of your own with which `consume_from_request`
-        takes something.
+    hosts, specs : what it is tried on; by default `sample_hosts(host_class=…)` and `sample_specs()`. Give some of
+        your own with which `consume_from_request` takes something.
 
     The rules: consuming from a copy leaves the host as it is, whatever is nested in its attributes;
     what `consume_from_request` returns is plain data; and when instances are released, in any order
@@ -46,7 +40,7 @@ def check_host(
     Warns with SameAnswerWarning if no request took anything of what the class itself declares.
     """
     tried = list(sample_hosts(host_class=as_host_class(host_class)) if hosts is None else hosts)
-    requests = [*sample_specs(), make_spec(**_DEVICES)] if specs is None else list(specs)
+    requests = sample_specs() if specs is None else list(specs)
     if not tried or not requests:
         raise ValueError("a check needs at least one host and one request")
     check = _HostCheck(host_class)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any, TypeVar, overload
@@ -72,6 +72,26 @@ _SPREADS: tuple[Mapping[str, Any], ...] = (
     {"spread": "aggregate:ssd", "max_skew": 1},
     {"spread": "hypervisor_type", "shares": {"QEMU": 60}},
 )
+_CELLS: tuple[Mapping[str, Any] | None, ...] = (
+    None,
+    None,
+    None,
+    {"cells": [{"id": 0, "cpuset": [0], "memory": 64}]},
+    {"cells": [{"id": 0, "pcpuset": [0, 1], "memory": 64, "cpu_policy": "dedicated", "cpu_thread_policy": "prefer"}]},
+    {"cells": [{"id": 0, "pcpuset": [0], "cpu_policy": "dedicated"}], "emulator_threads_policy": "isolate"},
+    {"cells": [{"id": 0, "cpuset": [0, 1], "memory": 512}, {"id": 1, "cpuset": [2], "memory": 512}]},
+    {"cells": [{"id": 0, "cpuset": [0], "memory": 64, "pagesize": -2}]},
+)
+_DEVICES: tuple[Sequence[Mapping[str, Any]] | None, ...] = (
+    None,
+    None,
+    None,
+    [{"count": 1, "spec": [{}]}],
+    [{"count": 2, "spec": [{"vendor_id": "8086", "dev_type": "type-VF"}], "numa_policy": "required"}],
+    [{"count": 1, "spec": [{"vendor_id": "10de"}, {"vendor_id": "8086"}]}, {"count": 1, "spec": [{}]}],
+    [{"count": 3, "spec": [{"vendor_id": "8086"}]}],
+)
+_NETWORKS: tuple[Mapping[str, Any] | None, ...] = (None, None, {"physnets": ["net1"]}, {"tunneled": True})
 _EMPTY: tuple[Any, ...] = (None, "", [])
 _POLICIES = (None, "affinity", "anti-affinity", "soft-affinity", "soft-anti-affinity")
 
@@ -135,10 +155,14 @@ def sample_hosts(count: int = 30, *, seed: int = 0, host_class: type[Any] = Host
 
 
 def sample_specs(count: int = 30, *, seed: int = 0) -> list[RequestSpec]:
-    """Well-formed requests of every kind, the first an ordinary one; the same for the same seed."""
+    """Well-formed requests of every kind, the first an ordinary one; the same for the same seed.
+
+    Some ask for NUMA cells and PCI devices.
+    """
     chance = Random(f"specs {seed}")
     further = Random(f"further wishes {seed}")
-    return [make_spec(), *(_sample_spec(chance, further, at) for at in range(1, count))][:count]
+    devices = Random(f"devices {seed}")
+    return [make_spec(), *(_sample_spec(chance, further, devices, at) for at in range(1, count))][:count]
 
 
 def prepared(spec: RequestSpec, hosts: Iterable[HostState]) -> RequestSpec:
@@ -235,7 +259,7 @@ def _sample_instance(chance: Random) -> dict[str, Any]:
     }
 
 
-def _sample_spec(chance: Random, further: Random, at: int) -> RequestSpec:
+def _sample_spec(chance: Random, further: Random, devices: Random, at: int) -> RequestSpec:
     pick = chance.choice
     members = [f"instance-{number}" for number in chance.sample(range(9), 4)]
     group: dict[str, Any] = {
@@ -263,6 +287,11 @@ def _sample_spec(chance: Random, further: Random, at: int) -> RequestSpec:
         requested_destination=pick((None, None, {"cell": "cell-1", "allow_cross_cell_move": True})),
         retry=pick((None, {"num_attempts": 2, "hosts": [["host-4", "node-4"], "host-5"]})),
     )
+    drawn |= {
+        "numa_topology": devices.choice(_CELLS),
+        "pci_requests": devices.choice(_DEVICES),
+        "network_metadata": devices.choice(_NETWORKS),
+    }
     spread = further.choice(_SPREADS)
     if drawn["instance_group"] is not None:
         drawn["instance_group"] = {**group, "rules": {**group["rules"], **spread}}

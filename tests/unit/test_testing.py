@@ -1,6 +1,7 @@
 """Every lie that a plug-in can tell is caught, and an honest one passes."""
 
 import random
+import warnings
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -10,6 +11,8 @@ from oslo_config import cfg
 from filtersched import BaseHostFilter, BaseWeigher, ConfigurationError, HostState, RequestSpec, Shortage
 from filtersched.columns.column import Column, HostColumns
 from filtersched.columns.values import moment
+from filtersched.filters.numa_topology_filter import NUMATopologyFilter
+from filtersched.filters.pci_passthrough_filter import PciPassthroughFilter
 from filtersched.filters.ram_filter import RamFilter
 from filtersched.testing import (
     ConformanceError,
@@ -658,6 +661,27 @@ def test_samples_are_the_same_for_the_same_seed():
     assert [host.to_dict() for host in sample_hosts(5)] == [host.to_dict() for host in sample_hosts(5)]
     assert [spec.to_dict() for spec in sample_specs(5)] == [spec.to_dict() for spec in sample_specs(5)]
     assert [host.to_dict() for host in sample_hosts(5, seed=1)] != [host.to_dict() for host in sample_hosts(5)]
+
+
+@pytest.mark.parametrize("filter_class", [NUMATopologyFilter, PciPassthroughFilter])
+def test_samples_ask_for_cells_and_devices_that_some_hosts_have(filter_class):
+    with warnings.catch_warnings():
+        # SameAnswerWarning tells that the samples make no difference.
+        warnings.simplefilter("error")
+        check_filter(filter_class)
+    passed = {sum(filter_class().host_passes(host, spec) for host in sample_hosts()) for spec in sample_specs()}
+    assert len(passed) > 2
+
+
+def test_filter_that_forgets_to_declare_cells_of_the_request_is_found():
+    class NoCellsFilter(BaseHostFilter):
+        host_reads = ("numa_topology",)
+
+        def host_passes(self, host_state, spec):
+            return spec.numa_topology is None or host_state.numa_topology is not None
+
+    with pytest.raises(ConformanceError, match="reads 'numa_topology', which its spec_reads do not name"):
+        check_filter(NoCellsFilter)
 
 
 def test_samples_are_as_many_as_asked_for():
