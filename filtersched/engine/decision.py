@@ -291,6 +291,8 @@ class Decision:
         ]
         # Explanations keep the decision and its choices, and need not keep all hosts for that.
         self.left = self._random = None
+        if self.spec.shared_resources is not None:
+            self.spec.shared_resources.forget()
         for choice in choices:
             choice.rest = None
         if placed is not None and self.spec.instance_group is None:

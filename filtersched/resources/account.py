@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -31,31 +31,39 @@ def plain(amount: Exact) -> int | float:
 class Account:
     """What one resource has in each scope for one instance of a request.
 
-    used : by the name of the scope, what instances take that were there before or are placed so far.
+    before : gives what instances take of a scope, by its name, that were there before the request.
     """
 
-    def __init__(self, resource: SharedResource, scope: Scope, used: Mapping[Any, Exact]) -> None:
+    def __init__(self, resource: SharedResource, scope: Scope, before: Callable[[Any], Exact]) -> None:
         self.resource = resource
         self.scope = scope
-        self._before = used
+        self._before = before
         self._free: Free | None = None
         self._start_over()
 
     def _start_over(self) -> None:
-        self.used: dict[Any, Exact] = dict(self._before)
+        self._placed: dict[Any, Exact] = {}
         self._count = 0
+        # Of which attempt at the decision.
+        self._followed: object = None
         self._changed: set[Any] | None = None
 
     def follow(self, taken: Sequence[Mapping[str, Any]], count: int) -> None:
         """Count what the first so many instances of the request take."""
-        if count < self._count:
+        if taken is not self._followed or count < self._count:
             self._start_over()
+            self._followed = taken
         for each in taken[self._count : count]:
             for name, amount in each.get(self.resource.label, ()):
-                self.used[name] = self.used.get(name, 0) + amount
+                self._placed[name] = self._placed.get(name, 0) + amount
                 if self._changed is not None:
                     self._changed.add(name)
         self._count = count
+
+    def forget(self) -> None:
+        """Drop what only speeds up the decision, which is made."""
+        self._free = None
+        self._start_over()
 
     def total(self, scope: Any) -> Exact | None:
         """How much there is in a scope; None is no limit. Raises InvalidAnswer for what is no total."""
@@ -77,7 +85,10 @@ class Account:
     def free_in(self, scope: Any) -> Exact | None:
         """How much is free in a scope; None is no limit."""
         total = self.total(scope)
-        return None if total is None else total - self.used.get(name_of(scope), 0)
+        if total is None:
+            return None
+        name = name_of(scope)
+        return total - self._before(name) - self._placed.get(name, 0)
 
     def free(self, host: Any, spec: Any) -> Any:
         """How much is free for an instance on a host, or on each of columns of hosts: a float, or a column."""

@@ -19,6 +19,9 @@ from filtersched.resources.amounts import Requests, amount_asked, recorded_amoun
 from filtersched.resources.scope import Scope
 from filtersched.resources.shared_resource import SharedResource
 
+# So many changes are remembered, for explanations of earlier decisions.
+_MOST_CHANGES = 10_000
+
 
 class _HostUse(NamedTuple):
     """What the instances of one host take, and what that was made of.
@@ -41,6 +44,9 @@ class Ledger:
         self.resource = resource
         self.scope = scope
         self.used: dict[Any, Exact] = {}
+        # The latest changes of `used`, and how many there were before them.
+        self._changes: list[tuple[Any, Exact]] = []
+        self._forgotten = 0
         self._hosts: dict[Key, _HostUse] = {}
         # The rows that it was made of: a change of the version moves rows.
         self._rows: weakref.ref[HostRows] | None = None
@@ -60,15 +66,31 @@ class Ledger:
                 self._put(rows.host(row), requests)
         self._rows, self._version, self._then = weakref.ref(rows), rows.version, rows.change_count
 
+    @property
+    def stamp(self) -> int:
+        """How many changes are in it."""
+        return self._forgotten + len(self._changes)
+
+    def used_at(self, stamp: int, name: Any) -> Exact:
+        """What was used of a scope when so many changes were in it; what is used now, if that is long ago."""
+        now = self.used.get(name, 0)
+        if stamp == self.stamp or stamp < self._forgotten:
+            return now
+        return now - sum(amount for each, amount in self._changes[stamp - self._forgotten :] if each == name)
+
     def _make_of(self, hosts: Iterable[HostState]) -> None:
         """Make it of all hosts; what is known of a host that has not changed is used again."""
-        known, self._hosts, self.used, requests = self._hosts, {}, {}, Requests()
+        known, self._hosts, requests = self._hosts, {}, Requests()
+        before, self.used = self.used, {}
         for host in hosts:
             found = known.get((host.host, host.nodename))
             if found is None or not self._is_current(found, host):
                 found = self._use_of(host, requests)
             self._hosts[host.host, host.nodename] = found
-            self._add(found, 1)
+            for name, amount in found.by_scope.items():
+                add(self.used, name, amount)
+        for name in before.keys() | self.used.keys():
+            self._note(name, self.used.get(name, 0) - before.get(name, 0))
 
     def _put(self, host: HostState, requests: Requests) -> None:
         key = (host.host, host.nodename)
@@ -77,12 +99,22 @@ class Ledger:
             if self._is_current(found, host):
                 return
             self._add(found, -1)
+            del self._hosts[key]
         self._hosts[key] = found = self._use_of(host, requests)
         self._add(found, 1)
 
     def _add(self, found: _HostUse, sign: int) -> None:
         for name, amount in found.by_scope.items():
             add(self.used, name, sign * amount)
+            self._note(name, sign * amount)
+
+    def _note(self, name: Any, amount: Exact) -> None:
+        """Remember a change, for decisions that were made before it."""
+        if amount:
+            self._changes.append((name, amount))
+        if len(self._changes) > 2 * _MOST_CHANGES:
+            del self._changes[:_MOST_CHANGES]
+            self._forgotten += _MOST_CHANGES
 
     def _is_current(self, found: _HostUse, host: HostState) -> bool:
         seen = self._seen(host)

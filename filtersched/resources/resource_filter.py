@@ -59,7 +59,7 @@ class SharedResourceFilter(BaseHostFilter):
         accounts = spec.shared_resources
         if accounts is None:
             # No scheduler asks, so nobody knows of any instance.
-            return Account(self.resource, self.scope, {})
+            return Account(self.resource, self.scope, lambda _name: 0)
         account: Account = accounts.account(self.resource)
         return account
 

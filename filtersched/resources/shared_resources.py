@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from filtersched.errors import ConfigurationError
@@ -13,9 +14,9 @@ from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.resources.account import Account, Exact, plain
 from filtersched.resources.amounts import Requests
-from filtersched.resources.ledger import Ledger, add, use_of
+from filtersched.resources.ledger import Ledger, use_of
 from filtersched.resources.resource_filter import SharedResourceFilter, filter_of
-from filtersched.resources.scope import PROJECT, Scope, check_attribute, check_kind
+from filtersched.resources.scope import Scope, check_attribute, check_kind
 from filtersched.resources.shared_resource import SharedResource
 from filtersched.resources.shared_use import SharedUse, Taken
 
@@ -59,49 +60,64 @@ class SharedResources:
         for resource, scope in self._scopes:
             if scope.is_attribute:
                 check_attribute(scope.kind, resource.label, hosts)
-        found = self._used(hosts, uuids, spec)
-        accounts = [Account(*one, used) for one, used in zip(self._scopes, found, strict=True)]
+        before = self._before(hosts, uuids)
+        accounts = [Account(*one, used) for one, used in zip(self._scopes, before, strict=True)]
         spec.__dict__["_shared_resources"] = SharedUse.of_accounts(accounts, taken)
 
     def use(self, hosts: HostPool | Sequence[HostState]) -> dict[str, dict[Any, int | float]]:
         """How much instances take: by the name of the resource, and of the scope."""
 
-        def used() -> list[dict[Any, Exact]]:
-            return self._used(hosts, ())
+        def used() -> list[Mapping[Any, Exact]]:
+            if isinstance(hosts, HostPool):
+                return [dict(ledger.used) for ledger in self._ledgers_of(hosts)]
+            return self._used(_instances_of(hosts))
 
         found = hosts.run(used) if isinstance(hosts, HostPool) else undisturbed(hosts, used)
         return {
             resource.label: {name: plain(amount) for name, amount in each.items()}
-            for (resource, _scope), each in zip(self._scopes, found, strict=True)
+            for resource, each in zip(self, found, strict=True)
         }
 
-    def _used(
-        self, hosts: HostPool | Sequence[HostState], uuids: Collection[str], spec: RequestSpec | None = None
-    ) -> list[dict[Any, Exact]]:
-        """What is used of each resource, `uuids` left out; for a request only of the project that it is of."""
-        requests = Requests()
+    def _before(
+        self, hosts: HostPool | Sequence[HostState], uuids: Collection[str]
+    ) -> Iterator[Callable[[Any], Exact]]:
+        """For each resource what gives the use of a scope, `uuids` left out."""
         if not isinstance(hosts, HostPool):
-            placing = frozenset(uuids)
-            counted = [(host, one) for host in hosts for uuid, one in host.instances.items() if uuid not in placing]
-            return [use_of(*one, counted, requests) for one in self._scopes]
+            for used in self._used(_instances_of(hosts, frozenset(uuids))):
+                yield functools.partial(_used_of, used)
+            return
         rows = hosts.rows
         placed = [(rows.host(row), uuid) for uuid in uuids for row in rows.rows_with(uuid)]
-        leaving = [(host, host.instances[uuid]) for host, uuid in placed]
-        found = []
-        for ledger in self._ledgers_of(hosts):
-            ledger.follow(rows)
-            used = ledger.used
-            if spec is not None and ledger.scope.kind == PROJECT:
-                used = {name: used[name] for name in (spec.project_id,) if name in used}
-            used = dict(used)
-            for name, amount in use_of(ledger.resource, ledger.scope, leaving, requests).items() if leaving else ():
-                add(used, name, -amount)
-            found.append(used)
-        return found
+        leaving = self._used([(host, host.instances[uuid]) for host, uuid in placed])
+        for ledger, gone in zip(self._ledgers_of(hosts), leaving, strict=True):
+            yield functools.partial(_used_without, ledger, ledger.stamp, gone)
+
+    def _used(self, instances: Sequence[tuple[HostState, Any]]) -> list[Mapping[Any, Exact]]:
+        requests = Requests()
+        return [use_of(*one, instances, requests) for one in self._scopes]
 
     def _ledgers_of(self, pool: HostPool) -> list[Ledger]:
+        """The ledgers of the resources, with the pool as it is now."""
         ledgers = self._ledgers.get(pool)
         if ledgers is None:
             ledgers = self._ledgers[pool] = [Ledger(*one) for one in self._scopes]
         pool.scope_generations.watch(name for _resource, scope in self._scopes for name in scope.reads)
+        for ledger in ledgers:
+            ledger.follow(pool.rows)
         return ledgers
+
+
+def _instances_of(
+    hosts: Sequence[HostState], without: Collection[str] = ()
+) -> list[tuple[HostState, Any]]:
+    """The instances of hosts, each after its host, except some of them by uuid."""
+    return [(host, one) for host in hosts for uuid, one in host.instances.items() if uuid not in without]
+
+
+def _used_of(used: Mapping[Any, Exact], name: Any) -> Exact:
+    return used.get(name, 0)
+
+
+def _used_without(ledger: Ledger, stamp: int, gone: Mapping[Any, Exact], name: Any) -> Exact:
+    """What was used of a scope at the time of the stamp, without what leaves it."""
+    return ledger.used_at(stamp, name) - gone.get(name, 0)

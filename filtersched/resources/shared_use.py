@@ -61,21 +61,29 @@ class SharedUse:
                 found[name] = [(name_of(scope), exact(amount)) for scope in account.scope.of(host, spec)]
         return found
 
+    def forget(self) -> None:
+        """Drop what only speeds up the decision, which is made."""
+        for account in self._journal.accounts.values():
+            account.forget()
+
     def with_taken(self, spec: RequestSpec, host: HostState) -> SharedUse:
         """The same with one more instance, placed on this host as it was before."""
         journal = self._journal
         if len(journal.taken) != self._count:
             # Another attempt at the decision went on from here.
             journal = _Journal(list(journal.accounts.values()), journal.taken[: self._count])
-        journal.taken.append(self.taken(spec, host))
+        taken = self.taken(spec, host)
+        # One object for all that take the same, since every selection keeps the list.
+        journal.taken.append(journal.known.setdefault(tuple((name, *each) for name, each in taken.items()), taken))
         return SharedUse(journal, self._count + 1)
 
 
 class _Journal:
     """The accounts of a decision, and what its instances have taken."""
 
-    __slots__ = ("accounts", "taken")
+    __slots__ = ("accounts", "known", "taken")
 
     def __init__(self, accounts: Sequence[Account], taken: Sequence[Taken]) -> None:
         self.accounts: dict[str, Account] = {one.resource.label: one for one in accounts}
         self.taken: list[Taken] = list(taken)
+        self.known: dict[Any, Taken] = {}

@@ -325,6 +325,7 @@ class Scheduler(Configurable):
         add_placements(ready, hosts, uuids, before, len(uuids) if total is None else total)
         chosen = self._filters_named(filters)
         with_devices(ready, chosen, self._pci_aliases, self.settings)
+        ready.__dict__.pop("_shared_resources", None)
         if self.resources:
             self.resources.prepare(ready, hosts, uuids, taken)
         return Decision(

@@ -41,7 +41,7 @@ def check_resource(
     try:
         check_kind(made.scope, name)
         scope = Scope(made.scope, made.option("default_availability_zone"))
-        account = Account(made, scope, {})
+        account = Account(made, scope, lambda _name: 0)
         amounts = set()
         for spec in tried_specs:
             ready = prepared(spec, tried_hosts)
