@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from oslo_config import cfg
 
+from filtersched.errors import ConfigurationError, must_be
 from filtersched.hosts.host_state import HostState
 from filtersched.plugins.plugin import Plugin
 from filtersched.requests.request_spec import RequestSpec
@@ -51,3 +52,15 @@ class SharedResource(Plugin):
     def label(self) -> str:
         """What results and messages call it."""
         return self.name or type(self).__name__
+
+
+def check_shape(resource: SharedResource) -> None:
+    """Raise ConfigurationError for a resource that cannot answer, or that has no name to be shown."""
+    cls = type(resource)
+    missing = [name for name in ("total", "amount") if getattr(cls, name) is getattr(SharedResource, name)]
+    if missing:
+        raise ConfigurationError(f"{cls.__name__} defines no {' and no '.join(missing)}.", value=resource)
+    name: Any = resource.label
+    if not isinstance(name, str) or not name.isprintable() or name != name.strip():
+        said = must_be("name", "text that can be printed, without spaces at its ends", name)
+        raise ConfigurationError(f"{cls.__name__}: {said}.", value=name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from filtersched.errors import ConfigurationError
@@ -17,7 +17,7 @@ from filtersched.resources.amounts import Requests
 from filtersched.resources.ledger import Ledger, use_of
 from filtersched.resources.resource_filter import SharedResourceFilter, filter_of
 from filtersched.resources.scope import Scope, check_attribute, check_kind
-from filtersched.resources.shared_resource import SharedResource
+from filtersched.resources.shared_resource import SharedResource, check_shape
 from filtersched.resources.shared_use import SharedUse, Taken
 
 
@@ -30,12 +30,24 @@ class SharedResources:
     def __init__(self, resources: Sequence[SharedResource]) -> None:
         self._scopes: list[tuple[SharedResource, Scope]] = []
         for resource in resources:
+            check_shape(resource)
             check_kind(resource.scope, resource.label)
             if any(resource.label == other.label for other, _scope in self._scopes):
                 raise ConfigurationError(f"Two shared resources have the name {resource.label!r}.", value=resource)
             self._scopes.append((resource, Scope(resource.scope, resource.option("default_availability_zone"))))
         self.filters: list[SharedResourceFilter] = [filter_of(*one) for one in self._scopes]
         self._ledgers: weakref.WeakKeyDictionary[HostPool, list[Ledger]] = weakref.WeakKeyDictionary()
+
+    def check_names(self, filters: Iterable[object]) -> None:
+        """Raise ConfigurationError for a resource that has the name of a filter: results show it as one."""
+        taken = {type(one).__name__ for one in filters}
+        for resource in self:
+            if resource.label in taken:
+                raise ConfigurationError(
+                    f"A shared resource and a filter in use have the name {resource.label!r}; results could not tell "
+                    "them apart. Give the resource another one.",
+                    value=resource.label,
+                )
 
     def __bool__(self) -> bool:
         """Whether there are any."""

@@ -77,6 +77,7 @@ class FilterScheduler(Scheduler):
         self.catalog: FilterCatalog = load_filters(self.conf, self.settings, filters)
         self._always: Sequence[BaseHostFilter] = [WholeNodeFilter()] if self.settings.takes_whole_nodes else []
         self.resources: SharedResources = SharedResources(load_resources(self.conf, self.settings, resources))
+        self.resources.check_names(self.catalog.enabled)
         self.filters: Sequence[BaseHostFilter] = self._with_those_of_all_requests(self.catalog.enabled)
         self.weighers: Sequence[BaseWeigher] = load_weighers(
             self.conf, self.settings, scheduler=self, given=weighers

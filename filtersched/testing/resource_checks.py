@@ -14,7 +14,7 @@ from filtersched.resources.account import Account
 from filtersched.resources.amounts import amount_asked
 from filtersched.resources.resource_filter import filter_of
 from filtersched.resources.scope import Scope, check_kind
-from filtersched.resources.shared_resource import SharedResource
+from filtersched.resources.shared_resource import SharedResource, check_shape
 from filtersched.testing.conformance import ConformanceError, SameAnswerWarning, check_filter, made_of
 from filtersched.testing.samples import prepared, sample_hosts, sample_specs
 
@@ -39,6 +39,7 @@ def check_resource(
     tried_hosts = sample_hosts() if hosts is None else list(hosts)
     tried_specs = sample_specs() if specs is None else list(specs)
     try:
+        check_shape(made)
         check_kind(made.scope, name)
         scope = Scope(made.scope, made.option("default_availability_zone"))
         account = Account(made, scope, lambda _name: 0)
@@ -50,7 +51,7 @@ def check_resource(
                 for each in scope.of(host, ready):
                     account.total(each)
     except (ConfigurationError, InvalidAnswer) as problem:
-        rule = problem.method if isinstance(problem, InvalidAnswer) else "scope"
+        rule = problem.method if isinstance(problem, InvalidAnswer) else "shape"
         raise ConformanceError(str(problem), plugin=name, rule=rule) from problem
     except Exception as problem:
         # The boundary to the plug-in.

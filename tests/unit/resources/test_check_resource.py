@@ -27,7 +27,7 @@ def test_a_resource_is_tried_on_sample_hosts_and_requests():
 @pytest.mark.parametrize(
     ("members", "rule", "said"),
     [
-        ({"scope": "two words"}, "scope", "seats: scope cannot be 'two words'"),
+        ({"scope": "two words"}, "shape", "seats: scope cannot be 'two words'"),
         ({"amount": lambda self, spec, host: -1}, "amount", "seats.amount returned -1 for host"),
         ({"amount": lambda self, spec, host: None}, "amount", "seats.amount returned None"),
         ({"amount": lambda self, spec, host: spec.watts}, "exception", "has no attribute 'watts'"),

@@ -18,7 +18,7 @@ from filtersched import (
     Shortage,
     make_conf,
 )
-from tests.unit.resources.racks import Power, host, names, pool_of, racks, request, scheduler
+from tests.unit.resources.racks import Power, RackHost, host, names, pool_of, racks, request, scheduler
 
 BOTH = pytest.mark.parametrize("use_engine", [True, False], ids=["engine", "plain"])
 
@@ -286,3 +286,56 @@ def test_a_selection_without_resources_says_none():
         RequestSpec(), pool_of("r1")
     )
     assert selection.resources is None
+
+
+@pytest.mark.parametrize("name", [5, "two\nlines", " seats", "seats "], ids=repr)
+def test_a_name_that_results_cannot_show_is_refused(name):
+    with pytest.raises(ConfigurationError, match="Seats: name must be text that can be printed"):
+        scheduler(resource(name=name))
+
+
+def test_the_name_of_a_filter_in_use_is_refused():
+    with pytest.raises(ConfigurationError, match="A shared resource and a filter in use have the name 'RamFilter'"):
+        scheduler(resource(name="RamFilter"))
+
+
+@pytest.mark.parametrize(
+    ("members", "said"),
+    [
+        ({"total": SharedResource.total}, "Seats defines no total"),
+        ({"amount": SharedResource.amount}, "Seats defines no amount"),
+    ],
+)
+def test_a_resource_without_a_method_is_refused_at_once(members, said):
+    with pytest.raises(ConfigurationError, match=said):
+        scheduler(resource(**members))
+
+
+def test_a_request_that_was_decided_with_resources_is_decided_without_them():
+    (selection,) = scheduler().select_destinations(request(), pool_of("r1"))
+    plain = FilterScheduler(make_conf(scheduler_default_filters=[]))
+    (again,) = plain.select_destinations(selection.spec.copy(), pool_of("r1"))
+    assert again.resources is None
+
+
+@BOTH
+def test_an_explanation_read_later_says_what_there_was(use_engine):
+    pool, placing = pool_of("r1", "r2"), scheduler(use_engine=use_engine)
+    (first,) = placing.place(request(700, ignore_hosts=["h2"]), pool)
+    (second,) = placing.place(request(500), pool)
+    pool.release(first)
+    placing.place(request(10), pool)
+    said = "rack 'r1' has 300 of 1000 W of 'power' free, asked 500"
+    assert said in str(second.explanation.why("h1"))
+
+
+def test_hosts_that_are_columns_only_stay_so():
+    count = 50
+    room = {"total_usable_ram_mb": [65536] * count, "free_ram_mb": [65536] * count}
+    names_ = [f"h{number}" for number in range(count)]
+    pool = HostPool.from_columns(names_, host_class=RackHost, rack=["r1"] * count, **room)
+    placing = scheduler()
+    placing.place(request(300, count=3), pool)
+    with pytest.raises(NoValidHost):
+        placing.place(request(300), pool)
+    assert placing.shared_use(pool) == {"power": {"r1": 900}}
