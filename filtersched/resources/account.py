@@ -68,8 +68,8 @@ class Account:
     def total(self, scope: Any) -> Exact | None:
         """How much there is in a scope; None is no limit. Raises InvalidAnswer for what is no total."""
         found: Any = self.resource.total(scope)
-        if found is None:
-            return None
+        if found is None or (type(found) is int and found >= 0):
+            return found
         try:
             return None if found == math.inf else exact(values.amount(found))
         except (ValueError, TypeError):
@@ -119,5 +119,8 @@ class Free:
         """How much is free where an instance is in all of these scopes."""
         if not scopes:
             return math.inf if self._account.resource.unlimited_outside else -math.inf
+        if len(scopes) == 1:
+            only = self._account.free_in(scopes[0])
+            return math.inf if only is None else float(only)
         found = [self._account.free_in(scope) for scope in scopes]
         return float(min((one for one in found if one is not None), default=math.inf))
