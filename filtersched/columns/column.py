@@ -14,6 +14,7 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from filtersched.columns.frozen import FrozenNames
 from filtersched.errors import FilterschedError
 
 # Where an operator on one number raises and on an array gives inf or nan.
@@ -414,5 +415,7 @@ def count_instances(host: Any, uuids: Collection[str]) -> Any:
 def _common(instances: Collection[str], uuids: Collection[str]) -> int:
     if len(uuids) <= len(instances):
         return sum(uuid in instances for uuid in frozenset(uuids))
+    if isinstance(uuids, FrozenNames):
+        uuids = uuids.as_set()
     wanted = uuids if isinstance(uuids, frozenset | set) else frozenset(uuids)
     return sum(uuid in wanted for uuid in instances)

@@ -95,6 +95,23 @@ class FrozenList(tuple[_Item, ...]):
     reverse: ClassVar[Callable[..., NoReturn]] = _refuse
 
 
+class FrozenNames(FrozenList[str]):
+    """A FrozenList of names that finds a name without a look at the others."""
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.as_set()
+
+    def as_set(self) -> frozenset[str]:
+        """The names as a set, made once."""
+        known: frozenset[str] | None = self.__dict__.get("_set")
+        if known is None:
+            known = self.__dict__["_set"] = frozenset(self)
+        return known
+
+    def __reduce__(self) -> tuple[type[FrozenNames], tuple[tuple[str, ...]]]:
+        return type(self), (tuple(self),)
+
+
 class GrowingDict(FrozenDict[_Key, _Value]):
     """A FrozenDict that the one who made it goes on changing, until it is frozen."""
 

@@ -17,11 +17,12 @@ from filtersched.engine.fallback import FilteringEnded, UseHandlers
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.plugin_evaluator import PluginEvaluator, evaluator
 from filtersched.engine.request_keys import RequestKeys
-from filtersched.filters.base import BaseHostFilter, left_by, truth
+from filtersched.filters.base import BaseHostFilter, left_by, tells_new_refusals, truth
 from filtersched.filters.capacity import CapacityFilter
 from filtersched.hosts.host_names import HostNames, Node
 from filtersched.hosts.host_state import HostState
 from filtersched.plugins.notes import asking
+from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.filter_step import FilterStep, RowsOf
 
 _DEFAULTS = ("filter_all", "_filter_one", "_passing", "asked_about")
@@ -57,6 +58,7 @@ class Rooms:
         return answers.astype(np.float64)
 
 
+_NO_ROWS: Rows = np.zeros(0, dtype=np.intp)
 _VERDICTS, _ROOMS = Verdicts(), Rooms()
 
 
@@ -73,6 +75,8 @@ class FilterRunner:
         self._room: PluginEvaluator | None = None
         if isinstance(plugin, CapacityFilter) and _compares_rooms(plugin, self.evaluator):
             self._room = PluginEvaluator(plugin, lambda host, _spec: plugin.room(host), None, spec_reads=())
+        # Whether it can tell which hosts it refuses from one instance to the next.
+        self.tells_new_refusals: bool = self.evaluator is not None and tells_new_refusals(type(plugin))
         # Whether hosts that it refused are not asked about again.
         self.is_final: bool = plugin.refusals_are_final
         # Whether every instance but the first is alike to it.
@@ -150,6 +154,36 @@ class FilterRunner:
         except NotVectorizable:
             return None
         return answer.astype(np.bool_, copy=False) if isinstance(answer, np.ndarray) else bool(answer)
+
+    def refused_since(self, overlay: Overlay, before: RequestSpec, request: RequestKeys) -> Sequence[Rows] | None:
+        """The rows that are refused now though nothing about their hosts changed since the instance before.
+
+        They are in several parts, with rows that were refused before. None if a row may pass that did not, or
+        if the filter cannot tell. The filter ran for both instances.
+        """
+        if not self.tells_new_refusals:
+            return None
+        if self in request.new_refusals:
+            found: Sequence[Rows] | None = request.new_refusals[self]
+            return found
+        found = request.new_refusals[self] = self._refused_since(overlay, before, request)
+        return found
+
+    def _refused_since(self, overlay: Overlay, before: RequestSpec, request: RequestKeys) -> list[Rows] | None:
+        try:
+            told = self.plugin._refused_since(before, request.spec)
+        except Exception:
+            # The boundary to the plug-in: it raises again when it judges a candidate.
+            return None
+        if told is None or any(overlay.rows.rows_with(uuid) for uuid in told.absent):
+            return None
+        found: list[Rows] = []
+        for domains in told.among:
+            rows = domains.rows(overlay.rows) if overlay.is_as_underneath(domains.key.reads) else None
+            if rows is None:
+                return None
+            found += rows
+        return found
 
     def passing(self, mask: NDArray[np.bool_], overlay: Overlay, request: RequestKeys) -> NDArray[np.bool_]:
         """(n_rows,) which of some rows pass, in the middle of a request; each is asked about alone."""
@@ -276,7 +310,7 @@ class RefusalSteps:
         names: HostNames,
         filters: Sequence[FilterRunner],
         before: int,
-        refusals: Mapping[int, Sequence[int]],
+        refusals: Mapping[int, Rows],
         first: Callable[[], Sequence[FilterStep]] = tuple,
     ) -> None:
         self._first = first
@@ -294,7 +328,7 @@ class RefusalSteps:
         for at, runner in enumerate(self._filters):
             if not count:
                 break
-            gone = np.array(self._refusals.get(at, ()), dtype=np.intp)
+            gone = self._refusals.get(at, _NO_ROWS)
             after = count - len(gone)
             steps.append(step_of_rows(runner.name, count, after, self._names, gone, is_final=runner.is_final))
             count -= len(gone)
@@ -306,7 +340,7 @@ def _same_rows(rows: Rows) -> Rows:
 
 
 def _no_rows() -> Rows:
-    return np.zeros(0, dtype=np.intp)
+    return _NO_ROWS
 
 
 def step_of_rows(

@@ -15,17 +15,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from filtersched.engine.answer_cache import AnswerCache
+from filtersched.engine.candidates import Rows
 from filtersched.engine.engine_choice import EngineChoice
 from filtersched.engine.fallback import NeedAllHosts
 from filtersched.engine.filtering import FilterRunner, RefusalSteps
 from filtersched.engine.overlay import Overlay
-from filtersched.engine.ranking import Ranking
+from filtersched.engine.ranking import Places, Ranking
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.set_aside import SetAside
 from filtersched.engine.weighing import WeigherRunner
 from filtersched.hosts.declared_items import attributes_in
 from filtersched.hosts.host_names import HostNames
 from filtersched.hosts.host_state import HostState
+from filtersched.requests.request_spec import RequestSpec
 
 
 class _Reevaluation(NamedTuple):
@@ -33,12 +35,18 @@ class _Reevaluation(NamedTuple):
 
     at : its place among the filters, or the weighers.
     ask : evaluates the host chosen last; None if all hosts must be evaluated.
+    of_others : whether the filter may refuse other hosts too, and tells which. Then `ask` makes of each request
+        what evaluates the host, since what the filter reads of requests differs.
     """
 
     at: int
     one: Any
     ask: Callable[..., Any] | None = None
+    of_others: bool = False
 
+
+# No places.
+_NOWHERE: Places = np.zeros(0, dtype=np.intp)
 
 _Plan = tuple[list[_Reevaluation], list[_Reevaluation]]
 
@@ -77,7 +85,7 @@ class IncrementalUpdate:
         filters, weighers = self._plan(running, request, last)
         before = self.ranking.count
         first = set_aside.steps(before) if set_aside.count else None
-        stays, refusals = self._filter(filters, request, last.depleted)
+        stays, refusals = self._filter(filters, request, last.depleted, last.spec)
         if refusals and not all(one.is_final for one in running):
             self._set_aside(set_aside, running, refusals, request, index)
         if self.ranking.count:
@@ -93,14 +101,14 @@ class IncrementalUpdate:
         self,
         set_aside: SetAside,
         running: Sequence[FilterRunner],
-        refusals: Mapping[int, Sequence[int]],
+        refusals: Mapping[int, Rows],
         request: RequestKeys,
         index: int,
     ) -> None:
         for at, runner in enumerate(running):
             set_aside.ask(runner, self._overlay, self._cache, request, index)
             if not runner.is_final and at in refusals:
-                set_aside.add(runner, np.array(refusals[at], dtype=np.intp))
+                set_aside.add(runner, refusals[at])
 
     def _plan(self, running: Sequence[FilterRunner], request: RequestKeys, last: EngineChoice) -> _Plan:
         """The filters and the weighers to evaluate."""
@@ -142,39 +150,57 @@ class IncrementalUpdate:
     ) -> _Reevaluation | None:
         evaluator = one.evaluator
         assert evaluator is not None
-        if not again or evaluator.changes_between_instances(self._overlay, request):
+        changes = not again or evaluator.changes_between_instances(self._overlay, request)
+        tells = again and isinstance(one, FilterRunner) and one.tells_new_refusals
+        if changes and not tells:
             return _Reevaluation(at, one)
         reads = self._overlay.rows.watched_attributes(request.reads_of(evaluator))
-        if reads is not None and changed is not None and reads.isdisjoint(changed):
-            return None
-        return _Reevaluation(at, one, evaluator.host_evaluator(request))
+        stays = reads is not None and changed is not None and reads.isdisjoint(changed)
+        if changes:
+            return _Reevaluation(at, one, _tells if stays else evaluator.host_evaluator, of_others=True)
+        return None if stays else _Reevaluation(at, one, evaluator.host_evaluator(request))
 
     def _filter(
-        self, asked: Sequence[_Reevaluation], request: RequestKeys, host: HostState
-    ) -> tuple[bool, dict[int, list[int]]]:
+        self, asked: Sequence[_Reevaluation], request: RequestKeys, host: HostState, before: RequestSpec
+    ) -> tuple[bool, dict[int, Rows]]:
         """Drop the hosts that filters refuse now; returns whether the last chosen host stays, and rows by filter."""
         ranking, place = self.ranking, self.place
         stays, refusals = True, {}
         for one in asked:
-            if one.ask is None:
-                gone = self._refused(one.one, request)
+            gone = self._gone(one, request, before)
+            if len(gone):
                 stays = stays and place not in gone
-            elif not stays or one.ask(host, request.spec):
-                continue
-            else:
-                gone, stays = [place], False
-            if gone:
-                refusals[one.at] = ranking.rows(np.array(ranking.in_list_order(gone), dtype=np.intp)).tolist()
+            if stays and one.ask is not None:
+                stays = bool(one.ask(request)(host) if one.of_others else one.ask(host, request.spec))
+                if not stays:
+                    gone = np.append(gone, place)
+            if len(gone):
+                refusals[one.at] = ranking.rows(ranking.in_list_order(gone))
                 ranking.drop(gone)
                 if not ranking.count:
                     break
         return stays, refusals
 
-    def _refused(self, one: FilterRunner, request: RequestKeys) -> list[int]:
-        """The places of the hosts that a filter refuses."""
+    def _gone(self, one: _Reevaluation, request: RequestKeys, before: RequestSpec) -> Places:
+        """The places of the hosts that a filter refuses now; the host chosen last may not be among them."""
+        if one.ask is None:
+            return self._refused(one.one, request)
+        if not one.of_others:
+            return _NOWHERE
+        told = one.one.refused_since(self._overlay, before, request)
+        if told is None:
+            return self._refused(one.one, request)
+        if not told:
+            return _NOWHERE
+        if self.ranking.is_trimmed:
+            raise NeedAllHosts
+        return self.ranking.places_of(told[0] if len(told) == 1 else np.unique(np.concatenate(told)))
+
+    def _refused(self, one: FilterRunner, request: RequestKeys) -> Places:
+        """The places of the hosts that a filter refuses, asked about all."""
         passes = one.passes_now(self._overlay, request)
         if passes is True:
-            return []
+            return _NOWHERE
         if self.ranking.is_trimmed:
             raise NeedAllHosts
         if passes is None:
@@ -206,6 +232,15 @@ class IncrementalUpdate:
             changed.append(one.at)
         if stays:
             ranking.return_chosen(place, raws, last.raws, changed)
+
+
+def _passes(_host: HostState) -> bool:
+    return True
+
+
+def _tells(_request: RequestKeys) -> Callable[[HostState], bool]:
+    """Evaluates the host chosen last where the filter reads nothing that changed: the filter tells if it refuses it."""
+    return _passes
 
 
 def _changed(before: HostState, after: HostState, watched: Sequence[str]) -> tuple[str, ...] | None:

@@ -64,7 +64,7 @@ class Overlay:
             # The boundary to a class derived from HostState: it raises only if somebody asks.
             return True
 
-    def _is_as_underneath(self, attributes: Iterable[Name]) -> bool:
+    def is_as_underneath(self, attributes: Iterable[Name]) -> bool:
         """Whether no depleted host has another value of these attributes than the host underneath."""
         for attribute in attributes:
             changed = self._changed.get(attribute)
@@ -112,14 +112,14 @@ class Overlay:
     def of_each(self, attribute: Name, function: Callable[..., Any], *arguments: Any) -> Any:
         """`function` of each distinct value of the attribute; see HostRows."""
         below = self.rows.of_each(attribute, function, *arguments)
-        if self._is_as_underneath((attribute,)):
+        if self.is_as_underneath((attribute,)):
             return below
         return self._over("of_each", (attribute, function, *arguments), below)
 
     def look_up(self, look_up: Any) -> Any:
         """The answer to a look-up; see HostRows."""
         below = self.rows.look_up(look_up)
-        if self._is_as_underneath(look_up.attributes):
+        if self.is_as_underneath(look_up.attributes):
             return below
         return self._over("look_up", look_up, below)
 

@@ -11,7 +11,6 @@ moves, the list is put in order by the old weights once, and everything is weigh
 from __future__ import annotations
 
 import heapq
-import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -40,6 +39,8 @@ class Ranking:
         self.n_trimmed = 0
         self._n_rows = candidates.n_rows
         self._rows: Rows | None = candidates.order
+        # The place of each row, -1 for those that have none; made when it is asked for.
+        self._place_of: Rows | None = None
         self.places: int = candidates.places
         self.alive: Mask | None = candidates.mask
         self.count: int = candidates.count
@@ -73,8 +74,6 @@ class Ranking:
         self._fresh_weights: list[float] = []
         self._used = 0
         self._all_listed = False
-        # The places dropped since.
-        self._gone: set[int] = set()
 
     def row(self, place: int) -> int:
         """The row of the host at `place`."""
@@ -84,7 +83,7 @@ class Ranking:
         """The rows of the hosts at `places`."""
         return places if self._rows is None else self._rows[places]
 
-    def places_refused(self, passes: Mask | bool) -> list[int]:
+    def places_refused(self, passes: Mask | bool) -> Places:
         """The live places that do not pass; `passes` is (n_rows,), or one verdict for all."""
         if not isinstance(passes, bool) and self._rows is not None:
             passes = passes.take(self._rows)
@@ -92,9 +91,18 @@ class Ranking:
         count = np.count_nonzero(refused)
         if count <= 1:
             # argmax finds a single place faster than flatnonzero.
-            return [int(refused.argmax())] if count else []
-        found: list[int] = np.flatnonzero(refused).tolist()
-        return found
+            return np.array([refused.argmax()] if count else [], dtype=np.intp)
+        return np.flatnonzero(refused)
+
+    def places_of(self, rows: Rows) -> Places:
+        """The live places of these rows, in order if the rows are."""
+        if self._rows is not None:
+            if self._place_of is None:
+                self._place_of = np.full(self._n_rows, -1, dtype=np.intp)
+                self._place_of[self._rows] = np.arange(len(self._rows), dtype=np.intp)
+            rows = self._place_of[rows]
+            rows = rows[rows >= 0]
+        return rows if self.alive is None else rows[self.alive[rows]]
 
     def candidates(self) -> Candidates:
         """The live candidates in order of places, which is not list order once a host was chosen."""
@@ -106,6 +114,9 @@ class Ranking:
         if self.alive is None:
             self.alive = np.ones(self.places, dtype=np.bool_)
         return self.alive
+
+    def _is_alive(self, place: int) -> bool:
+        return self.alive is None or self.alive.item(place)
 
     def take(self, top: int = 1, pick: Callable[[Sequence[float]], int] | None = None) -> int:
         """Take a host out of the ranking until it is returned or dropped; returns its place.
@@ -149,7 +160,7 @@ class Ranking:
         """The best places never chosen, so many or all."""
         while True:
             listed = self._fresh[self._used :]
-            fresh = [place for place in listed if place not in self._gone and place not in self._latest]
+            fresh = [place for place in listed if self._is_alive(place) and place not in self._latest]
             if len(fresh) >= count or self._all_listed:
                 return fresh
             self._list_fresh(count)
@@ -183,7 +194,7 @@ class Ranking:
         while True:
             while self._used < len(self._fresh):
                 place = self._fresh[self._used]
-                if place not in self._gone and place not in self._latest:
+                if self._is_alive(place) and place not in self._latest:
                     return place
                 self._used += 1
             if self._all_listed:
@@ -206,7 +217,7 @@ class Ranking:
     def _best_back(self) -> int | None:
         while self._back:
             _weight, step, place = self._back[0]
-            if place not in self._gone and self._latest[place] == -step:
+            if self._is_alive(place) and self._latest[place] == -step:
                 return place
             heapq.heappop(self._back)
         return None
@@ -233,16 +244,14 @@ class Ranking:
             self.totals[place] = weight
             heapq.heappush(self._back, (-weight, -self._steps, place))
 
-    def drop(self, places: Sequence[int]) -> None:
+    def drop(self, places: Places) -> None:
         """Remove hosts that a filter refuses now."""
         alive = self._living()
-        at = np.array(places, dtype=np.intp)
-        alive[at] = False
-        self.totals[at] = -np.inf
+        alive[places] = False
+        self.totals[places] = -np.inf
         self.count -= len(places)
-        self._gone.update(places)
         if self.count and not self._moved:
-            self._moved = any(term.end_moves_without(term.raw[at].tolist(), self.alive) for term in self.terms)
+            self._moved = any(term.end_moves_without(term.raw[places].tolist(), self.alive) for term in self.terms)
 
     def replace_raw(self, term: WeigherTerm, raw: Floats, chosen: int) -> float:
         """Replace the raw weights of one term, given in the order of `candidates`.
@@ -275,15 +284,21 @@ class Ranking:
             order = np.concatenate(([self._taken], order[order != self._taken]))
         return order
 
-    def in_list_order(self, places: list[int]) -> list[int]:
+    def in_list_order(self, places: Places) -> Places:
         """These of the places alive in list order, without putting all of them in order."""
         if len(places) < 2:
             return places
-        latest = np.array(list(map(self._latest.get, places, itertools.repeat(0))), dtype=np.intp)
-        at = np.array(places, dtype=np.intp)
-        order = np.lexsort((at, -latest, -self.totals[at], at != self._taken))
-        in_order: list[int] = at[order].tolist()
-        return in_order
+        latest = self._latest
+        never: list[int] = np.sort(places).tolist()
+        chosen = [place for place in never if place in latest]
+        if chosen:
+            chosen.sort(key=latest.__getitem__, reverse=True)
+            never = chosen + [place for place in never if place not in latest]
+        base = np.array(never, dtype=np.intp)
+        order: Places = base[np.argsort(-self.totals[base], kind="stable")]
+        if self._taken in chosen and order[0] != self._taken:
+            order = np.concatenate(([self._taken], order[order != self._taken]))
+        return order
 
     def others(self) -> list[int]:
         """The rows of all but the first of the list, in list order."""
@@ -297,6 +312,7 @@ class Ranking:
     def _keep(self, order: Places) -> None:
         """Keep these places only, in this order."""
         self._rows = self.rows(order)
+        self._place_of = None
         self.places = len(order)
         self.count = self.places + self.n_trimmed
         self.alive = None

@@ -31,7 +31,10 @@ _MISSING = object()
 class RequestKeys:
     """A request with the keys of what plug-ins read of it, each worked out once."""
 
-    __slots__ = ("_keys", "_now", "_reads", "is_rebuild", "is_repeatable", "spec", "verdicts", "windows")
+    __slots__ = (
+        *("_keys", "_now", "_reads"),
+        *("is_rebuild", "is_repeatable", "new_refusals", "spec", "verdicts", "windows"),
+    )
 
     def __init__(self, spec: RequestSpec) -> None:
         self.spec: RequestSpec = spec
@@ -44,6 +47,8 @@ class RequestKeys:
         self.windows: list[Any] = []
         # By filter, those of filters that are asked twice in the middle of a request.
         self.verdicts: dict[Any, Any] = {}
+        # By filter, the rows that are refused since the instance before.
+        self.new_refusals: dict[Any, Any] = {}
 
     @property
     def now(self) -> int:

@@ -142,7 +142,7 @@ class Run:
         self._running = self._filters_for(index)
         request = RequestKeys(spec)
         set_aside = self._set_aside
-        back = set_aside.returning(self.overlay, request, index) if set_aside.count else []
+        back = set_aside.returning(self.overlay, request, index, last.spec) if set_aside.count and last else []
         set_aside.begin()
         update = self._update
         if update is None or last is None:

@@ -16,6 +16,7 @@ from filtersched.engine.filtering import FilterRunner, step
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.hosts.host_names import HostNames
+from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.filter_step import FilterStep
 
 
@@ -68,11 +69,17 @@ class SetAside:
         for runner, rows in entries:
             self.add(runner, rows)
 
-    def returning(self, overlay: Overlay, request: RequestKeys, index: int) -> list[int]:
-        """The rows that their filter passes now, which are no longer set aside."""
+    def returning(self, overlay: Overlay, request: RequestKeys, index: int, before: RequestSpec) -> list[int]:
+        """The rows that their filter passes now, which are no longer set aside.
+
+        before : the request of the instance before.
+        """
         passed: dict[FilterRunner, Mask] = {}
         for runner, mask in self._masks.items():
             if not runner.plugin.run_filter_for_index(index):
+                continue
+            if runner.asks_alike and runner.refused_since(overlay, before, request) is not None:
+                # It passes no host that it did not pass for the instance before.
                 continue
             passes = runner.passing(mask, overlay, request)
             if passes.any():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from filtersched.errors import InvalidAnswer, shown
+from filtersched.hosts.domains import InDomains
 from filtersched.hosts.host_names import described
 from filtersched.hosts.host_state import HostState
 from filtersched.plugins.notes import note_host
@@ -15,6 +16,16 @@ from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.verdict import Shortage
 
 _NOT_RUN = (types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType)
+
+
+class NewRefusals(NamedTuple):
+    """Which hosts a filter refuses now that it passed for the request's instance before, and no others.
+
+    It holds for hosts that stayed as they are, and while none of the instances `absent` is on a host.
+    """
+
+    among: tuple[InDomains, ...] = ()
+    absent: tuple[str, ...] = ()
 
 
 class BaseHostFilter(Plugin):
@@ -56,6 +67,13 @@ class BaseHostFilter(Plugin):
         """Whether the filter runs for this request; on a rebuild, only with `RUN_ON_REBUILD`."""
         return self.RUN_ON_REBUILD or not spec.is_rebuild
 
+    def _refused_since(self, before: RequestSpec, spec: RequestSpec, /) -> NewRefusals | None:
+        """Which hosts a later instance of the request is refused and the one before it was not.
+
+        None if hosts may pass that did not, or if that is not known; then the filter is asked about all.
+        """
+        return None
+
     def _filter_one(self, host_state: HostState, spec: RequestSpec, /) -> Any:
         return not self.asked_about(spec) or self.host_passes(host_state, spec)
 
@@ -73,6 +91,12 @@ class BaseHostFilter(Plugin):
                 raise
             if passes:
                 yield host
+
+
+def tells_new_refusals(cls: type[BaseHostFilter]) -> bool:
+    """Whether `_refused_since` of a class belongs to its `host_passes`: defined beside it, or by a derived class."""
+    owner = next(one for one in cls.__mro__ if "_refused_since" in vars(one) or "host_passes" in vars(one))
+    return owner is not BaseHostFilter and "_refused_since" in vars(owner)
 
 
 def is_no_answer(found: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from filtersched.filters.base import BaseHostFilter
+from filtersched.filters.base import BaseHostFilter, NewRefusals
 from filtersched.hosts.host_state import HostState
 from filtersched.plugins.columnar import is_named
 from filtersched.requests.request_spec import RequestSpec
@@ -36,6 +36,11 @@ class ServerGroupAffinityFilter(BaseHostFilter):
         if group is None or group.policy != "affinity" or not group.hosts:
             return True
         return is_named(host_state, group.hosts)
+
+    def _refused_since(self, before: RequestSpec, spec: RequestSpec) -> NewRefusals | None:
+        # Once the group is on a host, each instance goes to a host that it is on.
+        group = before.instance_group
+        return NewRefusals() if group is None or group.policy != "affinity" or group.has_hosts else None
 
     def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str | None:
         if self.host_passes(host_state, spec) or spec.instance_group is None:

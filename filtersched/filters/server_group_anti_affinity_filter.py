@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from filtersched.columns.values import whole
 from filtersched.errors import InvalidRequest, must_be
-from filtersched.filters.base import BaseHostFilter
+from filtersched.filters.base import BaseHostFilter, NewRefusals
 from filtersched.hosts.host_state import HostState
 from filtersched.plugins.columnar import count_instances
 from filtersched.requests.request_spec import RequestSpec
@@ -46,6 +46,12 @@ class ServerGroupAntiAffinityFilter(BaseHostFilter):
         if spec.instance_uuid is None:
             return room
         return room | (count_instances(host_state, (spec.instance_uuid,)) > 0)
+
+    def _refused_since(self, before: RequestSpec, spec: RequestSpec) -> NewRefusals:
+        # All instances of the request are members from the start, so that only their hosts have more.
+        if spec.instance_group is None or spec.instance_group.policy != "anti-affinity":
+            return NewRefusals()
+        return NewRefusals(absent=tuple(one for one in (before.instance_uuid, spec.instance_uuid) if one is not None))
 
     def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str | None:
         group = spec.instance_group

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from oslo_config import cfg
 
-from filtersched.filters.base import BaseHostFilter
+from filtersched.filters.base import BaseHostFilter, NewRefusals
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.requests.spread_rules import SPREAD_FIELDS
@@ -48,6 +48,12 @@ class TopologySpreadFilter(BaseHostFilter):
             if rule.has_limit:
                 passes = passes & topology.has_room(host_state, rule, self.option("default_availability_zone"))
         return passes
+
+    def _refused_since(self, before: RequestSpec, spec: RequestSpec) -> NewRefusals | None:
+        if spec.topology is None:
+            return NewRefusals()
+        filled = spec.topology.filled_since(before.topology, self.option("default_availability_zone"))
+        return None if filled is None else NewRefusals(among=filled)
 
     def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> Shortage | None:
         topology = spec.topology

@@ -41,6 +41,8 @@ class DomainCounts:
         self._share_of_others = (100.0 - sum(named.values())) / others if named else 100.0 / (len(domains) or 1)
         self._of_aggregates: dict[int, tuple[Any, tuple[Any, ...]]] = {}
         self._room: tuple[int, Room] | None = None
+        # The domains that have no room any more since so many instances were placed; see filled_since.
+        self._filled: tuple[int, Collection[Any]] | None = None
         self._fullness: tuple[int, Fullness] | None = None
 
     def _start_over(self) -> None:
@@ -123,6 +125,7 @@ class DomainCounts:
             room = Room(self._full, self._now, others=True, outside=True)
         else:
             changed = self._update_full()
+            self._filled = None if known is None or changed is None else (known[0], changed)
             others = self._share_of_others > 0
             if known is None or changed is None:
                 room = Room(self._full, self._now, others=others, outside=False)
@@ -132,6 +135,14 @@ class DomainCounts:
                 room = known[1]
         self._room = (self._count, room)
         return room
+
+    def filled_since(self, count: int) -> Collection[Any] | None:
+        """The domains that have no room any more since `count` instances were placed, where a rule has a limit.
+
+        None if others may have room again.
+        """
+        self.room()
+        return None if self._filled is None or self._filled[0] != count else self._filled[1]
 
     def _update_full(self) -> set[Any] | None:
         """Work out which domains are full; returns those that are now and were not, None if any may be other."""

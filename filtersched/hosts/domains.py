@@ -19,7 +19,7 @@ from filtersched.requests.spread_rules import AGGREGATE, ZONE
 
 #: The aggregates themselves as domains.
 AGGREGATES = "aggregate"
-_DOMAINS, _CODES = "domains", "codes by domain"
+_DOMAINS, _CODES, _ROWS = "domains", "codes by domain", "rows by code"
 
 
 def name_of(domain: Any) -> Any:
@@ -98,6 +98,35 @@ class DomainKey(NamedTuple):
                     known.setdefault(name_of(domain), []).append(code)
             codes.seen[_CODES, self] = (codes.stamp, known)
         return known  # type: ignore[no-any-return]
+
+
+class InDomains(NamedTuple):
+    """The hosts in some domains."""
+
+    key: DomainKey
+    domains: Collection[Any]
+
+    def rows(self, rows: HostRows) -> list[NDArray[np.intp]] | None:
+        """Their rows, in several parts; None if that is not known without a look at each host."""
+        if not self.domains:
+            return []
+        codes = rows.codes(self.key.reads)
+        if codes is None:
+            return None
+        places = self.key.codes_by_domain(codes)
+        return [_rows_of_code(codes, code) for domain in self.domains for code in places.get(domain, ())]
+
+
+def _rows_of_code(codes: Codes, code: int) -> NDArray[np.intp]:
+    """The rows that have a code, cached."""
+    of, stamp, known = codes.seen.get(_ROWS, (None, -1, {}))
+    if of is not codes.codes or stamp != codes.stamp:
+        known = {}
+        codes.seen[_ROWS] = (codes.codes, codes.stamp, known)
+    rows: NDArray[np.intp] | None = known.get(code)
+    if rows is None:
+        rows = known[code] = np.flatnonzero(codes.codes == code)
+    return rows
 
 
 OfRows = tuple[NDArray[np.intp], int, Column]

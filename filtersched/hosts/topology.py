@@ -16,7 +16,7 @@ from filtersched.columns.column import Column, NotVectorizable
 from filtersched.errors import InvalidRequest, nearest
 from filtersched.hosts.domain_attributes import declared_attributes, is_attribute
 from filtersched.hosts.domain_counts import DomainCounts
-from filtersched.hosts.domains import DomainKey, OfDomains
+from filtersched.hosts.domains import DomainKey, InDomains, OfDomains
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.look_ups import InstancesWith, asked
@@ -98,6 +98,23 @@ class Topology:
         """Whether the domain of a host, or of each of columns of hosts, has room for one more."""
         counts = self._counts(rule, default_zone)
         return asked(host, OfDomains(counts.key, counts.room()))
+
+    def filled_since(self, before: Topology | None, default_zone: str) -> tuple[InDomains, ...] | None:
+        """The domains in which no host has room any more, since one instance less was placed.
+
+        None if others may have room again.
+        """
+        if before is None or before._journal is not self._journal or before._count != self._count - 1:
+            return None
+        filled = []
+        for rule in self.rules:
+            if rule.has_limit:
+                counts = self._counts(rule, default_zone)
+                domains = counts.filled_since(before._count)
+                if domains is None:
+                    return None
+                filled.append(InDomains(counts.key, domains))
+        return tuple(filled)
 
     def fullness(self, host: Any, rule: SpreadRule, default_zone: str) -> Any:
         """How many instances the domain would have, as a part of the share that is its own; likewise.

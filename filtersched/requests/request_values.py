@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Never
 
-from filtersched.columns.frozen import FrozenDict, FrozenList
+from filtersched.columns.frozen import FrozenDict, FrozenList, FrozenNames
 from filtersched.columns.plain_data import plain_data, plain_mapping, plain_scalar
 from filtersched.columns.stored import NO_ITEMS, NO_VALUES, Names, NameToValue, Stored
 from filtersched.columns.values import name as a_name
@@ -156,6 +156,10 @@ def _properties(value: Any) -> ImageProperties:
     return ImageProperties(plain_mapping(value)) if value else _NO_PROPERTIES
 
 
+def _members(value: Any) -> FrozenNames:
+    return value if type(value) is FrozenNames else FrozenNames(names(value))
+
+
 _FLAVOR: _Checks = {
     **dict.fromkeys(("memory_mb", "vcpus", "root_gb", "ephemeral_gb", "swap"), size),
     **dict.fromkeys(("name", "flavorid", "id"), plain_scalar),
@@ -169,7 +173,7 @@ _GROUP: _Checks = {
     "policy": optional_text,
     "rules": _rules,
     "hosts": names,
-    "members": names,
+    "members": _members,
     "uuid": optional_text,
     "name": optional_text,
 }
@@ -197,8 +201,16 @@ class Image(Record):
         self._check("image", _IMAGE)
 
 
+class _SharedHosts:
+    """The hosts of a group while a decision places one instance after another, in a list that all of them share."""
+
+    # The list, and how many of its hosts are this group's.
+    __slots__ = ("_shared_hosts",)
+    _shared_hosts: tuple[list[str], int]
+
+
 @dataclass(frozen=True, slots=True)
-class InstanceGroup(Record):
+class InstanceGroup(Record, _SharedHosts):
     """A server group: instances that belong together, or apart."""
 
     #: "affinity", "anti-affinity", "soft-affinity" or "soft-anti-affinity".
@@ -249,8 +261,28 @@ class InstanceGroup(Record):
         new = object.__new__(type(self))
         for name in ("policy", "rules", "members", "uuid", "name", "further"):
             object.__setattr__(new, name, getattr(self, name))
-        object.__setattr__(new, "hosts", self.hosts + (host,))  # noqa: RUF005 - twice as fast
+        shared, count = getattr(self, "_shared_hosts", None) or (list(self.hosts), len(self.hosts))
+        shared.append(host)
+        if len(shared) != count + 1:
+            # Another attempt at the decision went on from here.
+            shared = [*shared[:count], host]
+        object.__setattr__(new, "_shared_hosts", (shared, count + 1))
         return new
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "hosts":
+            return super(InstanceGroup, self).__getattr__(name)
+        # Asked for the first time.
+        shared, count = self._shared_hosts
+        hosts: FrozenList[str] = FrozenList(shared[:count])
+        object.__setattr__(self, "hosts", hosts)
+        return hosts
+
+    @property
+    def has_hosts(self) -> bool:
+        """Whether a member is on a host."""
+        shared = getattr(self, "_shared_hosts", None)
+        return bool(self.hosts) if shared is None else shared[1] > 0
 
 
 class HostNode(NamedTuple):

@@ -94,7 +94,7 @@ def test_one_of_the_best_is_taken_from_a_list_that_is_sorted_for_every_instance(
         gone = refused & dict(expected).keys()
         place_of = {ranking.row(at): at for at in range(ranking.places)}
         literal.list = [(name, new if name == chosen else old) for name, old in literal.list if name not in gone]
-        ranking.drop([place_of[name] for name in gone])
+        ranking.drop(np.array([place_of[name] for name in gone], dtype=np.intp))
         if not ranking.count:
             break
         if chosen not in gone:
