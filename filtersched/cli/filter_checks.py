@@ -7,16 +7,19 @@ from collections import Counter
 from collections.abc import Iterator
 
 from filtersched.cli.findings import Checked, Finding, listed, names_of
+from filtersched.filters.dedication_filter import DedicationFilter
 from filtersched.filters.handler import HostFilterHandler
 from filtersched.plugins.plugin import meets_of, overrides_of
 from filtersched.plugins.request_reads import covers
 from filtersched.requests.asked import SIZES, asked_of
+from filtersched.requests.dedication import DEDICATED, PREFERRED, STRICT
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.resources.resource_filter import SharedResourceFilter
 from filtersched.resources.scope import PROJECT
 from filtersched.results.verdict import Verdict
 from filtersched.schedulers import FilterScheduler
 from filtersched.settings import spelled
+from filtersched.weighers.dedication_weigher import DedicationWeigher
 
 # What each makes of an extra spec without a scope, such as ssd=true.
 _ON_UNSCOPED = {
@@ -57,6 +60,29 @@ def filter_findings(checked: Checked) -> Iterator[Finding]:
     yield from _never_refuse(checked)
     yield from _never_refuse_here(checked)
     yield from _never_pass(checked)
+    yield from _dedications(checked)
+
+
+def _dedications(checked: Checked) -> Iterator[Finding]:
+    """Aggregates that give hosts to one project at a time, with a wrong word, or where nothing reads it."""
+    of_hosts: dict[str, str] = {}
+    for host in checked.hosts:
+        for one in host.aggregates:
+            if DEDICATED in one.metadata:
+                of_hosts.setdefault(one.name, one.metadata[DEDICATED])
+    for name, word in of_hosts.items():
+        if word not in (STRICT, PREFERRED):
+            yield Finding("dedicated hosts", f"aggregate {name!r}: {DEDICATED} is {word!r}; write strict or preferred.")
+    multiplier = "dedication_weight_multiplier"
+    weighs = any(isinstance(one, DedicationWeigher) and one.option(multiplier) for one in checked.weighers)
+    refuses = any(isinstance(one, DedicationFilter) for one in checked.filters)
+    for word, is_read, reader in (
+        (STRICT, refuses, "DedicationFilter is not in use"),
+        (PREFERRED, weighs, f"DedicationWeigher is not in use, or {multiplier} is 0"),
+    ):
+        named = [name for name, said in of_hosts.items() if said == word]
+        if named and not is_read:
+            yield Finding("dedicated hosts", f"aggregate {named[0]!r} says {DEDICATED} = {word}, and {reader}.")
 
 
 def _fights(checked: Checked) -> Iterator[Finding]:

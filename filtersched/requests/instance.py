@@ -11,6 +11,7 @@ from filtersched.columns.plain_data import plain_mapping, plain_scalar
 from filtersched.columns.stored import ABSENT, NO_ITEMS, NO_VALUES, Names, NameToValue, Stored
 from filtersched.columns.values import naive_utc, optional_text, text, whole
 from filtersched.errors import InvalidHost, InvalidRequest, must_be
+from filtersched.requests.dedication import DEDICATED, STRICT
 from filtersched.requests.record import names, plain, truth
 from filtersched.requests.request_values import Flavor
 
@@ -51,6 +52,13 @@ class Instance:
     #: What it takes of its host beyond the flavor's amounts: `num_io_ops` until it is built, and
     #: what `consume_from_request` of a class of your own returned.
     consumed: NameToValue = NO_VALUES
+
+    @property
+    def kept_for(self) -> str | None:
+        """The project that its flavor keeps a host to, "" for an unknown one; None if the flavor keeps none."""
+        if self.flavor is None or self.flavor.extra_specs.get(DEDICATED) != STRICT:
+            return None
+        return self.project_id or ""
 
     @classmethod
     def of_checked(cls, **values: Any) -> Self:

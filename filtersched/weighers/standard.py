@@ -18,4 +18,6 @@ STANDARD_WEIGHERS = (
     "PCIWeigher",
     "RAMWeigher",
     "TopologySpreadWeigher",
+    "DedicationWeigher",
+    "ShareWeigher",
 )

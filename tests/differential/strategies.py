@@ -24,11 +24,13 @@ OWN_FILTERS = (
     *("DifferentHostFilter", "SameHostFilter", "IsolatedHostsFilter", "ComputeCapabilitiesFilter", "JsonFilter"),
     *("ImagePropertiesFilter", "RetryFilter", "TypeAffinityFilter", "ResourceFilter", "TraitsFilter"),
     *("ExactRamFilter", "MetricsFilter", "AggregateMultiTenancyIsolation", "AggregateTypeAffinityFilter"),
+    "DedicationFilter",
 )
 OWN_WEIGHERS = (
     *("RAMWeigher", "CPUWeigher", "DiskWeigher", "IoOpsWeigher", "NumInstancesWeigher", "BuildFailureWeigher"),
     *("ServerGroupSoftAffinityWeigher", "ServerGroupSoftAntiAffinityWeigher", "CrossCellWeigher"),
     *("HypervisorVersionWeigher", "ProjectSpreadWeigher", "PlainInstanceWeigher", "ImagePropertiesWeigher"),
+    *("DedicationWeigher", "ShareWeigher"),
 )
 
 
@@ -67,6 +69,8 @@ _AGGREGATES = (
 _RARE_AGGREGATES = (
     {"name": "text", "metadata": {"rank": "5"}},
     {"name": "broken", "metadata": {"rank": "none"}},
+    {"name": "alone", "metadata": {"filtersched:dedicated": "strict"}},
+    {"name": "rather alone", "metadata": {"filtersched:dedicated": "preferred"}},
 )
 HOST_VALUES = {
     "total_usable_ram_mb": (4096, 8192, 8192, 6144.5),
@@ -154,6 +158,7 @@ _HINTS = (
 _EXTRA_SPECS = (
     *({"rack": "r1"}, {"free_ram_mb": ">= 1000"}, {"ssd": "true"}, {"resources:GPU": "1"}),
     *({"trait:SSD": "required"}, {"capabilities:rack": "r2"}),
+    *({"filtersched:dedicated": "strict"}, {"filtersched:dedicated": "preferred"}),
 )
 _DESTINATIONS = (
     *({"host": "h1"}, {"host": "h2", "node": "n2"}, {"host": "h0", "node": "n1"}, {"host": "h1", "node": "n9"}),
@@ -219,7 +224,10 @@ def configuration(chance, own=OWN_WEIGHERS, others=third_party_weighers.NAMES):
     made = {"weighers": names}
     if chance.random() < 0.1:
         made = {"costs": chance.sample(("compute_fill_first_cost_fn", "noop_cost_fn", "compute_third_cost_fn"), 2)}
-    for name in ("ram", "cpu", "disk", "io_ops", "num_instances", "project_spread", "hypervisor_version"):
+    for name in (
+        *("ram", "cpu", "disk", "io_ops", "num_instances", "project_spread", "hypervisor_version"),
+        *("share", "dedication"),
+    ):
         if chance.random() < 0.5:
             made[f"{name}_weight_multiplier"] = chance.choice(MULTIPLIERS)
     if chance.random() < 0.3:

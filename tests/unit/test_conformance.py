@@ -36,12 +36,16 @@ SETTINGS = {
         "aggregate_image_properties_isolation_namespace": "os",
         "aggregate_image_properties_isolation_separator": "_",
     },
+    "DedicationWeigher": {"dedication_weight_multiplier": 1.0},
+    "ShareWeigher": {"share_weight_multiplier": 1.0},
     "ExpressionFilter": {"filter_expression": "free_ram_mb / total_usable_ram_mb > 0.5 or 'HW_GPU' in traits"},
     "ExpressionWeigher": {"weight_expression": "free_ram_mb / total_usable_ram_mb - metrics['cpu.percent']"},
 }
 
 # Requests that make a difference to a plug-in for which the samples make none.
 REQUESTS = {
+    "DedicationFilter": [make_spec(extra_specs={"filtersched:dedicated": "strict"}, project_id="p1")],
+    "DedicationWeigher": [make_spec(extra_specs={"filtersched:dedicated": "preferred"}, project_id="p1")],
     "NUMATopologyFilter": [make_spec(extra_specs={"hw:numa_nodes": "1"})],
     "PciPassthroughFilter": [make_spec(pci_requests=[{"count": 1, "spec": [{"vendor_id": "8086"}]}])],
 }
@@ -49,7 +53,8 @@ REQUESTS = {
 # Answers the same for every host, under its default options.
 DOES_NOTHING = (
     *("AllHostsFilter", "ExpressionFilter", "IsolatedHostsFilter", "MetricsFilter"),
-    *("CapabilityWeigher", "ExpressionWeigher", "ImagePropertiesWeigher", "MetricsWeigher"),
+    *("CapabilityWeigher", "DedicationWeigher", "ExpressionWeigher", "ImagePropertiesWeigher", "MetricsWeigher"),
+    "ShareWeigher",
 )
 
 
@@ -79,10 +84,8 @@ def test_plugin_that_does_nothing_keeps_the_rules_with_a_warning(name):
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_plugin_keeps_the_rules_when_it_has_something_to_do(name):
-    if name in FILTERS:
-        check_filter(bound(FILTERS[name], SETTINGS[name]))
-    else:
-        check_weigher(bound(WEIGHERS[name], SETTINGS[name]))
+    check, plugins = (check_filter, FILTERS) if name in FILTERS else (check_weigher, WEIGHERS)
+    check(bound(plugins[name], SETTINGS[name]), sample_hosts(), [*sample_specs(), *REQUESTS.get(name, ())])
 
 
 @pytest.mark.parametrize("name", sorted(set(FILTERS) - {"AllHostsFilter"}))

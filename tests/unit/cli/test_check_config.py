@@ -357,3 +357,26 @@ def test_expressions_of_aggregates_that_nothing_reads_are_named(check, inventory
         "aggregates of 1 hosts, such as 'h0', bring filtersched:weight, and ExpressionWeigher, which reads it, is not "
         "in use."
     )
+
+
+@pytest.mark.parametrize(
+    ("word", "given", "told"),
+    [
+        ("strict", (), ["aggregate 'x' says filtersched:dedicated = strict, and DedicationFilter is not in use."]),
+        ("strict", filters("DedicationFilter"), None),
+        (
+            "preferred",
+            (),
+            [
+                "aggregate 'x' says filtersched:dedicated = preferred, and DedicationWeigher is not in use, or "
+                "dedication_weight_multiplier is 0."
+            ],
+        ),
+        ("preferred", ("--dedication-weight-multiplier", "1"), None),
+        ("yes", (), ["aggregate 'x': filtersched:dedicated is 'yes'; write strict or preferred."]),
+    ],
+)
+def test_dedicated_aggregates_that_nothing_reads_are_named(check, inventory, word, given, told):
+    aggregates = [{"name": "x", "metadata": {"filtersched:dedicated": word}}]
+    found = check(*given, *inventory({"aggregates": aggregates}, {}))
+    assert found.get("dedicated hosts") == told

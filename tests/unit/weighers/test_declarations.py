@@ -27,6 +27,8 @@ OPTIONS = {
     "image_props_weight_multiplier": 1.0,
     "capability_weight_setting": ["gpus=1", "region:eu=2"],
     "topology_spread_weight_multiplier": 1.0,
+    "dedication_weight_multiplier": 1.0,
+    "share_weight_multiplier": 1.0,
     "weight_expression": "free_ram_mb / vcpus_total + capabilities['gpus']",
 }
 COLUMNAR = [weigher for weigher in WEIGHERS if weigher.columnar]
@@ -68,7 +70,10 @@ def a_host(chance, name):
 
 def a_spec(chance):
     return RequestSpec(
-        flavor={"memory_mb": 512, "extra_specs": chance.choice([{}, {"gpus": "1"}])},
+        flavor={
+            "memory_mb": 512,
+            "extra_specs": chance.choice([{}, {"gpus": "1"}, {"filtersched:dedicated": "strict"}]),
+        },
         image=chance.choice([None, {"properties": {"os": "x"}}]),
         project_id=chance.choice([None, "p"]),
         instance_group=chance.choice(
@@ -94,6 +99,7 @@ def test_all_of_them_are_looked_at():
     assert {weigher.__name__ for weigher in COLUMNAR} == {
         "BuildFailureWeigher",
         "CPUWeigher",
+        "DedicationWeigher",
         "DiskWeigher",
         "ExpressionWeigher",
         "IoOpsWeigher",
@@ -104,6 +110,7 @@ def test_all_of_them_are_looked_at():
         "RAMWeigher",
         "ServerGroupSoftAffinityWeigher",
         "ServerGroupSoftAntiAffinityWeigher",
+        "ShareWeigher",
         "TopologySpreadWeigher",
     }
 
