@@ -51,7 +51,7 @@ def completion(shell: str) -> str:
     """The completion script: sub-commands, their flags, and the settings as flags."""
     parser, commands = make_parser()
     for name, command in commands.items():
-        if name not in ("completion", "man", "files"):
+        if name not in ("completion", "man", "files", "inventory"):
             _add_settings(command)
     for command_parser in (parser, *commands.values()):
         for action in command_parser._actions:
