@@ -29,6 +29,7 @@ from filtersched.ovirt.wire import INVALID_PARAMS, METHOD_NOT_FOUND, clean
 LOG = logging.getLogger(__name__)
 
 Unit = PluginUnit | CoreUnit
+_LONGEST = 2000  # characters of a sentence: clients may send ids of megabytes
 
 
 @dataclass(slots=True)
@@ -212,28 +213,31 @@ class _Call:
         plugins, own = self.calls.plugins, self.calls.own[self.kind]
         units = await plugins.current(self.kind, names, own, self.calls.settings)
         shared = known.for_workers(vms=self.kind == BALANCE) if any(name in units for name in names) else b""
-        broken = {} if all(name in units or name in own for name in names) else plugins.broken_units()
+        there = [name for name in names if name in units or name in own]
+        broken = plugins.broken_units() if len(there) < len(names) else {}
 
         async def outcome(name: str) -> Outcome:
             made, started = Outcome(name), time.monotonic()
             try:
                 if name in units:
                     raw = await self._plugged(units[name], shared, made)
-                elif name in own:
-                    raw = await self.calls.in_thread(own[name].answer, known)
                 else:
-                    raise UnitError(broken.get(name, f"plugin not found: {name!r}"))
+                    raw = await self.calls.in_thread(own[name].answer, known)
                 self._take_in(made, raw, known.hosts)
             except UnitError as error:
-                made.error, made.details = str(error), error.details
+                made.error, made.details = str(error)[:_LONGEST], error.details
             except Exception as error:
                 # The boundary to filters and weighers: whatever one raises, the others still count.
-                made.error = f"{type(error).__name__}: {error}"
+                made.error = f"{type(error).__name__}: {error}"[:_LONGEST]
                 made.details = "".join(traceback.format_exception(error))
             made.milliseconds = _since(started)
             return made
 
-        self.outcomes += await asyncio.gather(*map(outcome, names))
+        found = dict(zip(there, await asyncio.gather(*map(outcome, there)), strict=True))
+        self.outcomes += [
+            found.get(name) or Outcome(name, error=broken.get(name, f"plugin not found: {name[:200]!r}"))
+            for name in names
+        ]
 
     async def _plugged(self, unit: PluginUnit, shared: bytes, outcome: Outcome) -> Any:
         outcome.trouble = unit.file.broken
@@ -262,7 +266,7 @@ class _Call:
         said: dict[str, list[str]] = {}
         for outcome in self.outcomes:
             for sentence in filter(None, (outcome.error, outcome.trouble)):
-                said.setdefault(clean(outcome.name), []).append(sentence[:2000])
+                said.setdefault(clean(outcome.name), []).append(sentence)
         reported = {name: part for name, part in (("plugin_errors", said), ("errors", list(errors))) if part}
         return {"result_code": 1 if reported else 0, "result": result, **reported}
 

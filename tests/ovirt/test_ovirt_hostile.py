@@ -253,6 +253,17 @@ def established(port: int) -> list[str]:
     return [row[2] for row in rows if row[1].endswith(f":{port:04X}") and row[3] == "01"]
 
 
+def test_names_and_ids_of_megabytes_make_no_long_line_in_the_log(start, hosts):
+    daemon = start({"half.py": PLUGIN}, {"dialect": "page", "scheduler_default_filters": "RamFilter"})
+    answer = daemon.proxy.runFilters(["n" * 3_000_000, "Half"], hosts, "v" * 3_000_000, {})
+    assert answer["result"] == hosts[:3]
+    document = f"<hosts><host id='{hosts[0]}'><memory>1</memory></host></hosts>"
+    with pytest.raises(xmlrpc.client.Fault, match="nothing is known of VM 'vvv"):
+        daemon.proxy.runFilters(["RamFilter"], document, "v" * 3_000_000, {})
+    daemon.wait_for("no answer to a call")
+    assert max(map(len, daemon.lines)) < 5000
+
+
 def test_silent_connections_do_not_keep_others_waiting(daemon, hosts, vm):
     silent = [socket.create_connection(("127.0.0.1", daemon.port)) for _ in range(400)]
     started = time.monotonic()
