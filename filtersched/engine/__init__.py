@@ -12,6 +12,7 @@ from operator import attrgetter
 from typing import Any
 
 from filtersched.engine.answer_cache import AnswerCache
+from filtersched.engine.cached_verdicts import VerdictsCache
 from filtersched.engine.cached_weights import PoolCache, WeightsCache
 from filtersched.engine.choice_cache import ChoiceCache
 from filtersched.engine.decision import Choice, Decision
@@ -103,11 +104,11 @@ class Engine:
             rows = HostRows(hosts)
             if rows.host_names().several and len(set(map(_NODE, hosts))) < len(hosts):
                 raise UseHandlers
-            return rows, PoolCache(AnswerCache(rows), WeightsCache(), ChoiceCache())
+            return rows, PoolCache(AnswerCache(rows), VerdictsCache(), WeightsCache(), ChoiceCache())
         cache = self._caches.get(hosts.rows)
         if cache is None or cache.answers.version != hosts.rows.version:
             # A weak reference, so that the cache doesn't keep the pool alive.
-            cache = PoolCache(AnswerCache(weakref.proxy(hosts.rows)), WeightsCache(), ChoiceCache())
+            cache = PoolCache(AnswerCache(weakref.proxy(hosts.rows)), VerdictsCache(), WeightsCache(), ChoiceCache())
             self._caches[hosts.rows] = cache
         return hosts.rows, cache
 

@@ -66,7 +66,10 @@ class CachedAnswers:
     """
 
     __slots__ = (
+        "_dtype",
+        "_n_rows",
         "_passes",
+        "_passes_all",
         "answers",
         "change_count",
         "codes",
@@ -81,8 +84,10 @@ class CachedAnswers:
         "window",
     )
 
-    def __init__(self, answers: Any, rows: HostRows, watched_attributes: frozenset[str] | None) -> None:
-        self.answers: Any = answers
+    def __init__(self, answers: Any, kind: Kind, rows: HostRows, watched_attributes: frozenset[str] | None) -> None:
+        self.answers: Any = _one_if_same(answers)
+        self._n_rows = len(rows)
+        self._dtype = kind.dtype
         self.version: int = rows.version
         self.change_count: int = rows.change_count
         self.watched_attributes: frozenset[str] | None = watched_attributes
@@ -95,6 +100,7 @@ class CachedAnswers:
         self.is_new: bool = True
         # By number: which answers are not below it.
         self._passes: dict[float, NDArray[np.bool_]] = {}
+        self._passes_all: bool | None = None
         # When the answers hold, where they depend on the time.
         self.window: Window | None = None
         # Options in effect when the answers were computed; a change invalidates them.
@@ -104,6 +110,12 @@ class CachedAnswers:
     def size(self) -> int:
         """How many bytes the answers take."""
         return self.answers.nbytes if isinstance(self.answers, np.ndarray) else 0
+
+    def passes_all(self) -> bool:
+        """Whether the answer is yes for every row."""
+        if self._passes_all is None:
+            self._passes_all = bool(np.all(self.answers))
+        return self._passes_all
 
     def at_least(self, needed: float) -> NDArray[np.bool_] | bool:
         """Which answers are not below a number, read-only for callers; the last few are cached."""
@@ -118,11 +130,24 @@ class CachedAnswers:
 
     def set_row(self, row: int, answer: Any) -> None:
         """Give a row another answer."""
+        if not isinstance(self.answers, np.ndarray):
+            if self.answers == answer:
+                return
+            self.answers = np.full(self._n_rows, self.answers, dtype=self._dtype)
+            self._passes.clear()
         self.answers[row] = answer
+        self._passes_all = None
         for needed, passes in self._passes.items():
             passes[row] = answer >= needed
         if self.ends is not None:
             self.ends.changed(row)
+
+
+def _one_if_same(answers: Any) -> Any:
+    """One answer for all rows, if they are the same."""
+    if not isinstance(answers, np.ndarray) or not len(answers) or not (answers == answers[0]).all():
+        return answers
+    return answers.item(0)
 
 
 class AnswerCache:
@@ -147,7 +172,7 @@ class AnswerCache:
         """
         key = evaluator.key(request)
         entry = self._entries.get(key) if key is not None else None
-        if entry is None or not self._refresh(entry, evaluator, request, kind):
+        if entry is None or not self.refresh(entry, evaluator, request, kind):
             try:
                 entry, attributes_read = self._evaluate(evaluator, request, kind, key)
             except NotVectorizable:
@@ -241,18 +266,19 @@ class AnswerCache:
         if found is not None:
             answer = found.answer
             made = kind.from_answers(answer) if isinstance(answer, np.ndarray) else kind.from_answer(answer)
-            return CachedAnswers(made, self.rows, self.rows.watched_items(found.host_reads)), found.spec_reads
+            watched = self.rows.watched_items(found.host_reads)
+            return CachedAnswers(made, kind, self.rows, watched), found.spec_reads
         if not reads:
             try:
                 answer = evaluator.of(None, request)
             except Exception:
                 # The boundary to the plug-in: it raises again about the first candidate, and names it.
                 raise NotVectorizable from None
-            return CachedAnswers(kind.from_answer(answer), self.rows, frozenset()), evaluator.spec_reads
+            return CachedAnswers(kind.from_answer(answer), kind, self.rows, frozenset()), evaluator.spec_reads
         if self.rows.has_objects and self._rarely_shared(reads) and self._is_first(key):
             # Asking the candidates costs less than asking about all values, unless the request comes again.
             raise NotVectorizable
-        entry = CachedAnswers(np.zeros(0, dtype=kind.dtype), self.rows, self.rows.watched_items(reads))
+        entry = CachedAnswers(np.zeros(0, dtype=kind.dtype), kind, self.rows, self.rows.watched_items(reads))
         entry.codes = self.rows.codes(reads)
         if entry.codes is None:
             raise NotVectorizable
@@ -310,13 +336,14 @@ class AnswerCache:
             else:
                 table[code] = kind.from_answer(answer)
         codes = entry.codes.codes
-        entry.answers = table.take(codes)
+        entry.answers = _one_if_same(table.take(codes))
         entry._passes.clear()
+        entry._passes_all = None
         entry.ends = None
         entry.raised = np.isin(codes, wrong) if wrong else None
         entry.stamp = entry.codes.stamp
 
-    def _refresh(self, entry: CachedAnswers, evaluator: PluginEvaluator, request: RequestKeys, kind: Kind) -> bool:
+    def refresh(self, entry: CachedAnswers, evaluator: PluginEvaluator, request: RequestKeys, kind: Kind) -> bool:
         """Evaluate what changed again; returns False where all rows must be."""
         rows = self.rows
         if entry.version != rows.version or entry.options is not evaluator.plugin._values:
@@ -341,7 +368,7 @@ class AnswerCache:
         self, entry: CachedAnswers, evaluator: PluginEvaluator, request: RequestKeys, kind: Kind, dirty: list[int]
     ) -> bool:
         """Whether the dirty rows could be evaluated one by one."""
-        if len(dirty) > _FEW + len(self.rows) // 1000 or not isinstance(entry.answers, np.ndarray):
+        if len(dirty) > _FEW + len(self.rows) // 1000:
             return False
         try:
             ask = evaluator.host_evaluator(request)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from filtersched.engine.answer_cache import AnswerCache, few_dirty_rows, touches
+from filtersched.engine.cached_verdicts import VerdictsCache
 from filtersched.engine.candidates import Candidates
 from filtersched.engine.choice_cache import ChoiceCache, options_of
 from filtersched.engine.fallback import UseHandlers
@@ -132,12 +133,15 @@ class CachedWeights:
         for term in self.terms:
             source = term.source
             assert source is not None
-            if moved or touches(changes, source.watched_attributes):
-                now = term.weigher.term(overlay, cache, request, candidates)
-                if not term.is_made_like(now):
-                    return False
-            else:
+            assert term.weigher.evaluator is not None
+            if not touches(changes, source.watched_attributes):
                 source.change_count = rows.change_count
+            elif not cache.refresh(source, term.weigher.evaluator, request, term.weigher):
+                return False
+            if source.answers is not term.answers:
+                return False
+            if moved and not term.has_multipliers(term.weigher.multipliers(overlay, request, candidates)):
+                return False
         self._change_count = rows.change_count
         return True
 
@@ -222,5 +226,6 @@ class PoolCache(NamedTuple):
     """What the engine caches of one pool between requests."""
 
     answers: AnswerCache
+    verdicts: VerdictsCache
     weights: WeightsCache
     choices: ChoiceCache

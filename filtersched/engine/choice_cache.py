@@ -8,8 +8,8 @@ from operator import is_
 from typing import Any, NamedTuple
 
 from filtersched.engine.filtering import FilterRunner, Steps
-from filtersched.engine.plugin_evaluator import PluginEvaluator, Window
-from filtersched.engine.request_keys import RequestKeys, changes_between_instances
+from filtersched.engine.plugin_evaluator import Window
+from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.weighing import Scale, WeigherRunner
 from filtersched.hosts.host_rows import HostRows
 from filtersched.results.weigher_shares import WeigherColumn
@@ -54,8 +54,6 @@ class ChoiceCache:
         self._entries: OrderedDict[Any, _Entry] = OrderedDict()
         # Of the rows, when a choice was last made.
         self._state = (-1, -1)
-        # By what each plug-in reads of a request: all names, or None if the time is among them.
-        self._names: dict[Any, list[str] | None] = {}
 
     def is_worth_it(self, rows: HostRows) -> bool:
         """Whether the hosts are as they were for the choice before; forgets all choices if not.
@@ -77,13 +75,8 @@ class ChoiceCache:
         asked += [one.evaluator for one in weighers]
         if None in asked:
             return None
-        reads = tuple([one.attributes_read for one in asked])
-        if reads not in self._names:
-            self._names[reads] = _names_in(asked)
-        names = self._names[reads]
-        if names is None or any(changes_between_instances(request.spec, name) for name in names):
-            return None
-        return (tuple(map(id, asked)), request.is_rebuild, reads, *map(request.key_of, names))
+        key = request.key_of_all(asked)
+        return None if key is None else (tuple(map(id, asked)), key)
 
     def find(self, key: Any, options: Sequence[object], now: RequestKeys) -> RowChoice | None:
         """The choice for such a request, if it is still the same."""
@@ -109,12 +102,3 @@ def options_of(runners: Sequence[FilterRunner | WeigherRunner]) -> list[object]:
     """The option values of the plug-ins, which are other objects when they are set again."""
     return [one.plugin._values for one in runners]
 
-
-def _names_in(asked: Sequence[PluginEvaluator]) -> list[str] | None:
-    names: dict[str, None] = {}
-    for one in asked:
-        if "now" in one.attributes_read and not one.tells_changes:
-            return None
-        names.update(dict.fromkeys(one.attributes_read))
-    names.pop("now", None)
-    return list(names)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filtersched.columns.column import EXACT, NotVectorizable
-from filtersched.engine.answer_cache import AnswerCache
+from filtersched.engine.answer_cache import AnswerCache, CachedAnswers
 from filtersched.engine.candidates import Candidates, Rows
 from filtersched.engine.fallback import FilteringEnded, UseHandlers
 from filtersched.engine.overlay import Overlay
@@ -77,6 +77,7 @@ class FilterRunner:
             self._room = PluginEvaluator(plugin, lambda host, _spec: plugin.room(host), None, spec_reads=())
         # Whether it can tell which hosts it refuses from one instance to the next.
         self.tells_new_refusals: bool = self.evaluator is not None and tells_new_refusals(type(plugin))
+        self.has_room: bool = self._room is not None
         # Whether hosts that it refused are not asked about again.
         self.is_final: bool = plugin.refusals_are_final
         # Whether every instance but the first is alike to it.
@@ -86,53 +87,71 @@ class FilterRunner:
         self, overlay: Overlay, cache: AnswerCache, request: RequestKeys, candidates: Candidates
     ) -> Candidates:
         """Those of the candidate rows that pass."""
+        return self.remaining_and_answers(overlay, cache, request, candidates)[0]
+
+    def remaining_and_answers(
+        self, overlay: Overlay, cache: AnswerCache, request: RequestKeys, candidates: Candidates
+    ) -> tuple[Candidates, CachedAnswers | None]:
+        """The same, and the cached answers that tell it; None if it was found in another way."""
         if not candidates.count:
-            return candidates
+            return candidates, None
         if self.evaluator is None:
-            return self._called(overlay, request, candidates)
+            return self._called(overlay, request, candidates), None
         if request.is_rebuild and not self.plugin.asked_about(request.spec):
-            return candidates
+            return candidates, None
+        found: CachedAnswers | None = None
         if overlay.depleted:
             passes = self.passes_now(overlay, request)
             if passes is None:
                 passes = cache.answers_over(overlay, self.evaluator, request, _VERDICTS, candidates)
         else:
-            passes = self.cached(cache, request, candidates.rows)
+            passes, found = self.cached(cache, request, candidates.rows)
         if passes is None:
             ask = self.evaluator.host_evaluator(request)
             passes = np.zeros(candidates.n_rows, dtype=np.bool_)
             for row in candidates.rows().tolist():
                 passes[row] = ask(overlay.host(row))
-        return candidates.where(passes)
+        return candidates.where(passes), found
 
     def cached(
         self, cache: AnswerCache, request: RequestKeys, candidates: Callable[[], Rows]
-    ) -> NDArray[np.bool_] | bool | None:
+    ) -> tuple[NDArray[np.bool_] | bool | None, CachedAnswers | None]:
         """The verdicts of all rows, or one for all; None: ask one by one. The filter is a declared one.
 
         candidates : as of AnswerCache.answers_for.
+        Also returns the rooms that tell it, or the verdicts of a filter without rooms.
         """
         assert self.evaluator is not None
-        passes = None if self._room is None else self._with_room(self._room, cache, request, candidates)
-        if passes is None:
-            found = cache.answers_for(self.evaluator, request, _VERDICTS, candidates)
-            passes = None if found is None else found.answers
-        return passes
+        if self._room is not None:
+            needed = self._needed(self._room, request)
+            found = None if needed is None else cache.answers_for(self._room, request, _ROOMS, candidates)
+            if found is not None and needed is not None:
+                return found.at_least(needed), found
+        found = cache.answers_for(self.evaluator, request, _VERDICTS, candidates)
+        return (None, None) if found is None else (found.answers, None if self.has_room else found)
 
-    def _with_room(
-        self, room: PluginEvaluator, cache: AnswerCache, request: RequestKeys, candidates: Callable[[], Rows]
-    ) -> NDArray[np.bool_] | bool | None:
-        """The same where rooms tell, which do not depend on the request."""
+    def verdicts_of(self, found: CachedAnswers, request: RequestKeys) -> NDArray[np.bool_] | bool | None:
+        """The verdicts of all rows by what `cached` returned for such a request; None if it does not tell."""
+        if found.options is not self.plugin._values:
+            return None
+        if self._room is not None:
+            needed = self._needed(self._room, request)
+            return None if needed is None else found.at_least(needed)
+        if found.window is not None:
+            if not found.window.contains(request.now):
+                return None
+            request.windows.append(found.window)
+        return True if found.passes_all() else found.answers
+
+    def _needed(self, room: PluginEvaluator, request: RequestKeys) -> float | None:
+        """What rooms are compared with; None where they don't tell."""
         plugin: Any = self.plugin
         try:
             needed = room.of_request(plugin.needed, request)
         except Exception:
             # The boundary to the plug-in: it raises again when it judges a candidate.
             return None
-        if type(needed) not in (int, float) or not -EXACT < needed < EXACT:
-            return None
-        found = cache.answers_for(room, request, _ROOMS, candidates)
-        return None if found is None else found.at_least(needed)
+        return needed if type(needed) in (int, float) and -EXACT < needed < EXACT else None
 
     def passes_now(self, overlay: Overlay, request: RequestKeys) -> NDArray[np.bool_] | bool | None:
         """The verdicts of all rows in the middle of a request, or one for all; None: ask one by one."""

@@ -92,8 +92,15 @@ class PluginEvaluator:
         )
         self._spec_view: Any = spec_view(self.name, declaration.spec_reads)
         self.tells_changes: bool = self.columnar and spec_reads is None and tells_changes(type(plugin), method.__name__)
-        # What was read of the request when columns were last asked.
-        self.attributes_read: tuple[Name, ...] = self.spec_reads
+        # What was read of the request when columns were last asked; and the same without the time, where answers
+        # know how long they hold.
+        self.attributes_read: tuple[Name, ...] = ()
+        self.lasting_reads: tuple[Name, ...] = ()
+        self._note_reads(self.spec_reads)
+
+    def _note_reads(self, reads: tuple[Name, ...]) -> None:
+        self.attributes_read = reads
+        self.lasting_reads = tuple([name for name in reads if name != "now"]) if self.tells_changes else reads
 
     def of_request(self, function: Callable[[Any], Any], request: RequestKeys) -> Any:
         """What a function of the plug-in makes of the request, of which it sees what is declared."""
@@ -231,7 +238,8 @@ class PluginEvaluator:
         found = ColumnAnswer(answer, self.spec_reads, reads)
         if not view.reads_may_differ:
             found = ColumnAnswer(answer, tuple(spec.attributes_read), tuple(view.attributes_read))
-        self.attributes_read = found.spec_reads
+        if found.spec_reads != self.attributes_read:
+            self._note_reads(found.spec_reads)
         return found
 
     def _warn_once(self, why: str) -> None:

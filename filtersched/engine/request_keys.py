@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -24,6 +25,13 @@ def changes_between_instances(spec: RequestSpec, name: Name) -> bool:
     return name in _MOVING and getattr(spec, name) is not None
 
 
+@functools.lru_cache(maxsize=256)
+def _names_in(reads: tuple[tuple[Name, ...], ...]) -> tuple[tuple[Name, ...], tuple[Name, ...]]:
+    """All names in what plug-ins read, each once; and those of them that may change from instance to instance."""
+    names = tuple(dict.fromkeys(itertools.chain.from_iterable(reads)))
+    return names, tuple([name for name in names if name == "now" or name in _MOVING or name in _PLACEMENTS])
+
+
 # An attribute that some requests do not have.
 _MISSING = object()
 
@@ -32,7 +40,7 @@ class RequestKeys:
     """A request with the keys of what plug-ins read of it, each worked out once."""
 
     __slots__ = (
-        *("_keys", "_now", "_reads"),
+        *("_keys", "_now", "_of_all", "_reads"),
         *("is_rebuild", "is_repeatable", "new_refusals", "spec", "verdicts", "windows"),
     )
 
@@ -40,6 +48,7 @@ class RequestKeys:
         self.spec: RequestSpec = spec
         self.is_rebuild: bool = spec.is_rebuild
         self._keys: dict[Name, Any] = {}
+        self._of_all: dict[Any, Any] = {}
         self._reads: dict[Any, Any] = {}
         self._now: int | None = None
         # Whether all answers so far were cached ones, and when these hold.
@@ -65,11 +74,20 @@ class RequestKeys:
         return key
 
     def key_of_all(self, evaluators: Sequence[Any]) -> Any:
-        """A key for all that these plug-ins read of the request; None if that is the time, or a group."""
-        reads = tuple([one.attributes_read for one in evaluators])
-        names = dict.fromkeys(itertools.chain.from_iterable(reads))
-        if "now" in names or any(changes_between_instances(self.spec, name) for name in names):
-            return None
+        """A key for all that these plug-ins read of the request; None if it changes from instance to instance.
+
+        The time is no part of it, where answers know how long they hold; elsewhere there is no key.
+        """
+        reads = tuple([one.lasting_reads for one in evaluators])
+        if reads not in self._of_all:
+            self._of_all[reads] = self._key_of_all(reads)
+        return self._of_all[reads]
+
+    def _key_of_all(self, reads: tuple[tuple[Name, ...], ...]) -> Any:
+        names, moving = _names_in(reads)
+        for name in moving:
+            if name == "now" or changes_between_instances(self.spec, name):
+                return None
         return (self.is_rebuild, reads, *map(self.key_of, names))
 
     def reads_of(self, evaluator: Any) -> Any:

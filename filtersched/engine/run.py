@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 
 from filtersched.engine.answer_cache import AnswerCache
+from filtersched.engine.cached_verdicts import VerdictsCache
 from filtersched.engine.cached_weights import CachedWeights, PoolCache, Totals, WeightsCache
 from filtersched.engine.candidate_rows import ExcludedRows, candidate_rows
 from filtersched.engine.candidates import Candidates
@@ -83,6 +84,7 @@ class Run:
         self.trim_from = trim_from
         self.rows = rows
         self.cache: AnswerCache = cache.answers
+        self.verdicts_cache: VerdictsCache = cache.verdicts
         self.weights_cache: WeightsCache = cache.weights
         self.choice_cache: ChoiceCache = cache.choices
         self.filters: Sequence[FilterRunner] = () if skips_filters(decision.spec) else filters
@@ -193,21 +195,7 @@ class Run:
         is_narrowed = index == 0 and self._candidates.count < len(self.rows)
         excluded = ExcludedRows(self.rows, spec).steps if is_narrowed else self._set_aside_steps()
         steps = MaskSteps(self.names, self._candidates, excluded)
-        for runner in self._running:
-            if not self._candidates.count:
-                break
-            before = self._candidates
-            try:
-                with self._timed(runner.plugin):
-                    self._candidates = runner.remaining(self.overlay, self.cache, request, before)
-            except FilteringEnded:
-                steps.forget()
-                self._candidates = Candidates.of_rows(len(self.rows), ())
-                break
-            steps.add(runner, before, self._candidates)
-            self._set_aside.ask(runner, self.overlay, self.cache, request, index)
-            if not runner.is_final and self._candidates.count < before.count:
-                self._set_aside.add(runner, before.rows()[~self._candidates.as_mask()[before.rows()]])
+        self._filter(request, steps, index)
         if not self._candidates.count:
             raise self.decision.refusal(index, steps.filter_steps, self.choices)
         if not self.can_reweigh_one_host:
@@ -229,6 +217,37 @@ class Run:
             wanted += 1
         terms = self._terms(request) if weights is None else weights.fresh_terms()
         return self._best_of(self._rank(terms, wanted, weights), spec, steps)
+
+    def _filter(self, request: RequestKeys, steps: MaskSteps, index: int) -> None:
+        """Leave those of the candidates that pass all filters."""
+        verdicts = None
+        if not self.overlay.depleted and not request.is_rebuild:
+            verdicts = self.verdicts_cache.find(self._running, request, self.rows)
+        for runner in self._running:
+            before = self._candidates
+            if not before.count:
+                return
+            known = None if verdicts is None else verdicts.verdicts(runner, request)
+            try:
+                if known is not None:
+                    after = before.where(known)
+                else:
+                    with self._timed(runner.plugin):
+                        after, found = runner.remaining_and_answers(self.overlay, self.cache, request, before)
+                    if verdicts is not None:
+                        verdicts.note(runner, found)
+            except FilteringEnded:
+                steps.forget()
+                self._candidates = Candidates.of_rows(len(self.rows), ())
+                return
+            self._candidates = after
+            steps.add(runner, before, after)
+            if self._set_aside.count:
+                self._set_aside.ask(runner, self.overlay, self.cache, request, index)
+            if not runner.is_final and after.count < before.count:
+                self._set_aside.add(runner, before.rows()[~after.as_mask()[before.rows()]])
+        if verdicts is not None:
+            self.verdicts_cache.keep(self._running, request, verdicts)
 
     def _rank(
         self, terms: Sequence[WeigherTerm], wanted: int, weights: CachedWeights | None = None

@@ -80,7 +80,7 @@ class WeigherRunner:
     def term(self, overlay: Overlay, cache: AnswerCache, request: RequestKeys, candidates: Candidates) -> WeigherTerm:
         """What the weigher has to say of the candidates."""
         raw, ends, source = self._raw(overlay, cache, request, candidates)
-        return WeigherTerm(self, raw, self._multipliers(overlay, request, candidates), ends, source)
+        return WeigherTerm(self, raw, self.multipliers(overlay, request, candidates), ends, source)
 
     def raw(self, overlay: Overlay, cache: AnswerCache, request: RequestKeys, candidates: Candidates) -> Floats:
         """The raw weights, (n_rows,), or (count,) where the list is not in order of rows.
@@ -133,7 +133,7 @@ class WeigherRunner:
             raise UseHandlers
         return np.array([plain_float(weight) for weight in raw], dtype=np.float64)
 
-    def _multipliers(self, overlay: Overlay, request: RequestKeys, candidates: Candidates) -> float | Floats:
+    def multipliers(self, overlay: Overlay, request: RequestKeys, candidates: Candidates) -> float | Floats:
         """The multiplier of every candidate, one number where all have the same; as `raw`."""
         if not self.multiplier_by_value:
             uuid = request.spec.instance_uuid
@@ -188,7 +188,7 @@ class WeigherTerm:
 
     raw, multiplier : (n_places,), or one multiplier for all.
     known : the ends of raw weights that are kept as they are.
-    source : the cached answers that raw weights of all rows are made of.
+    source : the cached answers that raw weights of all rows are made of; answers : those of it when this was made.
     low, high : the ends between which raw weights are normalised.
     rest : the least and largest raw weight of hosts that are among the candidates and have no place here.
     """
@@ -197,6 +197,7 @@ class WeigherTerm:
         "_at_high",
         "_at_low",
         "_known",
+        "answers",
         "high",
         "low",
         "maxval",
@@ -227,6 +228,7 @@ class WeigherTerm:
         self.high: float = 0.0
         self._known = known
         self.source: CachedAnswers | None = source
+        self.answers: Any = None if source is None else source.answers
         # How many of those alive are at the ends, where somebody asked.
         self._at_low: int | None = None
         self._at_high: int | None = None
@@ -245,15 +247,11 @@ class WeigherTerm:
             return False
         return not self.normalized or self.scale_may_move or self.low != self.high
 
-    def is_made_like(self, other: WeigherTerm) -> bool:
-        """Whether it stands for the same answers and multipliers; takes over where the other has its answers from."""
-        is_same = self.raw is other.raw and (
-            self.multiplier is other.multiplier
-            or (isinstance(self.multiplier, float) and isinstance(other.multiplier, float)
-                and self.multiplier == other.multiplier)
-        )
-        self.source = other.source if is_same else None
-        return is_same and self.source is not None
+    def has_multipliers(self, multipliers: float | Floats) -> bool:
+        """Whether the multipliers are these."""
+        if isinstance(self.multiplier, float) and isinstance(multipliers, float):
+            return self.multiplier == multipliers
+        return self.multiplier is multipliers
 
     def use_cached_ends(self) -> None:
         """Cache which rows have the least and the largest raw weights, from the second use on."""

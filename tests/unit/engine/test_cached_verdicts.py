@@ -1,0 +1,105 @@
+"""Cached verdicts of a kind of request are used again until something changes that a filter reads."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from filtersched import (
+    BaseHostFilter,
+    FilterScheduler,
+    Flavor,
+    HostPool,
+    HostState,
+    NoValidHost,
+    RequestSpec,
+    make_conf,
+)
+
+NOW = datetime(2026, 1, 31, 12)
+
+
+class Fast(BaseHostFilter):
+    """Counts how often it is asked; on columns that is once for all hosts."""
+
+    host_reads = ("num_io_ops",)
+    spec_reads = ("project_id",)
+    columnar = True
+
+    def __init__(self):
+        self.asked = 0
+
+    def host_passes(self, host_state, spec):
+        self.asked += 1
+        return host_state.num_io_ops < (1 if spec.project_id == "strict" else 5)
+
+
+@pytest.fixture
+def fast():
+    return Fast()
+
+
+@pytest.fixture
+def pool():
+    return HostPool(HostState(f"h{nr}", free_ram_mb=1024 * nr, total_usable_ram_mb=4096) for nr in range(4))
+
+
+def chosen(scheduler, pool, **request):
+    try:
+        return scheduler.select_destinations(RequestSpec(**request), pool)[0].host
+    except NoValidHost as refusal:
+        return str(refusal).partition("\n")[0]
+
+
+def test_requests_that_differ_in_what_is_needed_only_ask_once(fast, pool):
+    scheduler = FilterScheduler(filters=["RamFilter", fast])
+    for memory in (64, 128, 256):
+        chosen(scheduler, pool, flavor=Flavor(memory_mb=memory))
+    assert fast.asked == 1
+
+
+def test_requests_of_two_kinds_in_turn_ask_once_for_each(fast, pool):
+    scheduler = FilterScheduler(filters=[fast])
+    for memory in (64, 128, 256):
+        for project in ("strict", "lax"):
+            chosen(scheduler, pool, project_id=project, flavor=Flavor(memory_mb=memory))
+    assert fast.asked == 2
+
+
+def test_a_change_of_what_is_read_asks_about_that_host(fast, pool):
+    scheduler = FilterScheduler(filters=[fast])
+    assert chosen(scheduler, pool) == "h3"
+    pool.update("h3", num_io_ops=5)
+    assert (chosen(scheduler, pool), fast.asked) == ("h2", 2)
+
+
+def test_a_change_of_something_else_asks_nobody(fast, pool):
+    scheduler = FilterScheduler(filters=[fast])
+    assert chosen(scheduler, pool) == "h3"
+    pool.update("h0", free_ram_mb=4096)
+    assert (chosen(scheduler, pool), fast.asked) == ("h0", 1)
+
+
+def test_one_verdict_for_all_hosts_ends_with_the_first_host_that_differs(fast, pool):
+    scheduler = FilterScheduler(filters=[fast])
+    for name, left in (("h3", "h2"), ("h2", "h1"), ("h1", "h0")):
+        pool.update(name, num_io_ops=9)
+        assert chosen(scheduler, pool) == left
+    pool.update("h0", num_io_ops=9)
+    assert chosen(scheduler, pool).startswith("No valid host was found. Instance 1 of 1: 4 hosts, 4 refused by Fast.")
+
+
+def test_verdicts_that_depend_on_the_time_end_with_it(pool):
+    conf = make_conf(service_down_time=60)
+    scheduler = FilterScheduler(conf, filters=["ComputeFilter"])
+    for nr in range(4):
+        pool.update(f"h{nr}", service={"disabled": False, "last_seen_up": NOW - timedelta(seconds=10 * nr)})
+    found = [chosen(scheduler, pool, now=NOW + timedelta(seconds=later)) for later in (0, 5, 35, 45, 0)]
+    assert found == ["h3", "h3", "h2", "h1", "h3"]
+
+
+def test_other_options_ask_again(pool):
+    scheduler = FilterScheduler(filters=["IoOpsFilter"], weighers=["RAMWeigher"])
+    pool.update("h3", num_io_ops=4)
+    assert chosen(scheduler, pool) == "h3"
+    scheduler.filters[0].bind({"max_io_ops_per_host": 3})
+    assert chosen(scheduler, pool) == "h2"
