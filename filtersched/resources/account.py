@@ -11,6 +11,7 @@ from filtersched.columns import values
 from filtersched.errors import InvalidAnswer, shown
 from filtersched.hosts.domains import OfDomains, name_of
 from filtersched.hosts.look_ups import asked
+from filtersched.hosts.shared_amounts import NOTHING
 from filtersched.resources.scope import Scope
 from filtersched.resources.shared_resource import SharedResource
 
@@ -49,13 +50,14 @@ class Account:
         self._changed: set[Any] | None = None
 
     def follow(self, taken: Sequence[Mapping[str, Any]], count: int) -> None:
-        """Count what the first so many instances of the request take."""
+        """Count what the first so many instances of the request take, by their records."""
         if taken is not self._followed or count < self._count:
             self._start_over()
             self._followed = taken
         for each in taken[self._count : count]:
-            for name, amount in each.get(self.resource.label, ()):
-                self._placed[name] = self._placed.get(name, 0) + amount
+            record = each.get(self.resource.label, NOTHING)
+            for name in record["scopes"]:
+                self._placed[name] = self._placed.get(name, 0) + exact(record["amount"])
                 if self._changed is not None:
                     self._changed.add(name)
         self._count = count

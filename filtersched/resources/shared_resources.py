@@ -18,7 +18,7 @@ from filtersched.resources.ledger import Ledger, use_of
 from filtersched.resources.resource_filter import SharedResourceFilter, filter_of
 from filtersched.resources.scope import Scope, check_attribute, check_kind
 from filtersched.resources.shared_resource import SharedResource, check_shape
-from filtersched.resources.shared_use import SharedUse, Taken
+from filtersched.resources.shared_use import SharedUse
 
 
 class SharedResources:
@@ -62,12 +62,12 @@ class SharedResources:
         spec: RequestSpec,
         hosts: HostPool | Sequence[HostState],
         uuids: Collection[str],
-        taken: Sequence[Taken] = (),
+        taken: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         """Give a request what the resources have left.
 
         uuids : the instances that are about to be placed, which count on no host.
-        taken : what earlier instances of the same commit take.
+        taken : what earlier instances of the same commit take, as records.
         """
         for resource, scope in self._scopes:
             if scope.is_attribute:

@@ -10,12 +10,9 @@ from filtersched.hosts.domains import name_of
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.shared_amounts import NOTHING, taken_record
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.resources.account import Account, Exact, exact
+from filtersched.resources.account import Account
 from filtersched.resources.amounts import amount_asked
 from filtersched.resources.shared_resource import SharedResource
-
-# By resource, the scopes by name and how much of each was taken.
-Taken = Mapping[str, Sequence[tuple[Any, Exact]]]
 
 
 class SharedUse:
@@ -31,8 +28,8 @@ class SharedUse:
         self._count = count
 
     @classmethod
-    def of_accounts(cls, accounts: Sequence[Account], taken: Sequence[Taken] = ()) -> SharedUse:
-        """That before the first instance; `taken` by instances of the same commit."""
+    def of_accounts(cls, accounts: Sequence[Account], taken: Sequence[Mapping[str, Any]] = ()) -> SharedUse:
+        """That before the first instance; `taken` as records by earlier instances of the same commit."""
         return cls(_Journal(accounts, taken), len(taken))
 
     def account(self, resource: SharedResource) -> Account:
@@ -43,23 +40,19 @@ class SharedUse:
         return account
 
     def records(self, spec: RequestSpec, host: HostState) -> Mapping[str, Any]:
-        """What the instance takes on a host, by resource; see shared_amounts."""
+        """What the instance takes on a host as it was before, by resource; see shared_amounts."""
+        journal = self._journal
+        if len(journal.taken) > self._count:
+            # It was asked for the next instance.
+            return journal.taken[self._count]
         found: dict[str, Any] = {}
-        for name, account in self._journal.accounts.items():
+        for name, account in journal.accounts.items():
             amount = amount_asked(account.resource, account.scope, spec, host)
             scopes = account.scope.of(host, spec) if amount else ()
             limited = [name_of(scope) for scope in scopes if account.total(scope) is not None]
             found[name] = taken_record(amount, limited) if amount else NOTHING
-        return FrozenDict(found)
-
-    def taken(self, spec: RequestSpec, host: HostState) -> Taken:
-        """The same for accounts."""
-        found: dict[str, list[tuple[Any, Exact]]] = {}
-        for name, account in self._journal.accounts.items():
-            amount = amount_asked(account.resource, account.scope, spec, host)
-            if amount:
-                found[name] = [(name_of(scope), exact(amount)) for scope in account.scope.of(host, spec)]
-        return found
+        # One object for all that take the same: selections and records of instances keep it.
+        return journal.known.setdefault(tuple(found.items()), FrozenDict(found))
 
     def forget(self) -> None:
         """Drop what only speeds up the decision, which is made."""
@@ -72,9 +65,7 @@ class SharedUse:
         if len(journal.taken) != self._count:
             # Another attempt at the decision went on from here.
             journal = _Journal(list(journal.accounts.values()), journal.taken[: self._count])
-        taken = self.taken(spec, host)
-        # One object for all that take the same, since every selection keeps the list.
-        journal.taken.append(journal.known.setdefault(tuple((name, *each) for name, each in taken.items()), taken))
+        journal.taken.append(SharedUse(journal, self._count).records(spec, host))
         return SharedUse(journal, self._count + 1)
 
 
@@ -83,7 +74,7 @@ class _Journal:
 
     __slots__ = ("accounts", "known", "taken")
 
-    def __init__(self, accounts: Sequence[Account], taken: Sequence[Taken]) -> None:
+    def __init__(self, accounts: Sequence[Account], taken: Sequence[Mapping[str, Any]]) -> None:
         self.accounts: dict[str, Account] = {one.resource.label: one for one in accounts}
-        self.taken: list[Taken] = list(taken)
-        self.known: dict[Any, Taken] = {}
+        self.taken: list[Mapping[str, Any]] = list(taken)
+        self.known: dict[Any, Mapping[str, Any]] = {}

@@ -27,7 +27,6 @@ from filtersched.requests.record import checked, checked_names
 from filtersched.requests.request_spec import MAX_INSTANCES, RequestSpec
 from filtersched.requests.seal import sealed
 from filtersched.resources.shared_resources import SharedResources
-from filtersched.resources.shared_use import Taken
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Selection
 from filtersched.results.unread_field import UnreadField
@@ -244,7 +243,7 @@ class Scheduler(Configurable):
         """The selections as if they had been decided now. Raises CommitConflict where a filter refuses."""
         now = utc_now()
         taken: dict[Key, HostState] = {}
-        amounts: list[Taken] = []
+        records: list[Mapping[str, Any]] = []
         renewed = []
         for index, selection in enumerate(chosen):
             key = (selection.host, selection.nodename)
@@ -268,20 +267,21 @@ class Scheduler(Configurable):
                 filters=filters,
                 before=before,
                 total=len(together),
-                taken=amounts,
+                taken=records,
             )
             decision.without = {key: taken[key]} if key in taken else {}
             _check_still_passes(selection, decision, pool)
             host, shared = taken.get(key, pool[key]), decision.spec.shared_resources
             taken[key] = depleted(host, spec)
-            if shared is not None:
-                amounts.append(shared.taken(decision.spec, host))
+            resources = None if shared is None else shared.records(decision.spec, host)
+            if resources is not None:
+                records.append(resources)
             renewed.append(
                 replace(
                     selection,
                     generation=pool[key]._generation,
                     pool_generation=pool.generation,
-                    resources=None if shared is None else shared.records(decision.spec, host),
+                    resources=resources,
                 )
             )
         return renewed
@@ -307,7 +307,7 @@ class Scheduler(Configurable):
         explain: Detail = "counts",
         before: Mapping[str, HostState] = MappingProxyType({}),
         total: int | None = None,
-        taken: Sequence[Taken] = (),
+        taken: Sequence[Mapping[str, Any]] = (),
     ) -> Decision:
         _check_spec(spec)
         if explain not in ("counts", "full"):
