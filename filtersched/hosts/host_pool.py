@@ -17,7 +17,7 @@ from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import BUILDING, HostState
 from filtersched.hosts.kept_hosts import Change, KeptHosts, Key
 from filtersched.hosts.placement import CommitConflict, Placement
-from filtersched.hosts.pool_file import HostClasses, SavedHost, SavedPool, read_pool, write_pool
+from filtersched.hosts.pool_file import HostClasses, SavedHost, SavedPool, read_pool, without_collections, write_pool
 from filtersched.hosts.reports import NEVER, HostReports, Report, as_built, counted_by
 from filtersched.hosts.shared_amounts import SHARED_RESOURCES, ScopeKey, scope_in_words
 from filtersched.requests.instance import Instance
@@ -315,11 +315,12 @@ class HostPool(KeptHosts):
         Raises InventoryError, with `line`, for a file that is cut off or damaged, of another version
         or of other classes; and OSError.
         """
-        saved = read_pool(path, host_class)
-        try:
-            pool = cls(one.host for one in saved.hosts)
-        except InvalidHost as problem:
-            raise InventoryError(f"{os.fspath(path)}: {problem}", path=os.fspath(path)) from None
+        with without_collections():
+            saved = read_pool(path, host_class)
+            try:
+                pool = cls(one.host for one in saved.hosts)
+            except InvalidHost as problem:
+                raise InventoryError(f"{os.fspath(path)}: {problem}", path=os.fspath(path)) from None
         pool.uuid, pool.generation = saved.uuid, saved.generation
         pool._group_generations, pool._groups_since = dict(saved.groups), saved.groups_since
         pool.scope_generations = saved.scopes

@@ -122,10 +122,28 @@ def _shift(
                 changed.resources = _with_used(value, instance, sign)
             elif name in DEVICE_ATTRIBUTES:
                 setattr(changed, name, with_usage(changed, name, value, instance.consumed, sign))
-            elif before != after and all(isinstance(one, int | float) for one in (value, before, after)):
-                shifted = value + sign * (before - after)
-                # Figures that don't fit together must not become impossible.
-                setattr(changed, name, 0 if sign < 0 and shifted < 0 <= value else shifted)
+            elif before != after:
+                setattr(changed, name, _shifted(value, before, after, sign))
+
+
+def _shifted(value: Any, before: Any, after: Any, sign: int) -> Any:
+    """A figure with what an instance takes, or without; of mappings, each number; anything else stays.
+
+    before, after : the figure with the instance, and once it is released.
+    """
+    if all(isinstance(one, int | float) for one in (value, before, after)):
+        shifted = value + sign * (before - after)
+        # Figures that don't fit together must not become impossible.
+        return 0 if sign < 0 and shifted < 0 <= value else shifted
+    if not all(isinstance(one, Mapping) for one in (value, before, after)):
+        return value
+    changes = {key: _shifted(value.get(key, 0), before.get(key, 0), after.get(key, 0), sign) for key in before}
+    # What a report leaves out is nothing, and stays out where an instance would make it less.
+    return {**value, **{key: item for key, item in changes.items() if key in value or _is_more(item)}}
+
+
+def _is_more(item: Any) -> bool:
+    return isinstance(item, int | float) and item > 0
 
 
 def _taken_by(instance: Instance, host: HostState) -> HostState:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import random
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, TypeVar
 
@@ -47,6 +48,19 @@ from filtersched.weighers.base import BaseWeigher
 from filtersched.weighers.handler import HostWeightHandler
 
 _T = TypeVar("_T")
+
+
+class _Filtering(threading.local):
+    """What the filters left last in this thread, for drivers whose `filter` returns a list without a word."""
+
+    passed: Filtered | None = None
+
+
+_filtering = _Filtering()
+
+
+def _are_among(some: Iterable[HostState], hosts: Iterable[HostState]) -> bool:
+    return set(map(id, some)) <= set(map(id, hosts))
 
 
 class FilterScheduler(Scheduler):
@@ -203,7 +217,12 @@ class FilterScheduler(Scheduler):
         back, still_aside = self._filter_handler.returning(set_aside, spec, index)
         offered = [*hosts, *back]
         narrowed = self._as_filtered("narrow", offered, self.narrow(offered, spec))
-        passed = self._as_filtered("filter", narrowed, self.filter(narrowed, spec, index, decision.filters))
+        outer = _filtering.passed
+        try:
+            _filtering.passed = None
+            passed = self._as_filtered("filter", narrowed, self.filter(narrowed, spec, index, decision.filters))
+        finally:
+            _filtering.passed = outer
         steps = (*narrowed.steps, *steps_of_set_aside(still_aside, narrowed), *passed.steps)
         return Filtered(passed, steps, (*still_aside, *passed.set_aside))
 
@@ -222,9 +241,19 @@ class FilterScheduler(Scheduler):
         if isinstance(after, Filtered):
             return after
         self._checked(step, after, HostState)
+        passed = _filtering.passed if step == "filter" else None
+        if passed is not None and _are_among(after, passed):
+            # The driver asked the filters, and made a list of its own of what they left.
+            is_all = len(after) == len(passed)
+            name = type(self).__name__
+            return Filtered(after, passed.steps, passed.set_aside) if is_all else Filtered.of(passed, after, name)
         # A driver may also bring hosts in; then there is no count that tells who went.
-        is_part = len(after) < len(before) and set(map(id, after)) <= set(map(id, before))
-        return Filtered.of(list(before), after, type(self).__name__) if is_part else Filtered(after)
+        is_part = len(after) < len(before) and _are_among(after, before)
+        found = Filtered.of(list(before), after, type(self).__name__) if is_part else Filtered(after)
+        if passed is not None:
+            here = set(map(id, after))
+            found.set_aside = tuple(one for one in passed.set_aside if id(one[1]) not in here)
+        return found
 
     def _checked(self, step: str, answer: Any, kind: type[_T]) -> list[_T]:
         """What a step returned. Raises InvalidAnswer if it is no list of these."""
@@ -250,7 +279,10 @@ class FilterScheduler(Scheduler):
         if narrowing.skips_filters(spec):
             return Filtered(hosts)
         passed = self._filter_handler.get_filtered_objects(filters, hosts, spec, index)
-        return Filtered(()) if passed is None else passed
+        if passed is None:
+            return Filtered(())
+        _filtering.passed = passed
+        return passed
 
     def weigh(self, hosts: Sequence[HostState], spec: RequestSpec) -> list[WeighedHost]:
         """The hosts with their weights, highest first; equal ones keep their order."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import stat
@@ -248,3 +249,18 @@ def test_other_class_of_hosts_is_refused_by_name(tmp_path):
 def test_missing_file_is_an_os_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         HostPool.load(tmp_path / "none")
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_garbage_is_collected_after_loading_if_it_was_before(tmp_path, enabled):
+    HostPool([HostState("a")]).save(tmp_path / "pool.jsonl")
+    (tmp_path / "cut.jsonl").write_text("{")
+    was_enabled = gc.isenabled()
+    try:
+        (gc.enable if enabled else gc.disable)()
+        HostPool.load(tmp_path / "pool.jsonl")
+        with pytest.raises(InventoryError):
+            HostPool.load(tmp_path / "cut.jsonl")
+        assert gc.isenabled() is enabled
+    finally:
+        (gc.enable if was_enabled else gc.disable)()

@@ -196,3 +196,38 @@ def test_report_of_a_clock_that_is_ahead_counts_as_made_now(pool):
     pool.clock = lambda: now + timedelta(seconds=1)
     assert pool.report("a", free_ram_mb=400).accepted
     assert pool["a"].free_ram_mb == 400
+
+
+class SeatsHost(HostState):
+    """A host with seats of licences, used by product."""
+
+    seats_used: dict = {}
+
+    def consume_from_request(self, spec):
+        super().consume_from_request(spec)
+        self.seats_used = {**self.seats_used, "db": self.seats_used.get("db", 0) + 2}
+
+    def release_instance(self, instance):
+        super().release_instance(instance)
+        self.seats_used = {**self.seats_used, "db": self.seats_used.get("db", 0) - 2}
+
+
+@pytest.mark.parametrize(
+    ("reported", "expected"),
+    [({"db": 5, "web": 1}, {"db": 7, "web": 1}), ({"web": 1}, {"web": 1, "db": 2}), ({}, {"db": 2})],
+)
+def test_instance_that_a_report_misses_is_on_top_of_each_item_of_a_mapping(scheduler, reported, expected):
+    pool = HostPool([SeatsHost("a", total_usable_ram_mb=1000, free_ram_mb=1000)])
+    place(scheduler, pool, "i1")
+    pool.report("a", seats_used=reported, instances=[])
+    assert pool["a"].seats_used == expected
+
+
+def test_instance_that_left_since_a_report_is_taken_off_each_item_of_a_mapping(scheduler):
+    pool = HostPool([SeatsHost("a", total_usable_ram_mb=1000, free_ram_mb=1000)])
+    pool.clock = Clock()
+    place(scheduler, pool, "i1")
+    measured = pool.clock()
+    pool.release("i1")
+    pool.report("a", seats_used={"db": 2, "web": 1}, observed_at=measured)
+    assert pool["a"].seats_used == {"db": 0, "web": 1}

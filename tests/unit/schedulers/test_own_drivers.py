@@ -10,6 +10,7 @@ from filtersched import (
     Flavor,
     HostPool,
     HostState,
+    InstanceGroup,
     NoValidHost,
     RequestSpec,
     make_conf,
@@ -97,3 +98,38 @@ def test_steps_of_the_filters_stay_in_front_of_the_drivers():
         ("only one", 3, 1),
     ]
     assert str(selection.explanation.why("h2")) == "h2: excluded by only one"
+
+
+class OddScheduler(FilterScheduler):
+    """Keep off the third host behind the filters, as a list without a word."""
+
+    def filter(self, hosts, spec, index, filters):
+        return [host for host in super().filter(hosts, spec, index, filters) if host.host != "h2"]
+
+
+class RackedHost(HostState):
+    """A host in a rack."""
+
+    rack: str = ""
+
+
+def in_racks():
+    return [RackedHost(f"h{at}", free_ram_mb=9000 - at, rack=rack) for at, rack in enumerate(("r1", "r2", "r1"))]
+
+
+def test_hosts_that_a_filter_set_aside_come_back_though_a_driver_returns_a_plain_list():
+    scheduler = OddScheduler(make_conf(enabled_filters="TopologySpreadFilter", weight_classes="RAMWeigher"))
+    group = InstanceGroup(uuid="web", rules={"spread": "rack", "max_skew": 1})
+    spec = RequestSpec(Flavor(memory_mb=1), num_instances=4, instance_group=group)
+    chosen = scheduler.select_destinations(spec, in_racks())
+    assert [one.host for one in chosen] == ["h0", "h1", "h0", "h1"]
+
+
+def test_driver_that_returns_a_plain_list_keeps_the_steps_of_the_filters():
+    scheduler = OddScheduler(make_conf(enabled_filters="TopologySpreadFilter", weight_classes="RAMWeigher"))
+    group = InstanceGroup(uuid="web", rules={"spread": "rack", "max_per_domain": 1})
+    spec = RequestSpec(Flavor(memory_mb=1), num_instances=3, instance_group=group)
+    with pytest.raises(NoValidHost) as refusal:
+        scheduler.select_destinations(spec, in_racks())
+    steps = [(step.name, step.before, step.after) for step in refusal.value.explanation.steps]
+    assert steps == [("TopologySpreadFilter", 2, 1), ("TopologySpreadFilter", 1, 0)]
