@@ -144,7 +144,7 @@ def decoded(value: Any) -> Any:
     try:
         return json.loads(value)
     except (ValueError, RecursionError):
-        raise Malformed("a mapping, or JSON text of one", value) from None
+        raise Malformed("a mapping or list, or JSON text of one", value) from None
 
 
 def fields_in(value: Mapping[str, Any], nova_names: Sequence[str]) -> tuple[Mapping[str, Any], bool]:
@@ -156,7 +156,7 @@ def fields_in(value: Mapping[str, Any], nova_names: Sequence[str]) -> tuple[Mapp
         return value, False
     kind, data = value.get(_NOVA_NAME), value[_NOVA_DATA]
     if kind not in nova_names:
-        raise Malformed(f"a {' or '.join(nova_names)}", kind, _NOVA_NAME)
+        raise Malformed(" or ".join(nova_names), kind, _NOVA_NAME)
     if not isinstance(data, Mapping):
         raise Malformed("a mapping", data, _NOVA_DATA)
     return data, True

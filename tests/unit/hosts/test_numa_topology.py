@@ -5,7 +5,17 @@ import pickle
 
 import pytest
 
-from filtersched import HostPool, HostState, InvalidHost, NUMACell, NUMATopology, PciDevicePool
+from filtersched import (
+    FilterScheduler,
+    HostPool,
+    HostState,
+    InvalidHost,
+    NUMACell,
+    NUMATopology,
+    PciDevicePool,
+    RequestSpec,
+    make_conf,
+)
 
 CELL = {
     "id": 0,
@@ -134,6 +144,24 @@ def test_wrong_devices_are_refused_with_the_path_to_the_field(given, attribute):
     with pytest.raises(InvalidHost) as caught:
         HostState("a", pci_stats=given)
     assert caught.value.attribute == attribute
+
+
+@pytest.mark.parametrize("given", ["{", {"cells": [CELL, CELL]}, novas("Flavor"), [CELL], 5])
+def test_report_of_wrong_cells_leaves_every_host_as_it_was(given):
+    pool = HostPool([HostState(name, numa_topology={"cells": [CELL]}) for name in "ab"])
+    with pytest.raises(InvalidHost, match="host 'a': numa_topology"):
+        pool.report("a", numa_topology=given)
+    with pytest.raises(InvalidHost, match="host 'a': numa_topology"):
+        pool["a"].numa_topology = given
+    scheduler = FilterScheduler(make_conf(enabled_filters=["NUMATopologyFilter"]))
+    asked = {"cells": [{"id": 0, "pcpuset": [0], "cpu_policy": "dedicated", "memory": 64}]}
+    placed = scheduler.place(RequestSpec(numa_topology=asked, num_instances=2), pool)
+    assert sorted(one.host for one in placed) == ["a", "b"]
+
+
+def test_object_of_another_kind_is_refused_by_its_name():
+    with pytest.raises(InvalidHost, match="must be NUMATopology, not 'Flavor'"):
+        HostState("a", numa_topology=novas("Flavor"))
 
 
 def test_record_that_is_wrong_names_its_own_field():
