@@ -13,5 +13,5 @@ engine_facts  what the engine's REST API tells about hosts and VMs
 daemon        all of it together, until a signal ends or reloads it
 command       the command (main: where it begins)
 
-May import: public, loading, plugins, settings, errors. Nothing imports it.
+May import: public, loading, plugins, settings, errors. Only `testing` imports it: what units are given.
 """

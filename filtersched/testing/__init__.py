@@ -14,7 +14,9 @@ warn with SameAnswerWarning where every answer was the same.
 `check_driver` does the same for a driver, `check_resource` for a shared resource, and `check_host` for a class of
 hosts of your own.
 
-May import: schedulers, engine, resources, filters, weighers, plugins, results, hosts, requests, columns, errors.
+For units of oVirt's scheduler, `filtersched.testing.ovirt` makes ids with facts.
+
+May import: ovirt, schedulers, engine, resources, filters, weighers, plugins, results, hosts, requests, columns, errors.
 """
 
 from filtersched.testing.conformance import ConformanceError, SameAnswerWarning, check_filter, check_weigher

@@ -108,6 +108,27 @@ def test_every_problem_is_printed_once_and_nothing_else_but_notes(check, folder)
     assert checked.returncode == 1
 
 
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        (
+            "class A:\n def __init__(self, x): pass\n def do_filter(self, hosts, vm, args): return hosts\n",
+            "A.__init__ needs arguments, and a plug-in class is made without any.",
+        ),
+        ("class A:\n def do_filter(self, h): return h\n", "A.do_filter cannot be called with (hosts, vm, args)."),
+        ("def do_balance(hosts, vm, args): pass\n", "do_balance cannot be called with (hosts, args)."),
+        ("class A:\n async def do_score(self, hosts, vm, args): return []\n", "A.do_score is a coroutine"),
+        ("async def do_balance(hosts, args): pass\n", "do_balance is a coroutine"),
+    ],
+)
+def test_a_unit_that_cannot_be_called_is_a_problem_that_says_what_to_write(check, source, problem):
+    checked = check({"a.py": source})
+    (found,) = said(checked, "problem")
+    assert problem in found
+    assert "Write def" in found or "Give them defaults" in found
+    assert checked.returncode == 1
+
+
 def test_a_hint_joins_what_loading_said_of_the_same_line(check, folder):
     (problem,) = said(check({"old.py": "def do_filter(hosts, vm, args):\n    print hosts\n"}), "problem")
     assert problem.startswith(f"{folder}/old.py is left out: SyntaxError")
