@@ -30,6 +30,7 @@ from types import SimpleNamespace
 
 warnings.simplefilter("ignore")
 
+import acme_busy  # noqa: E402
 import devices  # noqa: E402
 import nova.conf  # noqa: E402
 from nova import context as nova_context  # noqa: E402
@@ -97,6 +98,7 @@ class Hosts(host_manager.HostManager):
         handler = filters.HostFilterHandler()
         known = {each.__name__: each for each in handler.get_matching_classes(["nova.scheduler.filters.all_filters"])}
         known |= {"RamFilter": RamFilter, "BusyFilter": BusyFilter}
+        known |= {each.__name__: each for each in (acme_busy.BusyHostFilter, acme_busy.RackHostFilter)}
         made = {name: known[name]() for name in conf["filters"]}
         self.filter_handler = handler
         self.enabled_filters = [made[name] for name in conf["filters"]]
