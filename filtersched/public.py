@@ -35,6 +35,7 @@ from filtersched.results.unread_field import UnreadField
 from filtersched.results.verdict import HostVerdicts, Rank, Shortage, Verdict
 from filtersched.results.weigher_shares import WeigherColumn, WeigherShare
 from filtersched.schedulers import ChanceScheduler, FilterScheduler, Scheduler, StochasticScheduler, scheduler_from
+from filtersched.schedulers.pending import PendingRequest, PendingRequests, Placed
 from filtersched.settings import make_conf
 from filtersched.weighers import BaseHostWeigher, BaseWeigher, HostWeightHandler
 
@@ -83,6 +84,9 @@ __all__ = [
     "NoValidHost",
     "PciDevicePool",
     "PciStats",
+    "PendingRequest",
+    "PendingRequests",
+    "Placed",
     "PluginLoadError",
     "PluginNotFound",
     "Rank",

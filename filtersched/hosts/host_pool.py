@@ -41,7 +41,7 @@ class HostPool(KeptHosts):
     moving does both in one step. A report brings the figures that a host measured, beside what has
     been committed since.
 
-    clock : gives the time of commits and reports, naive UTC; assign another one for a simulation.
+    clock : gives the time of decisions, commits and reports, naive UTC; assign another one for a simulation.
     """
 
     clock: Callable[[], datetime] = staticmethod(utc_now)

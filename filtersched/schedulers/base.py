@@ -241,7 +241,7 @@ class Scheduler(Configurable):
         self, chosen: Sequence[Selection], pool: HostPool, filters: FiltersGiven | None
     ) -> list[Selection]:
         """The selections as if they had been decided now. Raises CommitConflict where a filter refuses."""
-        now = utc_now()
+        now = pool.clock()
         taken: dict[Key, HostState] = {}
         records: list[Mapping[str, Any]] = []
         renewed = []
@@ -317,7 +317,7 @@ class Scheduler(Configurable):
         uuids = self._uuids(spec, instance_uuids)
         ready = spec.copy()
         if "now" not in spec.__dict__:
-            ready.now = utc_now()
+            ready.now = hosts.clock() if isinstance(hosts, HostPool) else utc_now()
         if not spec.availability_zone and self.settings.default_schedule_zone:
             ready.availability_zone = self.settings.default_schedule_zone
         if not spec.config_options:
