@@ -196,7 +196,7 @@ def test_a_request_that_is_passed_too_often_has_a_host_held_for_it():
     pool = pool_of(host("a"))
     pool.update("a", free_ram_mb=2048)
     pending = PendingRequests(SCHEDULER, pool, hold_after=1)
-    large, first, second = pending.add(spec(4096)), pending.add(spec(1024)), pending.add(spec(1024))
+    large, first, _second = pending.add(spec(4096)), pending.add(spec(1024)), pending.add(spec(1024))
     assert placed(pending) == [(first, ["a"])]
     assert large.passed == 1
     pool.update("a", free_ram_mb=2048)
