@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import html
 import importlib.util
+import inspect
 import re
 from pathlib import Path
 
 import pytest
 
 import filtersched
+import filtersched.inventory
 import filtersched.testing
 
 from .pages import blocks
@@ -46,6 +48,29 @@ def test_every_public_name_has_its_section_in_the_reference(module):
     documented = set(re.findall(r"^\.\. auto(?:class|function|exception):: (?:[\w.]+\.)?(\w+)", text, re.MULTILINE))
     # The same class under Nova's name.
     assert set(module.__all__) - documented - {"BaseHostWeigher"} == set()
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "filtersched.plugins.columnar",
+        "filtersched.hosts.aggregate_metadata",
+        "filtersched.filters.utils",
+        "filtersched.utils",
+        "filtersched.testing.ovirt",
+    ],
+)
+def test_helpers_of_authors_are_in_the_reference(module):
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (DOCS / "api").glob("*.md"))
+    assert re.search(rf"^\.\. automodule:: {re.escape(module)}\n   :members:", text, re.MULTILINE)
+
+
+def test_readers_of_files_are_in_the_reference():
+    text = (DOCS / "api" / "hosts.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\.\. autofunction:: (\w+)", text, re.MULTILINE))
+    public = filtersched.inventory.__all__
+    functions = {name for name in public if inspect.isfunction(getattr(filtersched.inventory, name))}
+    assert functions - documented == set()
 
 
 def test_drawing_of_the_layers_is_current():

@@ -24,6 +24,11 @@ SAID = {
     "AbsentFilter": "AbsentFilter",
     "UnimportableFilter": "No module named 'acme_mistakes.absent'",
     "AlwaysFilter": None,
+    "RaisingFilter": "of instance 'instance-new') raised KeyError('eth0')",
+    "OtherItemFilter": "OtherItemFilter: reads 'scheduler_hints.zone', which its spec_reads does not name",
+    "KeylessFilter": "KeylessFilter.host_reads: 'capabilities.' has no key after the dot",
+    "HintFilter": None,
+    "DearFilter": None,
     "NanWeigher": "NanWeigher",
     "TextEndWeigher": "minval is '0', and not a number",
     "LastScheduler": None,
@@ -81,6 +86,23 @@ def test_each_mistake_is_told(checked, name):
 def test_plug_in_that_answers_all_alike_is_noted(checked):
     (note,) = checked["AlwaysFilter"]["checked"]["notes"]
     assert "gave 30 hosts the same answer" in note
+
+
+def test_declaration_that_costs_more_than_it_gives_is_noted(checked):
+    (note,) = checked["DearFilter"]["checked"]["notes"]
+    assert "its declaration makes requests of a new kind" in note
+    assert "times as slow" in note
+    assert checked["GoodFilter"]["checked"]["notes"] == []
+
+
+def test_command_prints_what_a_plug_in_raised_and_who_was_asked(site):
+    env = {**os.environ, "PYTHONPATH": str(site)}
+    hosts = Path(__file__).parents[2] / "examples" / "hosts.jsonl"
+    settings = ["--scheduler_available_filters", "RaisingFilter", "--scheduler_default_filters", "RaisingFilter"]
+    command = [sys.executable, "-m", "filtersched", "schedule", "--inventory", hosts, "--flavor", "ram=512,vcpus=1"]
+    done = subprocess.run([*command, *settings], env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2
+    assert "KeyError: 'eth0'; RaisingFilter was asked about <HostState " in done.stderr
 
 
 def test_one_that_keeps_the_rules_ends_with_0(site):

@@ -1,5 +1,7 @@
 """Filters with a mistake each."""
 
+import time
+
 from oslo_config import cfg
 
 from filtersched import BaseHostFilter
@@ -91,3 +93,53 @@ class AlwaysFilter(BaseHostFilter):
 
     def host_passes(self, host_state, spec):
         return True
+
+
+class RaisingFilter(BaseHostFilter):
+    """Read what most hosts lack."""
+
+    def host_passes(self, host_state, spec):
+        return host_state.capabilities["eth0"]
+
+
+class OtherItemFilter(BaseHostFilter):
+    """Declare one hint, and read another."""
+
+    host_reads = ("num_io_ops",)
+    spec_reads = ("scheduler_hints.rack",)
+
+    def host_passes(self, host_state, spec):
+        return host_state.num_io_ops < 4 and spec.get_scheduler_hint("zone") is None
+
+
+class KeylessFilter(BaseHostFilter):
+    """Forget the key behind the dot."""
+
+    host_reads = ("capabilities.",)
+
+    def host_passes(self, host_state, spec):
+        return host_state.num_io_ops < 4
+
+
+class HintFilter(BaseHostFilter):
+    """Refuse hosts outside the rack of the hint, if there is one; no mistake."""
+
+    host_reads = ("capabilities.rack", "num_io_ops")
+    spec_reads = ("scheduler_hints.rack",)
+
+    def host_passes(self, host_state, spec):
+        wanted = spec.get_scheduler_hint("rack")
+        return host_state.num_io_ops < 4 and wanted in (None, host_state.capabilities.get("rack"))
+
+
+class DearFilter(BaseHostFilter):
+    """Take long to say what it reads."""
+
+    spec_reads = ("memory_mb",)
+
+    def host_reads(self, spec):
+        time.sleep(0.05)
+        return ("num_io_ops",)
+
+    def host_passes(self, host_state, spec):
+        return host_state.num_io_ops < 4
