@@ -12,6 +12,7 @@ from filtersched.cli.filter_checks import filter_findings
 from filtersched.cli.findings import Checked, Finding, names_of
 from filtersched.cli.inputs import hosts_of
 from filtersched.cli.listing import Column, check_listing, show_records
+from filtersched.cli.prefilter_checks import prefilter_findings
 from filtersched.cli.resource_checks import resource_findings
 from filtersched.cli.setting_checks import setting_findings
 from filtersched.cli.terminal import Terminal
@@ -30,7 +31,8 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
     shares = shares_of(checked)
     values = effective_settings(checked)
     of_settings = (*setting_findings(checked), *value_findings(checked))
-    of_plugins = (*filter_findings(checked), *device_findings(checked), *weigher_findings(checked, shares))
+    of_filters = (*filter_findings(checked), *prefilter_findings(checked), *device_findings(checked))
+    of_plugins = (*of_filters, *weigher_findings(checked, shares))
     further = (*expression_findings(checked), *resource_findings(checked))
     findings = list(dict.fromkeys((*of_settings, *of_plugins, *further)))
     if args.format == "text" and not args.columns and not args.sort:

@@ -24,11 +24,8 @@ ORDINARY: dict[str, frozenset[str]] = {
     # Nova asks Placement these before it filters, and does the rest beside scheduling.
     "scheduler": frozenset(
         (
-            *("workers", "discover_hosts_in_cells_interval", "max_placement_results", "image_metadata_prefilter"),
-            *("query_placement_for_image_type_support", "query_placement_for_availability_zone"),
-            "query_placement_for_routed_network_aggregates",
-            *("limit_tenants_to_placement_aggregate", "placement_aggregate_required_for_tenants"),
-            *("enable_isolated_aggregate_filtering", "periodic_task_interval"),
+            *("workers", "discover_hosts_in_cells_interval", "max_placement_results", "periodic_task_interval"),
+            *("query_placement_for_availability_zone", "query_placement_for_routed_network_aggregates"),
         )
     ),
 }

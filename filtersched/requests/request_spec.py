@@ -51,7 +51,7 @@ _NOTHING_ASKED: Any = Flavor()
 _OR_DERIVED: Any = OrDerived
 _NO_NUMA_LIMITS = NUMALimits()
 # What a scheduler gives a request for one decision.
-_OF_A_DECISION = ("_placements", "_shared_resources")
+_OF_A_DECISION = ("_placements", "_shared_resources", "_has_own_aggregates")
 _EPOCH: Any = datetime(1970, 1, 1)
 
 
@@ -250,6 +250,11 @@ class RequestSpec(Attributed, Mapping[str, Any]):
         A scheduler works it out. TopologySpreadFilter and TopologySpreadWeigher read it.
         """
         return None if self._placements is None else self._placements.topology()
+
+    @property
+    def has_own_aggregates(self) -> bool:
+        """Whether an aggregate of any host is for the request's project; a scheduler finds out for PrefilterFilter."""
+        return bool(self.__dict__.get("_has_own_aggregates", False))
 
     @property
     def shared_resources(self) -> Any:

@@ -32,6 +32,7 @@ from filtersched.results.selection import Selection
 from filtersched.results.unread_field import UnreadField
 from filtersched.schedulers.devices import aliases_of, with_devices
 from filtersched.schedulers.groups import add_placements, restated
+from filtersched.schedulers.prefilters import note_own_aggregates
 from filtersched.schedulers.several import Several
 from filtersched.schedulers.unread import Readers
 from filtersched.settings import SchedulerSettings, make_conf, read_scheduler_settings
@@ -325,6 +326,7 @@ class Scheduler(Configurable):
         add_placements(ready, hosts, uuids, before, len(uuids) if total is None else total)
         chosen = self._filters_named(filters)
         with_devices(ready, chosen, self._pci_aliases, self.settings)
+        note_own_aggregates(ready, chosen, hosts)
         ready.__dict__.pop("_shared_resources", None)
         if self.resources:
             self.resources.prepare(ready, hosts, uuids, taken)

@@ -42,6 +42,7 @@ from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Filtered, SetAside, WeighedHost, steps_of_set_aside
 from filtersched.results.verdict import HostVerdicts
 from filtersched.schedulers.base import Scheduler
+from filtersched.schedulers.prefilters import prefilters
 from filtersched.schedulers.whole_nodes import WholeNodeFilter
 from filtersched.settings import spelled
 from filtersched.weighers.base import BaseWeigher
@@ -89,7 +90,10 @@ class FilterScheduler(Scheduler):
         """
         super().__init__(conf)
         self.catalog: FilterCatalog = load_filters(self.conf, self.settings, filters)
-        self._always: Sequence[BaseHostFilter] = [WholeNodeFilter()] if self.settings.takes_whole_nodes else []
+        self._always: Sequence[BaseHostFilter] = [
+            *([WholeNodeFilter()] if self.settings.takes_whole_nodes else []),
+            *prefilters(self.conf, self.catalog.enabled),
+        ]
         self.resources: SharedResources = SharedResources(load_resources(self.conf, self.settings, resources))
         self.resources.check_names(self.catalog.enabled)
         self.filters: Sequence[BaseHostFilter] = self._with_those_of_all_requests(self.catalog.enabled)

@@ -16,6 +16,7 @@ _MAY_CHANGE = frozenset(
         "_resources",
         "_placements",
         "_shared_resources",
+        "_has_own_aggregates",
         "_derived_numa_topology",
         "_derived_pci_requests",
     )

@@ -37,6 +37,11 @@ SETTINGS = {
         "aggregate_image_properties_isolation_separator": "_",
     },
     "DedicationWeigher": {"dedication_weight_multiplier": 1.0},
+    "PrefilterFilter": {
+        "enable_isolated_aggregate_filtering": True,
+        "image_metadata_prefilter": True,
+        "compute_status_prefilter": True,
+    },
     "ShareWeigher": {"share_weight_multiplier": 1.0},
     "ExpressionFilter": {"filter_expression": "free_ram_mb / total_usable_ram_mb > 0.5 or 'HW_GPU' in traits"},
     "ExpressionWeigher": {"weight_expression": "free_ram_mb / total_usable_ram_mb - metrics['cpu.percent']"},
@@ -54,7 +59,7 @@ REQUESTS = {
 DOES_NOTHING = (
     *("AllHostsFilter", "ExpressionFilter", "IsolatedHostsFilter", "MetricsFilter"),
     *("CapabilityWeigher", "DedicationWeigher", "ExpressionWeigher", "ImagePropertiesWeigher", "MetricsWeigher"),
-    "ShareWeigher",
+    *("PrefilterFilter", "ShareWeigher"),
 )
 
 

@@ -380,3 +380,21 @@ def test_dedicated_aggregates_that_nothing_reads_are_named(check, inventory, wor
     aggregates = [{"name": "x", "metadata": {"filtersched:dedicated": word}}]
     found = check(*given, *inventory({"aggregates": aggregates}, {}))
     assert found.get("dedicated hosts") == told
+
+
+@pytest.mark.parametrize(
+    ("option", "metadata", "told"),
+    [
+        ("enable_isolated_aggregate_filtering", {"trait:A": "required"}, ["TraitsFilter, which is not in use"]),
+        ("enable_isolated_aggregate_filtering", {}, ["TraitsFilter", "no aggregate of this inventory has trait:NAME"]),
+        ("limit_tenants_to_placement_aggregate", {"filter_tenant_id": "p1"}, []),
+        ("limit_tenants_to_placement_aggregate", {}, ["no aggregate of this inventory has filter_tenant_id"]),
+    ],
+)
+def test_request_filters_that_meet_nothing_are_named(check, inventory, tmp_path, option, metadata, told):
+    path = tmp_path / "nova.conf"
+    path.write_text(f"[scheduler]\n{option} = true\n")
+    hosts = inventory({"aggregates": [{"name": "x", "metadata": metadata}]}, {})
+    found = check("--config-file", path, *hosts).get("request filters", [])
+    assert len(found) == len(told)
+    assert all(word in message for word, message in zip(told, found, strict=True))
