@@ -115,6 +115,9 @@ def _obstacle(one: BaseHostFilter, step: FilterStep, spec: RequestSpec, pool: Ho
         except Exception:
             # The boundary to the plug-in.
             return Obstacle(None, names, until=until)
+    if "shared_resources" in declaration.spec_attributes:
+        # An instance on any host may give back what others wait for.
+        return Obstacle(attributes_of(("instances", *reads)), names, until=until)
     is_refused = np.zeros(len(names), dtype=np.bool_)
     is_refused[refused] = True
     is_same = one.refusals_are_final and _MADE_READY.isdisjoint(declaration.spec_attributes)
