@@ -327,8 +327,9 @@ class KeptHosts:
         self.rows.mark_dirty(row, self.rows.changed_names((name,), host.__dict__, {name: value}))
         if name == "instances":
             self._note_groups(_groups_in(host, value), self.generation)
-        if name in ("instances", *(self.scope_generations.reads or ())):
-            self.scope_generations.note(None, self.generation)
+        scopes = self.scope_generations
+        if scopes.reads is not None and (name == "instances" or name in scopes.reads):
+            scopes.note(None, self.generation)
         object.__setattr__(host, name, value)
         return True
 
