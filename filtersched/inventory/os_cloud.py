@@ -60,6 +60,9 @@ class Cloud:
             raise self._error(
                 f"reading a cloud needs openstacksdk ({error}). Install it: pip install 'filtersched[openstack]'"
             ) from None
+        # What is wrong with an installation can raise anything.
+        except Exception as error:
+            raise self._error(f"openstacksdk cannot be imported: {type(error).__name__}: {error}") from None
         with self._explained("its configuration"), _quiet():
             config = sdk_config.OpenStackConfig(app_name="filtersched")
             clouds = config.cloud_config["clouds"]

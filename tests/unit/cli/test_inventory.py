@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from types import ModuleType
 
 import pytest
 import yaml
@@ -329,6 +330,17 @@ def test_without_the_extra_the_error_says_how_to_install_it(read, monkeypatch):
     result, _hosts = read()
     assert result.status == 2
     assert "pip install 'filtersched[openstack]'" in result.err
+
+
+def test_an_installation_that_is_broken_is_told(read, monkeypatch, tmp_path):
+    broken = ModuleType("openstack")
+    broken.__path__ = [str(tmp_path)]
+    (tmp_path / "config.py").write_text("Extension = type('Extension', (), {})\nExtension[int]\n")
+    monkeypatch.setitem(sys.modules, "openstack", broken)
+    monkeypatch.delitem(sys.modules, "openstack.config", raising=False)
+    result, _hosts = read()
+    assert result.status == 2
+    assert "openstacksdk cannot be imported: TypeError: type 'Extension' is not subscriptable" in result.err
 
 
 def test_the_cloud_must_be_named(run):
