@@ -13,7 +13,7 @@ from filtersched.hosts.declared_items import Name, read
 from filtersched.requests.request_spec import RequestSpec
 
 _MOVING = frozenset(("instance_uuid", "instance_group"))
-_PLACEMENTS = frozenset(("member_hosts", "topology"))
+_PLACEMENTS = frozenset(("member_hosts", "topology", "group_rules"))
 
 
 def changes_between_instances(spec: RequestSpec, name: Name) -> bool:

@@ -19,12 +19,18 @@ from filtersched.requests.spread_rules import AGGREGATE, ZONE
 
 #: The aggregates themselves as domains.
 AGGREGATES = "aggregate"
-_DOMAINS, _CODES, _ROWS = "domains", "codes by domain", "rows by code"
+_DOMAINS, _CODES, _ROWS, _OUTSIDE = "domains", "codes by domain", "rows by code", "codes outside"
 
 
 def name_of(domain: Any) -> Any:
     """What a domain is known by: itself, or the name of an aggregate."""
     return domain.name if type(domain) is Aggregate else domain
+
+
+class Alone(NamedTuple):
+    """The domain of a host that is in no other."""
+
+    host: str
 
 
 class DomainKey(NamedTuple):
@@ -33,10 +39,16 @@ class DomainKey(NamedTuple):
     name: str
     #: The zone of hosts that have none.
     default_zone: str = ""
+    #: Whether a host in no domain is one of its own.
+    alone: bool = False
 
     @property
     def reads(self) -> tuple[str, ...]:
         """The attributes of a host that say its domains."""
+        return (*self._reads, "host") if self.alone else self._reads
+
+    @property
+    def _reads(self) -> tuple[str, ...]:
         if self.name == ZONE:
             return ("aggregates", "service")
         return ("aggregates",) if self.is_aggregate or self.name == AGGREGATES else (self.name,)
@@ -57,6 +69,9 @@ class DomainKey(NamedTuple):
 
     def of_values(self, values: Sequence[Any]) -> tuple[Any, ...]:
         """The same of the attributes that it reads."""
+        if self.alone:
+            *others, host = values
+            return self._replace(alone=False).of_values(others) or (Alone(host),)
         if self.name == ZONE:
             aggregates, service = values
             return tuple(sorted(zones(aggregates, service, self.default_zone)))
@@ -87,6 +102,18 @@ class DomainKey(NamedTuple):
                 known[code] = self.of_values((value,) if is_one else value)
             codes.seen[_DOMAINS, self] = (codes.stamp, known)
         return known  # type: ignore[no-any-return]
+
+    def codes_outside(self, codes: Codes) -> list[int]:
+        """The codes that are in no domain."""
+        stamp, known = codes.seen.get((_OUTSIDE, self), (-1, []))
+        if stamp != codes.stamp:
+            known = [code for code, domains in enumerate(self.of_codes(codes)) if not domains]
+            codes.seen[_OUTSIDE, self] = (codes.stamp, known)
+        return known  # type: ignore[no-any-return]
+
+    def shown(self, domain: Any) -> str:
+        """A domain in a text."""
+        return f"of host {domain.host!r} alone" if type(domain) is Alone else repr(domain)
 
     def codes_by_domain(self, codes: Codes) -> dict[Any, list[int]]:
         """The codes that are in each domain, by its name."""

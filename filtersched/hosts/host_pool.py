@@ -20,6 +20,7 @@ from filtersched.hosts.placement import CommitConflict, Placement
 from filtersched.hosts.pool_file import HostClasses, SavedHost, SavedPool, read_pool, without_collections, write_pool
 from filtersched.hosts.reports import NEVER, HostReports, Report, as_built, counted_by
 from filtersched.hosts.shared_amounts import SHARED_RESOURCES, ScopeKey, scope_in_words
+from filtersched.requests.group_rules import group_rules
 from filtersched.requests.instance import Instance
 
 __all__ = ["HostPool", "Key", "Report"]
@@ -372,12 +373,15 @@ class HostPool(KeptHosts):
         return row is not None and self.rows.host(row)._generation == selection.generation
 
     def _moved_group(self, selection: Placement) -> str | None:
-        """The group of the request, if its members or their hosts have changed since the decision."""
-        group = selection.spec.instance_group
-        if group is None or group.uuid is None:
-            return None
-        moved = self._group_generations.get(group.uuid, self._groups_since) > selection.pool_generation
-        return group.uuid if moved else None
+        """The first group of the request, or that its rules name, whose members or hosts changed since the decision."""
+        group, further = selection.spec.instance_group, selection.spec.instance_groups
+        named = () if group is None or group.uuid is None else (group.uuid,)
+        if further or (group is not None and group.rules):
+            others = [rule.group for rule in group_rules(selection.spec) if rule.group is not None]
+            named = tuple(dict.fromkeys((*named, *(one.uuid or "" for one in further), *others)))
+        then = selection.pool_generation
+        moved = (one for one in named if self._group_generations.get(one, self._groups_since) > then)
+        return next(moved, None)
 
     def _check_absent(self, chosen: Sequence[Placement]) -> None:
         """Raise InvalidRequest for an instance that is on a host, or that is there twice."""

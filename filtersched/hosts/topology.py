@@ -17,11 +17,15 @@ from filtersched.errors import InvalidRequest, nearest
 from filtersched.hosts.domain_attributes import declared_attributes, is_attribute
 from filtersched.hosts.domain_counts import DomainCounts
 from filtersched.hosts.domains import DomainKey, InDomains, OfDomains
+from filtersched.hosts.group_domains import DomainTally, GroupRules
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
+from filtersched.hosts.instance_index import groups_of
 from filtersched.hosts.look_ups import InstancesWith, asked
 from filtersched.hosts.narrowing import permitted_by
+from filtersched.requests.group_rules import GroupRule, groups_of_request
 from filtersched.requests.request_spec import RequestSpec
+from filtersched.requests.request_values import InstanceGroup
 from filtersched.requests.spread_rules import AGGREGATE, ZONE, SpreadRule
 
 
@@ -45,6 +49,7 @@ class Placements:
         hosts: HostPool | Sequence[HostState],
         uuids: Collection[str],
         rules: Sequence[SpreadRule],
+        group_rules: Sequence[GroupRule] = (),
         *,
         total: int,
     ) -> Placements:
@@ -54,7 +59,7 @@ class Placements:
         uuids : the instances that are about to be placed, which count on no host.
         total : how many the request places in all.
         """
-        return cls(_Journal(_Facts(spec, hosts, frozenset(uuids), tuple(rules), total)))
+        return cls(_Journal(_Facts(spec, hosts, frozenset(uuids), tuple(rules), tuple(group_rules), total)))
 
     def with_host(self, host: HostState) -> Placements:
         """The same with one more instance, placed on this host."""
@@ -73,6 +78,10 @@ class Placements:
     def topology(self) -> Topology | None:
         """What the request's spread rules need; None if it has none."""
         return Topology(self._journal, self._count) if self._journal.facts.rules else None
+
+    def group_rules(self) -> GroupRules | None:
+        """What the rules of the request's groups need; None if they have none."""
+        return GroupRules(self._journal, self._count) if self._journal.facts.group_rules else None
 
 
 class Topology:
@@ -145,12 +154,13 @@ class Topology:
 class _Journal:
     """The hosts that a decision has chosen, and how many instances that makes in each domain."""
 
-    __slots__ = ("_counts", "facts", "placed")
+    __slots__ = ("_counts", "_tallies", "facts", "placed")
 
     def __init__(self, facts: _Facts, placed: Sequence[HostState] = ()) -> None:
         self.facts = facts
         self.placed: list[HostState] = list(placed)
         self._counts: dict[tuple[int, str], DomainCounts] = {}
+        self._tallies: dict[tuple[GroupRule, DomainKey], DomainTally] = {}
 
     def counts(self, rule: SpreadRule, default_zone: str, count: int) -> DomainCounts:
         """The counts by domain when so many of the hosts were chosen."""
@@ -162,6 +172,14 @@ class _Journal:
         found.follow(self.placed, count)
         return found
 
+    def tally(self, rule: GroupRule, key: DomainKey, count: int) -> DomainTally:
+        """Where the members are that a rule names, when so many of the hosts were chosen."""
+        found = self._tallies.get((rule, key))
+        if found is None:
+            facts = self.facts
+            found = self._tallies[rule, key] = DomainTally(key, facts.named_by(rule), follows=facts.follows(rule))
+        return found.follow(self.placed, count)
+
 
 class _Facts:
     """What a decision begins with: its request, the hosts, and the instances on them. Read when it is needed."""
@@ -172,17 +190,22 @@ class _Facts:
         hosts: HostPool | Sequence[HostState],
         placing: Collection[str],
         rules: tuple[SpreadRule, ...],
+        group_rules: tuple[GroupRule, ...],
         total: int,
     ) -> None:
         self._spec = spec
         self._hosts = hosts
         self._placing = placing
         self.rules = rules
+        self.group_rules = group_rules
+        self._groups = [group for _field, group in groups_of_request(spec)]
         self.total = total
         self.host_reads = tuple(dict.fromkeys(name for rule in rules for name in DomainKey(rule.domain).reads))
         self._members: list[HostState] | None = None
         for rule in rules:
             self._check(rule)
+        for group_rule in group_rules:
+            self._check_domain(group_rule.domain, group_rule.field)
 
     @property
     def has_group(self) -> bool:
@@ -205,15 +228,17 @@ class _Facts:
                 "project; the request has neither an instance_group nor a project_id",
                 field="project_id",
             )
-        name = rule.domain
+        self._check_domain(rule.domain, rule.field, ".spread")
+
+    def _check_domain(self, name: str, field: str, key: str = "") -> None:
         if name == ZONE or name.startswith(AGGREGATE) or not len(self._hosts):
             return
         if not is_attribute(self._hosts, name):
             known = {ZONE, f"{AGGREGATE}KEY", *declared_attributes(self._hosts)}
             raise InvalidRequest(
-                f"{rule.field}: hosts have no attribute {name!r} to spread over. {nearest(name, known)}".rstrip()
-                + f" An aggregate's metadata is {AGGREGATE}KEY.",
-                field=f"{rule.field}.spread",
+                f"{field}: hosts have no attribute {name!r}{' to spread over' if key else ''}. "
+                + f"{nearest(name, known)} An aggregate's metadata is {AGGREGATE}KEY.".lstrip(),
+                field=f"{field}{key}",
                 value=name,
             )
 
@@ -226,12 +251,47 @@ class _Facts:
     def members(self) -> list[HostState]:
         """The host of each member of the group, known or listed by the request."""
         if self._members is None:
-            self._members = list(self._find_members())
+            group = self._spec.instance_group
+            assert group is not None
+            self._members = list(self._members_of(group))
         return self._members
 
-    def _find_members(self) -> Iterator[HostState]:
-        group = self._spec.instance_group
-        assert group is not None
+    def follows(self, rule: GroupRule) -> bool:
+        """Whether the instances that the request places are members of the group that a rule names."""
+        return rule.is_own or any(rule.group == group.uuid for group in self._groups)
+
+    def named_by(self, rule: GroupRule) -> Iterable[HostState]:
+        """The host of each member of the group that a rule names, those about to be placed left out."""
+        for at, group in enumerate(self._groups):
+            if at == rule.owner if rule.is_own else group.uuid == rule.group:
+                return self._members_of(group)
+        return self._hosts_of([uuid for uuid in self._known_members(rule.group) if uuid not in self._placing])
+
+    def _known_members(self, group: str | None) -> Collection[str]:
+        if group is None:
+            return ()
+        if isinstance(self._hosts, HostPool):
+            return self._hosts.rows.members_of(group)
+        instances = (one for host in self._hosts for one in host.instances.values())
+        return dict.fromkeys(one.uuid for one in instances if group in groups_of(one))
+
+    def group_in_words(self, rule: GroupRule) -> str:
+        """The group that a rule names, for texts."""
+        return "the group" if rule.group is None else f"group {rule.group!r}"
+
+    def members_in(
+        self, rule: GroupRule, key: DomainKey, domain: Any, placed: Collection[HostState]
+    ) -> list[str]:
+        """The members that a rule names in a domain: uuids where they are known, on which host."""
+        found: dict[str, None] = {}
+        for host in (*self.named_by(rule), *placed):
+            if domain not in key.of(host):
+                continue
+            names = [uuid for uuid, one in host.instances.items() if rule.group in groups_of(one)]
+            found.update(dict.fromkeys([f"{uuid} on {host.host}" for uuid in names] or [f"one on {host.host}"]))
+        return list(found)
+
+    def _members_of(self, group: InstanceGroup) -> Iterator[HostState]:
         on_hosts: Counter[str] = Counter()
         for host in self._hosts_of([uuid for uuid in group.members if uuid not in self._placing]):
             on_hosts[host.host] += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from filtersched.requests.group_rules import RULE_KEYS, groups_of_request
 from filtersched.requests.request_spec import RequestSpec
 
 SIZES = ("memory_mb", "vcpus", "root_gb", "ephemeral_gb", "swap")
@@ -31,6 +32,12 @@ def asked_of(spec: RequestSpec) -> dict[str, Any]:
         asked[f"instance_group.{group.policy}"] = group.uuid
     if group is not None and "spread" in group.rules:
         asked["instance_group.spread"] = group.rules["spread"]
+    for one in spec.instance_groups:
+        if one.policy is not None:
+            asked[f"instance_groups.{one.policy}"] = one.uuid
+    for field, one in groups_of_request(spec):
+        name = field.partition("[")[0]
+        asked |= {f"{name}.{key}": one.rules[key] for key in RULE_KEYS if key in one.rules}
     destination = spec.requested_destination
     if destination is not None and (destination.host or destination.cell):
         asked["requested_destination"] = destination.host or destination.cell

@@ -196,4 +196,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, Record):
         named = ((name, plain(getattr(value, name))) for name in value.__dataclass_fields__)
         return {name: item for name, item in named if item not in (None, {}, []) and item is not _USUAL.get(name)}
+    if type(value) is FrozenList and any(isinstance(one, Record) for one in value):
+        return [plain(one) for one in value]
     return value.plain() if isinstance(value, Part) else thaw(value)

@@ -109,6 +109,10 @@ class RequestSpec(Attributed, Mapping[str, Any]):
     requested_destination: Stored[Destination | Mapping[str, Any] | None, Destination | None] = ABSENT
     #: The server group that the instances belong to.
     instance_group: Stored[InstanceGroup | Mapping[str, Any] | None, InstanceGroup | None] = ABSENT
+    #: Further server groups that they belong to, for GroupRulesFilter and GroupRulesWeigher. Each has a uuid.
+    instance_groups: Stored[
+        Iterable[InstanceGroup | Mapping[str, Any]] | None, tuple[InstanceGroup, ...]
+    ] = NO_ITEMS
     #: Where the request was tried before.
     retry: Stored[Retry | Mapping[str, Any] | None, Retry | None] = ABSENT
     #: Limits that the caller sets; selections carry the limits that filters set.
@@ -257,6 +261,14 @@ class RequestSpec(Attributed, Mapping[str, Any]):
         return bool(self.__dict__.get("_has_own_aggregates", False))
 
     @property
+    def group_rules(self) -> Any:
+        """The rules of the request's groups, and where the instances are that they name; None if they have none.
+
+        A scheduler works it out. GroupRulesFilter and GroupRulesWeigher read it.
+        """
+        return None if self._placements is None else self._placements.group_rules()
+
+    @property
     def shared_resources(self) -> Any:
         """What shared resources have left for the instance; None if none is in use. Their own filters read it."""
         return self._shared_resources
@@ -345,6 +357,10 @@ class RequestSpec(Attributed, Mapping[str, Any]):
     ) -> Instance:
         """The record of this request's instance on the host that gets it."""
         image, group = self.image, self.instance_group
+        groups = NO_ITEMS if group is None or group.uuid is None else (group.uuid,)
+        if self.instance_groups:
+            further = [one.uuid for one in self.instance_groups if one.uuid is not None]
+            groups = tuple(dict.fromkeys((*groups, *further)))
         return Instance.of_checked(
             uuid=self.instance_uuid or "",
             project_id=self.project_id,
@@ -353,7 +369,7 @@ class RequestSpec(Attributed, Mapping[str, Any]):
             image_ref=None if image is None else image.id,
             image_properties=NO_VALUES if image is None else image.properties,
             flavor=self.flavor,
-            groups=NO_ITEMS if group is None or group.uuid is None else (group.uuid,),
+            groups=groups,
             scheduler_hints=self.scheduler_hints,
             availability_zone=self.availability_zone,
             forced=bool(self.force_hosts or self.force_nodes),
@@ -465,6 +481,23 @@ def _record_of(kind: type[Record]) -> Callable[[str, Any], Any]:
     return check
 
 
+def _groups(field: str, value: Any) -> FrozenList[InstanceGroup]:
+    if value is None:
+        return FrozenList()
+    if not isinstance(value, Iterable) or isinstance(value, str | Mapping):
+        raise InvalidRequest(must_be(field, "a list of groups", value), field=field, value=value)
+    found = FrozenList(InstanceGroup.of(one, f"{field}[{at}]") for at, one in enumerate(value))
+    known: set[str] = set()
+    for at, group in enumerate(found):
+        if not group.uuid or group.uuid in known:
+            what = "the uuid of a group that is not there twice"
+            raise InvalidRequest(
+                must_be(f"{field}[{at}].uuid", what, group.uuid), field=f"{field}[{at}].uuid", value=group.uuid
+            )
+        known.add(group.uuid)
+    return found
+
+
 def _part_of(kind: type[Part]) -> Callable[[str, Any], Any]:
     def check(field: str, value: Any) -> Any:
         return None if value is None else checked(field, value, kind.of)
@@ -495,6 +528,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "image": _record_of(Image),
     "requested_destination": _record_of(Destination),
     "instance_group": _record_of(InstanceGroup),
+    "instance_groups": _groups,
     "retry": _record_of(Retry),
     "num_instances": _count,
     "scheduler_hints": _hints,

@@ -261,6 +261,8 @@ class Scheduler(Configurable):
             before = {one.instance_uuid: taken[one.host, one.nodename] for one in together if one in chosen[:index]}
             if group is not None:
                 spec.instance_group = restated(group, pool)
+            if spec.instance_groups:
+                spec.instance_groups = [restated(one, pool) for one in spec.instance_groups]
             decision = self._prepare(
                 spec,
                 pool,
@@ -398,7 +400,9 @@ def _check_still_passes(selection: Selection, decision: Decision, pool: HostPool
 
 
 def _count_together(one: RequestSpec, other: RequestSpec) -> bool:
-    """Whether instances of two requests count as of one group, or else of one project."""
+    """Whether instances of two requests count as of the same groups, or else of one project."""
+    if {group.uuid for group in one.instance_groups} != {group.uuid for group in other.instance_groups}:
+        return False
     if one.instance_group is None or other.instance_group is None:
         return one.instance_group is other.instance_group and one.project_id == other.project_id
     return one.instance_group.uuid is not None and one.instance_group.uuid == other.instance_group.uuid

@@ -8,6 +8,7 @@ from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.instance_index import groups_of
 from filtersched.hosts.topology import Placements
+from filtersched.requests.group_rules import group_rules
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.requests.request_values import InstanceGroup
 from filtersched.requests.spread_rules import spread_rules
@@ -28,11 +29,13 @@ def add_placements(
     group = spec.instance_group
     if group is not None:
         spec.instance_group = group = completed(group, hosts, uuids)
-    rules = spread_rules(spec)
+    if spec.instance_groups:
+        spec.instance_groups = [completed(one, hosts, uuids) for one in spec.instance_groups]
+    rules, of_groups = spread_rules(spec), group_rules(spec)
     spec.__dict__.pop("_placements", None)
-    if group is None and not rules:
+    if group is None and not rules and not of_groups:
         return
-    placements = Placements.of_request(spec.copy(), hosts, {*before, *uuids}, rules, total=total)
+    placements = Placements.of_request(spec.copy(), hosts, {*before, *uuids}, rules, of_groups, total=total)
     for host in before.values():
         placements = placements.with_host(host)
     spec.__dict__["_placements"] = placements

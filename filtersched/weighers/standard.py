@@ -20,4 +20,5 @@ STANDARD_WEIGHERS = (
     "TopologySpreadWeigher",
     "DedicationWeigher",
     "ShareWeigher",
+    "GroupRulesWeigher",
 )

@@ -379,8 +379,10 @@ def spread_story(chance):
             wanted["extra_specs"] = {"filtersched:spread": draw.one(*_SPREAD_TEXTS)}
         if not draw.rarely(3):
             wanted["project_id"] = "p1"
+        if draw.rarely(3):
+            wanted["instance_groups"] = [_further_group(draw, uuid) for uuid in draw.some(("site", "db"), 1, 2)]
         names = [draw.one(*_SPREAD_FILTERS) for _ in range(chance.randint(0, 3))]
-        names.insert(chance.randint(0, len(names)), "TopologySpreadFilter")
+        names.insert(chance.randint(0, len(names)), draw.one("TopologySpreadFilter", "GroupRulesFilter"))
         events.append((draw.one("ask", "place", "place", "list"), wanted, names))
         if draw.rarely(2):
             events.append(("set", chance.randrange(10), draw.one(change(draw), ("rack", draw.one("r1", "r9")))))
@@ -388,6 +390,9 @@ def spread_story(chance):
 
 
 def _spread_group(draw):
+    if draw.rarely(3):
+        return {"uuid": draw.one("web", "web", None), "policy": draw.one(None, "affinity", "anti-affinity"),
+                "rules": draw.one(*_GROUP_RULES)}
     rules = [draw.one(*_SPREAD_RULES) for _ in range(draw.one(1, 1, 1, 2))]
     return {
         "uuid": draw.one("web", "web", None),
@@ -398,6 +403,20 @@ def _spread_group(draw):
     }
 
 
+def _further_group(draw, uuid):
+    return {
+        "uuid": uuid,
+        "policy": draw.one(None, "affinity", "anti-affinity", "soft-affinity", "soft-anti-affinity"),
+        "rules": draw.one({}, *_GROUP_RULES),
+    }
+
+
+_GROUP_RULES = (
+    *({"apart_from": "web"}, {"apart_from": ["web", "db"], "domain": "rack"}, {"together": "rack"}),
+    *({"together_with": {"group": "web", "domain": "zone"}}, {"together_with": "nobody", "together": "aggregate:rack"}),
+    *({"apart_from": {"group": "web", "soft": True}}, {"together_with": {"group": "web", "soft": True}}),
+    *({"max_server_per_host": 2}, {"apart_from": [{"group": "site", "domain": "aggregate:rack"}]}, {"apart_form": "x"}),
+)
 _SPREAD_AGGREGATES = (
     (),
     ({"name": "a", "metadata": {"rack": "x1", "availability_zone": "az1"}},),
@@ -417,12 +436,16 @@ _SPREAD_TEXTS = (
 )
 _SPREAD_FILTERS = (
     *("RamFilter", "ComputeFilter", "ServerGroupAntiAffinityFilter", "AvailabilityZoneFilter", "OnceFilter"),
-    *("EverySecondFilter", "UuidFilter", *third_party_filters.PLACEMENT_NAMES),
+    *("EverySecondFilter", "UuidFilter", "GroupRulesFilter", *third_party_filters.PLACEMENT_NAMES),
 )
 SPREAD_CONFIGURATIONS = [
     {
         "weighers": random.Random(nr).sample((*OWN_WEIGHERS[:6], *_LONG_WEIGHERS[:3]), nr % 3)
-        + ["TopologySpreadWeigher"] * (nr % 2),
+        + ["TopologySpreadWeigher"] * (nr % 2)
+        + ["GroupRulesWeigher"] * (nr % 3 == 0),
+        "group_rules_weight_multiplier": float(nr % 4 - 1),
+        "group_rules_missing_domain": "own" if nr % 5 == 0 else "refuse",
+        "group_rules_unknown_group": "refuse" if nr % 7 == 0 else "pass",
         "topology_spread_weight_multiplier": random.Random(nr).choice((0.0, 1.0, 2.0, -1.0)),
         **({} if nr % 4 else {"host_subset_size": 2}),
         **({} if nr % 5 else {"shuffle_best_same_weighed_hosts": True}),

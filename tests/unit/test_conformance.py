@@ -42,15 +42,23 @@ SETTINGS = {
         "image_metadata_prefilter": True,
         "compute_status_prefilter": True,
     },
+    "GroupRulesFilter": {"group_rules_missing_domain": "own"},
+    "GroupRulesWeigher": {"group_rules_weight_multiplier": 1.0},
     "ShareWeigher": {"share_weight_multiplier": 1.0},
     "ExpressionFilter": {"filter_expression": "free_ram_mb / total_usable_ram_mb > 0.5 or 'HW_GPU' in traits"},
     "ExpressionWeigher": {"weight_expression": "free_ram_mb / total_usable_ram_mb - metrics['cpu.percent']"},
 }
 
+_TOGETHER = {
+    "uuid": "g",
+    "members": ["instance-1", "instance-2"],
+    "rules": {"together": "zone", "apart_from": "g"},
+}
 # Requests that make a difference to a plug-in for which the samples make none.
 REQUESTS = {
     "DedicationFilter": [make_spec(extra_specs={"filtersched:dedicated": "strict"}, project_id="p1")],
     "DedicationWeigher": [make_spec(extra_specs={"filtersched:dedicated": "preferred"}, project_id="p1")],
+    "GroupRulesFilter": [make_spec(instance_group=_TOGETHER)],
     "NUMATopologyFilter": [make_spec(extra_specs={"hw:numa_nodes": "1"})],
     "PciPassthroughFilter": [make_spec(pci_requests=[{"count": 1, "spec": [{"vendor_id": "8086"}]}])],
 }
@@ -59,7 +67,7 @@ REQUESTS = {
 DOES_NOTHING = (
     *("AllHostsFilter", "ExpressionFilter", "IsolatedHostsFilter", "MetricsFilter"),
     *("CapabilityWeigher", "DedicationWeigher", "ExpressionWeigher", "ImagePropertiesWeigher", "MetricsWeigher"),
-    *("PrefilterFilter", "ShareWeigher"),
+    *("GroupRulesWeigher", "PrefilterFilter", "ShareWeigher"),
 )
 
 

@@ -29,6 +29,7 @@ OPTIONS = {
     "topology_spread_weight_multiplier": 1.0,
     "dedication_weight_multiplier": 1.0,
     "share_weight_multiplier": 1.0,
+    "group_rules_weight_multiplier": 1.0,
     "weight_expression": "free_ram_mb / vcpus_total + capabilities['gpus']",
 }
 COLUMNAR = [weigher for weigher in WEIGHERS if weigher.columnar]
@@ -102,6 +103,7 @@ def test_all_of_them_are_looked_at():
         "DedicationWeigher",
         "DiskWeigher",
         "ExpressionWeigher",
+        "GroupRulesWeigher",
         "IoOpsWeigher",
         "NumInstancesWeigher",
         "PCIWeigher",

@@ -1,0 +1,184 @@
+"""GroupRules: in which domains the instances are that a request's group rules name, and what follows for a host."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from filtersched.columns.column import Column, NotVectorizable
+from filtersched.hosts.domains import DomainKey, InDomains
+from filtersched.hosts.host_rows import HostRows
+from filtersched.hosts.host_state import HostState
+from filtersched.hosts.look_ups import asked
+from filtersched.requests.group_rules import GroupRule
+
+# So many instances are named in a sentence.
+_MOST_NAMED = 3
+
+
+class DomainTally:
+    """How many of some instances are in each domain of one kind.
+
+    before : the host of each instance that was there before; those that the request places follow, if
+        they count.
+    """
+
+    def __init__(self, key: DomainKey, before: Iterable[HostState], *, follows: bool) -> None:
+        self.key = key
+        self.follows = follows
+        self._before = Counter(domain for host in before for domain in key.of(host))
+        self.counts: Counter[Any] = Counter(self._before)
+        self._count = 0
+
+    def follow(self, placed: Sequence[HostState], count: int) -> DomainTally:
+        """Count the first so many of the hosts that were chosen."""
+        if not self.follows:
+            return self
+        if count < self._count:
+            self.counts, self._count = Counter(self._before), 0
+        for host in placed[self._count : count]:
+            self.counts.update(self.key.of(host))
+        self._count = count
+        return self
+
+
+class _OfTally:
+    """A look-up: an answer for hosts that is another in few domains."""
+
+    __slots__ = ("_among", "_else", "_merge", "_outside", "key")
+
+    def __init__(
+        self,
+        key: DomainKey,
+        among: Mapping[Any, Any],
+        other: Any,
+        outside: Any,
+        merge: Callable[[Iterable[Any]], Any],
+    ) -> None:
+        """among : the answers of some domains; other : of all others; outside : of hosts in none.
+
+        merge : makes one answer of those of the domains of a host.
+        """
+        self.key = key
+        self._among = among
+        self._else = other
+        self._outside = outside
+        self._merge = merge
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """What it reads."""
+        return self.key.reads
+
+    def of(self, host: Any) -> Any:
+        """The answer for one host."""
+        return self._of(self.key.of(host))
+
+    def _of(self, domains: Sequence[Any]) -> Any:
+        if not domains:
+            return self._outside
+        return self._merge(self._among.get(domain, self._else) for domain in domains)
+
+    def column(self, rows: HostRows) -> Column:
+        """The answers of all hosts. Raises NotVectorizable."""
+        codes = rows.codes(self.attributes)
+        if codes is None:
+            raise NotVectorizable
+        each, places = self.key.of_codes(codes), self.key.codes_by_domain(codes)
+        table = np.full(len(codes.values), self._else, dtype=type(self._else))
+        table[self.key.codes_outside(codes)] = self._outside
+        for domain in self._among:
+            for code in places.get(domain, ()):
+                table[code] = self._of(each[code])
+        values = table.take(codes.codes)
+        return Column(values, max_abs_int=float(abs(values).max(initial=0)) if values.dtype != np.bool_ else 1.0)
+
+
+class GroupRules:
+    """The rules of a request's groups, and where the members are that they name.
+
+    hosts_of : finds the hosts of a rule's members, one entry per member, before the request placed any.
+    follows : whether the instances that the request places are members too.
+    """
+
+    __slots__ = ("_count", "_journal")
+
+    def __init__(self, journal: Any, count: int) -> None:
+        self._journal = journal
+        self._count = count
+
+    @property
+    def rules(self) -> tuple[GroupRule, ...]:
+        """The rules, in the order of the groups."""
+        found: tuple[GroupRule, ...] = self._journal.facts.group_rules
+        return found
+
+    def key(self, rule: GroupRule, default_zone: str, *, alone: bool) -> DomainKey:
+        """What tells the rule's domains apart."""
+        return DomainKey(rule.domain, default_zone, alone and rule.domain != "host")
+
+    def passes(self, host: Any, rule: GroupRule, key: DomainKey, *, unknown: bool) -> Any:
+        """Whether a host, or each of columns of hosts, satisfies a rule.
+
+        unknown : whether any host does while the group that it must be with has no members.
+        """
+        counts = self._tally(rule, key).counts
+        if not rule.is_together:
+            full = {domain: False for domain, count in counts.items() if count > rule.most}
+            return asked(host, _OfTally(key, full, True, False, all))
+        if not counts:
+            return asked(host, _OfTally(key, {}, unknown or rule.is_own, False, any))
+        return asked(host, _OfTally(key, dict.fromkeys(counts, True), False, False, any))
+
+    def members_near(self, host: Any, rule: GroupRule, key: DomainKey) -> Any:
+        """How many members the rule's domain has: those of the fullest of a host's domains."""
+        return asked(host, _OfTally(key, self._tally(rule, key).counts, 0, 0, max))
+
+    def refusal(self, host: Any, rule: GroupRule, key: DomainKey, *, unknown: bool) -> tuple[str, int, int] | None:
+        """Why a rule refuses a host: a sentence, what it needs and what it has. None if it does not."""
+        if self.passes(host, rule, key, unknown=unknown):
+            return None
+        domains, counts = key.of(host), self._tally(rule, key).counts
+        whose = self._journal.facts.group_in_words(rule)
+        if not domains:
+            return f"is in no {key.label}, which {rule.field} needs", 1, 0
+        if rule.is_together:
+            if not counts:
+                return f"{whose} has no instance on a host, and {rule.field} needs one in the {key.label}", 1, 0
+            where = ", ".join(sorted(str(domain) for domain in counts)[:_MOST_NAMED])
+            return f"{key.label} {key.shown(domains[0])} has none of {whose}, which is in {where} ({rule.field})", 1, 0
+        domain = next(one for one in domains if counts[one] > rule.most)
+        here = counts[domain]
+        who = self._journal.facts.members_in(rule, key, domain, self._placed(rule))
+        names = f": {', '.join(who[:_MOST_NAMED])}{' …' if len(who) > _MOST_NAMED else ''}" if who else ""
+        said = f"{key.label} {key.shown(domain)} has {here} of {whose}{names}; at most {rule.most} may be there"
+        return f"{said} ({rule.field})", here, rule.most
+
+    def filled_since(self, before: GroupRules | None, keys: Mapping[GroupRule, DomainKey]) -> list[InDomains] | None:
+        """The domains that no longer pass, since one instance less was placed. None if others may pass now."""
+        if before is None or before._journal is not self._journal or before._count != self._count - 1:
+            return None
+        filled = []
+        for rule, key in keys.items():
+            if not self._journal.facts.follows(rule):
+                continue
+            counts = self._tally(rule, key).counts
+            domains = key.of(self._journal.placed[self._count - 1])
+            if not rule.is_together:
+                filled.append(InDomains(key, [one for one in domains if counts[one] == rule.most + 1]))
+            elif any(counts[one] == 1 for one in domains) or not domains:
+                # The first there, so that hosts pass, or stop to, in this domain or in all.
+                return None
+        return filled
+
+    def _tally(self, rule: GroupRule, key: DomainKey) -> DomainTally:
+        found: DomainTally = self._journal.tally(rule, key, self._count)
+        return found
+
+    def _placed(self, rule: GroupRule) -> Collection[HostState]:
+        journal = self._journal
+        placed: list[HostState] = journal.placed[: self._count] if journal.facts.follows(rule) else []
+        return placed
