@@ -7,11 +7,15 @@ networks can still be had, and none twice for the same set of cells.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Sequence
 
 from filtersched.hosts.numa_topology import NUMACell
 from filtersched.hosts.pci_fit import DeviceSearch, Quota
 from filtersched.requests.numa_topology import NetworkMetadata
+
+# A search that looks at cells so often is a long one.
+_FEW_LOOKS = 64
 
 
 class CellChoice:
@@ -46,7 +50,10 @@ class CellChoice:
             matters = [known or cell.network_metadata is not None for known, cell in zip(matters, cells, strict=True)]
         # Only some cells matter to devices and networks: sets with the same of these are asked about once.
         self._matters = sum(1 << at for at, does in enumerate(matters) if does)
-        self._accepted: dict[int, bool] = {}
+        self._accepted: dict[tuple[int, frozenset[int | None]], bool] = {}
+        # A long search asks each row about all cells, once.
+        self._looks = 0
+        self._fitting: dict[int, int] = {}
         # The next row, and the cells that are taken before it, from where no way leads to the end.
         self._dead: set[tuple[int, int]] = set()
 
@@ -57,9 +64,9 @@ class CellChoice:
     def _rest(self, row: int, used: int) -> list[int] | None:
         if row == self._n_rows:
             return [] if self._accepts(used) else None
-        for cell in range(len(self._cells)):
+        for cell in self._open(row, used):
             taken = used | 1 << cell
-            if used >> cell & 1 or (row + 1, taken) in self._dead or not self._fits(row, cell):
+            if (row + 1, taken) in self._dead:
                 continue
             if self._is_promising(row + 1, taken):
                 rest = self._rest(row + 1, taken)
@@ -67,6 +74,17 @@ class CellChoice:
                     return [cell, *rest]
             self._dead.add((row + 1, taken))
         return None
+
+    def _open(self, row: int, used: int) -> Iterable[int]:
+        """The cells that are not taken and that the row fits, in the order of trying."""
+        self._looks += 1
+        if self._looks <= _FEW_LOOKS:
+            return (cell for cell in range(len(self._cells)) if not used >> cell & 1 and self._fits(row, cell))
+        fitting = self._fitting.get(row)
+        if fitting is None:
+            fitting = sum(1 << cell for cell in range(len(self._cells)) if self._fits(row, cell))
+            self._fitting[row] = fitting
+        return _places(fitting & ~used)
 
     def _is_promising(self, row: int, used: int) -> bool:
         left = self._n_rows - row
@@ -77,8 +95,8 @@ class CellChoice:
         owner: dict[int, int] = {}
 
         def place(row: int, seen: set[int]) -> bool:
-            for cell in range(len(self._cells)):
-                if used >> cell & 1 or cell in seen or not self._fits(row, cell):
+            for cell in self._open(row, used):
+                if cell in seen:
                     continue
                 seen.add(cell)
                 if cell not in owner or place(owner[cell], seen):
@@ -90,13 +108,20 @@ class CellChoice:
 
     def _accepts(self, chosen: int) -> bool:
         """Whether devices and networks allow a whole set of cells."""
-        key = chosen & self._matters
+        some = [cell for at, cell in enumerate(self._cells) if chosen >> at & 1]
+        ids = [cell.id for cell in some]
+        key = (chosen & self._matters, frozenset() if self._devices is None else self._devices.sockets(ids))
         if key not in self._accepted:
-            some = [cell for at, cell in enumerate(self._cells) if chosen >> at & 1]
-            self._accepted[key] = (
-                self._devices is None or self._devices.take([cell.id for cell in some]) is not None
-            ) and (self._networks is None or _are_close(self._cells, some, self._networks))
+            self._accepted[key] = (self._devices is None or self._devices.take(ids) is not None) and (
+                self._networks is None or _are_close(self._cells, some, self._networks)
+            )
         return self._accepted[key]
+
+
+@functools.lru_cache(4096)
+def _places(bits: int) -> tuple[int, ...]:
+    """The places of the bits that are set, the lowest first."""
+    return tuple(at for at in range(bits.bit_length()) if bits >> at & 1)
 
 
 def _are_close(every: Sequence[NUMACell], chosen: Sequence[NUMACell], networks: NetworkMetadata) -> bool:
@@ -115,8 +140,8 @@ def _network_quotas(cells: Sequence[NUMACell], networks: NetworkMetadata) -> lis
     """One cell for each network that some cell is close to, and enough cells for all of them."""
     names, is_tunneled = _near(cells, networks)
     near = [_near([cell], networks) for cell in cells]
-    found = [Quota(1, [int(name in own) for own, _ in near]) for name in sorted(names)]
-    found.append(Quota(len(names), [len(own) for own, _ in near]))
+    found = [Quota.of(1, [int(name in own) for own, _ in near]) for name in sorted(names)]
+    found.append(Quota.of(len(names), [len(own) for own, _ in near]))
     if is_tunneled:
-        found.append(Quota(1, [int(tunneled) for _, tunneled in near]))
+        found.append(Quota.of(1, [int(tunneled) for _, tunneled in near]))
     return found

@@ -29,19 +29,36 @@ class TakenDevices(NamedTuple):
 
 
 class Quota(NamedTuple):
-    """How many of something are needed, how many each cell of the host has, and how many there are besides."""
+    """How many of something are needed, how many the cells of the host have, and how many there are besides.
+
+    richest : the cells that have some, each as a bit and with its amount; those with the most first.
+    """
 
     need: int
-    each: Sequence[int]
+    richest: Sequence[tuple[int, int]]
     besides: int = 0
+
+    @classmethod
+    def of(cls, need: int, each: Sequence[int], besides: int = 0) -> Quota:
+        """The quota of what each cell has, in their order."""
+        having = [(1 << at, amount) for at, amount in enumerate(each) if amount]
+        return cls(need, sorted(having, key=lambda one: -one[1]), besides)
 
     def can_be_met(self, used: int, left: int) -> bool:
         """Whether the cells in `used`, given as bits, can have enough together with so many more."""
-        have = self.besides + sum(amount for at, amount in enumerate(self.each) if used >> at & 1)
+        have = self.besides
         if have >= self.need:
             return True
-        others = sorted((amount for at, amount in enumerate(self.each) if not used >> at & 1), reverse=True)
-        return have + sum(others[:left]) >= self.need
+        for bit, amount in self.richest:
+            # Of the cells that are not in use, those that have the most come first.
+            if not used & bit:
+                if not left:
+                    continue
+                left -= 1
+            have += amount
+            if have >= self.need:
+                return True
+        return False
 
 
 class DeviceSearch:
@@ -66,8 +83,14 @@ class DeviceSearch:
         return counts
 
     def depends_on(self, cell: int) -> bool:
-        """Whether it matters if the cell is among the chosen."""
-        return self._asks_sockets or cell in self._nodes
+        """Whether it matters if the cell is among the chosen, beside its socket."""
+        return cell in self._nodes
+
+    def sockets(self, cells: Collection[int]) -> frozenset[int | None]:
+        """The sockets of these cells, as far as they matter."""
+        if not self._asks_sockets:
+            return frozenset()
+        return frozenset(cell.socket for cell in self._cells if cell.id in cells)
 
     def quotas(self, cells: Sequence[int]) -> list[Quota]:
         """What the chosen cells must have at least for each request, and for all of them together.
@@ -90,9 +113,9 @@ class DeviceSearch:
         each = [by_node.get(cell, 0) for cell in cells]
         unknown = by_node.get(None, 0)
         if policy in (REQUIRED, LEGACY):
-            return Quota(need, each, unknown if policy == LEGACY else 0)
+            return Quota.of(need, each, unknown if policy == LEGACY else 0)
         # Devices of other cells count too.
-        return Quota(need, [0] * len(cells), sum(by_node.values()) - (unknown if policy == SOCKET else 0))
+        return Quota(need, (), sum(by_node.values()) - (unknown if policy == SOCKET else 0))
 
     def _both(self, at: int) -> list[int]:
         allowed = set(self._allowed[at])
