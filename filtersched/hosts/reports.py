@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from filtersched.errors import InvalidHost
 from filtersched.hosts.device_usage import DEVICE_ATTRIBUTES, with_usage
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.instance import Instance
@@ -123,11 +125,13 @@ def _shift(
             elif name in DEVICE_ATTRIBUTES:
                 setattr(changed, name, with_usage(changed, name, value, instance.consumed, sign))
             elif before != after:
-                setattr(changed, name, _shifted(value, before, after, sign))
+                # A figure that would become impossible does not fit the others, and stays as reported.
+                with contextlib.suppress(InvalidHost):
+                    setattr(changed, name, _shifted(value, before, after, sign))
 
 
 def _shifted(value: Any, before: Any, after: Any, sign: int) -> Any:
-    """A figure with what an instance takes, or without; of mappings, each number; anything else stays.
+    """A figure with what an instance takes, or without; of mappings and lists, each number; anything else stays.
 
     before, after : the figure with the instance, and once it is released.
     """
@@ -135,6 +139,10 @@ def _shifted(value: Any, before: Any, after: Any, sign: int) -> Any:
         shifted = value + sign * (before - after)
         # Figures that don't fit together must not become impossible.
         return 0 if sign < 0 and shifted < 0 <= value else shifted
+    if all(isinstance(one, tuple) for one in (value, before, after)):
+        if not len(value) == len(before) == len(after):
+            return value
+        return tuple(_shifted(*items, sign) for items in zip(value, before, after, strict=True))
     if not all(isinstance(one, Mapping) for one in (value, before, after)):
         return value
     changes = {key: _shifted(value.get(key, 0), before.get(key, 0), after.get(key, 0), sign) for key in before}

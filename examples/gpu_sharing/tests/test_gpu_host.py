@@ -97,6 +97,15 @@ def test_gpus_survive_a_restart(tmp_path):
     assert (again["g"].gpus_free, again["g"].gpu_kinds, again["g"].gpu_model) == ((1000, 600), {}, "T4")
 
 
+def test_report_that_misses_an_instance_leaves_its_gpu_counted():
+    pool = HostPool([make_host(GpuHost, "g", gpus_free=[1000, 600])])
+    (placed,) = scheduler().place(share(500), pool)
+    pool.report("g", gpus_free=[1000, 600], gpu_kinds={}, instances=[])
+    assert (pool["g"].gpus_free, pool["g"].gpu_kinds) == ((1000, 100), {"share": 1})
+    pool.report("g", gpus_free=[1000, 100], gpu_kinds={"share": 1}, instances=[placed.instance_uuid])
+    assert (pool["g"].gpus_free, pool["g"].gpu_kinds) == ((1000, 100), {"share": 1})
+
+
 @pytest.mark.parametrize("given", [[1001], [-1], ["500"], [0.5], [True], "1000", 4, None, {"0": 5}])
 def test_gpus_that_are_none_are_refused(given):
     with pytest.raises(InvalidHost, match="gpus_free") as caught:

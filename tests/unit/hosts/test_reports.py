@@ -6,7 +6,17 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from filtersched import FilterScheduler, Flavor, HostPool, HostState, Instance, InvalidHost, RequestSpec, make_conf
+from filtersched import (
+    FilterScheduler,
+    Flavor,
+    HostPool,
+    HostState,
+    Instance,
+    InvalidHost,
+    RequestSpec,
+    host_attribute,
+    make_conf,
+)
 
 START = datetime(2026, 1, 2, 12)
 FLAVOR = Flavor(memory_mb=100, vcpus=1, root_gb=1)
@@ -231,3 +241,60 @@ def test_instance_that_left_since_a_report_is_taken_off_each_item_of_a_mapping(s
     pool.release("i1")
     pool.report("a", seats_used={"db": 2, "web": 1}, observed_at=measured)
     assert pool["a"].seats_used == {"db": 0, "web": 1}
+
+
+def amounts(value):
+    """Amounts of zero or more."""
+    if min(value, default=0) < 0:
+        raise ValueError("zero or more each")
+    return tuple(value)
+
+
+class DevicesHost(HostState):
+    """A host with devices, of which an instance takes 400 of the first with room."""
+
+    free_of_each: tuple[int, ...] = host_attribute(default=(), check=amounts)
+
+    def consume_from_request(self, spec):
+        super().consume_from_request(spec)
+        at = next(at for at, free in enumerate(self.free_of_each) if free >= 400)
+        self._take(at, 400)
+        return {"device": at}
+
+    def release_instance(self, instance):
+        super().release_instance(instance)
+        self._take(instance.consumed["device"], -400)
+
+    def _take(self, at, amount):
+        free = list(self.free_of_each)
+        free[at] -= amount
+        self.free_of_each = tuple(free)
+
+
+@pytest.mark.parametrize(
+    ("reported", "expected"),
+    [
+        ((500, 1000), (100, 1000)),
+        ((400, 200), (0, 200)),
+        # Not with the instance, and not without it.
+        ((300, 1000), (300, 1000)),
+        ((500,), (500,)),
+        ((), ()),
+    ],
+)
+def test_instance_that_a_report_misses_is_on_top_of_each_item_of_a_list(scheduler, reported, expected):
+    pool = HostPool([DevicesHost("a", total_usable_ram_mb=1000, free_ram_mb=1000, free_of_each=(500, 1000))])
+    place(scheduler, pool, "i1")
+    assert pool["a"].free_of_each == (100, 1000)
+    pool.report("a", free_of_each=reported, instances=[])
+    assert pool["a"].free_of_each == expected
+
+
+def test_instance_that_left_since_a_report_is_taken_off_each_item_of_a_list(scheduler):
+    pool = HostPool([DevicesHost("a", total_usable_ram_mb=1000, free_ram_mb=1000, free_of_each=(500, 1000))])
+    pool.clock = Clock()
+    place(scheduler, pool, "i1")
+    measured = pool.clock()
+    pool.release("i1")
+    pool.report("a", free_of_each=(100, 700), observed_at=measured)
+    assert pool["a"].free_of_each == (500, 700)
