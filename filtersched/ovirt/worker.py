@@ -98,13 +98,18 @@ class _Plugin:
         self._codes = {path: marshal.loads(base64.b64decode(code)) for path, code in setup["codes"].items()}
         self._states: dict[str, list[int]] = {}
         self._module: types.ModuleType | None = None
+        self._memory: int = setup["memory_mb"] << 20
+
+    def _prepare(self) -> None:
+        """Bound the memory, and have imports find what is beside the file."""
         # Private memory is bounded; address space more loosely, since threads and libraries reserve much.
         # What was inherited comes on top: it is shared, and may be imports of other files.
         with open("/proc/self/statm") as stream:
             size, *_, data, _ = (int(pages) * resource.getpagesize() for pages in stream.read().split())
-        most = setup["memory_mb"] << 20
-        resource.setrlimit(resource.RLIMIT_DATA, (data + most, data + most))
-        resource.setrlimit(resource.RLIMIT_AS, (size + 4 * most, size + 4 * most))
+        for limit, most in ((resource.RLIMIT_DATA, data + self._memory), (resource.RLIMIT_AS, size + 4 * self._memory)):
+            _soft, hard = resource.getrlimit(limit)
+            most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.setrlimit(limit, (most, most))
         with contextlib.suppress(OSError):
             os.chdir(os.path.dirname(self._path))
         sys.path.insert(0, os.path.dirname(self._path))
@@ -155,6 +160,7 @@ class _Plugin:
 
     def _loaded(self) -> types.ModuleType:
         if self._module is None:
+            self._prepare()
             # A plug-in may be called like a module that others import.
             known = self._name in sys.stdlib_module_names or self._name in sys.modules
             module = types.ModuleType(f"plugin {self._name}" if known else self._name)
@@ -181,7 +187,8 @@ class _Plugin:
                 trace = trace.tb_next
             frames = traceback.extract_tb(trace)
             if isinstance(problem, SyntaxError):
-                text, where = str(problem.msg), f" ({problem.filename}, line {problem.lineno})"
+                line = f", line {problem.lineno}" if problem.lineno else ""
+                text, where = str(problem.msg), f" ({problem.filename or self._path}{line})"
             elif inside := [frame for frame in frames if frame.filename == self._path] or frames:
                 where = f" ({inside[-1].filename}, line {inside[-1].lineno})"
             shown = "".join(traceback.format_exception(problem.with_traceback(trace)))[-8000:]

@@ -172,6 +172,23 @@ def test_a_conf_of_a_file_that_cannot_be_loaded_belongs_to_it(check):
     assert "b.py is left out: SyntaxError" in problem
 
 
+def test_a_file_with_null_bytes_is_named_without_a_line(check, folder):
+    (problem,) = said(check({"nul.py": "x = 1\0\n"}), "problem")
+    why = "SyntaxError: source code string cannot contain null bytes"
+    assert problem == f"{folder}/nul.py is left out: {why} ({folder}/nul.py)"
+
+
+def test_a_service_whose_memory_is_limited_from_outside_runs_plugins_within_that(folder, tmp_path):
+    (folder / "reserved.py").write_text(GOOD)
+    (tmp_path / "scheduler.conf").write_text(f"plugins_path={folder}\n")
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_AS, (400 << 20, 400 << 20))\n"
+        f"from filtersched.ovirt.main import main; exit(main(['--check', '--config-file', '{tmp_path}/scheduler.conf']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.endswith("filters: 1, cost functions: 0, balancers: 0. No problem.\n"), done.stderr
+
+
 @AS_ROOT
 def test_root_is_told_which_files_the_service_cannot_read(check, folder, tmp_path):
     password = tmp_path / "password"
