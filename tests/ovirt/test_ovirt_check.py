@@ -183,7 +183,8 @@ def test_a_service_whose_memory_is_limited_from_outside_runs_plugins_within_that
     (tmp_path / "scheduler.conf").write_text(f"plugins_path={folder}\n")
     code = (
         "import resource; resource.setrlimit(resource.RLIMIT_AS, (400 << 20, 400 << 20))\n"
-        f"from filtersched.ovirt.main import main; exit(main(['--check', '--config-file', '{tmp_path}/scheduler.conf']))"
+        "from filtersched.ovirt.main import main\n"
+        f"exit(main(['--check', '--config-file', '{tmp_path}/scheduler.conf']))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout.endswith("filters: 1, cost functions: 0, balancers: 0. No problem.\n"), done.stderr
