@@ -53,7 +53,7 @@ def whole_gpus(free: Sequence[int], count: int) -> tuple[int, ...]:
     return found if len(found) == count else ()
 
 
-@functools.lru_cache(1024)
+@functools.lru_cache(1024, typed=True)
 def _wish(count: Any, thousandths: Any, models: Any) -> GpuWish:
     gpus = 0 if count is None else _whole("gpu:count", count, 0, 64)
     each = WHOLE if thousandths is None else _whole("gpu:thousandths", thousandths, 1, WHOLE)

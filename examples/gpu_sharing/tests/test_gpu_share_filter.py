@@ -68,6 +68,7 @@ def test_host_without_gpus_says_so():
     ("wish", "field"),
     [
         ({"gpu:count": "many"}, "gpu:count"),
+        ({"gpu:count": True}, "gpu:count"),
         ({"gpu:count": "-1"}, "gpu:count"),
         ({"gpu:count": "65"}, "gpu:count"),
         ({"gpu:count": "1", "gpu:thousandths": "0"}, "gpu:thousandths"),
