@@ -22,6 +22,7 @@ from filtersched.hosts.numa_topology import NUMACell, NUMAPages, NUMATopology
 from filtersched.hosts.pci_stats import PciDevicePool, PciStats
 from filtersched.hosts.placement import CommitConflict
 from filtersched.hosts.reports import Report
+from filtersched.hosts.reservations import Reservation
 from filtersched.requests.numa_topology import InstanceNUMACell, InstanceNUMATopology, NetworkMetadata
 from filtersched.requests.pci_requests import InstancePCIRequest, InstancePCIRequests
 from filtersched.requests.request_spec import Destination, Flavor, Image, InstanceGroup, RequestSpec, Retry
@@ -92,6 +93,7 @@ __all__ = [
     "Rank",
     "Report",
     "RequestSpec",
+    "Reservation",
     "Retry",
     "Scheduler",
     "Selection",

@@ -6,7 +6,7 @@ import functools
 import itertools
 import random
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Self
 
 from filtersched.columns.plain_data import plain_mapping
@@ -255,7 +255,10 @@ class Decision:
             # A host of a pool is explained alone; its other nodes are there.
             several = {*several, *host._owner.rows.host_names().several}
         excluded = excluded_by(host, spec)
-        return HostVerdicts(host.host, host.nodename, verdicts, changed, called(key, several), excluded)
+        found = HostVerdicts(host.host, host.nodename, verdicts, changed, called(key, several), excluded)
+        if found.refused_by and isinstance(self.hosts, HostPool):
+            found = replace(found, reserved=self.hosts.run(self.hosts.reserved.kept_from, spec, key, spec.now))
+        return found
 
     def passed(self, host: HostState) -> HostVerdicts | None:
         """The verdicts on a host that passed every filter for an instance; None if it has changed since."""

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from filtersched.columns.frozen import FrozenDict, GrowingDict
 from filtersched.columns.values import naive_utc, utc_now
-from filtersched.errors import InvalidHost, InvalidRequest, InventoryError, shown
+from filtersched.errors import InvalidHost, InvalidRequest, InventoryError, nearest, shown
 from filtersched.hosts.host_attribute import checked
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import BUILDING, HostState
@@ -19,6 +19,7 @@ from filtersched.hosts.kept_hosts import Change, KeptHosts, Key
 from filtersched.hosts.placement import CommitConflict, Placement
 from filtersched.hosts.pool_file import HostClasses, SavedHost, SavedPool, read_pool, without_collections, write_pool
 from filtersched.hosts.reports import NEVER, HostReports, Report, as_built, counted_by
+from filtersched.hosts.reservations import RESERVED, Reservation, Reservations
 from filtersched.hosts.shared_amounts import SHARED_RESOURCES, ScopeKey, scope_in_words
 from filtersched.requests.group_rules import group_rules
 from filtersched.requests.instance import Instance
@@ -43,6 +44,7 @@ class HostPool(KeptHosts):
     been committed since.
 
     clock : gives the time of decisions, commits and reports, naive UTC; assign another one for a simulation.
+    reserved : the places that are held; `reservations` is for callers.
     """
 
     clock: Callable[[], datetime] = staticmethod(utc_now)
@@ -50,6 +52,7 @@ class HostPool(KeptHosts):
     def _start(self, rows: HostRows) -> None:
         super()._start(rows)
         self._reports: dict[Key, HostReports] = {}
+        self.reserved: Reservations = Reservations(lambda: self._members(RESERVED), lambda: self.group_generation(RESERVED))
 
     def _take_out(self, host: HostState, row: int, generation: int) -> None:
         super()._take_out(host, row, generation)
@@ -113,7 +116,7 @@ class HostPool(KeptHosts):
         self._check_may_change(chosen)
         self.check_unmoved(chosen)
         self._check_absent(chosen)
-        self._exchange((), chosen)
+        self._exchange(self._filled_by(chosen), chosen)
 
     def release(self, instances: str | Placement | Iterable[str | Placement]) -> None:
         """Give back what instances took, and remove them from their hosts.
@@ -142,7 +145,27 @@ class HostPool(KeptHosts):
         self._check_may_change(chosen)
         self.check_unmoved(chosen)
         _check_different(one.instance_uuid for one in chosen)
-        self._exchange([self._leaving(one.instance_uuid) for one in chosen], chosen)
+        moving = [self._leaving(one.instance_uuid) for one in chosen]
+        self._exchange([*moving, *self._filled_by(chosen)], chosen)
+
+    def _filled_by(self, chosen: Sequence[Placement]) -> list[_Leaving]:
+        """The instances whose reserved places these fill."""
+        return [self._leaving(uuid) for uuid in self.reserved.filled_by(chosen, self.clock())]
+
+    @property
+    def reservations(self) -> Mapping[str, Reservation]:
+        """The places that are held for requests to come, by the name of the reservation."""
+        return self._atomic.run(lambda: {name: self.reserved[name] for name in self.reserved})
+
+    def unreserve(self, name: str) -> None:
+        """Give back the places of a reservation that are left. Raises InvalidRequest for an unknown one."""
+        self._atomic.run(self._unreserve, name)
+
+    def _unreserve(self, name: str) -> None:
+        if name not in self.reserved:
+            hint = nearest(str(name), list(self.reserved))
+            raise InvalidRequest(f"there is no reservation {name!r}. {hint}".rstrip(), field="name", value=name)
+        self._release(self.reserved[name].instance_uuids)
 
     def without(self, instance_uuids: Iterable[str]) -> dict[Key, HostState]:
         """Copies of the hosts of these instances as they would be without them, by name and node.
@@ -380,8 +403,7 @@ class HostPool(KeptHosts):
             others = [rule.group for rule in group_rules(selection.spec) if rule.group is not None]
             named = tuple(dict.fromkeys((*named, *(one.uuid or "" for one in further), *others)))
         then = selection.pool_generation
-        moved = (one for one in named if self._group_generations.get(one, self._groups_since) > then)
-        return next(moved, None)
+        return next((one for one in named if self.group_generation(one) > then), None)
 
     def _check_absent(self, chosen: Sequence[Placement]) -> None:
         """Raise InvalidRequest for an instance that is on a host, or that is there twice."""

@@ -267,6 +267,10 @@ class KeptHosts:
         if self.scope_generations.reads is not None:
             self.scope_generations.note(_scopes_in(host), generation)
 
+    def group_generation(self, group: str) -> int:
+        """When the members of a group, or their hosts, changed last, as the pool's generation; 0 is never."""
+        return self._group_generations.get(group, self._groups_since)
+
     def _note_groups(self, groups: Iterable[str], generation: int) -> None:
         if len(self._group_generations) >= _MAX_GROUPS:
             self._groups_since = self.generation

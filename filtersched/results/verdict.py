@@ -140,7 +140,9 @@ class Rank:
         return f"{self.place}, {self.distance} the chosen host" + (f" ({weighers})" if weighers else "")
 
 
-Packed = tuple[str, str, tuple[tuple[str, bool, Shortage | str | None], ...], bool, str, str | None]
+Packed = tuple[
+    str, str, tuple[tuple[str, bool, Shortage | str | None], ...], bool, str, str | None, tuple[str, ...]
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,8 @@ class HostVerdicts:
     chosen: bool = False
     #: The host's place among those that passed, where it is known.
     rank: Rank | None = None
+    #: What is reserved for others on a host that is refused, in words; one for each reservation.
+    reserved: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -184,8 +188,12 @@ class HostVerdicts:
         """Why the host does not pass, as the end of a sentence."""
         reasons = [verdict.reason for verdict in self.refused_by]
         if all(isinstance(reason, Shortage) and not reason.sentence for reason in reasons):
-            return f"{self.name} " + " and ".join(map(in_words, reasons))
+            return f"{self.name} " + " and ".join(map(in_words, reasons)) + self._held
         return str(self)
+
+    @property
+    def _held(self) -> str:
+        return f"; {' and '.join(self.reserved)}" if self.reserved else ""
 
     def __str__(self) -> str:
         if self.chosen:
@@ -194,6 +202,7 @@ class HostVerdicts:
         said = "; ".join([*excluded, *map(str, self.refused_by)]) or "passes every filter"
         if self.rank is not None:
             said += f", {self.rank}"
+        said += self._held
         return f"{self.name}: {said}" + (" (it has changed since the decision)" if self.changed else "")
 
     @property
@@ -223,6 +232,7 @@ class HostVerdicts:
             "chosen": self.chosen,
             "excluded_by": self.excluded_by,
             "changed": self.changed,
+            "reserved": list(self.reserved),
             "verdicts": [verdict.to_dict() for verdict in self.verdicts],
             "rank": None if rank is None else rank.rank,
             "ranking": place,
@@ -232,11 +242,19 @@ class HostVerdicts:
     def packed(self) -> Packed:
         """The same as plain data, with reasons that can leave the process."""
         verdicts = tuple((one.filter, one.passed, _plain(one.reason)) for one in self.verdicts)
-        return self.host, self.nodename, verdicts, self.changed, self.name, self.excluded_by
+        return self.host, self.nodename, verdicts, self.changed, self.name, self.excluded_by, self.reserved
 
     @classmethod
     def unpacked(
-        cls, host: str, nodename: str, verdicts: Sequence[Any], changed: bool, name: str, excluded_by: str | None
+        cls,
+        host: str,
+        nodename: str,
+        verdicts: Sequence[Any],
+        changed: bool,
+        name: str,
+        excluded_by: str | None,
+        reserved: Sequence[str] = (),
     ) -> Self:
         """The verdicts that were packed."""
-        return cls(host, nodename, tuple(Verdict(*one) for one in verdicts), changed, name, excluded_by)
+        each = tuple(Verdict(*one) for one in verdicts)
+        return cls(host, nodename, each, changed, name, excluded_by, reserved=tuple(reserved))

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NoReturn, SupportsIndex
 
@@ -20,6 +21,7 @@ from filtersched.hosts.host_lists import each_of, undisturbed
 from filtersched.hosts.host_pool import HostPool, Key
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.placement import CommitConflict
+from filtersched.hosts.reservations import Reservation
 from filtersched.loading import FiltersGiven, bind_options, load_driver, share_settings
 from filtersched.plugins.configurable import Configurable
 from filtersched.plugins.timing import measured
@@ -33,6 +35,8 @@ from filtersched.results.unread_field import UnreadField
 from filtersched.schedulers.devices import aliases_of, with_devices
 from filtersched.schedulers.groups import add_placements, restated
 from filtersched.schedulers.prefilters import note_own_aggregates
+from filtersched.schedulers.reserving import checked as checked_reservation
+from filtersched.schedulers.reserving import give_back, hold, open_places, where_reserved
 from filtersched.schedulers.several import Several
 from filtersched.schedulers.unread import Readers
 from filtersched.settings import SchedulerSettings, make_conf, read_scheduler_settings
@@ -106,7 +110,7 @@ class Scheduler(Configurable):
                 seed=seed,
                 explain=explain,
             )
-            return sealed(lambda: self._selections(decision))
+            return self._decide(decision)
 
         # Nothing is looked at before the lock is held: neither the clock nor the hosts.
         return offered.run(decide) if isinstance(offered, HostPool) else undisturbed(offered, decide)
@@ -135,6 +139,7 @@ class Scheduler(Configurable):
         _check_pool(pool, "place")
 
         def place() -> list[Selection]:
+            give_back(pool)
             decision = self._prepare(
                 spec,
                 pool,
@@ -145,8 +150,9 @@ class Scheduler(Configurable):
                 explain=explain,
             )
             if move:
-                decision.without = pool.without(decision.uuids)
-            selections = sealed(lambda: self._selections(decision))
+                open_to_it = pool.reserved.open_to(decision.spec, decision.spec.now)
+                decision.without = pool.without([*decision.uuids, *open_to_it])
+            selections = self._decide(decision)
             if move:
                 pool.move(selections)
             else:
@@ -190,11 +196,54 @@ class Scheduler(Configurable):
             wanted,
             pool,
             prepare,
-            lambda decision: sealed(lambda: self._selections(decision)),
+            self._decide,
             lambda spec: self._uuids(spec, None),
         )
         how = {"return_alternates": return_alternates, "seed": seed, "explain": explain}
-        return pool.transaction(lambda: several.place(**how))
+
+        def place() -> list[list[Selection]]:
+            give_back(pool)
+            return several.place(**how)
+
+        return pool.transaction(place)
+
+    def reserve(
+        self,
+        spec: RequestSpec,
+        pool: HostPool,
+        n: int,
+        *,
+        name: str,
+        owners: Mapping[str, str],
+        until: datetime | str | None = None,
+        filters: FiltersGiven | None = None,
+        seed: int | None = None,
+    ) -> Reservation:
+        """Hold places for requests to come: n times what an instance of `spec` takes.
+
+        An owner's request sees them as free, and goes where they are if they have room for all its
+        instances; each instance uses up as many places of its host as its size fills. For others they
+        are used. They are released when `until` has come, by `pool.unreserve(name)`, or one by one.
+
+        name : of the reservation; `pool.reservations` has it.
+        owners : what requests of the owners have: "project_id", "user_id", or both.
+        until : naive UTC by the pool's clock; None is no end.
+
+        Raises InvalidRequest for a name that is taken and for values that cannot be, and what `place`
+        does; nothing is reserved then.
+        """
+        _check_pool(pool, "reserve")
+        _check_spec(spec)
+
+        def place() -> Reservation:
+            give_back(pool)
+            reservation = checked_reservation(pool, n, name, owners, until)
+            uuids = [f"{reservation.name}/{uuid}" for uuid in _random_uuids(n)]
+            decision = self._prepare(spec, pool, uuids, filters=filters, seed=seed)
+            decision.without = {}
+            return hold(pool, reservation, sealed(lambda: self._selections(decision)))
+
+        return pool.transaction(place)
 
     def commit(
         self,
@@ -231,6 +280,9 @@ class Scheduler(Configurable):
         if known is None or known[0] != list(filters):
             known = self._readers = (list(filters), Readers(self, filters, self.weighers))
         return known[1].unread(spec)
+
+    def _decide(self, decision: Decision) -> list[Selection]:
+        return where_reserved(decision, lambda one: sealed(lambda: self._selections(one)))
 
     def _commit(self, chosen: Sequence[Selection], pool: HostPool, filters: FiltersGiven | None) -> None:
         is_ours = all(isinstance(one, Selection) and one.pool == pool.uuid for one in chosen)
@@ -272,9 +324,10 @@ class Scheduler(Configurable):
                 total=len(together),
                 taken=records,
             )
-            decision.without = {key: taken[key]} if key in taken else {}
+            if key in taken:
+                decision.without = {**decision.without, key: taken[key]}
             _check_still_passes(selection, decision, pool)
-            host, shared = taken.get(key, pool[key]), decision.spec.shared_resources
+            host, shared = decision.without.get(key, pool[key]), decision.spec.shared_resources
             taken[key] = depleted(host, spec)
             resources = None if shared is None else shared.records(decision.spec, host)
             if resources is not None:
@@ -332,7 +385,7 @@ class Scheduler(Configurable):
         ready.__dict__.pop("_shared_resources", None)
         if self.resources:
             self.resources.prepare(ready, hosts, uuids, taken)
-        return Decision(
+        decision = Decision(
             spec=ready,
             hosts=hosts,
             uuids=uuids,
@@ -343,6 +396,8 @@ class Scheduler(Configurable):
             seconds={} if explain == "full" else None,
             unread=self._unread,
         )
+        open_places(decision)
+        return decision
 
     def _uuids(self, spec: RequestSpec, given: Sequence[str] | None) -> list[str]:
         if isinstance(given, str):

@@ -153,7 +153,7 @@ class FilterScheduler(Scheduler):
         first = self._uuids(spec, None)[:1]
         decision = self._prepare(spec, pool, first, filters=filters, explain="full")
         try:
-            (selection,) = sealed(lambda: self._selections(decision))
+            (selection,) = self._decide(decision)
         except NoValidHost as refusal:
             return refusal.explanation.why(host)
         return selection.explanation.why(host)

@@ -53,7 +53,7 @@ class Several:
                 refusal.request = number
                 # What was placed before is about to be undone, and belongs to the reasons.
                 taken = {(one.host, one.nodename) for each in found.values() for one in each}
-                decision.without = {node: self._pool[node].copy() for node in taken}
+                decision.without = {**{node: self._pool[node].copy() for node in taken}, **decision.without}
                 raise
             self._pool.commit(found[number])
         return [found[number] for number in range(len(self._specs))]
