@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Self
 
 from filtersched.columns.frozen import FrozenDict, GrowingDict
 from filtersched.columns.values import naive_utc, utc_now
 from filtersched.errors import InvalidHost, InvalidRequest, InventoryError, nearest, shown
+from filtersched.hosts.arrivals import Leaving, put_on, take_off
 from filtersched.hosts.host_attribute import checked
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import BUILDING, HostState
@@ -20,20 +20,11 @@ from filtersched.hosts.placement import CommitConflict, Placement
 from filtersched.hosts.pool_file import HostClasses, SavedHost, SavedPool, read_pool, without_collections, write_pool
 from filtersched.hosts.reports import NEVER, HostReports, Report, as_built, counted_by
 from filtersched.hosts.reservations import RESERVED, Reservation, Reservations
-from filtersched.hosts.shared_amounts import SHARED_RESOURCES, ScopeKey, scope_in_words
+from filtersched.hosts.shared_amounts import ScopeKey, scope_in_words
 from filtersched.requests.group_rules import group_rules
 from filtersched.requests.instance import Instance
 
 __all__ = ["HostPool", "Key", "Report"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Leaving:
-    """An instance that leaves its host; `spec` where a class of hosts releases by requests only."""
-
-    row: int
-    instance: Instance
-    spec: Any = None
 
 
 class HostPool(KeptHosts):
@@ -52,7 +43,9 @@ class HostPool(KeptHosts):
     def _start(self, rows: HostRows) -> None:
         super()._start(rows)
         self._reports: dict[Key, HostReports] = {}
-        self.reserved: Reservations = Reservations(lambda: self._members(RESERVED), lambda: self.group_generation(RESERVED))
+        self.reserved: Reservations = Reservations(
+            functools.partial(self._members, RESERVED), functools.partial(self.group_generation, RESERVED)
+        )
 
     def _take_out(self, host: HostState, row: int, generation: int) -> None:
         super()._take_out(host, row, generation)
@@ -148,7 +141,7 @@ class HostPool(KeptHosts):
         moving = [self._leaving(one.instance_uuid) for one in chosen]
         self._exchange([*moving, *self._filled_by(chosen)], chosen)
 
-    def _filled_by(self, chosen: Sequence[Placement]) -> list[_Leaving]:
+    def _filled_by(self, chosen: Sequence[Placement]) -> list[Leaving]:
         """The instances whose reserved places these fill."""
         return [self._leaving(uuid) for uuid in self.reserved.filled_by(chosen, self.clock())]
 
@@ -223,9 +216,9 @@ class HostPool(KeptHosts):
             changed.instances = FrozenDict({**host.instances, instance_uuid: as_built(leaving.instance)})
             self._publish([self._change(leaving.row, changed)])
 
-    def _exchange(self, leaving: Sequence[_Leaving], arriving: Sequence[Placement]) -> None:
+    def _exchange(self, leaving: Sequence[Leaving], arriving: Sequence[Placement]) -> None:
         """Take instances off their hosts and put others on theirs, in one step. All hosts are in the pool."""
-        away: dict[int, list[_Leaving]] = {}
+        away: dict[int, list[Leaving]] = {}
         for departure in leaving:
             away.setdefault(departure.row, []).append(departure)
         to: dict[int, list[Placement]] = {}
@@ -240,9 +233,9 @@ class HostPool(KeptHosts):
             host._assign(instances=GrowingDict(known.instances))
             gone = away.get(row, ())
             for departure in gone:
-                _take_off(host, departure)
+                take_off(host, departure)
             for selection in to.get(row, ()):
-                _put_on(host, selection, now)
+                put_on(host, selection, now)
             instances = host.instances
             if isinstance(instances, GrowingDict):
                 host._assign(instances=instances.frozen())
@@ -422,7 +415,7 @@ class HostPool(KeptHosts):
                 value=instance_uuid,
             )
 
-    def _leaving(self, given: str | Placement) -> _Leaving:
+    def _leaving(self, given: str | Placement) -> Leaving:
         """An instance that is to leave. Raises InvalidRequest if it is not on its host."""
         if isinstance(given, str):
             uuid, spec = given, None
@@ -444,39 +437,7 @@ class HostPool(KeptHosts):
         instance = self.rows.host(rows[0]).instances[uuid]
         if spec is not None and instance.flavor is None:
             instance = spec.as_instance(consumed=BUILDING)
-        return _Leaving(rows[0], instance, spec)
-
-
-def _put_on(host: HostState, selection: Placement, now: datetime) -> None:
-    taken = host.consume_from_request(selection.spec)
-    consumed = BUILDING
-    if selection.resources is not None:
-        consumed = FrozenDict({**BUILDING, SHARED_RESOURCES: selection.resources})
-    record = selection.spec.as_instance(consumed=consumed, created_at=now)
-    if taken is not None:
-        if not isinstance(taken, Mapping):
-            raise InvalidHost(
-                f"host {host.host!r}: consume_from_request must return a mapping or None, not {shown(taken)}",
-                host=host.host,
-                value=taken,
-            )
-        record = replace(record, consumed={**record.consumed, **taken})
-    uuid, instances = selection.instance_uuid, host.instances
-    if isinstance(instances, GrowingDict):
-        instances.put(uuid, record)
-    elif uuid not in instances:
-        # The class assigned others when it consumed.
-        host._assign(instances=FrozenDict({**instances, uuid: record}))
-
-
-def _take_off(host: HostState, leaving: _Leaving) -> None:
-    if leaving.spec is not None and not type(host).releases_instances():
-        host.release_request(leaving.spec)
-    else:
-        host.release_instance(leaving.instance)
-    instances = host.instances
-    if isinstance(instances, GrowingDict):
-        instances.discard(leaving.instance.uuid)
+        return Leaving(rows[0], instance, spec)
 
 
 def _has(host: HostState, instance_uuid: str) -> bool:

@@ -198,8 +198,9 @@ def _sizes(flavor: Flavor) -> tuple[float, float, float]:
 def _in_words(places: Sequence[_Place]) -> str:
     flavors = [one.instance.flavor for one in places if one.instance.flavor is not None]
     memory, vcpus, disk = (sum(each) for each in zip((0, 0, 0), *map(_sizes, flavors), strict=True))
-    amounts = [f"{amount:g} {unit}" for amount, unit in ((vcpus, "vCPUs"), (memory, "MB of RAM"), (disk, "GB of disk")) if amount]
-    said = ", ".join(amounts) if amounts else f"{len(places)} of the places"
+    amounts = {"vCPUs": vcpus, "MB of RAM": memory, "GB of disk": disk}
+    held = [f"{amount:g} {unit}" for unit, amount in amounts.items() if amount]
+    said = ", ".join(held) if held else f"{len(places)} of the places"
     reservation = places[0].reservation
     until = "" if reservation.until is None else f" until {reservation.until:%Y-%m-%d %H:%M}"
     return f"{said} are reserved for {reservation.name!r}{until}"

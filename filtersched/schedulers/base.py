@@ -39,6 +39,7 @@ from filtersched.schedulers.reserving import checked as checked_reservation
 from filtersched.schedulers.reserving import give_back, hold, open_places, where_reserved
 from filtersched.schedulers.several import Several
 from filtersched.schedulers.unread import Readers
+from filtersched.schedulers.uuids import random_uuids
 from filtersched.settings import SchedulerSettings, make_conf, read_scheduler_settings
 from filtersched.settings.json_options import JsonOptions
 from filtersched.weighers.base import BaseWeigher
@@ -238,7 +239,7 @@ class Scheduler(Configurable):
         def place() -> Reservation:
             give_back(pool)
             reservation = checked_reservation(pool, n, name, owners, until)
-            uuids = [f"{reservation.name}/{uuid}" for uuid in _random_uuids(n)]
+            uuids = [f"{reservation.name}/{uuid}" for uuid in random_uuids(n)]
             decision = self._prepare(spec, pool, uuids, filters=filters, seed=seed)
             decision.without = {}
             return hold(pool, reservation, sealed(lambda: self._selections(decision)))
@@ -406,7 +407,7 @@ class Scheduler(Configurable):
         if not uuids and spec.num_instances == 1 and spec.instance_uuid is not None:
             uuids = [spec.instance_uuid]
         if not uuids:
-            return _random_uuids(spec.num_instances)
+            return random_uuids(spec.num_instances)
         if len(uuids) > MAX_INSTANCES:
             raise InvalidRequest(f"{len(uuids)} instances are more than {MAX_INSTANCES}", field="instance_uuids")
         if len(set(uuids)) < len(uuids) or not all(uuids):
@@ -480,16 +481,6 @@ def _as_hosts(given: Iterable[HostState]) -> list[HostState]:
             strange = next(one for one in hosts if type(one) is kind)
             raise InvalidHost(f"the hosts must be of HostState, not {shown(strange)}", value=strange)
     return hosts
-
-
-def _random_uuids(count: int) -> list[str]:
-    """Random uuids of version 4 out of the operating system, so that processes never make the same.
-
-    All at once, which is faster than uuid.uuid4() is.
-    """
-    text = os.urandom(16 * count).hex()
-    cut = (text[at : at + 32] for at in range(0, len(text), 32))
-    return [f"{one[:8]}-{one[8:12]}-4{one[13:16]}-a{one[17:20]}-{one[20:]}" for one in cut]
 
 
 def scheduler_from(conf: cfg.ConfigOpts | None = None) -> Scheduler:

@@ -35,7 +35,6 @@ from filtersched.loading import (
 )
 from filtersched.loading.loader import FilterCatalog
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.requests.seal import sealed
 from filtersched.resources.shared_resources import SharedResources
 from filtersched.results.filter_step import excluded_steps
 from filtersched.results.no_valid_host import NoValidHost
