@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from oslo_config import cfg
@@ -10,8 +10,7 @@ from oslo_config import cfg
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts import aggregate_metadata as aggregates
 from filtersched.hosts.host_state import HostState
-from filtersched.hosts.host_values import Aggregate
-from filtersched.plugins.columnar import filled, of_each
+from filtersched.plugins.zones import is_in_zone
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.settings.shared_options import DEFAULT_AVAILABILITY_ZONE
 
@@ -38,9 +37,7 @@ class AvailabilityZoneFilter(BaseHostFilter):
         zone = spec.availability_zone
         if not zone:
             return True
-        default = self.option("default_availability_zone")
-        own = of_each(host_state, "service", _is_of_zone, zone, default)
-        return filled(of_each(host_state, "aggregates", _name_zone, zone), own)
+        return is_in_zone(host_state, zone, self.option("default_availability_zone"))
 
     def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str:
         zones = " and ".join(repr(zone) for zone in sorted(self._zones(host_state)))
@@ -48,13 +45,3 @@ class AvailabilityZoneFilter(BaseHostFilter):
 
     def _zones(self, host: HostState) -> set[Any]:
         return aggregates.zones(host.aggregates, host.service, self.option("default_availability_zone"))
-
-
-def _name_zone(found: Iterable[Aggregate], zone: str) -> bool | None:
-    """Whether aggregates name the zone; None if they name none at all."""
-    named = aggregates.split_values(found, "availability_zone")
-    return zone in named if named else None
-
-
-def _is_of_zone(service: Mapping[str, Any], zone: str, default: str) -> bool:
-    return bool((service.get("availability_zone") or default) == zone)

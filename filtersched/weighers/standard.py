@@ -21,4 +21,6 @@ STANDARD_WEIGHERS = (
     "DedicationWeigher",
     "ShareWeigher",
     "GroupRulesWeigher",
+    "WishWeigher",
+    "PreviousHostWeigher",
 )

@@ -30,7 +30,7 @@ OWN_WEIGHERS = (
     *("RAMWeigher", "CPUWeigher", "DiskWeigher", "IoOpsWeigher", "NumInstancesWeigher", "BuildFailureWeigher"),
     *("ServerGroupSoftAffinityWeigher", "ServerGroupSoftAntiAffinityWeigher", "CrossCellWeigher"),
     *("HypervisorVersionWeigher", "ProjectSpreadWeigher", "PlainInstanceWeigher", "ImagePropertiesWeigher"),
-    *("DedicationWeigher", "ShareWeigher"),
+    *("DedicationWeigher", "ShareWeigher", "WishWeigher", "PreviousHostWeigher"),
 )
 
 
@@ -154,6 +154,7 @@ _HINTS = (
     *({"avoid_in": "hypervisor_type"}, {"avoid_hosts": ["h0", "h3"]}, {"_nova_check_type": ["rebuild"]}),
     *({"query": '[">=", "$free_ram_mb", 1024]'}, {"query": '["=", "$hypervisor_type", "kvm"]'}),
     {"_nova_check_type": ["resize"]},
+    *({"prefer_host": ["h1", "zone:z1*2"]}, {"avoid_host": "hypervisor_type:kvm", "prefer_host": "aggregate:a"}),
 )
 _EXTRA_SPECS = (
     *({"rack": "r1"}, {"free_ram_mb": ">= 1000"}, {"ssd": "true"}, {"resources:GPU": "1"}),
@@ -226,7 +227,7 @@ def configuration(chance, own=OWN_WEIGHERS, others=third_party_weighers.NAMES):
         made = {"costs": chance.sample(("compute_fill_first_cost_fn", "noop_cost_fn", "compute_third_cost_fn"), 2)}
     for name in (
         *("ram", "cpu", "disk", "io_ops", "num_instances", "project_spread", "hypervisor_version"),
-        *("share", "dedication"),
+        *("share", "dedication", "wish", "previous_host"),
     ):
         if chance.random() < 0.5:
             made[f"{name}_weight_multiplier"] = chance.choice(MULTIPLIERS)

@@ -45,6 +45,8 @@ SETTINGS = {
     "GroupRulesFilter": {"group_rules_missing_domain": "own"},
     "GroupRulesWeigher": {"group_rules_weight_multiplier": 1.0},
     "ShareWeigher": {"share_weight_multiplier": 1.0},
+    "WishWeigher": {"wish_weight_multiplier": 1.0},
+    "PreviousHostWeigher": {"previous_host_weight_multiplier": 1.0},
     "ExpressionFilter": {"filter_expression": "free_ram_mb / total_usable_ram_mb > 0.5 or 'HW_GPU' in traits"},
     "ExpressionWeigher": {"weight_expression": "free_ram_mb / total_usable_ram_mb - metrics['cpu.percent']"},
 }
@@ -60,6 +62,7 @@ REQUESTS = {
     "DedicationWeigher": [make_spec(extra_specs={"filtersched:dedicated": "preferred"}, project_id="p1")],
     "GroupRulesFilter": [make_spec(instance_group=_TOGETHER)],
     "NUMATopologyFilter": [make_spec(extra_specs={"hw:numa_nodes": "1"})],
+    "WishWeigher": [make_spec(scheduler_hints={"prefer_host": ["zone:z1", "stats.load:1"], "avoid_host": "host-4"})],
     "PciPassthroughFilter": [make_spec(pci_requests=[{"count": 1, "spec": [{"vendor_id": "8086"}]}])],
 }
 
@@ -67,7 +70,7 @@ REQUESTS = {
 DOES_NOTHING = (
     *("AllHostsFilter", "ExpressionFilter", "IsolatedHostsFilter", "MetricsFilter"),
     *("CapabilityWeigher", "DedicationWeigher", "ExpressionWeigher", "ImagePropertiesWeigher", "MetricsWeigher"),
-    *("GroupRulesWeigher", "PrefilterFilter", "ShareWeigher"),
+    *("GroupRulesWeigher", "PrefilterFilter", "PreviousHostWeigher", "ShareWeigher", "WishWeigher"),
 )
 
 

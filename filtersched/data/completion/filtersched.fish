@@ -51,7 +51,7 @@ function _shtab_filtersched_using
 end
 
 set -g _shtab_filtersched_commands schedule why plugins check-config files inventory config completion man help
-set -g _shtab_filtersched_opts_with_value --aggregate-image-properties-isolation-namespace --aggregate-image-properties-isolation-separator --aggregates --availability-zone --baremetal-scheduler-default-filters --build-failure-weight-multiplier --capability-weight-multiplier --capability-weight-of-missing --capability-weight-setting --color --columns --compute-fill-first-cost-fn-weight --compute-scheduler-driver --config-dir --config-file --connection-type --copy --count --cpu-allocation-ratio --cpu-weight-multiplier --cross-cell-move-weight-multiplier --dedication-weight-multiplier --default-availability-zone --default-schedule-zone --disk-allocation-ratio --disk-weight-multiplier --expression-weight-multiplier --extra-spec --extra-spec-max-steps --extra-spec-max-words --filter-expression --filters --flavor --force-host --force-node --format --group-host --group-member --group-policy --group-rules-missing-domain --group-rules-unknown-group --group-rules-weight-multiplier --hint --host-class --hypervisor-version-weight-multiplier --ignore-host --image --image-properties-default-architecture --image-property --image-props-weight-multiplier --image-props-weight-setting --initial-cpu-allocation-ratio --initial-disk-allocation-ratio --initial-ram-allocation-ratio --instance-uuid --inventory --io-ops-weight-multiplier --isolated-hosts --isolated-images --json-query-max-length --json-query-max-terms --least-cost-functions --max-instances-per-host --max-io-ops-per-host --metrics-weight-multiplier --metrics-weight-of-unavailable --metrics-weight-setting --near-misses --noop-cost-fn-weight --now --num-instances-weight-multiplier --os-cloud --output --pci-alias --pci-weight-multiplier --plain-instance-weight-multiplier --project --project-spread-by --project-spread-weight-multiplier --ram-allocation-ratio --ram-weight-multiplier --request --requests --reserved-host-disk-mb --reserved-host-memory-mb --scheduler-available-filters --scheduler-default-filters --scheduler-driver --scheduler-host-manager --scheduler-host-subset-size --scheduler-json-config-location --scheduler-max-attempts --scheduler-weight-classes --seed --service-down-time --share-weight-multiplier --share-weight-resources --shared-resources --soft-affinity-weight-multiplier --soft-anti-affinity-weight-multiplier --sort --special-capabilities --timeout --topology-spread-weight-multiplier --user --weight-expression
+set -g _shtab_filtersched_opts_with_value --aggregate-image-properties-isolation-namespace --aggregate-image-properties-isolation-separator --aggregates --availability-zone --baremetal-scheduler-default-filters --build-failure-weight-multiplier --capability-weight-multiplier --capability-weight-of-missing --capability-weight-setting --color --columns --compute-fill-first-cost-fn-weight --compute-scheduler-driver --config-dir --config-file --connection-type --copy --count --cpu-allocation-ratio --cpu-weight-multiplier --cross-cell-move-weight-multiplier --dedication-weight-multiplier --default-availability-zone --default-schedule-zone --disk-allocation-ratio --disk-weight-multiplier --expression-weight-multiplier --extra-spec --extra-spec-max-steps --extra-spec-max-words --filter-expression --filters --flavor --force-host --force-node --format --group-host --group-member --group-policy --group-rules-missing-domain --group-rules-unknown-group --group-rules-weight-multiplier --hint --host-class --hypervisor-version-weight-multiplier --ignore-host --image --image-properties-default-architecture --image-property --image-props-weight-multiplier --image-props-weight-setting --initial-cpu-allocation-ratio --initial-disk-allocation-ratio --initial-ram-allocation-ratio --instance-uuid --inventory --io-ops-weight-multiplier --isolated-hosts --isolated-images --json-query-max-length --json-query-max-terms --least-cost-functions --max-instances-per-host --max-io-ops-per-host --metrics-weight-multiplier --metrics-weight-of-unavailable --metrics-weight-setting --near-misses --noop-cost-fn-weight --now --num-instances-weight-multiplier --os-cloud --output --pci-alias --pci-weight-multiplier --plain-instance-weight-multiplier --previous-host-weight-multiplier --project --project-spread-by --project-spread-weight-multiplier --ram-allocation-ratio --ram-weight-multiplier --request --requests --reserved-host-disk-mb --reserved-host-memory-mb --scheduler-available-filters --scheduler-default-filters --scheduler-driver --scheduler-host-manager --scheduler-host-subset-size --scheduler-json-config-location --scheduler-max-attempts --scheduler-weight-classes --seed --service-down-time --share-weight-multiplier --share-weight-resources --shared-resources --soft-affinity-weight-multiplier --soft-anti-affinity-weight-multiplier --sort --special-capabilities --timeout --topology-spread-weight-multiplier --user --weight-expression --wish-weight-multiplier
 
 complete -c filtersched -e
 complete -c filtersched -f
@@ -164,6 +164,7 @@ complete -c filtersched -n '_shtab_filtersched_using schedule' -l num-instances-
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l pci-weight-multiplier -x -d 'How much free PCI devices on a host count'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l plain-instance-weight-multiplier -x -d 'How much it counts against a host that it has special capabilities that the request does not ask for'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l special-capabilities -x -d 'What makes a host special'
+complete -c filtersched -n '_shtab_filtersched_using schedule' -l previous-host-weight-multiplier -x -d 'How much it counts that the instance is on the host already'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l project-spread-weight-multiplier -x -d 'How much instances of the same project or user count against a host'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l project-spread-by -xka "project user" -d 'Which instances to keep apart'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l ram-weight-multiplier -x -d 'How much free memory counts'
@@ -172,6 +173,7 @@ complete -c filtersched -n '_shtab_filtersched_using schedule' -l soft-anti-affi
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l share-weight-multiplier -x -d 'How much the free share of a host counts'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l share-weight-resources -x -d 'Whose shares count'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l topology-spread-weight-multiplier -x -d 'How much it counts that a domain has few instances of the group'
+complete -c filtersched -n '_shtab_filtersched_using schedule' -l wish-weight-multiplier -x -d 'How much the hints prefer_host and avoid_host count'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l pci-alias -x -d 'A name for PCI devices, which flavors ask for as pci_passthrough:alias = name:count'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l compute-packing-host-numa-cells-allocation-strategy -d 'Which NUMA cells of a host an instance gets if it needs fewer than there are'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l metrics-weight-setting -x -d 'The metrics that count, each as name=ratio'
@@ -280,6 +282,7 @@ complete -c filtersched -n '_shtab_filtersched_using why' -l num-instances-weigh
 complete -c filtersched -n '_shtab_filtersched_using why' -l pci-weight-multiplier -x -d 'How much free PCI devices on a host count'
 complete -c filtersched -n '_shtab_filtersched_using why' -l plain-instance-weight-multiplier -x -d 'How much it counts against a host that it has special capabilities that the request does not ask for'
 complete -c filtersched -n '_shtab_filtersched_using why' -l special-capabilities -x -d 'What makes a host special'
+complete -c filtersched -n '_shtab_filtersched_using why' -l previous-host-weight-multiplier -x -d 'How much it counts that the instance is on the host already'
 complete -c filtersched -n '_shtab_filtersched_using why' -l project-spread-weight-multiplier -x -d 'How much instances of the same project or user count against a host'
 complete -c filtersched -n '_shtab_filtersched_using why' -l project-spread-by -xka "project user" -d 'Which instances to keep apart'
 complete -c filtersched -n '_shtab_filtersched_using why' -l ram-weight-multiplier -x -d 'How much free memory counts'
@@ -288,6 +291,7 @@ complete -c filtersched -n '_shtab_filtersched_using why' -l soft-anti-affinity-
 complete -c filtersched -n '_shtab_filtersched_using why' -l share-weight-multiplier -x -d 'How much the free share of a host counts'
 complete -c filtersched -n '_shtab_filtersched_using why' -l share-weight-resources -x -d 'Whose shares count'
 complete -c filtersched -n '_shtab_filtersched_using why' -l topology-spread-weight-multiplier -x -d 'How much it counts that a domain has few instances of the group'
+complete -c filtersched -n '_shtab_filtersched_using why' -l wish-weight-multiplier -x -d 'How much the hints prefer_host and avoid_host count'
 complete -c filtersched -n '_shtab_filtersched_using why' -l pci-alias -x -d 'A name for PCI devices, which flavors ask for as pci_passthrough:alias = name:count'
 complete -c filtersched -n '_shtab_filtersched_using why' -l compute-packing-host-numa-cells-allocation-strategy -d 'Which NUMA cells of a host an instance gets if it needs fewer than there are'
 complete -c filtersched -n '_shtab_filtersched_using why' -l metrics-weight-setting -x -d 'The metrics that count, each as name=ratio'
@@ -372,6 +376,7 @@ complete -c filtersched -n '_shtab_filtersched_using plugins' -l num-instances-w
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l pci-weight-multiplier -x -d 'How much free PCI devices on a host count'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l plain-instance-weight-multiplier -x -d 'How much it counts against a host that it has special capabilities that the request does not ask for'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l special-capabilities -x -d 'What makes a host special'
+complete -c filtersched -n '_shtab_filtersched_using plugins' -l previous-host-weight-multiplier -x -d 'How much it counts that the instance is on the host already'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l project-spread-weight-multiplier -x -d 'How much instances of the same project or user count against a host'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l project-spread-by -xka "project user" -d 'Which instances to keep apart'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l ram-weight-multiplier -x -d 'How much free memory counts'
@@ -380,6 +385,7 @@ complete -c filtersched -n '_shtab_filtersched_using plugins' -l soft-anti-affin
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l share-weight-multiplier -x -d 'How much the free share of a host counts'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l share-weight-resources -x -d 'Whose shares count'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l topology-spread-weight-multiplier -x -d 'How much it counts that a domain has few instances of the group'
+complete -c filtersched -n '_shtab_filtersched_using plugins' -l wish-weight-multiplier -x -d 'How much the hints prefer_host and avoid_host count'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l pci-alias -x -d 'A name for PCI devices, which flavors ask for as pci_passthrough:alias = name:count'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l compute-packing-host-numa-cells-allocation-strategy -d 'Which NUMA cells of a host an instance gets if it needs fewer than there are'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l metrics-weight-setting -x -d 'The metrics that count, each as name=ratio'
@@ -465,6 +471,7 @@ complete -c filtersched -n '_shtab_filtersched_using check-config' -l num-instan
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l pci-weight-multiplier -x -d 'How much free PCI devices on a host count'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l plain-instance-weight-multiplier -x -d 'How much it counts against a host that it has special capabilities that the request does not ask for'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l special-capabilities -x -d 'What makes a host special'
+complete -c filtersched -n '_shtab_filtersched_using check-config' -l previous-host-weight-multiplier -x -d 'How much it counts that the instance is on the host already'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l project-spread-weight-multiplier -x -d 'How much instances of the same project or user count against a host'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l project-spread-by -xka "project user" -d 'Which instances to keep apart'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l ram-weight-multiplier -x -d 'How much free memory counts'
@@ -473,6 +480,7 @@ complete -c filtersched -n '_shtab_filtersched_using check-config' -l soft-anti-
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l share-weight-multiplier -x -d 'How much the free share of a host counts'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l share-weight-resources -x -d 'Whose shares count'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l topology-spread-weight-multiplier -x -d 'How much it counts that a domain has few instances of the group'
+complete -c filtersched -n '_shtab_filtersched_using check-config' -l wish-weight-multiplier -x -d 'How much the hints prefer_host and avoid_host count'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l pci-alias -x -d 'A name for PCI devices, which flavors ask for as pci_passthrough:alias = name:count'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l compute-packing-host-numa-cells-allocation-strategy -d 'Which NUMA cells of a host an instance gets if it needs fewer than there are'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l metrics-weight-setting -x -d 'The metrics that count, each as name=ratio'
@@ -567,6 +575,7 @@ complete -c filtersched -n '_shtab_filtersched_using config' -l num-instances-we
 complete -c filtersched -n '_shtab_filtersched_using config' -l pci-weight-multiplier -x -d 'How much free PCI devices on a host count'
 complete -c filtersched -n '_shtab_filtersched_using config' -l plain-instance-weight-multiplier -x -d 'How much it counts against a host that it has special capabilities that the request does not ask for'
 complete -c filtersched -n '_shtab_filtersched_using config' -l special-capabilities -x -d 'What makes a host special'
+complete -c filtersched -n '_shtab_filtersched_using config' -l previous-host-weight-multiplier -x -d 'How much it counts that the instance is on the host already'
 complete -c filtersched -n '_shtab_filtersched_using config' -l project-spread-weight-multiplier -x -d 'How much instances of the same project or user count against a host'
 complete -c filtersched -n '_shtab_filtersched_using config' -l project-spread-by -xka "project user" -d 'Which instances to keep apart'
 complete -c filtersched -n '_shtab_filtersched_using config' -l ram-weight-multiplier -x -d 'How much free memory counts'
@@ -575,6 +584,7 @@ complete -c filtersched -n '_shtab_filtersched_using config' -l soft-anti-affini
 complete -c filtersched -n '_shtab_filtersched_using config' -l share-weight-multiplier -x -d 'How much the free share of a host counts'
 complete -c filtersched -n '_shtab_filtersched_using config' -l share-weight-resources -x -d 'Whose shares count'
 complete -c filtersched -n '_shtab_filtersched_using config' -l topology-spread-weight-multiplier -x -d 'How much it counts that a domain has few instances of the group'
+complete -c filtersched -n '_shtab_filtersched_using config' -l wish-weight-multiplier -x -d 'How much the hints prefer_host and avoid_host count'
 complete -c filtersched -n '_shtab_filtersched_using config' -l pci-alias -x -d 'A name for PCI devices, which flavors ask for as pci_passthrough:alias = name:count'
 complete -c filtersched -n '_shtab_filtersched_using config' -l compute-packing-host-numa-cells-allocation-strategy -d 'Which NUMA cells of a host an instance gets if it needs fewer than there are'
 complete -c filtersched -n '_shtab_filtersched_using config' -l metrics-weight-setting -x -d 'The metrics that count, each as name=ratio'
@@ -657,6 +667,7 @@ complete -c filtersched -n '_shtab_filtersched_using help' -l num-instances-weig
 complete -c filtersched -n '_shtab_filtersched_using help' -l pci-weight-multiplier -x -d 'How much free PCI devices on a host count'
 complete -c filtersched -n '_shtab_filtersched_using help' -l plain-instance-weight-multiplier -x -d 'How much it counts against a host that it has special capabilities that the request does not ask for'
 complete -c filtersched -n '_shtab_filtersched_using help' -l special-capabilities -x -d 'What makes a host special'
+complete -c filtersched -n '_shtab_filtersched_using help' -l previous-host-weight-multiplier -x -d 'How much it counts that the instance is on the host already'
 complete -c filtersched -n '_shtab_filtersched_using help' -l project-spread-weight-multiplier -x -d 'How much instances of the same project or user count against a host'
 complete -c filtersched -n '_shtab_filtersched_using help' -l project-spread-by -xka "project user" -d 'Which instances to keep apart'
 complete -c filtersched -n '_shtab_filtersched_using help' -l ram-weight-multiplier -x -d 'How much free memory counts'
@@ -665,6 +676,7 @@ complete -c filtersched -n '_shtab_filtersched_using help' -l soft-anti-affinity
 complete -c filtersched -n '_shtab_filtersched_using help' -l share-weight-multiplier -x -d 'How much the free share of a host counts'
 complete -c filtersched -n '_shtab_filtersched_using help' -l share-weight-resources -x -d 'Whose shares count'
 complete -c filtersched -n '_shtab_filtersched_using help' -l topology-spread-weight-multiplier -x -d 'How much it counts that a domain has few instances of the group'
+complete -c filtersched -n '_shtab_filtersched_using help' -l wish-weight-multiplier -x -d 'How much the hints prefer_host and avoid_host count'
 complete -c filtersched -n '_shtab_filtersched_using help' -l pci-alias -x -d 'A name for PCI devices, which flavors ask for as pci_passthrough:alias = name:count'
 complete -c filtersched -n '_shtab_filtersched_using help' -l compute-packing-host-numa-cells-allocation-strategy -d 'Which NUMA cells of a host an instance gets if it needs fewer than there are'
 complete -c filtersched -n '_shtab_filtersched_using help' -l metrics-weight-setting -x -d 'The metrics that count, each as name=ratio'

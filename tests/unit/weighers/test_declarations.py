@@ -13,6 +13,7 @@ from filtersched.engine.views import ColumnView
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState, Instance
 from filtersched.plugins.plugin import declaration_of
+from filtersched.plugins.request_reads import attributes_of
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.testing import prepared
 from filtersched.weighers import BaseWeigher
@@ -30,6 +31,8 @@ OPTIONS = {
     "dedication_weight_multiplier": 1.0,
     "share_weight_multiplier": 1.0,
     "group_rules_weight_multiplier": 1.0,
+    "wish_weight_multiplier": 1.0,
+    "previous_host_weight_multiplier": 1.0,
     "weight_expression": "free_ram_mb / vcpus_total + capabilities['gpus']",
 }
 COLUMNAR = [weigher for weigher in WEIGHERS if weigher.columnar]
@@ -77,6 +80,8 @@ def a_spec(chance):
         },
         image=chance.choice([None, {"properties": {"os": "x"}}]),
         project_id=chance.choice([None, "p"]),
+        instance_uuid=chance.choice([None, "i1"]),
+        scheduler_hints=chance.choice([{}, {"prefer_host": ["h1", "capabilities.region:eu*2"], "avoid_host": "h2"}]),
         instance_group=chance.choice(
             [
                 None,
@@ -113,6 +118,8 @@ def test_all_of_them_are_looked_at():
         "ServerGroupSoftAffinityWeigher",
         "ServerGroupSoftAntiAffinityWeigher",
         "ShareWeigher",
+        "WishWeigher",
+        "PreviousHostWeigher",
         "TopologySpreadWeigher",
     }
 
@@ -138,10 +145,11 @@ def test_with_the_declared_attributes_alone_the_answer_is_the_same(weigher_class
     weigher = made(weigher_class)
     seen = set()
     for spec, hosts in cases:
-        spec_view = SimpleNamespace(**{name: getattr(spec, name) for name in weigher_class.spec_reads})
+        spec_view = SimpleNamespace(**{name: getattr(spec, name) for name in attributes_of(weigher_class.spec_reads)})
         reads = weigher.host_reads(spec_view) if callable(weigher.host_reads) else weigher.host_reads
         for host in hosts:
-            view = SimpleNamespace(**{name: getattr(host, name) for name in reads if hasattr(host, name)})
+            names = [name for name in attributes_of(reads) if hasattr(host, name)]
+            view = SimpleNamespace(**{name: getattr(host, name) for name in names})
             weight = weigher._weigh_object(host, spec)
             assert weigher._weigh_object(view, spec_view) == weight
             seen.add(weight)
