@@ -13,11 +13,12 @@ from oslo_config import cfg
 from filtersched.errors import FilterschedError
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
-from filtersched.loading import PluginDescription
+from filtersched.loading import PluginDescription, bind_options
 from filtersched.loading.paths import import_path
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.schedulers import FilterScheduler
+from filtersched.settings import SchedulerConf
 from filtersched.testing import check_driver, check_filter, check_resource, check_weigher, make_spec, sample_hosts
 
 _CHECKS: dict[str, Any] = {
@@ -41,37 +42,54 @@ class Checked(NamedTuple):
 
 
 def checked(
-    plugins: Iterable[PluginDescription], installed: Sequence[PluginDescription], host_class: type[HostState]
+    plugins: Iterable[PluginDescription],
+    installed: Sequence[PluginDescription],
+    host_class: type[HostState],
+    conf: SchedulerConf,
 ) -> Iterator[Checked]:
-    """Try each of the plug-ins; `installed` are all there are, whose options may clash."""
+    """Try each of the plug-ins, its options as configured; `installed` are all there are, whose options may clash."""
     for plugin in plugins:
         if plugin.problem:
             yield Checked(plugin, [plugin.problem], [])
             continue
         cls: Any = import_path(plugin.target, ("", plugin.name))
         hosts = None if plugin.kind == "driver" else sample_hosts(host_class=host_class)
-        problems = [*_broken_rule(plugin.kind, cls, hosts), *_lost_options(cls), *_clashes(plugin, installed)]
-        notes = list(_same_answers(plugin.kind, cls, hosts)) if not problems else []
+        tried = _with_options(plugin, cls, conf)
+        problems = [*_broken_rule(plugin.kind, tried, hosts), *_lost_options(cls), *_clashes(plugin, installed)]
+        notes = list(_same_answers(plugin.kind, tried, hosts)) if not problems else []
         if not problems and plugin.declaration is not None:
-            notes += _cost(plugin.kind, cls, host_class)
+            notes += _cost(plugin.kind, cls, host_class, conf)
         yield Checked(plugin, problems, notes)
 
 
-def _broken_rule(kind: str, cls: Any, hosts: Sequence[HostState] | None) -> Iterator[str]:
+def _with_options(plugin: PluginDescription, cls: Any, conf: SchedulerConf) -> Any:
+    """A plug-in whose options are as configured; its class if that cannot be made, which its check will tell."""
+    if plugin.kind == "driver":
+        return cls
+    try:
+        made = cls()
+        bind_options(made, conf, plugin.target)
+    except Exception:
+        # The boundary to the plug-in.
+        return cls
+    return made
+
+
+def _broken_rule(kind: str, tried: Any, hosts: Sequence[HostState] | None) -> Iterator[str]:
     """The first rule that it breaks, in words."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            _CHECKS[kind](cls, hosts)
+            _CHECKS[kind](tried, hosts)
         except (AssertionError, FilterschedError) as error:
             yield str(error)
 
 
-def _same_answers(kind: str, cls: Any, hosts: Sequence[HostState] | None) -> Iterator[str]:
+def _same_answers(kind: str, tried: Any, hosts: Sequence[HostState] | None) -> Iterator[str]:
     """What the checks warn of."""
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        _CHECKS[kind](cls, hosts)
+        _CHECKS[kind](tried, hosts)
     yield from (str(one.message) for one in said)
 
 
@@ -107,10 +125,10 @@ def _meaning(opt: cfg.Opt) -> tuple[Any, ...]:
     return type(opt.type), opt.default, *bounds
 
 
-def _cost(kind: str, cls: Any, host_class: type[HostState]) -> Iterator[str]:
+def _cost(kind: str, cls: Any, host_class: type[HostState], conf: SchedulerConf) -> Iterator[str]:
     """What the declaration costs where each request is of a new kind, if that is more than it gives."""
     plain = type(cls.__name__, (cls,), {"host_reads": None, "__module__": cls.__module__})
-    with_it, without = _seconds(kind, cls, host_class), _seconds(kind, plain, host_class)
+    with_it, without = _seconds(kind, cls, host_class, conf), _seconds(kind, plain, host_class, conf)
     if with_it > _TOO_DEAR * without:
         yield (
             f"its declaration makes requests of a new kind {with_it / without:.1f} times as slow "
@@ -119,9 +137,10 @@ def _cost(kind: str, cls: Any, host_class: type[HostState]) -> Iterator[str]:
         )
 
 
-def _seconds(kind: str, cls: Any, host_class: type[HostState]) -> float:
+def _seconds(kind: str, cls: Any, host_class: type[HostState], conf: SchedulerConf) -> float:
     """The least time of a new request on a pool."""
     scheduler = FilterScheduler(
+        conf,
         filters=[cls] if kind == "filter" else [],
         weighers=[cls] if kind == "weigher" else [],
         resources=[cls] if kind == "resource" else [],

@@ -79,7 +79,7 @@ def _check(
 
     if not args.names:
         plugins = [one for one in plugins if not one.target.startswith("filtersched.")]
-    found = list(checked(plugins, installed, load_host_class(read_scheduler_settings(conf))))
+    found = list(checked(plugins, installed, load_host_class(read_scheduler_settings(conf)), conf))
     rows = [_checked_row(one, in_use) for one in found]
     if not is_table(args):
         records = [

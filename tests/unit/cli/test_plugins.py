@@ -81,3 +81,14 @@ def test_json_has_the_same_in_data(run):
     assert (option["group"], option["name"], option["default"]) == ("filter_scheduler", "ram_weight_multiplier", 1.0)
     assert ("driver", "FilterScheduler") in found
     assert ("filter", "JSONFilter") in found
+
+
+def test_check_tries_a_plug_in_with_its_options_as_configured(run, tmp_path):
+    path = tmp_path / "filtersched.conf"
+    path.write_text("[filter_scheduler]\nfilter_expression = free_ram_mb > 1024\n")
+    notes = [
+        run("plugins", "--check", "ExpressionFilter", "--format", "json", *given).json["plugins"][0]["checked"]["notes"]
+        for given in ((), ("--config-file", path))
+    ]
+    # Without an expression it passes every host.
+    assert [len(each) for each in notes] == [1, 0]
