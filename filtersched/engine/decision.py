@@ -128,6 +128,7 @@ class Decision:
     deplete : what the scheduler makes of a host that takes an instance.
     unread : finds what the request asks for and these filters do not read.
     drawn_from : as of Draw; None if the scheduler chooses in another way.
+    look_ahead_for : the instances that must fit together, if they are more than are placed.
     seconds : what each plug-in took, for a decision that keeps columns; else None.
     """
 
@@ -144,6 +145,7 @@ class Decision:
     deplete: Callable[[HostState, RequestSpec], HostState] = depleted
     unread: Callable[[RequestSpec, Sequence[Any]], tuple[UnreadField, ...]] = lambda _spec, _filters: ()
     drawn_from: Callable[[int, Sequence[float] | None], int | None] | None = None
+    look_ahead_for: Sequence[str] = ()
     seconds: dict[str, float] | None = None
     _random: random.Random | None = field(default=None, repr=False)
     _generation: int = 0

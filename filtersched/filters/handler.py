@@ -62,6 +62,10 @@ class HostFilterHandler:
                 stay.append((host_filter, host))
         return back, stay
 
+    def passes(self, filters: Sequence[BaseHostFilter], host: HostState, spec: RequestSpec, index: int) -> bool:
+        """Whether one host passes every filter that runs for the instance at `index`."""
+        return all(self._passes(one, host, spec) for one in filters if one.run_filter_for_index(index))
+
     def _passes(self, host_filter: BaseHostFilter, host: HostState, spec: RequestSpec) -> bool:
         with asking(host_filter, 1, spec.instance_uuid):
             return bool(left_by(host_filter, [host], spec))

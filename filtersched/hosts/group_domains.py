@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -125,7 +126,12 @@ class GroupRules:
 
         unknown : whether any host does while the group that it must be with has no members.
         """
-        counts = self._tally(rule, key).counts
+        counts: Mapping[Any, int] = self._tally(rule, key).counts
+        ahead = self._journal.facts.room_ahead.get(rule)
+        if ahead is not None:
+            wanted, room = ahead
+            able = [domain for domain, count in room.items() if count >= wanted and (not counts or domain in counts)]
+            return asked(host, _OfTally(key, dict.fromkeys(able, True), False, False, any))
         if not rule.is_together:
             full = {domain: False for domain, count in counts.items() if count > rule.most}
             return asked(host, _OfTally(key, full, True, False, all))
@@ -146,6 +152,11 @@ class GroupRules:
         if not domains:
             return f"is in no {key.label}, which {rule.field} needs", 1, 0
         if rule.is_together:
+            ahead = self._journal.facts.room_ahead.get(rule)
+            if ahead is not None and (not counts or domains[0] in counts):
+                wanted, here = ahead[0], max(ahead[1].get(one, 0) for one in domains)
+                said = f"{key.label} {key.shown(domains[0])} can take {here} of the {wanted} instances"
+                return f"{said}, and must take all ({rule.field})", wanted, here
             if not counts:
                 return f"{whose} has no instance on a host, and {rule.field} needs one in the {key.label}", 1, 0
             where = ", ".join(sorted(str(domain) for domain in counts)[:_MOST_NAMED])
@@ -156,6 +167,23 @@ class GroupRules:
         names = f": {', '.join(who[:_MOST_NAMED])}{' …' if len(who) > _MOST_NAMED else ''}" if who else ""
         said = f"{key.label} {key.shown(domain)} has {here} of {whose}{names}; at most {rule.most} may be there"
         return f"{said} ({rule.field})", here, rule.most
+
+    def look_ahead(self, rule: GroupRule, wanted: int, room: Mapping[Any, int]) -> None:
+        """Let only domains pass a rule that have room for so many instances."""
+        self._journal.facts.room_ahead[rule] = (wanted, room)
+
+    def most_more(self, key: DomainKey, domain: Any, *, default_zone: str, alone: bool) -> float:
+        """The most further members that the rules that must hold allow in a domain.
+
+        Looked at are rules that keep the members of the request's own groups apart in such domains.
+        """
+        most = math.inf
+        for rule in self.rules:
+            if rule.is_together or rule.is_soft or not self._journal.facts.follows(rule):
+                continue
+            if self.key(rule, default_zone, alone=alone) == key:
+                most = min(most, rule.most + 1 - self._tally(rule, key).counts[domain])
+        return most
 
     def filled_since(self, before: GroupRules | None, keys: Mapping[GroupRule, DomainKey]) -> list[InDomains] | None:
         """The domains that no longer pass, since one instance less was placed. None if others may pass now."""

@@ -7,7 +7,7 @@ what the request itself has placed so far, and without the instances that it is 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -199,6 +199,8 @@ class _Facts:
         self.rules = rules
         self.group_rules = group_rules
         self._groups = [group for _field, group in groups_of_request(spec)]
+        # By rule that looks ahead: how many instances are to fit, and how many do by domain.
+        self.room_ahead: dict[GroupRule, tuple[int, Mapping[Any, int]]] = {}
         self.total = total
         self.host_reads = tuple(dict.fromkeys(name for rule in rules for name in DomainKey(rule.domain).reads))
         self._members: list[HostState] | None = None

@@ -20,8 +20,9 @@ APART_FROM, TOGETHER_WITH, TOGETHER = "apart_from", "together_with", "together"
 RULE_KEYS = (APART_FROM, TOGETHER_WITH, TOGETHER)
 _MAX = "max_server_per_host"
 _HOST = "host"
+LOOK_AHEAD = "lookahead"
 _ITEM_KEYS = ("group", "domain", "soft")
-_KNOWN = (*RULE_KEYS, "domain", _MAX, "spread", "max_per_domain", "max_skew", "shares")
+_KNOWN = (*RULE_KEYS, "domain", LOOK_AHEAD, _MAX, "spread", "max_per_domain", "max_skew", "shares")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class GroupRule:
     is_soft: bool = False
     #: The most members in a domain of a rule that keeps apart.
     most: int = 0
+    #: Whether only domains are candidates that can take all instances of the request.
+    looks_ahead: bool = False
 
 
 def groups_of_request(spec: Any) -> list[tuple[str, Any]]:
@@ -57,7 +60,7 @@ def group_rules(spec: Any) -> tuple[GroupRule, ...]:
     rules: list[GroupRule] = []
     for owner, (field, group) in enumerate(groups_of_request(spec)):
         rules += _of_policy(owner, field, group)
-        if any(key in group.rules for key in RULE_KEYS):
+        if any(key in group.rules for key in (*RULE_KEYS, LOOK_AHEAD)):
             rules += _of_rules(owner, f"{field}.rules", group)
         if field != "instance_group" and "spread" in group.rules:
             raise InvalidRequest(
@@ -98,9 +101,16 @@ def _of_rules(owner: int, field: str, group: Any) -> Iterator[GroupRule]:
                 value=rules[key],
             )
     domain = _domain(rules.get("domain", _HOST), f"{field}.domain")
+    ahead = _truth(rules.get(LOOK_AHEAD, False), f"{field}.{LOOK_AHEAD}")
     if TOGETHER in rules:
         own = _domain(rules[TOGETHER], f"{field}.{TOGETHER}")
-        yield GroupRule(True, group.uuid, own, owner, True, f"{field}.{TOGETHER}")
+        yield GroupRule(True, group.uuid, own, owner, True, f"{field}.{TOGETHER}", looks_ahead=ahead)
+    elif LOOK_AHEAD in rules:
+        raise InvalidRequest(
+            f"{field}: {LOOK_AHEAD!r} needs {TOGETHER!r}, which says in what all instances must be, such as 'host'",
+            field=f"{field}.{LOOK_AHEAD}",
+            value=rules[LOOK_AHEAD],
+        )
     for key in (APART_FROM, TOGETHER_WITH):
         for item in _items(rules.get(key, ()), f"{field}.{key}"):
             yield GroupRule(

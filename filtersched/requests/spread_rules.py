@@ -24,7 +24,7 @@ ZONE = "zone"
 _DOMAIN = "spread"
 _KEYS = (_DOMAIN, "max_per_domain", "max_skew", "shares")
 # Rules of a group that are about something else.
-_OTHER_RULES = ("max_server_per_host", "apart_from", "together_with", "together", "domain")
+_OTHER_RULES = ("max_server_per_host", "apart_from", "together_with", "together", "domain", "lookahead")
 _FORM = (
     "text such as 'rack max_per_domain=2; zone max_skew=1', or a mapping such as "
     "{'spread': 'rack', 'shares': {'r1': 50}}, or a list of these"

@@ -41,6 +41,7 @@ from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Filtered, SetAside, WeighedHost, steps_of_set_aside
 from filtersched.results.verdict import HostVerdicts
 from filtersched.schedulers.base import Scheduler
+from filtersched.schedulers.look_ahead import look_ahead
 from filtersched.schedulers.prefilters import prefilters
 from filtersched.schedulers.whole_nodes import WholeNodeFilter
 from filtersched.settings import spelled
@@ -149,8 +150,9 @@ class FilterScheduler(Scheduler):
     def _explain(
         self, spec: RequestSpec, host: HostState | str, pool: HostPool, filters: FiltersGiven | None
     ) -> HostVerdicts:
-        first = self._uuids(spec, None)[:1]
-        decision = self._prepare(spec, pool, first, filters=filters, explain="full")
+        uuids = self._uuids(spec, None)
+        decision = self._prepare(spec, pool, uuids[:1], filters=filters, explain="full")
+        decision.look_ahead_for = uuids
         try:
             (selection,) = self._decide(decision)
         except NoValidHost as refusal:
@@ -167,6 +169,13 @@ class FilterScheduler(Scheduler):
     def _choose(self, decision: Decision) -> list[Choice]:
         if type(self).select is FilterScheduler.select:
             decision.drawn_from = self._draw.drawn_from
+        look_ahead(
+            decision.spec,
+            decision.look_ahead_for or decision.uuids,
+            lambda: self.narrow(decision.offered(), decision.spec),
+            decision.filters,
+            self.deplete,
+        )
         if self._engine is not None and self._engine_depletes(decision):
             decision.nearest = self._engine.nearest_misses
             try:
