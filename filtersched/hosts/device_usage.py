@@ -5,6 +5,7 @@ The record is plain data under the names of the attributes that change:
     numa_topology   one mapping a cell: `id`, `memory` (MiB), `cpus` (how many shared ones), `pinned_cpus`,
                     `page_kb` and `pages` (how many of that size)
     pci_stats       one mapping a pool: `at` (its place), `count`, `pool` (its keys without the count)
+    providers       one mapping a group: `provider` (its name), `resources`
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ from filtersched.hosts.numa_fit import CellFit, Ratios, fit_topology
 from filtersched.hosts.numa_topology import KIB_IN_MIB, NUMACell, NUMAPages, NUMATopology
 from filtersched.hosts.pci_fit import DeviceSearch, TakenDevices
 from filtersched.hosts.pci_stats import PciStats
+from filtersched.hosts.providers import taken_of_providers, with_taken
 from filtersched.requests.cpu_sets import cpu_set
 from filtersched.requests.numa_topology import ISOLATE
 from filtersched.requests.parts import items, whole_amount, whole_number
 from filtersched.requests.request_spec import RequestSpec
+from filtersched.requests.resource_groups import groups_of
 
 #: The attributes of a host that these records are about.
-DEVICE_ATTRIBUTES = ("numa_topology", "pci_stats")
+DEVICE_ATTRIBUTES = ("numa_topology", "pci_stats", "providers")
 
 
 class HostDevices(Protocol):
@@ -38,6 +41,10 @@ class HostDevices(Protocol):
     @property
     def pci_stats(self) -> PciStats | None:
         """Its PCI devices."""
+
+    @property
+    def providers(self) -> Mapping[str, Any]:
+        """Its parts with resources of their own."""
 
     @property
     def cpu_allocation_ratio(self) -> float | None:
@@ -63,8 +70,11 @@ def taken_by(host: HostDevices, spec: RequestSpec) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     topology, search = host.numa_topology, device_search(host, spec)
+    if host.providers and (asked := groups_of(spec.extra_specs)).groups:
+        taken = taken_of_providers(host.providers, asked)
+        found |= {"providers": tuple(taken)} if taken else {}
     if topology is None and search is None:
-        return found
+        return {name: plain_data(value) for name, value in found.items()}
     guest = spec.numa_topology
     fits = None
     if topology and guest:
@@ -176,4 +186,8 @@ def _place_of(pools: Sequence[Mapping[str, Any]], keys: Mapping[str, Any], at: i
     return next((place for place in [*places, *range(len(pools))] if _keys_of(pools[place]) == keys), None)
 
 
-_WITH_USAGE: Mapping[str, Callable[..., Any]] = {"numa_topology": _with_cells, "pci_stats": _with_pools}
+_WITH_USAGE: Mapping[str, Callable[..., Any]] = {
+    "numa_topology": _with_cells,
+    "pci_stats": _with_pools,
+    "providers": with_taken,
+}

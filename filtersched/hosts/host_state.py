@@ -22,6 +22,7 @@ from filtersched.hosts.host_values import (
     NO_METRICS,
     NUMA,
     PCI,
+    PROVIDERS,
     RESOURCES,
     SERVICE,
     SHARED_RECORD,
@@ -142,6 +143,12 @@ class HostState(Declared):
     )
     resources: Stored[Mapping[str, Sequence[float]] | None, Mapping[str, tuple[float, float]]] = host_attribute(
         default=EMPTY, kind=RESOURCES, doc="Countable resources, name to (total, used), for ResourceFilter."
+    )
+    providers: NameToValue = host_attribute(
+        default=EMPTY,
+        kind=PROVIDERS,
+        doc="Parts of the host with resources and traits of their own, such as GPUs, for ProvidersFilter: name to "
+        '`{"resources": {name: (total, used)}, "traits": [...]}`.',
     )
 
     hypervisor_type: str | None = host_attribute(default=None, doc='Such as "QEMU".')

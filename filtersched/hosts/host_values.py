@@ -18,6 +18,7 @@ from filtersched.errors import InvalidHost, must_be, shown
 from filtersched.hosts.attribute_kinds import Kind, alike, items
 from filtersched.hosts.numa_topology import NUMATopology
 from filtersched.hosts.pci_stats import PciStats
+from filtersched.hosts.providers import checked_providers, plain_providers
 from filtersched.hosts.service import Service
 from filtersched.requests.instance import Instance
 from filtersched.requests.parts import decoded
@@ -290,6 +291,16 @@ METRICS = Kind("numbers by name", _metrics, plain=_plain_metrics, is_read_only=T
 SERVICE = Kind("service record", alike(Service.of), is_read_only=True)
 TRAITS = Kind("set of text", alike(_traits), is_read_only=True)
 RESOURCES = Kind("(total, used) by name", _resources, is_read_only=True)
+PROVIDERS = Kind(
+    "resources and traits by provider",
+    checked_providers,
+    plain=plain_providers,
+    is_read_only=True,
+    samples=(
+        {},
+        {"gpu0": {"resources": {"VGPU": [4, 0]}, "traits": ["CUSTOM_A100"]}, "gpu1": {"resources": {"VGPU": [2, 1]}}},
+    ),
+)
 SUPPORTED = Kind("list of plain data", alike(_supported), or_none=alike(_supported), is_read_only=True)
 NUMA = Kind(
     "NUMA topology",

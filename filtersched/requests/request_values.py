@@ -111,11 +111,12 @@ class Flavor(Record):
             match = _RESOURCE_KEY.fullmatch(key)
             if match is None:
                 continue
-            asked[match["name"]] = asked.get(match["name"], 0) + checked(key, value, _wished_amount)
+            asked[match["name"]] = asked.get(match["name"], 0) + checked(key, value, wished_amount)
         return FrozenDict(asked)
 
 
-def _wished_amount(value: Any) -> int:
+def wished_amount(value: Any) -> int:
+    """The amount that an extra spec asks for. Raises ValueError."""
     if not str(value).strip().isdecimal():
         raise ValueError("a whole number")
     return whole(value)

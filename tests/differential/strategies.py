@@ -24,7 +24,7 @@ OWN_FILTERS = (
     *("DifferentHostFilter", "SameHostFilter", "IsolatedHostsFilter", "ComputeCapabilitiesFilter", "JsonFilter"),
     *("ImagePropertiesFilter", "RetryFilter", "TypeAffinityFilter", "ResourceFilter", "TraitsFilter"),
     *("ExactRamFilter", "MetricsFilter", "AggregateMultiTenancyIsolation", "AggregateTypeAffinityFilter"),
-    "DedicationFilter",
+    *("DedicationFilter", "ProvidersFilter"),
 )
 OWN_WEIGHERS = (
     *("RAMWeigher", "CPUWeigher", "DiskWeigher", "IoOpsWeigher", "NumInstancesWeigher", "BuildFailureWeigher"),
@@ -94,6 +94,7 @@ HOST_VALUES = {
     "aggregates": ((), (), *((one,) for one in _AGGREGATES), _AGGREGATES[1:4]),
     "traits": ((), ("SSD",)),
     "resources": ({}, {"GPU": (4, 1)}),
+    "providers": ({}, {"g0": {"resources": {"GPU": (4, 1)}}}, {key: {"resources": {"GPU": (2, 0)}} for key in "ab"}),
     "metrics": ({}, {"load": 0.5}),
 }
 RARE_VALUES = (
@@ -159,7 +160,8 @@ _HINTS = (
 _EXTRA_SPECS = (
     *({"rack": "r1"}, {"free_ram_mb": ">= 1000"}, {"ssd": "true"}, {"resources:GPU": "1"}),
     *({"trait:SSD": "required"}, {"capabilities:rack": "r2"}),
-    *({"filtersched:dedicated": "strict"}, {"filtersched:dedicated": "preferred"}),
+    *({"filtersched:dedicated": "strict"}, {"filtersched:dedicated": "preferred"}, {"resources1:GPU": "1"}),
+    {"resources1:GPU": "1", "resources2:GPU": "2", "group_policy": "isolate"},
 )
 _DESTINATIONS = (
     *({"host": "h1"}, {"host": "h2", "node": "n2"}, {"host": "h0", "node": "n1"}, {"host": "h1", "node": "n9"}),

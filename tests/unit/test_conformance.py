@@ -61,6 +61,7 @@ REQUESTS = {
     "DedicationFilter": [make_spec(extra_specs={"filtersched:dedicated": "strict"}, project_id="p1")],
     "DedicationWeigher": [make_spec(extra_specs={"filtersched:dedicated": "preferred"}, project_id="p1")],
     "GroupRulesFilter": [make_spec(instance_group=_TOGETHER)],
+    "ProvidersFilter": [make_spec(extra_specs={"resources1:VGPU": "3", "resources2:VGPU": "1"})],
     "NUMATopologyFilter": [make_spec(extra_specs={"hw:numa_nodes": "1"})],
     "WishWeigher": [make_spec(scheduler_hints={"prefer_host": ["zone:z1", "stats.load:1"], "avoid_host": "host-4"})],
     "PciPassthroughFilter": [make_spec(pci_requests=[{"count": 1, "spec": [{"vendor_id": "8086"}]}])],
