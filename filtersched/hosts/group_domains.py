@@ -134,7 +134,7 @@ class GroupRules:
             return asked(host, _OfTally(key, dict.fromkeys(able, True), False, False, any))
         if not rule.is_together:
             full = {domain: False for domain, count in counts.items() if count > rule.most}
-            return asked(host, _OfTally(key, full, True, False, all))
+            return asked(host, _OfTally(key, full, rule.most >= 0, False, all))
         if not counts:
             return asked(host, _OfTally(key, {}, unknown or rule.is_own, False, any))
         return asked(host, _OfTally(key, dict.fromkeys(counts, True), False, False, any))
@@ -165,8 +165,10 @@ class GroupRules:
         here = counts[domain]
         who = self._journal.facts.members_in(rule, key, domain, self._placed(rule))
         names = f": {', '.join(who[:_MOST_NAMED])}{' …' if len(who) > _MOST_NAMED else ''}" if who else ""
-        said = f"{key.label} {key.shown(domain)} has {here} of {whose}{names}; at most {rule.most} may be there"
-        return f"{said} ({rule.field})", here, rule.most
+        # The instance itself is one more, where it is a member.
+        more = 1 if self._journal.facts.follows(rule) else 0
+        said = f"{key.label} {key.shown(domain)} has {here} of {whose}{names}; at most {rule.most + more} may be there"
+        return f"{said} ({rule.field})", here + more, rule.most + more
 
     def look_ahead(self, rule: GroupRule, wanted: int, room: Mapping[Any, int]) -> None:
         """Let only domains pass a rule that have room for so many instances."""

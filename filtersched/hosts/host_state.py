@@ -365,7 +365,8 @@ class HostState(Declared):
         )
         if self.resources and spec.resources:
             self._take_resources(spec.resources, 1)
-        if spec.instance_group is not None and not isinstance(self.instances, GrowingDict):
+        has_group = spec.instance_group is not None or spec.instance_groups
+        if has_group and not isinstance(self.instances, GrowingDict):
             # The next instance of the request looks for it. A pool that commits adds it itself, with the time.
             self.add_instance(spec)
         if devices:

@@ -96,6 +96,8 @@ def test_group_is_kept_with_and_apart_from_others(make, hosts, rules, expected):
     [
         ("anti-affinity", {}, 3, "abc"),
         ("anti-affinity", {"max_server_per_host": 2}, 12, None),
+        ("anti-affinity", {"max_server_per_host": 2}, 3, "aab"),
+        ("anti-affinity", {"max_server_per_host": 0}, 1, None),
         ("affinity", {}, 3, "aaa"),
         (None, {"together": "rack"}, 3, "aaa"),
         (None, {"together": "rack", "apart_from": "db"}, 3, "bbb"),
@@ -125,6 +127,12 @@ def test_instances_are_members_of_all_their_groups(make):
     make().place(spec, pool, ["u1"])
     assert pool.instance("u1").groups == ("web", "site")
     assert chosen(make(), pool, InstanceGroup(uuid="other", rules={"apart_from": "site"})) == "b"
+
+
+def test_instance_of_a_further_group_is_on_its_host_from_then_on(make):
+    spec = RequestSpec(FLAVOR, num_instances=2, instance_groups=[{"uuid": "site"}])
+    chosen_hosts = make().select_destinations(spec, [host("a")], ["u1", "u2"])
+    assert sorted(chosen_hosts[1].host_state.instances) == ["u1", "u2"]
 
 
 def test_rule_may_name_another_group_of_the_same_request(make, hosts):
@@ -157,6 +165,13 @@ def test_refusal_names_the_rules_and_who_is_in_the_way(make):
     said = str(verdict)
     assert "rack 'r1' has 1 of group 'db': d1 on a; at most 0 may be there (instance_group.rules.apart_from)" in said
     assert "host 'a' has none of group 'cache', which is in k (instance_groups[0].rules.together_with)" in said
+
+
+def test_refusal_counts_the_instance_itself_among_its_own_group(make):
+    pool = HostPool([host("a", instances=members("w1", "w2", group="web"))])
+    refusal = refused(make(), pool, web("anti-affinity", {"max_server_per_host": 2}))
+    said = str(refusal.explanation.why("a"))
+    assert "host 'a' has 2 of group 'web': w1 on a, w2 on a; at most 2 may be there (instance_group.policy)" in said
 
 
 def test_instance_that_moves_does_not_count_where_it_is(make):
