@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from filtersched.errors import InvalidRequest
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
+from filtersched.requests.prefilters import TRAIT_KEY
 from filtersched.requests.request_spec import RequestSpec
-
-# "trait:NAME", or of a group: "trait1:NAME", "trait_NET:NAME".
-_KEY = re.compile(r"trait(?:[A-Za-z0-9_-]{1,64})?:(?P<name>.+)")
 
 
 class TraitsFilter(BaseHostFilter):
@@ -50,7 +47,7 @@ class TraitsFilter(BaseHostFilter):
 def _asked(spec: RequestSpec) -> Iterator[tuple[str, bool]]:
     """The traits that the flavor speaks of; True for required, False for forbidden."""
     for key, value in spec.extra_specs.items():
-        match = _KEY.fullmatch(key)
+        match = TRAIT_KEY.fullmatch(key)
         if match is None:
             continue
         if value not in ("required", "forbidden"):

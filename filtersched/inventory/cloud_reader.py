@@ -10,7 +10,7 @@
 | Placement, each provider    | ratios, other resources, traits; sizes where Nova tells none                   |
 
 From microversion 2.88 on Nova tells no sizes, so hypervisors are asked for with 2.87 where the server
-has it. Resources and traits of nested providers are added to those of their root.
+has it. Resources and traits of nested providers are added to those of their root, and are its `providers`.
 """
 
 from __future__ import annotations
@@ -60,15 +60,29 @@ class _Provider:
         self.usages = usages
         self.resources: dict[str, list[int]] = {}
         self.traits: set[str] = set()
+        self.nested: dict[str, _Record] = {}
 
-    def add(self, other: _Provider, traits: Iterable[str]) -> None:
+    def add(self, other: _Provider, traits: Iterable[str], name: str) -> None:
         """Add what a provider of this host has, the host itself or a part of it."""
         self.traits.update(traits)
-        for name, inventory in other.inventories.items():
-            if name not in _RATIOS:
-                held = self.resources.setdefault(name, [0, 0])
-                held[0] += int((inventory["total"] - inventory["reserved"]) * inventory["allocation_ratio"])
-                held[1] += other.usages.get(name, 0)
+        amounts = other.amounts()
+        for each, (total, used) in amounts.items():
+            held = self.resources.setdefault(each, [0, 0])
+            held[0] += total
+            held[1] += used
+        if other is not self:
+            self.nested[name] = {"resources": amounts, "traits": sorted(traits)}
+
+    def amounts(self) -> dict[str, tuple[int, int]]:
+        """How much there is of each resource that has no attribute of its own, and how much is used."""
+        return {
+            name: (
+                int((inventory["total"] - inventory["reserved"]) * inventory["allocation_ratio"]),
+                self.usages.get(name, 0),
+            )
+            for name, inventory in self.inventories.items()
+            if name not in _RATIOS
+        }
 
     def attributes(self) -> _Record:
         """The attributes of the host that Placement knows."""
@@ -77,7 +91,13 @@ class _Provider:
             for name, ours in _RATIOS.items()
             if name in self.inventories
         }
-        return {**ratios, "uuid": self.uuid, "traits": sorted(self.traits), "resources": self.resources}
+        return {
+            **ratios,
+            "uuid": self.uuid,
+            "traits": sorted(self.traits),
+            "resources": self.resources,
+            "providers": self.nested,
+        }
 
     def sizes(self) -> _Record:
         """What Nova's hypervisors had up to microversion 2.87, in Nova's words."""
@@ -234,7 +254,7 @@ class CloudReader:
         for record, (provider, traits) in zip(records, read, strict=True):
             # Before microversion 1.14 there are no nested providers.
             root = own.get(record.get("root_provider_uuid") or record["uuid"], provider)
-            root.add(provider, traits)
+            root.add(provider, traits, record["name"])
         return {**{record["name"]: own[record["uuid"]] for record in records}, **own}
 
     def _provider(self, record: _Record) -> tuple[_Provider, list[str]]:

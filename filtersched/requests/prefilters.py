@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 from filtersched.errors import InvalidRequest
 from filtersched.requests.pci_requests import is_true
 
-_TRAIT = re.compile(r"trait(?:[A-Za-z0-9_-]{1,64})?:(?P<name>.+)")
+#: "trait:NAME", or of a group: "trait1:NAME", "trait_NET:NAME".
+TRAIT_KEY = re.compile(r"trait(?:[A-Za-z0-9_-]{1,64})?:(?P<name>.+)")
 _TENANT = "filter_tenant_id"
 _OF_IMAGE = {
     "hw_cdrom_bus": "COMPUTE_STORAGE_BUS",
@@ -124,7 +125,7 @@ def _disk_format(image: Any) -> str | None:
 def traits_named(spec: Any) -> frozenset[str]:
     """The traits that flavor and image require by name, those of numbered groups included."""
     said = [*spec.extra_specs.items(), *(() if spec.image is None else spec.image.properties.items())]
-    found = ((_TRAIT.fullmatch(key), value) for key, value in said if value == "required")
+    found = ((TRAIT_KEY.fullmatch(key), value) for key, value in said if value == "required")
     return frozenset(match["name"] for match, _value in found if match is not None)
 
 

@@ -195,13 +195,17 @@ def test_pages_without_end_are_an_error(read, cloud):
     assert "a page that was read before" in result.err
 
 
-def test_resources_of_nested_providers_are_their_hosts(read, cloud):
+def test_nested_providers_are_parts_of_their_host(read, cloud):
     cloud.add_nested("gpu-0", "a", {"VGPU": inventory(4)}, ["CUSTOM_A100"])
     cloud.add_nested("gpu-1", "a", {"VGPU": inventory(4, reserved=1, ratio=2.0)})
     cloud.usages["gpu-0"] = {"VGPU": 3}
     host = read()[1]["a"]
     assert dict(host.resources) == {"VGPU": (10, 3)}
     assert "CUSTOM_A100" in host.traits
+    assert host.to_dict()["providers"] == {
+        "a.example_gpu-0": {"resources": {"VGPU": [4, 3]}, "traits": ["CUSTOM_A100"]},
+        "a.example_gpu-1": {"resources": {"VGPU": [6, 0]}, "traits": []},
+    }
 
 
 @pytest.mark.parametrize(
