@@ -394,8 +394,8 @@ def spread_story(chance):
 
 def _spread_group(draw):
     if draw.rarely(3):
-        return {"uuid": draw.one("web", "web", None), "policy": draw.one(None, "affinity", "anti-affinity"),
-                "rules": draw.one(*_GROUP_RULES)}
+        policy = draw.one(None, "affinity", "anti-affinity")
+        return {"uuid": draw.one("web", "web", None), "policy": policy, "rules": draw.one(*_GROUP_RULES)}
     rules = [draw.one(*_SPREAD_RULES) for _ in range(draw.one(1, 1, 1, 2))]
     return {
         "uuid": draw.one("web", "web", None),
@@ -416,6 +416,7 @@ def _further_group(draw, uuid):
 
 _GROUP_RULES = (
     *({"apart_from": "web"}, {"apart_from": ["web", "db"], "domain": "rack"}, {"together": "rack"}),
+    *({"together": "rack", "lookahead": True}, {"together": "host", "lookahead": True, "apart_from": "web"}),
     *({"together_with": {"group": "web", "domain": "zone"}}, {"together_with": "nobody", "together": "aggregate:rack"}),
     *({"apart_from": {"group": "web", "soft": True}}, {"together_with": {"group": "web", "soft": True}}),
     *({"max_server_per_host": 2}, {"apart_from": [{"group": "site", "domain": "aggregate:rack"}]}, {"apart_form": "x"}),
