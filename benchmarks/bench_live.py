@@ -155,6 +155,28 @@ def place(spec: Callable[[int], RequestSpec]) -> Callable[[FilterScheduler, Host
     return lambda scheduler, pool, nr: hosts_of(scheduler.place(spec(nr), pool, seed=nr))
 
 
+_Step = Callable[[FilterScheduler, HostPool, int], Any]
+
+
+def place_together(count: int) -> tuple[_Step, Callable[[HostPool, int], None]]:
+    """Different requests in one step: act, and prepare, which takes off again what was placed."""
+    placed: list[str] = []
+
+    def prepare(pool: HostPool, nr: int) -> None:
+        # The first repetition is on another pool.
+        if nr:
+            pool.release(placed)
+        placed.clear()
+
+    def act(scheduler: FilterScheduler, pool: HostPool, nr: int) -> Any:
+        specs = [request(flavor=flavor(nr + step), project_id=f"p{step % 20}") for step in range(count)]
+        found = [one for each in scheduler.place_all(specs, pool, seed=nr) for one in each]
+        placed.extend(one.instance_uuid for one in found)
+        return hosts_of(found)
+
+    return act, prepare
+
+
 def report(count: int) -> Callable[[HostPool, int], None]:
     """So many hosts report, each its heartbeat, figures and metrics."""
 
@@ -289,6 +311,7 @@ def events() -> Iterator[Event]:
     yield Event('explain="full": one', decide(lambda _nr: request(), explain="full"), goal_s=20e-3)
     yield Event("one request after a host went and another came", same, replace_host, 2e-3)
     yield Event("pickle of a placed selection, and back", *pickled(), 0.1e-3)
+    yield Event("200 different requests in one step", *place_together(200), 40e-3)
     yield Event("1000 instances", decide(lambda _nr: request(num_instances=1000)), goal_s=15e-3)
 
 
