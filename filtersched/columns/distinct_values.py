@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from filtersched.columns.column import EXACT, Column, NotVectorizable, put, without_row
 from filtersched.columns.frozen import typed_key
 
+# From so many values on, those that rows rarely share are told apart by identity.
+_FEWEST_VALUES = 64
+_NO_KEY = object()
 _NUMBERS = frozenset((int, float))
 
 
@@ -21,12 +24,12 @@ class Codes:
     """One attribute as small integers: which of the distinct values each row has.
 
     codes : (n_rows,) intp into `values`. The code of a value that no row has any more is given to
-        the next new value.
+        the next new value. Where rows rarely share values, equal ones may have several codes.
     seen : results that callers cache for these values, by a key that each caller chooses.
     """
 
     __slots__ = (
-        *("_by_identity", "_by_key", "_changes", "_counts", "_forgotten", "_free", "_keys"),
+        *("_by_identity", "_by_key", "_changes", "_counts", "_forgotten", "_free", "_keys", "_rarely_share"),
         *("codes", "seen", "values"),
     )
 
@@ -41,6 +44,8 @@ class Codes:
         # (row, its new code, whether the code has a new value), and how many earlier ones were dropped.
         self._changes: list[tuple[int, int, bool]] = []
         self._forgotten = 0
+        # Where nearly every row has a value of its own, a new value is not compared with the others.
+        self._rarely_share = False
         self.codes: NDArray[np.intp] = self._coded(given)
         self.seen: dict[Any, Any] = {}
 
@@ -81,6 +86,7 @@ class Codes:
     def _count(self) -> None:
         if self._counts is None:
             self._counts = np.bincount(self.codes, minlength=len(self.values)).tolist()
+            self._rarely_share = len(self.values) >= _FEWEST_VALUES and 2 * len(self.values) > len(self.codes)
 
     def put(self, row: int, value: Any) -> None:
         """Give a row another value."""
@@ -139,19 +145,22 @@ class Codes:
         code = self._by_identity.get(id(value))
         if code is not None and self.values[code] is value:
             return code
-        key = typed_key(value)
+        key = _NO_KEY if self._rarely_share else typed_key(value)
         code = self._by_key.get(key)
         if code is not None:
             return code
         if self._free:
             code = self._free.pop()
-            del self._by_key[self._keys[code]], self._by_identity[id(self.values[code])]
+            self._by_key.pop(self._keys[code], None)
+            del self._by_identity[id(self.values[code])]
             self.values[code], self._keys[code] = value, key
         else:
             code = len(self.values)
             self.values.append(value)
             self._keys.append(key)
-        self._by_key[key] = self._by_identity[id(value)] = code
+        self._by_identity[id(value)] = code
+        if key is not _NO_KEY:
+            self._by_key[key] = code
         return code
 
 

@@ -166,6 +166,11 @@ class PluginEvaluator:
         now, low, high = request.now, -math.inf, math.inf
         try:
             for moments in self.plugin.changes_at(seen):
+                if type(moments) is int or type(moments) is float:
+                    # One host's.
+                    low = max(low, moments) if moments <= now else low
+                    high = min(high, moments) if moments >= now else high
+                    continue
                 each = np.asarray(moments.values if type(moments) is Column else moments, dtype=np.float64)
                 low = max(low, float(each[each <= now].max(initial=-math.inf)))
                 high = min(high, float(each[each >= now].min(initial=math.inf)))

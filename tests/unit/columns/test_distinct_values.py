@@ -69,3 +69,15 @@ def test_rows_that_changed_are_told_until_there_were_too_many():
 def test_answers_of_none_are_gaps_in_the_column_of_answers():
     found = Answers().of(Codes(["a", "b", "a", "c"]), {"a": 1, "b": None, "c": 2}.get)
     assert (found.missing.tolist(), found.values[[0, 2, 3]].tolist()) == ([False, True, False, False], [1.0, 1.0, 2.0])
+
+
+def test_a_new_value_where_rows_rarely_share_values_has_a_code_of_its_own_until_it_goes():
+    codes = Codes([(nr,) for nr in range(100)])
+    codes.put(0, (7,))
+    codes.put(1, (7,))
+    assert [codes.values[code] for code in codes.codes[[0, 1, 7]].tolist()] == [(7,)] * 3
+    assert Answers().of(codes, lambda value: value[0]).values[[0, 1, 7]].tolist() == [7.0, 7.0, 7.0]
+    codes.put(0, (100,))
+    codes.put(1, (101,))
+    assert [codes.values[code] for code in codes.codes[[0, 1, 7]].tolist()] == [(100,), (101,), (7,)]
+    assert len(codes.values) <= 102
