@@ -62,7 +62,6 @@ class CachedAnswers:
 
     answers : the current ones; read-only for callers.
     ends : the least and largest of them, once a caller needs them.
-    is_new : True until the entry is first reused.
     """
 
     __slots__ = (
@@ -74,7 +73,6 @@ class CachedAnswers:
         "change_count",
         "codes",
         "ends",
-        "is_new",
         "known",
         "options",
         "raised",
@@ -97,7 +95,6 @@ class CachedAnswers:
         self.known: dict[int, Any] = {}
         self.raised: NDArray[np.bool_] | None = None
         self.ends: ColumnExtremes | None = None
-        self.is_new: bool = True
         # By number: which answers are not below it.
         self._passes: dict[float, NDArray[np.bool_]] = {}
         self._passes_all: bool | None = None
@@ -186,7 +183,6 @@ class AnswerCache:
                 self._keep(key, entry)
         else:
             self._entries.move_to_end(key)
-            entry.is_new = False
         if entry.raised is not None:
             for row in candidates()[entry.raised[candidates()]][:1].tolist():
                 # Evaluate the first candidate that raised once more, for the exception.

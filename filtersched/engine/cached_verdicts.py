@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from filtersched.engine.answer_cache import CachedAnswers, touches
+from filtersched.engine.answer_cache import AnswerCache, CachedAnswers, touches
 from filtersched.engine.filtering import FilterRunner
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.hosts.host_rows import HostRows
@@ -26,8 +26,9 @@ class CachedVerdicts:
         # Whether something was noted since it was last put into the cache.
         self.is_new = False
 
-    def refresh(self, rows: HostRows) -> bool:
-        """Forget answers that are not up to date; returns False where all rows may have changed."""
+    def refresh(self, cache: AnswerCache, request: RequestKeys) -> bool:
+        """Ask again about dirty rows, or forget the answers; returns False where all rows may have changed."""
+        rows = cache.rows
         if self._version != rows.version:
             return False
         if self._change_count != rows.change_count:
@@ -35,21 +36,21 @@ class CachedVerdicts:
             if changes is None:
                 return False
             for runner, answers in list(self._answers.items()):
-                if touches(changes, answers.watched_attributes):
-                    del self._answers[runner]
-                else:
+                if not touches(changes, answers.watched_attributes):
                     answers.change_count = rows.change_count
+                elif not runner.refresh(answers, cache, request):
+                    del self._answers[runner]
             self._change_count = rows.change_count
         return True
 
     def verdicts(self, runner: FilterRunner, request: RequestKeys) -> NDArray[np.bool_] | bool | None:
         """A filter's verdicts on all rows, or one for all; None if they are not known."""
         known = self._answers.get(runner)
-        return None if known is None else runner.verdicts_of(known, request)
+        return None if known is None or not runner.has_key(request) else runner.verdicts_of(known, request)
 
-    def note(self, runner: FilterRunner, found: CachedAnswers | None) -> None:
+    def note(self, runner: FilterRunner, found: CachedAnswers | None, request: RequestKeys) -> None:
         """Take over what tells a filter's verdicts, if that holds for any candidates."""
-        if found is not None and found.raised is None:
+        if found is not None and found.raised is None and runner.has_key(request):
             self._answers[runner] = found
             self.is_new = True
 
@@ -60,21 +61,20 @@ class VerdictsCache:
     def __init__(self) -> None:
         self._kinds: dict[Any, CachedVerdicts] = {}
 
-    def find(self, filters: Sequence[FilterRunner], request: RequestKeys, rows: HostRows) -> CachedVerdicts:
+    def find(self, filters: Sequence[FilterRunner], request: RequestKeys, cache: AnswerCache) -> CachedVerdicts:
         """What is known, perhaps nothing yet."""
-        key = _key(filters, request)
-        found = None if key is None else self._kinds.get(key)
-        return CachedVerdicts(rows) if found is None or not found.refresh(rows) else found
+        found = self._kinds.get(_key(filters, request))
+        return CachedVerdicts(cache.rows) if found is None or not found.refresh(cache, request) else found
 
     def keep(self, filters: Sequence[FilterRunner], request: RequestKeys, verdicts: CachedVerdicts) -> None:
         """Cache what is known now; what is read of the request is known better than before."""
-        key = _key(filters, request) if verdicts.is_new else None
-        verdicts.is_new = False
-        if key is not None:
-            self._kinds[key] = verdicts
+        if verdicts.is_new:
+            verdicts.is_new = False
+            self._kinds[_key(filters, request)] = verdicts
             if len(self._kinds) > _KINDS:
                 del self._kinds[next(iter(self._kinds))]
 
 
 def _key(filters: Sequence[FilterRunner], request: RequestKeys) -> Any:
-    return request.key_of_all([one.evaluator for one in filters if one.evaluator is not None and not one.has_room])
+    asked = [one.evaluator for one in filters if one.evaluator is not None and not one.has_room]
+    return request.key_of_all([one for one in asked if one.has_key(request)])

@@ -199,27 +199,38 @@ class WeightsCache:
         candidates: Candidates,
     ) -> CachedWeights:
         """The weights of all rows, of which no host is depleted; the candidates are several, in order of rows."""
-        options = options_of(weighers)
-        key = _key(weighers, request)
-        found = self._kinds.pop(key, None) if key is not None else None
-        if found is None or not found.refresh(options, overlay, cache, request, candidates):
-            terms = [weigher.term(overlay, cache, request, candidates) for weigher in weighers]
+        lasting = [one for one in weighers if one.evaluator is not None and one.evaluator.has_key(request)]
+        options = options_of(lasting)
+        found = self._kinds.pop(_key(lasting, request), None)
+        if found is not None and found.refresh(options, overlay, cache, request, candidates):
+            self._keep(_key(lasting, request), found)
+            if len(lasting) == len(weighers):
+                return found
+            known = dict(zip(lasting, found.terms, strict=True))
+            # The others are asked anew for each instance.
+            terms = [known.get(one) or one.term(overlay, cache, request, candidates) for one in weighers]
+        else:
+            terms = [one.term(overlay, cache, request, candidates) for one in weighers]
             # Plug-ins may have read their options for the first time.
-            found = CachedWeights(terms, options_of(weighers), cache.rows)
-            # What was read of the request is known better now than before.
-            key = _key(weighers, request) if found.is_lasting else None
-        if key is not None:
-            # The one used last comes last.
-            self._kinds[key] = found
-            if len(self._kinds) > _KINDS:
-                del self._kinds[next(iter(self._kinds))]
-        return found
+            of_lasting = [term for term in terms if term.weigher in lasting]
+            found = CachedWeights(of_lasting, options_of(lasting), cache.rows)
+            if found.is_lasting:
+                # What was read of the request is known better now than before.
+                self._keep(_key(lasting, request), found)
+        return found if len(lasting) == len(weighers) else CachedWeights(terms, (), cache.rows)
+
+    def _keep(self, key: Any, weights: CachedWeights) -> None:
+        """Cache weights; the ones used last come last."""
+        if key is None:
+            # A weigher was found to read what changes with the next instance.
+            return
+        self._kinds[key] = weights
+        if len(self._kinds) > _KINDS:
+            del self._kinds[next(iter(self._kinds))]
 
 
 def _key(weighers: Sequence[WeigherRunner], request: RequestKeys) -> Any:
-    """All that these weighers read of the request; None if that differs between its instances, or is the time."""
-    evaluators = [one.evaluator for one in weighers]
-    return None if None in evaluators else request.key_of_all(evaluators)
+    return request.key_of_all([one.evaluator for one in weighers])
 
 
 class PoolCache(NamedTuple):

@@ -130,6 +130,18 @@ class FilterRunner:
         found = cache.answers_for(self.evaluator, request, _VERDICTS, candidates)
         return (None, None) if found is None else (found.answers, None if self.has_room else found)
 
+    def has_key(self, request: RequestKeys) -> bool:
+        """Whether its cached answers hold for the request's next instance too."""
+        return self.has_room or (self.evaluator is not None and self.evaluator.has_key(request))
+
+    def refresh(self, found: CachedAnswers, cache: AnswerCache, request: RequestKeys) -> bool:
+        """Whether what `cached` returned is up to date now; its dirty rows are asked again."""
+        if self._room is not None:
+            return cache.refresh(found, self._room, request, _ROOMS)
+        assert self.evaluator is not None
+        up_to_date = self.has_key(request) and cache.refresh(found, self.evaluator, request, _VERDICTS)
+        return up_to_date and found.raised is None
+
     def verdicts_of(self, found: CachedAnswers, request: RequestKeys) -> NDArray[np.bool_] | bool | None:
         """The verdicts of all rows by what `cached` returned for such a request; None if it does not tell."""
         if found.options is not self.plugin._values:

@@ -150,7 +150,10 @@ class IncrementalUpdate:
     ) -> _Reevaluation | None:
         evaluator = one.evaluator
         assert evaluator is not None
-        changes = not again or evaluator.changes_between_instances(self._overlay, request)
+        if isinstance(one, WeigherRunner) and one.changes_for_chosen_only:
+            changes = False
+        else:
+            changes = not again or evaluator.changes_between_instances(self._overlay, request)
         tells = again and isinstance(one, FilterRunner) and one.tells_new_refusals
         if changes and not tells:
             return _Reevaluation(at, one)

@@ -13,7 +13,7 @@ import numpy as np
 from filtersched.columns.column import EXACT, Column, NotColumnarError, NotVectorizable
 from filtersched.columns.distinct_values import Codes
 from filtersched.engine.overlay import Overlay
-from filtersched.engine.request_keys import RequestKeys, changes_between_instances
+from filtersched.engine.request_keys import RequestKeys, changes_between_instances, changing
 from filtersched.engine.views import ColumnView, StandIn, host_view, show, spec_view
 from filtersched.errors import FilterschedError, InvalidAnswer, UndeclaredRead, shown
 from filtersched.hosts.declared_items import Name, attribute_of, names_of
@@ -96,11 +96,17 @@ class PluginEvaluator:
         # know how long they hold.
         self.attributes_read: tuple[Name, ...] = ()
         self.lasting_reads: tuple[Name, ...] = ()
+        self._changing: tuple[Name, ...] = ()
         self._note_reads(self.spec_reads)
 
     def _note_reads(self, reads: tuple[Name, ...]) -> None:
         self.attributes_read = reads
         self.lasting_reads = tuple([name for name in reads if name != "now"]) if self.tells_changes else reads
+        self._changing = changing(self.lasting_reads)
+
+    def has_key(self, request: RequestKeys) -> bool:
+        """Whether what is read of the request is the same for its next instance, the time aside."""
+        return not self._changing or request.key_of_all((self,)) is not None
 
     def of_request(self, function: Callable[[Any], Any], request: RequestKeys) -> Any:
         """What a function of the plug-in makes of the request, of which it sees what is declared."""

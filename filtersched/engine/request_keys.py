@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from filtersched.columns.frozen import typed_key
@@ -12,24 +12,28 @@ from filtersched.columns.values import moment
 from filtersched.hosts.declared_items import Name, read
 from filtersched.requests.request_spec import RequestSpec
 
-_MOVING = frozenset(("instance_uuid", "instance_group"))
 _PLACEMENTS = frozenset(("member_hosts", "topology", "group_rules"))
+# Of these some requests have none, and others another one for each instance.
+_MAY_CHANGE = _PLACEMENTS | {"instance_uuid", "instance_group", "shared_resources"}
 
 
 def changes_between_instances(spec: RequestSpec, name: Name) -> bool:
     """Whether the attribute is another for the request's next instance: the uuid, a group with one host more."""
     if name in _PLACEMENTS:
         return spec._placements is not None
-    if name == "shared_resources":
-        return spec.shared_resources is not None
-    return name in _MOVING and getattr(spec, name) is not None
+    return name in _MAY_CHANGE and getattr(spec, name) is not None
+
+
+def changing(names: Iterable[Name]) -> tuple[Name, ...]:
+    """Those of the names that may change from instance to instance, the time among them."""
+    return tuple([name for name in names if name == "now" or name in _MAY_CHANGE])
 
 
 @functools.lru_cache(maxsize=256)
 def _names_in(reads: tuple[tuple[Name, ...], ...]) -> tuple[tuple[Name, ...], tuple[Name, ...]]:
-    """All names in what plug-ins read, each once; and those of them that may change from instance to instance."""
+    """All names in what plug-ins read, each once; and those of them that may change."""
     names = tuple(dict.fromkeys(itertools.chain.from_iterable(reads)))
-    return names, tuple([name for name in names if name == "now" or name in _MOVING or name in _PLACEMENTS])
+    return names, changing(names)
 
 
 # An attribute that some requests do not have.

@@ -222,7 +222,7 @@ class Run:
         """Leave those of the candidates that pass all filters."""
         verdicts = None
         if not self.overlay.depleted and not request.is_rebuild:
-            verdicts = self.verdicts_cache.find(self._running, request, self.rows)
+            verdicts = self.verdicts_cache.find(self._running, request, self.cache)
         for runner in self._running:
             before = self._candidates
             if not before.count:
@@ -235,7 +235,7 @@ class Run:
                     with self._timed(runner.plugin):
                         after, found = runner.remaining_and_answers(self.overlay, self.cache, request, before)
                     if verdicts is not None:
-                        verdicts.note(runner, found)
+                        verdicts.note(runner, found, request)
             except FilteringEnded:
                 steps.forget()
                 self._candidates = Candidates.of_rows(len(self.rows), ())

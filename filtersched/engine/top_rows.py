@@ -194,18 +194,3 @@ class ColumnExtremes:
     def most(self, alive: RowMask) -> float:
         """The maximum over the live rows."""
         return self._values.item(self._most.first(alive)[0])
-
-
-class UniformExtremes:
-    """The minimum and maximum of a column with one value."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: float) -> None:
-        self._value = value
-
-    def least(self, _alive: RowMask) -> float:
-        """The value."""
-        return self._value
-
-    most = least

@@ -17,14 +17,14 @@ from filtersched.engine.fallback import UseHandlers
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.plugin_evaluator import PluginEvaluator, evaluator
 from filtersched.engine.request_keys import RequestKeys
-from filtersched.engine.top_rows import ColumnExtremes, RowMask, UniformExtremes
+from filtersched.engine.top_rows import ColumnExtremes, RowMask
 from filtersched.engine.views import StandIn, host_view
 from filtersched.errors import UndeclaredRead
 from filtersched.hosts.host_state import HostState
 from filtersched.plugins.notes import asking, note_host, reading_ratios
 from filtersched.plugins.plugin import declaration_of
 from filtersched.results.weigher_shares import WeigherColumn, WeigherShare
-from filtersched.weighers.base import BaseWeigher, is_weight, plain_float, raw_weights
+from filtersched.weighers.base import BaseWeigher, changes_for_chosen_only, is_weight, plain_float, raw_weights
 from filtersched.weighers.handler import multiplier
 from filtersched.weighers.scale import clamp, to_unit
 
@@ -52,6 +52,7 @@ class WeigherRunner:
         )
         # A declared weigher's multiplier promises to read nothing but aggregates.
         self.multiplier_by_value: bool = by_aggregates or declaration_of(type(plugin)) is not None
+        self.changes_for_chosen_only: bool = changes_for_chosen_only(type(plugin))
         self._aggregates_view: Any = host_view(self.name, ("aggregates",))
 
     @property
@@ -79,8 +80,8 @@ class WeigherRunner:
 
     def term(self, overlay: Overlay, cache: AnswerCache, request: RequestKeys, candidates: Candidates) -> WeigherTerm:
         """What the weigher has to say of the candidates."""
-        raw, ends, source = self._raw(overlay, cache, request, candidates)
-        return WeigherTerm(self, raw, self.multipliers(overlay, request, candidates), ends, source)
+        raw, source = self._raw(overlay, cache, request, candidates)
+        return WeigherTerm(self, raw, self.multipliers(overlay, request, candidates), source)
 
     def raw(self, overlay: Overlay, cache: AnswerCache, request: RequestKeys, candidates: Candidates) -> Floats:
         """The raw weights, (n_rows,), or (count,) where the list is not in order of rows.
@@ -91,18 +92,15 @@ class WeigherRunner:
 
     def _raw(
         self, overlay: Overlay, cache: AnswerCache, request: RequestKeys, candidates: Candidates
-    ) -> tuple[Floats, ColumnExtremes | UniformExtremes | None, CachedAnswers | None]:
-        """The raw weights, their ends if these are known, and the cached answers that they are made of."""
+    ) -> tuple[Floats, CachedAnswers | None]:
+        """The raw weights, and the cached answers that they are made of."""
         if self.evaluator is None:
-            return _placed(self._called(overlay, request, candidates), candidates), None, None
+            return _placed(self._called(overlay, request, candidates), candidates), None
         answers: Any = None
-        ends: ColumnExtremes | UniformExtremes | None = None
         found: CachedAnswers | None = None
         if not overlay.depleted:
             found = cache.answers_for(self.evaluator, request, self, candidates.rows)
             answers = None if found is None else found.answers
-            if found is not None and isinstance(answers, np.ndarray) and not found.is_new:
-                ends = found.ends = found.ends or ColumnExtremes(answers)
         else:
             answers = self._on_columns(overlay, request) if self.evaluator.columnar else None
             if answers is None:
@@ -110,10 +108,10 @@ class WeigherRunner:
         if answers is None:
             ask = self.evaluator.host_evaluator(request)
             each = [self.from_answer(ask(overlay.host(row))) for row in candidates.rows().tolist()]
-            return _placed(np.array(each, dtype=np.float64), candidates), None, None
+            return _placed(np.array(each, dtype=np.float64), candidates), None
         if not isinstance(answers, np.ndarray):
-            ends, answers = UniformExtremes(answers), cache.all_rows(answers)
-        return (answers, ends, found) if candidates.order is None else (answers[candidates.order], None, None)
+            answers = cache.all_rows(answers)
+        return (answers, found) if candidates.order is None else (answers[candidates.order], None)
 
     def _on_columns(self, overlay: Overlay, request: RequestKeys) -> Any:
         assert self.evaluator is not None
@@ -187,8 +185,8 @@ class WeigherTerm:
     """One weigher's part in the weights of the candidates, each in its place.
 
     raw, multiplier : (n_places,), or one multiplier for all.
-    known : the ends of raw weights that are kept as they are.
     source : the cached answers that raw weights of all rows are made of; answers : those of it when this was made.
+    known : the ends of these.
     low, high : the ends between which raw weights are normalised.
     rest : the least and largest raw weight of hosts that are among the candidates and have no place here.
     """
@@ -197,6 +195,7 @@ class WeigherTerm:
         "_at_high",
         "_at_low",
         "_known",
+        "_uniform",
         "answers",
         "high",
         "low",
@@ -215,8 +214,8 @@ class WeigherTerm:
         weigher: WeigherRunner,
         raw: Floats,
         multipliers: float | Floats,
-        known: ColumnExtremes | UniformExtremes | None = None,
         source: CachedAnswers | None = None,
+        known: ColumnExtremes | None = None,
     ) -> None:
         self.weigher: WeigherRunner = weigher
         self.raw: Floats = raw
@@ -229,6 +228,8 @@ class WeigherTerm:
         self._known = known
         self.source: CachedAnswers | None = source
         self.answers: Any = None if source is None else source.answers
+        # The raw weight that all hosts have.
+        self._uniform: float | None = self.answers if isinstance(self.answers, float) else None
         # How many of those alive are at the ends, where somebody asked.
         self._at_low: int | None = None
         self._at_high: int | None = None
@@ -238,7 +239,7 @@ class WeigherTerm:
     def scale_may_move(self) -> bool:
         """Whether the ends depend on which hosts are alive."""
         has_ends = self.minval is not None and self.maxval is not None
-        return self.normalized and not has_ends and not isinstance(self._known, UniformExtremes)
+        return self.normalized and not has_ends and self._uniform is None
 
     @property
     def may_tell_hosts_apart(self) -> bool:
@@ -261,12 +262,12 @@ class WeigherTerm:
 
     def fresh(self) -> WeigherTerm:
         """The same term, for a ranking that changes it."""
-        return WeigherTerm(self.weigher, self.raw, self.multiplier, self._known)
+        return WeigherTerm(self.weigher, self.raw, self.multiplier, self.source, self._known)
 
     def copy_raw(self) -> None:
         """From here on the raw weights may be written to."""
         self.raw = self.raw.copy()
-        self._known = None
+        self._known = self._uniform = None
 
     def fit_scale(self, alive: RowMask) -> None:
         """Set the ends to those of the places that are alive; a scale that is not normalised has none."""
@@ -277,12 +278,16 @@ class WeigherTerm:
         self._at_low = self._at_high = None
 
     def _least(self, alive: RowMask) -> float:
+        if self._uniform is not None:
+            return self._uniform
         if self._known is not None:
             return self._known.least(alive)
         least = _end(self.raw, int(self.raw.argmin()), alive.mask, np.min)
         return least if self.rest is None else min(least, self.rest[0])
 
     def _most(self, alive: RowMask) -> float:
+        if self._uniform is not None:
+            return self._uniform
         if self._known is not None:
             return self._known.most(alive)
         most = _end(self.raw, int(self.raw.argmax()), alive.mask, np.max)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from types import NoneType
 from typing import Any, Self
 
@@ -155,10 +156,14 @@ class Selection(Placement):
 
     def check(self) -> None:
         """Raise InvalidRequest for a field of a wrong type, and for a uuid that is not the request's."""
-        for name, kinds in _KINDS.items():
-            value = getattr(self, name)
-            if not isinstance(value, kinds) or isinstance(value, bool):
-                raise InvalidRequest(f"a selection's {name} cannot be {shown(value)}", field=name, value=value)
+        types = tuple(map(type, _checked_values(self)))
+        if types not in _right_types:
+            for name, kinds in _KINDS.items():
+                value = getattr(self, name)
+                if not isinstance(value, kinds) or isinstance(value, bool):
+                    raise InvalidRequest(f"a selection's {name} cannot be {shown(value)}", field=name, value=value)
+            if len(_right_types) < _MOST_TYPES:
+                _right_types.add(types)
         if not all(isinstance(one, Alternate) for one in self.alternates):
             raise InvalidRequest(
                 f"a selection's alternates cannot be {shown(self.alternates)}",
@@ -249,3 +254,7 @@ _KINDS: dict[str, Any] = {
     "pool": (str, NoneType),
     "resources": (Mapping, NoneType),
 }
+_checked_values = attrgetter(*_KINDS)
+# The types of all these that were found to be right.
+_right_types: set[tuple[type, ...]] = set()
+_MOST_TYPES = 256

@@ -34,6 +34,10 @@ class BaseWeigher(Plugin):
     #: True: raw weights are mapped to [0, 1] before they are multiplied. False: they are not mapped.
     normalized: ClassVar[bool] = True
 
+    # True: from one instance of a request to the next, the raw weight changes for no other host than the chosen one,
+    # even if `spec_reads` names what changes. It holds for the `_weigh_object` of the same class.
+    _changes_for_chosen_only: ClassVar[bool] = False
+
     def _weigh_object(self, host_state: HostState, weight_properties: RequestSpec, /) -> Any:
         """The raw weight of the host, a finite number; 0.0 for no opinion."""
         raise NotImplementedError(f"{type(self).__name__} defines no _weigh_object(host_state, weight_properties)")
@@ -60,6 +64,12 @@ class BaseWeigher(Plugin):
         if not is_weight(weight):
             raise invalid_weight(self, host, weight)
         return float(clamp(weight, self.minval, self.maxval))
+
+
+def changes_for_chosen_only(cls: type[BaseWeigher]) -> bool:
+    """Whether the word holds for the `_weigh_object` of a class."""
+    owner = next(one for one in cls.__mro__ if "_weigh_object" in vars(one))
+    return bool(vars(owner).get("_changes_for_chosen_only", False))
 
 
 def raw_weights(weigher: BaseWeigher, hosts: Sequence[HostState], spec: RequestSpec) -> list[Any]:

@@ -28,6 +28,8 @@ class ServerGroupSoftAntiAffinityWeigher(BaseWeigher):
     spec_reads: ClassVar[Sequence[str]] = ("instance_group",)
     spec_meets: ClassVar[Sequence[str] | None] = ("instance_group.soft-anti-affinity",)
     columnar = True
+    # All instances of the request are members from the start, so that only their hosts get more of them.
+    _changes_for_chosen_only: ClassVar[bool] = True
 
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:
         group = weight_properties.instance_group

@@ -14,6 +14,7 @@ from filtersched import (
     RequestSpec,
     make_conf,
 )
+from filtersched.weighers.server_group_soft_affinity_weigher import ServerGroupSoftAffinityWeigher
 
 NOW = datetime(2026, 1, 31, 12)
 
@@ -103,3 +104,35 @@ def test_other_options_ask_again(pool):
     assert chosen(scheduler, pool) == "h3"
     scheduler.filters[0].bind({"max_io_ops_per_host": 3})
     assert chosen(scheduler, pool) == "h2"
+
+
+class Crowded(ServerGroupSoftAffinityWeigher):
+    """A rule of its own, which changes for all hosts from one instance to the next."""
+
+    host_reads = ("host",)
+    spec_reads = ("instance_group",)
+    columnar = False
+
+    def _weigh_object(self, host_state, weight_properties):
+        return len(weight_properties.instance_group.hosts) * (-1) ** int(host_state.host[1:])
+
+
+@pytest.mark.parametrize("kind", [ServerGroupSoftAffinityWeigher, Crowded])
+def test_a_group_is_placed_as_by_handlers_whichever_hosts_its_weigher_changes_for(pool, kind):
+    group = {"policy": "soft-affinity", "uuid": "g", "members": [], "hosts": []}
+    found = []
+    for use_engine in (True, False):
+        weighers = ["RAMWeigher", kind()]
+        scheduler = FilterScheduler(filters=["RamFilter"], weighers=weighers, use_engine=use_engine)
+        spec = RequestSpec(flavor=Flavor(memory_mb=600), instance_group=group, num_instances=5)
+        selections = scheduler.select_destinations(spec, pool)
+        found.append([(one.host, one.weight, one.explanation.shares) for one in selections])
+    assert found[0] == found[1]
+
+
+def test_filters_that_read_no_group_are_not_asked_again_for_groups(fast, pool):
+    scheduler = FilterScheduler(filters=["ServerGroupAntiAffinityFilter", fast])
+    for nr in range(3):
+        group = {"policy": "anti-affinity", "uuid": f"g{nr}", "members": [], "hosts": []}
+        assert chosen(scheduler, pool, instance_group=group) == "h3"
+    assert fast.asked == 1

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filtersched.engine import top_rows
-from filtersched.engine.top_rows import ColumnExtremes, RowMask, TopRows, UniformExtremes, best_of
+from filtersched.engine.top_rows import ColumnExtremes, RowMask, TopRows, best_of
 
 VALUES = st.sampled_from([0.0, -0.0, 1.0, 1.5, -2.0, 7.0])
 
@@ -82,7 +82,6 @@ def test_ends_are_the_least_and_the_largest_of_those_alive():
     values[0] = 0.5
     ends.changed(0)
     assert (ends.least(alive), ends.most(alive)) == (0.5, 2.0)
-    assert (UniformExtremes(4.0).least(alive), UniformExtremes(4.0).most(alive)) == (4.0, 4.0)
 
 
 @given(st.lists(VALUES, min_size=1, max_size=60), st.data())
