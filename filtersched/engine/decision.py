@@ -388,7 +388,8 @@ class Decision:
             explained = choice.explained()
             facts.shares, facts.weight, facts.columns = explained.shares, choice.weight, explained.columns
             facts.chosen = (choice.host.host, choice.host.nodename)
-            facts.left = lambda: self._left(choices[: index + 1])
+            own = facts.steps
+            facts.left = lambda: own[-1].after if own else self._left(choices[:index])
             if self.drawn_from is not None:
                 weights = totals_of(facts.columns).tolist() if facts.columns else None
                 facts.drawn_from = functools.partial(self._drawn_from, facts.left, weights)

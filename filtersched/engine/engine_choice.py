@@ -49,7 +49,8 @@ class EngineChoice(Choice):
         return self._found.steps.filter_steps()
 
     def explained(self) -> Explained:
+        """Without the steps, which are made when they are asked for."""
         found = self._found
         shares = found.scale.shares(self.raws, found.multipliers) if self.raws else ()
         runner_up = None if found.next_best is None else (self._names.node(found.next_best[0]), found.next_best[1])
-        return Explained(self.steps(), shares, runner_up, found.columns, list(map(self._names.node, found.rows)))
+        return Explained((), shares, runner_up, found.columns, list(map(self._names.node, found.rows)))

@@ -105,7 +105,6 @@ class Run:
         self._declared = True
         self._alike = all(one.asks_alike for one in self.filters)
         self._timed: _Timed = _untimed if decision.seconds is None else timed
-        self._all_normalized = all(one.normalized for one in self.weighers)
         self._set_aside = SetAside(len(rows), self.names)
 
     def decide(self) -> list[Choice]:
@@ -161,7 +160,7 @@ class Run:
         steps = update.next(self._running, request, last, set_aside, index)
         if not update.ranking.count:
             raise self.decision.refusal(index, steps.filter_steps, self.choices)
-        if not update.ranking.weighs and not self._all_normalized:
+        if not update.ranking.weighs and not all(one.normalized for one in self.weighers):
             # The last host left: those weighers weigh it that are not normalised, and no others.
             self._candidates = Candidates(len(self.rows), order=update.ranking.rows(update.ranking.places_in_order()))
             update = self._rank(self._terms(request), len(self.decision.uuids) - index)
@@ -171,7 +170,10 @@ class Run:
         if index > 1 and self._alike:
             return self._running
         try:
-            running = [one for one in self.filters if one.plugin.run_filter_for_index(index)]
+            is_first = index == 0
+            running = [
+                one for one in self.filters if (is_first and one.asks_alike) or one.plugin.run_filter_for_index(index)
+            ]
         except Exception:
             # The boundary to the plug-in: the plain loop stops before it when an earlier filter leaves nothing.
             raise UseHandlers from None
