@@ -42,7 +42,7 @@ CONF.register_opt(
 
 # Read otherwise than by copying, or not known to Nova.
 _OWN = frozenset(("host", "nodename", "service", "instances", "aggregates", "metrics"))
-_OWN |= {"numa_topology", "pci_stats", "limits", "providers", "resources", "traits"}
+_OWN |= {"numa_topology", "pci_stats", "limits", "providers", "resources", "traits", "images"}
 _COPIED = tuple(name for name in HostState.attributes if name not in _OWN)
 _OF_REQUEST = ("instance_uuid", "project_id", "user_id", "availability_zone", "is_bfv", "num_instances")
 _LISTS = ("ignore_hosts", "force_hosts", "force_nodes")

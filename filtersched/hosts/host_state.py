@@ -16,6 +16,7 @@ from filtersched.hosts.attribute_kinds import AMOUNT, NAME, NUMBER, RATIO, TIME
 from filtersched.hosts.host_attribute import Declared, checked, host_attribute, refused, unknown_attribute
 from filtersched.hosts.host_values import (
     AGGREGATES,
+    IMAGES,
     INSTANCES,
     MAPPING,
     METRICS,
@@ -149,6 +150,9 @@ class HostState(Declared):
         kind=PROVIDERS,
         doc="Parts of the host with resources and traits of their own, such as GPUs, for ProvidersFilter: name to "
         '`{"resources": {name: (total, used)}, "traits": [...]}`.',
+    )
+    images: Stored[Mapping[str, float] | None, Mapping[str, float]] = host_attribute(
+        default=EMPTY, kind=IMAGES, doc="Images in the host's cache, id to bytes, for ImageCacheWeigher."
     )
 
     hypervisor_type: str | None = host_attribute(default=None, doc='Such as "QEMU".')

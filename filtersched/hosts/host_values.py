@@ -242,6 +242,15 @@ def _resources(value: Any) -> FrozenDict[str, Any]:
         raise ValueError("a mapping from a name to (total, used), both zero or more") from None
 
 
+def _images(value: Any) -> FrozenDict[str, Any]:
+    if value is not None and not isinstance(value, Mapping):
+        raise ValueError("a mapping")
+    try:
+        return FrozenDict({text(key): amount(size) for key, size in (value or EMPTY).items()})
+    except (TypeError, ValueError):
+        raise ValueError("a mapping from the id of an image to its bytes, zero or more") from None
+
+
 def _stats(value: Any) -> FrozenDict[str, Any]:
     stats = plain_mapping(value)
     for key, count in stats.items():
@@ -301,6 +310,7 @@ PROVIDERS = Kind(
         {"gpu0": {"resources": {"VGPU": [4, 0]}, "traits": ["CUSTOM_A100"]}, "gpu1": {"resources": {"VGPU": [2, 1]}}},
     ),
 )
+IMAGES = Kind("bytes by image id", alike(_images), is_read_only=True, samples=({}, {"image-1": 5 << 20}))
 SUPPORTED = Kind("list of plain data", alike(_supported), or_none=alike(_supported), is_read_only=True)
 NUMA = Kind(
     "NUMA topology",

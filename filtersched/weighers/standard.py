@@ -23,4 +23,5 @@ STANDARD_WEIGHERS = (
     "GroupRulesWeigher",
     "WishWeigher",
     "PreviousHostWeigher",
+    "ImageCacheWeigher",
 )

@@ -30,7 +30,7 @@ OWN_WEIGHERS = (
     *("RAMWeigher", "CPUWeigher", "DiskWeigher", "IoOpsWeigher", "NumInstancesWeigher", "BuildFailureWeigher"),
     *("ServerGroupSoftAffinityWeigher", "ServerGroupSoftAntiAffinityWeigher", "CrossCellWeigher"),
     *("HypervisorVersionWeigher", "ProjectSpreadWeigher", "PlainInstanceWeigher", "ImagePropertiesWeigher"),
-    *("DedicationWeigher", "ShareWeigher", "WishWeigher", "PreviousHostWeigher"),
+    *("DedicationWeigher", "ShareWeigher", "WishWeigher", "PreviousHostWeigher", "ImageCacheWeigher"),
 )
 
 
@@ -96,6 +96,7 @@ HOST_VALUES = {
     "resources": ({}, {"GPU": (4, 1)}),
     "providers": ({}, {"g0": {"resources": {"GPU": (4, 1)}}}, {key: {"resources": {"GPU": (2, 0)}} for key in "ab"}),
     "metrics": ({}, {"load": 0.5}),
+    "images": ({}, {}, {"m1": 1000}),
 }
 RARE_VALUES = (
     *(("hypervisor_type", "broken"), ("hypervisor_type", "vmware"), ("hypervisor_version", 4), ("stats", {"a": "b"})),
@@ -229,7 +230,7 @@ def configuration(chance, own=OWN_WEIGHERS, others=third_party_weighers.NAMES):
         made = {"costs": chance.sample(("compute_fill_first_cost_fn", "noop_cost_fn", "compute_third_cost_fn"), 2)}
     for name in (
         *("ram", "cpu", "disk", "io_ops", "num_instances", "project_spread", "hypervisor_version"),
-        *("share", "dedication", "wish", "previous_host"),
+        *("share", "dedication", "wish", "previous_host", "image_cache"),
     ):
         if chance.random() < 0.5:
             made[f"{name}_weight_multiplier"] = chance.choice(MULTIPLIERS)

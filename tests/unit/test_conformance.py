@@ -46,6 +46,7 @@ SETTINGS = {
     "GroupRulesWeigher": {"group_rules_weight_multiplier": 1.0},
     "ShareWeigher": {"share_weight_multiplier": 1.0},
     "WishWeigher": {"wish_weight_multiplier": 1.0},
+    "ImageCacheWeigher": {"image_cache_weight_multiplier": 1.0},
     "PreviousHostWeigher": {"previous_host_weight_multiplier": 1.0},
     "ExpressionFilter": {"filter_expression": "free_ram_mb / total_usable_ram_mb > 0.5 or 'HW_GPU' in traits"},
     "ExpressionWeigher": {"weight_expression": "free_ram_mb / total_usable_ram_mb - metrics['cpu.percent']"},
@@ -71,7 +72,8 @@ REQUESTS = {
 DOES_NOTHING = (
     *("AllHostsFilter", "ExpressionFilter", "IsolatedHostsFilter", "MetricsFilter"),
     *("CapabilityWeigher", "DedicationWeigher", "ExpressionWeigher", "ImagePropertiesWeigher", "MetricsWeigher"),
-    *("GroupRulesWeigher", "PrefilterFilter", "PreviousHostWeigher", "ShareWeigher", "WishWeigher"),
+    *("GroupRulesWeigher", "ImageCacheWeigher", "PrefilterFilter", "PreviousHostWeigher", "ShareWeigher"),
+    "WishWeigher",
 )
 
 

@@ -32,6 +32,7 @@ OPTIONS = {
     "share_weight_multiplier": 1.0,
     "group_rules_weight_multiplier": 1.0,
     "wish_weight_multiplier": 1.0,
+    "image_cache_weight_multiplier": 1.0,
     "previous_host_weight_multiplier": 1.0,
     "weight_expression": "free_ram_mb / vcpus_total + capabilities['gpus']",
 }
@@ -64,6 +65,7 @@ def a_host(chance, name):
             for uuid in uuids
         },
         metrics=chance.choice([{}, {"m": 3}]),
+        images=chance.choice([{}, {"img": 5, "other": 7}]),
         capabilities=chance.choice([{}, {"gpus": 2}, {"region": "eu"}]),
         stats=chance.choice([{}, {"gpus": 2}, {"num_proj_p": 1}]),
         traits=chance.choice([[], ["HW_GPU_API_VULKAN"]]),
@@ -78,7 +80,7 @@ def a_spec(chance):
             "memory_mb": 512,
             "extra_specs": chance.choice([{}, {"gpus": "1"}, {"filtersched:dedicated": "strict"}]),
         },
-        image=chance.choice([None, {"properties": {"os": "x"}}]),
+        image=chance.choice([None, {"id": "img", "properties": {"os": "x"}}]),
         project_id=chance.choice([None, "p"]),
         instance_uuid=chance.choice([None, "i1"]),
         scheduler_hints=chance.choice([{}, {"prefer_host": ["h1", "capabilities.region:eu*2"], "avoid_host": "h2"}]),
@@ -119,6 +121,7 @@ def test_all_of_them_are_looked_at():
         "ServerGroupSoftAntiAffinityWeigher",
         "ShareWeigher",
         "WishWeigher",
+        "ImageCacheWeigher",
         "PreviousHostWeigher",
         "TopologySpreadWeigher",
     }

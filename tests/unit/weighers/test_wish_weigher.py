@@ -13,6 +13,7 @@ from filtersched import (
     HostPool,
     HostState,
     Instance,
+    InvalidHost,
     InvalidRequest,
     RequestSpec,
     make_conf,
@@ -178,3 +179,23 @@ def test_disabled_previous_host_weigher_asks_once_for_many_instances():
     made = FilterScheduler(filters=["AllHostsFilter"], weighers=[weigher])
     made.select_destinations(RequestSpec(num_instances=50), [HostState(f"h{at}") for at in range(20)])
     assert len(calls) <= 3
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_host_with_the_most_bytes_of_the_image_comes_first(use_engine, seed):
+    rng = random.Random(seed)
+    made = scheduler(use_engine, "ImageCacheWeigher", image_cache_weight_multiplier=1.0)
+    pool = HostPool(HostState(f"h{at}", images={"i": rng.randrange(5), "j": 9}) for at in range(12))
+    for _ in range(5):
+        image = rng.choice(["i", "j", "k", None])
+        cached = [host.images.get(image, 0) if image else 0 for host in pool]
+        (selection,) = made.select_destinations(RequestSpec(image=image and {"id": image}), pool)
+        assert selection.host == next(host.host for host, size in zip(pool, cached, strict=True) if size == max(cached))
+        pool.update(f"h{rng.randrange(12)}", images=rng.choice([{}, {"i": 7}, {"i": 2, "j": 1}]))
+
+
+@pytest.mark.parametrize("images", [["i"], {"i": -1}, {"i": "big"}, {1: 2}])
+def test_cache_that_cannot_be_is_an_error_by_host_and_attribute(images):
+    with pytest.raises(InvalidHost) as caught:
+        HostState("a", images=images)
+    assert (caught.value.host, caught.value.attribute) == ("a", "images")
