@@ -96,6 +96,7 @@ def test_defaults_are_the_documented_ones():
         reserved_host_disk_mb=0,
         connection_type=None,
         host_class=None,
+        shared_resources=(),
         verbose=False,
     )
 
