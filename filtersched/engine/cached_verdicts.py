@@ -77,4 +77,4 @@ class VerdictsCache:
 
 def _key(filters: Sequence[FilterRunner], request: RequestKeys) -> Any:
     asked = [one.evaluator for one in filters if one.evaluator is not None and not one.has_room]
-    return request.key_of_all([one for one in asked if one.has_key(request)])
+    return request.key_of_all([one for one in asked if not one.changing or one.has_key(request)])

@@ -199,7 +199,8 @@ class WeightsCache:
         candidates: Candidates,
     ) -> CachedWeights:
         """The weights of all rows, of which no host is depleted; the candidates are several, in order of rows."""
-        lasting = [one for one in weighers if one.evaluator is not None and one.evaluator.has_key(request)]
+        declared = ((one, one.evaluator) for one in weighers if one.evaluator is not None)
+        lasting = [one for one, asked in declared if not asked.changing or asked.has_key(request)]
         options = options_of(lasting)
         found = self._kinds.pop(_key(lasting, request), None)
         if found is not None and found.refresh(options, overlay, cache, request, candidates):

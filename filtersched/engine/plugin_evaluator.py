@@ -96,17 +96,18 @@ class PluginEvaluator:
         # know how long they hold.
         self.attributes_read: tuple[Name, ...] = ()
         self.lasting_reads: tuple[Name, ...] = ()
-        self._changing: tuple[Name, ...] = ()
+        # What of this may be another for the request's next instance.
+        self.changing: tuple[Name, ...] = ()
         self._note_reads(self.spec_reads)
 
     def _note_reads(self, reads: tuple[Name, ...]) -> None:
         self.attributes_read = reads
         self.lasting_reads = tuple([name for name in reads if name != "now"]) if self.tells_changes else reads
-        self._changing = changing(self.lasting_reads)
+        self.changing = changing(self.lasting_reads)
 
     def has_key(self, request: RequestKeys) -> bool:
         """Whether what is read of the request is the same for its next instance, the time aside."""
-        return not self._changing or request.key_of_all((self,)) is not None
+        return not self.changing or request.key_of_all((self,)) is not None
 
     def of_request(self, function: Callable[[Any], Any], request: RequestKeys) -> Any:
         """What a function of the plug-in makes of the request, of which it sees what is declared."""
