@@ -77,11 +77,12 @@ autodoc_default_options = {"members": True, "undoc-members": True}
 autodoc_preserve_defaults = True
 autosummary_generate = False
 # Type variables and other private names; Placement is the part of a Selection that a pool reads, and Kind is how the
-# library's own attributes are declared.
+# library's own attributes are declared; SharedResources are the resources of a scheduler, seen together.
 nitpick_ignore_regex = [
     ("py:.*", r"filtersched\..*\._\w+"),
     ("py:class", r"filtersched\.hosts\.placement\.Placement"),
     ("py:class", r"filtersched\.hosts\.attribute_kinds\.Kind"),
+    ("py:class", r"filtersched\.resources\.shared_resources\.SharedResources"),
 ]
 
 INVENTORIES = HERE / "_build" / "inventories"

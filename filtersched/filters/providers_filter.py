@@ -29,7 +29,10 @@ class ProvidersFilter(BaseHostFilter):
     """
 
     spec_reads: ClassVar[Sequence[str]] = ("extra_specs",)
-    spec_meets: ClassVar[Sequence[str] | None] = ("extra_specs.resources*:*", "extra_specs.trait*:*")
+    # Keys without a number are about the host, and others meet them.
+    spec_meets: ClassVar[Sequence[str] | None] = tuple(
+        f"extra_specs.{what}{digit}*:*" for what in ("resources", "trait") for digit in range(1, 10)
+    )
     reason_is_text = True
 
     def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:

@@ -38,12 +38,12 @@ class PendingRequest:
     tries: int = 0
     passed: int = 0
     problem: Exception | None = None
-    _number: int = field(default=0, repr=False)
+    _number: int = field(default=-1, init=False, repr=False)
     # What keeps it from being placed, and of how many changes of the pool that tells.
-    _obstacles: Sequence[Obstacle] = field(default=(), repr=False)
-    _as_of: int = field(default=-1, repr=False)
+    _obstacles: Sequence[Obstacle] = field(default=(), init=False, repr=False)
+    _as_of: int = field(default=-1, init=False, repr=False)
     # The hosts that were held for others when it was tried.
-    _kept_off: frozenset[str] = field(default=frozenset(), repr=False)
+    _kept_off: frozenset[str] = field(default=frozenset(), init=False, repr=False)
 
     def __str__(self) -> str:
         return "not tried yet" if self.problem is None else str(self.problem)
@@ -102,9 +102,9 @@ class PendingRequests:
             raise InvalidRequest(said, field="priority", value=priority)
         if filters is not None:
             self.scheduler._filters_named(filters)
-        number = next(self._numbers)
-        request = PendingRequest(spec.copy(), priority, filters, self.pool.clock(), _number=number)
-        self._waiting[number] = request
+        request = PendingRequest(spec.copy(), priority, filters, self.pool.clock())
+        request._number = next(self._numbers)
+        self._waiting[request._number] = request
         return request
 
     def cancel(self, request: PendingRequest) -> None:

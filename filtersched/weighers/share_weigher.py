@@ -48,6 +48,7 @@ class ShareWeigher(BaseWeigher):
     minval: float | None = 0
     maxval: float | None = 1
     spec_reads: ClassVar[Sequence[str]] = ("memory_mb", "vcpus", "root_gb", "ephemeral_gb")
+    spec_meets: ClassVar[Sequence[str] | None] = ()
     columnar = True
 
     def host_reads(self, spec: Any) -> tuple[str, ...]:
