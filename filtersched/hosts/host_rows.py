@@ -7,7 +7,6 @@ read again when a column is next asked for.
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
 from types import FunctionType
@@ -18,24 +17,22 @@ import numpy as np
 from filtersched.columns.column import Column, NotVectorizable, counted, put
 from filtersched.columns.distinct_values import Answers, Codes, as_column, combined
 from filtersched.columns.frozen import typed_key
-from filtersched.hosts.declared_items import Items, Name, attribute_of, attributes_in, read
+from filtersched.hosts.declared_items import Items, Name, attribute_of, read
 from filtersched.hosts.host_names import HostNames
 from filtersched.hosts.host_state import HostState, Owner
 from filtersched.hosts.instance_index import InstanceIndex
 from filtersched.hosts.look_ups import kept_with, kept_without
 from filtersched.hosts.row_caches import MISSING, RowCaches, coded_value
+from filtersched.hosts.row_changes import RowChanges
 
-# The rows of so many changes are known, or of one for each host up to the larger number; at most of twice as many.
-_MAX_LOGGED_CHANGES = (4096, 65536)
 # Of how many functions it is remembered what they say of the values of an attribute: at least, at most,
 # and for how many rows in all.
 _LEAST_SEEN, _MOST_SEEN, _MOST_SEEN_ROWS = 8, 32, 4_000_000
-# What a plug-in reads may depend on the request: of so many items it is noted whether they changed, and so
-# many codes of items and sets of attributes are kept.
-_MOST_ITEMS, _MOST_CODES_OF_ITEMS, _MOST_WATCHED = 64, 16, 1024
+# What a plug-in reads may depend on the request: so many codes of items are kept.
+_MOST_CODES_OF_ITEMS = 16
 
 
-class HostRows:
+class HostRows(RowChanges):
     """Hosts in rows, known by their place.
 
     given : columns that were handed over instead of objects, name to (n_rows,) sequence; a row is
@@ -59,22 +56,13 @@ class HostRows:
         self._owner = owner
         self._by_name: dict[str, int | list[int]] | None = None
         self.version: int = 0
-        # Number of changes recorded so far.
-        self.change_count: int = 0
+        super().__init__()
         self._forget()
 
     def _forget(self) -> None:
         """Drop every cache: rows came or went."""
         self.version += 1
-        self._log: list[tuple[int, Collection[str] | None]] = []
-        self._log_start = self.change_count
-        # By number of changes: the rows that are dirty since, by attribute; None is any attribute.
-        self._dirty: dict[int, dict[str | None, dict[int, None]]] = {}
-        self._plain: dict[str, bool] = {}
-        self._watched_attributes: dict[tuple[Name, ...], frozenset[str] | None] = {}
-        # By attribute: the keys of the items of which it is noted whether they changed.
-        self._watched_keys: dict[str, set[str]] = {}
-        self._kinds: set[type] | None = None
+        self._forget_changes()
         self._columns: dict[str, tuple[int, Column | None]] = {}
         self._codes: dict[tuple[Name, ...], tuple[int, Codes | None]] = {}
         self._names: Sequence[str] | None = None
@@ -192,17 +180,6 @@ class HostRows:
 
     # -- marks -------------------------------------------------------------------------------
 
-    def mark_dirty(self, row: int, attributes: Collection[str] | None = None) -> None:
-        """Note that these attributes of the host in `row` have changed; None is any of them."""
-        least, most = _MAX_LOGGED_CHANGES
-        known = max(least, min(len(self._hosts), most))
-        if len(self._log) >= 2 * known:
-            del self._log[:known]
-            self._log_start += known
-        self._log.append((row, attributes))
-        self._dirty.clear()
-        self.change_count += 1
-
     def mark_instances(
         self, row: int, attributes: Collection[str] | None, arrived: Iterable[str], left: Iterable[str]
     ) -> None:
@@ -213,90 +190,6 @@ class HostRows:
         if index is not None and is_current:
             index.change(row, self.host(row).instances, arrived, left)
             index.change_count = self.change_count
-
-    def dirty_rows_since(self, then: int, reads: frozenset[str] | None) -> list[int] | None:
-        """The rows in which something of `reads` was dirty since, each once; None reads anything.
-
-        None if that is so long ago that all rows may be.
-        """
-        if then == self.change_count:
-            return []
-        dirty = self.changes_since(then)
-        if dirty is None:
-            return None
-        found = dirty.values() if reads is None else [dirty[name] for name in (None, *reads) if name in dirty]
-        return list(dict.fromkeys(itertools.chain.from_iterable(found)))
-
-    def changes_since(self, then: int) -> dict[str | None, dict[int, None]] | None:
-        """The rows that are dirty since then, by attribute; the key None is any attribute.
-
-        None if that is so long ago that all rows may be.
-        """
-        if then < self._log_start:
-            return None
-        dirty = self._dirty.get(then)
-        if dirty is None:
-            dirty = self._dirty[then] = {}
-            for row, names in self._log[then - self._log_start :]:
-                for name in (None,) if names is None else names:
-                    dirty.setdefault(name, {})[row] = None
-        return dirty
-
-    def watched_attributes(self, reads: Iterable[Name]) -> frozenset[str] | None:
-        """The attributes whose changes affect these reads; None if one of them is computed."""
-        key = tuple(reads)
-        if key not in self._watched_attributes:
-            if len(self._watched_attributes) >= _MOST_WATCHED:
-                self._watched_attributes.clear()
-            attributes = attributes_in(key)
-            self._watched_attributes[key] = frozenset(attributes) if all(map(self.is_plain, attributes)) else None
-        return self._watched_attributes[key]
-
-    def watched_items(self, reads: Iterable[Name]) -> frozenset[str] | None:
-        """The same, or names of items, `capabilities.load`, whose changes are noted from now on."""
-        watched = []
-        for name in reads:
-            attribute = attribute_of(name)
-            if not self.is_plain(attribute):
-                return None
-            watched += self._watch(name) if type(name) is Items else [attribute]
-        return frozenset(watched)
-
-    def _watch(self, items: Items) -> list[str]:
-        attribute, keys = items
-        known = self._watched_keys.setdefault(attribute, set())
-        if items.has_patterns or len(known.union(keys)) > _MOST_ITEMS:
-            return [attribute]
-        known.update(keys)
-        return [f"{attribute}.{key}" for key in keys]
-
-    def changed_names(self, names: Collection[str], old: Mapping[str, Any], new: Mapping[str, Any]) -> Collection[str]:
-        """The names of attributes, and of the watched items of these that differ in two states of a host."""
-        further = []
-        for attribute in self._watched_keys.keys() & names:
-            values = old.get(attribute, MISSING), new.get(attribute, MISSING)
-            for key in self._watched_keys[attribute]:
-                before, after = map(Items(attribute, (key,)).of, values)
-                try:
-                    is_changed = typed_key(before) != typed_key(after)
-                except Exception:
-                    # The boundary to a value of any class.
-                    is_changed = True
-                if is_changed:
-                    further.append(f"{attribute}.{key}")
-        return [*names, *further] if further else names
-
-    def is_plain(self, attribute: str) -> bool:
-        """Whether changes of the attribute are assignments to it on every host."""
-        known = self._plain.get(attribute)
-        if known is None:
-            if self._kinds is None:
-                self._kinds = set(map(type, self._hosts)) - {type(None)}
-            worked_out = any(hasattr(getattr(kind, attribute, None), "__get__") for kind in self._kinds)
-            watched = all(getattr(kind, "__getattribute__") is object.__getattribute__ for kind in self._kinds)  # noqa: B009
-            made_up = any(hasattr(kind, "__getattr__") for kind in self._kinds)
-            known = self._plain[attribute] = watched and not worked_out and not made_up
-        return known
 
     # -- columns -----------------------------------------------------------------------------
 

@@ -7,30 +7,21 @@ from dataclasses import KW_ONLY
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from filtersched.columns.frozen import FrozenDict, FrozenList
 from filtersched.columns.plain_data import FORMAT_VERSION, take_version
-from filtersched.columns.shared_values import shared_made
 from filtersched.columns.stored import ABSENT, NO_ITEMS, NO_VALUES, Attributed, Names, NameToValue, Stored
-from filtersched.columns.values import naive_utc, utc_now
-from filtersched.errors import InvalidRequest, must_be, shown
+from filtersched.errors import InvalidRequest, shown
 from filtersched.requests import filter_properties, numa_wishes, pci_aliases
 from filtersched.requests.derived import OrDerived
 from filtersched.requests.instance import Instance
 from filtersched.requests.numa_topology import InstanceNUMATopology, NetworkMetadata, NUMALimits
-from filtersched.requests.parts import Part
 from filtersched.requests.pci_requests import InstancePCIRequests
 from filtersched.requests.record import (
-    Record,
     checked,
-    checked_mapping,
-    checked_names,
-    checked_size,
-    checked_text,
     plain,
-    truth,
     unknown_field,
     with_text_keys,
 )
+from filtersched.requests.request_checks import CHECKS, MAX_INSTANCES
 from filtersched.requests.request_values import (
     Destination,
     Flavor,
@@ -38,14 +29,10 @@ from filtersched.requests.request_values import (
     InstanceGroup,
     RequestContext,
     Retry,
-    wish_records,
 )
 from filtersched.requests.seal import ONLY_ANSWERS, Limits, decision, is_sealed
 
 __all__ = ["MAX_INSTANCES", "Destination", "Flavor", "Image", "InstanceGroup", "RequestSpec", "Retry"]
-
-MAX_INSTANCES = 1_000_000
-
 
 _NOTHING_ASKED: Any = Flavor()
 _OR_DERIVED: Any = OrDerived
@@ -161,19 +148,19 @@ class RequestSpec(Attributed, Mapping[str, Any]):
         # Written past __setattr__, which has nothing to ask of a request that is being made.
         write = object.__setattr__
         if flavor is not None:
-            write(self, "flavor", _CHECKS["flavor"]("flavor", flavor))
+            write(self, "flavor", CHECKS["flavor"]("flavor", flavor))
         for name, value in attributes.items():
-            check = _CHECKS.get(name)
+            check = CHECKS.get(name)
             if check is None:
-                raise unknown_field(name, name, _CHECKS, value)
+                raise unknown_field(name, name, CHECKS, value)
             write(self, name, check(name, value))
 
     if not TYPE_CHECKING:
         __init__ = _begin
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in _CHECKS:
-            value = _CHECKS[name](name, value)
+        if name in CHECKS:
+            value = CHECKS[name](name, value)
         self._unsealed(name, value)
         object.__setattr__(self, name, value)
         self.__dict__.pop("_view", None)
@@ -195,7 +182,7 @@ class RequestSpec(Attributed, Mapping[str, Any]):
     __hash__: ClassVar[Callable[[object], int]] = object.__hash__
 
     def __repr__(self) -> str:
-        given = (f"{name}={shown(value, most=1000)}" for name, value in self.__dict__.items() if name in _CHECKS)
+        given = (f"{name}={shown(value, most=1000)}" for name, value in self.__dict__.items() if name in CHECKS)
         return f"RequestSpec({', '.join(given)})"
 
     @property
@@ -295,7 +282,7 @@ class RequestSpec(Attributed, Mapping[str, Any]):
 
     def obj_attr_is_set(self, name: str) -> bool:
         """Whether the request says something of that name, as Nova's objects say it."""
-        return name in _CHECKS and getattr(self, name) is not None
+        return name in CHECKS and getattr(self, name) is not None
 
     @property
     def _context(self) -> Any:
@@ -393,7 +380,7 @@ class RequestSpec(Attributed, Mapping[str, Any]):
         # Nova's plug-ins ask its objects so whether an attribute is set.
         if key in self._filter_properties():
             return True
-        return isinstance(key, str) and key in _CHECKS and getattr(self, key) not in (None, NO_ITEMS, NO_VALUES)
+        return isinstance(key, str) and key in CHECKS and getattr(self, key) not in (None, NO_ITEMS, NO_VALUES)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._filter_properties())
@@ -416,7 +403,7 @@ class RequestSpec(Attributed, Mapping[str, Any]):
     def to_dict(self) -> dict[str, Any]:
         """The attributes that were given, as plain data with a version number; see `from_dict`."""
         # A copy, since another thread may read the request, which caches what is read.
-        given = {name: value for name, value in self.__dict__.copy().items() if name in _CHECKS}
+        given = {name: value for name, value in self.__dict__.copy().items() if name in CHECKS}
         if "context" in given:
             given["context"] = filter_properties.context_record(given["context"])
         written = {"version": FORMAT_VERSION, **{name: plain(value) for name, value in given.items()}}
@@ -439,108 +426,3 @@ class RequestSpec(Attributed, Mapping[str, Any]):
 
 # Writing past __setattr__, which checks values and keeps the seal.
 _set_scratch: Callable[[RequestSpec, Limits | None], None] = vars(RequestSpec)["_scratch"].__set__
-
-
-def _hints(field: str, value: Any) -> FrozenDict[str, Any]:
-    given = checked_mapping(field, value)
-    return FrozenDict({name: hint if isinstance(hint, tuple) else FrozenList((hint,)) for name, hint in given.items()})
-
-
-def _count(field: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_INSTANCES:
-        problem = must_be(field, f"a whole number from 1 to {MAX_INSTANCES}", value)
-        raise InvalidRequest(problem, field=field, value=value)
-    return int(value)
-
-
-def _time(field: str, value: Any) -> datetime:
-    time: datetime | None = checked(field, value, naive_utc)
-    return utc_now() if time is None else time
-
-
-def _seconds(field: str, value: Any) -> float | None:
-    return None if value is None else checked_size(field, value)
-
-
-def _truth(field: str, value: Any) -> bool:
-    found: bool = checked(field, value, truth)
-    return found
-
-
-def _wishes(field: str, value: Any) -> tuple[Any, ...]:
-    found: tuple[Any, ...] = checked(field, value, wish_records)
-    return found
-
-
-def _record_of(kind: type[Record]) -> Callable[[str, Any], Any]:
-    def check(field: str, value: Any) -> Any:
-        if value is None:
-            return None
-        return kind.of(value, field)
-
-    return check
-
-
-def _groups(field: str, value: Any) -> FrozenList[InstanceGroup]:
-    if value is None:
-        return FrozenList()
-    if not isinstance(value, Iterable) or isinstance(value, str | Mapping):
-        raise InvalidRequest(must_be(field, "a list of groups", value), field=field, value=value)
-    found = FrozenList(InstanceGroup.of(one, f"{field}[{at}]") for at, one in enumerate(value))
-    known: set[str] = set()
-    for at, group in enumerate(found):
-        if not group.uuid or group.uuid in known:
-            what = "the uuid of a group that is not there twice"
-            raise InvalidRequest(
-                must_be(f"{field}[{at}].uuid", what, group.uuid), field=f"{field}[{at}].uuid", value=group.uuid
-            )
-        known.add(group.uuid)
-    return found
-
-
-def _part_of(kind: type[Part]) -> Callable[[str, Any], Any]:
-    def check(field: str, value: Any) -> Any:
-        return None if value is None else checked(field, value, kind.of)
-
-    return check
-
-
-def _flavor(value: Any) -> Flavor:
-    return Flavor.of(value, "flavor")
-
-
-def _shared_flavor(_field: str, value: Any) -> Flavor:
-    """The flavor; many requests are of few."""
-    return Flavor() if value is None else shared_made(_flavor, value) if type(value) is dict else _flavor(value)
-
-
-def _context(field: str, value: Any) -> Any:
-    """A mapping becomes a record; the context of a running service stays the object that it is."""
-    if isinstance(value, Mapping):
-        return RequestContext.of(value, field, keep=True)
-    if isinstance(value, str | int | float | Iterable):
-        raise InvalidRequest(must_be(field, "a mapping or an object", value), field=field, value=value)
-    return value
-
-
-_CHECKS: dict[str, Callable[[str, Any], Any]] = {
-    "flavor": _shared_flavor,
-    "image": _record_of(Image),
-    "requested_destination": _record_of(Destination),
-    "instance_group": _record_of(InstanceGroup),
-    "instance_groups": _groups,
-    "retry": _record_of(Retry),
-    "num_instances": _count,
-    "scheduler_hints": _hints,
-    **dict.fromkeys(("limits", "config_options", "further"), checked_mapping),
-    **dict.fromkeys(("ignore_hosts", "force_hosts", "force_nodes", "instance_uuids", "security_groups"), checked_names),
-    **dict.fromkeys(("instance_uuid", "request_id", "project_id", "user_id", "availability_zone"), checked_text),
-    **dict.fromkeys(("arrives_at", "departs_at"), _seconds),
-    "numa_topology": _part_of(InstanceNUMATopology),
-    "pci_requests": _part_of(InstancePCIRequests),
-    "network_metadata": _part_of(NetworkMetadata),
-    **dict.fromkeys(("requested_networks", "requested_resources"), _wishes),
-    "is_bfv": _truth,
-    "context": _context,
-    "now": _time,
-}

@@ -1,0 +1,138 @@
+"""RowChanges: which rows of a pool changed since when, and in which attributes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from filtersched.columns.frozen import typed_key
+from filtersched.hosts.declared_items import Items, Name, attribute_of, attributes_in
+from filtersched.hosts.host_state import HostState
+from filtersched.hosts.row_caches import MISSING
+
+# The rows of so many changes are known, or of one for each host up to the larger number; at most of twice as many.
+_MAX_LOGGED_CHANGES = (4096, 65536)
+# What a plug-in reads may depend on the request: of so many items it is noted whether they changed, and so
+# many sets of attributes are kept.
+_MOST_ITEMS, _MOST_WATCHED = 64, 1024
+
+
+class RowChanges:
+    """The log of changes of hosts in rows; HostRows derives from it.
+
+    change_count : number of changes recorded so far.
+    """
+
+    _hosts: list[HostState | None]
+
+    def __init__(self) -> None:
+        self.change_count: int = 0
+        self._forget_changes()
+
+    def _forget_changes(self) -> None:
+        """From here on nobody can tell what changed before."""
+        self._log: list[tuple[int, Collection[str] | None]] = []
+        self._log_start = self.change_count
+        # By number of changes: the rows that are dirty since, by attribute; None is any attribute.
+        self._dirty: dict[int, dict[str | None, dict[int, None]]] = {}
+        self._plain: dict[str, bool] = {}
+        self._watched_attributes: dict[tuple[Name, ...], frozenset[str] | None] = {}
+        # By attribute: the keys of the items of which it is noted whether they changed.
+        self._watched_keys: dict[str, set[str]] = {}
+        self._kinds: set[type] | None = None
+
+    def mark_dirty(self, row: int, attributes: Collection[str] | None = None) -> None:
+        """Note that these attributes of the host in `row` have changed; None is any of them."""
+        least, most = _MAX_LOGGED_CHANGES
+        known = max(least, min(len(self._hosts), most))
+        if len(self._log) >= 2 * known:
+            del self._log[:known]
+            self._log_start += known
+        self._log.append((row, attributes))
+        self._dirty.clear()
+        self.change_count += 1
+
+    def dirty_rows_since(self, then: int, reads: frozenset[str] | None) -> list[int] | None:
+        """The rows in which something of `reads` was dirty since, each once; None reads anything.
+
+        None if that is so long ago that all rows may be.
+        """
+        if then == self.change_count:
+            return []
+        dirty = self.changes_since(then)
+        if dirty is None:
+            return None
+        found = dirty.values() if reads is None else [dirty[name] for name in (None, *reads) if name in dirty]
+        return list(dict.fromkeys(itertools.chain.from_iterable(found)))
+
+    def changes_since(self, then: int) -> dict[str | None, dict[int, None]] | None:
+        """The rows that are dirty since then, by attribute; the key None is any attribute.
+
+        None if that is so long ago that all rows may be.
+        """
+        if then < self._log_start:
+            return None
+        dirty = self._dirty.get(then)
+        if dirty is None:
+            dirty = self._dirty[then] = {}
+            for row, names in self._log[then - self._log_start :]:
+                for name in (None,) if names is None else names:
+                    dirty.setdefault(name, {})[row] = None
+        return dirty
+
+    def watched_attributes(self, reads: Iterable[Name]) -> frozenset[str] | None:
+        """The attributes whose changes affect these reads; None if one of them is computed."""
+        key = tuple(reads)
+        if key not in self._watched_attributes:
+            if len(self._watched_attributes) >= _MOST_WATCHED:
+                self._watched_attributes.clear()
+            attributes = attributes_in(key)
+            self._watched_attributes[key] = frozenset(attributes) if all(map(self.is_plain, attributes)) else None
+        return self._watched_attributes[key]
+
+    def watched_items(self, reads: Iterable[Name]) -> frozenset[str] | None:
+        """The same, or names of items, `capabilities.load`, whose changes are noted from now on."""
+        watched = []
+        for name in reads:
+            attribute = attribute_of(name)
+            if not self.is_plain(attribute):
+                return None
+            watched += self._watch(name) if type(name) is Items else [attribute]
+        return frozenset(watched)
+
+    def _watch(self, items: Items) -> list[str]:
+        attribute, keys = items
+        known = self._watched_keys.setdefault(attribute, set())
+        if items.has_patterns or len(known.union(keys)) > _MOST_ITEMS:
+            return [attribute]
+        known.update(keys)
+        return [f"{attribute}.{key}" for key in keys]
+
+    def changed_names(self, names: Collection[str], old: Mapping[str, Any], new: Mapping[str, Any]) -> Collection[str]:
+        """The names of attributes, and of the watched items of these that differ in two states of a host."""
+        further = []
+        for attribute in self._watched_keys.keys() & names:
+            values = old.get(attribute, MISSING), new.get(attribute, MISSING)
+            for key in self._watched_keys[attribute]:
+                before, after = map(Items(attribute, (key,)).of, values)
+                try:
+                    is_changed = typed_key(before) != typed_key(after)
+                except Exception:
+                    # The boundary to a value of any class.
+                    is_changed = True
+                if is_changed:
+                    further.append(f"{attribute}.{key}")
+        return [*names, *further] if further else names
+
+    def is_plain(self, attribute: str) -> bool:
+        """Whether changes of the attribute are assignments to it on every host."""
+        known = self._plain.get(attribute)
+        if known is None:
+            if self._kinds is None:
+                self._kinds = set(map(type, self._hosts)) - {type(None)}
+            worked_out = any(hasattr(getattr(kind, attribute, None), "__get__") for kind in self._kinds)
+            watched = all(getattr(kind, "__getattribute__") is object.__getattribute__ for kind in self._kinds)  # noqa: B009
+            made_up = any(hasattr(kind, "__getattr__") for kind in self._kinds)
+            known = self._plain[attribute] = watched and not worked_out and not made_up
+        return known
