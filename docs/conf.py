@@ -77,12 +77,14 @@ autodoc_default_options = {"members": True, "undoc-members": True}
 autodoc_preserve_defaults = True
 autosummary_generate = False
 # Type variables and other private names; Placement is the part of a Selection that a pool reads, and Kind is how the
-# library's own attributes are declared; SharedResources are the resources of a scheduler, seen together.
+# library's own attributes are declared; SharedResources are the resources of a scheduler, seen together,
+# and an Entity is an id of oVirt's with what is known of it.
 nitpick_ignore_regex = [
     ("py:.*", r"filtersched\..*\._\w+"),
     ("py:class", r"filtersched\.hosts\.placement\.Placement"),
     ("py:class", r"filtersched\.hosts\.attribute_kinds\.Kind"),
     ("py:class", r"filtersched\.resources\.shared_resources\.SharedResources"),
+    ("py:class", r"filtersched\.ovirt\.entities\.(Entity|Hosts)"),
 ]
 
 INVENTORIES = HERE / "_build" / "inventories"
