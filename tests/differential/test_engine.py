@@ -79,25 +79,25 @@ def test_what_was_decided_in_another_way_once_is_decided_alike(name):
     assert first_difference(known_stories.STORIES[name]) is None
 
 
-@stories(3000)
+@stories(1500)
 @given(STORIES)
 def test_random_stories_are_decided_alike(story):
     check(story)
 
 
-@stories(500)
+@stories(300)
 @given(LIVE_STORIES)
 def test_the_same_requests_on_hosts_that_report_are_decided_alike(story):
     check(story)
 
 
-@stories(500)
+@stories(300)
 @given(MOVE_STORIES)
 def test_instances_are_moved_alike(story):
     check(story)
 
 
-@stories(500)
+@stories(300)
 @given(LONG_STORIES)
 def test_many_instances_are_placed_alike(story):
     check(story)
@@ -122,7 +122,7 @@ def test_instances_are_spread_alike_on_lists_that_are_trimmed(story):
         check(story)
 
 
-@stories(500)
+@stories(300)
 @given(LONG_STORIES)
 def test_many_instances_are_placed_alike_on_lists_that_are_trimmed(story):
     with trimming_from(3):

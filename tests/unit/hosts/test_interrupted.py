@@ -157,7 +157,7 @@ EXTRA = host(7)
 # Long actions have tens of thousands of opcodes; these steps leave no part of them out.
 STEPS = {
     **{"place": 499, "select": 997, "commit": 97, "release": 97, "assign": 11, "assign anew": 11, "update": 11},
-    **{"add": 97, "remove": 97, "contains": 2, "transaction": 199, "failed transaction": 199},
+    **{"add": 97, "remove": 97, "contains": 2, "transaction": 397, "failed transaction": 397},
 }
 # Who asks for so many stories has the time for every opcode.
 LONG = bool(os.environ.get("FILTERSCHED_ENGINE_STORIES"))

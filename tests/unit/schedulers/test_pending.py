@@ -325,7 +325,7 @@ def asked(theme, chance, step):
     )
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.integers(0, 2**32))
 def test_the_same_requests_are_placed_as_by_trying_all_of_them_every_time(number):
     chance = random.Random(number)
