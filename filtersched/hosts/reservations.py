@@ -87,8 +87,6 @@ class Reservation:
         return cls.of(said["name"], said["owners"], said["until"])
 
 
-
-
 class Reservations(Mapping[str, Reservation]):
     """The reservations of a pool, by name, and the places that they hold.
 
@@ -101,6 +99,7 @@ class Reservations(Mapping[str, Reservation]):
         self._changed = changed
         self._as_of = 0
         self._places: dict[str, list[_Place]] = {}
+        self._by_node: dict[Key, list[_Place]] = {}
 
     def _by_name(self) -> Mapping[str, Sequence[_Place]]:
         as_of = self._changed()
@@ -112,8 +111,15 @@ class Reservations(Mapping[str, Reservation]):
                 if reservation is not None:
                     place = _Place(reservation, instance, (host.host, host.nodename))
                     places.setdefault(reservation.name, []).append(place)
-            self._places, self._as_of = places, as_of
+            by_node: dict[Key, list[_Place]] = {}
+            for place in itertools.chain.from_iterable(places.values()):
+                by_node.setdefault(place.where, []).append(place)
+            self._places, self._by_node, self._as_of = places, by_node, as_of
         return self._places
+
+    def _on(self, where: Key) -> Sequence[_Place]:
+        """The places on a host, those of one reservation after those of another."""
+        return self._by_node.get(where, ()) if self._by_name() else ()
 
     def __getitem__(self, name: str) -> Reservation:
         places = self._by_name()[name]
@@ -145,32 +151,21 @@ class Reservations(Mapping[str, Reservation]):
     def filled_by(self, chosen: Iterable[Placement], now: datetime) -> list[str]:
         """The instances whose places these instances fill; on their hosts also those whose time is over."""
         filled: dict[str, None] = {}
-        if not len(self):
-            return []
         for selection in chosen:
             here = [
-                one
-                for one in self._each()
-                if one.where == (selection.host, selection.nodename) and one.is_open_to(selection.spec, now)
+                one for one in self._on((selection.host, selection.nodename)) if one.is_open_to(selection.spec, now)
             ]
             filled.update({one.instance.uuid: None for one in here if one.reservation.is_over(now)})
-            by_name: dict[str, list[_Place]] = {}
-            for one in here:
-                if one.instance.uuid not in filled:
-                    by_name.setdefault(one.reservation.name, []).append(one)
+            left = [one for one in here if one.instance.uuid not in filled]
             # One reservation is enough, where a project has several on a host.
-            for places in list(by_name.values())[:1]:
-                filled.update(dict.fromkeys(_fewest(selection.spec.flavor, places)))
+            alike = [one for one in left if one.reservation.name == left[0].reservation.name]
+            filled.update(dict.fromkeys(_fewest(selection.spec.flavor, alike) if alike else ()))
         return list(filled)
 
     def kept_from(self, spec: RequestSpec, where: Key, now: datetime) -> tuple[str, ...]:
-        """What is held for others on a host, in words."""
-        said = []
-        for places in self._by_name().values():
-            here = [one for one in places if one.where == where and not one.is_open_to(spec, now)]
-            if here:
-                said.append(_in_words(here))
-        return tuple(said)
+        """What is held for others on a host, in words; a sentence for each reservation."""
+        others = [one for one in self._on(where) if not one.is_open_to(spec, now)]
+        return tuple(_in_words(list(each)) for _name, each in itertools.groupby(others, _name_of))
 
 
 class _Place(NamedTuple):
@@ -180,6 +175,10 @@ class _Place(NamedTuple):
 
     def is_open_to(self, spec: RequestSpec, now: datetime) -> bool:
         return self.reservation.is_over(now) or self.reservation.is_for(spec)
+
+
+def _name_of(place: _Place) -> str:
+    return place.reservation.name
 
 
 def _fewest(flavor: Flavor, places: Sequence[_Place]) -> list[str]:

@@ -149,10 +149,8 @@ class Scheduler(Configurable):
                 return_alternates=return_alternates,
                 seed=seed,
                 explain=explain,
+                move=move,
             )
-            if move:
-                open_to_it = pool.reserved.open_to(decision.spec, decision.spec.now)
-                decision.without = pool.without([*decision.uuids, *open_to_it])
             selections = self._decide(decision)
             if move:
                 pool.move(selections)
@@ -365,6 +363,7 @@ class Scheduler(Configurable):
         before: Mapping[str, HostState] = MappingProxyType({}),
         total: int | None = None,
         taken: Sequence[Mapping[str, Any]] = (),
+        move: bool = False,
     ) -> Decision:
         _check_spec(spec)
         if explain not in ("counts", "full"):
@@ -397,7 +396,7 @@ class Scheduler(Configurable):
             seconds={} if explain == "full" else None,
             unread=self._unread,
         )
-        open_places(decision)
+        open_places(decision, move=move)
         return decision
 
     def _uuids(self, spec: RequestSpec, given: Sequence[str] | None) -> list[str]:

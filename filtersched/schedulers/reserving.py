@@ -41,11 +41,14 @@ class ReservedPlaceFilter(BaseHostFilter):
         return "has no place that is reserved for the request, and others have"
 
 
-def open_places(decision: Decision) -> None:
-    """Let the decision see the places that are held for its request, and those whose time is over, as free."""
+def open_places(decision: Decision, *, move: bool = False) -> None:
+    """Let the decision see the places that are held for its request, and those whose time is over, as free.
+
+    move : the same for its instances, where they are now.
+    """
     pool, spec = decision.hosts, decision.spec
     if isinstance(pool, HostPool):
-        uuids = pool.reserved.open_to(spec, spec.now)
+        uuids = [*(decision.uuids if move else ()), *pool.reserved.open_to(spec, spec.now)]
         if uuids:
             decision.without = pool.without(uuids)
 
