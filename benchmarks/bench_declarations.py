@@ -1,7 +1,7 @@
 """What declarations pay: one third-party filter without and with them, next to Nova's handlers in the same run.
 
-The filters are those of nova_peer/acme_busy.py, which both sides load; one weigher, RAM. That all of
-them decide the same, and as Nova does, is asserted first. Nova ignores declarations.
+Both sides load the filters of nova_peer/acme_busy.py, and both weigh by RAM only. The script first checks
+that all variants choose the same hosts as Nova. Nova ignores declarations.
 
     FILTERSCHED_NOVA_PYTHON=… python benchmarks/bench_declarations.py         or: tox -e bench
     python benchmarks/bench_declarations.py --hosts 1000                      smaller
@@ -30,7 +30,7 @@ Round = Callable[[], object]
 
 
 def facts_of(count: int) -> list[dict[str, Any]]:
-    """Hosts as plain data, each with capabilities of its own."""
+    """Hosts as plain data. No two have the same capabilities."""
     hosts = cluster(count)
     for nr, facts in enumerate(hosts):
         facts["capabilities"] = {"rack": f"r{nr % 40}", "serial": nr}
@@ -97,7 +97,7 @@ class Bench:
         *,
         keep: bool = True,
     ) -> None:
-        """A row: each variant asked about the next request, in a kept pool or in a list of hosts."""
+        """Time each variant on the same requests, in a kept pool or on a list of hosts, and print a row."""
         times = []
         for name in names:
             scheduler, pool, at = scheduler_of(name), self.pool(), itertools.count()

@@ -59,12 +59,12 @@ class PrefilterFilter(BaseHostFilter):
 
     run_filter_once_per_request = True
     options: ClassVar[Sequence[cfg.Opt]] = (
-        _switch(_TENANTS, "a project with aggregates of its own gets hosts there only."),
+        _switch(_TENANTS, "a project that has aggregates gets hosts only in them."),
         cfg.BoolOpt(
             _REQUIRED,
             default=False,
-            help=f"True, with {_TENANTS}: a project without an aggregate of its own gets no host. False: it may use "
-            "any.",
+            help=f"True, together with {_TENANTS}: a project without an aggregate gets no host. False: it may use "
+            "any host.",
         ),
         _switch(_ISOLATED, "aggregates with trait:NAME=required take only requests that require that trait."),
         _switch(_TRAITS["image_type"], "hosts need the trait COMPUTE_IMAGE_TYPE_… of the image's disk_format."),

@@ -12,14 +12,14 @@ _MISSING_DOMAIN = cfg.StrOpt(
     MISSING_DOMAIN,
     default="refuse",
     choices=("refuse", "own"),
-    help="What becomes of a host that has none of the domains that a group's rule names, such as no rack. refuse: no "
-    "rule that must hold passes it. own: it is a domain of its own.",
+    help="How a group's rule treats a host outside of all its domains, such as a host without a rack. refuse: the rule "
+    "refuses the host. own: the host counts as a domain by itself.",
 )
 _UNKNOWN_GROUP = cfg.StrOpt(
     UNKNOWN_GROUP,
     default="pass",
     choices=("pass", "refuse"),
-    help="What becomes of hosts while the group of a together_with has no instance on a host. pass: the rule passes "
+    help="How together_with treats hosts while no instance of the other group is placed. pass: the rule passes "
     "all hosts. refuse: it refuses all hosts.",
 )
 GROUP_RULE_OPTIONS: Sequence[cfg.Opt] = (_MISSING_DOMAIN, _UNKNOWN_GROUP)

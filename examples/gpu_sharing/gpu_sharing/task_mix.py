@@ -1,6 +1,6 @@
 """TaskMix: the tasks that a cluster runs, and how much of a host's free GPUs none of them can use.
 
-The measure and the score are those of Weng et al., "Beware of Fragmentation: Scheduling GPU-Sharing
+Fragments are measured and scored as in Weng et al., "Beware of Fragmentation: Scheduling GPU-Sharing
 Workloads with Fragmentation Gradient Descent", USENIX ATC 2023. To a task, the free part of a GPU that is
 smaller than its share is a fragment; on a host that cannot run the task, everything that is free is one.
 """
