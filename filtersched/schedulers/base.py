@@ -34,6 +34,7 @@ from filtersched.results.selection import Selection
 from filtersched.results.unread_field import UnreadField
 from filtersched.schedulers.devices import aliases_of, with_devices
 from filtersched.schedulers.groups import add_placements, restated
+from filtersched.schedulers.observer import Observer, observed
 from filtersched.schedulers.prefilters import note_own_aggregates
 from filtersched.schedulers.reserving import checked as checked_reservation
 from filtersched.schedulers.reserving import give_back, hold, open_places, where_reserved
@@ -59,6 +60,8 @@ class Scheduler(Configurable):
     resources: SharedResources = SharedResources(())
     #: What the driver itself reads of a request, apart from its filters and weighers; None if it may be anything.
     spec_reads: ClassVar[Sequence[str] | None] = None
+    #: Who is told of decisions, such as Metrics; None is nobody.
+    observer: Observer | None = None
 
     def __init__(self, conf: cfg.ConfigOpts | None = None) -> None:
         """conf : as `filtersched.make_conf` makes it; None is the defaults. Read once, here."""
@@ -74,6 +77,7 @@ class Scheduler(Configurable):
         """Refuse: plug-ins and caches stay where they are."""
         raise TypeError("a scheduler cannot be copied or pickled; make one from the configuration in each process")
 
+    @observed
     def select_destinations(
         self,
         spec: RequestSpec,
@@ -116,6 +120,7 @@ class Scheduler(Configurable):
         # Nothing is looked at before the lock is held: neither the clock nor the hosts.
         return offered.run(decide) if isinstance(offered, HostPool) else undisturbed(offered, decide)
 
+    @observed
     def place(
         self,
         spec: RequestSpec,
@@ -160,6 +165,7 @@ class Scheduler(Configurable):
 
         return pool.run(place)
 
+    @observed
     def place_all(
         self,
         specs: Iterable[RequestSpec],
@@ -206,6 +212,7 @@ class Scheduler(Configurable):
 
         return pool.transaction(place)
 
+    @observed
     def reserve(
         self,
         spec: RequestSpec,
@@ -244,6 +251,7 @@ class Scheduler(Configurable):
 
         return pool.transaction(place)
 
+    @observed
     def commit(
         self,
         selections: Selection | Iterable[Selection],
