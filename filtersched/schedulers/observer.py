@@ -103,7 +103,7 @@ def observed(method: Callable[Concatenate[_S, _P], _R]) -> Callable[Concatenate[
     """A scheduler's method that tells `self.observer` when it begins and how it ends."""
     operation: Any = method.__name__
 
-    def told(self: _S, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+    def told(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
         observer: Observer | None = self.observer  # type: ignore[attr-defined]
         if observer is None:
             return method(self, *args, **kwargs)
