@@ -11,6 +11,7 @@ FilterschedError
 ├─ InvalidAnswer  (ValueError) .plugin .method .value
 ├─ InventoryError (ValueError) .path .line .field .further
 ├─ UndeclaredRead              .plugin .attribute
+├─ PoolError                   .url .problem
 ├─ NoValidHost                 .index .num_instances .explanation   (in filtersched.results)
 ├─ CommitConflict              .selections .hosts .groups .verdict   (in filtersched.hosts)
 └─ OvirtError                  .unit       (in filtersched.ovirt)
@@ -150,6 +151,21 @@ class InventoryError(FilterschedError, ValueError):
         self.line = line
         self.field = field
         self.further: tuple[InventoryError, ...] = tuple(further)
+
+
+class PoolError(FilterschedError):
+    """The database of a shared pool cannot be used, or not for this.
+
+    url : of the database, without its password.
+    problem : one of "damaged", "denied", "exists", "full", "locked", "lost", "missing", "newer", "not_installed",
+        "older", "read_only", "unreachable", "wrong_url". After "lost" a transaction may have been committed; after the
+        others nothing was changed.
+    """
+
+    def __init__(self, message: str = "", *, url: str | None = None, problem: str | None = None) -> None:
+        super().__init__(message)
+        self.url = url
+        self.problem = problem
 
 
 def shown(value: Any, *, most: int = 200) -> str:

@@ -11,6 +11,7 @@ from filtersched.errors import (
     InventoryError,
     PluginLoadError,
     PluginNotFound,
+    PoolError,
     UndeclaredRead,
 )
 from filtersched.filters import BaseHostFilter, HostFilterHandler
@@ -90,6 +91,7 @@ __all__ = [
     "Placed",
     "PluginLoadError",
     "PluginNotFound",
+    "PoolError",
     "Rank",
     "Report",
     "RequestSpec",

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.postgresql_server import NotInstalled, PostgresqlServer, postgresql_server
 
 # A slow machine is no failure: how long an example takes is never tested.
 # In continuous integration the examples are the same every time.
@@ -16,6 +21,26 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("filtersched")
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresqlServer]:
+    """A PostgreSQL server, one for each process that runs tests. Skips where there is none."""
+    try:
+        with postgresql_server() as server:
+            yield server
+    except NotInstalled as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database: a SQLite file, and a database of PostgreSQL."""
+    pytest.importorskip("sqlalchemy", reason="the extra `shared` is not installed")
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'pool.db'}"
+    server: PostgresqlServer = request.getfixturevalue("postgresql")
+    return server.new_database()
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

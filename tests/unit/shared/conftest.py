@@ -1,0 +1,6 @@
+"""Databases for the tests of shared pools."""
+
+import pytest
+
+pytest.importorskip("sqlalchemy", reason="the extra `shared` is not installed")
+pytest.importorskip("alembic", reason="the extra `shared` is not installed")
