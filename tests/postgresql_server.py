@@ -37,8 +37,8 @@ class PostgresqlServer:
         self._databases = 0
 
     def start(self) -> None:
-        listens = "-h ''"
-        self._run("pg_ctl", "start", "-w", "-t", "60", "-l", f"{self.directory}/log", "-o", f"{self._options} {listens}")
+        options = f"{self._options} -h ''"
+        self._run("pg_ctl", "start", "-w", "-t", "60", "-l", f"{self.directory}/log", "-o", options)
 
     def stop(self, mode: str = "immediate") -> None:
         """mode "immediate" is a crash, "fast" an orderly end."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -35,12 +36,15 @@ def run_without_unix(code, *arguments):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(find_spec("alembic") is None, reason="the extra `shared` is not installed")
 def test_every_module_but_those_of_the_proxy_is_imported_without_unix():
     code = """
 import importlib, pkgutil, filtersched
 # The bridge is imported by Nova, which needs Unix.
 names = [found.name for found in pkgutil.walk_packages(filtersched.__path__, "filtersched.")]
 names.remove("filtersched.nova_bridge")
+# Alembic runs these, in a context that it makes.
+names = [name for name in names if ".migrations." not in name]
 names = [name for name in names if not name.startswith("filtersched.ovirt") and not name.endswith("__main__")]
 for name in names:
     importlib.import_module(name)

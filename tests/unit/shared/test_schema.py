@@ -74,7 +74,7 @@ def test_opening_a_missing_file_does_not_make_it(tmp_path, open_engine):
 def test_newer_schema_is_an_error_that_says_so(engine):
     with writing(engine) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '0999'"))
-    with pytest.raises(PoolError, match="newer release .*0999") as caught:
+    with pytest.raises(PoolError, match=r"newer release .*0999") as caught:
         check_schema(engine)
     assert caught.value.problem == "newer"
 
@@ -88,9 +88,14 @@ def test_older_schema_names_the_command_that_upgrades_it(engine, monkeypatch):
 
 def test_failure_while_the_schema_is_made_leaves_no_table(database_url, open_engine):
     engine = open_engine(database_url, may_create=True)
-    with pytest.raises(ZeroDivisionError), writing(engine) as connection:
-        make_schema(connection)
-        raise ZeroDivisionError
+
+    def fail():
+        with writing(engine) as connection:
+            make_schema(connection)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     with pytest.raises(PoolError, match="there is no pool"):
         check_schema(engine)
 
@@ -214,11 +219,16 @@ def test_transaction_that_stands_still_is_ended_for_the_others(postgresql, open_
         make_schema(connection)
     patient = open_engine(url, timeouts=Timeouts(lock_s=60))
     update = text("UPDATE alembic_version SET version_num = version_num")
-    with pytest.raises(PoolError) as caught, writing(stopped) as connection:
-        connection.execute(update)
-        with writing(patient) as other:
-            other.execute(update)
-        connection.execute(update)
+
+    def stop_in_a_transaction():
+        with writing(stopped) as connection:
+            connection.execute(update)
+            with writing(patient) as other:
+                other.execute(update)
+            connection.execute(update)
+
+    with pytest.raises(PoolError) as caught:
+        stop_in_a_transaction()
     assert caught.value.problem == "lost"
 
 
