@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from filtersched.cli.trial import Outcome
+from filtersched.planning.outcome import Outcome
 from filtersched.settings import SchedulerConf
 
 LOG = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from typing import Any
 
 from filtersched.cli.listing import Column, Row
 from filtersched.cli.report import host_name, why_chosen
-from filtersched.cli.trial import Outcome
+from filtersched.planning.outcome import Outcome
 from filtersched.results.selection import Selection
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from filtersched.cli.listing import FORMAT_VERSION
 from filtersched.cli.terminal import Terminal
-from filtersched.cli.trial import NO_FILTER, Outcome
 from filtersched.columns.frozen import thaw
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.narrowing import skips_filters
+from filtersched.planning.outcome import NO_FILTER, Outcome
 from filtersched.results.explanation import Explanation
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Alternate, Selection

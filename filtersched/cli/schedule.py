@@ -16,11 +16,12 @@ from filtersched.cli.report import host_name, outcome_record, why_chosen
 from filtersched.cli.request_flags import request_from
 from filtersched.cli.schedule_reports import FEW_REQUESTS, is_summary, report_of
 from filtersched.cli.terminal import Terminal
-from filtersched.cli.trial import Outcome, Trial
 from filtersched.cli.unread_fields import UnreadFields, filters_in_use
 from filtersched.errors import InvalidRequest
 from filtersched.hosts.host_pool import HostPool
 from filtersched.inventory import RequestReader
+from filtersched.planning.outcome import Outcome
+from filtersched.planning.trial import Trial
 from filtersched.schedulers import scheduler_from
 from filtersched.settings import SchedulerConf, read_scheduler_settings
 

@@ -26,7 +26,8 @@ from filtersched.cli.report import (
     show_totals,
 )
 from filtersched.cli.terminal import Terminal
-from filtersched.cli.trial import Outcome, Trial
+from filtersched.planning.outcome import Outcome
+from filtersched.planning.trial import Trial
 
 # Up to so many requests and instances are shown one by one, more as a summary.
 FEW_REQUESTS = 20

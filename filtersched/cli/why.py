@@ -13,7 +13,6 @@ from filtersched.cli.inputs import Requests, pool_of, timed
 from filtersched.cli.listing import FORMAT_VERSION, check_listing, show_records
 from filtersched.cli.named_hosts import NamedHosts, resolve_hosts
 from filtersched.cli.provenance import inventory_sha256
-from filtersched.cli.replay import Replay
 from filtersched.cli.report import host_name
 from filtersched.cli.request_flags import request_from
 from filtersched.cli.terminal import Terminal
@@ -22,6 +21,7 @@ from filtersched.cli.verdict_tables import COLUMNS, by_rank, row_of, show_host, 
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
 from filtersched.inventory import RequestReader
+from filtersched.planning.trial import Trial
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.explanation import Explanation
 from filtersched.results.no_valid_host import NoValidHost
@@ -52,12 +52,12 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
     hosts = _hosts(args, pool)
     # Before requests are placed.
     sha256 = inventory_sha256(pool) if args.format == "json" else ""
-    replay = Replay(scheduler, pool, filters=filters, seed=args.seed)
+    trial = Trial(scheduler, pool, filters=filters, seed=args.seed)
     with contextlib.closing(requests):
-        number, spec = _request(args, requests, wanted, replay, pool)
+        number, spec = _request(args, requests, wanted, trial, pool)
     unread.of(spec)
     unread.tell()
-    outcome = replay.decide(spec)
+    outcome = trial.decide(spec)
     selection = None if isinstance(outcome, NoValidHost) else outcome
     explanation = outcome.explanation
     if args.format == "json":
@@ -117,7 +117,7 @@ def _hosts(args: argparse.Namespace, pool: HostPool) -> Sequence[HostState]:
 
 
 def _request(
-    args: argparse.Namespace, requests: Requests, wanted: str | None, replay: Replay, pool: HostPool
+    args: argparse.Namespace, requests: Requests, wanted: str | None, trial: Trial, pool: HostPool
 ) -> tuple[int, RequestSpec]:
     """The request that is asked about, and its place, once those before it are placed as `schedule` places them."""
     known: list[str] = []
@@ -132,7 +132,7 @@ def _request(
         if wanted in (spec.request_id, f"#{number}", str(number)):
             return number, spec
         known.append(spec.request_id or f"#{number}")
-        replay.place(spec)
+        trial.place(spec)
     if not known:
         raise UsageError(f"{args.requests} has no requests")
     shown = ", ".join(known[:12]) + (f" and {len(known) - 12} more" if len(known) > 12 else "")

@@ -17,6 +17,7 @@ from filtersched.errors import InvalidRequest
 from filtersched.hosts.host_names import Node, called
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.narrowing import EXCLUSIONS
+from filtersched.results.explanation_html import explanation_html
 from filtersched.results.filter_step import FilterStep
 from filtersched.results.unread_field import UnreadField
 from filtersched.results.verdict import HostVerdicts, Packed, Rank, Verdict
@@ -357,6 +358,10 @@ class Explanation:
             "drawn_from": self.drawn_from,
             "unread": [one.to_dict() for one in self.unread],
         }
+
+    def _repr_html_(self) -> str:
+        """What `to_dict` says as tables, for notebooks."""
+        return explanation_html(self.to_dict())
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._packed is not None:

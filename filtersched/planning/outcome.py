@@ -1,0 +1,46 @@
+"""What became of one request of a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from filtersched.requests.request_spec import RequestSpec
+from filtersched.results.explanation import Explanation
+from filtersched.results.no_valid_host import NoValidHost
+from filtersched.results.selection import Selection
+from filtersched.results.unread_field import UnreadField
+
+#: Stands for the filter where a request was refused before any filter ran.
+NO_FILTER = "(no filter)"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one request; `number` counts requests from 1, `seconds` is how long the decision took."""
+
+    number: int
+    spec: RequestSpec
+    selections: list[Selection] = field(default_factory=list)
+    refusal: NoValidHost | None = None
+    seconds: float = 0.0
+    unread: Sequence[UnreadField] = ()
+    inventory: list[dict[str, Any]] | None = None
+    run: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The request's id, or its number."""
+        return self.spec.request_id or f"#{self.number}"
+
+    @property
+    def why_refused(self) -> Explanation | None:
+        """Why no host was found; None if one was, and for a driver of another package that gives no reasons."""
+        return self.refusal.explanation if self.refusal is not None else None
+
+    @property
+    def refused_by(self) -> str:
+        """The filter that left no host."""
+        steps = self.why_refused.steps if self.why_refused is not None else ()
+        return steps[-1].name if steps and steps[-1].after == 0 else NO_FILTER
