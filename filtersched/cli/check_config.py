@@ -12,6 +12,7 @@ from filtersched.cli.filter_checks import filter_findings
 from filtersched.cli.findings import Checked, Finding, names_of
 from filtersched.cli.inputs import hosts_of
 from filtersched.cli.listing import Column, check_listing, show_records
+from filtersched.cli.load_checks import load_findings
 from filtersched.cli.prefilter_checks import prefilter_findings
 from filtersched.cli.resource_checks import resource_findings
 from filtersched.cli.setting_checks import setting_findings
@@ -33,7 +34,7 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
     of_settings = (*setting_findings(checked), *value_findings(checked))
     of_filters = (*filter_findings(checked), *prefilter_findings(checked), *device_findings(checked))
     of_plugins = (*of_filters, *weigher_findings(checked, shares))
-    further = (*expression_findings(checked), *resource_findings(checked))
+    further = (*expression_findings(checked), *load_findings(checked), *resource_findings(checked))
     findings = list(dict.fromkeys((*of_settings, *of_plugins, *further)))
     if args.format == "text" and not args.columns and not args.sort:
         _show(terminal, checked, shares, values)

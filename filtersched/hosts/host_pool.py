@@ -16,6 +16,7 @@ from filtersched.hosts.host_attribute import checked
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import BUILDING, HostState
 from filtersched.hosts.kept_hosts import Change, KeptHosts, Key
+from filtersched.hosts.metric_history import checked_reports, note_metrics
 from filtersched.hosts.placement import CommitConflict, Placement
 from filtersched.hosts.pool_file import HostClasses, SavedHost, SavedPool, read_pool, without_collections, write_pool
 from filtersched.hosts.reports import NEVER, HostReports, Report, as_built, counted_by
@@ -39,6 +40,8 @@ class HostPool(KeptHosts):
     """
 
     clock: Callable[[], datetime] = staticmethod(utc_now)
+    #: Of which metrics hosts remember how many values; see `keep_metrics`.
+    kept_metrics: Mapping[str, int] = FrozenDict()
 
     def _start(self, rows: HostRows) -> None:
         super()._start(rows)
@@ -290,6 +293,8 @@ class HostPool(KeptHosts):
         listed = None if given is None else checked(host._checks["instances"], host.host, "instances", given)
         counted = counted_by(host, before, when, listed)
         counted.add_on_top(changed, host, figures)
+        if self.kept_metrics and "metrics" in figures and "measured_at" not in figures:
+            changed._assign(measured_at=when, unmeasured_vcpus=counted.vcpus_on_top())
         unknown = [uuid for uuid in listed or () if uuid not in host.instances and uuid not in counted.gone]
         adopted = [uuid for uuid in unknown if not self._rows_with(uuid)]
         known = {uuid: counted.built(uuid, one, figures) for uuid, one in host.instances.items()}
@@ -300,6 +305,38 @@ class HostPool(KeptHosts):
         self._publish([self._change(row, changed)], functools.partial(self._reports.__setitem__, key, after))
         elsewhere = tuple(uuid for uuid in unknown if uuid not in adopted)
         return Report(accepted=True, missing=tuple(sorted(gone)), adopted=tuple(adopted), elsewhere=elsewhere)
+
+    def keep_metrics(self, metrics: Mapping[str, int]) -> None:
+        """From here on let hosts remember the last values of metrics, in `metric_history`.
+
+        metrics : name to how many values. Of a metric that is kept already, the larger number counts.
+
+        The first decision with MeasuredLoadWeigher calls this; call it yourself to keep earlier reports.
+        """
+        self._atomic.run(self._keep_metrics, checked_reports(metrics))
+
+    def _keep_metrics(self, metrics: Mapping[str, int]) -> None:
+        known = self.kept_metrics
+        if any(known.get(name, 0) < count for name, count in metrics.items()):
+            more = {name: max(known.get(name, 0), count) for name, count in metrics.items()}
+            self.kept_metrics = FrozenDict({**known, **more})
+
+    def _with_attributes(self, row: int, values: Mapping[str, Any]) -> HostState:
+        changed = super()._with_attributes(row, values)
+        if "metrics" in values and (self.kept_metrics or changed.unmeasured_vcpus):
+            note_metrics(changed, self.kept_metrics, self.clock())
+            # What is given counts, as in a copy of another pool's host.
+            for name in ("metric_history", "measured_at", "unmeasured_vcpus"):
+                if name in values:
+                    setattr(changed, name, values[name])
+        return changed
+
+    def _write(self, host: HostState, name: str, value: Any) -> bool:
+        if name == "metrics" and host._owner is self and (self.kept_metrics or host.unmeasured_vcpus):
+            # The host remembers them in the same step.
+            self._update((host.host, host.nodename), {name: value})
+            return True
+        return super()._write(host, name, value)
 
     # -- saving ------------------------------------------------------------------------------
 
@@ -320,7 +357,7 @@ class HostPool(KeptHosts):
             for host in self.rows.hosts()
         ]
         groups, scopes = dict(self._group_generations), self.scope_generations.copy()
-        return SavedPool(self.uuid, self.generation, groups, self._groups_since, hosts, scopes)
+        return SavedPool(self.uuid, self.generation, groups, self._groups_since, hosts, scopes, self.kept_metrics)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, host_class: HostClasses = HostState) -> Self:
@@ -340,7 +377,7 @@ class HostPool(KeptHosts):
                 raise InventoryError(f"{os.fspath(path)}: {problem}", path=os.fspath(path)) from None
         pool.uuid, pool.generation = saved.uuid, saved.generation
         pool._group_generations, pool._groups_since = dict(saved.groups), saved.groups_since
-        pool.scope_generations = saved.scopes
+        pool.scope_generations, pool.kept_metrics = saved.scopes, FrozenDict(saved.kept_metrics)
         for record in saved.hosts:
             record.host._generation = record.generation
             if record.reports != NEVER:

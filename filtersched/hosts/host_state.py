@@ -16,6 +16,7 @@ from filtersched.hosts.attribute_kinds import AMOUNT, NAME, NUMBER, RATIO, TIME
 from filtersched.hosts.host_attribute import Declared, checked, host_attribute, refused, unknown_attribute
 from filtersched.hosts.host_values import (
     AGGREGATES,
+    HISTORY,
     IMAGES,
     INSTANCES,
     MAPPING,
@@ -126,6 +127,18 @@ class HostState(Declared):
     )
     metrics: Stored[_Metrics | None, Metrics] = host_attribute(
         default=NO_METRICS, kind=METRICS, doc="Measured values, for MetricsFilter and MetricsWeigher."
+    )
+    metric_history: NameToValue = host_attribute(
+        default=EMPTY,
+        kind=HISTORY,
+        doc="The values that the last reports brought, by metric, the latest last; a pool keeps them for "
+        "MeasuredLoadWeigher.",
+    )
+    measured_at: Stored[datetime | str | None, datetime | None] = host_attribute(
+        default=None, kind=TIME, doc="When `metrics` were measured, naive UTC; a pool notes it with `metric_history`."
+    )
+    unmeasured_vcpus: float = host_attribute(
+        default=0, kind=AMOUNT, doc="Virtual CPUs of instances that were placed here since `metrics` were measured."
     )
     service: Stored[Any, Service] = host_attribute(
         default=NO_SERVICE,
@@ -367,6 +380,8 @@ class HostState(Declared):
             num_io_ops=self.num_io_ops + 1,
             updated=spec.now,
         )
+        if self.metrics:
+            self._assign(unmeasured_vcpus=self.unmeasured_vcpus + flavor.vcpus)
         if self.resources and spec.resources:
             self._take_resources(spec.resources, 1)
         has_group = spec.instance_group is not None or spec.instance_groups
@@ -419,6 +434,8 @@ class HostState(Declared):
             given_back["free_ram_mb"] = _more_free(self.free_ram_mb, flavor.memory_mb, self.total_usable_ram_mb)
             given_back["free_disk_mb"] = _more_free(self.free_disk_mb, disk, self.total_usable_disk_gb * 1024)
             given_back["vcpus_used"] = max(0, self.vcpus_used - flavor.vcpus)
+            if self.unmeasured_vcpus and self._is_unmeasured(instance):
+                given_back["unmeasured_vcpus"] = max(0, self.unmeasured_vcpus - flavor.vcpus)
         self._assign(**given_back)
         if flavor is not None and self.resources and flavor.resources:
             self._take_resources(flavor.resources, -1)
@@ -428,6 +445,11 @@ class HostState(Declared):
             instances.discard(instance.uuid)
         elif instance.uuid in instances:
             self._assign(instances=FrozenDict({uuid: one for uuid, one in instances.items() if uuid != instance.uuid}))
+
+    def _is_unmeasured(self, instance: Instance) -> bool:
+        """Whether an instance was placed after the metrics were measured, as far as anyone knows."""
+        then = self.measured_at
+        return then is None or (instance.created_at is not None and instance.created_at > then)
 
     def release_request(self, spec: RequestSpec) -> None:
         """Give back what `consume_from_request` took, by the request; the older form of `release_instance`."""

@@ -251,6 +251,15 @@ def _images(value: Any) -> FrozenDict[str, Any]:
         raise ValueError("a mapping from the id of an image to its bytes, zero or more") from None
 
 
+def _history(value: Any) -> FrozenDict[str, Any]:
+    if value is not None and not isinstance(value, Mapping):
+        raise ValueError("a mapping")
+    try:
+        return FrozenDict({text(key): FrozenList(map(number, items(some))) for key, some in (value or EMPTY).items()})
+    except (TypeError, ValueError):
+        raise ValueError("a mapping from the name of a metric to a list of numbers") from None
+
+
 def _stats(value: Any) -> FrozenDict[str, Any]:
     stats = plain_mapping(value)
     for key, count in stats.items():
@@ -309,6 +318,12 @@ PROVIDERS = Kind(
         {},
         {"gpu0": {"resources": {"VGPU": [4, 0]}, "traits": ["CUSTOM_A100"]}, "gpu1": {"resources": {"VGPU": [2, 1]}}},
     ),
+)
+HISTORY = Kind(
+    "list of numbers by metric",
+    _history,
+    is_read_only=True,
+    samples=({}, {"cpu.percent": [10.0, 90.0, 50.0]}, {"cpu.percent": [20.5], "cpu.frequency": [2000, 2400]}),
 )
 IMAGES = Kind("bytes by image id", alike(_images), is_read_only=True, samples=({}, {"image-1": 5 << 20}))
 SUPPORTED = Kind("list of plain data", alike(_supported), or_none=alike(_supported), is_read_only=True)

@@ -24,6 +24,7 @@ from filtersched.columns.plain_data import FORMAT_VERSION, take_version
 from filtersched.columns.values import naive_utc
 from filtersched.errors import InvalidHost, InvalidRequest, InventoryError, shown
 from filtersched.hosts.host_state import HostState
+from filtersched.hosts.metric_history import checked_reports
 from filtersched.hosts.reports import NEVER, HostReports
 from filtersched.hosts.shared_amounts import ScopeGenerations
 from filtersched.requests.instance import Instance
@@ -51,6 +52,7 @@ class SavedPool:
     groups : when each server group changed last, as a generation of the pool.
     groups_since : groups that are not among them changed at that generation at the latest.
     scopes : the same of what instances take of shared resources.
+    kept_metrics : of which metrics hosts remember how many values.
     """
 
     uuid: str
@@ -59,6 +61,7 @@ class SavedPool:
     groups_since: int
     hosts: Sequence[SavedHost]
     scopes: ScopeGenerations = field(default_factory=ScopeGenerations)
+    kept_metrics: Mapping[str, int] = field(default_factory=dict)
 
 
 def write_pool(path: str | os.PathLike[str], pool: SavedPool) -> None:
@@ -85,6 +88,7 @@ def _records(pool: SavedPool) -> Iterator[dict[str, Any]]:
         "groups": dict(pool.groups),
         "groups_since": pool.groups_since,
         **_scopes_record(pool.scopes),
+        **({"kept_metrics": dict(pool.kept_metrics)} if pool.kept_metrics else {}),
     }
     for saved in pool.hosts:
         yield _host_record(saved, classes[type(saved.host)], numbers)
@@ -212,6 +216,7 @@ class _Reader:
             self._field(head, "groups_since", int),
             hosts,
             self._scopes(head),
+            self._kept_metrics(head),
         )
 
     def _scopes(self, head: Mapping[str, Any]) -> ScopeGenerations:
@@ -223,6 +228,12 @@ class _Reader:
             return ScopeGenerations(at, int(record["since"]), [str(name) for name in record["reads"]])
         except (KeyError, TypeError, ValueError):
             raise self._error(f"scopes cannot be {shown(record)}", field="scopes") from None
+
+    def _kept_metrics(self, head: Mapping[str, Any]) -> Mapping[str, int]:
+        try:
+            return checked_reports(head.get("kept_metrics", {}))
+        except InvalidRequest as problem:
+            raise self._error(str(problem), field="kept_metrics") from None
 
     def _record(self, text: bytes, missing: str) -> dict[str, Any]:
         if not text.endswith(b"\n"):

@@ -80,6 +80,10 @@ class Counted:
             _shift(changed, figures, host, self.on_top.values(), 1)
             _shift(changed, figures, host, self.gone.values(), -1)
 
+    def vcpus_on_top(self) -> int | float:
+        """How many virtual CPUs the instances have that are not in the figures."""
+        return sum(one.flavor.vcpus for one in self.on_top.values() if one.flavor is not None)
+
     def built(self, uuid: str, instance: Instance, figures: Collection[str]) -> Instance:
         """The record after a report of `num_io_ops`, which counts the builds itself."""
         is_counted = "num_io_ops" in instance.consumed and "num_io_ops" in figures and uuid not in self.on_top

@@ -58,6 +58,8 @@ class Scheduler(Configurable):
     weighers: Sequence[BaseWeigher] = ()
     #: The shared resources in use; a driver may have none.
     resources: SharedResources = SharedResources(())
+    #: Of which metrics pools remember how many values, for the weighers in use.
+    kept_metrics: Mapping[str, int] = MappingProxyType({})
     #: What the driver itself reads of a request, apart from its filters and weighers; None if it may be anything.
     spec_reads: ClassVar[Sequence[str] | None] = None
     #: Who is told of decisions, such as Metrics; None is nobody.
@@ -390,6 +392,8 @@ class Scheduler(Configurable):
         chosen = self._filters_named(filters)
         with_devices(ready, chosen, self._pci_aliases, self.settings)
         note_own_aggregates(ready, chosen, hosts)
+        if self.kept_metrics and isinstance(hosts, HostPool):
+            hosts.keep_metrics(self.kept_metrics)
         ready.__dict__.pop("_shared_resources", None)
         if self.resources:
             self.resources.prepare(ready, hosts, uuids, taken)

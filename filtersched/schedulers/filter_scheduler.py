@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import random
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from oslo_config import cfg
@@ -47,6 +47,7 @@ from filtersched.schedulers.whole_nodes import WholeNodeFilter
 from filtersched.settings import spelled
 from filtersched.weighers.base import BaseWeigher
 from filtersched.weighers.handler import HostWeightHandler
+from filtersched.weighers.measured_load_weigher import MeasuredLoadWeigher
 
 _T = TypeVar("_T")
 
@@ -58,6 +59,16 @@ class _Filtering(threading.local):
 
 
 _filtering = _Filtering()
+
+
+def _kept_by(weighers: Iterable[BaseWeigher]) -> dict[str, int]:
+    """Of which metrics the weighers want how many values."""
+    kept: dict[str, int] = {}
+    for weigher in weighers:
+        if isinstance(weigher, MeasuredLoadWeigher):
+            for metric, count in weigher.kept_metrics().items():
+                kept[metric] = max(count, kept.get(metric, 0))
+    return kept
 
 
 def _are_among(some: Iterable[HostState], hosts: Iterable[HostState]) -> bool:
@@ -100,6 +111,7 @@ class FilterScheduler(Scheduler):
         self.weighers: Sequence[BaseWeigher] = load_weighers(
             self.conf, self.settings, scheduler=self, given=weighers
         )
+        self.kept_metrics: Mapping[str, int] = _kept_by(self.weighers)
         warn_of_lost_options(self.conf)
         self._draw = self._draw_for()
         self._engine = self._engine_for() if use_engine else None

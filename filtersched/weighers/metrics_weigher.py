@@ -83,6 +83,11 @@ class MetricsWeigher(BaseWeigher):
                 return self.option("weight_of_unavailable")
         return weight
 
+    def reads_metric(self, name: str) -> bool:
+        """Whether the value of a metric makes a difference."""
+        counts = bool(self.option("weight_multiplier"))
+        return counts and any(name == one and ratio for one, ratio in self._read_settings())
+
     def _read_settings(self) -> list[tuple[str, float]]:
         if self._settings is None:
             self._settings = read_settings_list(self.option("weight_setting"), "[metrics] weight_setting")

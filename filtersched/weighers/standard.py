@@ -24,4 +24,5 @@ STANDARD_WEIGHERS = (
     "WishWeigher",
     "PreviousHostWeigher",
     "ImageCacheWeigher",
+    "MeasuredLoadWeigher",
 )

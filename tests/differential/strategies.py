@@ -31,6 +31,7 @@ OWN_WEIGHERS = (
     *("ServerGroupSoftAffinityWeigher", "ServerGroupSoftAntiAffinityWeigher", "CrossCellWeigher"),
     *("HypervisorVersionWeigher", "ProjectSpreadWeigher", "PlainInstanceWeigher", "ImagePropertiesWeigher"),
     *("DedicationWeigher", "ShareWeigher", "WishWeigher", "PreviousHostWeigher", "ImageCacheWeigher"),
+    "MeasuredLoadWeigher",
 )
 
 
@@ -95,7 +96,9 @@ HOST_VALUES = {
     "traits": ((), ("SSD",)),
     "resources": ({}, {"GPU": (4, 1)}),
     "providers": ({}, {"g0": {"resources": {"GPU": (4, 1)}}}, {key: {"resources": {"GPU": (2, 0)}} for key in "ab"}),
-    "metrics": ({}, {"load": 0.5}),
+    "metrics": ({}, {"load": 0.5}, {"cpu.percent": 40}, {"cpu.percent": 41.5, "load": 0.5}),
+    "metric_history": ({}, {}, {"cpu.percent": [10, 40.5, 70]}, {"cpu.percent": [], "load": [1]}),
+    "unmeasured_vcpus": (0, 0, 2),
     "images": ({}, {}, {"m1": 1000}),
 }
 RARE_VALUES = (
@@ -230,7 +233,7 @@ def configuration(chance, own=OWN_WEIGHERS, others=third_party_weighers.NAMES):
         made = {"costs": chance.sample(("compute_fill_first_cost_fn", "noop_cost_fn", "compute_third_cost_fn"), 2)}
     for name in (
         *("ram", "cpu", "disk", "io_ops", "num_instances", "project_spread", "hypervisor_version"),
-        *("share", "dedication", "wish", "previous_host", "image_cache"),
+        *("share", "dedication", "wish", "previous_host", "image_cache", "measured_load"),
     ):
         if chance.random() < 0.5:
             made[f"{name}_weight_multiplier"] = chance.choice(MULTIPLIERS)

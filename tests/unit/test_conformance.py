@@ -47,6 +47,7 @@ SETTINGS = {
     "ShareWeigher": {"share_weight_multiplier": 1.0},
     "WishWeigher": {"wish_weight_multiplier": 1.0},
     "ImageCacheWeigher": {"image_cache_weight_multiplier": 1.0},
+    "MeasuredLoadWeigher": {"measured_load_weight_multiplier": 1.0},
     "PreviousHostWeigher": {"previous_host_weight_multiplier": 1.0},
     "ExpressionFilter": {"filter_expression": "free_ram_mb / total_usable_ram_mb > 0.5 or 'HW_GPU' in traits"},
     "ExpressionWeigher": {"weight_expression": "free_ram_mb / total_usable_ram_mb - metrics['cpu.percent']"},
@@ -73,7 +74,7 @@ DOES_NOTHING = (
     *("AllHostsFilter", "ExpressionFilter", "IsolatedHostsFilter", "MetricsFilter"),
     *("CapabilityWeigher", "DedicationWeigher", "ExpressionWeigher", "ImagePropertiesWeigher", "MetricsWeigher"),
     *("GroupRulesWeigher", "ImageCacheWeigher", "PrefilterFilter", "PreviousHostWeigher", "ShareWeigher"),
-    "WishWeigher",
+    *("WishWeigher", "MeasuredLoadWeigher"),
 )
 
 

@@ -43,6 +43,38 @@ def test_the_defaults_have_no_risks(check, inventory):
     assert check(*inventory({"free_ram_mb": 1024}, {"free_ram_mb": 2048}), "--reserved-host-memory-mb", 0) == {}
 
 
+# Measured load
+
+
+def load(*argv):
+    return ("--weight-classes", "MeasuredLoadWeigher,MetricsWeigher", "--measured-load-weight-multiplier", 1, *argv)
+
+
+def test_hosts_without_the_measured_metric_are_told(check, inventory):
+    some = inventory({"metrics": {"cpu.percent": 5}}, {"metrics": {"cpu": 5}}, {})
+    assert check(*load(), *some)["measured load"] == [
+        "2 of 3 hosts of this inventory, h1 for one, lack the metric 'cpu.percent': their load is "
+        "measured_load_unknown, 100."
+    ]
+    assert check(*load("--measured-load-metric", "cpu.percnt"), *inventory({"metrics": {"cpu.percent": 5}}))[
+        "measured load"
+    ] == [
+        "No host of this inventory has the metric 'cpu.percnt': all have the same load. Did you mean 'cpu.percent'?"
+    ]
+
+
+def test_load_that_counts_twice_or_not_what_was_placed_is_told(check):
+    found = check(*load("--metrics-weight-setting", "cpu.percent=-1", "--measured-load-per-vcpu", 0))["measured load"]
+    assert [message.split(":")[0] for message in found] == [
+        "measured_load_per_vcpu is 0",
+        "MetricsWeigher weighs the metric 'cpu.percent' too",
+    ]
+
+
+def test_disabled_weigher_of_measured_load_has_no_risks(check):
+    assert check("--weight-classes", "MeasuredLoadWeigher,RAMWeigher", "--measured-load-per-vcpu", 0) == {}
+
+
 # The exit status
 
 

@@ -34,6 +34,8 @@ OPTIONS = {
     "wish_weight_multiplier": 1.0,
     "image_cache_weight_multiplier": 1.0,
     "previous_host_weight_multiplier": 1.0,
+    "measured_load_weight_multiplier": 1.0,
+    "measured_load_metric": "m",
     "weight_expression": "free_ram_mb / vcpus_total + capabilities['gpus']",
 }
 COLUMNAR = [weigher for weigher in WEIGHERS if weigher.columnar]
@@ -65,6 +67,8 @@ def a_host(chance, name):
             for uuid in uuids
         },
         metrics=chance.choice([{}, {"m": 3}]),
+        metric_history=chance.choice([{}, {"m": [1, 3]}]),
+        unmeasured_vcpus=chance.choice([0, 2]),
         images=chance.choice([{}, {"img": 5, "other": 7}]),
         capabilities=chance.choice([{}, {"gpus": 2}, {"region": "eu"}]),
         stats=chance.choice([{}, {"gpus": 2}, {"num_proj_p": 1}]),
@@ -122,6 +126,7 @@ def test_all_of_them_are_looked_at():
         "ShareWeigher",
         "WishWeigher",
         "ImageCacheWeigher",
+        "MeasuredLoadWeigher",
         "PreviousHostWeigher",
         "TopologySpreadWeigher",
     }
