@@ -34,8 +34,9 @@ from filtersched.results.selection import Selection
 from filtersched.results.unread_field import UnreadField
 from filtersched.schedulers.devices import aliases_of, with_devices
 from filtersched.schedulers.groups import add_placements, restated
-from filtersched.schedulers.observer import Observer, observed
+from filtersched.schedulers.observer import observed
 from filtersched.schedulers.prefilters import note_own_aggregates
+from filtersched.schedulers.reloading import Reloadable
 from filtersched.schedulers.reserving import checked as checked_reservation
 from filtersched.schedulers.reserving import give_back, hold, open_places, where_reserved
 from filtersched.schedulers.several import Several
@@ -50,7 +51,7 @@ LOG = logging.getLogger(__name__)
 Detail = Literal["counts", "full"]
 
 
-class Scheduler(Configurable):
+class Scheduler(Reloadable, Configurable):
     """The base of all drivers: it prepares requests, holds the pool's lock, and commits."""
 
     #: The filters and the weighers in use, in order; a driver may have none.
@@ -62,8 +63,6 @@ class Scheduler(Configurable):
     kept_metrics: Mapping[str, int] = MappingProxyType({})
     #: What the driver itself reads of a request, apart from its filters and weighers; None if it may be anything.
     spec_reads: ClassVar[Sequence[str] | None] = None
-    #: Who is told of decisions, such as Metrics; None is nobody.
-    observer: Observer | None = None
 
     def __init__(self, conf: cfg.ConfigOpts | None = None) -> None:
         """conf : as `filtersched.make_conf` makes it; None is the defaults. Read once, here."""
@@ -501,4 +500,5 @@ def scheduler_from(conf: cfg.ConfigOpts | None = None) -> Scheduler:
     if not driver.__module__.startswith("filtersched."):
         share_settings(conf)
     scheduler: Scheduler = driver(conf)
+    scheduler.maker = scheduler_from
     return scheduler

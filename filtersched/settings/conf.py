@@ -62,6 +62,25 @@ class SchedulerConf(cfg.ConfigOpts):
         self._given: list[Sections] = []
         #: Another ConfigOpts for the loader to `share` with, once it loads a plug-in of others.
         self.plugins_read: cfg.ConfigOpts | None = None
+        #: The arguments and files of `make_conf`.
+        self.made_of: tuple[Sequence[str], Sequence[str | os.PathLike[str]]] = (), ()
+
+    def read_again(self) -> SchedulerConf:
+        """A configuration by what the same files say now; what the command line and code set stays.
+
+        Raises what `make_conf` raises.
+        """
+        conf = make_conf(*self.made_of)
+        for known, group in self._all_opt_infos():
+            name = DEFAULT if group is None else group.name
+            if "default" in known or "override" in known:
+                _register(conf, known["opt"], name)
+            if "default" in known:
+                conf.set_default(known["opt"].dest, known["default"], None if group is None else group.name)
+            if "override" in known:
+                conf.set_override(known["opt"].dest, known["override"], None if group is None else group.name)
+        conf.plugins_read = self.plugins_read
+        return conf
 
     def _parse_config_files(self) -> Any:
         """oslo.config's step that reads the files, at the start and for each reload.
@@ -133,14 +152,15 @@ def make_conf(
         if stray.startswith("--") and stray != "--":
             raise names.unknown(stray[2:].partition("=")[0])
         raise ConfigurationError(f"The argument {stray!r} is neither an option nor the value of one.", value=stray)
+    files = (files,) if isinstance(files, str | os.PathLike) else tuple(files)
     conf = SchedulerConf(line.given)
+    conf.made_of = tuple(args), files
     register_opts(conf)
     for (group, name), opt in line.options.items():
         _register(conf, opt, group)
         texts = line.given[section_of(group)][name]
         _checked(opt, (group, name), texts if opt.multi else texts[-1])
-    paths = [files] if isinstance(files, str | os.PathLike) else files
-    conf([], default_config_files=_paths(paths, line.files), default_config_dirs=[], prog="filtersched", use_env=False)
+    conf([], default_config_files=_paths(files, line.files), default_config_dirs=[], prog="filtersched", use_env=False)
     for option, value in options.items():
         if value is not None:
             found = names.find(option)
