@@ -37,7 +37,12 @@ from filtersched.results.unread_field import UnreadField
 from filtersched.results.verdict import HostVerdicts, Rank, Shortage, Verdict
 from filtersched.results.weigher_shares import WeigherColumn, WeigherShare
 from filtersched.schedulers import ChanceScheduler, FilterScheduler, Scheduler, StochasticScheduler, scheduler_from
+from filtersched.schedulers.metrics import Metrics
+from filtersched.schedulers.metrics_server import MetricsServer, serve_metrics
+from filtersched.schedulers.observer import Observer, Observers
 from filtersched.schedulers.pending import PendingRequest, PendingRequests, Placed
+from filtersched.schedulers.reloading import CurrentScheduler
+from filtersched.schedulers.traces import Traces
 from filtersched.settings import make_conf
 from filtersched.weighers import BaseHostWeigher, BaseWeigher, HostWeightHandler
 
@@ -51,6 +56,7 @@ __all__ = [
     "ChanceScheduler",
     "CommitConflict",
     "ConfigurationError",
+    "CurrentScheduler",
     "Destination",
     "DuplicatePlugin",
     "Explanation",
@@ -79,11 +85,15 @@ __all__ = [
     "InvalidWeight",
     "InventoryError",
     "Metric",
+    "Metrics",
+    "MetricsServer",
     "NUMACell",
     "NUMAPages",
     "NUMATopology",
     "NetworkMetadata",
     "NoValidHost",
+    "Observer",
+    "Observers",
     "PciDevicePool",
     "PciStats",
     "PendingRequest",
@@ -102,6 +112,7 @@ __all__ = [
     "SharedResource",
     "Shortage",
     "StochasticScheduler",
+    "Traces",
     "UndeclaredRead",
     "UnreadField",
     "Verdict",
@@ -111,4 +122,5 @@ __all__ = [
     "host_attribute",
     "make_conf",
     "scheduler_from",
+    "serve_metrics",
 ]

@@ -271,16 +271,21 @@ class Decision:
         return HostVerdicts(host.host, host.nodename, verdicts, name=called((host.host, host.nodename), self.several()))
 
     def refusal(
-        self, index: int, steps: Callable[[], Sequence[FilterStep]], choices: list[Choice], *, reason: str = ""
+        self,
+        index: int,
+        steps: Callable[[], Sequence[FilterStep]],
+        choices: list[Choice],
+        *,
+        reason: str = "",
+        counts: Callable[[], Sequence[tuple[str, int, int]]] | None = None,
     ) -> NoValidHost:
-        """The error for an instance that found no host; `steps` gives the filters that ran for it."""
-        total = len(self.uuids)
-        return NoValidHost(
-            reason,
-            index=index,
-            num_instances=total,
-            explanation=Explanation(self._facts, index, choices, steps),
-        )
+        """The error for an instance that found no host.
+
+        steps : gives the filters that ran for it; counts : their names and numbers of hosts, sooner.
+        """
+        explanation = Explanation(self._facts, index, choices, steps)
+        explanation._counts = counts
+        return NoValidHost(reason, index=index, num_instances=len(self.uuids), explanation=explanation)
 
     def selections(self, choices: list[Choice]) -> list[Selection]:
         """What the caller gets."""

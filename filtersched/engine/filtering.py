@@ -307,6 +307,11 @@ class MaskSteps:
         """Note that filtering was ended: as in Nova nothing is said of the filters before."""
         self._steps.clear()
 
+    def counts(self) -> list[tuple[str, int, int]]:
+        """Name, and how many hosts there were before and after, of each step."""
+        first = [(step.name, step.before, step.after) for step in self._before()]
+        return first + [(runner.name, before, after) for runner, before, after, _left, _gone in self._steps]
+
     def filter_steps(self) -> tuple[FilterStep, ...]:
         made, last = list(self._before()), self._start
         for runner, before, after, left, gone in self._steps:

@@ -199,7 +199,8 @@ class Run:
         steps = MaskSteps(self.names, self._candidates, excluded)
         self._filter(request, steps, index)
         if not self._candidates.count:
-            raise self.decision.refusal(index, steps.filter_steps, self.choices)
+            counts = None if self.choices else steps.counts
+            raise self.decision.refusal(index, steps.filter_steps, self.choices, counts=counts)
         if not self.can_reweigh_one_host:
             return self._choose_by_draw(self._terms(request), spec, steps)
         wanted = len(self.decision.uuids) - index

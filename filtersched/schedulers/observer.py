@@ -7,7 +7,10 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
+from filtersched.errors import InvalidRequest
+from filtersched.hosts.placement import CommitConflict
 from filtersched.requests.request_spec import RequestSpec
+from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Selection
 
 LOG = logging.getLogger(__name__)
@@ -89,6 +92,19 @@ class Observers(Observer):
             tell(one.reload_ends, problem)
 
 
+def result_of(problem: BaseException | None) -> str:
+    """How a decision ended, in a word for labels."""
+    # Most are refusals; the others take looking at each kind.
+    if type(problem) is NoValidHost:
+        return "no_valid_host"
+    if problem is None:
+        return "success"
+    return next((word for kind, word in _RESULTS if isinstance(problem, kind)), "error")
+
+
+_RESULTS = ((NoValidHost, "no_valid_host"), (CommitConflict, "conflict"), (InvalidRequest, "invalid_request"))
+
+
 def tell(method: Callable[..., Any], *what: Any, **further: Any) -> Any:
     """Call a method of an observer; None if it raises, which is logged."""
     try:
@@ -108,13 +124,22 @@ def observed(method: Callable[Concatenate[_S, _P], _R]) -> Callable[Concatenate[
         if observer is None:
             return method(self, *args, **kwargs)
         spec: Any = args[0] if args else kwargs.get("spec")
-        begun = tell(observer.decision_begins, operation, spec if isinstance(spec, RequestSpec) else None)
+        try:
+            begun = observer.decision_begins(operation, spec if isinstance(spec, RequestSpec) else None)
+        except Exception:
+            # The boundary to observers, as in `tell`.
+            LOG.exception("an observer failed")
+            begun = None
         try:
             made = method(self, *args, **kwargs)
         except BaseException as problem:
             tell(observer.decision_ends, operation, begun, (), problem)
             raise
-        tell(observer.decision_ends, operation, begun, _selections_in(made), None)
+        try:
+            observer.decision_ends(operation, begun, _selections_in(made), None)
+        except Exception:
+            # The boundary to observers, as in `tell`.
+            LOG.exception("an observer failed")
         return made
 
     functools.update_wrapper(told, method)
