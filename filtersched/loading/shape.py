@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,14 +26,21 @@ _ARGUMENTS = {
 }
 
 
+# Classes in which nothing was found wrong: the filters that a call gives are checked in every call.
+_right: weakref.WeakSet[type[Plugin]] = weakref.WeakSet()
+
+
 def check_shape(cls: type[Plugin], origin: str) -> None:
     """Raise PluginLoadError for a class of filters or weighers that cannot answer; all that is wrong at once."""
+    if cls in _right:
+        return
     problems = list(_problems(cls))
     if problems:
         name = cls.__name__
         raise PluginLoadError(f"{name!r} ({origin}): {'; '.join(problems)}.", name=name, entry_point=origin)
     # Raises ConfigurationError, which names the class.
     declaration_of(cls)
+    _right.add(cls)
 
 
 def _problems(cls: type[Plugin]) -> Iterator[str]:

@@ -1,10 +1,24 @@
-"""Planning on the public API: traces simulated, configurations compared.
+"""Planning on the public API: traces simulated, configurations compared, moves of instances.
 
-May import: inventory, schedulers, results, hosts, requests, settings, columns, errors, whole_file.
+May import: inventory, schedulers, loading, filters, plugins, results, hosts, requests, settings, columns, errors,
+whole_file.
 """
 
+from filtersched.planning.move_plan import ClusterState, Move, MovePlan, Staying
+from filtersched.planning.moves import plan_moves
 from filtersched.planning.outcome import NO_FILTER, Outcome
 from filtersched.planning.simulation import Simulation
 from filtersched.planning.trial import Trial, simulate
 
-__all__ = ["NO_FILTER", "Outcome", "Simulation", "Trial", "simulate"]
+__all__ = [
+    "NO_FILTER",
+    "ClusterState",
+    "Move",
+    "MovePlan",
+    "Outcome",
+    "Simulation",
+    "Staying",
+    "Trial",
+    "plan_moves",
+    "simulate",
+]

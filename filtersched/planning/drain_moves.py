@@ -1,0 +1,111 @@
+"""Moves that take all instances off hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from filtersched.filters.base import BaseHostFilter
+from filtersched.hosts.host_state import HostState
+from filtersched.planning.move_goals import DrainGoal
+from filtersched.planning.move_plan import DRAIN, MovePlan, Staying
+from filtersched.planning.move_search import BeamSearch, Step, is_small
+from filtersched.planning.plan_builder import PlanBuilder
+from filtersched.planning.trial_moves import TrialMoves
+from filtersched.plugins.columnar import is_node, opposite
+from filtersched.requests.request_spec import RequestSpec
+from filtersched.results.no_valid_host import NoValidHost
+
+
+class DrainedHostFilter(BaseHostFilter):
+    """Refuse hosts that are being drained."""
+
+    host_reads: Sequence[str] = ("host", "nodename")
+    columnar = True
+    reason_is_text = True
+
+    def __init__(self, nodes: Collection[tuple[str, str]] = ()) -> None:
+        super().__init__()
+        self._nodes = list(nodes)
+
+    def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
+        return opposite(is_node(host_state, self._nodes))
+
+    def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str:
+        return "is being drained"
+
+
+def plan_drain(trial: TrialMoves, drained: Sequence[int], *, most: int) -> MovePlan:
+    """The plan that moves all instances off these rows; each goes where the scheduler would place it."""
+    goal = DrainGoal(drained, len(trial.keys))
+    builder = PlanBuilder(trial, goal, most=most)
+    refusals: dict[int, str] = {}
+
+    def by_choice() -> bool:
+        refusals.update(_move_off(builder, goal))
+        return builder.measure == 0 or builder.is_full or not is_small(trial)
+
+    if not builder.attempt(by_choice):
+        steps = BeamSearch(trial, goal).best(moves=most, min_gain=0.0)
+        if _count_off(trial, goal, steps) > _count_movable(trial, goal) - len(refusals):
+            builder.make(steps)
+        else:
+            refusals.update(_move_off(builder, goal))
+    left = _left(trial, goal, refusals)
+    return builder.plan(DRAIN, reached=not left, left=left)
+
+
+def _count_off(trial: TrialMoves, goal: DrainGoal, steps: Sequence[Step]) -> int:
+    """How many instances the moves take off the drained hosts."""
+    return len({column for column, _row in steps if goal.is_drained[trial.where[column]]})
+
+
+def _count_movable(trial: TrialMoves, goal: DrainGoal) -> int:
+    """How many instances on the drained hosts may move."""
+    return int(goal.is_drained[trial.where].sum())
+
+
+def _move_off(builder: PlanBuilder, goal: DrainGoal) -> dict[int, str]:
+    """Let the scheduler place each instance of the drained hosts elsewhere, the largest first; why some stay."""
+    trial = builder.trial
+    refusals: dict[int, str] = {}
+    drained = DrainedHostFilter([trial.keys[row] for row in np.flatnonzero(goal.is_drained)])
+    for column in largest_first(trial, np.flatnonzero(goal.is_drained[trial.where])):
+        if builder.is_full:
+            break
+        source = int(trial.where[column])
+        spec = trial.spec(trial.uuids[column])
+        try:
+            (selection,) = trial.scheduler.place(
+                spec, trial.pool, [trial.uuids[column]], filters=[drained, *trial.filters], seed=0, move=True
+            )
+        except NoValidHost as refusal:
+            refusals[column] = str(refusal)
+            continue
+        trial.note(column, trial.keys.index((selection.host, selection.nodename)))
+        builder.note(column, source)
+    return refusals
+
+
+def largest_first(trial: TrialMoves, columns: NDArray[np.intp]) -> list[int]:
+    """These instances, those with the largest share of an average host first."""
+    average = np.maximum(trial.use.total.mean(axis=0), 1e-12)
+    sizes = (trial.amounts[columns] / average).max(axis=1, initial=0.0)
+    return [int(columns[at]) for at in np.argsort(-sizes, kind="stable")]
+
+
+def _left(trial: TrialMoves, goal: DrainGoal, refusals: Mapping[int, str]) -> tuple[Staying, ...]:
+    """The instances that are still on drained hosts, each with what keeps it there."""
+    found = [
+        Staying(
+            trial.uuids[column],
+            trial.names[trial.where[column]],
+            refusals.get(int(column), "the plan has as many moves as it may have"),
+        )
+        for column in np.flatnonzero(goal.is_drained[trial.where])
+    ]
+    drained = {trial.names[row] for row in np.flatnonzero(goal.is_drained)}
+    return (*found, *(one for one in trial.staying if one.host in drained))

@@ -1,0 +1,96 @@
+"""PlanBuilder: moves made for trial one by one, and noted with what each brings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from filtersched.planning.move_goals import Goal
+from filtersched.planning.move_plan import ClusterState, Move, MovePlan, Staying
+from filtersched.planning.move_search import Step
+from filtersched.planning.trial_moves import TrialMoves
+
+
+class _Worse(Exception):
+    """Takes an attempt back."""
+
+
+class PlanBuilder:
+    """Makes moves in a trial, and keeps them as a plan for one goal.
+
+    most : how many moves the plan may have.
+    """
+
+    def __init__(self, trial: TrialMoves, goal: Goal, *, most: int) -> None:
+        self.trial = trial
+        self.goal = goal
+        self.most = most
+        self.moves: list[Move] = []
+        self.steps: list[Step] = []
+        self.measure: float = goal.measure(trial.use, trial.where)
+        self._measure_before = self.measure
+        self._before: ClusterState = trial.use.state()
+        self._had_some: NDArray[np.bool_] = trial.use.counts > 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the plan has as many moves as it may have."""
+        return len(self.moves) >= self.most
+
+    def move(self, column: int, row: int) -> bool:
+        """Make a move if every filter lets it; whether it was made."""
+        source = int(self.trial.where[column])
+        if self.is_full or not self.trial.move(column, row):
+            return False
+        self.note(column, source)
+        return True
+
+    def note(self, column: int, source: int) -> None:
+        """Note a move that the trial has made."""
+        row = int(self.trial.where[column])
+        after = self.goal.measure(self.trial.use, self.trial.where)
+        self.moves.append(self.trial.told(column, source, row, self.measure - after, after))
+        self.steps.append((column, row))
+        self.measure = after
+
+    def make(self, steps: Iterable[Step]) -> None:
+        """Make these moves, up to one that a filter refuses."""
+        for column, row in steps:
+            if not self.move(column, row):
+                return
+
+    def attempt(self, act: Callable[[], bool]) -> bool:
+        """Call `act`, which makes moves, and take them back unless it returns True; what it returned."""
+        trial = self.trial
+        kept = (trial.use.copy(), trial.where.copy(), list(self.moves), list(self.steps), self.measure)
+
+        def run() -> None:
+            if not act():
+                raise _Worse
+
+        try:
+            trial.pool.transaction(run)
+        except _Worse:
+            trial.use, trial.where, self.moves, self.steps, self.measure = kept
+            return False
+        return True
+
+    def plan(self, name: str, *, reached: bool, left: Iterable[Staying] = ()) -> MovePlan:
+        """The plan of the moves so far. `left` are instances that should have moved."""
+        trial = self.trial
+        emptied = self._had_some & (trial.use.counts == 0)
+        return MovePlan(
+            goal=name,
+            moves=tuple(self.moves),
+            measure=self.goal.measure_name,
+            measure_before=self._measure_before,
+            measure_after=self.measure,
+            before=self._before,
+            after=trial.use.state(),
+            staying=tuple(trial.staying),
+            left=tuple(left),
+            switch_off=tuple(trial.names[row] for row in np.flatnonzero(emptied)),
+            reached=reached,
+        )
