@@ -29,7 +29,7 @@ from filtersched.settings.options import NO_EFFECT, spelled
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "filtersched" / "data"
 # Flags whose value is a file, whatever the parser says of them otherwise.
-FILE_FLAGS = ("--inventory", "--requests", "--output", "--config-file")
+FILE_FLAGS = ("--inventory", "--groups", "--requests", "--output", "--config-file")
 
 
 def main(target: Path = DATA) -> None:

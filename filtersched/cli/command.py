@@ -19,6 +19,8 @@ from filtersched.errors import FilterschedError, InventoryError
 _COMMANDS = {
     "schedule": "schedule:run",
     "why": "why:run",
+    "drain": "moves:run_drain",
+    "rebalance": "moves:run_rebalance",
     "plugins": "plugins:run",
     "check-config": "check_config:run",
     "inventory": "inventory:run",

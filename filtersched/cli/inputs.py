@@ -10,6 +10,7 @@ from datetime import datetime
 
 from filtersched.cli.debug_log import log_inventory
 from filtersched.cli.errors import UsageError
+from filtersched.columns.values import naive_utc
 from filtersched.errors import FilterschedError, InvalidRequest, InventoryError
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
@@ -40,13 +41,13 @@ def hosts_of(args: argparse.Namespace, settings: SchedulerSettings) -> Iterable[
 
 def files_read(args: argparse.Namespace) -> list[str]:
     """The files that the command line names as input; - is the standard input."""
-    given = [*(args.inventory or ()), args.aggregates, getattr(args, "requests", None)]
+    given = [*(args.inventory or ()), args.aggregates, getattr(args, "requests", None), getattr(args, "groups", None)]
     return [path for path in given if path is not None]
 
 
 def _check_stdin(args: argparse.Namespace) -> None:
     if files_read(args).count("-") > 1:
-        raise UsageError("only one of --inventory, --aggregates and --requests can be the standard input")
+        raise UsageError("only one of --inventory, --aggregates, --requests and --groups can be the standard input")
 
 
 def pool_of(args: argparse.Namespace, settings: SchedulerSettings) -> HostPool:
@@ -62,16 +63,20 @@ def pool_of(args: argparse.Namespace, settings: SchedulerSettings) -> HostPool:
 
 def timed(spec: RequestSpec, args: argparse.Namespace) -> RequestSpec:
     """The request, to be decided at the time that the command line gives, if it gives one."""
-    if args.now is not None:
-        spec.now = _time(args.now)
+    now = time_of(args)
+    if now is not None:
+        spec.now = now
     return spec
 
 
-def _time(text: str) -> datetime:
+def time_of(args: argparse.Namespace) -> datetime | None:
+    """The time of decisions that the command line gives; None if it gives none."""
+    if args.now is None:
+        return None
     try:
-        return datetime.fromisoformat(text)
+        return naive_utc(datetime.fromisoformat(args.now))
     except ValueError:
-        raise UsageError(f"--now must be a time such as 2026-01-31T12:00:00, not {text!r}") from None
+        raise UsageError(f"--now must be a time such as 2026-01-31T12:00:00, not {args.now!r}") from None
 
 
 def filters_of(args: argparse.Namespace) -> list[str] | None:

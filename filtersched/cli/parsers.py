@@ -10,6 +10,7 @@ from filtersched import __version__
 from filtersched.cli import help_texts
 from filtersched.cli.errors import UsageError
 from filtersched.cli.listing import add_listing_flags
+from filtersched.cli.moves_flags import add_moves
 from filtersched.cli.package_files import MAN_PAGES, SHELLS
 from filtersched.cli.request_flags import add_request_flags
 from filtersched.cli.terminal import COLORS
@@ -76,9 +77,13 @@ def make_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentP
         commands[name] = made
         return made
 
-    for add in (_add_schedule, _add_why, _add_lists, _add_inventory, _add_texts):
+    for add in (_add_schedule, _add_why, _add_plans, _add_lists, _add_inventory, _add_texts):
         add(command)
     return parser, commands
+
+
+def _add_plans(command: _AddCommand) -> None:
+    add_moves(command, (_add_input, _add_filters, _add_output), _count)
 
 
 def _add_schedule(command: _AddCommand) -> None:
@@ -289,6 +294,13 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_deciding(parser: argparse.ArgumentParser) -> None:
+    _add_filters(parser)
+    parser.add_argument(
+        "--strict", action="store_true", help="make it an error if a request asks for what no plug-in in use reads"
+    )
+
+
+def _add_filters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--filters", metavar="NAME,...", help="use these filters instead of the configured ones, in this order"
     )
@@ -296,9 +308,6 @@ def _add_deciding(parser: argparse.ArgumentParser) -> None:
         "--capacity-filters",
         action="store_true",
         help="also use RamFilter, CoreFilter and DiskFilter, which check what Placement checks for Nova",
-    )
-    parser.add_argument(
-        "--strict", action="store_true", help="make it an error if a request asks for what no plug-in in use reads"
     )
     parser.add_argument(
         "--now",

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from filtersched.errors import InventoryError
 from filtersched.hosts.host_values import Aggregate
 from filtersched.inventory.csv_records import Columns
-from filtersched.inventory.record_reader import RecordReader
+from filtersched.inventory.record_reader import RecordReader, first_of
 from filtersched.inventory.source import Record
 
 # Nova's own words, those of `openstack aggregate show`, and the columns of `openstack aggregate list --long`.
@@ -49,26 +49,21 @@ class AggregateReader(RecordReader[HostAggregate]):
         return self._made(record.data, self._aggregate)
 
     def _aggregate(self, data: dict[str, Any]) -> HostAggregate:
-        hosts = _first(data, _HOSTS)
+        hosts = first_of(data, _HOSTS)
         if not isinstance(hosts, list) or not all(isinstance(host, str) for host in hosts):
             raise ValueError("an aggregate needs 'hosts', a list of names", "hosts")
-        name = _first(data, _NAMES)
+        name = first_of(data, _NAMES)
         if not isinstance(name, str) or not name:
             raise ValueError("an aggregate needs a 'name'", "name")
-        metadata = _first(data, _METADATA) or {}
+        metadata = first_of(data, _METADATA) or {}
         if not isinstance(metadata, dict):
             raise ValueError(f"the metadata of aggregate {name!r} must be an object {{...}}", "metadata")
-        zone = _first(data, _ZONES)
+        zone = first_of(data, _ZONES)
         if zone is not None and _ZONE not in metadata:
             metadata = {**metadata, _ZONE: zone}
-        number = _first(data, _IDS)
+        number = first_of(data, _IDS)
         self._report_unread(sorted(key for key in data if key not in _KNOWN))
         return HostAggregate(Aggregate(name, metadata, number if isinstance(number, int) else None), hosts)
-
-
-def _first(data: Mapping[str, Any], names: Sequence[str]) -> Any:
-    """What stands under the first of the names that is there."""
-    return next((data[name] for name in names if data.get(name) is not None), None)
 
 
 def read_aggregates(path: str | os.PathLike[str]) -> dict[str, list[Aggregate]]:

@@ -26,7 +26,9 @@ _Read = TypeVar("_Read")
 # A record and the name of the list it is in, or what is wrong with it.
 _Named = tuple[str, Record | InventoryError]
 # What a document may have beside the list that a reader wants; the links are Nova's.
-_READ_BY_OTHERS = frozenset(("version", "hosts", "requests", "hypervisors", "hypervisors_links", "aggregates"))
+_READ_BY_OTHERS = frozenset(
+    ("version", "hosts", "requests", "hypervisors", "hypervisors_links", "aggregates", "server_groups")
+)
 
 
 class _Foreign(InventoryError):
@@ -246,3 +248,8 @@ def _kind(path: str, first: bytes, names: Collection[str]) -> str:
     except (ValueError, RecursionError):
         return "lines"
     return "document" if any(name in whole for name in names) else "lines"
+
+
+def first_of(data: Mapping[str, Any], names: Iterable[str]) -> Any:
+    """What stands under the first of the names that is there."""
+    return next((data[name] for name in names if data.get(name) is not None), None)

@@ -88,7 +88,7 @@ class MovePlan:
     staying: tuple[Staying, ...] = ()
     #: Instances that should move for the goal, and found no host.
     left: tuple[Staying, ...] = ()
-    #: Hosts without instances after the last move, which had some before; drained hosts are not among them.
+    #: For "empty": the hosts that had instances before, and have none after the last move.
     switch_off: tuple[str, ...] = ()
     #: Whether the goal is reached: nothing is left to move, nothing is broken, the request fits.
     #: For "even" and "empty": whether a move was found.

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filtersched.planning.move_goals import Goal
-from filtersched.planning.move_plan import ClusterState, Move, MovePlan, Staying
+from filtersched.planning.move_plan import EMPTY, ClusterState, Move, MovePlan, Staying
 from filtersched.planning.move_search import Step
 from filtersched.planning.trial_moves import TrialMoves
 
@@ -80,7 +80,7 @@ class PlanBuilder:
     def plan(self, name: str, *, reached: bool, left: Iterable[Staying] = ()) -> MovePlan:
         """The plan of the moves so far. `left` are instances that should have moved."""
         trial = self.trial
-        emptied = self._had_some & (trial.use.counts == 0)
+        emptied = self._had_some & (trial.use.counts == 0) & (name == EMPTY)
         return MovePlan(
             goal=name,
             moves=tuple(self.moves),

@@ -17,7 +17,7 @@ from filtersched.hosts.host_names import called
 from filtersched.hosts.host_pool import HostPool, Key
 from filtersched.hosts.host_state import HostState
 from filtersched.loading import FiltersGiven
-from filtersched.planning.host_use import Floats, HostUse, amounts_of
+from filtersched.planning.host_use import RESOURCES, Floats, HostUse, amounts_of
 from filtersched.planning.move_plan import Move, Staying
 from filtersched.requests.instance import Instance
 from filtersched.requests.request_spec import RequestSpec
@@ -95,13 +95,15 @@ class TrialMoves:
                 rows.append(row)
                 amounts.append(amounts_of(instance.flavor))
         self.where: NDArray[np.intp] = np.array(rows, dtype=np.intp)
-        self.amounts: Floats = np.array(amounts, dtype=np.float64).reshape(len(rows), -1)
+        self.amounts: Floats = np.array(amounts, dtype=np.float64).reshape(len(rows), len(RESOURCES))
         self._check_groups()
 
     def _check_groups(self) -> None:
-        unknown = {
-            group: uuid for uuid, one in self.records.items() for group in one.groups if group not in self.groups
-        }
+        unknown: dict[str, str] = {}
+        for uuid, one in self.records.items():
+            for group in one.groups:
+                if group not in self.groups:
+                    unknown.setdefault(group, uuid)
         if unknown:
             named = ", ".join(f"{group!r} of instance {uuid}" for group, uuid in [*unknown.items()][:_MOST_NAMED])
             more = f", and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""

@@ -1,0 +1,140 @@
+"""filtersched drain and rebalance: plans of moves, as a table or as data."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from filtersched.cli.errors import UsageError
+from filtersched.cli.inputs import pool_of, time_of
+from filtersched.cli.listing import Column, check_listing, show_records
+from filtersched.cli.named_hosts import NamedHosts
+from filtersched.cli.terminal import Terminal
+from filtersched.cli.unread_fields import filters_in_use
+from filtersched.hosts.host_pool import HostPool
+from filtersched.inventory import read_groups
+from filtersched.planning import MovePlan, plan_moves
+from filtersched.planning.move_plan import RULES
+from filtersched.requests.request_values import InstanceGroup
+from filtersched.schedulers import FilterScheduler, scheduler_from
+from filtersched.settings import SchedulerConf, read_scheduler_settings
+
+_MOST_LEFT = 20
+
+
+def _signed(row: Any) -> str:
+    return f"{row['gain']:+.4g}"
+
+
+def _measure(row: Any) -> str:
+    return f"{row['measure']:.4g}"
+
+
+COLUMNS = (
+    Column("number", is_number=True),
+    Column("instance_uuid"),
+    Column("source"),
+    Column("target"),
+    Column("gain", _signed, is_number=True),
+    Column("measure", _measure, is_number=True),
+    Column("source_node", is_wide=True),
+    Column("target_node", is_wide=True),
+)
+
+
+def run_drain(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:
+    """Plan to empty hosts; 0 if nothing is left on them, else 1."""
+    if not args.hosts:
+        raise UsageError("which hosts? Name a HOST, or a pattern such as 'cmp-az1-*'.")
+    plan = _planned(args, conf, hosts=args.hosts)
+    _show(args, terminal, plan)
+    return 0 if plan.reached else 1
+
+
+def run_rebalance(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:
+    """Plan to even out the use of hosts; 0."""
+    plan = _planned(args, conf, min_gain=args.min_gain)
+    _show(args, terminal, plan)
+    return 0
+
+
+def _planned(
+    args: argparse.Namespace, conf: SchedulerConf, *, hosts: Sequence[str] = (), **how: Any
+) -> MovePlan:
+    check_listing(args, COLUMNS)
+    scheduler = scheduler_for_moves(conf)
+    pool = pool_at(args, conf)
+    if hosts:
+        named = NamedHosts(pool)
+        how["drain"] = [f"{one.host}/{one.nodename}" for name in hosts for one in named.matching(name)]
+    return plan_moves(
+        scheduler,
+        pool,
+        moves=args.moves,
+        groups=groups_of(args),
+        filters=filters_in_use(args, scheduler),
+        **how,
+    )
+
+
+def scheduler_for_moves(conf: SchedulerConf) -> FilterScheduler:
+    """The configured scheduler. Raises UsageError for one without filters."""
+    scheduler = scheduler_from(conf)
+    if not isinstance(scheduler, FilterScheduler):
+        raise UsageError(f"{type(scheduler).__name__} uses no filters; plans of moves are for schedulers that do")
+    return scheduler
+
+
+def pool_at(args: argparse.Namespace, conf: SchedulerConf) -> HostPool:
+    """The pool of the inventory, at the time that the command line gives."""
+    pool = pool_of(args, read_scheduler_settings(conf))
+    now = time_of(args)
+    if now is not None:
+        pool.clock = functools.partial(_same, now)
+    return pool
+
+
+def _same(now: datetime) -> datetime:
+    return now
+
+
+def groups_of(args: argparse.Namespace) -> list[InstanceGroup]:
+    """The server groups that the command line gives."""
+    return [] if args.groups is None else read_groups(args.groups)
+
+
+def _show(args: argparse.Namespace, terminal: Terminal, plan: MovePlan) -> None:
+    record = plan.to_dict()
+    moves = record.pop("moves")
+    record.pop("version")
+    if args.format != "text":
+        show_records(terminal, args, "moves", COLUMNS, moves, further=record)
+        return
+    if moves:
+        show_records(terminal, args, "moves", COLUMNS, moves)
+        terminal.line()
+    show_outcome(terminal, plan)
+
+
+def show_outcome(terminal: Terminal, plan: MovePlan) -> None:
+    """What a plan comes to, in sentences."""
+    terminal.line(f"{plan}.")
+    before, after = plan.before, plan.after
+    terminal.line(
+        f"Hosts in use: {before.hosts_in_use} -> {after.hosts_in_use} of {after.hosts}. "
+        f"Imbalance: {before.imbalance:.4g} -> {after.imbalance:.4g}."
+    )
+    if plan.switch_off:
+        terminal.line(f"Switch off: {', '.join(plan.switch_off)}.")
+    for reason, count in plan.staying_because.items():
+        terminal.line(f"{count:,} instance{'' if count == 1 else 's'} cannot be moved: {reason}.")
+    if plan.left:
+        terminal.line()
+        terminal.heading("Broken still" if plan.goal == RULES else "Left where they are")
+        for one in plan.left[:_MOST_LEFT]:
+            terminal.line(f"{one.instance_uuid} on {one.host}: {one.reason}", indent="  ")
+        if len(plan.left) > _MOST_LEFT:
+            terminal.line(f"and {len(plan.left) - _MOST_LEFT:,} more", indent="  ")

@@ -1,0 +1,84 @@
+"""filtersched drain and rebalance."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+GROUPS = [{"uuid": "g", "policy": "anti-affinity"}]
+
+
+def instance(uuid, ram=2048, **more):
+    return {"uuid": uuid, "flavor": {"memory_mb": ram, "vcpus": 2}, **more}
+
+
+@pytest.fixture
+def running(tmp_path):
+    """Three hosts of 8 GiB: two instances on a, one on b, none on c; i1 and i3 belong apart."""
+    path = tmp_path / "running.jsonl"
+    on = {"a": [instance("i1", groups=["g"]), instance("i2")], "b": [instance("i3", groups=["g"])], "c": []}
+    lines = [
+        {
+            "host": name,
+            "vcpus_total": 8,
+            "vcpus_used": 2 * len(there),
+            "total_usable_ram_mb": 8192,
+            "free_ram_mb": 8192 - 2048 * len(there),
+            "instances": there,
+        }
+        for name, there in on.items()
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+@pytest.fixture
+def groups(tmp_path):
+    path = tmp_path / "groups.json"
+    path.write_text(json.dumps(GROUPS))
+    return path
+
+
+def test_drain_shows_the_moves_in_order_and_what_they_come_to(run, running, groups):
+    result = run("drain", "a", "--inventory", running, "--groups", groups)
+    lines = result.out.splitlines()
+    assert result.status == 0
+    assert [line.split()[:4] for line in lines[1:3]] == [["1", "i1", "a", "c"], ["2", "i2", "a", "b"]]
+    assert "2 moves: instances on the drained hosts 2 -> 0." in result.out
+
+
+def test_drain_that_leaves_an_instance_has_status_1(run, running, groups):
+    result = run("drain", "b", "c", "--inventory", running, "--groups", groups)
+    assert result.status == 1
+    assert "Left where they are" in result.out
+    assert "i3 on b: No valid host was found." in result.out
+
+
+def test_json_has_the_plan_as_data(run, running, groups):
+    found = run("drain", "a", "--inventory", running, "--groups", groups, "--format", "json").json
+    assert (found["goal"], found["reached"], found["gain"]) == ("drain", True, 2)
+    assert [(move["number"], move["target"]) for move in found["moves"]] == [(1, "c"), (2, "b")]
+
+
+def test_rebalance_stops_at_the_moves_asked(run, running, groups):
+    result = run("rebalance", "--inventory", running, "--groups", groups, "--moves", "1", "--format", "name")
+    assert (result.status, result.out) == (0, "1\n")
+
+
+@pytest.mark.parametrize(
+    ("argv", "word"),
+    [
+        (("drain",), "which hosts?"),
+        (("drain", "aa"), "no host 'aa'"),
+        (("drain", "a"), "'g' of instance i1"),
+        (("rebalance", "--min-gain", "-1"), "zero or more"),
+        (("rebalance", "--moves", "x"), "whole number"),
+        (("rebalance", "--scheduler_driver=ChanceScheduler"), "uses no filters"),
+    ],
+)
+def test_what_cannot_be_planned_is_one_line(run, running, argv, word):
+    result = run(*argv, "--inventory", running)
+    assert result.status == 2
+    assert word in result.err
+    assert result.err.count("\n") == 1
