@@ -45,6 +45,7 @@ def parse(argv: Sequence[str]) -> Invocation:
         raise UsageError("give either -q or -v, not both")
     if getattr(args, "is_verbose", False):
         settings = [*settings, "--verbose"]
+    args.settings = settings
     return Invocation(args, make_conf(settings))
 
 

@@ -21,6 +21,7 @@ _COMMANDS = {
     "why": "why:run",
     "drain": "moves:run_drain",
     "rebalance": "moves:run_rebalance",
+    "compare": "compare:run",
     "plugins": "plugins:run",
     "check-config": "check_config:run",
     "inventory": "inventory:run",

@@ -89,6 +89,14 @@ def filters_of(args: argparse.Namespace) -> list[str] | None:
     return names
 
 
+def trace_of(args: argparse.Namespace) -> Requests:
+    """The requests of the file that the command line names; to be closed. Raises UsageError without one."""
+    if args.requests is None:
+        raise UsageError("which requests? Give --requests FILE.")
+    reader = RequestReader(args.requests)
+    return Requests(reader, reader=reader)
+
+
 class Requests:
     """The requests of a run, one after another, knowing where in the input they stand."""
 

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from filtersched import __version__
 from filtersched.cli import help_texts
+from filtersched.cli.compare_flags import add_compare
 from filtersched.cli.errors import UsageError
 from filtersched.cli.listing import add_listing_flags
 from filtersched.cli.moves_flags import add_moves
@@ -83,6 +84,7 @@ def make_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentP
 
 
 def _add_plans(command: _AddCommand) -> None:
+    add_compare(command, (_add_input, _add_filters, _add_output), _positive)
     add_moves(command, (_add_input, _add_filters, _add_output), _count)
 
 
@@ -268,6 +270,13 @@ def _count(text: str) -> int:
     raise argparse.ArgumentTypeError(f"must be a whole number, 0 or more, not {shown(text)}")
 
 
+def _positive(text: str) -> int:
+    number = _count(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number, 1 or more, not {shown(text)}")
+    return number
+
+
 def _seconds(text: str) -> float:
     try:
         seconds = float(text)
@@ -317,9 +326,12 @@ def _add_filters(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_output(parser: argparse.ArgumentParser) -> Any:
+def _add_output(parser: argparse.ArgumentParser, *, is_listing: bool = True) -> Any:
     group = parser.add_argument_group("output")
-    add_listing_flags(group)
+    if is_listing:
+        add_listing_flags(group)
+    else:
+        group.add_argument("--format", choices=("text", "json"), default="text", help="text (the default) or json")
     group.add_argument(
         "--color", choices=COLORS, default="auto", help="auto (the default) colors a terminal, unless NO_COLOR is set"
     )

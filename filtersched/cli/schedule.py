@@ -11,7 +11,7 @@ from filtersched.cli.errors import UsageError
 from filtersched.cli.inputs import Requests, files_read, pool_of, timed
 from filtersched.cli.named_hosts import resolve_hosts
 from filtersched.cli.output import Output
-from filtersched.cli.provenance import inventory_sha256, may_draw
+from filtersched.cli.provenance import inventory_sha256
 from filtersched.cli.report import host_name, outcome_record, why_chosen
 from filtersched.cli.request_flags import request_from
 from filtersched.cli.schedule_reports import FEW_REQUESTS, is_summary, report_of
@@ -20,6 +20,7 @@ from filtersched.cli.unread_fields import UnreadFields, filters_in_use
 from filtersched.errors import InvalidRequest
 from filtersched.hosts.host_pool import HostPool
 from filtersched.inventory import RequestReader
+from filtersched.planning.draws import may_draw
 from filtersched.planning.outcome import Outcome
 from filtersched.planning.trial import Trial
 from filtersched.schedulers import scheduler_from
@@ -111,10 +112,6 @@ def _outcomes(
             outcome.unread = found
         except InvalidRequest as error:
             raise requests.located(error) from error
-        except Exception as error:
-            # From inside a plug-in; it goes on, saying which request it was.
-            error.add_note(f"request {spec.request_id or trial.requests}")
-            raise
         yield outcome
 
 

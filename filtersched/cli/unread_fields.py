@@ -14,16 +14,13 @@ from filtersched.cli.request_flags import POLICIES
 from filtersched.cli.terminal import printable
 from filtersched.errors import InvalidRequest, nearest, shown
 from filtersched.filters.base import BaseHostFilter
-from filtersched.filters.core_filter import CoreFilter
-from filtersched.filters.disk_filter import DiskFilter
-from filtersched.filters.ram_filter import RamFilter
+from filtersched.planning.capacity_filters import with_capacity_filters
 from filtersched.requests.asked import SIZES
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.unread_field import UnreadField
 
 LOG = logging.getLogger(__name__)
 
-_CAPACITY = (RamFilter, CoreFilter, DiskFilter)
 # So many fields are named in a warning.
 _MOST_FIELDS = 8
 
@@ -35,9 +32,7 @@ def filters_in_use(args: argparse.Namespace, scheduler: Any) -> list[str | BaseH
         return named if named is None else list(named)
     if not hasattr(scheduler, "catalog"):
         raise UsageError(f"{type(scheduler).__name__} uses no filters; --capacity-filters is for schedulers that do")
-    used = list(scheduler.filters if named is None else scheduler.catalog.get(named))
-    missing = [cls for cls in _CAPACITY if not any(isinstance(one, cls) for one in used)]
-    return [*used, *scheduler.catalog.get(missing)]
+    return with_capacity_filters(scheduler, named)
 
 
 class UnreadFields:

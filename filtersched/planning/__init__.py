@@ -4,21 +4,30 @@ May import: inventory, schedulers, loading, filters, plugins, results, hosts, re
 whole_file.
 """
 
+from filtersched.planning.comparing import NothingToCompare, compare
+from filtersched.planning.comparison import Comparison
+from filtersched.planning.journal import Journal
 from filtersched.planning.move_plan import ClusterState, Move, MovePlan, Staying
 from filtersched.planning.moves import plan_moves
 from filtersched.planning.outcome import NO_FILTER, Outcome
+from filtersched.planning.runs import Configuration
 from filtersched.planning.simulation import Simulation
 from filtersched.planning.trial import Trial, simulate
 
 __all__ = [
     "NO_FILTER",
     "ClusterState",
+    "Comparison",
+    "Configuration",
+    "Journal",
     "Move",
     "MovePlan",
+    "NothingToCompare",
     "Outcome",
     "Simulation",
     "Staying",
     "Trial",
+    "compare",
     "plan_moves",
     "simulate",
 ]

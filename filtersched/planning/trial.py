@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from filtersched.errors import InvalidRequest
+from filtersched.errors import FilterschedError, InvalidRequest
 from filtersched.hosts.host_pool import HostPool
 from filtersched.planning.amounts import amounts_of_hosts, ratios_of
 from filtersched.planning.outcome import Outcome
@@ -116,6 +116,12 @@ class Trial:
         except NoValidHost as refusal:
             outcome.refusal = refusal
             self._count_refusal(outcome)
+        except FilterschedError:
+            raise
+        except Exception as error:
+            # From inside a plug-in; it goes on, saying which request it was.
+            error.add_note(f"request {outcome.name}")
+            raise
         else:
             self._pool.commit(outcome.selections)
             self._count_placement(outcome)

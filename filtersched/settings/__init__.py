@@ -3,7 +3,7 @@
 May import: columns, errors. A plug-in's own options stand on the plug-in.
 """
 
-from filtersched.settings.command_line import split_args
+from filtersched.settings.command_line import split_args, without_files
 from filtersched.settings.conf import (
     SchedulerConf,
     allocation_ratios,
@@ -31,4 +31,5 @@ __all__ = [
     "resolve_ratio",
     "spelled",
     "split_args",
+    "without_files",
 ]

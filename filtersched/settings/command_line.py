@@ -134,6 +134,20 @@ def split_args(args: Sequence[str], *, reserved: Container[str] = ()) -> tuple[l
     return line.taken, line.rest
 
 
+def without_files(args: Sequence[str]) -> list[str]:
+    """Arguments that `split_args` gave, without those that name settings files."""
+    kept: list[str] = []
+    at = 0
+    while at < len(args):
+        flag, equals, _text = args[at].partition("=")
+        if flag[2:].replace("-", "_") in _FILE_FLAGS:
+            at += 1 if equals else 2
+            continue
+        kept.append(args[at])
+        at += 1
+    return kept
+
+
 def take_apart(args: Sequence[str], names: OptionNames, *, reserved: Container[str] = ()) -> CommandLine:
     """Find the options in `args`; what is not one is left in `rest`."""
     line = CommandLine()
