@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import placement_server
 from tests.postgresql_server import NotInstalled, PostgresqlServer, postgresql_server
 
 # A slow machine is no failure: how long an example takes is never tested.
@@ -41,6 +42,23 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'pool.db'}"
     server: PostgresqlServer = request.getfixturevalue("postgresql")
     return server.new_database()
+
+
+@pytest.fixture(scope="session")
+def running_placement(tmp_path_factory: pytest.TempPathFactory) -> Iterator[placement_server.PlacementServer]:
+    """OpenStack's Placement, one for each process that runs tests. Skips where there is none."""
+    pytest.importorskip("keystoneauth1", reason="the extra `placement` is not installed")
+    if not placement_server.is_installed():
+        pytest.skip("FILTERSCHED_PLACEMENT_PYTHON names no Python with openstack-placement and waitress in it")
+    with placement_server.placement_server(tmp_path_factory.mktemp("placement")) as server:
+        yield server
+
+
+@pytest.fixture
+def placement(running_placement: placement_server.PlacementServer) -> placement_server.PlacementServer:
+    """OpenStack's Placement without any provider."""
+    running_placement.clear()
+    return running_placement
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

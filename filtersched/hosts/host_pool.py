@@ -6,7 +6,7 @@ import functools
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from filtersched.columns.frozen import FrozenDict, GrowingDict
 from filtersched.columns.values import naive_utc, utc_now
@@ -24,6 +24,9 @@ from filtersched.hosts.reservations import RESERVED, Reservation, Reservations
 from filtersched.hosts.shared_amounts import ScopeKey, scope_in_words
 from filtersched.requests.group_rules import group_rules
 from filtersched.requests.instance import Instance
+from filtersched.requests.request_spec import RequestSpec
+
+_T = TypeVar("_T")
 
 __all__ = ["HostPool", "Key", "Report"]
 
@@ -62,6 +65,16 @@ class HostPool(KeptHosts):
             self._reports = dict(reports)
 
         return restore_all
+
+    # -- for schedulers ----------------------------------------------------------------------
+
+    def decide_and_commit(self, act: Callable[[], _T]) -> _T:
+        """The result of `act()`, which decides and commits, as one step. A shared pool may call it several times."""
+        return self.run(act)
+
+    def further_filters(self, spec: RequestSpec) -> Sequence[Any]:
+        """Filters of the pool's own, in front of those of a decision."""
+        return ()
 
     # -- looking up --------------------------------------------------------------------------
 

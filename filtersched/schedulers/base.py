@@ -164,7 +164,7 @@ class Scheduler(Reloadable, Configurable):
                 pool.commit(selections)
             return selections
 
-        return pool.run(place)
+        return pool.decide_and_commit(place)
 
     @observed
     def place_all(
@@ -211,7 +211,7 @@ class Scheduler(Reloadable, Configurable):
             give_back(pool)
             return several.place(**how)
 
-        return pool.transaction(place)
+        return pool.decide_and_commit(lambda: pool.transaction(place))
 
     @observed
     def reserve(
@@ -389,6 +389,9 @@ class Scheduler(Reloadable, Configurable):
             ready.config_options = self._json_options.options()
         add_placements(ready, hosts, uuids, before, len(uuids) if total is None else total)
         chosen = self._filters_named(filters)
+        further = hosts.further_filters(ready) if isinstance(hosts, HostPool) else ()
+        if further:
+            chosen = [*further, *chosen]
         with_devices(ready, chosen, self._pci_aliases, self.settings)
         note_own_aggregates(ready, chosen, hosts)
         if self.kept_metrics and isinstance(hosts, HostPool):
