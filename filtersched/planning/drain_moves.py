@@ -12,7 +12,7 @@ from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_state import HostState
 from filtersched.planning.move_goals import DrainGoal
 from filtersched.planning.move_plan import DRAIN, MovePlan, Staying
-from filtersched.planning.move_search import BeamSearch, Step, is_small
+from filtersched.planning.move_search import THOROUGH, is_small
 from filtersched.planning.plan_builder import PlanBuilder
 from filtersched.planning.trial_moves import TrialMoves
 from filtersched.plugins.columnar import is_node, opposite
@@ -43,29 +43,24 @@ def plan_drain(trial: TrialMoves, drained: Sequence[int], *, most: int) -> MoveP
     goal = DrainGoal(drained, len(trial.keys))
     builder = PlanBuilder(trial, goal, most=most)
     refusals: dict[int, str] = {}
+    off_by_choice = 0.0
 
     def by_choice() -> bool:
+        nonlocal off_by_choice
+        before = builder.measure
         refusals.update(_move_off(builder, goal))
+        off_by_choice = before - builder.measure
         return builder.measure == 0 or builder.is_full or not is_small(trial)
 
-    if not builder.attempt(by_choice):
-        steps = BeamSearch(trial, goal).best(moves=most, min_gain=0.0)
-        if _count_off(trial, goal, steps) > _count_movable(trial, goal) - len(refusals):
-            builder.make(steps)
-        else:
-            refusals.update(_move_off(builder, goal))
+    def by_search() -> bool:
+        before = builder.measure
+        builder.search(effort=THOROUGH)
+        return before - builder.measure > off_by_choice
+
+    if not builder.attempt(by_choice) and not builder.attempt(by_search):
+        _move_off(builder, goal)
     left = _left(trial, goal, refusals)
     return builder.plan(DRAIN, reached=not left, left=left)
-
-
-def _count_off(trial: TrialMoves, goal: DrainGoal, steps: Sequence[Step]) -> int:
-    """How many instances the moves take off the drained hosts."""
-    return len({column for column, _row in steps if goal.is_drained[trial.where[column]]})
-
-
-def _count_movable(trial: TrialMoves, goal: DrainGoal) -> int:
-    """How many instances on the drained hosts may move."""
-    return int(goal.is_drained[trial.where].sum())
 
 
 def _move_off(builder: PlanBuilder, goal: DrainGoal) -> dict[int, str]:

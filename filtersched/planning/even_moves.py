@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from filtersched.planning.host_use import Floats, HostUse
 from filtersched.planning.move_goals import EvenGoal, Rows
 from filtersched.planning.move_plan import EVEN, MovePlan
-from filtersched.planning.move_search import LEAST_GAIN, BeamSearch, is_small
+from filtersched.planning.move_search import LEAST_GAIN, is_small
 from filtersched.planning.plan_builder import PlanBuilder
 from filtersched.planning.trial_moves import TrialMoves
 
@@ -26,7 +26,7 @@ def plan_even(trial: TrialMoves, *, most: int, min_gain: float) -> MovePlan:
     goal = EvenGoal()
     builder = PlanBuilder(trial, goal, most=most)
     if is_small(trial):
-        builder.make(BeamSearch(trial, goal).best(moves=most, min_gain=min_gain))
+        builder.search(min_gain=min_gain)
     else:
         _EvenOut(builder, goal, max(min_gain, LEAST_GAIN)).run()
     return builder.plan(EVEN, reached=bool(builder.moves))

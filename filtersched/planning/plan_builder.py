@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from filtersched.planning.move_goals import Goal
 from filtersched.planning.move_plan import EMPTY, ClusterState, Move, MovePlan, Staying
-from filtersched.planning.move_search import Step
+from filtersched.planning.move_search import QUICK, BeamSearch, Step
 from filtersched.planning.trial_moves import TrialMoves
 
 
@@ -55,11 +55,18 @@ class PlanBuilder:
         self.steps.append((column, row))
         self.measure = after
 
-    def make(self, steps: Iterable[Step]) -> None:
-        """Make these moves, up to one that a filter refuses."""
-        for column, row in steps:
-            if not self.move(column, row):
-                return
+    def make(self, steps: Iterable[Step]) -> bool:
+        """Make these moves, up to one that a filter refuses; whether all were made."""
+        return all(self.move(column, row) for column, row in steps)
+
+    def search(self, *, min_gain: float = 0.0, effort: tuple[int, int] = QUICK) -> None:
+        """Make the moves of the best plan that a search in breadth finds."""
+        trial, goal = self.trial, self.goal
+        steps = BeamSearch(trial, goal, effort=effort).best(moves=self.most, min_gain=min_gain)
+        if not self.attempt(lambda: self.make(steps)):
+            # A filter reads more than what is on the host, so nothing follows from earlier answers.
+            exact = BeamSearch(trial, goal, effort=effort, is_exact=True)
+            self.make(exact.best(moves=self.most, min_gain=min_gain))
 
     def attempt(self, act: Callable[[], bool]) -> bool:
         """Call `act`, which makes moves, and take them back unless it returns True; what it returned."""

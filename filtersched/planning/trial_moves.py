@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -158,28 +158,26 @@ class TrialMoves:
         for changed in (source, row):
             self.use.read_again(changed, self.pool[self.keys[changed]])
 
-    def tentatively(
-        self, steps: Sequence[tuple[int, int]], selections: Sequence[Selection], act: Callable[[], None]
-    ) -> None:
-        """Call `act` in the state that these moves lead to, and take them back."""
-        use, where = self.use, self.where
-        self.use, self.where = use.copy(), where.copy()
+    def tentatively(self, selections: Mapping[int, Selection], act: Callable[[], None]) -> None:
+        """Call `act` with these instances, by column, on other hosts; it changes nothing, and all is taken back."""
         try:
-            self.pool.transaction(self._try, steps, selections, act)
+            self.pool.transaction(self._try, selections, act)
         except _Undo:
             pass
-        finally:
-            self.use, self.where = use, where
 
-    def _try(
-        self, steps: Sequence[tuple[int, int]], selections: Sequence[Selection], act: Callable[[], None]
-    ) -> None:
-        for (column, row), selection in zip(steps, selections, strict=True):
-            # Decided in the same state, but before it was taken back.
-            generation = self.pool[self.keys[row]]._generation
-            again = replace(selection, generation=generation, pool_generation=self.pool.generation)
-            self.pool.move(again)
-            self.note(column, row)
+    def _try(self, selections: Mapping[int, Selection], act: Callable[[], None]) -> None:
+        generation, pool = self.pool.generation, self.pool
+        # Decided in the same state, but before it was taken back.
+        again = [
+            replace(one, generation=pool[one.host, one.nodename]._generation, pool_generation=generation)
+            for one in selections.values()
+        ]
+        if again:
+            pool.move(again)
+        for one in again:
+            # Built, as after `note`; but the records, which nobody reads here, stay as they are.
+            host = pool[one.host, one.nodename]
+            host.num_io_ops -= 1
         act()
         raise _Undo
 
