@@ -149,6 +149,7 @@ class Decision:
     seconds: dict[str, float] | None = None
     _random: random.Random | None = field(default=None, repr=False)
     _generation: int = 0
+    _group_stamp: int = 0
     _offered: int = 0
     _several: Collection[str] | None = None
 
@@ -157,6 +158,7 @@ class Decision:
         if isinstance(self.hosts, HostPool):
             self._pool = self.hosts.uuid
             self._generation = self.hosts.generation
+            self._group_stamp = self.hosts.group_stamp
             self._several = self.hosts.rows.host_names().several
         self._offered = len(self.hosts)
         self._total = len(self.uuids)
@@ -326,7 +328,7 @@ class Decision:
             explanation=Explanation(self._facts, index, choices),
             seed=self.seed,
             generation=host._generation,
-            pool_generation=self._generation,
+            pool_generation=self._group_stamp,
             pool=self._pool,
             resources=None if shared is None else shared.records(choice.spec, host),
         )

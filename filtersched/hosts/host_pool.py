@@ -261,6 +261,10 @@ class HostPool(KeptHosts):
             key = (known.host, known.nodename)
             if gone:
                 reports[key] = self._reports.get(key, NEVER).without((one.instance for one in gone), now)
+        self._publish_with(changes, reports)
+
+    def _publish_with(self, changes: Sequence[Change], reports: Mapping[Key, HostReports]) -> None:
+        """Make changes of hosts, and of what is remembered of their reports, in one step."""
         self._publish(changes, functools.partial(self._reports.update, reports))
 
     # -- reports -----------------------------------------------------------------------------
@@ -315,7 +319,7 @@ class HostPool(KeptHosts):
             changed.instances = FrozenDict({**known, **{uuid: listed[uuid] for uuid in adopted if listed is not None}})
         gone = () if listed is None else (uuid for uuid in before.listed if uuid not in listed and uuid in known)
         after = before.after(when, before.listed if listed is None else frozenset(listed))
-        self._publish([self._change(row, changed)], functools.partial(self._reports.__setitem__, key, after))
+        self._publish_with([self._change(row, changed)], {key: after})
         elsewhere = tuple(uuid for uuid in unknown if uuid not in adopted)
         return Report(accepted=True, missing=tuple(sorted(gone)), adopted=tuple(adopted), elsewhere=elsewhere)
 
@@ -440,13 +444,8 @@ class HostPool(KeptHosts):
 
     def _moved_group(self, selection: Placement) -> str | None:
         """The first group of the request, or that its rules name, whose members or hosts changed since the decision."""
-        group, further = selection.spec.instance_group, selection.spec.instance_groups
-        named = () if group is None or group.uuid is None else (group.uuid,)
-        if further or (group is not None and group.rules):
-            others = [rule.group for rule in group_rules(selection.spec) if rule.group is not None]
-            named = tuple(dict.fromkeys((*named, *(one.uuid or "" for one in further), *others)))
         then = selection.pool_generation
-        return next((one for one in named if self.group_generation(one) > then), None)
+        return next((one for one in _groups_named(selection.spec) if self.group_generation(one) > then), None)
 
     def _check_absent(self, chosen: Sequence[Placement]) -> None:
         """Raise InvalidRequest for an instance that is on a host, or that is there twice."""
@@ -488,6 +487,16 @@ class HostPool(KeptHosts):
         if spec is not None and instance.flavor is None:
             instance = spec.as_instance(consumed=BUILDING)
         return Leaving(rows[0], instance, spec)
+
+
+def _groups_named(spec: RequestSpec) -> Sequence[str]:
+    """The groups of a request, and those that its rules name, by uuid."""
+    group, further = spec.instance_group, spec.instance_groups
+    named = () if group is None or group.uuid is None else (group.uuid,)
+    if further or (group is not None and group.rules):
+        others = [rule.group for rule in group_rules(spec) if rule.group is not None]
+        named = tuple(dict.fromkeys((*named, *(one.uuid or "" for one in further), *others)))
+    return named
 
 
 def _has(host: HostState, instance_uuid: str) -> bool:

@@ -87,9 +87,18 @@ class KeptHosts:
         # The same of what instances take of shared resources.
         self.scope_generations: ScopeGenerations = ScopeGenerations()
         self._transaction: Transaction | None = None
-        self._atomic = Atomic(rows.drop_caches)
+        self._atomic = self._atomic_of(rows)
         self.lock: threading.RLock = self._atomic.lock
         self._made_in = decision.limits
+
+    def _atomic_of(self, rows: HostRows) -> Atomic:
+        """What runs the actions on these hosts, one at a time."""
+        return Atomic(rows.drop_caches)
+
+    @property
+    def group_stamp(self) -> int:
+        """What `pool_generation` of a selection is that is decided now: all earlier changes of groups are known."""
+        return self.generation
 
     @classmethod
     def from_columns(
@@ -145,10 +154,16 @@ class KeptHosts:
 
         def begin() -> _T:
             self._transaction = transaction
-            return act(*args)
+            result = act(*args)
+            if outer is None:
+                self._before_keeping(transaction)
+            return result
 
         transaction = Transaction(self.rows, restore, outer)
         return self._atomic.transact(begin, keep, undo)
+
+    def _before_keeping(self, transaction: Transaction) -> None:
+        """Called at the end of an outermost transaction; if it raises, nothing has happened."""
 
     def _restorer(self) -> Callable[[], None]:
         """What gives back all that the pool keeps beside its hosts; its generation only rises."""
@@ -222,6 +237,11 @@ class KeptHosts:
         self._atomic.run(self._add, host)
 
     def _add(self, host: HostState) -> None:
+        self._check_may_come(host)
+        self._atomic.publish(functools.partial(self._append, host, len(self.rows), self.generation + 1))
+
+    def _check_may_come(self, host: HostState) -> None:
+        """Raise InvalidHost, or InvalidRequest in a transaction, for what cannot be added."""
         if not isinstance(host, HostState):
             raise InvalidHost(f"a pool keeps hosts, not {host!r}", value=host)
         self._check_unsealed(host.host)
@@ -235,7 +255,6 @@ class KeptHosts:
             )
         if host._owner is not None:
             raise InvalidHost(f"host {host.host!r} is in another pool already", host=host.host)
-        self._atomic.publish(functools.partial(self._append, host, len(self.rows), self.generation + 1))
 
     def _append(self, host: HostState, row: int, generation: int) -> None:
         host._owner = self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
@@ -21,6 +21,10 @@ class Transaction:
         # The hosts that have stand-ins, by row.
         self._hosts: dict[int, HostState] = {}
         self._has_ended = False
+
+    def changed(self) -> Mapping[int, HostState]:
+        """The hosts that have stand-ins, by row, as they were before the transaction."""
+        return self._hosts
 
     def stand_in(self, row: int) -> HostState:
         """What may change in place of the host of a row."""

@@ -344,7 +344,7 @@ class Scheduler(Reloadable, Configurable):
                 replace(
                     selection,
                     generation=pool[key]._generation,
-                    pool_generation=pool.generation,
+                    pool_generation=pool.group_stamp,
                     resources=resources,
                 )
             )
