@@ -26,9 +26,10 @@ from filtersched.requests.group_rules import group_rules
 from filtersched.requests.instance import Instance
 from filtersched.requests.request_spec import RequestSpec
 
-_T = TypeVar("_T")
-
 __all__ = ["HostPool", "Key", "Report"]
+
+_T = TypeVar("_T")
+_P = TypeVar("_P", bound=Placement)
 
 
 class HostPool(KeptHosts):
@@ -45,6 +46,10 @@ class HostPool(KeptHosts):
     clock: Callable[[], datetime] = staticmethod(utc_now)
     #: Of which metrics hosts remember how many values; see `keep_metrics`.
     kept_metrics: Mapping[str, int] = FrozenDict()
+    #: Whether the members of a server group are those that are here, whatever a request says.
+    knows_groups: bool = False
+    #: How many alternates the decision of one instance needs, for a pool that others change.
+    spare_alternates: int = 0
 
     def _start(self, rows: HostRows) -> None:
         super()._start(rows)
@@ -71,6 +76,36 @@ class HostPool(KeptHosts):
     def decide_and_commit(self, act: Callable[[], _T]) -> _T:
         """The result of `act()`, which decides and commits, as one step. A shared pool may call it several times."""
         return self.run(act)
+
+    def place(
+        self,
+        decide: Callable[[], list[_P]],
+        again: Callable[[list[_P]], tuple[list[_P], bool]],
+        *,
+        move: bool = False,
+        confirm: bool = True,
+    ) -> list[_P]:
+        """Decide and commit in one step; schedulers call this.
+
+        decide : makes the decision.
+        again : asks about selections that were decided before others changed their hosts; for pools that others change.
+        move, confirm : as of `Scheduler.place`.
+
+        Raises what `decide` and `commit` raise.
+        """
+        if not confirm:
+            said = f"confirm=False needs a SharedPool, whose claims expire; a {type(self).__name__} commits at once"
+            raise InvalidRequest(said, field="confirm", value=confirm)
+
+        def act() -> list[_P]:
+            chosen = decide()
+            (self.move if move else self.commit)(chosen)
+            return chosen
+
+        return self.decide_and_commit(act)
+
+    def check_request(self, spec: RequestSpec) -> None:
+        """Raise InvalidRequest for a request that cannot be placed in this pool."""
 
     def further_filters(self, spec: RequestSpec) -> Sequence[Any]:
         """Filters of the pool's own, in front of those of a decision."""
@@ -153,6 +188,9 @@ class HostPool(KeptHosts):
     def _move(self, chosen: Sequence[Placement]) -> None:
         self._check_may_change(chosen)
         self.check_unmoved(chosen)
+        self._move_unchecked(chosen)
+
+    def _move_unchecked(self, chosen: Sequence[Placement]) -> None:
         _check_different(one.instance_uuid for one in chosen)
         moving = [self._leaving(one.instance_uuid) for one in chosen]
         self._exchange([*moving, *self._filled_by(chosen)], chosen)
@@ -445,7 +483,7 @@ class HostPool(KeptHosts):
     def _moved_group(self, selection: Placement) -> str | None:
         """The first group of the request, or that its rules name, whose members or hosts changed since the decision."""
         then = selection.pool_generation
-        return next((one for one in _groups_named(selection.spec) if self.group_generation(one) > then), None)
+        return next((one for one in groups_named(selection.spec) if self.group_generation(one) > then), None)
 
     def _check_absent(self, chosen: Sequence[Placement]) -> None:
         """Raise InvalidRequest for an instance that is on a host, or that is there twice."""
@@ -489,7 +527,7 @@ class HostPool(KeptHosts):
         return Leaving(rows[0], instance, spec)
 
 
-def _groups_named(spec: RequestSpec) -> Sequence[str]:
+def groups_named(spec: RequestSpec) -> Sequence[str]:
     """The groups of a request, and those that its rules name, by uuid."""
     group, further = spec.instance_group, spec.instance_groups
     named = () if group is None or group.uuid is None else (group.uuid,)

@@ -284,7 +284,7 @@ class KeptHosts:
         """Note the groups and the scopes of a host that comes or goes."""
         self._note_groups(_groups_in(host), generation)
         if self.scope_generations.reads is not None:
-            self.scope_generations.note(_scopes_in(host), generation)
+            self._note_scopes(_scopes_in(host), generation)
 
     def group_generation(self, group: str) -> int:
         """When the members of a group, or their hosts, changed last, as the pool's generation; 0 is never."""
@@ -295,6 +295,9 @@ class KeptHosts:
             self._groups_since = self.generation
             self._group_generations = {}
         self._group_generations.update(dict.fromkeys(groups, generation))
+
+    def _note_scopes(self, scopes: Collection[ScopeKey] | None, generation: int) -> None:
+        self.scope_generations.note(scopes, generation)
 
     def update(self, name: str | Key, /, **changes: Any) -> None:
         """Assign several attributes of one host: all of them, or none.
@@ -352,7 +355,7 @@ class KeptHosts:
             self._note_groups(_groups_in(host, value), self.generation)
         scopes = self.scope_generations
         if scopes.reads is not None and (name == "instances" or name in scopes.reads):
-            scopes.note(None, self.generation)
+            self._note_scopes(None, self.generation)
         object.__setattr__(host, name, value)
         return True
 
@@ -428,7 +431,7 @@ class KeptHosts:
             else:
                 self.rows.mark_dirty(row, names)
             self._note_groups(groups, generation)
-            self.scope_generations.note(scopes, generation)
+            self._note_scopes(scopes, generation)
 
 
 def _is_unchanged(old: Any, new: Any) -> bool:

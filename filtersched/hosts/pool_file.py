@@ -122,7 +122,7 @@ def _host_record(saved: SavedHost, kind: int, flavors: Mapping[int, int]) -> dic
         record["class"] = kind
     further = {name: value for name, value in host.__dict__.items() if name not in host.attributes}
     if further:
-        record["further"] = {name: _as_json(host, name, value) for name, value in further.items() if value != {}}
+        record["further"] = {name: as_json(host, name, value) for name, value in further.items() if value != {}}
     if saved.reports != NEVER:
         record["report"] = _report_record(saved.reports)
     return record
@@ -135,7 +135,7 @@ def _instance_record(instance: Instance, flavors: Mapping[int, int]) -> dict[str
     return record
 
 
-def _as_json(host: HostState, name: str, value: Any) -> Any:
+def as_json(host: HostState, name: str, value: Any) -> Any:
     """The value of an attribute that the class does not declare, if JSON brings back the same."""
     with contextlib.suppress(TypeError, ValueError, RecursionError):
         if repr(json.loads(json.dumps(value, allow_nan=False))) == repr(value):

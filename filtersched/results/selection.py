@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from types import NoneType
 from typing import Any, Self
@@ -230,6 +230,18 @@ class Selection(Placement):
             raise InvalidRequest(f"not a selection: {problem}", field="selection", value=data) from None
         selection.check()
         return selection
+
+
+def alternates_of(selection: Selection) -> Iterator[Selection]:
+    """Selections of the alternates in its place, in order, each with those behind it."""
+    for number, one in enumerate(selection.alternates, 1):
+        yield replace(
+            selection,
+            host=one.host,
+            nodename=one.nodename,
+            limits=one.limits,
+            alternates=selection.alternates[number:],
+        )
 
 
 def _seed_of(text: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,7 +31,7 @@ from filtersched.requests.request_spec import MAX_INSTANCES, RequestSpec
 from filtersched.requests.seal import sealed
 from filtersched.resources.shared_resources import SharedResources
 from filtersched.results.no_valid_host import NoValidHost
-from filtersched.results.selection import Selection
+from filtersched.results.selection import Selection, alternates_of
 from filtersched.results.unread_field import UnreadField
 from filtersched.schedulers.devices import aliases_of, with_devices
 from filtersched.schedulers.groups import add_placements, restated
@@ -133,19 +134,25 @@ class Scheduler(Reloadable, Configurable):
         seed: int | None = None,
         explain: Detail = "counts",
         move: bool = False,
+        confirm: bool = True,
     ) -> list[Selection]:
         """Decide and commit atomically. This is the usual call for a program that keeps a pool.
 
         move : the instances are on hosts of the pool, and may go elsewhere or stay: resize, migrate,
             evacuate. Their hosts are weighed without them. Raises InvalidRequest for one that is on
             no host.
+        confirm : False claims the places of a shared pool for a while: the instances are given back unless
+            `pool.confirm()` comes in time. InvalidRequest on a pool that cannot do that.
 
         Takes and raises what `select_destinations` does otherwise; no other thread comes in
-        between.
+        between. On a shared pool CommitConflict is raised where others were faster again and again.
         """
         _check_pool(pool, "place")
+        _check_spec(spec)
+        pool.check_request(spec)
+        spare = pool.spare_alternates if spec.num_instances == 1 and not return_alternates else 0
 
-        def place() -> list[Selection]:
+        def decide() -> list[Selection]:
             give_back(pool)
             decision = self._prepare(
                 spec,
@@ -157,14 +164,14 @@ class Scheduler(Reloadable, Configurable):
                 explain=explain,
                 move=move,
             )
-            selections = self._decide(decision)
-            if move:
-                pool.move(selections)
-            else:
-                pool.commit(selections)
-            return selections
+            decision.alternates = decision.alternates or spare
+            return self._decide(decision)
 
-        return pool.decide_and_commit(place)
+        def again(chosen: list[Selection]) -> tuple[list[Selection], bool]:
+            return self._still_good(chosen, pool, filters)
+
+        placed = pool.place(decide, again, move=move, confirm=confirm)
+        return [replace(one, alternates=()) for one in placed] if spare else placed
 
     @observed
     def place_all(
@@ -298,6 +305,25 @@ class Scheduler(Reloadable, Configurable):
             chosen = sealed(lambda: self._asked_again(chosen, pool, filters))
         pool.commit(chosen)
 
+    def _still_good(
+        self, chosen: list[Selection], pool: HostPool, filters: FiltersGiven | None
+    ) -> tuple[list[Selection], bool]:
+        """The selections as if they had been decided now, or the first alternate; and whether it is an alternate.
+
+        Raises CommitConflict where no host is good any more.
+        """
+        try:
+            return sealed(lambda: self._asked_again(chosen, pool, filters)), False
+        except CommitConflict:
+            if len(chosen) > 1:
+                raise
+        for other in alternates_of(chosen[0]):
+            try:
+                return sealed(functools.partial(self._asked_again, [other], pool, filters)), True
+            except CommitConflict:
+                continue
+        raise CommitConflict(f"{chosen[0].host} and its alternates cannot take the instance any more")
+
     def _asked_again(
         self, chosen: Sequence[Selection], pool: HostPool, filters: FiltersGiven | None
     ) -> list[Selection]:
@@ -346,6 +372,7 @@ class Scheduler(Reloadable, Configurable):
                     generation=pool[key]._generation,
                     pool_generation=pool.group_stamp,
                     resources=resources,
+                    host_state=taken[key],
                 )
             )
         return renewed
@@ -483,7 +510,7 @@ def _check_spec(spec: Any) -> None:
 
 
 def _check_pool(pool: Any, method: str) -> None:
-    if not isinstance(pool, HostPool):
+    if not hasattr(pool, "place"):
         raise InvalidRequest(f"{method}() needs a HostPool; select_destinations() takes any hosts", field="pool")
 
 

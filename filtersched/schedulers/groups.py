@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
@@ -48,6 +49,8 @@ def completed(group: InstanceGroup, hosts: HostPool | Iterable[HostState], uuids
 
     The latter count on no host, though they may be on one and be about to move.
     """
+    if isinstance(hosts, HostPool) and hosts.knows_groups:
+        group = replace(group, hosts=(), members=())
     if group.uuid is not None:
         known = hosts.members(group.uuid) if isinstance(hosts, HostPool) else _members(group.uuid, hosts)
         placed = set(uuids)

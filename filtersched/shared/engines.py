@@ -125,13 +125,13 @@ def _sqlite_engine(url: URL, limits: Timeouts, may_create: bool) -> Engine:
         if connection.get_execution_options().get(_READ):
             driver.execute("BEGIN")
         else:
-            _begin_to_write(driver, limits.lock_s)
+            begin_to_write(driver, limits.lock_s)
 
     _guard_forks(engine)
     return engine
 
 
-def _begin_to_write(driver: sqlite3.Connection, lock_s: float) -> None:
+def begin_to_write(driver: sqlite3.Connection, lock_s: float) -> None:
     """BEGIN IMMEDIATE, tried again until `lock_s` is over.
 
     SQLite's own waits grow to 100 ms and are the same for everyone: a writer that comes back at once

@@ -19,16 +19,13 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 #: The migrations, the oldest first. The last one makes the tables of this module.
 REVISIONS: Final = ("0001",)
-
-#: The states of an instance: a claim that expires unless it is confirmed, and one that stays.
-CLAIMED: Final = "claimed"
-CONFIRMED: Final = "confirmed"
 
 
 class database_time(FunctionElement[float]):  # noqa: N801  An SQL function is written in lower case.
@@ -70,89 +67,77 @@ metadata = MetaData()
 _Serial = BigInteger().with_variant(Integer(), "sqlite")
 
 #: One row: which pool this is.
+#: `stamp` counts the claims on versioned rows; as each locks this row first, they are in order and wait for no other.
+#: `pruned` is up to where the changes were deleted: a number of a change in SQLite, of a transaction in PostgreSQL.
 pool = Table(
     "pool",
     metadata,
     Column("id", Integer, CheckConstraint("id = 1", name="pool_has_one_row"), primary_key=True, autoincrement=False),
     Column("uuid", String(36), nullable=False),
     Column("created_at", Double, nullable=False),
+    Column("stamp", BigInteger, nullable=False),
+    Column("pruned", BigInteger, nullable=False),
 )
 
-#: The hosts. `data` is `to_dict` without instances; a claim compares and sets `generation`.
+#: The hosts. `data` is `to_dict` without instances as it was when the host came, `overlay` the attributes that have
+#: other values since. A claim compares `generation` and sets it to the number of its change.
 hosts = Table(
     "hosts",
     metadata,
-    Column("host", Text, primary_key=True),
-    Column("nodename", Text, primary_key=True),
-    Column("position", BigInteger, nullable=False),
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("host", Text, nullable=False),
+    Column("nodename", Text, nullable=False),
     Column("generation", BigInteger, nullable=False),
     Column("class_path", Text, nullable=False),
     Column("data", Text, nullable=False),
-    Index("hosts_by_position", "position"),
+    Column("overlay", Text, nullable=False),
+    Column("observed", Text),
+    UniqueConstraint("host", "nodename", name="hosts_have_one_name"),
+    sqlite_autoincrement=True,
 )
 
-#: The instances on them. The key makes sure that none is placed twice. `expires_at` is of claims only.
+#: The instances on them. The key makes sure that none is placed twice. A claim with `expires_at` is not confirmed.
 instances = Table(
     "instances",
     metadata,
     Column("uuid", Text, primary_key=True),
-    Column("host", Text, nullable=False),
-    Column("nodename", Text, nullable=False),
-    Column("state", String(16), nullable=False),
+    Column("host_id", BigInteger, nullable=False),
     Column("expires_at", Double),
     Column("data", Text, nullable=False),
-    Index("instances_by_host", "host", "nodename"),
-    Index("instances_by_expiry", "expires_at"),
+    Index("instances_by_host", "host_id"),
 )
 
-#: The server groups. A claim for one locks its row and counts up the version.
-groups = Table(
-    "groups",
+#: The instances that left a host lately, for reports that were made before.
+departures = Table(
+    "departures",
     metadata,
-    Column("uuid", Text, primary_key=True),
-    Column("version", BigInteger, nullable=False),
-)
-
-#: Who is in which server group, and where.
-group_members = Table(
-    "group_members",
-    metadata,
-    Column("group_uuid", Text, primary_key=True),
-    Column("instance_uuid", Text, primary_key=True),
-    Column("host", Text, nullable=False),
-    Column("nodename", Text, nullable=False),
-    Index("group_members_by_instance", "instance_uuid"),
-)
-
-#: The places that are held for requests to come.
-reservations = Table(
-    "reservations",
-    metadata,
-    Column("name", Text, primary_key=True),
+    Column("host_id", BigInteger, nullable=False),
+    Column("left_at", Text, nullable=False),
     Column("data", Text, nullable=False),
+    Index("departures_by_time", "left_at"),
 )
 
-#: The use of resources that belong to no host. `scope` is JSON: a rack, a project, an aggregate.
-resources = Table(
-    "resources",
+#: What claims draw on beside hosts: server groups, scopes of shared resources, reservations. A claim compares the
+#: version that it was decided by, and sets it to its stamp.
+versions = Table(
+    "versions",
     metadata,
-    Column("name", Text, primary_key=True),
-    Column("scope", Text, primary_key=True),
-    Column("used", Double, nullable=False),
+    Column("kind", String(16), primary_key=True),
+    Column("key", Text, primary_key=True),
     Column("version", BigInteger, nullable=False),
 )
 
-#: What changed, for the replicas. In PostgreSQL numbers are given before COMMIT, so readers go by `txid` as well.
+#: What changed, for the replicas. PostgreSQL gives numbers before COMMIT, so readers go by `txid` and a snapshot.
+#: `token` is how a claim finds out what its COMMIT did.
 changes = Table(
     "changes",
     metadata,
     Column("id", _Serial, primary_key=True, autoincrement=True),
     Column("txid", BigInteger, nullable=False, server_default=transaction_id()),
     Column("at", Double, nullable=False, server_default=database_time()),
-    Column("kind", String(16), nullable=False),
-    Column("key", Text, nullable=False),
-    Column("generation", BigInteger, nullable=False),
-    Column("data", Text),
+    Column("token", String(32), nullable=False),
+    Column("stamp", BigInteger),
+    Column("data", Text, nullable=False),
     Index("changes_by_txid", "txid"),
     sqlite_autoincrement=True,
 )

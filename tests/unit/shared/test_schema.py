@@ -103,11 +103,11 @@ def test_failure_while_the_schema_is_made_leaves_no_table(database_url, open_eng
 def test_changes_are_numbered_and_timed_by_the_database(engine):
     with writing(engine) as connection:
         for name in "ab":
-            connection.execute(insert(schema.changes).values(kind="host", key=name, generation=1))
+            connection.execute(insert(schema.changes).values(token=name, data="{}"))
         now = connection.execute(select(schema.database_time())).scalar_one()
     with reading(engine) as connection:
         first, second = connection.execute(select(schema.changes).order_by(schema.changes.c.id)).all()
-    assert (first.id, first.key, second.id, second.key) == (1, "a", 2, "b")
+    assert (first.id, first.token, second.id, second.token) == (1, "a", 2, "b")
     assert first.at <= second.at <= now < first.at + 600
 
 
@@ -204,7 +204,7 @@ def test_full_disk_is_an_error_and_changes_nothing(tmp_path, open_engine):
     with reading(engine) as connection:
         pages = connection.execute(text("PRAGMA page_count")).scalar_one()
         connection.execute(text(f"PRAGMA max_page_count = {pages}"))
-    rows = [{"kind": "host", "key": "x" * 4000, "generation": 1}] * 100
+    rows = [{"token": "x", "data": "x" * 4000}] * 100
     with pytest.raises(PoolError) as caught, writing(engine) as connection:
         connection.execute(insert(schema.changes), rows)
     assert caught.value.problem == "full"
@@ -244,7 +244,7 @@ def test_threads_that_write_at_once_all_get_their_turn(engine):
     def write():
         for _ in range(20):
             with writing(engine) as connection:
-                connection.execute(insert(schema.changes).values(kind="host", key="x", generation=1))
+                connection.execute(insert(schema.changes).values(token="x", data="{}"))
 
     threads = [threading.Thread(target=write) for _ in range(4)]
     for thread in threads:
