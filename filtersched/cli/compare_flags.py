@@ -43,7 +43,7 @@ def add_compare(
         "configurations", nargs="*", metavar="CONF", help="a settings file; differences are from the first"
     )
     add_input(compare)
-    compare.add_argument("--requests", metavar="FILE", help="the requests, as of schedule")
+    add_trace(compare)
     add_filters(compare)
     compare.add_argument(
         "--seeds", type=positive, default=1, metavar="N", help="run configurations that draw with N seeds (default 1)"
@@ -60,3 +60,44 @@ def add_compare(
     compare.add_argument("--results", metavar="FILE", help="write each run's result as it comes, a line of JSON")
     compare.add_argument("--resume", action="store_true", help="keep the runs that are in --results, and do the others")
     add_output(compare, is_listing=False)
+
+
+def add_trace(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say which requests there are."""
+    parser.add_argument(
+        "--requests",
+        metavar="FILE",
+        help="the requests: JSON Lines, JSON or CSV; rows of Nova's instances as CSV; a packing trace with vmId, "
+        "vmTypeId, starttime and endtime; or openstack server list --long -f json; - is the standard input",
+    )
+    parser.add_argument(
+        "--actions", metavar="FILE", help="with Nova's instances: rows of instance_actions, for the times"
+    )
+    parser.add_argument(
+        "--sample",
+        type=_sample,
+        metavar="KEY=N,...",
+        help="make requests up: count=1000,rate=0.1,life=3600 are 1,000 of the --flavors, 0.1 a second, each for an "
+        "hour on average; --seed makes others",
+    )
+
+
+def _sample(text: str) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        name, _equals, value = part.partition("=")
+        if name not in _SAMPLE or name in found:
+            raise argparse.ArgumentTypeError(f"must be {_SAMPLE_FORM}, not {text!r}")
+        try:
+            found[name] = float(value)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{name} must be a number, not {value!r}") from None
+    if len(found) < len(_SAMPLE) or not all(0 < value < float("inf") for value in found.values()):
+        raise argparse.ArgumentTypeError(f"must be {_SAMPLE_FORM}, each above zero, not {text!r}")
+    if not found["count"].is_integer():
+        raise argparse.ArgumentTypeError(f"count must be a whole number, not {found['count']:g}")
+    return found
+
+
+_SAMPLE = ("count", "rate", "life")
+_SAMPLE_FORM = "count=N,rate=N,life=N"

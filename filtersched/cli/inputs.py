@@ -14,10 +14,23 @@ from filtersched.columns.values import naive_utc
 from filtersched.errors import FilterschedError, InvalidRequest, InventoryError
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
-from filtersched.inventory import RequestReader, fake_hosts, read_aggregates, read_inventory
+from filtersched.inventory import (
+    Flavors,
+    RequestReader,
+    fake_hosts,
+    put_servers,
+    read_actions,
+    read_aggregates,
+    read_flavors,
+    read_inventory,
+)
 from filtersched.loading import load_host_class
+from filtersched.planning.sample_trace import sample_trace
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.settings import SchedulerSettings
+
+# Flags that name an input, beside --inventory.
+_INPUTS = ("aggregates", "servers", "flavors", "requests", "actions")
 
 
 def hosts_of(args: argparse.Namespace, settings: SchedulerSettings) -> Iterable[HostState] | None:
@@ -25,15 +38,17 @@ def hosts_of(args: argparse.Namespace, settings: SchedulerSettings) -> Iterable[
     _check_stdin(args)
     host_class = load_host_class(settings)
     if args.inventory is not None:
-        return read_inventory(
+        hosts = read_inventory(
             args.inventory,
             aggregates=None if args.aggregates is None else read_aggregates(args.aggregates),
             reserved_ram_mb=settings.reserved_host_memory_mb,
             reserved_disk_mb=settings.reserved_host_disk_mb,
             host_class=host_class,
         )
-    if args.aggregates is not None:
-        raise UsageError("--aggregates adds to an inventory; give the --inventory too")
+        return hosts if args.servers is None else put_servers(hosts, args.servers, flavors_of(args))
+    for flag in ("aggregates", "servers"):
+        if getattr(args, flag) is not None:
+            raise UsageError(f"--{flag} adds to an inventory; give the --inventory too")
     if settings.connection_type == "fake":
         return fake_hosts(host_class)
     return None
@@ -89,12 +104,36 @@ def filters_of(args: argparse.Namespace) -> list[str] | None:
     return names
 
 
+def flavors_of(args: argparse.Namespace) -> Flavors:
+    """The flavors of the file that the command line names; none without one."""
+    return Flavors() if args.flavors is None else read_flavors(args.flavors)
+
+
 def trace_of(args: argparse.Namespace) -> Requests:
-    """The requests of the file that the command line names; to be closed. Raises UsageError without one."""
+    """The requests that the command line asks for, of a file or made up; to be closed.
+
+    Raises UsageError without any, and for both.
+    """
+    _check_stdin(args)
+    sample = getattr(args, "sample", None)
+    actions = getattr(args, "actions", None)
+    if sample is not None:
+        if args.requests is not None:
+            raise UsageError("give either --requests or --sample, not both")
+        return Requests(_sampled(args, sample))
     if args.requests is None:
-        raise UsageError("which requests? Give --requests FILE.")
-    reader = RequestReader(args.requests)
+        raise UsageError("which requests? Give --requests FILE, or --sample count=1000,rate=0.1,life=3600.")
+    times = {} if actions is None else read_actions(actions)
+    reader = RequestReader(args.requests, flavors=flavors_of(args), times=times)
     return Requests(reader, reader=reader)
+
+
+def _sampled(args: argparse.Namespace, wanted: dict[str, float]) -> Iterator[RequestSpec]:
+    if args.flavors is None:
+        raise UsageError("--sample makes requests of flavors; give them as --flavors FILE")
+    seed = 1 if args.seed is None else args.seed
+    count = int(wanted["count"])
+    return sample_trace(flavors_of(args), count=count, rate=wanted["rate"], life=wanted["life"], seed=seed)
 
 
 class Requests:

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from filtersched import __version__
 from filtersched.cli import help_texts
-from filtersched.cli.compare_flags import add_compare
+from filtersched.cli.compare_flags import add_compare, add_trace
 from filtersched.cli.errors import UsageError
 from filtersched.cli.listing import add_listing_flags
 from filtersched.cli.moves_flags import add_moves
@@ -97,9 +97,7 @@ def _add_schedule(command: _AddCommand) -> None:
         "--inventory FILE (--requests FILE | --flavor KEY=N,... [flag ...]) [setting ...]",
     )
     _add_input(schedule)
-    schedule.add_argument(
-        "--requests", metavar="FILE", help="the requests: JSON Lines, JSON or CSV; - is the standard input"
-    )
+    add_trace(schedule)
     add_request_flags(schedule)
     _add_deciding(schedule)
     schedule.add_argument(
@@ -299,6 +297,17 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the aggregates that hosts are in, with zones and metadata: Nova's GET /os-aggregates, or what openstack "
         "aggregate list --long -f json prints",
+    )
+    parser.add_argument(
+        "--servers",
+        metavar="FILE",
+        help="what runs on the hosts now: openstack server list --all-projects --long -f json; needs --flavors",
+    )
+    parser.add_argument(
+        "--flavors",
+        metavar="FILE",
+        help="the flavors that servers and traces name: openstack flavor list --long -f json, or CSV with id, vcpus "
+        "and memory_mb",
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from filtersched.cli.debug_log import log_outcome, log_settings
 from filtersched.cli.errors import UsageError
-from filtersched.cli.inputs import Requests, files_read, pool_of, timed
+from filtersched.cli.inputs import Requests, files_read, pool_of, timed, trace_of
 from filtersched.cli.named_hosts import resolve_hosts
 from filtersched.cli.output import Output
 from filtersched.cli.provenance import inventory_sha256
@@ -19,7 +19,6 @@ from filtersched.cli.terminal import Terminal
 from filtersched.cli.unread_fields import UnreadFields, filters_in_use
 from filtersched.errors import InvalidRequest
 from filtersched.hosts.host_pool import HostPool
-from filtersched.inventory import RequestReader
 from filtersched.planning.draws import may_draw
 from filtersched.planning.outcome import Outcome
 from filtersched.planning.trial import Trial
@@ -89,12 +88,12 @@ def _unknown() -> None:
 def _requests(args: argparse.Namespace) -> Requests:
     spec = request_from(args)
     if spec is None:
-        if args.requests is None:
+        if args.requests is None and args.sample is None:
             raise UsageError("which requests? Give --requests FILE, or one request by --flavor ram=4096,vcpus=2.")
-        reader = RequestReader(args.requests)
-        return Requests(reader, reader=reader)
-    if args.requests is not None:
-        raise UsageError("give either --requests or --flavor, not both")
+        return trace_of(args)
+    for flag in ("requests", "sample"):
+        if getattr(args, flag) is not None:
+            raise UsageError(f"give either --{flag} or --flavor, not both")
     return Requests([spec])
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from filtersched.cli.errors import UsageError
-from filtersched.cli.inputs import Requests, pool_of, timed
+from filtersched.cli.inputs import Requests, pool_of, timed, trace_of
 from filtersched.cli.listing import FORMAT_VERSION, check_listing, show_records
 from filtersched.cli.named_hosts import NamedHosts, resolve_hosts
 from filtersched.cli.provenance import inventory_sha256
@@ -20,7 +20,6 @@ from filtersched.cli.unread_fields import UnreadFields, filters_in_use
 from filtersched.cli.verdict_tables import COLUMNS, by_rank, row_of, show_host, show_outcome
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
-from filtersched.inventory import RequestReader
 from filtersched.planning.trial import Trial
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.explanation import Explanation
@@ -104,8 +103,7 @@ def _requests(args: argparse.Namespace) -> tuple[Requests, str | None]:
         return Requests([spec]), None
     if args.requests is None:
         raise UsageError("which request? Describe it by --flavor ram=4096,vcpus=2,disk=20, or give --requests FILE.")
-    reader = RequestReader(args.requests)
-    return Requests(reader, reader=reader), args.request
+    return trace_of(args), args.request
 
 
 def _hosts(args: argparse.Namespace, pool: HostPool) -> Sequence[HostState]:

@@ -82,6 +82,10 @@ _ANYWHERE = (
     _kind("nodes", "a list of nodes, such as Ironic's"),
     _kind("apiVersion|kind", "an object of Kubernetes"),
 )
+_NOT_OTHERS = (
+    _kind("host", "a host", _AN_INVENTORY),
+    _kind("flavor", "a request", _REQUESTS),
+)
 _NOT = {"hosts": _NOT_HOSTS, "requests": _NOT_REQUESTS, "aggregates": _NOT_AGGREGATES}
 _WANTED = {
     "hosts": "A document of hosts is a list, or an object with 'hosts' or 'hypervisors'.",
@@ -97,7 +101,7 @@ def named(data: Mapping[str, Any], wanted: str) -> str | None:
     if wanted == "hosts" and "hypervisor_hostname" in data:
         brief = f"this is Nova's brief list of hypervisors, without memory, CPUs and disk. {_DETAIL}"
         return None if any(key in data for key in _DETAILS) else brief
-    for kind in (*_NOT[wanted], *_ANYWHERE):
+    for kind in (*_NOT.get(wanted, _NOT_OTHERS), *_ANYWHERE):
         if kind.keys <= data.keys():
-            return f"this is {kind.what}. {kind.advice or _WANTED[wanted]}"
+            return f"this is {kind.what}. {kind.advice or _WANTED.get(wanted, '')}".rstrip()
     return None

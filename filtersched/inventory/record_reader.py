@@ -210,11 +210,15 @@ class RecordReader(Generic[_Read]):
                 if made is not None:
                     yield made
                 return
-            said = foreign.named(data, self._lists[0]) if self._required not in data else None
+            said = self._named(data)
             if said is not None:
                 raise _Foreign(f"{self.path}, line {self.line}: {said}", path=self.path, line=self.line)
             self._mistakes.add(self._bad(problem, field))
             left = None if field is None or self._mistakes.is_full else self._without(left, field)
+
+    def _named(self, data: Mapping[str, Any]) -> str | None:
+        """What the data are, if they are of another kind than what is read; else None."""
+        return foreign.named(data, self._lists[0]) if self._required not in data else None
 
     def _without(self, data: dict[str, Any], field: str) -> dict[str, Any] | None:
         """The data without a field, such as `free_ram_mb` or `flavor.swap`; None if it has no such field to spare."""

@@ -11,6 +11,7 @@ from filtersched.planning.move_plan import ClusterState, Move, MovePlan, Staying
 from filtersched.planning.moves import plan_moves
 from filtersched.planning.outcome import NO_FILTER, Outcome
 from filtersched.planning.runs import Configuration
+from filtersched.planning.sample_trace import sample_trace
 from filtersched.planning.simulation import Simulation
 from filtersched.planning.trial import Trial, simulate
 
@@ -29,5 +30,6 @@ __all__ = [
     "Trial",
     "compare",
     "plan_moves",
+    "sample_trace",
     "simulate",
 ]

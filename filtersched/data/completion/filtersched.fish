@@ -51,7 +51,7 @@ function _shtab_filtersched_using
 end
 
 set -g _shtab_filtersched_commands schedule why compare drain rebalance plugins check-config files inventory config completion man help
-set -g _shtab_filtersched_opts_with_value --aggregate-image-properties-isolation-namespace --aggregate-image-properties-isolation-separator --aggregates --availability-zone --baremetal-scheduler-default-filters --build-failure-weight-multiplier --capability-weight-multiplier --capability-weight-of-missing --capability-weight-setting --color --columns --compute-fill-first-cost-fn-weight --compute-scheduler-driver --config-dir --config-file --connection-type --copy --count --cpu-allocation-ratio --cpu-weight-multiplier --cross-cell-move-weight-multiplier --dask --dedication-weight-multiplier --default-availability-zone --default-schedule-zone --disk-allocation-ratio --disk-weight-multiplier --expression-weight-multiplier --extra-spec --extra-spec-max-steps --extra-spec-max-words --filter-expression --filters --flavor --force-host --force-node --format --group-host --group-member --group-policy --group-rules-missing-domain --group-rules-unknown-group --group-rules-weight-multiplier --groups --hint --host-class --hypervisor-version-weight-multiplier --ignore-host --image --image-cache-weight-multiplier --image-properties-default-architecture --image-property --image-props-weight-multiplier --image-props-weight-setting --initial-cpu-allocation-ratio --initial-disk-allocation-ratio --initial-ram-allocation-ratio --instance-uuid --inventory --io-ops-weight-multiplier --isolated-hosts --isolated-images --jobs --json-query-max-length --json-query-max-terms --least-cost-functions --max-instances-per-host --max-io-ops-per-host --measured-load-deviation-share --measured-load-metric --measured-load-per-vcpu --measured-load-reports --measured-load-unknown --measured-load-weight-multiplier --metrics-weight-multiplier --metrics-weight-of-unavailable --metrics-weight-setting --min-gain --moves --near-misses --noop-cost-fn-weight --now --num-instances-weight-multiplier --os-cloud --output --pci-alias --pci-weight-multiplier --plain-instance-weight-multiplier --previous-host-weight-multiplier --project --project-spread-by --project-spread-weight-multiplier --ram-allocation-ratio --ram-weight-multiplier --request --requests --reserved-host-disk-mb --reserved-host-memory-mb --results --scheduler-available-filters --scheduler-default-filters --scheduler-driver --scheduler-host-manager --scheduler-host-subset-size --scheduler-json-config-location --scheduler-max-attempts --scheduler-weight-classes --seed --seeds --service-down-time --share-weight-multiplier --share-weight-resources --shared-resources --soft-affinity-weight-multiplier --soft-anti-affinity-weight-multiplier --sort --special-capabilities --timeout --topology-spread-weight-multiplier --user --weight-expression --wish-weight-multiplier
+set -g _shtab_filtersched_opts_with_value --actions --aggregate-image-properties-isolation-namespace --aggregate-image-properties-isolation-separator --aggregates --availability-zone --baremetal-scheduler-default-filters --build-failure-weight-multiplier --capability-weight-multiplier --capability-weight-of-missing --capability-weight-setting --color --columns --compute-fill-first-cost-fn-weight --compute-scheduler-driver --config-dir --config-file --connection-type --copy --count --cpu-allocation-ratio --cpu-weight-multiplier --cross-cell-move-weight-multiplier --dask --dedication-weight-multiplier --default-availability-zone --default-schedule-zone --disk-allocation-ratio --disk-weight-multiplier --expression-weight-multiplier --extra-spec --extra-spec-max-steps --extra-spec-max-words --filter-expression --filters --flavor --flavors --force-host --force-node --format --group-host --group-member --group-policy --group-rules-missing-domain --group-rules-unknown-group --group-rules-weight-multiplier --groups --hint --host-class --hypervisor-version-weight-multiplier --ignore-host --image --image-cache-weight-multiplier --image-properties-default-architecture --image-property --image-props-weight-multiplier --image-props-weight-setting --initial-cpu-allocation-ratio --initial-disk-allocation-ratio --initial-ram-allocation-ratio --instance-uuid --inventory --io-ops-weight-multiplier --isolated-hosts --isolated-images --jobs --json-query-max-length --json-query-max-terms --least-cost-functions --max-instances-per-host --max-io-ops-per-host --measured-load-deviation-share --measured-load-metric --measured-load-per-vcpu --measured-load-reports --measured-load-unknown --measured-load-weight-multiplier --metrics-weight-multiplier --metrics-weight-of-unavailable --metrics-weight-setting --min-gain --moves --near-misses --noop-cost-fn-weight --now --num-instances-weight-multiplier --os-cloud --output --pci-alias --pci-weight-multiplier --plain-instance-weight-multiplier --previous-host-weight-multiplier --project --project-spread-by --project-spread-weight-multiplier --ram-allocation-ratio --ram-weight-multiplier --request --requests --reserved-host-disk-mb --reserved-host-memory-mb --results --sample --scheduler-available-filters --scheduler-default-filters --scheduler-driver --scheduler-host-manager --scheduler-host-subset-size --scheduler-json-config-location --scheduler-max-attempts --scheduler-weight-classes --seed --seeds --servers --service-down-time --share-weight-multiplier --share-weight-resources --shared-resources --soft-affinity-weight-multiplier --soft-anti-affinity-weight-multiplier --sort --special-capabilities --timeout --topology-spread-weight-multiplier --user --weight-expression --wish-weight-multiplier
 
 complete -c filtersched -e
 complete -c filtersched -f
@@ -62,7 +62,11 @@ complete -c filtersched -n '_shtab_filtersched_using; and test $_shtab_filtersch
 complete -c filtersched -n '_shtab_filtersched_using schedule' -s h -l help -d 'show this help message and exit'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l inventory -xka "(__fish_complete_path (commandline -ct))" -d 'the hosts'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l aggregates -x -d 'the aggregates that hosts are in, with zones and metadata'
+complete -c filtersched -n '_shtab_filtersched_using schedule' -l servers -x -d 'what runs on the hosts now'
+complete -c filtersched -n '_shtab_filtersched_using schedule' -l flavors -x -d 'the flavors that servers and traces name'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l requests -xka "(__fish_complete_path (commandline -ct))" -d 'the requests'
+complete -c filtersched -n '_shtab_filtersched_using schedule' -l actions -x -d 'with Nova'"'"'s instances'
+complete -c filtersched -n '_shtab_filtersched_using schedule' -l sample -x -d 'make requests up'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l flavor -x -d 'what an instance needs'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l count -x -d 'how many instances, all of which must fit'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l availability-zone -x -d 'the zone they must be in'
@@ -192,6 +196,8 @@ complete -c filtersched -n '_shtab_filtersched_using why' -s h -l help -d 'show 
 complete -c filtersched -n '_shtab_filtersched_using why' -l all -d 'all hosts of the inventory, in one table'
 complete -c filtersched -n '_shtab_filtersched_using why' -l inventory -xka "(__fish_complete_path (commandline -ct))" -d 'the hosts'
 complete -c filtersched -n '_shtab_filtersched_using why' -l aggregates -x -d 'the aggregates that hosts are in, with zones and metadata'
+complete -c filtersched -n '_shtab_filtersched_using why' -l servers -x -d 'what runs on the hosts now'
+complete -c filtersched -n '_shtab_filtersched_using why' -l flavors -x -d 'the flavors that servers and traces name'
 complete -c filtersched -n '_shtab_filtersched_using why' -l requests -xka "(__fish_complete_path (commandline -ct))" -d 'the requests, as of schedule'
 complete -c filtersched -n '_shtab_filtersched_using why' -l request -x -d 'the request of that file to ask about, by its request_id or its place (3 or #3)'
 complete -c filtersched -n '_shtab_filtersched_using why' -l seed -x -d 'draw as a run of schedule with this seed does'
@@ -316,7 +322,11 @@ complete -c filtersched -n '_shtab_filtersched_using; and test $_shtab_filtersch
 complete -c filtersched -n '_shtab_filtersched_using compare' -s h -l help -d 'show this help message and exit'
 complete -c filtersched -n '_shtab_filtersched_using compare' -l inventory -xka "(__fish_complete_path (commandline -ct))" -d 'the hosts'
 complete -c filtersched -n '_shtab_filtersched_using compare' -l aggregates -x -d 'the aggregates that hosts are in, with zones and metadata'
-complete -c filtersched -n '_shtab_filtersched_using compare' -l requests -xka "(__fish_complete_path (commandline -ct))" -d 'the requests, as of schedule'
+complete -c filtersched -n '_shtab_filtersched_using compare' -l servers -x -d 'what runs on the hosts now'
+complete -c filtersched -n '_shtab_filtersched_using compare' -l flavors -x -d 'the flavors that servers and traces name'
+complete -c filtersched -n '_shtab_filtersched_using compare' -l requests -xka "(__fish_complete_path (commandline -ct))" -d 'the requests'
+complete -c filtersched -n '_shtab_filtersched_using compare' -l actions -x -d 'with Nova'"'"'s instances'
+complete -c filtersched -n '_shtab_filtersched_using compare' -l sample -x -d 'make requests up'
 complete -c filtersched -n '_shtab_filtersched_using compare' -l filters -x -d 'use these filters instead of the configured ones, in this order'
 complete -c filtersched -n '_shtab_filtersched_using compare' -l capacity-filters -d 'also use RamFilter, CoreFilter and DiskFilter, which check what Placement checks for Nova'
 complete -c filtersched -n '_shtab_filtersched_using compare' -l now -x -d 'decide as of this time (UTC), such as 2026-01-31T12:00:00, for inventories that tell when a host'"'"'s service was last seen'
@@ -427,6 +437,8 @@ complete -c filtersched -n '_shtab_filtersched_using drain' -l moves -x -d 'the 
 complete -c filtersched -n '_shtab_filtersched_using drain' -l groups -xka "(__fish_complete_path (commandline -ct))" -d 'the server groups of the instances, with policy and rules'
 complete -c filtersched -n '_shtab_filtersched_using drain' -l inventory -xka "(__fish_complete_path (commandline -ct))" -d 'the hosts'
 complete -c filtersched -n '_shtab_filtersched_using drain' -l aggregates -x -d 'the aggregates that hosts are in, with zones and metadata'
+complete -c filtersched -n '_shtab_filtersched_using drain' -l servers -x -d 'what runs on the hosts now'
+complete -c filtersched -n '_shtab_filtersched_using drain' -l flavors -x -d 'the flavors that servers and traces name'
 complete -c filtersched -n '_shtab_filtersched_using drain' -l filters -x -d 'use these filters instead of the configured ones, in this order'
 complete -c filtersched -n '_shtab_filtersched_using drain' -l capacity-filters -d 'also use RamFilter, CoreFilter and DiskFilter, which check what Placement checks for Nova'
 complete -c filtersched -n '_shtab_filtersched_using drain' -l now -x -d 'decide as of this time (UTC), such as 2026-01-31T12:00:00, for inventories that tell when a host'"'"'s service was last seen'
@@ -534,6 +546,8 @@ complete -c filtersched -n '_shtab_filtersched_using rebalance' -l moves -x -d '
 complete -c filtersched -n '_shtab_filtersched_using rebalance' -l groups -xka "(__fish_complete_path (commandline -ct))" -d 'the server groups of the instances, with policy and rules'
 complete -c filtersched -n '_shtab_filtersched_using rebalance' -l inventory -xka "(__fish_complete_path (commandline -ct))" -d 'the hosts'
 complete -c filtersched -n '_shtab_filtersched_using rebalance' -l aggregates -x -d 'the aggregates that hosts are in, with zones and metadata'
+complete -c filtersched -n '_shtab_filtersched_using rebalance' -l servers -x -d 'what runs on the hosts now'
+complete -c filtersched -n '_shtab_filtersched_using rebalance' -l flavors -x -d 'the flavors that servers and traces name'
 complete -c filtersched -n '_shtab_filtersched_using rebalance' -l filters -x -d 'use these filters instead of the configured ones, in this order'
 complete -c filtersched -n '_shtab_filtersched_using rebalance' -l capacity-filters -d 'also use RamFilter, CoreFilter and DiskFilter, which check what Placement checks for Nova'
 complete -c filtersched -n '_shtab_filtersched_using rebalance' -l now -x -d 'decide as of this time (UTC), such as 2026-01-31T12:00:00, for inventories that tell when a host'"'"'s service was last seen'
@@ -739,6 +753,8 @@ complete -c filtersched -n '_shtab_filtersched_using; and test $_shtab_filtersch
 complete -c filtersched -n '_shtab_filtersched_using check-config' -s h -l help -d 'show this help message and exit'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l inventory -xka "(__fish_complete_path (commandline -ct))" -d 'the hosts'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l aggregates -x -d 'the aggregates that hosts are in, with zones and metadata'
+complete -c filtersched -n '_shtab_filtersched_using check-config' -l servers -x -d 'what runs on the hosts now'
+complete -c filtersched -n '_shtab_filtersched_using check-config' -l flavors -x -d 'the flavors that servers and traces name'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l strict -d 'exit with status 1 if there are warnings'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l format -xka "text wide json jsonl csv name" -d 'text (the default) and wide for people'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l columns -x -d 'the columns of text, wide and csv, in this order'
