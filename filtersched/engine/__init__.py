@@ -59,29 +59,34 @@ class Engine:
 
         Raises UseHandlers where only the plain loop can tell; then nothing has been changed.
         """
-        rows, cache = self._rows_of(decision.hosts)
-        filters = self._runners_of(decision.filters)
-
-        def run(trim_from: int) -> list[Choice]:
-            return Run(
-                decision,
-                rows,
-                cache,
-                filters,
-                self._weighers,
-                draw=self._draw,
-                trim_from=trim_from,
-                can_reweigh_one_host=self._can_reweigh_one_host,
-            ).decide()
-
         try:
-            return run(self.trim_from)
+            return self._run(decision, self.trim_from).decide()
         except NeedAllHosts:
             decision.start_over()
-            return run(sys.maxsize)
+            return self._run(decision, sys.maxsize).decide()
         except StopIteration:
             # A plug-in raised it; in the handlers' generators it surfaces as another exception.
             raise UseHandlers from None
+
+    def count(self, decision: Decision) -> int:
+        """How many hosts pass all filters for the first instance. Raises UseHandlers as `choices` does."""
+        try:
+            return self._run(decision, self.trim_from).count()
+        except StopIteration:
+            raise UseHandlers from None
+
+    def _run(self, decision: Decision, trim_from: int) -> Run:
+        rows, cache = self._rows_of(decision.hosts)
+        return Run(
+            decision,
+            rows,
+            cache,
+            self._runners_of(decision.filters),
+            self._weighers,
+            draw=self._draw,
+            trim_from=trim_from,
+            can_reweigh_one_host=self._can_reweigh_one_host,
+        )
 
     def nearest_misses(
         self, decision: Decision, index: int, choices: Sequence[Choice], steps: Sequence[FilterStep], wanted: int

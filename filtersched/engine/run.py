@@ -127,6 +127,14 @@ class Run:
             decision.left = self._remaining_hosts(total - 1, last)
         return self.choices
 
+    def count(self) -> int:
+        """How many hosts pass all filters for the first instance. Raises UseHandlers, and what filters raise."""
+        spec = self.decision.spec_for(0, ())
+        self._candidates = candidate_rows(self.rows, spec)
+        self._running = self._filters_for(0)
+        self._filter(RequestKeys(spec), MaskSteps(self.names, self._candidates), 0)
+        return self._candidates.count
+
     def _remaining_hosts(self, index: int, last: EngineChoice | None) -> Iterable[HostState]:
         """The remaining hosts in order, after all instances are depleted."""
         try:

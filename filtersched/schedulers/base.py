@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
@@ -210,6 +210,8 @@ class Scheduler(Reloadable, Configurable):
             pool,
             prepare,
             self._decide,
+            lambda decision: where_reserved(decision, lambda one: sealed(lambda: self._left(one))),
+            None if pool.reserved or self.resources else self._read_of_requests(filters),
             lambda spec: self._uuids(spec, None),
         )
         how = {"return_alternates": return_alternates, "seed": seed, "explain": explain}
@@ -298,6 +300,17 @@ class Scheduler(Reloadable, Configurable):
 
     def _decide(self, decision: Decision) -> list[Selection]:
         return where_reserved(decision, lambda one: sealed(lambda: self._selections(one)))
+
+    def _left(self, decision: Decision) -> int:
+        """How many hosts the filters leave for the first instance; 0 if it cannot be placed."""
+        try:
+            return self._selections(decision)[0].explanation.left
+        except NoValidHost:
+            return 0
+
+    def _read_of_requests(self, filters: FiltersGiven | None) -> Collection[str] | None:
+        """What the number of hosts that the filters leave depends on in a request; None if it may be anything."""
+        return None
 
     def _commit(self, chosen: Sequence[Selection], pool: HostPool, filters: FiltersGiven | None) -> None:
         is_ours = all(isinstance(one, Selection) and one.pool == pool.uuid for one in chosen)

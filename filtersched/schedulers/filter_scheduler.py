@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import random
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from oslo_config import cfg
@@ -43,6 +43,7 @@ from filtersched.results.verdict import HostVerdicts
 from filtersched.schedulers.base import Scheduler
 from filtersched.schedulers.look_ahead import look_ahead
 from filtersched.schedulers.prefilters import prefilters
+from filtersched.schedulers.several import read_by
 from filtersched.schedulers.whole_nodes import WholeNodeFilter
 from filtersched.settings import spelled
 from filtersched.weighers.base import BaseWeigher
@@ -181,13 +182,7 @@ class FilterScheduler(Scheduler):
     def _choose(self, decision: Decision) -> list[Choice]:
         if type(self).select is FilterScheduler.select:
             decision.drawn_from = self._draw.drawn_from
-        look_ahead(
-            decision.spec,
-            decision.look_ahead_for or decision.uuids,
-            lambda: self.narrow(decision.offered(), decision.spec),
-            decision.filters,
-            self.deplete,
-        )
+        self._look_ahead(decision)
         if self._engine is not None and self._engine_depletes(decision):
             decision.nearest = self._engine.nearest_misses
             try:
@@ -195,6 +190,27 @@ class FilterScheduler(Scheduler):
             except UseHandlers:
                 decision.start_over()
         return self._choose_plainly(decision)
+
+    def _look_ahead(self, decision: Decision) -> None:
+        look_ahead(
+            decision.spec,
+            decision.look_ahead_for or decision.uuids,
+            lambda: self.narrow(decision.offered(), decision.spec),
+            decision.filters,
+            self.deplete,
+        )
+
+    def _left(self, decision: Decision) -> int:
+        if self._engine is not None and decision.spec.retry is None and self._engine_depletes(decision):
+            self._look_ahead(decision)
+            try:
+                return self._engine.count(decision)
+            except UseHandlers:
+                decision.start_over()
+        return super()._left(decision)
+
+    def _read_of_requests(self, filters: FiltersGiven | None) -> Collection[str] | None:
+        return None if self._engine is None else read_by(self._filters_named(filters))
 
     def _engine_depletes(self, decision: Decision) -> bool:
         """Whether the hosts themselves know what an instance takes. Raises InvalidHost for a pool of hosts that do not.

@@ -192,3 +192,50 @@ def test_requests_are_placed_as_one_after_another_hardest_first(number):
         else:
             assert hosts_of(placed) == expected
             pool.release([one for each in placed for one in each])
+
+
+def test_requests_that_filters_cannot_tell_apart_are_filtered_once_for_the_order():
+    asked = []
+
+    class RoomFilter(BaseHostFilter):
+        host_reads = ("free_ram_mb",)
+        spec_reads = ("memory_mb",)
+
+        def host_passes(self, host_state, spec):
+            asked.append(spec.memory_mb)
+            return host_state.free_ram_mb >= spec.memory_mb
+
+    pool = HostPool([host("a", 65536, 64), host("b", 32768, 64)])
+    scheduler = FilterScheduler(make_conf(weight_classes="RAMWeigher"), filters=[RoomFilter])
+    scheduler.place_all([spec(1024, project_id=f"p{number}") for number in range(20)], pool)
+    # Once for each host to begin with; then for the host that was chosen before.
+    assert len(asked) == 2 + 19
+
+
+def test_project_counts_for_the_order_where_a_filter_reads_it():
+    class ProjectFilter(BaseHostFilter):
+        host_reads = ("host",)
+        spec_reads = ("project_id",)
+
+        def host_passes(self, host_state, spec):
+            return spec.project_id != "p" or host_state.host == "a"
+
+    pool = HostPool([host("a", 2048), host("b", 1024)])
+    scheduler = FilterScheduler(make_conf(**OPTIONS), filters=["RamFilter", ProjectFilter])
+    anyone, bound = spec(1024, project_id="q"), spec(1024, project_id="p")
+    assert hosts_of(scheduler.place_all([anyone, anyone.copy(), bound], pool)) == [["a"], ["b"], ["a"]]
+
+
+@pytest.mark.parametrize("reads", [("memory_mb", "instance_uuid"), None])
+def test_requests_are_told_apart_where_a_filter_may_read_the_uuid(reads):
+    class UuidFilter(BaseHostFilter):
+        host_reads = None if reads is None else ("host",)
+        spec_reads = reads or ()
+
+        def host_passes(self, host_state, spec):
+            return spec.instance_uuid != "bound" or host_state.host == "a"
+
+    pool = HostPool([host("a", 2048), host("b", 2048)])
+    scheduler = FilterScheduler(make_conf(**OPTIONS), filters=["RamFilter", UuidFilter])
+    first, bound = spec(2048, instance_uuid="any"), spec(2048, instance_uuid="bound")
+    assert hosts_of(scheduler.place_all([first, bound], pool)) == [["b"], ["a"]]
