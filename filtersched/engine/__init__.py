@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from filtersched.engine.answer_cache import AnswerCache
 from filtersched.engine.cached_verdicts import VerdictsCache
 from filtersched.engine.cached_weights import PoolCache, WeightsCache
@@ -20,6 +23,7 @@ from filtersched.engine.draw import Draw
 from filtersched.engine.fallback import NeedAllHosts, UseHandlers
 from filtersched.engine.filtering import FilterRunner
 from filtersched.engine.near_misses import nearest_misses
+from filtersched.engine.room_ahead import room_ahead
 from filtersched.engine.run import Run
 from filtersched.engine.weighing import WeigherRunner
 from filtersched.filters.base import BaseHostFilter
@@ -74,6 +78,21 @@ class Engine:
             return self._run(decision, self.trim_from).count()
         except StopIteration:
             raise UseHandlers from None
+
+    def room_ahead(self, decision: Decision, uuids: Sequence[str]) -> tuple[HostRows, NDArray[np.float64]]:
+        """How many of the instances fit on each host alone, by row; 0 where filters refuse the first of them.
+
+        Raises UseHandlers as `choices` does, and where hosts must be tried one by one.
+        """
+        if decision.without:
+            raise UseHandlers
+        try:
+            run = self._run(decision, self.trim_from)
+            run.count()
+        except StopIteration:
+            raise UseHandlers from None
+        spec = decision.spec_for(0, ())
+        return run.rows, room_ahead(run.rows, run.filters, spec, uuids, run.candidates.as_mask())
 
     def _run(self, decision: Decision, trim_from: int) -> Run:
         rows, cache = self._rows_of(decision.hosts)

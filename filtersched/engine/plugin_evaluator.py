@@ -14,7 +14,7 @@ from filtersched.columns.column import EXACT, Column, NotColumnarError, NotVecto
 from filtersched.columns.distinct_values import Codes
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.request_keys import RequestKeys, changes_between_instances, changing
-from filtersched.engine.views import ColumnView, StandIn, host_view, show, spec_view
+from filtersched.engine.views import ColumnSource, ColumnView, StandIn, host_view, show, spec_view
 from filtersched.errors import FilterschedError, InvalidAnswer, UndeclaredRead, shown
 from filtersched.hosts.declared_items import Name, attribute_of, names_of
 from filtersched.hosts.host_rows import HostRows
@@ -213,7 +213,7 @@ class PluginEvaluator:
         """The answer for one host."""
         return self.host_evaluator(request)(host)
 
-    def evaluate_columns(self, source: Source, request: RequestKeys) -> ColumnAnswer:
+    def evaluate_columns(self, source: ColumnSource, request: RequestKeys) -> ColumnAnswer:
         """The answer for all rows.
 
         Raises NotVectorizable where columns and numbers would differ, or the values are no numbers.

@@ -135,6 +135,11 @@ class Run:
         self._filter(RequestKeys(spec), MaskSteps(self.names, self._candidates), 0)
         return self._candidates.count
 
+    @property
+    def candidates(self) -> Candidates:
+        """The hosts that passed for the instance at hand."""
+        return self._candidates
+
     def _remaining_hosts(self, index: int, last: EngineChoice | None) -> Iterable[HostState]:
         """The remaining hosts in order, after all instances are depleted."""
         try:

@@ -187,6 +187,14 @@ class GroupRules:
                 most = min(most, rule.most + 1 - self._tally(rule, key).counts[domain])
         return most
 
+    def domains_with_members(self, key: DomainKey, *, default_zone: str, alone: bool) -> set[Any]:
+        """The domains where `most_more` differs from what it is for a domain without members."""
+        found: set[Any] = set()
+        for rule in self.rules:
+            if not rule.is_together and self.key(rule, default_zone, alone=alone) == key:
+                found.update(self._tally(rule, key).counts)
+        return found
+
     def filled_since(self, before: GroupRules | None, keys: Mapping[GroupRule, DomainKey]) -> list[InDomains] | None:
         """The domains that no longer pass, since one instance less was placed. None if others may pass now."""
         if before is None or before._journal is not self._journal or before._count != self._count - 1:

@@ -119,6 +119,11 @@ class HostRows(RowChanges):
             self._host_names = HostNames(self.names(), lambda: self._read("nodename") or ())
         return self._host_names
 
+    @property
+    def host_class(self) -> type[HostState]:
+        """The class of hosts that are made when they are asked for."""
+        return self._host_class
+
     def exchange(self, row: int, host: HostState) -> None:
         """Let another object of the same name and values have a row."""
         self._hosts[row] = host

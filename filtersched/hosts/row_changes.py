@@ -125,14 +125,19 @@ class RowChanges:
                     further.append(f"{attribute}.{key}")
         return [*names, *further] if further else names
 
+    def kinds(self) -> set[type]:
+        """The classes of the hosts that are objects."""
+        if self._kinds is None:
+            self._kinds = set(map(type, self._hosts)) - {type(None)}
+        return self._kinds
+
     def is_plain(self, attribute: str) -> bool:
         """Whether changes of the attribute are assignments to it on every host."""
         known = self._plain.get(attribute)
         if known is None:
-            if self._kinds is None:
-                self._kinds = set(map(type, self._hosts)) - {type(None)}
-            worked_out = any(hasattr(getattr(kind, attribute, None), "__get__") for kind in self._kinds)
-            watched = all(getattr(kind, "__getattribute__") is object.__getattribute__ for kind in self._kinds)  # noqa: B009
-            made_up = any(hasattr(kind, "__getattr__") for kind in self._kinds)
+            kinds = self.kinds()
+            worked_out = any(hasattr(getattr(kind, attribute, None), "__get__") for kind in kinds)
+            watched = all(getattr(kind, "__getattribute__") is object.__getattribute__ for kind in kinds)  # noqa: B009
+            made_up = any(hasattr(kind, "__getattr__") for kind in kinds)
             known = self._plain[attribute] = watched and not worked_out and not made_up
         return known

@@ -192,12 +192,14 @@ class FilterScheduler(Scheduler):
         return self._choose_plainly(decision)
 
     def _look_ahead(self, decision: Decision) -> None:
+        engine = None if self.settings.takes_whole_nodes else self._engine
         look_ahead(
             decision.spec,
             decision.look_ahead_for or decision.uuids,
             lambda: self.narrow(decision.offered(), decision.spec),
             decision.filters,
             self.deplete,
+            None if engine is None else functools.partial(engine.room_ahead, decision),
         )
 
     def _left(self, decision: Decision) -> int:

@@ -78,3 +78,57 @@ def test_a_domain_is_found_if_and_only_if_one_can_take_all(cluster, domain, poli
         return
     chosen = SCHEDULERS[use_engine].select_destinations(spec, HostPool(hosts) if keep else hosts)
     assert len({one.host if domain == "host" else one.host_state.rack for one in chosen}) == 1
+
+
+def answer(scheduler, spec, hosts):
+    """Who is chosen; or why nobody is, host by host."""
+    try:
+        return [(one.host, one.nodename) for one in scheduler.select_destinations(spec, hosts, seed=1)]
+    except NoValidHost as refusal:
+        return str(refusal), [str(refusal.explanation.why(host)) for host in hosts]
+
+
+DEFAULTS = {
+    use_engine: FilterScheduler(
+        make_conf(
+            enabled_filters="AvailabilityZoneFilter,RamFilter,ComputeFilter,NumInstancesFilter,DifferentHostFilter,"
+            "ServerGroupAntiAffinityFilter,ServerGroupAffinityFilter,GroupRulesFilter,AggregateIoOpsFilter",
+            ram_allocation_ratio=1.0,
+            max_instances_per_host=3,
+            group_rules_missing_domain="own",
+        ),
+        use_engine=use_engine,
+    )
+    for use_engine in (True, False)
+}
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_engine_looks_ahead_as_the_handlers_do(chance):
+    def aggregates():
+        racks = chance.choice(["r1", "r2", "r1,r2", "r2,r3"])
+        return [{"name": "x", "metadata": {"rack": racks, **chance.choice([{}, {"max_io_ops_per_host": "2"}])}}]
+
+    hosts = [
+        HostState(
+            chance.choice([f"h{nr}", f"h{nr}", "double"]),
+            nodename=f"n{nr}",
+            total_usable_ram_mb=1000,
+            free_ram_mb=chance.choice([0, 100, 250, 300.5, 1000]),
+            num_instances=chance.randrange(4),
+            num_io_ops=chance.randrange(4),
+            aggregates=chance.choice([[], aggregates(), aggregates()]),
+            instances=chance.choice([[], [], [{"uuid": f"w{nr}", "groups": [chance.choice(["web", "db"])]}]]),
+        )
+        for nr in range(chance.randint(1, 7))
+    ]
+    rules = {"together": chance.choice(["host", "aggregate:rack", "zone"]), "lookahead": True}
+    rules |= chance.choice([{}, {"apart_from": "db"}, {"max_server_per_host": 2}])
+    group = InstanceGroup(uuid="web", policy=chance.choice([None, "anti-affinity", "affinity"]), rules=rules)
+    hints = chance.choice([{}, {}, {"different_host": ["w1"]}])
+    flavor = Flavor(memory_mb=chance.choice([0, 100, 150, 100.1]), vcpus=1)
+    spec = RequestSpec(flavor, num_instances=chance.randint(1, 5), instance_group=group, scheduler_hints=hints)
+    spec.now = "2026-01-31T12:00:00"
+    pool = HostPool(hosts)
+    assert answer(DEFAULTS[True], spec, pool) == answer(DEFAULTS[False], spec, pool)
