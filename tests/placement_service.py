@@ -15,9 +15,6 @@ use_stderr = false
 log_file = {directory}/placement.log
 [api]
 auth_strategy = noauth2
-[placement]
-# Several threads write to one SQLite file: a change of another is met more often than on a server's database.
-allocation_conflict_retry_count = 50
 [placement_database]
 connection = sqlite:///{directory}/placement.db
 sync_on_startup = true
@@ -31,10 +28,11 @@ def main(directory):
     with sqlite3.connect(os.path.join(directory, "placement.db")) as database:
         database.execute("PRAGMA journal_mode = WAL")
 
+    # One thread, so one request at a time: SQLite fails where two transactions that have read begin to write.
     import waitress
     from placement.wsgi import init_application
 
-    server = waitress.create_server(init_application(), host="127.0.0.1", port=0, threads=4)
+    server = waitress.create_server(init_application(), host="127.0.0.1", port=0, threads=1)
     print(server.effective_port, flush=True)
     server.run()
 

@@ -13,12 +13,14 @@ from filtersched.errors import FilterschedError, InvalidRequest, PoolError, show
 from filtersched.hosts.placement import Placement
 from filtersched.requests.instance import Instance
 from filtersched.shared.placement_amounts import Amounts, amounts_of
-from filtersched.shared.placement_client import PlacementClient, Refused
+from filtersched.shared.placement_client import Lost, PlacementClient, Refused
 from filtersched.shared.placement_providers import Provider, Tree
 
 #: Whose instances are that belong to no project and no user; Placement's own default.
 NOBODY = "00000000-0000-0000-0000-000000000000"
 _INSTANCE = "INSTANCE"
+# So many answers to one claim may be lost.
+_MOST_LOST = 3
 
 #: By provider, then by class.
 Allocations = dict[str, dict[str, int]]
@@ -149,24 +151,52 @@ class Claims:
         Raises Refused where a provider has no room or is gone, InvalidRequest for a new consumer that
         has allocations and for an old one that has none, and PoolError.
         """
+        lost = 0
         for attempt in range(1, self._attempts + 1):
             body = {claim.consumer: self._consumer(claim) for claim in claims}
             try:
                 self._client.post("/allocations", body)
                 return
             except Refused as refusal:
-                for claim in claims:
-                    if claim.is_new and self._consumer_now(claim.consumer)["allocations"]:
-                        raise _is_there(claim.consumer) from None
+                if lost and self._hold(claims):
+                    return
+                self._check_new(claims)
                 if not refusal.is_concurrent or attempt == self._attempts:
                     raise
-                # With jitter, so that those who collided do not collide again.
-                time.sleep(self._random.uniform(0, 0.01 * 2 ** min(attempt, 6)))
-            except PoolError as problem:
-                if problem.problem != "lost":
-                    raise
-                self._look_up(claims, problem)
-                return
+            except Lost as problem:
+                if self._hold(claims, problem):
+                    return
+                lost += 1
+                # To repeat it is safe: a claim that arrives late after all has the wrong generation.
+                if problem.is_slow or lost == _MOST_LOST or attempt == self._attempts:
+                    said = f"{problem}. Placement did not have it a moment later"
+                    raise PoolError(said, problem="lost") from None
+            # With jitter, so that those who collided do not collide again.
+            time.sleep(self._random.uniform(0, 2 ** min(attempt, 6) * (0.1 if lost else 0.01)))
+
+    def _check_new(self, claims: Iterable[Claim]) -> None:
+        """Raise InvalidRequest for a new consumer that has allocations."""
+        for claim in claims:
+            if claim.is_new and self._consumer_now(claim.consumer)["allocations"]:
+                raise InvalidRequest(
+                    f"instance {claim.consumer} has allocations in Placement already; an instance is placed once, and "
+                    "one that is to go elsewhere is moved",
+                    field="instance_uuid",
+                    value=claim.consumer,
+                )
+
+    def _hold(self, claims: Iterable[Claim], problem: PoolError | None = None) -> bool:
+        """Whether Placement has what the claims say. Raises PoolError; with `problem`, it names the instances."""
+        try:
+            now = [self._consumer_now(claim.consumer)["allocations"] for claim in claims]
+        except PoolError:
+            if problem is None:
+                raise
+            uuids = ", ".join(one.consumer for one in claims)
+            said = f"{problem}. Whether these instances have their allocations is not known: {uuids}"
+            raise PoolError(said, problem="lost") from None
+        wanted = [{uuid: {"resources": one} for uuid, one in claim.allocations.items()} for claim in claims]
+        return [{uuid: {"resources": one["resources"]} for uuid, one in there.items()} for there in now] == wanted
 
     def _consumer(self, claim: Claim) -> dict[str, Any]:
         """What the POST says of one consumer."""
@@ -187,30 +217,9 @@ class Claims:
             "consumer_type": _INSTANCE if kind == "unknown" else kind,
         }
 
-    def _look_up(self, claims: Iterable[Claim], problem: PoolError) -> None:
-        """Find out whether claims hold whose answer is lost; raises the problem where they do not."""
-        for claim in claims:
-            try:
-                there = self._consumer_now(claim.consumer)["allocations"]
-            except PoolError:
-                uuids = ", ".join(one.consumer for one in claims)
-                said = f"{problem}. Whether these instances have their allocations is not known: {uuids}"
-                raise PoolError(said, problem="lost") from None
-            if {uuid: dict(one["resources"]) for uuid, one in there.items()} != claim.allocations:
-                raise problem
-
     def _consumer_now(self, consumer: str) -> dict[str, Any]:
         answer = self._client.get(f"/allocations/{consumer}")
         if not isinstance(answer.get("allocations"), dict):
             said = f"Placement: the allocations of {consumer} are not understood: {shown(answer)}"
             raise PoolError(said, problem="damaged")
         return answer
-
-
-def _is_there(consumer: str) -> InvalidRequest:
-    return InvalidRequest(
-        f"instance {consumer} has allocations in Placement already; an instance is placed once, and one that is to go "
-        "elsewhere is moved",
-        field="instance_uuid",
-        value=consumer,
-    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ MICROVERSION = "1.38"
 _USER_OF_ADDRESS = re.compile(r"//[^/@\s]*@")
 # Attributes of keystoneauth1's plug-ins that nobody may see.
 _SECRETS = ("password", "_password", "token", "_token", "secret", "_secret", "application_credential_secret")
+_RETRY_AFTER_S = 0.5
 _FAILURES = {
     401: ("denied", "the credentials or the token are refused or expired"),
     403: ("denied", "not permitted"),
@@ -37,6 +39,17 @@ class Refused(FilterschedError):
         self.is_concurrent = is_concurrent
 
 
+class Lost(PoolError):
+    """The answer is lost; what was asked may have happened. The problem is "lost".
+
+    is_slow : whether it was waited for in vain.
+    """
+
+    def __init__(self, message: str = "", *, is_slow: bool = False) -> None:
+        super().__init__(message, problem="lost")
+        self.is_slow = is_slow
+
+
 class Gone(FilterschedError):
     """Placement does not have what was asked for (any more)."""
 
@@ -46,7 +59,7 @@ class PlacementClient:
 
     timeout_s : how long the service may be silent.
 
-    Its methods raise PoolError for what goes wrong; with the problem "lost" what was asked may have happened.
+    Its methods raise PoolError for what goes wrong.
     """
 
     def __init__(
@@ -81,10 +94,17 @@ class PlacementClient:
 
     def get(self, path: str) -> dict[str, Any]:
         """What Placement answers. Raises Gone for what it does not have."""
-        return self._request("GET", path, connect_retries=1, status_code_retries=1, retriable_status_codes=[503])
+        try:
+            return self._request("GET", path)
+        except PoolError as problem:
+            if problem.problem != "unreachable":
+                raise
+        # Once more: a service that is restarted is back soon. (keystoneauth1 would log the address with its password.)
+        time.sleep(_RETRY_AFTER_S)
+        return self._request("GET", path)
 
     def post(self, path: str, body: Mapping[str, Any]) -> None:
-        """Let Placement do something. Raises Refused for what it does not do as things are (409)."""
+        """Let Placement do something. Raises Refused for what it does not do as things are (409), and Lost."""
         self._request("POST", path, json=body)
 
     def _request(self, method: str, path: str, **how: Any) -> dict[str, Any]:
@@ -143,7 +163,7 @@ class PlacementClient:
         if isinstance(error, sdk.EndpointNotFound):
             return self._error("missing", f"{what}: the catalog has no such endpoint of Placement: {text}")
         if isinstance(error, sdk.ConnectTimeout):
-            return self._error("lost", f"{what}: no answer in {self._timeout_s:g} s")
+            return self._error("lost", f"{what}: no answer in {self._timeout_s:g} s", is_slow=True)
         if isinstance(error, sdk.ConnectionError):
             return self._error("lost", f"{what}: the service cannot be reached, or went away: {text}")
         if isinstance(error, sdk.HttpError):
@@ -152,10 +172,13 @@ class PlacementClient:
             return self._error("lost", f"{what}: not understood: {type(error).__name__}: {text}")
         return self._error("unreachable", f"{what}: {type(error).__name__}: {text}")
 
-    def _error(self, problem: str, said: str) -> PoolError:
-        if problem == "lost" and said.startswith("GET "):
-            problem = "damaged" if "not understood" in said else "unreachable"
-        return PoolError(f"Placement: {self._without_secrets(said)}", problem=problem)
+    def _error(self, problem: str, said: str, *, is_slow: bool = False) -> PoolError:
+        text = f"Placement: {self._without_secrets(said)}"
+        if problem != "lost":
+            return PoolError(text, problem=problem)
+        if said.startswith("GET "):
+            return PoolError(text, problem="damaged" if "not understood" in said else "unreachable")
+        return Lost(text, is_slow=is_slow)
 
     def _without_secrets(self, text: str) -> str:
         auth = self._session.auth

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from filtersched.errors import PoolError
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.placement import CommitConflict, Placement
+from filtersched.hosts.transaction import Transaction
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.schedulers.observer import ClaimResult, tell
 from filtersched.shared.placement_amounts import Amounts, amounts_of
@@ -129,7 +130,7 @@ class PlacementPool(PlacementReplica):
                 around.clear()
                 around.update(claims)
                 return made
-            made = super()._transact(self._act_and_claim, (act, args, claims))
+            made = super()._transact(act, args)
             self._note(claims.values())
             return made
         except (Refused, Unfit) as problem:
@@ -144,11 +145,9 @@ class PlacementPool(PlacementReplica):
             raise refusal
         raise self._conflict(refusal, claims.values())
 
-    def _act_and_claim(self, act: Callable[..., _T], args: Sequence[Any], claims: Mapping[str, Claim]) -> _T:
-        made = act(*args)
-        if claims:
-            self._writer.write(list(claims.values()))
-        return made
+    def _before_keeping(self, transaction: Transaction) -> None:
+        if self._claims:
+            self._writer.write(list(self._claims.values()))
 
     def _note(self, claims: Iterable[Claim]) -> None:
         """Keep what was claimed in the providers and the trees too."""

@@ -220,6 +220,9 @@ class ProviderReader:
         """All providers, by uuid; of those that are known only what has another generation is asked for."""
         with _understood():
             records = self._client.get("/resource_providers")["resource_providers"]
+            for one in records:
+                if not isinstance(one["uuid"], str) or not isinstance(one["name"], str):
+                    raise ValueError(f"uuid and name must be texts: {shown(one)}")
             changed = [one for one in records if one["uuid"] not in known or not _is_same(known[one["uuid"]], one)]
             with ThreadPoolExecutor(_THREADS) as threads:
                 try:

@@ -481,8 +481,9 @@ def test_what_placement_does_not_say_is_reported_and_kept(placement):
         lambda pool: pool.adopt("cmp1", {}),
         lambda pool: pool.save("pool.jsonl"),
         lambda pool: scheduler().reserve(request(), pool, 1, name="r", owners={"project_id": "p"}),
+        lambda pool: scheduler().place(request(), pool, confirm=False),
     ],
-    ids=["add", "remove", "adopt", "save", "reserve"],
+    ids=["add", "remove", "adopt", "save", "reserve", "confirm"],
 )
 def test_what_placement_does_not_keep_is_refused(placement, call):
     placement.add("cmp1", SMALL)
