@@ -30,7 +30,7 @@ from filtersched.requests.request_spec import RequestSpec
 from filtersched.settings import SchedulerSettings
 
 # Flags that name an input, beside --inventory.
-_INPUTS = ("aggregates", "servers", "flavors", "requests", "actions")
+_INPUTS = ("aggregates", "servers", "flavors", "requests", "actions", "groups")
 
 
 def hosts_of(args: argparse.Namespace, settings: SchedulerSettings) -> Iterable[HostState] | None:
@@ -56,13 +56,14 @@ def hosts_of(args: argparse.Namespace, settings: SchedulerSettings) -> Iterable[
 
 def files_read(args: argparse.Namespace) -> list[str]:
     """The files that the command line names as input; - is the standard input."""
-    given = [*(args.inventory or ()), args.aggregates, getattr(args, "requests", None), getattr(args, "groups", None)]
+    given = [*(args.inventory or ()), *(getattr(args, flag, None) for flag in _INPUTS)]
     return [path for path in given if path is not None]
 
 
 def _check_stdin(args: argparse.Namespace) -> None:
     if files_read(args).count("-") > 1:
-        raise UsageError("only one of --inventory, --aggregates, --requests and --groups can be the standard input")
+        flags = ", ".join(f"--{flag}" for flag in ("inventory", *_INPUTS) if hasattr(args, flag))
+        raise UsageError(f"only one of {flags} can be the standard input")
 
 
 def pool_of(args: argparse.Namespace, settings: SchedulerSettings) -> HostPool:
