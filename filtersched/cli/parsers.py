@@ -323,6 +323,11 @@ def _add_filters(parser: argparse.ArgumentParser) -> None:
         "--filters", metavar="NAME,...", help="use these filters instead of the configured ones, in this order"
     )
     parser.add_argument(
+        "--profile",
+        metavar="NAME",
+        help="let this profile decide, whatever flavors, projects and hints say; default is the main configuration",
+    )
+    parser.add_argument(
         "--capacity-filters",
         action="store_true",
         help="also use RamFilter, CoreFilter and DiskFilter, which check what Placement checks for Nova",

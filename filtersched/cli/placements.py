@@ -46,6 +46,7 @@ COLUMNS = (
     _number("margin"),
     _list("alternates"),
     Column("seed", is_wide=True),
+    Column("profile", lambda row: row["profile"] or "-", is_wide=True),
     Column("why"),
 )
 
@@ -70,6 +71,7 @@ def _refused(outcome: Outcome) -> dict[str, Any]:
         "request": outcome.name,
         "instances": outcome.spec.num_instances,
         "result": "refused",
+        "profile": outcome.profile,
         "why": why_refused(outcome),
     }
 
@@ -97,6 +99,7 @@ def _placed(outcome: Outcome, selection: Selection) -> dict[str, Any]:
         "margin": explanation.margin,
         "alternates": [host_name(one) for one in selection.alternates],
         "seed": None if selection.seed is None else str(selection.seed),
+        "profile": explanation.profile,
         "why": why_chosen(selection),
     }
 

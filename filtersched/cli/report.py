@@ -31,6 +31,7 @@ def outcome_record(outcome: Outcome, *, near_misses: bool = True) -> dict[str, A
         "request": outcome.number,
         "request_id": spec.request_id,
         "num_instances": len(outcome.selections) or spec.num_instances,
+        "profile": outcome.profile,
         "arrives_at": spec.arrives_at,
         "departs_at": spec.departs_at,
         "placed": outcome.refusal is None,

@@ -16,7 +16,7 @@ from filtersched.cli.report import host_name, outcome_record, why_chosen
 from filtersched.cli.request_flags import request_from
 from filtersched.cli.schedule_reports import FEW_REQUESTS, is_summary, report_of
 from filtersched.cli.terminal import Terminal
-from filtersched.cli.unread_fields import UnreadFields, filters_in_use
+from filtersched.cli.unread_fields import UnreadFields, filters_in_use, profile_of
 from filtersched.errors import InvalidRequest
 from filtersched.hosts.host_pool import HostPool
 from filtersched.planning.draws import may_draw
@@ -35,13 +35,15 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
         log_settings(conf, scheduler)
         pool = pool_of(args, settings)
         filters = filters_in_use(args, scheduler)
-        unread = UnreadFields(scheduler, filters, strict=args.strict)
+        profile = profile_of(args, scheduler)
+        unread = UnreadFields(scheduler, filters, strict=args.strict, profile=profile)
         # A bar would be torn apart by what --verbose says.
         tells = settings.verbose and not args.quiet
         trial = Trial(
             scheduler,
             pool,
             filters=filters,
+            profile=profile,
             alternates=args.alternates,
             seed=args.seed,
             explain="full" if tells or settings.shuffle_best_same_weighed_hosts else "counts",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from filtersched.cli.errors import UsageError
@@ -13,7 +14,7 @@ from filtersched.cli.inputs import filters_of
 from filtersched.cli.request_flags import POLICIES
 from filtersched.cli.terminal import printable
 from filtersched.errors import InvalidRequest, nearest, shown
-from filtersched.filters.base import BaseHostFilter
+from filtersched.loading import FurtherFilters
 from filtersched.planning.capacity_filters import with_capacity_filters
 from filtersched.requests.asked import SIZES
 from filtersched.requests.request_spec import RequestSpec
@@ -25,23 +26,41 @@ LOG = logging.getLogger(__name__)
 _MOST_FIELDS = 8
 
 
-def filters_in_use(args: argparse.Namespace, scheduler: Any) -> list[str | BaseHostFilter] | None:
+def filters_in_use(args: argparse.Namespace, scheduler: Any) -> list[str] | FurtherFilters | None:
     """The filters that the command line chooses, those of --capacity-filters included; None for the configured ones."""
     named = filters_of(args)
     if not args.capacity_filters:
-        return named if named is None else list(named)
+        return named
     if not hasattr(scheduler, "catalog"):
         raise UsageError(f"{type(scheduler).__name__} uses no filters; --capacity-filters is for schedulers that do")
     return with_capacity_filters(scheduler, named)
 
 
+def profile_of(args: argparse.Namespace, scheduler: Any) -> dict[str, str]:
+    """The profile that the command line chooses, as an argument of a scheduler's methods; none if it chooses none.
+
+    Raises UsageError for a driver without profiles, InvalidRequest for an unknown one.
+    """
+    if args.profile is None:
+        # A driver of another package may know no such argument.
+        return {}
+    if not hasattr(scheduler, "profiles"):
+        raise UsageError(f"{type(scheduler).__name__} has no profiles; --profile is for schedulers that do")
+    scheduler.profiles.named(args.profile, "--profile")
+    return {"profile": args.profile}
+
+
 class UnreadFields:
     """What the requests of a run ask for and nothing reads: an error with --strict, else counted and told once."""
 
-    def __init__(self, scheduler: Any, filters: Any, *, strict: bool) -> None:
+    def __init__(
+        self, scheduler: Any, filters: Any, *, strict: bool, profile: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """profile : as of `profile_of`."""
         # A driver of another package need not know.
         self._unread = getattr(scheduler, "unread", None)
         self._filters = filters
+        self._profile = profile
         self._strict = strict
         self._requests = 0
         self._counts: Counter[str] = Counter()
@@ -50,7 +69,9 @@ class UnreadFields:
 
     def of(self, spec: RequestSpec) -> Sequence[UnreadField]:
         """What of this request is unread. Raises InvalidRequest with --strict if anything is."""
-        found: Sequence[UnreadField] = () if self._unread is None else self._unread(spec, filters=self._filters)
+        found: Sequence[UnreadField] = ()
+        if self._unread is not None:
+            found = self._unread(spec, filters=self._filters, **self._profile)
         surely = [one for one in found if not one.may_read]
         _check_policy(spec, surely)
         if surely and self._strict:

@@ -23,6 +23,8 @@ def show_outcome(
     """The decision that the hosts are asked about, in a line."""
     which = f"{name}, instance {explanation.index + 1} of {explanation.num_instances}"
     what = name if explanation.num_instances == 1 else which
+    if explanation.profile is not None:
+        what += f" (profile {explanation.profile!r})"
     if isinstance(outcome, NoValidHost):
         said = f" {outcome.args[0]}" if outcome.args[0] else ""
         terminal.line(f"{what}: no valid host was found.{said} {explanation.counts()}", style="red")

@@ -16,7 +16,7 @@ from filtersched.cli.provenance import inventory_sha256
 from filtersched.cli.report import host_name
 from filtersched.cli.request_flags import request_from
 from filtersched.cli.terminal import Terminal
-from filtersched.cli.unread_fields import UnreadFields, filters_in_use
+from filtersched.cli.unread_fields import UnreadFields, filters_in_use, profile_of
 from filtersched.cli.verdict_tables import COLUMNS, by_rank, row_of, show_host, show_outcome
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
@@ -47,11 +47,12 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
     requests, wanted = _requests(args)
     pool = pool_of(args, settings)
     filters = filters_in_use(args, scheduler)
-    unread = UnreadFields(scheduler, filters, strict=args.strict)
+    profile = profile_of(args, scheduler)
+    unread = UnreadFields(scheduler, filters, strict=args.strict, profile=profile)
     hosts = _hosts(args, pool)
     # Before requests are placed.
     sha256 = inventory_sha256(pool) if args.format == "json" else ""
-    trial = Trial(scheduler, pool, filters=filters, seed=args.seed)
+    trial = Trial(scheduler, pool, filters=filters, seed=args.seed, profile=profile)
     with contextlib.closing(requests):
         number, spec = _request(args, requests, wanted, trial, pool)
     unread.of(spec)
@@ -151,6 +152,7 @@ def _record(
         "request_id": spec.request_id,
         "index": explanation.index,
         "num_instances": explanation.num_instances,
+        "profile": explanation.profile,
         "chosen": None if selection is None else host_name(selection),
         "left": explanation.left,
         "drawn_from": explanation.drawn_from,

@@ -130,6 +130,7 @@ class Decision:
     drawn_from : as of Draw; None if the scheduler chooses in another way.
     look_ahead_for : the instances that must fit together, if they are more than are placed.
     seconds : what each plug-in took, for a decision that keeps columns; else None.
+    profile : that decides; None is the main configuration.
     """
 
     spec: RequestSpec
@@ -147,6 +148,7 @@ class Decision:
     drawn_from: Callable[[int, Sequence[float] | None], int | None] | None = None
     look_ahead_for: Sequence[str] = ()
     seconds: dict[str, float] | None = None
+    profile: str | None = None
     _random: random.Random | None = field(default=None, repr=False)
     _generation: int = 0
     _group_stamp: int = 0
@@ -331,6 +333,7 @@ class Decision:
             pool_generation=self._group_stamp,
             pool=self._pool,
             resources=None if shared is None else shared.records(choice.spec, host),
+            profile=self.profile,
         )
 
     def _limits(self, host: HostState, spec: RequestSpec) -> Any:
@@ -387,6 +390,7 @@ class Decision:
             earlier=lambda: self.named([step for one in choices[:index] for step in one.steps() if step.is_final]),
             unread=lambda: self.unread(self.spec, self.filters),
             seconds=self.seconds or {},
+            profile=self.profile,
         )
         if self.nearest is not None:
             facts.nearest = functools.partial(self.nearest, self, index, choices)

@@ -18,6 +18,7 @@ from filtersched.loading.listing import (
 )
 from filtersched.loading.loader import (
     FiltersGiven,
+    FurtherFilters,
     WeighersGiven,
     bind_options,
     load_driver,
@@ -32,6 +33,7 @@ from filtersched.weighers.standard import STANDARD_WEIGHERS
 __all__ = [
     "STANDARD_WEIGHERS",
     "FiltersGiven",
+    "FurtherFilters",
     "PluginDescription",
     "ResourcesGiven",
     "WeighersGiven",

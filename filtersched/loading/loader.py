@@ -12,6 +12,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from oslo_config import cfg
@@ -38,8 +39,26 @@ LOG = logging.getLogger(__name__)
 
 _P = TypeVar("_P", bound=Plugin)
 
+
+@dataclass(frozen=True)
+class FurtherFilters:
+    """Filters beside those in use: the named ones, or else those of the profile that decides.
+
+    classes : used too, each unless a filter of it is among those in use.
+    """
+
+    classes: Sequence[type[BaseHostFilter]]
+    named: Sequence[str] | None = None
+
+
 #: Filters as a program gives them: names among the available, classes, objects.
-FiltersGiven = str | type[BaseHostFilter] | BaseHostFilter | Sequence[str | type[BaseHostFilter] | BaseHostFilter]
+FiltersGiven = (
+    str
+    | type[BaseHostFilter]
+    | BaseHostFilter
+    | Sequence[str | type[BaseHostFilter] | BaseHostFilter]
+    | FurtherFilters
+)
 #: Weighers likewise; names are installed ones.
 WeighersGiven = str | type[BaseWeigher] | BaseWeigher | Sequence[str | type[BaseWeigher] | BaseWeigher]
 
@@ -141,6 +160,8 @@ class FilterCatalog:
         spelling : the option that named them; without it, they are the choice of a request or a program.
         Raises PluginNotFound with all the unknown names at once.
         """
+        if isinstance(given, FurtherFilters):
+            return self.with_further(given)
         parts = each_given("filters", given, BaseHostFilter)
         wanted = [local_name(one) if isinstance(one, str) else one for one in parts]
         paths = {name: path for name, path in zip(wanted, parts, strict=True) if isinstance(name, str)}
@@ -150,6 +171,12 @@ class FilterCatalog:
             missing = (what_is_missing(name, str(paths[name])) for name in unknown)
             raise self._unavailable(unknown, spelling, " ".join(filter(None, missing)))
         return [one if isinstance(one, BaseHostFilter) else self._instance(one) for one in wanted]
+
+    def with_further(self, further: FurtherFilters) -> list[BaseHostFilter]:
+        """The filters in use or named, and then the further ones."""
+        used = self.enabled if further.named is None else self.get(further.named)
+        missing = [cls for cls in further.classes if not any(isinstance(one, cls) for one in used)]
+        return [*used, *self.get(missing)]
 
     def _unavailable(self, names: list[str], spelling: Spelling | None, missing: str) -> PluginNotFound:
         what = "which is not available" if len(names) == 1 else "which are not available"

@@ -35,6 +35,12 @@ class Outcome:
         return self.spec.request_id or f"#{self.number}"
 
     @property
+    def profile(self) -> str | None:
+        """The profile that decided; None for the main configuration."""
+        explained = self.why_refused if self.refusal is not None else self.selections[0].explanation
+        return None if explained is None else explained.profile
+
+    @property
     def why_refused(self) -> Explanation | None:
         """Why no host was found; None if one was, and for a driver of another package that gives no reasons."""
         return self.refusal.explanation if self.refusal is not None else None

@@ -113,9 +113,7 @@ def perform(run: Run, parts: Mapping[str, bytes], progress: Callable[[float], No
     scheduler = scheduler_from(run.configuration.conf())
     pool = HostPool(pickle.loads(parts[run.hosts]))
     requests: list[RequestSpec] = pickle.loads(parts[run.requests])
-    filters: Sequence[Any] | None = run.filters
-    if run.capacity_filters:
-        filters = with_capacity_filters(scheduler, filters)
+    filters = with_capacity_filters(scheduler, run.filters) if run.capacity_filters else run.filters
     trial = Trial(scheduler, pool, filters=filters, seed=run.seed, records=True)
     for at, spec in enumerate(requests):
         trial.place(spec)

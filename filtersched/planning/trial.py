@@ -10,8 +10,9 @@ import random
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from filtersched.errors import FilterschedError, InvalidRequest
@@ -31,19 +32,21 @@ def simulate(
     pool: HostPool,
     requests: Iterable[RequestSpec],
     *,
-    filters: Sequence[Any] | None = None,
+    filters: Any = None,
+    profile: str | None = None,
     seed: int | None = None,
 ) -> Simulation:
     """Place requests one after another, as `filtersched schedule` does, and record what happens.
 
     requests : in order of arrival. Instances leave at `departs_at`, before a request that arrives then.
-    filters : what to use instead of the scheduler's filters, as of `select_destinations`.
+    filters, profile : as of `select_destinations`.
     seed : makes random draws and generated uuids the same in every run.
 
     The pool stays as it is: the trace is placed on a copy. Raises InvalidRequest for requests out of
     order and for one that leaves before it arrives, and what a plug-in raises.
     """
-    trial = Trial(scheduler, copy.copy(pool), filters=filters, seed=seed, records=True)
+    chosen = {} if profile is None else {"profile": profile}
+    trial = Trial(scheduler, copy.copy(pool), filters=filters, seed=seed, records=True, profile=chosen)
     for spec in requests:
         trial.place(spec)
     return trial.simulation()
@@ -65,6 +68,7 @@ class Trial:
         draws alone. The first request's decision has this very seed, later ones have seeds drawn from it.
     keeps_inventory : outcomes have the hosts as they were before.
     records : keep every event, for `simulation()`.
+    profile : "profile" and its name, where it is not left to each request; a driver may know none.
     """
 
     def __init__(
@@ -72,12 +76,13 @@ class Trial:
         scheduler: Any,
         pool: HostPool,
         *,
-        filters: Sequence[Any] | None = None,
+        filters: Any = None,
         alternates: bool = False,
         seed: int | None = None,
         explain: str = "counts",
         keeps_inventory: bool = False,
         records: bool = False,
+        profile: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         amounts = amounts_of_hosts(pool, ratios_of(scheduler))
         self.usage: Usage = Usage(amounts)
@@ -94,6 +99,7 @@ class Trial:
         self._scheduler = scheduler
         self._pool = pool
         self._filters = filters
+        self._profile = profile
         self._options: dict[str, Any] = {"return_alternates": alternates, "explain": explain}
         self._makes_uuids = seed is not None
         self._keeps_inventory = keeps_inventory
@@ -141,7 +147,7 @@ class Trial:
 
     def _select(self, spec: RequestSpec, uuids: Sequence[str] | None, **options: Any) -> list[Selection]:
         selections: list[Selection] = self._scheduler.select_destinations(
-            spec, self._pool, uuids, filters=self._filters, **options
+            spec, self._pool, uuids, filters=self._filters, **self._profile, **options
         )
         return selections
 

@@ -63,6 +63,7 @@ class Facts:
     left: Callable[[], int] = int
     seconds: Mapping[str, float] = field(default_factory=dict)
     drawn_from: Callable[[], int | None] = lambda: None
+    profile: str | None = None
 
 
 class _Ranking(NamedTuple):
@@ -117,6 +118,11 @@ class Explanation:
     def num_instances(self) -> int:
         """How many instances the request is for."""
         return self._facts.num_instances
+
+    @property
+    def profile(self) -> str | None:
+        """The profile that decided; None for the main configuration."""
+        return self._facts.profile
 
     @property
     def offered(self) -> int:
@@ -355,6 +361,7 @@ class Explanation:
             "message": self.summary(),
             "index": self.index,
             "num_instances": self.num_instances,
+            "profile": self.profile,
             "offered": self.offered,
             "refused": self.refused,
             "near_misses": [verdicts.to_dict() for verdicts in nearest],
@@ -381,6 +388,7 @@ class Explanation:
         kept = {
             "index": facts.index,
             "num_instances": facts.num_instances,
+            "profile": facts.profile,
             "offered": facts.offered,
             "weight": facts.weight,
             "chosen": facts.chosen,

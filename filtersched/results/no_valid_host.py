@@ -51,6 +51,8 @@ class NoValidHost(FilterschedError):
             which = f"Request {self.request + 1}, i{which[1:]}"
         if self.explanation is None:
             return f"No valid host was found. {self.args[0] or f'{which} found no host.'}"
+        if self.explanation.profile is not None:
+            which = f"{which} (profile {self.explanation.profile!r})"
         said = f"No valid host was found. {self.args[0] or f'{which}:'}"
         if self.args[0] and not self.explanation.steps:
             return said  # refused before any host was looked at

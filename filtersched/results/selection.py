@@ -147,6 +147,8 @@ class Selection(Placement):
     pool: str | None = None
     #: What the instance takes of shared resources, by name; None if the scheduler has none.
     resources: Mapping[str, Any] | None = None
+    #: The profile that decided; None for the main configuration.
+    profile: str | None = None
 
     def __post_init__(self) -> None:
         if self.explanation is None:
@@ -198,6 +200,7 @@ class Selection(Placement):
             "pool_generation": self.pool_generation,
             "pool": self.pool,
             "resources": thaw(self.resources),
+            "profile": self.profile,
         }
 
     @classmethod
@@ -265,6 +268,7 @@ _KINDS: dict[str, Any] = {
     "pool_generation": int,
     "pool": (str, NoneType),
     "resources": (Mapping, NoneType),
+    "profile": (str, NoneType),
 }
 _checked_values = attrgetter(*_KINDS)
 # The types of all these that were found to be right.

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, NoReturn, SupportsIndex
+from typing import Any, ClassVar, Literal, NoReturn, Self, SupportsIndex
 
 from oslo_config import cfg
 
 from filtersched.columns.plain_data import plain_data
 from filtersched.columns.values import utc_now
-from filtersched.engine.decision import Choice, Decision, depleted
+from filtersched.engine.decision import Choice, Decision
 from filtersched.errors import InvalidAnswer, InvalidHost, InvalidRequest, must_be, shown
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_lists import each_of, undisturbed
-from filtersched.hosts.host_pool import HostPool, Key
+from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
-from filtersched.hosts.placement import CommitConflict
 from filtersched.hosts.reservations import Reservation
 from filtersched.loading import FiltersGiven, bind_options, load_driver, share_settings
 from filtersched.plugins.configurable import Configurable
@@ -31,19 +29,21 @@ from filtersched.requests.request_spec import MAX_INSTANCES, RequestSpec
 from filtersched.requests.seal import sealed
 from filtersched.resources.shared_resources import SharedResources
 from filtersched.results.no_valid_host import NoValidHost
-from filtersched.results.selection import Selection, alternates_of
+from filtersched.results.selection import Selection
 from filtersched.results.unread_field import UnreadField
 from filtersched.schedulers.devices import aliases_of, with_devices
-from filtersched.schedulers.groups import add_placements, restated
+from filtersched.schedulers.groups import add_placements
+from filtersched.schedulers.late_commits import asked_again, still_good
 from filtersched.schedulers.observer import observed
 from filtersched.schedulers.prefilters import note_own_aggregates
+from filtersched.schedulers.profiles import Profiles
 from filtersched.schedulers.reloading import Reloadable
 from filtersched.schedulers.reserving import checked as checked_reservation
 from filtersched.schedulers.reserving import give_back, hold, open_places, where_reserved
 from filtersched.schedulers.several import Several
 from filtersched.schedulers.unread import Readers
 from filtersched.schedulers.uuids import random_uuids
-from filtersched.settings import SchedulerSettings, make_conf, read_scheduler_settings
+from filtersched.settings import ProfileConf, SchedulerSettings, make_conf, read_scheduler_settings
 from filtersched.settings.json_options import JsonOptions
 from filtersched.weighers.base import BaseWeigher
 
@@ -62,7 +62,8 @@ class Scheduler(Reloadable, Configurable):
     resources: SharedResources = SharedResources(())
     #: Of which metrics pools remember how many values, for the weighers in use.
     kept_metrics: Mapping[str, int] = MappingProxyType({})
-    #: What the driver itself reads of a request, apart from its filters and weighers; None if it may be anything.
+    #: What the driver itself reads of a request, apart from its filters and weighers, and from what chooses the
+    #: profile; None if it may be anything.
     spec_reads: ClassVar[Sequence[str] | None] = None
 
     def __init__(self, conf: cfg.ConfigOpts | None = None) -> None:
@@ -74,6 +75,10 @@ class Scheduler(Reloadable, Configurable):
         # The filters last asked about, and what they read of requests.
         self._readers: tuple[list[Any], Readers] | None = None
         self._pci_aliases = aliases_of(self.settings)
+        #: The name of the profile that this scheduler decides for; None is the main configuration.
+        self.profile: str | None = conf.profile.name if isinstance(conf, ProfileConf) else None
+        #: The schedulers of the profiles, by name.
+        self.profiles: Profiles = Profiles(self, self.conf, self.settings, self._made_for)
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         """Refuse: plug-ins and caches stay where they are."""
@@ -90,6 +95,7 @@ class Scheduler(Reloadable, Configurable):
         return_alternates: bool = False,
         seed: int | None = None,
         explain: Detail = "counts",
+        profile: str | None = None,
     ) -> list[Selection]:
         """Choose a host for every instance of a request, without changing hosts or request.
 
@@ -100,6 +106,8 @@ class Scheduler(Reloadable, Configurable):
         return_alternates : also give hosts to try if the chosen one fails, `max_attempts` - 1 of them.
         seed : of the random draws; None draws one. Selections record it, and it replays the decision.
         explain : "full" also keeps every host's weights.
+        profile : the profile that decides; "default" is the main configuration. None leaves the choice to
+            the flavor, else the project, else the hint of the request.
 
         Returns one Selection per instance, in order. Raises NoValidHost if not all instances find a
         host, InvalidRequest for a request that makes no sense, PluginNotFound for a filter that is
@@ -108,7 +116,8 @@ class Scheduler(Reloadable, Configurable):
         offered = hosts if isinstance(hosts, HostPool) else _as_hosts(hosts)
 
         def decide() -> list[Selection]:
-            decision = self._prepare(
+            scheduler = self._deciding(spec, profile)
+            decision = scheduler._prepare(
                 spec,
                 offered,
                 instance_uuids,
@@ -117,7 +126,7 @@ class Scheduler(Reloadable, Configurable):
                 seed=seed,
                 explain=explain,
             )
-            return self._decide(decision)
+            return scheduler._decide(decision)
 
         # Nothing is looked at before the lock is held: neither the clock nor the hosts.
         return offered.run(decide) if isinstance(offered, HostPool) else undisturbed(offered, decide)
@@ -133,6 +142,7 @@ class Scheduler(Reloadable, Configurable):
         return_alternates: bool = False,
         seed: int | None = None,
         explain: Detail = "counts",
+        profile: str | None = None,
         move: bool = False,
         confirm: bool = True,
     ) -> list[Selection]:
@@ -154,7 +164,8 @@ class Scheduler(Reloadable, Configurable):
 
         def decide() -> list[Selection]:
             give_back(pool)
-            decision = self._prepare(
+            scheduler = self._deciding(spec, profile)
+            decision = scheduler._prepare(
                 spec,
                 pool,
                 instance_uuids,
@@ -165,10 +176,10 @@ class Scheduler(Reloadable, Configurable):
                 move=move,
             )
             decision.alternates = decision.alternates or spare
-            return self._decide(decision)
+            return scheduler._decide(decision)
 
         def again(chosen: list[Selection]) -> tuple[list[Selection], bool]:
-            return self._still_good(chosen, pool, filters)
+            return still_good(chosen, pool, self._prepare_again, filters)
 
         placed = pool.place(decide, again, move=move, confirm=confirm)
         return [replace(one, alternates=()) for one in placed] if spare else placed
@@ -183,6 +194,7 @@ class Scheduler(Reloadable, Configurable):
         return_alternates: bool = False,
         seed: int | None = None,
         explain: Detail = "counts",
+        profile: str | None = None,
     ) -> list[list[Selection]]:
         """Decide and commit several requests in one step: all of them, or none.
 
@@ -193,6 +205,7 @@ class Scheduler(Reloadable, Configurable):
 
         specs : different requests, at least one.
         seed : of the random draws of each.
+        profile : which decides them all; None lets each request choose, as of `place`.
 
         Returns the selections of each request, in the order given. Raises what `place` does; nothing
         is placed then, and `request` of a NoValidHost is the number of the request in `specs`.
@@ -203,15 +216,26 @@ class Scheduler(Reloadable, Configurable):
             _check_spec(spec)
 
         def prepare(spec: RequestSpec, uuids: Sequence[str] | None, **how: Any) -> Decision:
-            return self._prepare(spec, pool, uuids, filters=filters, **how)
+            return self._deciding(spec, profile)._prepare(spec, pool, uuids, filters=filters, **how)
+
+        read: dict[str | None, Collection[str] | None] = {}
+
+        def reads(spec: RequestSpec) -> tuple[str | None, Collection[str] | None]:
+            scheduler = self._deciding(spec, profile)
+            if scheduler.profile not in read:
+                is_alone = pool.reserved or self.resources
+                read[scheduler.profile] = None if is_alone else scheduler._read_of_requests(filters)
+            return scheduler.profile, read[scheduler.profile]
 
         several = Several(
             wanted,
             pool,
             prepare,
-            self._decide,
-            lambda decision: where_reserved(decision, lambda one: sealed(lambda: self._left(one))),
-            None if pool.reserved or self.resources else self._read_of_requests(filters),
+            lambda decision: self.profiles.that_made(decision)._decide(decision),
+            lambda decision: where_reserved(
+                decision, lambda one: sealed(lambda: self.profiles.that_made(one)._left(one))
+            ),
+            reads,
             lambda spec: self._uuids(spec, None),
         )
         how = {"return_alternates": return_alternates, "seed": seed, "explain": explain}
@@ -233,6 +257,7 @@ class Scheduler(Reloadable, Configurable):
         owners: Mapping[str, str],
         until: datetime | str | None = None,
         filters: FiltersGiven | None = None,
+        profile: str | None = None,
         seed: int | None = None,
     ) -> Reservation:
         """Hold places for requests to come: n times what an instance of `spec` takes.
@@ -255,9 +280,10 @@ class Scheduler(Reloadable, Configurable):
             give_back(pool)
             reservation = checked_reservation(pool, n, name, owners, until)
             uuids = [f"{reservation.name}/{uuid}" for uuid in random_uuids(n)]
-            decision = self._prepare(spec, pool, uuids, filters=filters, seed=seed)
+            scheduler = self._deciding(spec, profile)
+            decision = scheduler._prepare(spec, pool, uuids, filters=filters, seed=seed)
             decision.without = {}
-            return hold(pool, reservation, sealed(lambda: self._selections(decision)))
+            return hold(pool, reservation, sealed(lambda: scheduler._selections(decision)))
 
         return pool.transaction(place)
 
@@ -282,15 +308,18 @@ class Scheduler(Reloadable, Configurable):
         chosen = [selections] if isinstance(selections, Selection) else list(selections)
         pool.run(self._commit, chosen, pool, filters)
 
-    def unread(self, spec: RequestSpec, *, filters: FiltersGiven | None = None) -> tuple[UnreadField, ...]:
+    def unread(
+        self, spec: RequestSpec, *, filters: FiltersGiven | None = None, profile: str | None = None
+    ) -> tuple[UnreadField, ...]:
         """What the request asks for and no plug-in in use reads, and which plug-ins would; empty is good.
 
-        filters : as of `select_destinations`.
+        filters, profile : as of `select_destinations`.
 
         The request is decided as if it did not ask for that. A request that forces hosts, and so
         skips the filters, has nothing unread. A selection's `explanation.unread` says the same.
         """
-        return self._unread(spec, self._filters_named(filters))
+        scheduler = self._deciding(spec, profile)
+        return scheduler._unread(spec, scheduler._filters_named(filters))
 
     def _unread(self, spec: RequestSpec, filters: Sequence[Any]) -> tuple[UnreadField, ...]:
         known = self._readers
@@ -315,80 +344,23 @@ class Scheduler(Reloadable, Configurable):
     def _commit(self, chosen: Sequence[Selection], pool: HostPool, filters: FiltersGiven | None) -> None:
         is_ours = all(isinstance(one, Selection) and one.pool == pool.uuid for one in chosen)
         if is_ours and pool.stale(chosen):
-            chosen = sealed(lambda: self._asked_again(chosen, pool, filters))
+            chosen = sealed(lambda: asked_again(chosen, pool, self._prepare_again, filters))
         pool.commit(chosen)
 
-    def _still_good(
-        self, chosen: list[Selection], pool: HostPool, filters: FiltersGiven | None
-    ) -> tuple[list[Selection], bool]:
-        """The selections as if they had been decided now, or the first alternate; and whether it is an alternate.
+    def _prepare_again(self, selection: Selection, *of: Any, **how: Any) -> Decision:
+        """A decision by the profile that made the selection."""
+        scheduler: Self = self.profiles.that_made(selection)
+        return scheduler._prepare(*of, **how)
 
-        Raises CommitConflict where no host is good any more.
-        """
-        try:
-            return sealed(lambda: self._asked_again(chosen, pool, filters)), False
-        except CommitConflict:
-            if len(chosen) > 1:
-                raise
-        for other in alternates_of(chosen[0]):
-            try:
-                return sealed(functools.partial(self._asked_again, [other], pool, filters)), True
-            except CommitConflict:
-                continue
-        raise CommitConflict(f"{chosen[0].host} and its alternates cannot take the instance any more")
+    def _made_for(self, conf: cfg.ConfigOpts) -> Self:
+        """The scheduler of the profile that this configuration is of."""
+        return self._made_of(conf, conf.profile.replaces())
 
-    def _asked_again(
-        self, chosen: Sequence[Selection], pool: HostPool, filters: FiltersGiven | None
-    ) -> list[Selection]:
-        """The selections as if they had been decided now. Raises CommitConflict where a filter refuses."""
-        now = pool.clock()
-        taken: dict[Key, HostState] = {}
-        records: list[Mapping[str, Any]] = []
-        renewed = []
-        for index, selection in enumerate(chosen):
-            key = (selection.host, selection.nodename)
-            if key not in pool:
-                raise CommitConflict(
-                    f"{selection.host} was removed since the decision; decide again, or use place()",
-                    selections=[selection],
-                    hosts=[selection.host],
-                )
-            spec = selection.spec.copy()
-            spec.now = now
-            group = spec.instance_group
-            together = [one for one in chosen if _count_together(one.spec, spec)]
-            before = {one.instance_uuid: taken[one.host, one.nodename] for one in together if one in chosen[:index]}
-            if group is not None:
-                spec.instance_group = restated(group, pool)
-            if spec.instance_groups:
-                spec.instance_groups = [restated(one, pool) for one in spec.instance_groups]
-            decision = self._prepare(
-                spec,
-                pool,
-                [selection.instance_uuid],
-                filters=filters,
-                before=before,
-                total=len(together),
-                taken=records,
-            )
-            if key in taken:
-                decision.without = {**decision.without, key: taken[key]}
-            _check_still_passes(selection, decision, pool)
-            host, shared = decision.without.get(key, pool[key]), decision.spec.shared_resources
-            taken[key] = depleted(host, spec)
-            resources = None if shared is None else shared.records(decision.spec, host)
-            if resources is not None:
-                records.append(resources)
-            renewed.append(
-                replace(
-                    selection,
-                    generation=pool[key]._generation,
-                    pool_generation=pool.group_stamp,
-                    resources=resources,
-                    host_state=taken[key],
-                )
-            )
-        return renewed
+    def _deciding(self, spec: RequestSpec, profile: str | None) -> Self:
+        """The scheduler that decides a request. Raises InvalidRequest for a profile that nobody defines."""
+        _check_spec(spec)
+        scheduler: Self = self.profiles.of(spec, profile)
+        return scheduler
 
     def _choose(self, decision: Decision) -> list[Choice]:
         raise NotImplementedError(f"{type(self).__name__} defines no way to decide")
@@ -449,6 +421,7 @@ class Scheduler(Reloadable, Configurable):
             keep_columns=explain == "full",
             seconds={} if explain == "full" else None,
             unread=self._unread,
+            profile=self.profile,
         )
         open_places(decision, move=move)
         return decision
@@ -493,28 +466,6 @@ def _checked_seed(seed: Any) -> int:
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise InvalidRequest(must_be("seed", "a whole number", seed), field="seed", value=seed)
     return int(checked("seed", seed, plain_data))
-
-
-def _check_still_passes(selection: Selection, decision: Decision, pool: HostPool) -> None:
-    """Raise CommitConflict if a filter refuses the host of a selection now."""
-    verdict = next(iter(decision.ask(pool[selection.host, selection.nodename], 0).refused_by), None)
-    if verdict is not None:
-        raise CommitConflict(
-            f"{selection.host} changed since the decision, and cannot take instance "
-            f"{selection.instance_uuid} now: {verdict}; decide again, or use place()",
-            selections=[selection],
-            hosts=[selection.host],
-            verdict=verdict,
-        )
-
-
-def _count_together(one: RequestSpec, other: RequestSpec) -> bool:
-    """Whether instances of two requests count as of the same groups, or else of one project."""
-    if {group.uuid for group in one.instance_groups} != {group.uuid for group in other.instance_groups}:
-        return False
-    if one.instance_group is None or other.instance_group is None:
-        return one.instance_group is other.instance_group and one.project_id == other.project_id
-    return one.instance_group.uuid is not None and one.instance_group.uuid == other.instance_group.uuid
 
 
 def _check_spec(spec: Any) -> None:

@@ -145,20 +145,23 @@ class FilterScheduler(Scheduler):
         pool: HostPool | None = None,
         *,
         filters: FiltersGiven | None = None,
+        profile: str | None = None,
     ) -> HostVerdicts:
         """The verdict of every filter on one host in its present state.
 
         host : the host; in a pool also its name, `host/nodename`, or the name of a node.
         pool : where the host would be chosen from, for the first instance of the request. The answer
             says then whether the host would be chosen, and otherwise its rank among those that pass.
+        filters, profile : as of `select_destinations`.
 
         Raises InvalidRequest for a host that is not in the pool, and what `select_destinations` raises.
         """
+        scheduler = self._deciding(spec, profile)
         if pool is not None:
-            return pool.run(self._explain, spec, host, pool, filters)
+            return pool.run(scheduler._explain, spec, host, pool, filters)
         if not isinstance(host, HostState):
             raise InvalidRequest("a host is known by name in a pool only; pass the pool", field="host", value=host)
-        return undisturbed([host], lambda: self._prepare(spec, [host], None, filters=filters).ask(host, 0))
+        return undisturbed([host], lambda: scheduler._prepare(spec, [host], None, filters=filters).ask(host, 0))
 
     def _explain(
         self, spec: RequestSpec, host: HostState | str, pool: HostPool, filters: FiltersGiven | None

@@ -24,7 +24,7 @@ class PendingRequest:
     """A request that waits, or waited.
 
     priority : higher ones are tried first; among equals the one that waits longest.
-    filters : as of `Scheduler.place`.
+    filters, profile : as of `Scheduler.place`.
     since : when it was added, by the pool's clock.
     tries : how often it was tried.
     passed : how often a request behind it was placed while it was refused.
@@ -34,6 +34,7 @@ class PendingRequest:
     spec: RequestSpec
     priority: int = 0
     filters: FiltersGiven | None = None
+    profile: str | None = None
     since: datetime | None = None
     tries: int = 0
     passed: int = 0
@@ -90,7 +91,14 @@ class PendingRequests:
     def __contains__(self, request: object) -> bool:
         return isinstance(request, PendingRequest) and self._waiting.get(request._number) is request
 
-    def add(self, spec: RequestSpec, *, priority: int = 0, filters: FiltersGiven | None = None) -> PendingRequest:
+    def add(
+        self,
+        spec: RequestSpec,
+        *,
+        priority: int = 0,
+        filters: FiltersGiven | None = None,
+        profile: str | None = None,
+    ) -> PendingRequest:
         """Let a request wait; the next run tries it.
 
         Raises InvalidRequest, and PluginNotFound for a filter that is not available.
@@ -100,9 +108,10 @@ class PendingRequests:
         if type(priority) is not int:
             said = must_be("priority", "a whole number", priority)
             raise InvalidRequest(said, field="priority", value=priority)
+        scheduler = self.scheduler._deciding(spec, profile)
         if filters is not None:
-            self.scheduler._filters_named(filters)
-        request = PendingRequest(spec.copy(), priority, filters, self.pool.clock())
+            scheduler._filters_named(filters)
+        request = PendingRequest(spec.copy(), priority, filters, profile, self.pool.clock())
         request._number = next(self._numbers)
         self._waiting[request._number] = request
         return request
@@ -160,11 +169,12 @@ class PendingRequests:
         request._as_of = self.pool.run(lambda: self.pool.rows.change_count)
         now = self._time_of(request)
         try:
-            selections = self.scheduler.place(spec, self.pool, filters=request.filters)
+            selections = self.scheduler.place(spec, self.pool, filters=request.filters, profile=request.profile)
         except Exception as problem:
             # The boundary to plug-ins: the others wait too.
             request.problem = problem
-            filters = self.scheduler._filters_named(request.filters) if self.scheduler.filters else None
+            scheduler = self.scheduler._deciding(spec, request.profile)
+            filters = scheduler._filters_named(request.filters) if scheduler.filters else None
             request._obstacles = self.pool.run(obstacles_of, problem, filters, spec, self.pool, now)
             return None
         del self._waiting[request._number]

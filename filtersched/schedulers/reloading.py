@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Generic, Self, TypeVar
 
 from oslo_config import cfg
@@ -65,7 +65,15 @@ class Reloadable:
         if self.maker is not None:
             chosen: Self = self.maker(conf)
             return chosen
+        return self._made_of(conf)
+
+    def _made_of(self, conf: cfg.ConfigOpts, without: Collection[str] = ()) -> Self:
+        """Another one of this class, with this configuration and the same further arguments.
+
+        without : keywords that are left out.
+        """
         args, kwargs = self._arguments
+        kwargs = {name: value for name, value in kwargs.items() if name not in without}
         if args:
             return type(self)(conf, *args[1:], **kwargs)
         return type(self)(**{**kwargs, "conf": conf})

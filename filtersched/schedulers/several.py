@@ -23,7 +23,8 @@ class Several:
     prepare : makes a decision of a request and the uuids of its instances; None is those of the request.
     decide : the selections of a decision. Raises NoValidHost.
     left : how many hosts the filters leave for the first instance of a decision.
-    reads : what of a request that number depends on, besides what only one request has; None if it may be anything.
+    reads : the profile that decides a request, and what of it that number depends on, besides what only one request
+        has; None if it may be anything.
     uuids : gives the uuids of a request's instances.
     """
 
@@ -34,7 +35,7 @@ class Several:
         prepare: Callable[..., Decision],
         decide: Callable[[Decision], list[Selection]],
         left: Callable[[Decision], int],
-        reads: Collection[str] | None,
+        reads: Callable[[RequestSpec], tuple[str | None, Collection[str] | None]],
         uuids: Callable[[RequestSpec], list[str]],
     ) -> None:
         if not specs:
@@ -76,7 +77,9 @@ class Several:
         """
         spec = self._specs[number]
         uuids = self._uuids(spec)
-        kind = None if self._reads is None else _kind(spec, self._reads)
+        profile, reads = self._reads(spec)
+        alike = None if reads is None else _kind(spec, reads)
+        kind = None if alike is None else (profile, alike)
         left = known.get(kind) if kind is not None else None
         if left is None:
             left = self._left(self._prepare(spec, uuids[:1], total=len(uuids)))

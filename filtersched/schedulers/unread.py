@@ -13,9 +13,12 @@ from filtersched.plugins.request_reads import covers
 from filtersched.requests.asked import asked_of
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.unread_field import UnreadField
+from filtersched.schedulers.profiles import PROFILE_KEY
 
 # The fields of which it is remembered who reads them; extra specs and hints may have any name.
 _MOST_FIELDS = 1000
+# What chooses the profile.
+_OF_ALL_DRIVERS = (f"extra_specs.{PROFILE_KEY}", f"scheduler_hints.{PROFILE_KEY}")
 
 
 class Readers:
@@ -25,7 +28,7 @@ class Readers:
         """driver : the scheduler. Raises nothing for plug-ins that declare nothing."""
         used = [(type(one).__name__, meets_of(type(one))) for one in (*filters, *filter(_counts, weighers))]
         used.append((type(driver).__name__, driver_reads(type(driver))))
-        self._declared = [name for _plugin, meets in used for name in meets or ()]
+        self._declared = [*_OF_ALL_DRIVERS, *(name for _plugin, meets in used for name in meets or ())]
         self._may_read = tuple(dict.fromkeys(name for name, meets in used if meets is None))
         self._by_field: dict[str, UnreadField | None] = {}
 

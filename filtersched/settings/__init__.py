@@ -16,14 +16,20 @@ from filtersched.settings.conf import (
 )
 from filtersched.settings.files import read_settings
 from filtersched.settings.options import SchedulerSettings, Spelling, spelled
+from filtersched.settings.profile_conf import Profile, ProfileConf
+from filtersched.settings.profiles import MAIN_PROFILE, profiles_of
 
 __all__ = [
+    "MAIN_PROFILE",
+    "Profile",
+    "ProfileConf",
     "SchedulerConf",
     "SchedulerSettings",
     "Spelling",
     "allocation_ratios",
     "make_conf",
     "option_values",
+    "profiles_of",
     "read_scheduler_settings",
     "read_settings",
     "register_opts",

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,7 @@ from filtersched.settings.options import (
     spelled,
     spellings_of,
 )
+from filtersched.settings.profile_conf import PREFIX, ProfileConf
 from filtersched.settings.shared_options import ALLOCATION_RATIOS, initial_ratio
 
 _STRENGTH = {
@@ -62,6 +63,8 @@ class SchedulerConf(cfg.ConfigOpts):
         self._given: list[Sections] = []
         #: Another ConfigOpts for the loader to `share` with, once it loads a plug-in of others.
         self.plugins_read: cfg.ConfigOpts | None = None
+        #: What code sets in the sections of profiles, by section.
+        self.profiles_given: Mapping[str, Mapping[str, Any]] = {}
         #: The arguments and files of `make_conf`.
         self.made_of: tuple[Sequence[str], Sequence[str | os.PathLike[str]]] = (), ()
 
@@ -80,6 +83,7 @@ class SchedulerConf(cfg.ConfigOpts):
             if "override" in known:
                 conf.set_override(known["opt"].dest, known["override"], None if group is None else group.name)
         conf.plugins_read = self.plugins_read
+        conf.profiles_given = self.profiles_given
         return conf
 
     def _parse_config_files(self) -> Any:
@@ -130,6 +134,7 @@ class SchedulerConf(cfg.ConfigOpts):
 def make_conf(
     args: Sequence[str] = (),
     files: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
+    profiles: Mapping[str, Mapping[str, Any]] | None = None,
     **options: Any,
 ) -> SchedulerConf:
     """Make a configuration from a command line, settings files and code. Nothing else is read.
@@ -138,6 +143,7 @@ def make_conf(
         `split_args` for one with). The files that --config-file names replace `files`; those of
         --config-dir come on top.
     files : a settings file or several, the later ones winning; with sections or as old flags.
+    profiles : by the name of each, what differs in it, as `options` say it; on top of what the files say.
     options : by any spelling: scheduler_default_filters=["RamFilter"], enabled_filters="RamFilter",
         acme_max_load=4.0. None means not given. They win over `args`.
 
@@ -159,8 +165,12 @@ def make_conf(
     for (group, name), opt in line.options.items():
         _register(conf, opt, group)
         texts = line.given[section_of(group)][name]
-        _checked(opt, (group, name), texts if opt.multi else texts[-1])
+        checked_value(opt, (group, name), texts if opt.multi else texts[-1])
     conf([], default_config_files=_paths(files, line.files), default_config_dirs=[], prog="filtersched", use_env=False)
+    conf.profiles_given = {
+        section_of(PREFIX + name): {each: value for each, value in values.items() if value is not None}
+        for name, values in (profiles or {}).items()
+    }
     for option, value in options.items():
         if value is not None:
             found = names.find(option)
@@ -168,7 +178,7 @@ def make_conf(
                 raise names.unknown(option)
             (group, name), opt = found
             _register(conf, opt, group)
-            conf.set_override(name, _checked(opt, (group, name), value), None if group == DEFAULT else group)
+            conf.set_override(name, checked_value(opt, (group, name), value), None if group == DEFAULT else group)
     if names.cost_weights:
         used = {path.rpartition(".")[2] for path in read_scheduler_settings(conf).least_cost_functions or ()}
         for name in names.cost_weights:
@@ -177,7 +187,8 @@ def make_conf(
     return conf
 
 
-def _checked(opt: cfg.Opt, spelling: Spelling, value: Any) -> Any:
+def checked_value(opt: cfg.Opt, spelling: Spelling, value: Any) -> Any:
+    """The value, which code or a command line gives, as the option has it. Raises ConfigurationError."""
     try:
         return typed(opt, value)
     except (ValueError, TypeError, AttributeError) as error:
@@ -288,6 +299,9 @@ def _register(conf: cfg.ConfigOpts, opt: cfg.Opt, group: str) -> None:
 
 def _resolve(conf: cfg.ConfigOpts, opts: Sequence[tuple[str, cfg.Opt]]) -> tuple[Any, Spelling | None]:
     """The value of one option in all its spellings, and the spelling that set it, None for a default."""
+    if isinstance(conf, ProfileConf):
+        own = conf.own(opts)
+        return _resolve(conf.main, opts) if own is None else own
     for group, opt in opts:
         _register(conf, opt, group)
     found = [_look_up(conf, opt, (group, opt.dest)) for group, opt in opts]

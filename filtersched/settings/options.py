@@ -137,6 +137,13 @@ class SchedulerSettings:
         "normalising. Only functions whose names begin with compute_ or noop are used, as in Nova. Unset: "
         "weighers. Empty: all hosts cost the same.",
     )
+    profile_hints: tuple[str, ...] | None = _option(
+        cfg.ListOpt,
+        "scheduler_profile_hints",
+        group=GROUPED,
+        help="The profiles that a request may choose by the hint filtersched:profile; a request that names another one "
+        "is an error. Unset: every profile. Empty: none. Flavors, projects and callers may choose every profile.",
+    )
     shared_resources: tuple[str, ...] = _option(
         cfg.MultiStrOpt,
         "shared_resources",

@@ -51,7 +51,7 @@ function _shtab_filtersched_using
 end
 
 set -g _shtab_filtersched_commands schedule why compare drain rebalance plugins check-config files inventory config completion man help
-set -g _shtab_filtersched_opts_with_value --actions --aggregate-image-properties-isolation-namespace --aggregate-image-properties-isolation-separator --aggregates --availability-zone --baremetal-scheduler-default-filters --build-failure-weight-multiplier --capability-weight-multiplier --capability-weight-of-missing --capability-weight-setting --color --columns --compute-fill-first-cost-fn-weight --compute-scheduler-driver --config-dir --config-file --connection-type --copy --count --cpu-allocation-ratio --cpu-weight-multiplier --cross-cell-move-weight-multiplier --dask --dedication-weight-multiplier --default-availability-zone --default-schedule-zone --disk-allocation-ratio --disk-weight-multiplier --expression-weight-multiplier --extra-spec --extra-spec-max-steps --extra-spec-max-words --filter-expression --filters --flavor --flavors --force-host --force-node --format --group-host --group-member --group-policy --group-rules-missing-domain --group-rules-unknown-group --group-rules-weight-multiplier --groups --hint --host-class --hypervisor-version-weight-multiplier --ignore-host --image --image-cache-weight-multiplier --image-properties-default-architecture --image-property --image-props-weight-multiplier --image-props-weight-setting --initial-cpu-allocation-ratio --initial-disk-allocation-ratio --initial-ram-allocation-ratio --instance-uuid --inventory --io-ops-weight-multiplier --isolated-hosts --isolated-images --jobs --json-query-max-length --json-query-max-terms --least-cost-functions --max-instances-per-host --max-io-ops-per-host --measured-load-deviation-share --measured-load-metric --measured-load-per-vcpu --measured-load-reports --measured-load-unknown --measured-load-weight-multiplier --metrics-weight-multiplier --metrics-weight-of-unavailable --metrics-weight-setting --min-gain --moves --near-misses --noop-cost-fn-weight --now --num-instances-weight-multiplier --os-cloud --output --pci-alias --pci-weight-multiplier --plain-instance-weight-multiplier --previous-host-weight-multiplier --project --project-spread-by --project-spread-weight-multiplier --ram-allocation-ratio --ram-weight-multiplier --request --requests --reserved-host-disk-mb --reserved-host-memory-mb --results --sample --scheduler-available-filters --scheduler-default-filters --scheduler-driver --scheduler-host-manager --scheduler-host-subset-size --scheduler-json-config-location --scheduler-max-attempts --scheduler-weight-classes --seed --seeds --servers --service-down-time --share-weight-multiplier --share-weight-resources --shared-resources --soft-affinity-weight-multiplier --soft-anti-affinity-weight-multiplier --sort --special-capabilities --timeout --topology-spread-weight-multiplier --user --weight-expression --wish-weight-multiplier
+set -g _shtab_filtersched_opts_with_value --actions --aggregate-image-properties-isolation-namespace --aggregate-image-properties-isolation-separator --aggregates --availability-zone --baremetal-scheduler-default-filters --build-failure-weight-multiplier --capability-weight-multiplier --capability-weight-of-missing --capability-weight-setting --color --columns --compute-fill-first-cost-fn-weight --compute-scheduler-driver --config-dir --config-file --connection-type --copy --count --cpu-allocation-ratio --cpu-weight-multiplier --cross-cell-move-weight-multiplier --dask --dedication-weight-multiplier --default-availability-zone --default-schedule-zone --disk-allocation-ratio --disk-weight-multiplier --expression-weight-multiplier --extra-spec --extra-spec-max-steps --extra-spec-max-words --filter-expression --filters --flavor --flavors --force-host --force-node --format --group-host --group-member --group-policy --group-rules-missing-domain --group-rules-unknown-group --group-rules-weight-multiplier --groups --hint --host-class --hypervisor-version-weight-multiplier --ignore-host --image --image-cache-weight-multiplier --image-properties-default-architecture --image-property --image-props-weight-multiplier --image-props-weight-setting --initial-cpu-allocation-ratio --initial-disk-allocation-ratio --initial-ram-allocation-ratio --instance-uuid --inventory --io-ops-weight-multiplier --isolated-hosts --isolated-images --jobs --json-query-max-length --json-query-max-terms --least-cost-functions --max-instances-per-host --max-io-ops-per-host --measured-load-deviation-share --measured-load-metric --measured-load-per-vcpu --measured-load-reports --measured-load-unknown --measured-load-weight-multiplier --metrics-weight-multiplier --metrics-weight-of-unavailable --metrics-weight-setting --min-gain --moves --near-misses --noop-cost-fn-weight --now --num-instances-weight-multiplier --os-cloud --output --pci-alias --pci-weight-multiplier --plain-instance-weight-multiplier --previous-host-weight-multiplier --profile --project --project-spread-by --project-spread-weight-multiplier --ram-allocation-ratio --ram-weight-multiplier --request --requests --reserved-host-disk-mb --reserved-host-memory-mb --results --sample --scheduler-available-filters --scheduler-default-filters --scheduler-driver --scheduler-host-manager --scheduler-host-subset-size --scheduler-json-config-location --scheduler-max-attempts --scheduler-profile-hints --scheduler-weight-classes --seed --seeds --servers --service-down-time --share-weight-multiplier --share-weight-resources --shared-resources --soft-affinity-weight-multiplier --soft-anti-affinity-weight-multiplier --sort --special-capabilities --timeout --topology-spread-weight-multiplier --user --weight-expression --wish-weight-multiplier
 
 complete -c filtersched -e
 complete -c filtersched -f
@@ -84,6 +84,7 @@ complete -c filtersched -n '_shtab_filtersched_using schedule' -l project -x -d 
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l user -x -d 'the user who asks'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l group-policy -xka "affinity anti-affinity soft-affinity soft-anti-affinity" -d 'the instances are a server group'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l filters -x -d 'use these filters instead of the configured ones, in this order'
+complete -c filtersched -n '_shtab_filtersched_using schedule' -l profile -x -d 'let this profile decide, whatever flavors, projects and hints say'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l capacity-filters -d 'also use RamFilter, CoreFilter and DiskFilter, which check what Placement checks for Nova'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l now -x -d 'decide as of this time (UTC), such as 2026-01-31T12:00:00, for inventories that tell when a host'"'"'s service was last seen'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l strict -d 'make it an error if a request asks for what no plug-in in use reads'
@@ -110,6 +111,7 @@ complete -c filtersched -n '_shtab_filtersched_using schedule' -l scheduler-avai
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l scheduler-default-filters -x -d 'The filters of every request, by class name, in this order'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l scheduler-weight-classes -x -d 'The weighers that rank the remaining hosts'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l least-cost-functions -x -d 'Cost functions of the first filter scheduler, used instead of weighers'
+complete -c filtersched -n '_shtab_filtersched_using schedule' -l scheduler-profile-hints -x -d 'The profiles that a request may choose by the hint filtersched:profile'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l shared-resources -x -d 'Resources that belong to no single host'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l scheduler-host-subset-size -x -d 'Draw one of this many best hosts'
 complete -c filtersched -n '_shtab_filtersched_using schedule' -l shuffle-best-same-weighed-hosts -d True
@@ -218,6 +220,7 @@ complete -c filtersched -n '_shtab_filtersched_using why' -l project -x -d 'the 
 complete -c filtersched -n '_shtab_filtersched_using why' -l user -x -d 'the user who asks'
 complete -c filtersched -n '_shtab_filtersched_using why' -l group-policy -xka "affinity anti-affinity soft-affinity soft-anti-affinity" -d 'the instances are a server group'
 complete -c filtersched -n '_shtab_filtersched_using why' -l filters -x -d 'use these filters instead of the configured ones, in this order'
+complete -c filtersched -n '_shtab_filtersched_using why' -l profile -x -d 'let this profile decide, whatever flavors, projects and hints say'
 complete -c filtersched -n '_shtab_filtersched_using why' -l capacity-filters -d 'also use RamFilter, CoreFilter and DiskFilter, which check what Placement checks for Nova'
 complete -c filtersched -n '_shtab_filtersched_using why' -l now -x -d 'decide as of this time (UTC), such as 2026-01-31T12:00:00, for inventories that tell when a host'"'"'s service was last seen'
 complete -c filtersched -n '_shtab_filtersched_using why' -l strict -d 'make it an error if a request asks for what no plug-in in use reads'
@@ -237,6 +240,7 @@ complete -c filtersched -n '_shtab_filtersched_using why' -l scheduler-available
 complete -c filtersched -n '_shtab_filtersched_using why' -l scheduler-default-filters -x -d 'The filters of every request, by class name, in this order'
 complete -c filtersched -n '_shtab_filtersched_using why' -l scheduler-weight-classes -x -d 'The weighers that rank the remaining hosts'
 complete -c filtersched -n '_shtab_filtersched_using why' -l least-cost-functions -x -d 'Cost functions of the first filter scheduler, used instead of weighers'
+complete -c filtersched -n '_shtab_filtersched_using why' -l scheduler-profile-hints -x -d 'The profiles that a request may choose by the hint filtersched:profile'
 complete -c filtersched -n '_shtab_filtersched_using why' -l shared-resources -x -d 'Resources that belong to no single host'
 complete -c filtersched -n '_shtab_filtersched_using why' -l scheduler-host-subset-size -x -d 'Draw one of this many best hosts'
 complete -c filtersched -n '_shtab_filtersched_using why' -l shuffle-best-same-weighed-hosts -d True
@@ -328,6 +332,7 @@ complete -c filtersched -n '_shtab_filtersched_using compare' -l requests -xka "
 complete -c filtersched -n '_shtab_filtersched_using compare' -l actions -x -d 'with Nova'"'"'s instances'
 complete -c filtersched -n '_shtab_filtersched_using compare' -l sample -x -d 'make requests up'
 complete -c filtersched -n '_shtab_filtersched_using compare' -l filters -x -d 'use these filters instead of the configured ones, in this order'
+complete -c filtersched -n '_shtab_filtersched_using compare' -l profile -x -d 'let this profile decide, whatever flavors, projects and hints say'
 complete -c filtersched -n '_shtab_filtersched_using compare' -l capacity-filters -d 'also use RamFilter, CoreFilter and DiskFilter, which check what Placement checks for Nova'
 complete -c filtersched -n '_shtab_filtersched_using compare' -l now -x -d 'decide as of this time (UTC), such as 2026-01-31T12:00:00, for inventories that tell when a host'"'"'s service was last seen'
 complete -c filtersched -n '_shtab_filtersched_using compare' -l seeds -x -d 'run configurations that draw with N seeds (default 1)'
@@ -350,6 +355,7 @@ complete -c filtersched -n '_shtab_filtersched_using compare' -l scheduler-avail
 complete -c filtersched -n '_shtab_filtersched_using compare' -l scheduler-default-filters -x -d 'The filters of every request, by class name, in this order'
 complete -c filtersched -n '_shtab_filtersched_using compare' -l scheduler-weight-classes -x -d 'The weighers that rank the remaining hosts'
 complete -c filtersched -n '_shtab_filtersched_using compare' -l least-cost-functions -x -d 'Cost functions of the first filter scheduler, used instead of weighers'
+complete -c filtersched -n '_shtab_filtersched_using compare' -l scheduler-profile-hints -x -d 'The profiles that a request may choose by the hint filtersched:profile'
 complete -c filtersched -n '_shtab_filtersched_using compare' -l shared-resources -x -d 'Resources that belong to no single host'
 complete -c filtersched -n '_shtab_filtersched_using compare' -l scheduler-host-subset-size -x -d 'Draw one of this many best hosts'
 complete -c filtersched -n '_shtab_filtersched_using compare' -l shuffle-best-same-weighed-hosts -d True
@@ -440,6 +446,7 @@ complete -c filtersched -n '_shtab_filtersched_using drain' -l aggregates -x -d 
 complete -c filtersched -n '_shtab_filtersched_using drain' -l servers -x -d 'what runs on the hosts now'
 complete -c filtersched -n '_shtab_filtersched_using drain' -l flavors -x -d 'the flavors that servers and traces name'
 complete -c filtersched -n '_shtab_filtersched_using drain' -l filters -x -d 'use these filters instead of the configured ones, in this order'
+complete -c filtersched -n '_shtab_filtersched_using drain' -l profile -x -d 'let this profile decide, whatever flavors, projects and hints say'
 complete -c filtersched -n '_shtab_filtersched_using drain' -l capacity-filters -d 'also use RamFilter, CoreFilter and DiskFilter, which check what Placement checks for Nova'
 complete -c filtersched -n '_shtab_filtersched_using drain' -l now -x -d 'decide as of this time (UTC), such as 2026-01-31T12:00:00, for inventories that tell when a host'"'"'s service was last seen'
 complete -c filtersched -n '_shtab_filtersched_using drain' -l format -xka "text wide json jsonl csv name" -d 'text (the default) and wide for people'
@@ -458,6 +465,7 @@ complete -c filtersched -n '_shtab_filtersched_using drain' -l scheduler-availab
 complete -c filtersched -n '_shtab_filtersched_using drain' -l scheduler-default-filters -x -d 'The filters of every request, by class name, in this order'
 complete -c filtersched -n '_shtab_filtersched_using drain' -l scheduler-weight-classes -x -d 'The weighers that rank the remaining hosts'
 complete -c filtersched -n '_shtab_filtersched_using drain' -l least-cost-functions -x -d 'Cost functions of the first filter scheduler, used instead of weighers'
+complete -c filtersched -n '_shtab_filtersched_using drain' -l scheduler-profile-hints -x -d 'The profiles that a request may choose by the hint filtersched:profile'
 complete -c filtersched -n '_shtab_filtersched_using drain' -l shared-resources -x -d 'Resources that belong to no single host'
 complete -c filtersched -n '_shtab_filtersched_using drain' -l scheduler-host-subset-size -x -d 'Draw one of this many best hosts'
 complete -c filtersched -n '_shtab_filtersched_using drain' -l shuffle-best-same-weighed-hosts -d True
@@ -549,6 +557,7 @@ complete -c filtersched -n '_shtab_filtersched_using rebalance' -l aggregates -x
 complete -c filtersched -n '_shtab_filtersched_using rebalance' -l servers -x -d 'what runs on the hosts now'
 complete -c filtersched -n '_shtab_filtersched_using rebalance' -l flavors -x -d 'the flavors that servers and traces name'
 complete -c filtersched -n '_shtab_filtersched_using rebalance' -l filters -x -d 'use these filters instead of the configured ones, in this order'
+complete -c filtersched -n '_shtab_filtersched_using rebalance' -l profile -x -d 'let this profile decide, whatever flavors, projects and hints say'
 complete -c filtersched -n '_shtab_filtersched_using rebalance' -l capacity-filters -d 'also use RamFilter, CoreFilter and DiskFilter, which check what Placement checks for Nova'
 complete -c filtersched -n '_shtab_filtersched_using rebalance' -l now -x -d 'decide as of this time (UTC), such as 2026-01-31T12:00:00, for inventories that tell when a host'"'"'s service was last seen'
 complete -c filtersched -n '_shtab_filtersched_using rebalance' -l format -xka "text wide json jsonl csv name" -d 'text (the default) and wide for people'
@@ -567,6 +576,7 @@ complete -c filtersched -n '_shtab_filtersched_using rebalance' -l scheduler-ava
 complete -c filtersched -n '_shtab_filtersched_using rebalance' -l scheduler-default-filters -x -d 'The filters of every request, by class name, in this order'
 complete -c filtersched -n '_shtab_filtersched_using rebalance' -l scheduler-weight-classes -x -d 'The weighers that rank the remaining hosts'
 complete -c filtersched -n '_shtab_filtersched_using rebalance' -l least-cost-functions -x -d 'Cost functions of the first filter scheduler, used instead of weighers'
+complete -c filtersched -n '_shtab_filtersched_using rebalance' -l scheduler-profile-hints -x -d 'The profiles that a request may choose by the hint filtersched:profile'
 complete -c filtersched -n '_shtab_filtersched_using rebalance' -l shared-resources -x -d 'Resources that belong to no single host'
 complete -c filtersched -n '_shtab_filtersched_using rebalance' -l scheduler-host-subset-size -x -d 'Draw one of this many best hosts'
 complete -c filtersched -n '_shtab_filtersched_using rebalance' -l shuffle-best-same-weighed-hosts -d True
@@ -668,6 +678,7 @@ complete -c filtersched -n '_shtab_filtersched_using plugins' -l scheduler-avail
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l scheduler-default-filters -x -d 'The filters of every request, by class name, in this order'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l scheduler-weight-classes -x -d 'The weighers that rank the remaining hosts'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l least-cost-functions -x -d 'Cost functions of the first filter scheduler, used instead of weighers'
+complete -c filtersched -n '_shtab_filtersched_using plugins' -l scheduler-profile-hints -x -d 'The profiles that a request may choose by the hint filtersched:profile'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l shared-resources -x -d 'Resources that belong to no single host'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l scheduler-host-subset-size -x -d 'Draw one of this many best hosts'
 complete -c filtersched -n '_shtab_filtersched_using plugins' -l shuffle-best-same-weighed-hosts -d True
@@ -772,6 +783,7 @@ complete -c filtersched -n '_shtab_filtersched_using check-config' -l scheduler-
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l scheduler-default-filters -x -d 'The filters of every request, by class name, in this order'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l scheduler-weight-classes -x -d 'The weighers that rank the remaining hosts'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l least-cost-functions -x -d 'Cost functions of the first filter scheduler, used instead of weighers'
+complete -c filtersched -n '_shtab_filtersched_using check-config' -l scheduler-profile-hints -x -d 'The profiles that a request may choose by the hint filtersched:profile'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l shared-resources -x -d 'Resources that belong to no single host'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l scheduler-host-subset-size -x -d 'Draw one of this many best hosts'
 complete -c filtersched -n '_shtab_filtersched_using check-config' -l shuffle-best-same-weighed-hosts -d True
@@ -883,6 +895,7 @@ complete -c filtersched -n '_shtab_filtersched_using config' -l scheduler-availa
 complete -c filtersched -n '_shtab_filtersched_using config' -l scheduler-default-filters -x -d 'The filters of every request, by class name, in this order'
 complete -c filtersched -n '_shtab_filtersched_using config' -l scheduler-weight-classes -x -d 'The weighers that rank the remaining hosts'
 complete -c filtersched -n '_shtab_filtersched_using config' -l least-cost-functions -x -d 'Cost functions of the first filter scheduler, used instead of weighers'
+complete -c filtersched -n '_shtab_filtersched_using config' -l scheduler-profile-hints -x -d 'The profiles that a request may choose by the hint filtersched:profile'
 complete -c filtersched -n '_shtab_filtersched_using config' -l shared-resources -x -d 'Resources that belong to no single host'
 complete -c filtersched -n '_shtab_filtersched_using config' -l scheduler-host-subset-size -x -d 'Draw one of this many best hosts'
 complete -c filtersched -n '_shtab_filtersched_using config' -l shuffle-best-same-weighed-hosts -d True
@@ -982,6 +995,7 @@ complete -c filtersched -n '_shtab_filtersched_using help' -l scheduler-availabl
 complete -c filtersched -n '_shtab_filtersched_using help' -l scheduler-default-filters -x -d 'The filters of every request, by class name, in this order'
 complete -c filtersched -n '_shtab_filtersched_using help' -l scheduler-weight-classes -x -d 'The weighers that rank the remaining hosts'
 complete -c filtersched -n '_shtab_filtersched_using help' -l least-cost-functions -x -d 'Cost functions of the first filter scheduler, used instead of weighers'
+complete -c filtersched -n '_shtab_filtersched_using help' -l scheduler-profile-hints -x -d 'The profiles that a request may choose by the hint filtersched:profile'
 complete -c filtersched -n '_shtab_filtersched_using help' -l shared-resources -x -d 'Resources that belong to no single host'
 complete -c filtersched -n '_shtab_filtersched_using help' -l scheduler-host-subset-size -x -d 'Draw one of this many best hosts'
 complete -c filtersched -n '_shtab_filtersched_using help' -l shuffle-best-same-weighed-hosts -d True

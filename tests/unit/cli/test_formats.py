@@ -113,7 +113,7 @@ def test_rows_without_a_value_come_last_in_both_directions(schedule):
 
 def test_wide_shows_more_columns(schedule):
     heading = schedule("--format", "wide").out.splitlines()[0]
-    expected = "REQUEST INSTANCE RESULT HOST NODE UUID WEIGHT RUNNER UP MARGIN ALTERNATES SEED WHY"
+    expected = "REQUEST INSTANCE RESULT HOST NODE UUID WEIGHT RUNNER UP MARGIN ALTERNATES SEED PROFILE WHY"
     assert " ".join(heading.split()) == expected
 
 

@@ -333,6 +333,7 @@ def test_explanation_as_plain_data():
         "message": "4 hosts, 1 refused by RamFilter.",
         "index": 0,
         "num_instances": 1,
+        "profile": None,
         "offered": 4,
         "refused": {"RamFilter": 1},
         "near_misses": [],

@@ -72,6 +72,7 @@ def test_defaults_are_the_documented_ones():
         enabled_filters=("AvailabilityZoneFilter", "RamFilter", "ComputeFilter"),
         weight_classes=("all_weighers",),
         least_cost_functions=None,
+        profile_hints=None,
         host_subset_size=1,
         shuffle_best_same_weighed_hosts=False,
         max_attempts=3,
