@@ -114,7 +114,8 @@ def perform_plan(
 ) -> Comparison:
     """Perform the runs that are not finished yet, and compare."""
     results = {} if journal is None else journal.of({run.key for run in plan.runs})
-    missing = [run for run in plan.runs if run.key not in results]
+    # Configurations that say the same have the same runs.
+    missing = list({run.key: run for run in plan.runs if run.key not in results}.values())
     shares = {run.key: float(run.key in results) for run in plan.runs}
     if journal is not None:
         journal.begin()

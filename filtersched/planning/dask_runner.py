@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import uuid
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -54,20 +55,24 @@ class DaskRunner:
             client = stack.enter_context(self._client(distributed))
             done = self._started(client, distributed, runs, parts)
             for future, run in done:
-                yield self._event(future, run)
+                with self._lost():
+                    event = self._event(future, run)
+                yield event
 
     def _started(
         self, client: Any, distributed: Any, runs: Sequence[Run], parts: Mapping[str, bytes]
     ) -> Iterator[tuple[Any, Run]]:
         """The futures of the runs as they end."""
-        with self._lost(client):
+        with self._lost():
             shared = client.scatter(dict(parts), broadcast=True)
-            by_key = {f"filtersched-{run.key}": run for run in runs}
+            # Another user of the cluster may perform the same run.
+            token = uuid.uuid4().hex
+            by_key = {f"filtersched-{token}-{run.key}": run for run in runs}
             futures = [client.submit(_perform, run, shared, key=key, retries=0) for key, run in by_key.items()]
         try:
-            ended = distributed.as_completed(futures)
+            ended = distributed.as_completed(futures, loop=client.loop)
             while True:
-                with self._lost(client):
+                with self._lost():
                     future = next(ended, None)
                 if future is None:
                     return
@@ -105,7 +110,7 @@ class DaskRunner:
             yield stack.enter_context(client)
 
     @contextlib.contextmanager
-    def _lost(self, client: Any) -> Iterator[None]:
+    def _lost(self) -> Iterator[None]:
         """An error of ours for whatever Dask raises when its scheduler is gone."""
         try:
             yield
@@ -117,9 +122,8 @@ class DaskRunner:
             raise self._error(f"the Dask scheduler {self._address} failed: {said}") from None
 
     def _error(self, said: str) -> DaskError:
-        return DaskError(f"{said}. Finished runs are kept where --results was given; --resume goes on.",
-            address=self._address,
-        )
+        hint = "Finished runs are kept where --results was given; --resume goes on."
+        return DaskError(f"{said}. {hint}", address=self._address)
 
 
 def _perform(run: Run, parts: Mapping[str, bytes]) -> tuple[str, Any]:
