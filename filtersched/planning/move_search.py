@@ -102,7 +102,9 @@ class BeamSearch:
     is_exact : whether filters are asked about every state, and not only where nothing follows from others.
     """
 
-    def __init__(self, trial: TrialMoves, goal: Goal, *, effort: tuple[int, int] = QUICK, is_exact: bool = False) -> None:
+    def __init__(
+        self, trial: TrialMoves, goal: Goal, *, effort: tuple[int, int] = QUICK, is_exact: bool = False
+    ) -> None:
         self._trial = trial
         self._goal = goal
         self._width, self._patience = effort

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -160,10 +161,8 @@ class TrialMoves:
 
     def tentatively(self, selections: Mapping[int, Selection], act: Callable[[], None]) -> None:
         """Call `act` with these instances, by column, on other hosts; it changes nothing, and all is taken back."""
-        try:
+        with contextlib.suppress(_Undo):
             self.pool.transaction(self._try, selections, act)
-        except _Undo:
-            pass
 
     def _try(self, selections: Mapping[int, Selection], act: Callable[[], None]) -> None:
         generation, pool = self.pool.generation, self.pool
