@@ -21,6 +21,8 @@ from filtersched.cli.package_files import COLUMNS as FILE_COLUMNS
 from filtersched.cli.parsers import make_parser
 from filtersched.cli.placements import COLUMNS as PLACEMENT_COLUMNS
 from filtersched.cli.plugins import COLUMNS as PLUGIN_COLUMNS
+from filtersched.cli.pool import COLUMNS as POOL_COLUMNS
+from filtersched.cli.pool import INSTANCE_COLUMNS
 from filtersched.cli.request_flags import SIZES
 from filtersched.cli.verdict_tables import COLUMNS as VERDICT_COLUMNS
 from filtersched.requests.request_spec import RequestSpec
@@ -28,7 +30,7 @@ from filtersched.requests.request_values import Flavor, Image, InstanceGroup
 
 HERE = Path(__file__).resolve().parent / "reference"
 GENERATED = "<!-- Written by docs/generate_command_reference.py; change the parsers, classes and schemas instead. -->\n"
-SCHEMAS = ("schedule", "placement", "why", "plugins", "check-config", "files")
+SCHEMAS = ("schedule", "placement", "why", "plugins", "check-config", "files", "pool")
 # Parts of a request that are set for programs, or by the scheduler itself.
 NOT_IN_FILES = ("_", "further", "context", "config_options", "instance_uuid", "now")
 
@@ -144,6 +146,8 @@ def _output() -> Iterator[str]:
         "plugins": PLUGIN_COLUMNS,
         "check-config": FINDING_COLUMNS,
         "files": FILE_COLUMNS,
+        "pool list": POOL_COLUMNS,
+        "pool show": INSTANCE_COLUMNS,
     }
     for command, columns in listings.items():
         said = ", ".join(f"*`{one.name}`*" if one.is_wide else f"`{one.name}`" for one in columns)

@@ -50,11 +50,12 @@ class PostgresqlServer:
     def url(self, database: str, *, user: str = "filtersched") -> str:
         return f"postgresql+psycopg://{user}@/{database}?host={urllib.parse.quote(self.directory, safe='')}"
 
-    def new_database(self) -> str:
-        """The URL of an empty database."""
+    def new_database(self, *, like: str | None = None) -> str:
+        """The URL of an empty database, or of a copy of one that nobody is connected to."""
         self._databases += 1
         name = f"pool{os.getpid()}n{self._databases}"
-        self.run_sql(f"CREATE DATABASE {name}")
+        template = "" if like is None else f" TEMPLATE {like.partition('@/')[2].partition('?')[0]}"
+        self.run_sql(f"CREATE DATABASE {name}{template}")
         return self.url(name)
 
     def run_sql(self, statement: str, *, database: str = "postgres") -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from filtersched.cli.errors import UsageError
-from filtersched.cli.inputs import files_read, filters_of, hosts_of, timed, trace_of
+from filtersched.cli.inputs import WHICH_HOSTS, files_read, filters_of, hosts_of, timed, trace_of
 from filtersched.cli.listing import Column, show_table, write_json
 from filtersched.cli.terminal import Terminal
 from filtersched.errors import FilterschedError
@@ -78,7 +78,10 @@ class _Hosts:
 
     def __call__(self, conf: SchedulerConf) -> list[HostState]:
         settings = read_scheduler_settings(conf)
-        key = settings.host_class, settings.reserved_host_memory_mb, settings.reserved_host_disk_mb
+        key: Any = settings.host_class, settings.reserved_host_memory_mb, settings.reserved_host_disk_mb
+        if self._args.pool is not None:
+            # Others change it meanwhile, and all configurations begin with the same hosts.
+            key = None
         if key not in self._read:
             if self._read and "-" in files_read(self._args):
                 raise UsageError(
@@ -86,7 +89,7 @@ class _Hosts:
                 )
             hosts = hosts_of(self._args, settings)
             if hosts is None:
-                raise UsageError("which hosts? Give --inventory FILE, or --connection_type=fake for made-up ones.")
+                raise UsageError(WHICH_HOSTS)
             self._read[key] = list(hosts)
         return self._read[key]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -21,9 +20,9 @@ def log_settings(conf: SchedulerConf, scheduler: Any) -> None:
         LOG.debug("%s: %s", kind, _classes(getattr(scheduler, kind, ())))
 
 
-def log_inventory(args: argparse.Namespace, count: int, seconds: float) -> None:
+def log_inventory(source: str, count: int, seconds: float) -> None:
     """What was read of hosts, and how long that took."""
-    LOG.debug("inventory: %d hosts of %s in %.1f ms", count, " and ".join(args.inventory or ["fake"]), 1000 * seconds)
+    LOG.debug("inventory: %d hosts of %s in %.1f ms", count, source, 1000 * seconds)
 
 
 def log_outcome(outcome: Outcome, seconds: float) -> None:

@@ -96,6 +96,31 @@ Example:
 Exit status: 0 all was read; 1 the inventory was written without parts that the user may not read,
 which are named (0 with --allow-partial); 2 an error, and nothing was written.
 """
+POOL = """\
+Keep a pool of hosts in a database, so that several schedulers place on the same hosts: a file of
+SQLite, or a database of PostgreSQL, as a URL names it. What you can do with it:
+
+  init      make an empty pool
+  import    add the hosts of an inventory: all of them, or none
+  list      list the hosts and what is free on them
+  show      the pool in numbers; with names, the instances of these hosts, or these instances
+  export    write the hosts with their instances as an inventory
+  upgrade   bring the tables of an older release up to date
+
+Give --pool URL in the place of --inventory to schedule, why and check-config.
+Needs SQLAlchemy: pip install 'filtersched[shared]', or 'filtersched[postgresql]' for PostgreSQL.
+"""
+POOL_EXAMPLES = """\
+Examples:
+  filtersched pool init sqlite:///pool.db
+  filtersched pool import sqlite:///pool.db --inventory examples/hosts.jsonl
+  filtersched schedule --pool sqlite:///pool.db --flavor ram=4096,vcpus=2,disk=20
+  filtersched pool show sqlite:///pool.db 'cmp-az1-*'
+  filtersched pool list postgresql+psycopg://scheduler@db.example/pool --sort -free_ram_mb
+
+A password need not stand in the URL: libpq reads PGPASSWORD and ~/.pgpass.
+Exit status: 0 done, 2 an error.
+"""
 FILES = """\
 List the files that are installed with the package: sample settings, an example inventory with
 requests, a systemd unit, shell completions and man pages. With names, print these files.

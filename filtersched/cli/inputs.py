@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from filtersched.cli.debug_log import log_inventory
 from filtersched.cli.errors import UsageError
@@ -29,13 +31,21 @@ from filtersched.planning.sample_trace import sample_trace
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.settings import SchedulerSettings
 
+if TYPE_CHECKING:
+    from filtersched.shared import SharedPool
+
 # Flags that name an input, beside --inventory.
 _INPUTS = ("aggregates", "servers", "flavors", "requests", "actions", "groups")
+WHICH_HOSTS = "which hosts? Give --inventory FILE, --pool URL, or --connection_type=fake for made-up ones."
 
 
 def hosts_of(args: argparse.Namespace, settings: SchedulerSettings) -> Iterable[HostState] | None:
     """The hosts of the inventory, or made-up ones; None if neither was asked for."""
     _check_stdin(args)
+    if getattr(args, "pool", None) is not None:
+        _check_only_pool(args, settings)
+        with open_shared_pool(args.pool) as pool:
+            return [host.copy() for host in pool]
     host_class = load_host_class(settings)
     if args.inventory is not None:
         hosts = read_inventory(
@@ -54,6 +64,13 @@ def hosts_of(args: argparse.Namespace, settings: SchedulerSettings) -> Iterable[
     return None
 
 
+def open_shared_pool(url: str) -> SharedPool:
+    """The pool of a database. Raises PoolError, also where the extra is not installed."""
+    from filtersched.shared import SharedPool
+
+    return SharedPool(url)
+
+
 def files_read(args: argparse.Namespace) -> list[str]:
     """The files that the command line names as input; - is the standard input."""
     given = [*(args.inventory or ()), *(getattr(args, flag, None) for flag in _INPUTS)]
@@ -66,14 +83,36 @@ def _check_stdin(args: argparse.Namespace) -> None:
         raise UsageError(f"only one of {flags} can be the standard input")
 
 
-def pool_of(args: argparse.Namespace, settings: SchedulerSettings) -> HostPool:
-    """A pool of the hosts. Raises UsageError if the command line names none."""
+def _check_only_pool(args: argparse.Namespace, settings: SchedulerSettings) -> None:
+    given = [flag for flag in ("inventory", "aggregates", "servers") if getattr(args, flag, None) is not None]
+    if given or settings.connection_type == "fake":
+        other = f"--{given[0]}" if given else "--connection_type=fake"
+        raise UsageError(f"give either --pool or {other}, not both: the hosts and instances are those of the pool")
+
+
+@contextlib.contextmanager
+def pool_of(args: argparse.Namespace, settings: SchedulerSettings) -> Iterator[HostPool]:
+    """The pool to place on: the shared one of `--pool`, or one of the hosts. Raises UsageError if there are none."""
+    if args.pool is None:
+        yield snapshot_of(args, settings)
+        return
+    _check_stdin(args)
+    _check_only_pool(args, settings)
+    began = time.perf_counter()
+    with open_shared_pool(args.pool) as shared:
+        log_inventory("a shared pool", len(shared), time.perf_counter() - began)
+        yield shared
+
+
+def snapshot_of(args: argparse.Namespace, settings: SchedulerSettings) -> HostPool:
+    """A pool of the hosts that this command keeps to itself. Raises UsageError if the command line names none."""
+    began = time.perf_counter()
     hosts = hosts_of(args, settings)
     if hosts is None:
-        raise UsageError("which hosts? Give --inventory FILE, or --connection_type=fake for made-up ones.")
-    began = time.perf_counter()
+        raise UsageError(WHICH_HOSTS)
     pool = HostPool(hosts)
-    log_inventory(args, len(pool), time.perf_counter() - began)
+    source = "a shared pool" if args.pool is not None else " and ".join(args.inventory or ["fake"])
+    log_inventory(source, len(pool), time.perf_counter() - began)
     return pool
 
 

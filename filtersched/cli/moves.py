@@ -1,4 +1,4 @@
-"""filtersched drain, rebalance and audit: plans of moves, as a table or as data."""
+"""filtersched drain and rebalance: plans of moves, as a table or as data."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from datetime import datetime
 from typing import Any
 
 from filtersched.cli.errors import UsageError
-from filtersched.cli.inputs import pool_of, time_of
+from filtersched.cli.inputs import snapshot_of, time_of
 from filtersched.cli.listing import Column, check_listing, show_records
 from filtersched.cli.named_hosts import NamedHosts
 from filtersched.cli.terminal import Terminal
 from filtersched.cli.unread_fields import filters_in_use
 from filtersched.hosts.host_pool import HostPool
 from filtersched.inventory import read_groups
-from filtersched.planning import MovePlan, audit, plan_moves
-from filtersched.planning.move_plan import EMPTY, EVEN, RULES
+from filtersched.planning import MovePlan, plan_moves
+from filtersched.planning.move_plan import RULES
 from filtersched.requests.request_values import InstanceGroup
 from filtersched.schedulers import FilterScheduler, scheduler_from
 from filtersched.settings import SchedulerConf, read_scheduler_settings
@@ -43,13 +43,6 @@ COLUMNS = (
     Column("source_node", is_wide=True),
     Column("target_node", is_wide=True),
 )
-AUDIT_COLUMNS = (
-    Column("instance_uuid"),
-    Column("host"),
-    Column("nodename", is_wide=True),
-    Column("filters", lambda row: ", ".join(row["filters"]), is_wide=True),
-    Column("reason"),
-)
 
 
 def run_drain(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:
@@ -62,44 +55,10 @@ def run_drain(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal)
 
 
 def run_rebalance(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:
-    """Plan for one of the goals of a rebalance; 0, or 1 if something stays broken."""
-    if args.min_gain and args.goal != EVEN:
-        raise UsageError(f"--min-gain is for --goal even, not for --goal {args.goal}")
-    if args.keep_free and args.goal != EMPTY:
-        raise UsageError(f"--keep-free is for --goal empty, not for --goal {args.goal}")
-    plan = _planned(args, conf, goal=args.goal, min_gain=args.min_gain, keep_free=args.keep_free)
+    """Plan to even out the use of hosts; 0."""
+    plan = _planned(args, conf, min_gain=args.min_gain)
     _show(args, terminal, plan)
-    return 1 if args.goal == RULES and not plan.reached else 0
-
-
-def run_audit(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:
-    """Show what filters and group rules say of instances on their own hosts; 0 if nothing, else 1."""
-    check_listing(args, AUDIT_COLUMNS)
-    scheduler = scheduler_for_moves(conf)
-    pool = pool_at(args, conf)
-    found = audit(scheduler, pool, groups=groups_of(args), filters=filters_in_use(args, scheduler))
-    rows = [
-        {
-            "instance_uuid": one.instance_uuid,
-            "host": one.host,
-            "nodename": one.nodename,
-            "filters": [verdict.filter for verdict in one.refused_by],
-            "reason": one.reason,
-        }
-        for one in found.broken
-    ]
-    record = found.to_dict()
-    broken = record.pop("broken")
-    record.pop("version")
-    if rows or args.format != "text":
-        show_records(terminal, args, "broken", AUDIT_COLUMNS, rows, records=broken, further=record)
-    if args.format == "text":
-        if rows:
-            terminal.line()
-        terminal.line(f"{len(rows):,} of {found.asked:,} instances are refused their own hosts.")
-        if found.not_asked:
-            terminal.line(f"{found.not_asked:,} more were not asked about: forced, or of an unknown flavor.")
-    return 1 if rows else 0
+    return 0
 
 
 def _planned(
@@ -131,7 +90,7 @@ def scheduler_for_moves(conf: SchedulerConf) -> FilterScheduler:
 
 def pool_at(args: argparse.Namespace, conf: SchedulerConf) -> HostPool:
     """The pool of the inventory, at the time that the command line gives."""
-    pool = pool_of(args, read_scheduler_settings(conf))
+    pool = snapshot_of(args, read_scheduler_settings(conf))
     now = time_of(args)
     if now is not None:
         pool.clock = functools.partial(_same, now)

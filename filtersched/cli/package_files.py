@@ -41,6 +41,7 @@ FILES = {
             ("plugins", "filtersched plugins --format json"),
             ("check-config", "filtersched check-config --format json"),
             ("files", "filtersched files --format json"),
+            ("pool", "filtersched pool list and pool show --format json"),
         )
     },
     "man/filtersched.1": "the man page; 'filtersched man' prints it too",

@@ -19,6 +19,7 @@ from filtersched.columns.values import whole
 from filtersched.errors import shown
 
 _LONGEST_S = 86_400
+POOL_ACTIONS = ("init", "import", "list", "show", "export", "upgrade")
 # Adds a sub-command of a name, its line in the list, its description, epilog and usage.
 _AddCommand = Callable[..., argparse.ArgumentParser]
 
@@ -78,7 +79,7 @@ def make_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentP
         commands[name] = made
         return made
 
-    for add in (_add_schedule, _add_why, _add_plans, _add_lists, _add_inventory, _add_texts):
+    for add in (_add_schedule, _add_why, _add_plans, _add_lists, _add_inventory, _add_pool, _add_texts):
         add(command)
     return parser, commands
 
@@ -94,7 +95,7 @@ def _add_schedule(command: _AddCommand) -> None:
         "place requests on hosts, and say why",
         help_texts.SCHEDULE,
         help_texts.SCHEDULE_EXAMPLES,
-        "--inventory FILE (--requests FILE | --flavor KEY=N,... [flag ...]) [setting ...]",
+        "(--inventory FILE | --pool URL) (--requests FILE | --flavor KEY=N,...) [flag ...]",
     )
     _add_input(schedule)
     add_trace(schedule)
@@ -137,7 +138,7 @@ def _add_why(command: _AddCommand) -> None:
         "show what filters and weighers say of hosts",
         help_texts.WHY,
         help_texts.WHY_EXAMPLES,
-        "HOST... --inventory FILE (--flavor KEY=N,... | --requests FILE --request ID) [flag ...]",
+        "HOST... (--inventory FILE | --pool URL) (--flavor KEY=N,... | --requests FILE) [...]",
     )
     why.add_argument(
         "hosts",
@@ -180,7 +181,7 @@ def _add_lists(command: _AddCommand) -> None:
         "look for risky settings",
         help_texts.CHECK,
         help_texts.CHECK_STATUS,
-        "[--inventory FILE] [flag ...] [setting ...]",
+        "[--inventory FILE | --pool URL] [flag ...] [setting ...]",
     )
     _add_input(check)
     check.add_argument("--strict", action="store_true", help="exit with status 1 if there are warnings")
@@ -227,6 +228,33 @@ def _add_inventory(command: _AddCommand) -> None:
         help="write a line of JSON for each host, complete or not at all; - (the default) is the standard output",
     )
     _add_messages(inventory.add_argument_group("output"))
+
+
+def _add_pool(command: _AddCommand) -> None:
+    pool = command(
+        "pool",
+        "make and look at a pool that several schedulers share",
+        help_texts.POOL,
+        help_texts.POOL_EXAMPLES,
+        "ACTION URL [NAME ...] [flag ...]",
+    )
+    pool.add_argument(
+        "action", choices=POOL_ACTIONS, metavar="ACTION", help="init, import, list, show, export or upgrade"
+    )
+    pool.add_argument(
+        "url", nargs="?", metavar="URL", help="the database, such as sqlite:///pool.db or postgresql+psycopg://user@host/name"
+    )
+    pool.add_argument(
+        "names", nargs="*", metavar="NAME", help="list and show: a host, or a pattern of hosts; show: also an instance"
+    )
+    _add_inventory_flags(pool)
+    pool.add_argument(
+        "--output",
+        metavar="FILE",
+        help="of export: write a line of JSON for each host, complete or not at all; - (the default) is the standard "
+        "output",
+    )
+    _add_output(pool)
 
 
 def _add_texts(command: _AddCommand) -> None:
@@ -286,6 +314,15 @@ def _seconds(text: str) -> float:
 
 
 def _add_input(parser: argparse.ArgumentParser) -> None:
+    _add_inventory_flags(parser)
+    parser.add_argument(
+        "--pool",
+        metavar="URL",
+        help="the hosts of a pool that several schedulers share, in the place of --inventory; see filtersched pool",
+    )
+
+
+def _add_inventory_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--inventory",
         action="append",

@@ -33,7 +33,7 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
         settings = read_scheduler_settings(conf)
         scheduler = scheduler_from(conf)
         log_settings(conf, scheduler)
-        pool = pool_of(args, settings)
+        pool = stack.enter_context(pool_of(args, settings))
         filters = filters_in_use(args, scheduler)
         profile = profile_of(args, scheduler)
         unread = UnreadFields(scheduler, filters, strict=args.strict, profile=profile)
@@ -48,6 +48,7 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
             seed=args.seed,
             explain="full" if tells or settings.shuffle_best_same_weighed_hosts else "counts",
             keeps_inventory=args.output_inventory,
+            is_shared=args.pool is not None,
         )
         output = None
         if args.output is not None:

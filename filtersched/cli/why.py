@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from filtersched.cli.errors import UsageError
-from filtersched.cli.inputs import Requests, pool_of, timed, trace_of
+from filtersched.cli.inputs import Requests, snapshot_of, timed, trace_of
 from filtersched.cli.listing import FORMAT_VERSION, check_listing, show_records
 from filtersched.cli.named_hosts import NamedHosts, resolve_hosts
 from filtersched.cli.provenance import inventory_sha256
@@ -45,7 +45,8 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
     if not hasattr(scheduler, "explain"):
         raise UsageError(f"{type(scheduler).__name__} uses no filters; why is for schedulers that do")
     requests, wanted = _requests(args)
-    pool = pool_of(args, settings)
+    # Requests that come before are placed, on copies of a shared pool's hosts.
+    pool = snapshot_of(args, settings)
     filters = filters_in_use(args, scheduler)
     profile = profile_of(args, scheduler)
     unread = UnreadFields(scheduler, filters, strict=args.strict, profile=profile)

@@ -4,7 +4,6 @@ May import: inventory, schedulers, loading, filters, plugins, results, hosts, re
 whole_file.
 """
 
-from filtersched.planning.audit import Audit, Broken, audit
 from filtersched.planning.comparing import NothingToCompare, compare
 from filtersched.planning.comparison import Comparison
 from filtersched.planning.journal import Journal
@@ -18,8 +17,6 @@ from filtersched.planning.trial import Trial, simulate
 
 __all__ = [
     "NO_FILTER",
-    "Audit",
-    "Broken",
     "ClusterState",
     "Comparison",
     "Configuration",
@@ -31,7 +28,6 @@ __all__ = [
     "Simulation",
     "Staying",
     "Trial",
-    "audit",
     "compare",
     "plan_moves",
     "sample_trace",

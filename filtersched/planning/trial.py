@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from filtersched.errors import FilterschedError, InvalidRequest
 from filtersched.hosts.host_pool import HostPool
+from filtersched.hosts.host_state import HostState
 from filtersched.planning.amounts import amounts_of_hosts, ratios_of
 from filtersched.planning.outcome import Outcome
 from filtersched.planning.recorder import Recorder
@@ -69,6 +70,7 @@ class Trial:
     keeps_inventory : outcomes have the hosts as they were before.
     records : keep every event, for `simulation()`.
     profile : "profile" and its name, where it is not left to each request; a driver may know none.
+    is_shared : others place on the pool too, so deciding and claiming are one step.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Trial:
         keeps_inventory: bool = False,
         records: bool = False,
         profile: Mapping[str, str] = MappingProxyType({}),
+        is_shared: bool = False,
     ) -> None:
         amounts = amounts_of_hosts(pool, ratios_of(scheduler))
         self.usage: Usage = Usage(amounts)
@@ -103,6 +106,7 @@ class Trial:
         self._options: dict[str, Any] = {"return_alternates": alternates, "explain": explain}
         self._makes_uuids = seed is not None
         self._keeps_inventory = keeps_inventory
+        self._is_shared = is_shared
         self._recorder = Recorder(pool, amounts) if records else None
         self._seeds = random.Random(self.seed)
         self._uuid_bits = random.Random(f"uuids {self.seed}")
@@ -118,7 +122,7 @@ class Trial:
         if self._keeps_inventory:
             outcome.inventory = [host.to_dict() for host in self._pool]
         try:
-            outcome.selections = self._select(spec, uuids, seed=seed, **self._options)
+            outcome.selections = self._chosen(spec, uuids, seed=seed, **self._options)
         except NoValidHost as refusal:
             outcome.refusal = refusal
             self._count_refusal(outcome)
@@ -129,7 +133,6 @@ class Trial:
             error.add_note(f"request {outcome.name}")
             raise
         else:
-            self._pool.commit(outcome.selections)
             self._count_placement(outcome)
         outcome.seconds = time.perf_counter() - began
         self.seconds += outcome.seconds
@@ -144,6 +147,16 @@ class Trial:
             return self._select(spec, uuids, seed=seed, explain="full")[0]
         except NoValidHost as refusal:
             return refusal
+
+    def _chosen(self, spec: RequestSpec, uuids: Sequence[str] | None, **options: Any) -> list[Selection]:
+        """The selections of a request, which is placed."""
+        if self._is_shared:
+            options = {**self._profile, **options}
+            placed: list[Selection] = self._scheduler.place(spec, self._pool, uuids, filters=self._filters, **options)
+            return placed
+        selections = self._select(spec, uuids, **options)
+        self._pool.commit(selections)
+        return selections
 
     def _select(self, spec: RequestSpec, uuids: Sequence[str] | None, **options: Any) -> list[Selection]:
         selections: list[Selection] = self._scheduler.select_destinations(
@@ -191,13 +204,17 @@ class Trial:
         self.usage.add(outcome.spec, len(outcome.selections))
         if outcome.spec.departs_at is not None:
             # Kept until they leave, and so without all that they know about how they were chosen.
-            kept = [
-                replace(one, explanation=None, host_state=self._pool[one.host, one.nodename])
-                for one in outcome.selections
-            ]
+            kept = [replace(one, explanation=None, host_state=self._host(one)) for one in outcome.selections]
             heapq.heappush(
                 self._leaving, _Leaving(outcome.spec.departs_at, next(self._order), outcome.number, kept)
             )
+
+    def _host(self, selection: Selection) -> HostState:
+        try:
+            return self._pool[selection.host, selection.nodename]
+        except KeyError:
+            # Others can remove a host from a shared pool.
+            return selection.host_state
 
     def _count_refusal(self, outcome: Outcome) -> None:
         self.refused_by[outcome.refused_by] += 1

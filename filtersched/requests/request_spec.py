@@ -38,7 +38,7 @@ _NOTHING_ASKED: Any = Flavor()
 _OR_DERIVED: Any = OrDerived
 _NO_NUMA_LIMITS = NUMALimits()
 # What a scheduler gives a request for one decision.
-_OF_A_DECISION = ("_placements", "_shared_resources", "_has_own_aggregates", "_has_zone_aggregates")
+_OF_A_DECISION = ("_placements", "_shared_resources", "_has_own_aggregates")
 _EPOCH: Any = datetime(1970, 1, 1)
 
 
@@ -246,11 +246,6 @@ class RequestSpec(Attributed, Mapping[str, Any]):
     def has_own_aggregates(self) -> bool:
         """Whether an aggregate of any host is for the request's project; a scheduler finds out for PrefilterFilter."""
         return bool(self.__dict__.get("_has_own_aggregates", False))
-
-    @property
-    def has_zone_aggregates(self) -> bool:
-        """Whether any host is in an aggregate of the request's zone; a scheduler finds out for PrefilterFilter."""
-        return bool(self.__dict__.get("_has_zone_aggregates", False))
 
     @property
     def group_rules(self) -> Any:

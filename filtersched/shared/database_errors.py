@@ -60,7 +60,7 @@ _SENTENCES = {
 
 
 def shown_url(url: URL | str) -> str:
-    """The URL for messages: without its password, and without the values of its query."""
+    """The URL for messages, without passwords."""
     if isinstance(url, str):
         # A URL that cannot be read: what stands before the last @ may be a password.
         return url if "@" not in url else "***@" + url.rpartition("@")[2]
@@ -83,12 +83,11 @@ def database_errors(url: URL) -> Iterator[None]:
 def pool_error(problem: BaseException, url: URL) -> PoolError | None:
     """The PoolError for an error of the database; None for one that is a mistake of the program, or a broken rule."""
     driver = problem.orig if isinstance(problem, DBAPIError) else problem
-    problem_name = _named(driver)
-    if problem_name is None and isinstance(problem, DBAPIError) and problem.connection_invalidated:
-        problem_name = "lost"
-    if problem_name is None:
+    was_connected = isinstance(problem, DBAPIError) and problem.connection_invalidated
+    name = _named(driver, was_connected=was_connected)
+    if name is None:
         return None
-    return error_of(problem_name, url, said=_without_password(str(driver), url))
+    return error_of(name, url, said=_without_passwords(str(driver), url))
 
 
 def error_of(problem: str, url: URL, *, said: str = "") -> PoolError:
@@ -99,7 +98,7 @@ def error_of(problem: str, url: URL, *, said: str = "") -> PoolError:
     return PoolError(f"{shown}: {sentence}{detail}", url=shown, problem=problem)
 
 
-def _named(driver: BaseException | None) -> str | None:
+def _named(driver: BaseException | None, *, was_connected: bool) -> str | None:
     state = getattr(driver, "sqlstate", None)
     if state:
         return next((_SQLSTATES[state[:size]] for size in (5, 2) if state[:size] in _SQLSTATES), None)
@@ -107,9 +106,19 @@ def _named(driver: BaseException | None) -> str | None:
     if code:
         found = next((_SQLITE_CODES[one] for one in _SQLITE_CODES if code.startswith(one)), None)
         return "missing" if found is None and "no such table" in str(driver) else found
-    # psycopg has no SQLSTATE for what it notices by itself: no server there, or the connection is gone.
+    # psycopg has no SQLSTATE for what it notices by itself: the connection is gone, or no server is there.
+    if was_connected:
+        return "lost"
     return "unreachable" if type(driver).__name__ in {"OperationalError", "ConnectionTimeout"} else None
 
 
-def _without_password(said: str, url: URL) -> str:
-    return said.replace(url.password, "***") if url.password else said
+def _without_passwords(said: str, url: URL) -> str:
+    for password in _passwords(url):
+        said = said.replace(password, "***")
+    return said
+
+
+def _passwords(url: URL) -> list[str]:
+    in_query = [value for name, value in url.query.items() if "password" in name.casefold()]
+    found = [url.password, *(one for value in in_query for one in ([value] if isinstance(value, str) else value))]
+    return [one for one in found if one]

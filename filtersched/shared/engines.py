@@ -20,6 +20,11 @@ from filtersched.errors import PoolError, shown
 from filtersched.shared.database_errors import database_errors, error_of, shown_url
 
 _READ = "filtersched_reads_only"
+_SAME_DRIVERS = {
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "sqlite+pysqlite": "sqlite",
+}
 # Between two tries to be the writer of a SQLite file. Each wait is drawn anew, so writers take turns.
 _SHORTEST_WAIT_S, _LONGEST_WAIT_S = 0.0002, 0.02
 
@@ -47,8 +52,7 @@ def read_url(given: str | URL) -> URL:
     except (ArgumentError, ValueError, TypeError):
         text = shown_url(given) if isinstance(given, str) else shown(given)
         raise _wrong_url(text, "it is no URL of a database") from None
-    if url.drivername in {"postgres", "postgresql"}:
-        url = url.set(drivername="postgresql+psycopg")
+    url = url.set(drivername=_SAME_DRIVERS.get(url.drivername, url.drivername))
     if url.drivername == "sqlite":
         if url.database in (None, "", ":memory:"):
             raise _wrong_url(shown_url(url), "a pool that several processes share needs a file")

@@ -21,6 +21,9 @@ from filtersched.shared.claims import VersionKey, as_json
 from filtersched.shared.host_records import InstanceRecords, attributes_of, class_at, host_of
 from filtersched.shared.store import Everything, HostRow, Logged, Store
 
+# If more hosts come at once, the replica reads the whole pool again.
+_MOST_READ_ONE_BY_ONE = 20
+
 
 class _Entry(NamedTuple):
     """What the database knows of a host beside its attributes: its id, and which attributes changed since it came."""
@@ -183,7 +186,10 @@ class Replica(HostPool):
         for host_id in data.get("going", ()):
             if host_id in self._keys:
                 self._forget_host(self._keys[host_id])
-        for host, nodename in data.get("coming", ()):
+        coming = data.get("coming", ())
+        if len(coming) > _MOST_READ_ONE_BY_ONE:
+            return False
+        for host, nodename in coming:
             found = self._store.host(host, nodename)
             if found is not None and (host, nodename) not in self._entries:
                 self._put_host(*found)

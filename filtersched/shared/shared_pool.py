@@ -9,9 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar
 
-from sqlalchemy import Connection, insert, text
-
-from filtersched.errors import InvalidHost, InvalidRequest, must_be
+from filtersched.errors import InvalidRequest, must_be
 from filtersched.hosts.atomic import Atomic
 from filtersched.hosts.host_lists import each_of
 from filtersched.hosts.host_pool import HostPool, groups_named
@@ -24,24 +22,13 @@ from filtersched.hosts.reports import NEVER, HostReports
 from filtersched.hosts.transaction import Transaction
 from filtersched.requests.instance import Instance
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.shared import schema
 from filtersched.shared.attempts import Attempts, checked_attempts
-from filtersched.shared.claims import (
-    Claim,
-    ClaimCounts,
-    HostClaim,
-    NewHost,
-    Outdated,
-    VersionKey,
-    Written,
-    as_json,
-    drawn_by,
-)
+from filtersched.shared.claims import Claim, ClaimCounts, HostClaim, Outdated, Written, drawn_by
 from filtersched.shared.engines import Timeouts, open_engine, writing
-from filtersched.shared.host_records import changed_data, check_comes_back, class_path, host_data
+from filtersched.shared.host_records import changed_data
+from filtersched.shared.new_hosts import fill, new_hosts
 from filtersched.shared.placing import Placing
-from filtersched.shared.replica import Replica, observed, observed_json
-from filtersched.shared.schema import database_time
+from filtersched.shared.replica import Replica, observed
 from filtersched.shared.schema_steps import check_schema, make_schema
 from filtersched.shared.store import Store
 
@@ -118,13 +105,13 @@ class SharedPool(Replica):
         """
         given = hosts._saved().hosts if isinstance(hosts, HostPool) else None
         coming = [(one.host, one.reports) for one in given] if given else [(one, NEVER) for one in each_of(hosts)]
-        new = [_new_host(host, reports) for host, reports in coming]
+        new = new_hosts(coming)
         limits = options.get("timeouts") or Timeouts()
         engine = open_engine(url, timeouts=limits, may_create=True)
         try:
             with writing(engine) as connection:
                 make_schema(connection)
-                _fill(connection, new)
+                fill(connection, new)
         finally:
             engine.dispose()
         return cls(url, **options)
@@ -401,17 +388,29 @@ class SharedPool(Replica):
         self._publish([self._change(row, changed)])
         return True
 
+    def add_all(self, hosts: Iterable[HostState]) -> None:
+        """Add copies of hosts, with their instances, in one step: all of them, or none. Raises what `add` does."""
+        self._atomic.run(self._add_all, list(each_of(hosts)))
+
+    def _add_all(self, hosts: Sequence[HostState]) -> None:
+        if hosts:
+            self._write_new(hosts)
+            self._reload()
+
     def _add(self, host: HostState) -> None:
-        self._check_may_come(host)
-        new = _new_host(host, NEVER)
-        for uuid_ in host.instances:
-            self._check_nowhere(uuid_)
-        versions = {key: self._versions.get(key, 0) for key in new.drawn}
-        written = self._store.write(Claim(_token(), coming=[new], versions=versions))
-        self._note_written(versions, written)
+        self._write_new([host])
         found = self._store.host(host.host, host.nodename)
         if found is not None:
             self._put_host(*found, given=host)
+
+    def _write_new(self, hosts: Sequence[HostState]) -> None:
+        for host in hosts:
+            self._check_may_come(host)
+            for uuid_ in host.instances:
+                self._check_nowhere(uuid_)
+        new = new_hosts((host, NEVER) for host in hosts)
+        versions = {key: self._versions.get(key, 0) for one in new for key in one.drawn}
+        self._note_written(versions, self._store.write(Claim(_token(), coming=new, versions=versions)))
 
     def _remove(self, name: str | Key) -> HostState:
         host = self.rows.host(self._row(name))
@@ -431,29 +430,6 @@ class SharedPool(Replica):
         self.generation = max(self.generation, written.number)
 
 
-def _fill(connection: Connection, hosts: Sequence[NewHost]) -> None:
-    """Write the first rows of a pool, into tables that are empty."""
-    now = {"uuid": str(uuid.uuid4()), "created_at": database_time()}
-    connection.execute(insert(schema.pool).values(id=1, stamp=1, pruned=0, **now))
-    rows: list[dict[str, Any]] = []
-    placed: list[dict[str, Any]] = []
-    left: list[dict[str, Any]] = []
-    drawn: set[VersionKey] = set()
-    for host_id, new in enumerate(hosts, 1):
-        fields = {name: getattr(new, name) for name in ("host", "nodename", "class_path", "data", "observed")}
-        rows.append({"id": host_id, "generation": 0, "overlay": "{}", **fields})
-        placed += [{"uuid": one, "host_id": host_id, "data": data} for one, data in new.arrived.items()]
-        left += [{"host_id": host_id, "left_at": at, "data": data} for at, data in new.departures]
-        drawn |= new.drawn
-    versions = [{"kind": kind, "key": key, "version": 1} for kind, key in sorted(drawn)]
-    filled = ((schema.hosts, rows), (schema.instances, placed), (schema.departures, left), (schema.versions, versions))
-    for table, values in filled:
-        if values:
-            connection.execute(insert(table), values)
-    if rows and connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT setval('hosts_id_seq', (SELECT max(id) FROM hosts))"))
-
-
 def _token() -> str:
     return uuid.uuid4().hex
 
@@ -463,22 +439,3 @@ def _like(host: HostState, attributes: Mapping[str, Any]) -> HostState:
     new = object.__new__(type(host))
     new.__dict__.update(attributes)
     return new
-
-
-def _new_host(host: HostState, reports: HostReports) -> NewHost:
-    """The rows of a host that comes. Raises InvalidHost for one that cannot be read back."""
-    if not isinstance(host, HostState):
-        raise InvalidHost(f"a pool keeps hosts, not {host!r}", value=host)
-    path = class_path(type(host), host.host)
-    if type(host) is not HostState:
-        check_comes_back(host)
-    return NewHost(
-        host.host,
-        host.nodename,
-        path,
-        as_json(host_data(host)),
-        observed_json(reports),
-        {name: as_json(one.to_dict()) for name, one in host.instances.items()},
-        [(when.isoformat(), as_json(one.to_dict())) for when, one in reports.left],
-        drawn_by(host.instances.values(), ()),
-    )

@@ -17,7 +17,6 @@ _MAY_CHANGE = frozenset(
         "_placements",
         "_shared_resources",
         "_has_own_aggregates",
-        "_has_zone_aggregates",
         "_derived_numa_topology",
         "_derived_pci_requests",
     )

@@ -65,7 +65,7 @@ def test_bad_arguments_are_one_clear_line_and_status_2(run, hosts, flags, word):
 def test_inventory_is_asked_for(run):
     result = run("schedule", "--flavor", "ram=1")
     assert result.status == 2
-    assert "which hosts? Give --inventory FILE, or --connection_type=fake" in result.err
+    assert "which hosts? Give --inventory FILE, --pool URL, or --connection_type=fake" in result.err
 
 
 def test_bad_inventory_is_told_with_its_line(run, tmp_path):

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import sqlite3
 import threading
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from sqlalchemy import insert, select, text
 
 from filtersched import PoolError
 from filtersched.shared import engines, migrations, schema
+from filtersched.shared.database_errors import pool_error, shown_url
 from filtersched.shared.engines import Timeouts, reading, writing
 from filtersched.shared.schema_steps import check_schema, make_schema, upgrade_schema
 
@@ -150,6 +152,34 @@ def test_unreachable_server_is_an_error_without_the_password(open_engine):
         check_schema(engine)
     assert caught.value.problem == "unreachable"
     assert "s3cret" not in str(caught.value) + repr(caught.value.url) + repr(engine.url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://me:s3cret@db/pool", "postgresql://me@db/pool?password=s3cret", "postgresql://me@db/p?sslpassword=s3cret"],
+)
+def test_password_is_shown_nowhere(url, open_engine):
+    engine = open_engine(url)
+    said = str(pool_error(sqlite3.OperationalError("s3cret"), engine.url) or shown_url(engine.url))
+    assert "s3cret" not in said
+    assert "***" in said
+
+
+def test_connection_that_breaks_is_lost_and_the_next_one_works(postgresql, open_engine):
+    engine = open_engine(postgresql.new_database())
+    with writing(engine) as connection:
+        make_schema(connection)
+
+    def break_in_the_middle():
+        with writing(engine) as connection:
+            number = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+            postgresql.run_sql(f"SELECT pg_terminate_backend({number})")
+            connection.execute(text("SELECT 1"))
+
+    with pytest.raises(PoolError) as caught:
+        break_in_the_middle()
+    assert caught.value.problem == "lost"
+    check_schema(engine)
 
 
 def test_file_that_is_no_database_is_an_error(tmp_path, open_engine):
