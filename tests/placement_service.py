@@ -18,6 +18,7 @@ auth_strategy = noauth2
 [placement_database]
 connection = sqlite:///{directory}/placement.db
 sync_on_startup = true
+sqlite_synchronous = false
 """
 
 

@@ -158,7 +158,7 @@ class PlacementPool(PlacementReplica):
         for uuid, allocations in changed.items():
             provider = self._providers.get(uuid)
             if provider is not None:
-                self._providers[uuid] = provider.with_allocations(allocations)
+                self._providers[uuid] = provider.after_claim(allocations)
         for claimed in self._claimed_since:
             claimed.update(changed)
         for tree in self._trees_with(changed):

@@ -75,6 +75,11 @@ class Provider:
         changed = {uuid: one for uuid, one in {**self.allocations, **allocations}.items() if one}
         return replace(self, allocations=changed)
 
+    def after_claim(self, allocations: Mapping[str, Mapping[str, int]]) -> Provider:
+        """The same after one write of allocations, which counts the generation up by one, as all changes do."""
+        changed = self.with_allocations(allocations)
+        return changed if self.generation < 0 else replace(changed, generation=self.generation + 1)
+
     def unread(self) -> Provider:
         """The same, to be read again."""
         return replace(self, generation=-1)

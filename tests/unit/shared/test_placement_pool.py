@@ -12,6 +12,7 @@ import pytest
 from filtersched import CommitConflict, Flavor, HostPool, InstanceGroup, InvalidRequest, NoValidHost, RequestSpec
 from filtersched.errors import InvalidHost
 from filtersched.schedulers.filter_scheduler import FilterScheduler
+from filtersched.schedulers.observer import ClaimResult, Observer
 from filtersched.shared import PlacementPool
 from tests.placement_server import PlacementServer, session
 
@@ -34,6 +35,19 @@ def request(memory_mb: float = 1024, vcpus: float = 1, root_gb: float = 10, **fa
 @functools.cache
 def scheduler(*filters: str) -> FilterScheduler:
     return FilterScheduler(filters=filters or FILTERS)
+
+
+class Told(Observer):
+    """Notes how many changes a reading found, and how claims ended."""
+
+    def __init__(self, told: list[Any]) -> None:
+        self.told = told
+
+    def replica_read(self, changes: int, **how: Any) -> None:
+        self.told.append(changes)
+
+    def claim_ends(self, result: ClaimResult, *, conflicts: int, seconds: float) -> None:
+        self.told.append((result, conflicts))
 
 
 # -- reading -----------------------------------------------------------------------------------
@@ -121,6 +135,21 @@ def test_a_decision_reads_what_others_did_if_the_last_reading_is_old(placement):
     placement.allocate(FIRST, {"cmp1": {"MEMORY_MB": 8192}})
     with pytest.raises(NoValidHost, match="RamFilter"):
         scheduler().place(request(), pool)
+
+
+def test_a_reading_asks_for_what_others_changed_and_not_for_our_own_claims(placement):
+    placement.add("cmp1", SMALL)
+    placement.add("cmp2", {**SMALL, "MEMORY_MB": 16384})
+    pool = opened(placement)
+    scheduler().place(request(ignore_hosts=["cmp1"]), pool)
+    (second,) = scheduler().place(request(ignore_hosts=["cmp1"]), pool)
+    pool.release(second)
+    placement.allocate(FIRST, {"cmp1": {"VCPU": 1}})
+    told: list[int] = []
+    pool.observer = Told(told)
+    pool.refresh()
+    assert told == [1]
+    assert (pool["cmp1"].vcpus_used, pool["cmp2"].vcpus_used) == (1, 1)
 
 
 def test_what_is_known_of_an_instance_outlives_a_reading(placement):
@@ -219,6 +248,18 @@ def test_a_host_that_is_full_meanwhile_is_left_for_the_next(placement):
     assert chosen.host == "cmp2"
     assert list(placement.allocations(SECOND)) == [placement.uuid("cmp2")]
     assert pool["cmp1"].free_ram_mb == 500
+
+
+def test_an_observer_is_told_how_claims_ended(placement):
+    placement.add("cmp1", {**SMALL, "MEMORY_MB": 9000})
+    placement.add("cmp2", SMALL)
+    pool = opened(placement)
+    told: list[Any] = []
+    pool.observer = Told(told)
+    placement.allocate(FIRST, {"cmp1": {"MEMORY_MB": 9000}})
+    for _ in range(2):
+        scheduler().place(request(), pool)
+    assert told == [("decided_anew", 1), ("held", 0)]
 
 
 def test_a_full_class_that_no_filter_asks_about_is_left_for_the_next_too(placement):
