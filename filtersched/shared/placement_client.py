@@ -75,9 +75,8 @@ class PlacementClient:
             from keystoneauth1.adapter import Adapter
             from keystoneauth1.session import Session
         except ImportError as error:
-            raise ConfigurationError(
-                f"a pool in Placement needs keystoneauth1 ({error}). Install it: pip install 'filtersched[placement]'"
-            ) from None
+            said = f"a pool in Placement needs keystoneauth1 ({error}); pip install 'filtersched[placement]'"
+            raise PoolError(said, problem="not_installed") from None
         if not isinstance(session, Session):
             raise ConfigurationError(
                 f"the session must be a keystoneauth1.session.Session, not {type(session).__name__}", value=session

@@ -300,7 +300,7 @@ def test_the_name_of_the_extra_is_said_where_it_is_missing():
         "except Exception as error: print(type(error).__name__, error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("ConfigurationError ")
+    assert done.stdout.startswith("PoolError ")
     assert "pip install 'filtersched[placement]'" in done.stdout
 
 
