@@ -431,7 +431,7 @@ class SharedPool(Replica):
 
 
 def _token() -> str:
-    return uuid.uuid4().hex
+    return os.urandom(16).hex()
 
 
 def _like(host: HostState, attributes: Mapping[str, Any]) -> HostState:

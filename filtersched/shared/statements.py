@@ -51,6 +51,28 @@ def steps_of(claim: Claim) -> Iterator[Step]:
         yield from _steps_of_new(new)
 
 
+def single_step(claim: Claim) -> Mapping[str, Any] | None:
+    """The values of the statement `claim_one`, if the claim is one instance that comes to one host; else None.
+
+    Most are, and PostgreSQL makes them in one round trip.
+    """
+    if len(claim.hosts) != 1 or claim.versions or claim.ttl is not None or claim.coming or claim.going:
+        return None
+    (host,) = claim.hosts
+    if len(host.arrived) != 1 or host.left or host.replaced or host.observed is not None:
+        return None
+    ((uuid, data),) = host.arrived.items()
+    return {
+        "id": host.host_id,
+        "known": host.known,
+        "overlay": as_json(host.overlay),
+        "uuid": uuid,
+        "data": as_json(data),
+        "token": claim.token,
+        "log": claim.logged(),
+    }
+
+
 def _host_step(host: HostClaim) -> Step:
     values = {"id": host.host_id, "known": host.known, "overlay": as_json(host.overlay)}
     if host.observed is None:
@@ -127,6 +149,15 @@ _STATEMENTS = {
     "version": (
         "INSERT INTO versions (kind, key, version) SELECT CAST(:kind AS varchar), CAST(:key AS text), stamp FROM pool "
         "WHERE true ON CONFLICT (kind, key) DO UPDATE SET version = excluded.version WHERE versions.version = :known"
+    ),
+    # In one statement, which changes everything or, if the host is another by now, nothing.
+    "claim_one": (
+        "WITH n AS (SELECT nextval('changes_id_seq') AS id), "
+        "h AS (UPDATE hosts SET generation = n.id, overlay = :overlay FROM n "
+        "WHERE hosts.id = :id AND hosts.generation = :known RETURNING hosts.id), "
+        "i AS (INSERT INTO instances (uuid, host_id, data) SELECT CAST(:uuid AS text), h.id, CAST(:data AS text) FROM h) "
+        "INSERT INTO changes (id, token, data) SELECT n.id, CAST(:token AS varchar), CAST(:log AS text) FROM n, h "
+        "RETURNING id, at, stamp"
     ),
     "lock": "UPDATE hosts SET generation = generation WHERE id = :id",
     "outcome": "SELECT id, at, stamp FROM changes WHERE token = :token",

@@ -19,13 +19,11 @@ from filtersched.shared.claims import Claim, Outdated, VersionKey, Written
 from filtersched.shared.clock import DatabaseClock
 from filtersched.shared.database_errors import pool_error
 from filtersched.shared.engines import Timeouts, begin_to_write
-from filtersched.shared.statements import statements_for, steps_of
+from filtersched.shared.statements import single_step, statements_for, steps_of
 
 _EPOCH = datetime(1970, 1, 1)
 # Departures are remembered for so long; see `hosts.reports`.
 _REMEMBERED_FOR = timedelta(minutes=10)
-# Changes are deleted after each so many.
-_PRUNED_EACH = 500
 
 
 class Logged(NamedTuple):
@@ -78,6 +76,8 @@ class Store:
         self._engine = engine
         self._timeouts = timeouts
         self._log_length = log_length
+        # Changes are deleted after each so many.
+        self._pruned_each = max(1, log_length // 40)
         self._is_sqlite = engine.dialect.name == "sqlite"
         self._proxy: Any = None
         self._pid = 0
@@ -264,10 +264,16 @@ class Store:
         """
         is_ending = False
         try:
-            with self._errors(), self._transaction(self._begin_to_write) as cursor:
-                written = self._write(cursor, claim)
-                is_ending = True
-                cursor.execute("COMMIT")
+            single = None if self._is_sqlite else single_step(claim)
+            with self._errors():
+                if single is not None:
+                    is_ending = True
+                    written = self._write_one(single)
+                else:
+                    with self._transaction(self._begin_to_write) as cursor:
+                        written = self._write(cursor, claim)
+                        is_ending = True
+                        cursor.execute("COMMIT")
         except PoolError as problem:
             # PostgreSQL ended the transaction for the sake of another one.
             if problem.problem == "locked" and _state(problem).startswith("40"):
@@ -285,6 +291,16 @@ class Store:
         else:
             self._own.add(written.number)
         return written
+
+    def _write_one(self, values: Mapping[str, Any]) -> Written:
+        found = self._driver().execute(self._sql["claim_one"], values, prepare=True).fetchone()
+        if found is None:
+            raise Outdated("the host changed")
+        if found[0] % self._pruned_each == 0:
+            with self._transaction(lambda driver: driver.execute("BEGIN")) as cursor:
+                self._prune(cursor, found[0])
+                cursor.execute("COMMIT")
+        return Written(*found)
 
     def _write(self, cursor: Any, claim: Claim) -> Written:
         sql = self._sql
@@ -306,7 +322,7 @@ class Store:
             raise Outdated("a host, a group, a shared resource, a reservation or an instance changed")
         for host_id, _known in claim.going:
             cursor.execute(self._sql["instances_gone"], {"id": host_id})
-        if number % _PRUNED_EACH == 0:
+        if number % self._pruned_each == 0:
             self._prune(cursor, number)
         return Written(number, at, stamp)
 
