@@ -32,7 +32,7 @@ class Recorder:
 
     def __init__(self, pool: HostPool, amounts: HostAmounts) -> None:
         hosts = list(pool)
-        self._hosts = [HostInfo(_name(host), _zone(host)) for host in hosts]
+        self._hosts = [host_info(host) for host in hosts]
         self._rows = {(host.host, host.nodename): row for row, host in enumerate(hosts)}
         self._amounts = amounts
         self._names: list[str] = []
@@ -102,6 +102,11 @@ class Recorder:
 
 def _name(host: HostState) -> str:
     return host.host if host.nodename == host.host else f"{host.host}/{host.nodename}"
+
+
+def host_info(host: HostState) -> HostInfo:
+    """The name and the zone of a host."""
+    return HostInfo(_name(host), _zone(host))
 
 
 def _zone(host: HostState) -> str | None:
