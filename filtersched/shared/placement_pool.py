@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from filtersched.errors import PoolError
+from filtersched.errors import InvalidRequest, PoolError, must_be
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.placement import CommitConflict, Placement
 from filtersched.hosts.transaction import Transaction
@@ -20,6 +21,7 @@ from filtersched.shared.placement_providers import Tree, trees_of
 from filtersched.shared.placement_replica import PlacementReplica
 
 _T = TypeVar("_T")
+_Whole = tuple[tuple[str, int], ...]
 
 # For so many kinds of requests it is remembered which hosts can never take them.
 _MOST_KINDS = 64
@@ -59,6 +61,12 @@ class PlacementPool(PlacementReplica):
         client = PlacementClient(
             session, endpoint=endpoint, interface=interface, region_name=region_name, timeout_s=timeout_s
         )
+        if isinstance(claim_attempts, bool) or not isinstance(claim_attempts, int) or claim_attempts < 1:
+            said = must_be("claim_attempts", "a whole number above 0", claim_attempts)
+            raise InvalidRequest(said, field="claim_attempts", value=claim_attempts)
+        for name, seconds in (("timeout_s", timeout_s), ("max_age_s", 0.0 if max_age_s is None else max_age_s)):
+            if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
+                raise InvalidRequest(must_be(name, "seconds, 0 or more", seconds), field=name, value=seconds)
         self.claim_attempts = claim_attempts
         self._writer = Claims(client, claim_attempts)
         # What the transaction in progress claims, by consumer; None outside of one.
@@ -66,7 +74,8 @@ class PlacementPool(PlacementReplica):
         # Why hosts are not tried again for the request in progress, by name.
         self._set_aside: dict[str, str] | None = None
         # Hosts that can never take certain amounts, with the reason.
-        self._unfit: dict[tuple[tuple[str, int], ...], dict[str, str]] = {}
+        self._unfit: dict[_Whole, dict[str, str]] = {}
+        self._filters: dict[_Whole, PlacementFilter] = {}
         super().__init__(client, max_age_s)
 
     # -- claims ------------------------------------------------------------------------------
@@ -101,18 +110,25 @@ class PlacementPool(PlacementReplica):
                 tell(self.observer.claim_ends, result, conflicts=conflicts, seconds=seconds)
 
     def further_filters(self, spec: RequestSpec) -> Sequence[BaseHostFilter]:
-        reasons = {**self._never_fit(amounts_of(spec.flavor)), **(self._set_aside or {})}
-        return [PlacementFilter(reasons)] if reasons else []
+        whole, reasons = self._never_fit(amounts_of(spec.flavor))
+        if self._set_aside:
+            return [PlacementFilter({**reasons, **self._set_aside})]
+        known = self._filters.get(whole)
+        # The same object as long as it says the same, for the sake of caches.
+        if known is None or known.reasons != reasons:
+            known = self._filters[whole] = PlacementFilter(dict(reasons))
+        return [known] if reasons else []
 
-    def _never_fit(self, amounts: Amounts) -> dict[str, str]:
-        """The hosts that can never take such an instance, with the reason."""
+    def _never_fit(self, amounts: Amounts) -> tuple[_Whole, dict[str, str]]:
+        """The amounts without those of groups, and the hosts that can never take them, with the reason."""
         whole = tuple(amounts.whole.items())
         if whole not in self._unfit:
             if len(self._unfit) >= _MOST_KINDS:
                 self._unfit.clear()
+                self._filters.clear()
             found = ((name, why_unfit(tree, amounts.whole)) for name, tree in self._trees.items())
             self._unfit[whole] = {name: why for name, why in found if why is not None}
-        return self._unfit[whole]
+        return whole, self._unfit[whole]
 
     def _host_changed(self, name: str, tree: Tree | None) -> None:
         for whole, reasons in self._unfit.items():
@@ -135,14 +151,14 @@ class PlacementPool(PlacementReplica):
             return made
         except (Refused, Unfit) as problem:
             refusal = problem
-        except PoolError:
-            # What Placement has now is not known.
+        except CommitConflict:
+            raise
+        except BaseException:
+            # What Placement has now may not be what the hosts show.
             self._due_at = 0.0
             raise
         finally:
             self._claims = around
-        if around is not None:
-            raise refusal
         raise self._conflict(refusal, claims.values())
 
     def _before_keeping(self, transaction: Transaction) -> None:
@@ -150,7 +166,7 @@ class PlacementPool(PlacementReplica):
             self._writer.write(list(self._claims.values()))
 
     def _note(self, claims: Iterable[Claim]) -> None:
-        """Keep what was claimed in the providers and the trees too."""
+        """Let the providers, and the hosts, have what was claimed."""
         changed = dict[str, dict[str, Mapping[str, int]]]()
         for claim in claims:
             for uuid in {*claim.allocations, *claim.before}:
@@ -161,16 +177,20 @@ class PlacementPool(PlacementReplica):
                 self._providers[uuid] = provider.after_claim(allocations)
         for claimed in self._claimed_since:
             claimed.update(changed)
-        for tree in self._trees_with(changed):
-            # The hosts have it already.
-            self._trees[tree.root.name] = tree
+        with contextlib.suppress(PoolError):
+            # The claim holds; what is wrong with a provider, the next reading says.
+            self._show_again(self._names_of(changed))
 
-    def _trees_with(self, providers: Iterable[str]) -> list[Tree]:
-        """The trees of these providers, as they are known now."""
+    def _names_of(self, providers: Iterable[str]) -> set[str]:
+        """The hosts of these providers."""
         roots = {self._providers[uuid].root for uuid in providers if uuid in self._providers}
-        names = [self._providers[root].name for root in roots if root in self._providers]
-        known = [one.uuid for name in names if name in self._trees for one in self._trees[name].all]
-        return list(trees_of(self._providers[uuid] for uuid in known if uuid in self._providers).values())
+        return {self._providers[root].name for root in roots if root in self._providers}
+
+    def _show_again(self, names: Collection[str]) -> None:
+        """Let these hosts have what their providers have now."""
+        members = [one.uuid for name in names if name in self._trees for one in self._trees[name].all]
+        trees = trees_of(self._providers[uuid] for uuid in members if uuid in self._providers)
+        self._show({**dict.fromkeys(names), **{tree.root.name: tree for tree in trees.values()}})
 
     def _conflict(self, problem: Refused | Unfit, claims: Iterable[Claim]) -> CommitConflict:
         """The error for claims that Placement refuses; the replica has its hosts as they are now."""
@@ -180,9 +200,9 @@ class PlacementPool(PlacementReplica):
             refused = self._refused_by(problem, list(claims))
         if self._set_aside is not None:
             self._set_aside.update(refused)
-        hosts = sorted(refused) or sorted({claim.host for claim in claims})
+        hosts = sorted(refused) or sorted({claim.host for claim in claims} - {""})
         return CommitConflict(
-            f"{', '.join(hosts)}: {problem}; decide again, or use place()",
+            f"{', '.join(hosts) or 'Placement'}: {problem}; decide again, or use place()",
             selections=[claim.selection for claim in claims if claim.selection is not None and claim.host in hosts],
             hosts=hosts,
         )
@@ -195,12 +215,12 @@ class PlacementPool(PlacementReplica):
                 sums = asked.setdefault(uuid, {})
                 for name, amount in amounts.items():
                     sums[name] = sums.get(name, 0) + amount
-        names = {self._providers[uuid].root: claim.host for claim in claims for uuid in claim.allocations}
+        names = {uuid: claim.host for claim in claims for uuid in claim.allocations}
         now = self._reader.read_again(asked)
         found: dict[str, str] = {}
         consumers = [claim.consumer for claim in claims]
         for uuid, provider in now.items():
-            name = names[self._providers[uuid].root]
+            name = names[uuid]
             if provider is None:
                 del self._providers[uuid]
                 found[name] = "it is gone from Placement"
@@ -210,8 +230,7 @@ class PlacementPool(PlacementReplica):
             short = [one for one, amount in asked[uuid].items() if others.capacity(one) - others.used(one) < amount]
             if short:
                 found[name] = f"provider {provider.name!r} has too little left of {', '.join(short)}"
-        trees = {tree.root.name: tree for tree in self._trees_with(now)}
-        self._show({**dict.fromkeys(found), **trees})
+        self._show_again(set(names.values()))
         if not found and not problem.is_concurrent:
             found = dict.fromkeys(names.values(), f"Placement refuses: {problem}")
         return found

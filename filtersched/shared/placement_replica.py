@@ -46,7 +46,7 @@ class PlacementReplica(HostPool):
     # -- the replica -------------------------------------------------------------------------
 
     def refresh(self) -> None:
-        """Read what has changed in Placement since the last time. Raises PoolError."""
+        """Read what has changed in Placement. Raises PoolError, and InvalidRequest in a transaction."""
         began = time.monotonic()
         before = self._read_at
         if self.max_age_s is not None:
@@ -80,6 +80,7 @@ class PlacementReplica(HostPool):
 
     def _take_over(self, found: Mapping[str, Provider], claimed: Iterable[str], began: float) -> int:
         """Let the hosts be what was read; returns how many providers had changed."""
+        self._check_no_transaction("refresh() cannot be called")
         if began < self._read_at:
             return 0
         self._read_at = began

@@ -228,6 +228,16 @@ def test_a_class_without_a_group_is_allocated_of_the_first_part_with_room(placem
     assert placement.usages("cmp1_gpu1") == {"VGPU": 1}
 
 
+def test_figures_after_a_claim_are_those_of_placement(placement):
+    placement.add("cmp1", SMALL)
+    pool = opened(placement)
+    spec = RequestSpec(Flavor(1024, 4, 10, 0, 2048, extra_specs={"resources:VCPU": "1"}), project_id="p", user_id="u")
+    scheduler().place(spec, pool)
+    host = pool["cmp1"]
+    assert placement.usages("cmp1") == {"VCPU": 1, "MEMORY_MB": 1024, "DISK_GB": 12}
+    assert (host.vcpus_used, host.free_ram_mb, host.free_disk_mb) == (1, 7168, 88 * 1024)
+
+
 def test_all_instances_of_a_request_or_none(placement):
     placement.add("cmp1", SMALL)
     placement.add("cmp2", SMALL)
@@ -279,6 +289,18 @@ def test_a_host_that_vanishes_under_a_claim_is_left_for_the_next(placement):
     (chosen,) = scheduler().place(request(), pool)
     assert chosen.host == "cmp2"
     assert "cmp1" not in pool
+
+
+def test_a_part_that_vanishes_under_a_claim_leaves_its_host(placement):
+    placement.add("cmp1", SMALL)
+    placement.add("cmp1_gpu", {"VGPU": 1}, parent="cmp1")
+    pool = opened(placement)
+    scheduler().place(request(instance_uuid=FIRST), pool)
+    placement.remove("cmp1_gpu")
+    with pytest.raises(NoValidHost, match="PlacementFilter"):
+        scheduler().place(request(0, 0, 0, extra_specs={"resources:VGPU": "1"}), pool)
+    assert pool.instance(FIRST).project_id == "p"
+    assert pool["cmp1"].resources == {}
 
 
 def test_smallest_largest_and_steps_of_amounts_are_asked_before_the_claim(placement):
@@ -419,6 +441,32 @@ def test_a_transaction_that_fails_claims_nothing(placement):
     assert pool["cmp1"].instances == {}
 
 
+def test_a_refusal_at_the_end_of_a_transaction_undoes_all_of_it(placement):
+    placement.add("cmp1", SMALL)
+    pool = opened(placement)
+    placement.allocate(SECOND, {"cmp1": {"MEMORY_MB": 8192}})
+    with pytest.raises(CommitConflict) as conflict:
+        pool.transaction(lambda: [scheduler().place(request(), pool) for _ in range(2)])
+    assert conflict.value.hosts == ("cmp1",)
+    assert list(pool["cmp1"].instances) == [SECOND]
+    assert placement.usages("cmp1")["MEMORY_MB"] == 8192
+
+
+def test_a_transaction_is_not_interrupted_by_a_reading(placement):
+    placement.add("cmp1", SMALL)
+    pool = opened(placement, max_age_s=0.0)
+
+    def place_and_read() -> None:
+        scheduler().place(request(), pool)
+        pool.refresh()
+
+    with pytest.raises(InvalidRequest, match="transaction"):
+        pool.transaction(place_and_read)
+    assert placement.usages("cmp1")["VCPU"] == 0
+    scheduler().place(request(), pool)
+    assert placement.usages("cmp1")["VCPU"] == 1
+
+
 def test_placed_and_released_in_one_transaction_claims_nothing(placement):
     placement.add("cmp1", SMALL)
     pool = opened(placement)
@@ -486,6 +534,16 @@ def test_a_flavor_must_have_whole_amounts(placement):
     with pytest.raises(InvalidRequest, match=r"flavor\.vcpus must be a whole number") as problem:
         scheduler().place(request(vcpus=0.5), opened(placement))
     assert problem.value.field == "flavor.vcpus"
+
+
+@pytest.mark.parametrize(
+    "option", [{"claim_attempts": 0}, {"claim_attempts": True}, {"timeout_s": "1"}, {"max_age_s": -1.0}], ids=str
+)
+def test_an_option_that_makes_no_sense_is_named(placement, option):
+    (name,) = option
+    with pytest.raises(InvalidRequest, match=name) as problem:
+        opened(placement, **option)
+    assert problem.value.field == name
 
 
 @pytest.mark.parametrize("figure", ["free_ram_mb", "vcpus_used", "traits", "num_instances"])
