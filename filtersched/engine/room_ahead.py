@@ -31,7 +31,7 @@ _ADDED: dict[str, Callable[[RequestSpec], float]] = {
 # Further attributes that another instance changes, in ways that columns don't tell.
 _CHANGED = frozenset((*_ADDED, "updated", "instances", "unmeasured_vcpus"))
 # What is another for each instance, or for each host that it would be on.
-_OF_ONE_INSTANCE = frozenset(("instance_uuid", "instance_group", "shared_resources", "member_hosts"))
+_OF_ONE_INSTANCE = frozenset(("instance_uuid", "instance_group", "shared_resources", "member_hosts", "source_cpu"))
 # They look at the members of a group for the sake of its policy only.
 _BY_POLICY = (ServerGroupAffinityFilter, ServerGroupAntiAffinityFilter)
 _STEPS = ("copy", "consume_from_request", "_assign", "add_instance", "__setattr__", "__getattribute__")

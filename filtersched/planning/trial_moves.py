@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from filtersched.errors import InvalidRequest, must_be, nearest, shown
 from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.group_rules_filter import GroupRulesFilter
+from filtersched.filters.migration_compatibility_filter import MigrationCompatibilityFilter
 from filtersched.filters.topology_spread_filter import TopologySpreadFilter
 from filtersched.hosts.host_names import called
 from filtersched.hosts.host_pool import HostPool, Key
@@ -27,7 +28,11 @@ from filtersched.schedulers import FilterScheduler
 from filtersched.schedulers.one_host import Asked, ask_host
 
 #: Rules of instances that a move must keep, whether the configuration asks them or not.
-ALWAYS_ASKED: tuple[type[BaseHostFilter], ...] = (GroupRulesFilter, TopologySpreadFilter)
+ALWAYS_ASKED: tuple[type[BaseHostFilter], ...] = (
+    GroupRulesFilter,
+    TopologySpreadFilter,
+    MigrationCompatibilityFilter,
+)
 _PINNED = "it has CPUs or devices of its host to itself"
 _DEVICE_KEYS = ("pci_stats", "providers")
 _MOST_NAMED = 5

@@ -38,7 +38,7 @@ _NOTHING_ASKED: Any = Flavor()
 _OR_DERIVED: Any = OrDerived
 _NO_NUMA_LIMITS = NUMALimits()
 # What a scheduler gives a request for one decision.
-_OF_A_DECISION = ("_placements", "_shared_resources", "_has_own_aggregates")
+_OF_A_DECISION = ("_placements", "_shared_resources", "_has_own_aggregates", "_source_cpus")
 _EPOCH: Any = datetime(1970, 1, 1)
 
 
@@ -246,6 +246,20 @@ class RequestSpec(Attributed, Mapping[str, Any]):
     def has_own_aggregates(self) -> bool:
         """Whether an aggregate of any host is for the request's project; a scheduler finds out for PrefilterFilter."""
         return bool(self.__dict__.get("_has_own_aggregates", False))
+
+    @property
+    def source_cpu(self) -> Any:
+        """What the CPU of the host has that the instance moves from: `arch`, and `features`, a set of names.
+
+        None for an instance that does not move, and where the host does not tell. A scheduler finds out for
+        MigrationCompatibilityFilter.
+        """
+        return self.__dict__.get("_source_cpus", {}).get(self.instance_uuid)
+
+    @property
+    def knows_source_cpus(self) -> bool:
+        """Whether any instance of the request has a `source_cpu`."""
+        return "_source_cpus" in self.__dict__
 
     @property
     def group_rules(self) -> Any:

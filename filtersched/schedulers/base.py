@@ -41,6 +41,7 @@ from filtersched.schedulers.reloading import Reloadable
 from filtersched.schedulers.reserving import checked as checked_reservation
 from filtersched.schedulers.reserving import give_back, hold, open_places, where_reserved
 from filtersched.schedulers.several import Several
+from filtersched.schedulers.sources import note_sources
 from filtersched.schedulers.unread import Readers
 from filtersched.schedulers.uuids import random_uuids
 from filtersched.settings import ProfileConf, SchedulerSettings, make_conf, read_scheduler_settings
@@ -406,6 +407,7 @@ class Scheduler(Reloadable, Configurable):
             chosen = [*further, *chosen]
         with_devices(ready, chosen, self._pci_aliases, self.settings)
         note_own_aggregates(ready, chosen, hosts)
+        note_sources(ready, chosen, hosts, uuids, move=move)
         if self.kept_metrics and isinstance(hosts, HostPool):
             hosts.keep_metrics(self.kept_metrics)
         ready.__dict__.pop("_shared_resources", None)

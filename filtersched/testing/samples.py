@@ -19,7 +19,7 @@ _Host = TypeVar("_Host", bound=HostState)
 
 NOW = datetime(2026, 1, 31, 12, 0, 0)
 
-_CPU_INFO = {"vendor": "Intel", "maxphysaddr": {"bits": 46}, "topology": {"cores": 8}}
+_CPU_INFO = {"vendor": "Intel", "maxphysaddr": {"bits": 46}, "topology": {"cores": 8}, "features": ["avx", "sse4_2"]}
 _AGGREGATES: tuple[Mapping[str, Any], ...] = (
     {"name": "zone", "metadata": {"availability_zone": "north, south"}},
     {"name": "ratios", "metadata": {"ram_allocation_ratio": "2.0", "cpu_allocation_ratio": "1.0"}},

@@ -17,6 +17,7 @@ _MAY_CHANGE = frozenset(
         "_placements",
         "_shared_resources",
         "_has_own_aggregates",
+        "_source_cpus",
         "_derived_numa_topology",
         "_derived_pci_requests",
     )

@@ -24,7 +24,7 @@ OWN_FILTERS = (
     *("DifferentHostFilter", "SameHostFilter", "IsolatedHostsFilter", "ComputeCapabilitiesFilter", "JsonFilter"),
     *("ImagePropertiesFilter", "RetryFilter", "TypeAffinityFilter", "ResourceFilter", "TraitsFilter"),
     *("ExactRamFilter", "MetricsFilter", "AggregateMultiTenancyIsolation", "AggregateTypeAffinityFilter"),
-    *("DedicationFilter", "ProvidersFilter"),
+    *("DedicationFilter", "ProvidersFilter", "MigrationCompatibilityFilter"),
 )
 OWN_WEIGHERS = (
     *("RAMWeigher", "CPUWeigher", "DiskWeigher", "IoOpsWeigher", "NumInstancesWeigher", "BuildFailureWeigher"),
@@ -96,6 +96,7 @@ HOST_VALUES = {
     "traits": ((), ("SSD",)),
     "resources": ({}, {"GPU": (4, 1)}),
     "providers": ({}, {"g0": {"resources": {"GPU": (4, 1)}}}, {key: {"resources": {"GPU": (2, 0)}} for key in "ab"}),
+    "cpu_info": (None, {"features": ["avx"]}, {"arch": "x86_64", "features": ["avx", "sse4_2"]}, '{"features": []}'),
     "metrics": ({}, {"load": 0.5}, {"cpu.percent": 40}, {"cpu.percent": 41.5, "load": 0.5}),
     "metric_history": ({}, {}, {"cpu.percent": [10, 40.5, 70]}, {"cpu.percent": [], "load": [1]}),
     "unmeasured_vcpus": (0, 0, 2),

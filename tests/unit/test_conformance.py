@@ -4,6 +4,7 @@ from importlib.metadata import entry_points
 
 import pytest
 
+from filtersched.hosts.cpu_features import CpuFeatures
 from filtersched.plugins.configurable import declared_options
 from filtersched.testing import (
     SameAnswerWarning,
@@ -58,11 +59,21 @@ _TOGETHER = {
     "members": ["instance-1", "instance-2"],
     "rules": {"together": "zone", "apart_from": "g"},
 }
+
+
+def moving(features):
+    """A request whose instance moves from a CPU with these features."""
+    spec = make_spec(instance_uuid="instance-1")
+    spec.__dict__["_source_cpus"] = {"instance-1": CpuFeatures("", frozenset(features))}
+    return spec
+
+
 # Requests that make a difference to a plug-in for which the samples make none.
 REQUESTS = {
     "DedicationFilter": [make_spec(extra_specs={"filtersched:dedicated": "strict"}, project_id="p1")],
     "DedicationWeigher": [make_spec(extra_specs={"filtersched:dedicated": "preferred"}, project_id="p1")],
     "GroupRulesFilter": [make_spec(instance_group=_TOGETHER)],
+    "MigrationCompatibilityFilter": [moving(["avx"]), moving(["avx512f"])],
     "ProvidersFilter": [make_spec(extra_specs={"resources1:VGPU": "3", "resources2:VGPU": "1"})],
     "NUMATopologyFilter": [make_spec(extra_specs={"hw:numa_nodes": "1"})],
     "WishWeigher": [make_spec(scheduler_hints={"prefer_host": ["zone:z1", "stats.load:1"], "avoid_host": "host-4"})],
