@@ -39,9 +39,22 @@ from filtersched.shared import SharedPool
 from filtersched.shared.engines import open_engine
 from tests.shared_store import Store, broken_rules, read_store
 
-HOSTS, RAM_MB, VCPUS = 24, 32768, 32
+HOSTS, RAM_MB, VCPUS = 12, 32768, 32
 GROUPS = {f"group{number}": ("anti-affinity", "affinity")[number % 2] for number in range(12)}
 FILTERS = ["RamFilter", "CoreFilter", "ServerGroupAntiAffinityFilter", "ServerGroupAffinityFilter"]
+
+# Made before the processes are, so that these import nothing.
+SCHEDULERS = [
+    FilterScheduler(
+        make_conf(
+            enabled_filters=FILTERS,
+            ram_allocation_ratio=1.0,
+            cpu_allocation_ratio=1.0,
+            host_subset_size=size,
+        )
+    )
+    for size in (1, 4)
+]
 
 
 class Journal:
@@ -93,7 +106,7 @@ class Told:
             self.begun.append(open_claim)
 
 
-def requests(chance: random.Random) -> Iterator[RequestSpec]:
+def requests_of(chance: random.Random) -> Iterator[RequestSpec]:
     """Small and large ones, some of several instances, a third of them in groups; with old lists of members."""
     while True:
         flavor = Flavor(memory_mb=chance.choice((1024, 2048, 4096)), vcpus=chance.choice((1, 2, 4)))
@@ -107,17 +120,10 @@ def requests(chance: random.Random) -> Iterator[RequestSpec]:
 def work(url: str, seed: int, count: int, journal: Journal) -> None:
     """Place so many requests, and make room whenever one is refused."""
     chance = random.Random(seed)
-    scheduler = FilterScheduler(
-        make_conf(
-            enabled_filters=FILTERS,
-            ram_allocation_ratio=1.0,
-            cpu_allocation_ratio=1.0,
-            host_subset_size=chance.choice((1, 4)),
-        )
-    )
+    scheduler = chance.choice(SCHEDULERS)
     mine: list[str] = []
-    with SharedPool(url) as pool:
-        for _number, spec in zip(range(count), requests(chance), strict=False):
+    with _opened(url) as pool:
+        for _number, spec in zip(range(count), requests_of(chance), strict=False):
             uuids = [str(uuid.UUID(int=chance.getrandbits(128), version=4)) for _ in range(spec.num_instances)]
             journal.write("place", uuids)
             try:
@@ -128,10 +134,9 @@ def work(url: str, seed: int, count: int, journal: Journal) -> None:
             except CommitConflict:
                 journal.write("conflict", uuids)
             except PoolError as problem:
-                # The transaction was ended in between: it may have been committed, or not.
+                # The claim may be there, or not.
                 journal.write("failed", uuids)
-                if problem.problem not in {"lost", "locked", "unreachable"}:
-                    raise
+                _check_passing(problem)
             else:
                 journal.write("placed", uuids)
                 mine += uuids
@@ -141,8 +146,26 @@ def _make_room(pool: SharedPool, mine: list[str], chance: random.Random, journal
     for _ in range(min(len(mine), chance.randint(1, 4))):
         one = mine.pop(chance.randrange(len(mine)))
         journal.write("release", [one])
-        pool.release(one)
-        journal.write("released", [one])
+        try:
+            pool.release(one)
+        except PoolError as problem:
+            _check_passing(problem)
+        else:
+            journal.write("released", [one])
+
+
+def _opened(url: str) -> SharedPool:
+    while True:
+        try:
+            return SharedPool(url)
+        except PoolError as problem:
+            _check_passing(problem)
+
+
+def _check_passing(problem: PoolError) -> None:
+    """Raise the problem again unless it is one of a connection that is cut."""
+    if problem.problem not in {"lost", "locked", "unreachable"}:
+        raise problem
 
 
 def start(url: str, seed: int, count: int, folder: Path, name: str) -> int:
@@ -166,7 +189,7 @@ def race(
 ) -> dict[str, object]:
     """Run the race; what came of it, with `wrong`, the sentences about what did not hold.
 
-    kill : a process is killed each second or so.
+    kill : a process is killed every half second or so.
     cut : PostgreSQL ends connections in the middle of whatever they do.
     """
     chance = random.Random(seed)
@@ -174,7 +197,8 @@ def race(
         HostState(f"h{number}", total_usable_ram_mb=RAM_MB, free_ram_mb=RAM_MB, vcpus_total=VCPUS)
         for number in range(HOSTS)
     ]
-    SharedPool.create(url, hosts).close()
+    with SharedPool.create(url, hosts) as pool:
+        SCHEDULERS[0].select_destinations(next(requests_of(chance)), pool)
     each = -(-requests // processes)
     began = time.monotonic()
     running = {start(url, chance.getrandbits(32), each, folder, str(n)): str(n) for n in range(processes)}
@@ -182,7 +206,7 @@ def race(
     killed = 0
     engine = open_engine(url)
     while running:
-        if kill and chance.random() < 0.2:
+        if kill and chance.random() < 0.4:
             victim = chance.choice(list(running))
             os.kill(victim, signal.SIGKILL)
         if cut:
@@ -254,7 +278,7 @@ def main() -> int:
     parser.add_argument("url")
     parser.add_argument("--requests", type=int, default=20_000)
     parser.add_argument("--processes", type=int, default=8)
-    parser.add_argument("--kill", action="store_true", help="kill a process each second or so")
+    parser.add_argument("--kill", action="store_true", help="kill a process every half second or so")
     parser.add_argument("--cut", action="store_true", help="let PostgreSQL end connections in the middle")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
