@@ -157,9 +157,9 @@ class PoolError(FilterschedError):
     """The database of a shared pool cannot be used, or not for this.
 
     url : of the database, without its password.
-    problem : one of "damaged", "denied", "exists", "full", "locked", "lost", "missing", "newer", "not_installed",
-        "older", "read_only", "unreachable", "wrong_url". After "lost" a transaction may have been committed; after the
-        others nothing was changed.
+    problem : one of "closed", "damaged", "denied", "exists", "full", "locked", "lost", "missing", "missing_class",
+        "newer", "not_installed", "older", "read_only", "unreachable", "wrong_url". After "lost" a transaction may have
+        been committed; after the others nothing was changed.
     """
 
     def __init__(self, message: str = "", *, url: str | None = None, problem: str | None = None) -> None:

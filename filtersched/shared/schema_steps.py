@@ -12,6 +12,9 @@ from filtersched.shared.schema import REVISIONS
 
 def make_schema(connection: Connection) -> None:
     """Make the tables in a transaction that is under way. Raises PoolError if there is a pool already."""
+    if connection.dialect.name == "postgresql":
+        # Two that make the schema at once come one after the other. In SQLite they do anyway.
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('filtersched.shared'))"))
     if _revision(connection) is not None:
         shown = shown_url(connection.engine.url)
         raise PoolError(

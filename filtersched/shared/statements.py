@@ -155,7 +155,8 @@ _STATEMENTS = {
         "WITH n AS (SELECT nextval('changes_id_seq') AS id), "
         "h AS (UPDATE hosts SET generation = n.id, overlay = :overlay FROM n "
         "WHERE hosts.id = :id AND hosts.generation = :known RETURNING hosts.id), "
-        "i AS (INSERT INTO instances (uuid, host_id, data) SELECT CAST(:uuid AS text), h.id, CAST(:data AS text) FROM h) "
+        "i AS (INSERT INTO instances (uuid, host_id, data) "
+        "SELECT CAST(:uuid AS text), h.id, CAST(:data AS text) FROM h) "
         "INSERT INTO changes (id, token, data) SELECT n.id, CAST(:token AS varchar), CAST(:log AS text) FROM n, h "
         "RETURNING id, at, stamp"
     ),

@@ -6,21 +6,23 @@ The statements are the driver's own: SQLAlchemy would take longer for each than 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Engine
 
 from filtersched.errors import PoolError
 from filtersched.shared.claims import Claim, Outdated, VersionKey, Written
 from filtersched.shared.clock import DatabaseClock
-from filtersched.shared.database_errors import pool_error
+from filtersched.shared.database_errors import pool_error, shown_url
 from filtersched.shared.engines import Timeouts, begin_to_write
 from filtersched.shared.statements import single_step, statements_for, steps_of
 
+_T = TypeVar("_T")
 _EPOCH = datetime(1970, 1, 1)
 # Departures are remembered for so long; see `hosts.reports`.
 _REMEMBERED_FOR = timedelta(minutes=10)
@@ -81,6 +83,7 @@ class Store:
         self._is_sqlite = engine.dialect.name == "sqlite"
         self._proxy: Any = None
         self._pid = 0
+        self._is_closed = False
         # Connections of the process that this one was forked from; closing them would end them there.
         self._parents: list[Any] = []
         self._clock = DatabaseClock()
@@ -97,6 +100,9 @@ class Store:
     # -- the connection ----------------------------------------------------------------------
 
     def _driver(self) -> Any:
+        if self._is_closed:
+            shown = shown_url(self._engine.url)
+            raise PoolError(f"{shown}: the pool is closed; open it again", url=shown, problem="closed")
         if self._proxy is not None and self._pid != os.getpid():
             self._parents.append(self._proxy)
             self._proxy = None
@@ -111,7 +117,8 @@ class Store:
         return self._proxy.driver_connection
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Give the connection back. Afterwards there is none any more."""
+        self._is_closed = True
         if self._proxy is not None and self._pid == os.getpid():
             with contextlib.suppress(Exception):
                 # The boundary to a connection that may be gone.
@@ -157,9 +164,10 @@ class Store:
         driver.execute("BEGIN" if self._is_sqlite else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
     def _begin_to_write(self, driver: Any) -> None:
-        # In PostgreSQL BEGIN is sent together with the first statements.
         if self._is_sqlite:
             begin_to_write(driver, self._timeouts.lock_s)
+        else:
+            driver.execute("BEGIN")
 
     # -- time --------------------------------------------------------------------------------
 
@@ -183,8 +191,18 @@ class Store:
 
     def news(self) -> News:
         """What others logged since the last time."""
+        return self._again_if_lost(self._news_of_sqlite if self._is_sqlite else self._news_of_postgresql)
+
+    def _again_if_lost(self, read: Callable[[], _T]) -> _T:
+        """What `read` returns; through another connection if this one was lost, which nobody needs to know."""
+        try:
+            with self._errors():
+                return read()
+        except PoolError as problem:
+            if problem.problem not in ("lost", "unreachable"):
+                raise
         with self._errors():
-            return self._news_of_sqlite() if self._is_sqlite else self._news_of_postgresql()
+            return read()
 
     def _news_of_sqlite(self) -> News:
         driver = self._driver()
@@ -220,7 +238,10 @@ class Store:
 
     def everything(self) -> Everything:
         """The whole pool, in one state; news is what comes after."""
-        with self._errors(), self._transaction(self._begin_to_read) as cursor:
+        return self._again_if_lost(self._everything)
+
+    def _everything(self) -> Everything:
+        with self._transaction(self._begin_to_read) as cursor:
             if self._is_sqlite:
                 version = cursor.execute("PRAGMA data_version").fetchone()[0]
             else:
@@ -249,7 +270,10 @@ class Store:
 
     def host(self, host: str, nodename: str) -> tuple[HostRow, Sequence[tuple[float | None, str]]] | None:
         """One host and its instances; None if it is not there any more."""
-        with self._errors(), self._transaction(self._begin_to_read) as cursor:
+        return self._again_if_lost(functools.partial(self._host, host, nodename))
+
+    def _host(self, host: str, nodename: str) -> tuple[HostRow, Sequence[tuple[float | None, str]]] | None:
+        with self._transaction(self._begin_to_read) as cursor:
             rows = _all(cursor, self._sql["host"], {"host": host, "nodename": nodename})
             instances = _all(cursor, self._sql["instances_of"], {"host_id": rows[0][0]}) if rows else ()
             cursor.execute("COMMIT")
@@ -297,29 +321,22 @@ class Store:
         if found is None:
             raise Outdated("the host changed")
         if found[0] % self._pruned_each == 0:
-            with self._transaction(lambda driver: driver.execute("BEGIN")) as cursor:
+            with self._transaction(self._begin_to_write) as cursor:
                 self._prune(cursor, found[0])
                 cursor.execute("COMMIT")
         return Written(*found)
 
     def _write(self, cursor: Any, claim: Claim) -> Written:
+        # One after the other: in a pipeline PostgreSQL does not notice that a transaction stands still.
         sql = self._sql
-        pipeline = contextlib.nullcontext() if self._is_sqlite else cursor.connection.pipeline()
-        with pipeline:
-            if not self._is_sqlite:
-                cursor.execute("BEGIN")
-            if claim.versions:
-                cursor.execute(sql["stamp"])
-            logged = cursor.connection.cursor()
-            said = {"token": claim.token, "data": claim.logged()}
-            logged.execute(sql["stamped" if claim.versions else "logged"], said)
-            # A cursor each: in a pipeline results come later.
-            steps = [(cursor.connection.cursor(), name, values) for name, values in steps_of(claim)]
-            for step, name, values in steps:
-                step.execute(sql[name], values)
-        number, at, stamp = logged.fetchone()
-        if any(step.rowcount != 1 for step, _name, _values in steps):
-            raise Outdated("a host, a group, a shared resource, a reservation or an instance changed")
+        if claim.versions:
+            cursor.execute(sql["stamp"])
+        cursor.execute(sql["stamped" if claim.versions else "logged"], {"token": claim.token, "data": claim.logged()})
+        number, at, stamp = cursor.fetchone()
+        for name, values in steps_of(claim):
+            cursor.execute(sql[name], values)
+            if cursor.rowcount != 1:
+                raise Outdated("a host, a group, a shared resource, a reservation or an instance changed")
         for host_id, _known in claim.going:
             cursor.execute(self._sql["instances_gone"], {"id": host_id})
         if number % self._pruned_each == 0:
@@ -342,8 +359,6 @@ class Store:
         while True:
             try:
                 with self._errors(), self._transaction(self._begin_to_write) as cursor:
-                    if not self._is_sqlite:
-                        cursor.execute("BEGIN")
                     # The transaction may be at work still; then it holds these, and this waits for its end.
                     for host in claim.hosts:
                         cursor.execute(self._sql["lock"], {"id": host.host_id})
