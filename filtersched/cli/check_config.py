@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from filtersched.cli.asked_checks import asked_findings
 from filtersched.cli.device_checks import device_findings
 from filtersched.cli.effective_settings import Effective, effective_settings, value_findings, value_text
 from filtersched.cli.expression_checks import expression_findings
@@ -35,6 +36,7 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
     of_filters = (*filter_findings(checked), *prefilter_findings(checked), *device_findings(checked))
     of_plugins = (*of_filters, *weigher_findings(checked, shares))
     further = (*expression_findings(checked), *load_findings(checked), *resource_findings(checked))
+    further = (*further, *asked_findings(checked))
     findings = list(dict.fromkeys((*of_settings, *of_plugins, *further)))
     if args.format == "text" and not args.columns and not args.sort:
         _show(terminal, checked, shares, values)

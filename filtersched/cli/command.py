@@ -21,6 +21,7 @@ _COMMANDS = {
     "why": "why:run",
     "drain": "moves:run_drain",
     "rebalance": "moves:run_rebalance",
+    "audit": "moves:run_audit",
     "compare": "compare:run",
     "plugins": "plugins:run",
     "check-config": "check_config:run",

@@ -1,4 +1,4 @@
-"""filtersched drain and rebalance: plans of moves, as a table or as data."""
+"""filtersched drain, rebalance and audit: plans of moves, as a table or as data."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from filtersched.cli.terminal import Terminal
 from filtersched.cli.unread_fields import filters_in_use
 from filtersched.hosts.host_pool import HostPool
 from filtersched.inventory import read_groups
-from filtersched.planning import MovePlan, plan_moves
-from filtersched.planning.move_plan import RULES
+from filtersched.planning import MovePlan, audit, plan_moves
+from filtersched.planning.move_plan import EMPTY, EVEN, RULES
 from filtersched.requests.request_values import InstanceGroup
 from filtersched.schedulers import FilterScheduler, scheduler_from
 from filtersched.settings import SchedulerConf, read_scheduler_settings
@@ -43,6 +43,13 @@ COLUMNS = (
     Column("source_node", is_wide=True),
     Column("target_node", is_wide=True),
 )
+AUDIT_COLUMNS = (
+    Column("instance_uuid"),
+    Column("host"),
+    Column("nodename", is_wide=True),
+    Column("filters", lambda row: ", ".join(row["filters"]), is_wide=True),
+    Column("reason"),
+)
 
 
 def run_drain(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:
@@ -55,10 +62,44 @@ def run_drain(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal)
 
 
 def run_rebalance(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:
-    """Plan to even out the use of hosts; 0."""
-    plan = _planned(args, conf, min_gain=args.min_gain)
+    """Plan for one of the goals of a rebalance; 0, or 1 if something stays broken."""
+    if args.min_gain and args.goal != EVEN:
+        raise UsageError(f"--min-gain is for --goal even, not for --goal {args.goal}")
+    if args.keep_free and args.goal != EMPTY:
+        raise UsageError(f"--keep-free is for --goal empty, not for --goal {args.goal}")
+    plan = _planned(args, conf, goal=args.goal, min_gain=args.min_gain, keep_free=args.keep_free)
     _show(args, terminal, plan)
-    return 0
+    return 1 if args.goal == RULES and not plan.reached else 0
+
+
+def run_audit(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:
+    """Show what filters and group rules say of instances on their own hosts; 0 if nothing, else 1."""
+    check_listing(args, AUDIT_COLUMNS)
+    scheduler = scheduler_for_moves(conf)
+    pool = pool_at(args, conf)
+    found = audit(scheduler, pool, groups=groups_of(args), filters=filters_in_use(args, scheduler))
+    rows = [
+        {
+            "instance_uuid": one.instance_uuid,
+            "host": one.host,
+            "nodename": one.nodename,
+            "filters": [verdict.filter for verdict in one.refused_by],
+            "reason": one.reason,
+        }
+        for one in found.broken
+    ]
+    record = found.to_dict()
+    broken = record.pop("broken")
+    record.pop("version")
+    if rows or args.format != "text":
+        show_records(terminal, args, "broken", AUDIT_COLUMNS, rows, records=broken, further=record)
+    if args.format == "text":
+        if rows:
+            terminal.line()
+        terminal.line(f"{len(rows):,} of {found.asked:,} instances are refused their own hosts.")
+        if found.not_asked:
+            terminal.line(f"{found.not_asked:,} more were not asked about: forced, or of an unknown flavor.")
+    return 1 if rows else 0
 
 
 def _planned(

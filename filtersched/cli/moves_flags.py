@@ -18,17 +18,29 @@ Example:
 Exit status: 0 nothing is left on the hosts, 1 instances are left, 2 an error.
 """
 REBALANCE = """\
-Plan moves that even out how much of the hosts is in use. Every move passes all filters and group rules
-at its turn, so make them in the order shown. Nothing is moved.
-
-The imbalance is the standard deviation of the hosts' used share, for memory, CPUs and disk, added up.
+Plan moves that even out how much of the hosts is in use, that empty hosts, or that mend broken rules.
+Every move passes all filters and group rules at its turn, so make them in the order shown. Nothing is
+moved. The imbalance is the standard deviation of the hosts' used share, for memory, CPUs and disk,
+added up.
 """
 REBALANCE_EXAMPLES = """\
 Examples:
   filtersched rebalance --inventory hosts.jsonl --moves 5
   filtersched rebalance --inventory hosts.jsonl --min-gain 0.01 --format json
+  filtersched rebalance --inventory hosts.jsonl --goal empty --keep-free 10%
 
-Exit status: 0 a plan was made, with or without moves; 2 an error.
+Exit status: 0 a plan was made, with or without moves; 1 with --goal rules, something stays broken;
+2 an error.
+"""
+AUDIT = """\
+Ask every filter, and the rules of server groups, about every instance on its own host, and show those
+that would be refused it now.
+"""
+AUDIT_EXAMPLES = """\
+Example:
+  filtersched audit --inventory hosts.jsonl --groups groups.json
+
+Exit status: 0 no instance is refused its host, 1 some are, 2 an error.
 """
 
 _Add = Callable[[argparse.ArgumentParser], Any]
@@ -51,17 +63,35 @@ def add_moves(
         "plan moves that even out the use of hosts",
         REBALANCE,
         REBALANCE_EXAMPLES,
-        "--inventory FILE [--moves N] [--min-gain X] [flag ...]",
+        "--inventory FILE [--goal even|empty|rules] [--moves N] [flag ...]",
+    )
+    rebalance.add_argument(
+        "--goal",
+        choices=("even", "empty", "rules"),
+        default="even",
+        help="even (the default) lowers the imbalance; empty leaves as few hosts in use as possible, and names those "
+        "to switch off; rules mends what audit finds with the fewest moves",
+    )
+    rebalance.add_argument(
+        "--keep-free",
+        type=_share,
+        default=0.0,
+        metavar="SHARE",
+        help="with --goal empty: what hosts that take instances keep free of each resource, such as 10%%",
     )
     rebalance.add_argument(
         "--min-gain",
         type=_gain,
         default=0.0,
         metavar="X",
-        help="what each move must bring on average (default 0: anything)",
+        help="with --goal even: how far each move must lower the imbalance on average (default 0: at all)",
+    )
+    audited = command(
+        "audit", "show instances that break a rule where they are", AUDIT, AUDIT_EXAMPLES, "--inventory FILE [flag ...]"
     )
     for one in (drain, rebalance):
         one.add_argument("--moves", type=count, metavar="N", help="the most moves of the plan")
+    for one in (drain, rebalance, audited):
         _add_groups(one)
         for add in shared:
             add(one)
@@ -84,3 +114,13 @@ def _gain(text: str) -> float:
     if 0 <= gain < float("inf"):
         return gain
     raise argparse.ArgumentTypeError(f"must be a number of zero or more, not {text!r}")
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = -1.0
+    if 0 <= share < 1:
+        return share
+    raise argparse.ArgumentTypeError(f"must be a share such as 10% or 0.1, not {text!r}")

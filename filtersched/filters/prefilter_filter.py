@@ -14,6 +14,7 @@ from filtersched.requests.prefilters import (
     Prefilters,
     TraitsAsked,
     is_for_project,
+    is_of_zone,
     isolated_for,
     traits_asked,
     traits_named,
@@ -21,6 +22,7 @@ from filtersched.requests.prefilters import (
 from filtersched.requests.request_spec import RequestSpec
 
 _TENANTS, _REQUIRED = "limit_tenants_to_placement_aggregate", "placement_aggregate_required_for_tenants"
+_ZONE = "availability_zone_prefilter"
 _ISOLATED = "enable_isolated_aggregate_filtering"
 # The option of each rule about traits.
 _TRAITS = {
@@ -31,7 +33,7 @@ _TRAITS = {
     "ephemeral_encryption": "ephemeral_encryption_prefilter",
     "virtio_sound": "virtio_sound_prefilter",
 }
-SWITCHES = (_TENANTS, _ISOLATED, *_TRAITS.values())
+SWITCHES = (_TENANTS, _ISOLATED, _ZONE, *_TRAITS.values())
 
 
 def _switch(name: str, when_true: str, *, novas: str = "") -> cfg.BoolOpt:
@@ -53,6 +55,10 @@ class PrefilterFilter(BaseHostFilter):
     |                                          | no aggregate is for the project                    | yes    |
     | `placement_aggregate_required_for_tenants` with it | no aggregate is for the project          | no     |
 
+    | `availability_zone_prefilter`            | one is of the request's zone                       | yes    |
+    |                                          | none is, and one of another host is                | no     |
+    |                                          | no aggregate is of that zone                       | yes    |
+
     An aggregate is for a project if its metadata have a key that begins with `filter_tenant_id`, and the project's id
     as a value; it requires a trait by `trait:NAME = required`.
     """
@@ -69,6 +75,11 @@ class PrefilterFilter(BaseHostFilter):
         _switch(_ISOLATED, "aggregates with trait:NAME=required take only requests that require that trait."),
         _switch(_TRAITS["image_type"], "hosts need the trait COMPUTE_IMAGE_TYPE_… of the image's disk_format."),
         _switch(_TRAITS["image_metadata"], "hosts need a trait for each bus, model and architecture of the image."),
+        _switch(
+            _ZONE,
+            "a request that names a zone gets hosts only in aggregates with that availability_zone, if there are any.",
+            novas=" Nova always does that; AvailabilityZoneFilter knows the zones of services too.",
+        ),
         _switch(
             _TRAITS["compute_status"],
             "hosts with the trait COMPUTE_STATUS_DISABLED are refused.",
@@ -91,7 +102,10 @@ class PrefilterFilter(BaseHostFilter):
         ),
     )
     option_group = "scheduler"
-    spec_reads: ClassVar[Sequence[str]] = ("extra_specs", "image", "is_bfv", "project_id", "has_own_aggregates")
+    spec_reads: ClassVar[Sequence[str]] = (
+        *("extra_specs", "image", "is_bfv", "project_id", "has_own_aggregates"),
+        *("availability_zone", "has_zone_aggregates"),
+    )
     # It restricts requests that say nothing about it.
     spec_meets: ClassVar[Sequence[str] | None] = ()
     columnar = True
@@ -108,13 +122,18 @@ class PrefilterFilter(BaseHostFilter):
         """Whether a scheduler must say if any aggregate is for the request's project."""
         return bool(self.option(_TENANTS))
 
+    @property
+    def looks_for_zone_aggregates(self) -> bool:
+        """Whether a scheduler must say if any aggregate is of the request's zone."""
+        return bool(self.option(_ZONE))
+
     def is_on(self) -> bool:
         """Whether any of the rules is in effect."""
         return any(self.option(name) for name in SWITCHES)
 
     def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:
         asked = self._asked(spec)
-        by_aggregates = self.option(_ISOLATED) or self.option(_TENANTS)
+        by_aggregates = self.option(_ISOLATED) or self.option(_TENANTS) or self.option(_ZONE)
         return (*(("traits",) if any(asked) else ()), *(("aggregates",) if by_aggregates else ()))
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
@@ -129,10 +148,13 @@ class PrefilterFilter(BaseHostFilter):
                 passes = passes & of_each(host_state, "aggregates", is_for_project, spec.project_id)
             elif self.option(_REQUIRED):
                 passes = passes & False
+        if self.option(_ZONE) and spec.has_zone_aggregates:
+            passes = passes & of_each(host_state, "aggregates", is_of_zone, spec.availability_zone)
         return passes
 
     def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str | None:
         asked = self._asked(spec)
+        zone = spec.availability_zone
         lacking = sorted(asked.required - host_state.traits)
         if lacking:
             return f"lacks the trait {lacking[0]}, which the request needs"
@@ -141,6 +163,8 @@ class PrefilterFilter(BaseHostFilter):
         trait = isolated_for(host_state.aggregates, traits_named(spec)) if self.option(_ISOLATED) else None
         if trait is not None:
             return f"is in an aggregate for requests with the trait {trait}"
+        if self.option(_ZONE) and spec.has_zone_aggregates and not is_of_zone(host_state.aggregates, zone):
+            return f"is in no aggregate of zone {zone!r}, which has some"
         if not self.option(_TENANTS) or is_for_project(host_state.aggregates, spec.project_id):
             return None
         if spec.has_own_aggregates:

@@ -15,8 +15,9 @@ from filtersched.requests.resource_groups import ResourceGroups, groups_of
 class ProvidersFilter(BaseHostFilter):
     """Refuse hosts on whose providers the flavor's numbered groups do not fit.
 
-    `resources1:VGPU = 2` and `trait1:CUSTOM_A100 = required` are one group: one provider must have both. Several
-    groups may share a provider, unless `group_policy = isolate`. A host lists its providers in `HostState.providers`.
+    `resources1:VGPU = 2` and `trait1:CUSTOM_A100 = required` are one group: one provider must have both. Placement's
+    list of traits, `required1 = CUSTOM_A100,!CUSTOM_OLD`, is read too. Several groups may share a provider, unless
+    `group_policy = isolate`. A host lists its providers in `HostState.providers`.
 
     | the flavor has numbered groups | the host has providers | verdict                        |
     |--------------------------------|------------------------|--------------------------------|
@@ -30,8 +31,13 @@ class ProvidersFilter(BaseHostFilter):
 
     spec_reads: ClassVar[Sequence[str]] = ("extra_specs",)
     # Keys without a number are about the host, and others meet them.
-    spec_meets: ClassVar[Sequence[str] | None] = tuple(
-        f"extra_specs.{what}{digit}*:*" for what in ("resources", "trait") for digit in range(1, 10)
+    spec_meets: ClassVar[Sequence[str] | None] = (
+        "extra_specs.group_policy",
+        *(
+            f"extra_specs.{key}"
+            for digit in range(1, 10)
+            for key in (f"resources{digit}*:*", f"trait{digit}*:*", f"required{digit}*:*", f"required{digit}*")
+        ),
     )
     reason_is_text = True
 

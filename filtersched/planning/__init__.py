@@ -4,6 +4,7 @@ May import: inventory, schedulers, loading, filters, plugins, results, hosts, re
 whole_file.
 """
 
+from filtersched.planning.audit import Audit, Broken, audit
 from filtersched.planning.comparing import NothingToCompare, compare
 from filtersched.planning.comparison import Comparison
 from filtersched.planning.journal import Journal
@@ -17,6 +18,8 @@ from filtersched.planning.trial import Trial, simulate
 
 __all__ = [
     "NO_FILTER",
+    "Audit",
+    "Broken",
     "ClusterState",
     "Comparison",
     "Configuration",
@@ -28,6 +31,7 @@ __all__ = [
     "Simulation",
     "Staying",
     "Trial",
+    "audit",
     "compare",
     "plan_moves",
     "sample_trace",

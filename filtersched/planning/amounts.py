@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
+from filtersched.requests.request_values import Flavor
 
 #: The resources that are counted; units are in the names.
 RESOURCES = ("ram_mb", "vcpus", "disk_mb")
@@ -21,8 +22,8 @@ Floats = NDArray[np.float64]
 ByResource = dict[str, Floats]
 
 
-def amounts_of(spec: RequestSpec) -> tuple[float, float, float]:
-    """What one instance of the request takes, in the order of RESOURCES."""
+def amounts_of(spec: RequestSpec | Flavor) -> tuple[float, float, float]:
+    """What one instance of the request, or of the flavor, takes, in the order of RESOURCES."""
     return float(spec.memory_mb), float(spec.vcpus), float((spec.root_gb + spec.ephemeral_gb) * 1024)
 
 
@@ -52,6 +53,17 @@ def ratios_of(scheduler: Any) -> tuple[float, float, float]:
     return found[0], found[1], found[2]
 
 
+def totals_of(host: HostState) -> tuple[float, float, float]:
+    """What a host has, in the order of RESOURCES."""
+    return host.total_usable_ram_mb or 0, host.vcpus_total or 0, (host.total_usable_disk_gb or 0) * 1024
+
+
+def used_of(host: HostState) -> tuple[float, float, float]:
+    """What is used of a host, in the order of RESOURCES."""
+    ram, _vcpus, disk = totals_of(host)
+    return ram - (host.free_ram_mb or 0), host.vcpus_used or 0, disk - (host.free_disk_mb or 0)
+
+
 def amounts_of_hosts(
     hosts: Iterable[HostState], ratios: tuple[float, float, float] = (1.0, 1.0, 1.0)
 ) -> HostAmounts:
@@ -59,14 +71,13 @@ def amounts_of_hosts(
     rows: list[tuple[float, ...]] = []
     instances: list[int] = []
     for host in hosts:
-        ram, vcpus, disk = host.total_usable_ram_mb or 0, host.vcpus_total or 0, (host.total_usable_disk_gb or 0) * 1024
+        totals = totals_of(host)
         own = (host.ram_allocation_ratio, host.cpu_allocation_ratio, host.disk_allocation_ratio)
         limits = (
             total * (ratio if given is None else given)
-            for total, given, ratio in zip((ram, vcpus, disk), own, ratios, strict=True)
+            for total, given, ratio in zip(totals, own, ratios, strict=True)
         )
-        used = ram - (host.free_ram_mb or 0), host.vcpus_used or 0, disk - (host.free_disk_mb or 0)
-        rows.append((ram, vcpus, disk, *limits, *used))
+        rows.append((*totals, *limits, *used_of(host)))
         instances.append(max(host.num_instances or 0, len(host.instances)))
     table = np.array(rows, dtype=np.float64).reshape(len(rows), 9).T
     total, limit, used_now = (dict(zip(RESOURCES, table[at : at + 3], strict=True)) for at in (0, 3, 6))

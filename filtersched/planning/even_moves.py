@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from filtersched.planning.host_use import Floats, HostUse
+from filtersched.planning.amounts import Floats
+from filtersched.planning.host_use import HostUse
 from filtersched.planning.move_goals import EvenGoal, Rows
 from filtersched.planning.move_plan import EVEN, MovePlan
 from filtersched.planning.move_search import LEAST_GAIN, is_small

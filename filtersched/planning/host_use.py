@@ -9,61 +9,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filtersched.hosts.host_state import HostState
+from filtersched.planning.amounts import RESOURCES, Floats, amounts_of_hosts, used_of
 from filtersched.planning.move_plan import ClusterState
-from filtersched.requests.request_values import Flavor
-
-RESOURCES = ("ram", "vcpus", "disk")
-_MB_IN_GB = 1024
-
-Floats = NDArray[np.float64]
-
-
-def amounts_of(flavor: Flavor) -> tuple[float, float, float]:
-    """What an instance of the flavor takes of each resource: MiB, CPUs, MiB."""
-    disk = (flavor.root_gb + flavor.ephemeral_gb) * _MB_IN_GB
-    return float(flavor.memory_mb), float(flavor.vcpus), float(disk)
-
-
-def _totals(host: HostState) -> tuple[float, float, float]:
-    disk = (host.total_usable_disk_gb or 0) * _MB_IN_GB
-    return float(host.total_usable_ram_mb or 0), float(host.vcpus_total or 0), float(disk)
-
-
-def _used(host: HostState) -> tuple[float, float, float]:
-    total_ram, _vcpus, total_disk = _totals(host)
-    return total_ram - (host.free_ram_mb or 0), float(host.vcpus_used or 0), total_disk - (host.free_disk_mb or 0)
 
 
 class HostUse:
     """How much of each host is in use.
 
-    total, used : (n_hosts, 3) MiB of memory, CPUs, and MiB of disk.
+    total, limit, used : (n_hosts, 3) MiB of memory, CPUs, and MiB of disk: what there is, what may be given out, and
+        what is.
     counts : (n_hosts,) how many instances each host has.
     """
 
-    __slots__ = ("counts", "total", "used")
+    __slots__ = ("counts", "limit", "total", "used")
 
-    def __init__(self, total: Floats, used: Floats, counts: NDArray[np.int64]) -> None:
+    def __init__(self, total: Floats, limit: Floats, used: Floats, counts: NDArray[np.int64]) -> None:
         self.total = total
+        self.limit = limit
         self.used = used
         self.counts = counts
 
     @classmethod
-    def of(cls, hosts: Iterable[HostState]) -> Self:
-        """The use of these hosts."""
+    def of(cls, hosts: Iterable[HostState], ratios: tuple[float, float, float]) -> Self:
+        """The use of these hosts; `ratios` are those of hosts without their own."""
         listed = list(hosts)
-        shape = (len(listed), len(RESOURCES))
-        total = np.array([_totals(host) for host in listed], dtype=np.float64).reshape(shape)
-        used = np.array([_used(host) for host in listed], dtype=np.float64).reshape(shape)
-        return cls(total, used, np.array([len(host.instances) for host in listed], dtype=np.int64))
+        amounts = amounts_of_hosts(listed, ratios)
+        columns = (amounts.total, amounts.limit, amounts.used)
+        total, limit, used = (np.stack([each[name] for name in RESOURCES], axis=1) for each in columns)
+        return cls(total, limit, used, np.array([len(host.instances) for host in listed], dtype=np.int64))
 
     def copy(self) -> HostUse:
         """The same hosts, to be changed."""
-        return HostUse(self.total, self.used.copy(), self.counts.copy())
+        return HostUse(self.total, self.limit, self.used.copy(), self.counts.copy())
 
     def read_again(self, row: int, host: HostState) -> None:
         """Take over what a host says now."""
-        self.used[row] = _used(host)
+        self.used[row] = used_of(host)
         self.counts[row] = len(host.instances)
 
     def shift(self, amounts: Floats, source: int, target: int) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from filtersched.planning.host_use import Floats, HostUse
+from filtersched.planning.amounts import Floats
+from filtersched.planning.host_use import HostUse
 
 Rows = NDArray[np.intp]
 # Of two states with the same measure the one with fuller hosts is nearer to the next move that counts.
@@ -32,21 +33,21 @@ class Goal(Protocol):
         """
 
 
-def _squares(use: HostUse, where: Rows, amounts: Floats, columns: Rows) -> Floats:
-    """(k, n): the sum of squared shares after each move; higher is a fuller, more packed cluster."""
+def rated_by_fullness(
+    measures: Floats, use: HostUse, where: Rows, amounts: Floats, columns: Rows, *, closed: Sequence[int] = ()
+) -> Floats:
+    """(k, n): the measures after each move, where of equal ones the fuller, more packed cluster comes first.
+
+    closed : rows that no move goes to. An instance's own host is no target either.
+    """
     shares = use.shares
     inverse = np.divide(1.0, use.total, out=np.zeros_like(use.total), where=use.has)
     sources, moved = where[columns], amounts[columns]
     less, more = moved * inverse[sources], moved[:, None, :] * inverse
-    change = (more * (more + 2 * shares)).sum(axis=2)
-    change += (less * (less - 2 * shares[sources])).sum(axis=1)[:, None]
-    found: Floats = change + float((shares * shares).sum())
-    return found
-
-
-def _without_staying(rated: Floats, where: Rows, columns: Rows) -> Floats:
-    """The same, where an instance's own host is no target."""
-    rated[np.arange(len(columns)), where[columns]] = np.inf
+    squares = (more * (more + 2 * shares)).sum(axis=2) + (less * (less - 2 * shares[sources])).sum(axis=1)[:, None]
+    rated: Floats = measures - _FULLER * (squares + float((shares * shares).sum()))
+    rated[:, list(closed)] = np.inf
+    rated[np.arange(len(columns)), sources] = np.inf
     return rated
 
 
@@ -95,9 +96,9 @@ class DrainGoal:
     def rated(self, use: HostUse, where: Rows, amounts: Floats, columns: Rows) -> Floats:
         """The instances left after each move; no move goes to a drained host."""
         left = self.measure(use, where) - self.is_drained[where[columns]]
-        rated = left[:, None] - _FULLER * _squares(use, where, amounts, columns)
-        rated[:, self.is_drained] = np.inf
-        return _without_staying(rated, where, columns)
+        measures = np.tile(left[:, None], (1, len(use.counts)))
+        closed = np.flatnonzero(self.is_drained).tolist()
+        return rated_by_fullness(measures, use, where, amounts, columns, closed=closed)
 
 
 class EmptyGoal:
@@ -105,10 +106,9 @@ class EmptyGoal:
 
     measure_name = "hosts in use"
 
-    def __init__(self, capacity: Floats, keep_free: float) -> None:
-        """capacity : (n_hosts, 3) what a host may give out."""
-        self._most = capacity * (1.0 - keep_free)
-        self._keeps_free = keep_free > 0
+    def __init__(self, keep_free: float) -> None:
+        """keep_free : the share of what a host may give out that stays free where instances arrive."""
+        self._keep_free = keep_free
 
     def measure(self, use: HostUse, where: Rows) -> float:
         """The hosts in use."""
@@ -119,15 +119,14 @@ class EmptyGoal:
         emptied = (use.counts[where[columns]] == 1).astype(np.float64)
         begun = (use.counts == 0).astype(np.float64)
         in_use = self.measure(use, where) - emptied[:, None] + begun[None, :]
-        rated = in_use - _FULLER * _squares(use, where, amounts, columns)
-        rated[~self.has_room(use, amounts[columns])] = np.inf
-        return _without_staying(rated, where, columns)
+        in_use[~self.has_room(use, amounts[columns])] = np.inf
+        return rated_by_fullness(in_use, use, where, amounts, columns)
 
     def has_room(self, use: HostUse, amounts: Floats) -> NDArray[np.bool_]:
         """(k, n_hosts): whether each host keeps enough free when it takes these amounts."""
-        if not self._keeps_free:
+        if not self._keep_free:
             return np.ones((len(amounts), len(use.counts)), dtype=np.bool_)
         after = use.used[None, :, :] + amounts[:, None, :]
-        fits = (after <= self._most + 1e-9) | (amounts[:, None, :] == 0)
+        fits = (after <= use.limit * (1.0 - self._keep_free) + 1e-9) | (amounts[:, None, :] == 0)
         found: NDArray[np.bool_] = fits.all(axis=2)
         return found

@@ -21,7 +21,7 @@ LEAST_GAIN = 1e-9
 _SMALL = 400
 # How many states are kept, and how many further moves are tried after the last one that brought the plan nearer
 # to its goal: for a goal that every move may serve, and for one that some moves only make way for.
-QUICK = (24, 4)
+QUICK = (16, 4)
 THOROUGH = (64, 6)
 
 Step = tuple[int, int]
@@ -102,7 +102,9 @@ class BeamSearch:
     is_exact : whether filters are asked about every state, and not only where nothing follows from others.
     """
 
-    def __init__(self, trial: TrialMoves, goal: Goal, *, effort: tuple[int, int] = QUICK, is_exact: bool = False) -> None:
+    def __init__(
+        self, trial: TrialMoves, goal: Goal, *, effort: tuple[int, int] = QUICK, is_exact: bool = False
+    ) -> None:
         self._trial = trial
         self._goal = goal
         self._width, self._patience = effort

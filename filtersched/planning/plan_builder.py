@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 
 from filtersched.planning.move_goals import Goal
 from filtersched.planning.move_plan import EMPTY, ClusterState, Move, MovePlan, Staying
-from filtersched.planning.move_search import QUICK, BeamSearch, Step
+from filtersched.planning.move_search import LEAST_GAIN, QUICK, BeamSearch, Step
 from filtersched.planning.trial_moves import TrialMoves
+
+# Of a plan with more moves nobody tries which of them it can do without.
+_FEW = 12
 
 
 class _Worse(Exception):
@@ -30,7 +33,7 @@ class PlanBuilder:
         self.moves: list[Move] = []
         self.steps: list[Step] = []
         self.measure: float = goal.measure(trial.use, trial.where)
-        self._measure_before = self.measure
+        self.measure_before: float = self.measure
         self._before: ClusterState = trial.use.state()
         self._had_some: NDArray[np.bool_] = trial.use.counts > 0
 
@@ -60,13 +63,39 @@ class PlanBuilder:
         return all(self.move(column, row) for column, row in steps)
 
     def search(self, *, min_gain: float = 0.0, effort: tuple[int, int] = QUICK) -> None:
-        """Make the moves of the best plan that a search in breadth finds."""
-        trial, goal = self.trial, self.goal
-        steps = BeamSearch(trial, goal, effort=effort).best(moves=self.most, min_gain=min_gain)
-        if not self.attempt(lambda: self.make(steps)):
+        """Make the moves of the best plan that a search in breadth finds, without those that it can do without."""
+        steps: tuple[Step, ...] = ()
+        for is_exact in (False, True):
+            search = BeamSearch(self.trial, self.goal, effort=effort, is_exact=is_exact)
+            steps = search.best(moves=self.most, min_gain=min_gain)
+            if self._leads_to(steps) is not None:
+                break
             # A filter reads more than what is on the host, so nothing follows from earlier answers.
-            exact = BeamSearch(trial, goal, effort=effort, is_exact=True)
-            self.make(exact.best(moves=self.most, min_gain=min_gain))
+        if min_gain == 0 and len(steps) <= _FEW:
+            steps = self._needed(steps)
+        self.make(steps)
+
+    def _needed(self, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        """The moves without each one that the others do not need."""
+        measure = self._leads_to(steps)
+        for at in reversed(range(len(steps) if measure is not None else 0)):
+            others = (*steps[:at], *steps[at + 1 :])
+            reached = self._leads_to(others)
+            if measure is not None and reached is not None and reached <= measure + LEAST_GAIN:
+                steps = others
+        return steps
+
+    def _leads_to(self, steps: Iterable[Step]) -> float | None:
+        """The measure after these moves, which are taken back; None if a filter refuses one."""
+        reached: float | None = None
+
+        def make() -> bool:
+            nonlocal reached
+            reached = self.measure if self.make(steps) else None
+            return False
+
+        self.attempt(make)
+        return reached
 
     def attempt(self, act: Callable[[], bool]) -> bool:
         """Call `act`, which makes moves, and take them back unless it returns True; what it returned."""
@@ -92,7 +121,7 @@ class PlanBuilder:
             goal=name,
             moves=tuple(self.moves),
             measure=self.goal.measure_name,
-            measure_before=self._measure_before,
+            measure_before=self.measure_before,
             measure_after=self.measure,
             before=self._before,
             after=trial.use.state(),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +20,8 @@ from filtersched.hosts.host_names import called
 from filtersched.hosts.host_pool import HostPool, Key
 from filtersched.hosts.host_state import HostState
 from filtersched.loading import FiltersGiven
-from filtersched.planning.host_use import RESOURCES, Floats, HostUse, amounts_of
+from filtersched.planning.amounts import RESOURCES, Floats, amounts_of, ratios_of
+from filtersched.planning.host_use import HostUse
 from filtersched.planning.move_plan import Move, Staying
 from filtersched.requests.instance import Instance
 from filtersched.requests.request_spec import RequestSpec
@@ -36,6 +39,7 @@ ALWAYS_ASKED: tuple[type[BaseHostFilter], ...] = (
 _PINNED = "it has CPUs or devices of its host to itself"
 _DEVICE_KEYS = ("pci_stats", "providers")
 _MOST_NAMED = 5
+_T = TypeVar("_T")
 
 
 class _Undo(Exception):
@@ -64,18 +68,23 @@ class TrialMoves:
         *,
         groups: Groups = (),
         filters: FiltersGiven | None = None,
+        only_to_ask: bool = False,
     ) -> None:
+        """only_to_ask : nothing is to be moved, so that pinned instances and reserved places are among the others.
+
+        Raises InvalidRequest for a pool without instances, and for groups that are unknown.
+        """
         self.scheduler = scheduler
         self.pool = pool
         self.filters: list[BaseHostFilter] = filters_of_moves(scheduler, filters)
         self.groups: dict[str, InstanceGroup] = _by_uuid(groups)
         self.keys: list[Key] = [(host.host, host.nodename) for host in pool]
         self.names: list[str] = [called(key, pool.rows.host_names().several) for key in self.keys]
-        self.use: HostUse = HostUse.of(pool)
-        self._read(list(pool))
+        self.use: HostUse = HostUse.of(pool, ratios_of(scheduler))
+        self._read(list(pool), only_to_ask)
         self._specs: dict[str, RequestSpec] = {}
 
-    def _read(self, hosts: list[HostState]) -> None:
+    def _read(self, hosts: list[HostState], only_to_ask: bool) -> None:
         """Find the instances that may move, and those that stay."""
         times = Counter(uuid for host in hosts for uuid in host.instances)
         held = {uuid for one in self.pool.reservations.values() for uuid in one.instance_uuids}
@@ -86,7 +95,7 @@ class TrialMoves:
         amounts: list[tuple[float, ...]] = []
         for row, host in enumerate(hosts):
             for uuid, instance in host.instances.items():
-                reason = _why_it_stays(instance, host)
+                reason = _why_it_stays(instance, host, only_to_ask)
                 if uuid in held:
                     reason = "it is a reserved place"
                 elif times[uuid] > 1:
@@ -101,6 +110,8 @@ class TrialMoves:
                 amounts.append(amounts_of(instance.flavor))
         self.where: NDArray[np.intp] = np.array(rows, dtype=np.intp)
         self.amounts: Floats = np.array(amounts, dtype=np.float64).reshape(len(rows), len(RESOURCES))
+        if not times:
+            raise InvalidRequest("the pool has no instances, so there is nothing to move", field="pool")
         self._check_groups()
 
     def _check_groups(self) -> None:
@@ -165,10 +176,8 @@ class TrialMoves:
 
     def tentatively(self, selections: Mapping[int, Selection], act: Callable[[], None]) -> None:
         """Call `act` with these instances, by column, on other hosts; it changes nothing, and all is taken back."""
-        try:
+        with contextlib.suppress(_Undo):
             self.pool.transaction(self._try, selections, act)
-        except _Undo:
-            pass
 
     def _try(self, selections: Mapping[int, Selection], act: Callable[[], None]) -> None:
         generation, pool = self.pool.generation, self.pool
@@ -243,7 +252,7 @@ def _by_uuid(groups: Groups) -> dict[str, InstanceGroup]:
     return found
 
 
-def _why_it_stays(instance: Instance, host: HostState) -> str | None:
+def _why_it_stays(instance: Instance, host: HostState, only_to_ask: bool) -> str | None:
     """Why an instance may not move; None if it may."""
     if instance.flavor is None:
         return "its flavor is unknown"
@@ -251,8 +260,41 @@ def _why_it_stays(instance: Instance, host: HostState) -> str | None:
         return "its request forced it to the host"
     if not type(host).releases_instances():
         return f"{type(host).__name__} cannot release it by its record"
+    if only_to_ask:
+        return None
     cells = instance.consumed.get("numa_topology") or ()
     pinned = any(cell.get("pinned_cpus") for cell in cells) or any(instance.consumed.get(key) for key in _DEVICE_KEYS)
     specs = instance.flavor.extra_specs
     asked = specs.get("hw:cpu_policy") == "dedicated" or "pci_passthrough:alias" in specs
     return _PINNED if pinned or asked else None
+
+
+class _Planned(Exception):
+    """Carries what a trial found out of the transaction that is undone."""
+
+    def __init__(self, found: Any) -> None:
+        super().__init__()
+        self.found = found
+
+
+def undone(pool: HostPool, act: Callable[[], _T]) -> _T:
+    """The result of `act`, which may change the pool; the changes are taken back."""
+
+    def run() -> None:
+        raise _Planned(act())
+
+    try:
+        pool.transaction(run)
+    except _Planned as planned:
+        found: _T = planned.found
+        return found
+    raise AssertionError("a trial ends with what it found")
+
+
+def check_planned(scheduler: Any, pool: Any) -> None:
+    """Raise InvalidRequest for what no plan can be made with."""
+    if not isinstance(scheduler, FilterScheduler):
+        what = must_be("scheduler", "a FilterScheduler, whose filters say where an instance may go", scheduler)
+        raise InvalidRequest(what, field="scheduler", value=scheduler)
+    if not isinstance(pool, HostPool):
+        raise InvalidRequest(must_be("pool", "a HostPool", pool), field="pool", value=pool)

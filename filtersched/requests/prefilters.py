@@ -9,6 +9,7 @@
 | ephemeral encryption       | `COMPUTE_EPHEMERAL_ENCRYPTION`, and that of the format                           |
 | virtio sound               | `COMPUTE_SOUND_MODEL_VIRTIO`, if flavor or image ask for that model               |
 | isolated aggregates        | forbids aggregates with a trait as required that the request does not require  |
+| zone's aggregates          | one of the aggregates whose zone the request names, if there are any            |
 | tenant's aggregates        | one of the aggregates that are for the project, if there are any               |
 """
 
@@ -20,6 +21,7 @@ from typing import Any, NamedTuple
 
 from filtersched.errors import InvalidRequest
 from filtersched.requests.pci_requests import is_true
+from filtersched.requests.resource_groups import groups_of
 
 #: "trait:NAME", or of a group: "trait1:NAME", "trait_NET:NAME".
 TRAIT_KEY = re.compile(r"trait(?:[A-Za-z0-9_-]{1,64})?:(?P<name>.+)")
@@ -126,7 +128,8 @@ def traits_named(spec: Any) -> frozenset[str]:
     """The traits that flavor and image require by name, those of numbered groups included."""
     said = [*spec.extra_specs.items(), *(() if spec.image is None else spec.image.properties.items())]
     found = ((TRAIT_KEY.fullmatch(key), value) for key, value in said if value == "required")
-    return frozenset(match["name"] for match, _value in found if match is not None)
+    named = frozenset(match["name"] for match, _value in found if match is not None)
+    return named.union(*(group.required for group in groups_of(spec.extra_specs).groups))
 
 
 def isolated_for(aggregates: Iterable[Any], traits: frozenset[str]) -> str | None:
@@ -144,3 +147,8 @@ def is_for_project(aggregates: Iterable[Any], project_id: str | None) -> bool:
         project_id in aggregate.metadata.values() and any(key.startswith(_TENANT) for key in aggregate.metadata)
         for aggregate in aggregates
     )
+
+
+def is_of_zone(aggregates: Iterable[Any], zone: str | None) -> bool:
+    """Whether one of these aggregates has the zone, word for word."""
+    return any(aggregate.metadata.get("availability_zone") == zone for aggregate in aggregates)

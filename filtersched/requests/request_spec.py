@@ -38,7 +38,10 @@ _NOTHING_ASKED: Any = Flavor()
 _OR_DERIVED: Any = OrDerived
 _NO_NUMA_LIMITS = NUMALimits()
 # What a scheduler gives a request for one decision.
-_OF_A_DECISION = ("_placements", "_shared_resources", "_has_own_aggregates", "_source_cpus")
+_OF_A_DECISION = (
+    *("_placements", "_shared_resources", "_has_own_aggregates", "_has_zone_aggregates"),
+    *("_source_cpus", "_holds_place"),
+)
 _EPOCH: Any = datetime(1970, 1, 1)
 
 
@@ -260,6 +263,11 @@ class RequestSpec(Attributed, Mapping[str, Any]):
     def knows_source_cpus(self) -> bool:
         """Whether any instance of the request has a `source_cpu`."""
         return "_source_cpus" in self.__dict__
+
+    @property
+    def has_zone_aggregates(self) -> bool:
+        """Whether any host is in an aggregate of the request's zone; a scheduler finds out for PrefilterFilter."""
+        return bool(self.__dict__.get("_has_zone_aggregates", False))
 
     @property
     def group_rules(self) -> Any:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from filtersched.errors import InvalidRequest
 from filtersched.requests.request_values import wished_amount
 
-# "resources1:VGPU", "trait_GPU:CUSTOM_A100": the name of the group, and that of the resource or trait.
-_KEY = re.compile(r"(?P<what>resources|trait)(?P<group>[A-Za-z0-9_-]{1,64}):(?P<name>.+)")
+# "resources1:VGPU", "trait_GPU:CUSTOM_A100": the name of the group, and that of the resource or trait. "required1" has
+# a list of traits, as in Placement's queries.
+_KEY = re.compile(
+    r"(?P<what>resources|trait|required)(?P<group>[A-Za-z0-9_-]{1,64}):(?P<name>.+)"
+    r"|(?P<list>required)(?P<of>[0-9][A-Za-z0-9_-]{0,63}):?"
+)
 _POLICY = "group_policy"
 
 
@@ -50,7 +54,11 @@ def groups_of(extra_specs: Mapping[str, Any]) -> ResourceGroups:
     traits: dict[str, dict[str, set[str]]] = {}
     for match, key in parts:
         value = extra_specs[key]
-        if match["what"] == "trait":
+        if match["list"]:
+            for word, name in _listed(key, value):
+                traits.setdefault(match["of"], {}).setdefault(word, set()).add(name)
+            continue
+        if match["what"] != "resources":
             if value not in ("required", "forbidden"):
                 raise _wrong(key, "'required' or 'forbidden'", value)
             traits.setdefault(match["group"], {}).setdefault(value, set()).add(match["name"])
@@ -66,6 +74,16 @@ def groups_of(extra_specs: Mapping[str, Any]) -> ResourceGroups:
         none: frozenset[str] = frozenset()
         groups.append(ResourceGroup(name, amounts, said.get("required", none), said.get("forbidden", none)))
     return ResourceGroups(tuple(groups), policy == "isolate")
+
+
+def _listed(key: str, value: Any) -> Iterator[tuple[str, str]]:
+    """The traits of a list such as "CUSTOM_A100,!CUSTOM_OLD", each with "required" or "forbidden"."""
+    for text in str(value).split(","):
+        name = text.strip()
+        is_forbidden = name.startswith("!")
+        if not re.fullmatch(r"[A-Z0-9_]+", name[is_forbidden:]):
+            raise _wrong(key, "traits with commas in between, each with ! in front if it is forbidden", value)
+        yield "forbidden" if is_forbidden else "required", name[is_forbidden:]
 
 
 def _wrong(key: str, must: str, value: Any) -> InvalidRequest:

@@ -18,6 +18,7 @@ _MAY_CHANGE = frozenset(
         "_shared_resources",
         "_has_own_aggregates",
         "_source_cpus",
+        "_has_zone_aggregates",
         "_derived_numa_topology",
         "_derived_pci_requests",
     )

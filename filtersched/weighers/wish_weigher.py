@@ -63,6 +63,17 @@ class WishWeigher(BaseWeigher):
     multiplier_option: ClassVar[str | None] = _MULTIPLIER
     spec_reads: ClassVar[Sequence[str]] = tuple(f"scheduler_hints.{hint}" for hint in _HINTS)
     columnar = True
+    #: The hints that it reads.
+    hints: ClassVar[Sequence[str]] = tuple(_HINTS)
+
+    def is_on(self) -> bool:
+        """Whether the hints count."""
+        return bool(self.option(_MULTIPLIER))
+
+    @staticmethod
+    def wishes_of(asked: Any) -> tuple[Wish, ...]:
+        """The wishes of a request, or of the record of an instance. Raises InvalidRequest for what is no wish."""
+        return _read(*(_texts(asked, hint) for hint in _HINTS))
 
     def host_reads(self, spec: Any) -> tuple[str, ...]:
         reads: dict[str, None] = {}
@@ -73,9 +84,7 @@ class WishWeigher(BaseWeigher):
 
     def _wishes(self, spec: Any) -> Sequence[Wish]:
         """The wishes of the request; none where the weigher is disabled."""
-        if not self.option(_MULTIPLIER):
-            return ()
-        return _read(*(_texts(spec, hint) for hint in _HINTS))
+        return self.wishes_of(spec) if self.is_on() else ()
 
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:
         weight: Any = 0.0

@@ -23,6 +23,7 @@ OF_OPTIONS = {
     "virtio_sound_prefilter": request_filter.virtio_sound_filter,
     "enable_isolated_aggregate_filtering": request_filter.isolate_aggregates,
     "limit_tenants_to_placement_aggregate": request_filter.require_tenant_aggregate,
+    "availability_zone_prefilter": request_filter.map_az_to_placement_aggregate,
 }
 
 
@@ -33,7 +34,10 @@ def answer(case):
     ]
 
     def by_metadata(_context, key=None, value=None):
-        return [one for one in aggregates if value in one.metadata.values()]
+        def is_one(metadata):
+            return value in metadata.values() if key is None else metadata.get(key) == value
+
+        return [one for one in aggregates if is_one(one.metadata)]
 
     def not_matching(_context, ignored, prefix, value):
         def is_one(key, said):
@@ -50,6 +54,7 @@ def answer(case):
     flavor = objects.Flavor(name="f", vcpus=1, memory_mb=1, root_gb=0, ephemeral_gb=0, swap=0)
     flavor.extra_specs = case["flavor"]
     spec = objects.RequestSpec(flavor=flavor, image=image, project_id=case["project"], is_bfv=case["is_bfv"])
+    spec.availability_zone = case["zone"]
     spec.requested_resources = []
     spec.request_level_params = objects.RequestLevelParams()
     spec.requested_destination = objects.Destination(forbidden_aggregates=None, aggregates=None)

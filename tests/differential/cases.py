@@ -222,20 +222,23 @@ def _conf(draw, draws):
 _NOT_OPTIONS = ("filters", "weighers", "shuffle", "alternates", "host_subset_size")
 
 
-def scheduler_of(conf, use_engine=True):
-    """The library's scheduler for the configuration of a case."""
+def options_of(conf):
+    """The options for the configuration of a case."""
     options = {name: value for name, value in conf.items() if name not in _NOT_OPTIONS}
-    return FilterScheduler(
-        make_conf(
-            scheduler_default_filters=conf["filters"],
-            scheduler_weight_classes=conf["weighers"],
-            shuffle_best_same_weighed_hosts=conf["shuffle"],
-            scheduler_host_subset_size=conf["host_subset_size"],
-            scheduler_max_attempts=options.pop("max_attempts"),
-            **options,
-        ),
-        use_engine=use_engine,
-    )
+    return {
+        "scheduler_default_filters": conf["filters"],
+        "scheduler_weight_classes": conf["weighers"],
+        "shuffle_best_same_weighed_hosts": conf["shuffle"],
+        "scheduler_host_subset_size": conf["host_subset_size"],
+        "scheduler_max_attempts": options.pop("max_attempts"),
+        **options,
+    }
+
+
+def scheduler_of(conf, use_engine=True, profiles=None):
+    """The library's scheduler for the configuration of a case, and for those of profiles by name."""
+    further = {name: options_of(one) for name, one in (profiles or {}).items()}
+    return FilterScheduler(make_conf(profiles=further, **options_of(conf)), use_engine=use_engine)
 
 
 def spec_of(request):

@@ -27,7 +27,7 @@ SWITCHES = (
     *("query_placement_for_image_type_support", "image_metadata_prefilter", "compute_status_prefilter"),
     *("packed_virtqueue_prefilter", "ephemeral_encryption_prefilter", "virtio_sound_prefilter"),
     *("enable_isolated_aggregate_filtering", "limit_tenants_to_placement_aggregate"),
-    "placement_aggregate_required_for_tenants",
+    *("placement_aggregate_required_for_tenants", "availability_zone_prefilter"),
 )
 FLAVORS = (
     *({}, {}, {"trait:CUSTOM_A": "required"}, {"trait1:CUSTOM_B": "required", "trait:CUSTOM_A": "forbidden"}),
@@ -47,6 +47,8 @@ AGGREGATES = (
     *({}, {"ssd": "true"}, {"trait:CUSTOM_A": "required"}, {"trait:CUSTOM_B": "required"}),
     *({"trait:CUSTOM_A": "forbidden"}, {"trait:CUSTOM_A": "required", "trait:CUSTOM_B": "required"}),
     *({"filter_tenant_id": "p1"}, {"filter_tenant_id3": "p2", "ssd": "p1"}, {"filter_tenant_id": "p1,p2"}),
+    *({"availability_zone": "z1"}, {"availability_zone": "z2", "filter_tenant_id": "p1"}),
+    {"availability_zone": "z1,z2"},
 )
 
 
@@ -58,6 +60,7 @@ def cases(count):
             "aggregates": chance.choices(AGGREGATES, k=chance.randint(0, 4)),
             "flavor": chance.choice(FLAVORS),
             "image": chance.choice(IMAGES),
+            "zone": chance.choice((None, None, "z1", "z2", "z3")),
             "project": chance.choice(("p1", "p2", "p3")),
             "is_bfv": chance.random() < 0.2,
         }
@@ -72,6 +75,7 @@ def made(case, use_engine):
         {"extra_specs": case["flavor"]},
         image={"id": "i", "properties": {"disk_format": "qcow2", **case["image"]}},
         project_id=case["project"],
+        availability_zone=case["zone"],
         is_bfv=case["is_bfv"],
     )
     return FilterScheduler(conf, use_engine=use_engine), spec

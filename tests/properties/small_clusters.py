@@ -29,7 +29,10 @@ class SmallCluster:
     where : the place of each instance's host.
     """
 
-    def __init__(self, seed: int, *, most_hosts: int = 4, most_states: int = 5000) -> None:
+    def __init__(
+        self, seed: int, *, most_hosts: int = 4, most_states: int = 5000, keeps_rules: bool = True
+    ) -> None:
+        """keeps_rules : False puts instances where they may not be, too."""
         draw = random.Random(seed)
         count = draw.randint(3, most_hosts)
         self.ram = [draw.choice((4, 6, 8)) for _ in range(count)]
@@ -47,7 +50,8 @@ class SmallCluster:
             zone = draw.choice((None, None, None, "az1"))
             self.things.append(Thing(f"i{at}", draw.choice((1, 1, 2, 2, 3, 4)), draw.choice((1, 1, 2)), group, zone))
             # Skewed, so that there is something to even out.
-            rows = [row for row in (0, 1, *range(count)) if self.allows((*self.where, -1), at, row)]
+            anywhere = not keeps_rules and draw.random() < 0.5
+            rows = [row for row in (0, 1, *range(count)) if anywhere or self.allows((*self.where, -1), at, row)]
             if not rows:
                 self.things.pop()
                 continue
@@ -88,6 +92,19 @@ class SmallCluster:
                         new.append(after)
             last = new
         raise AssertionError("the loop ends")
+
+    def has_room(self, where: tuple[int, ...], ram: int, vcpus: int, zone: str) -> bool:
+        """Whether a host of the zone has so much free."""
+        for row in range(len(self.ram)):
+            there = [self.things[at] for at, place in enumerate(where) if place == row]
+            free = self.ram[row] - sum(one.ram for one in there), self.vcpus[row] - sum(one.vcpus for one in there)
+            if self.zone[row] == zone and free[0] >= ram and free[1] >= vcpus:
+                return True
+        return False
+
+    def broken(self, where: tuple[int, ...]) -> int:
+        """How many instances may not be where they are."""
+        return sum(not self.allows(where, at, row) for at, row in enumerate(where))
 
     def imbalance(self, where: tuple[int, ...]) -> float:
         """Deviation of the used share of memory, and that of CPUs."""

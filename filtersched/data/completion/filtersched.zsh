@@ -10,6 +10,7 @@
 
 _shtab_filtersched_commands() {
   local _commands=(
+    audit:'Ask every filter, and the rules of server groups, about every instance on its own host, and show those'
     check-config:'Look for settings that are valid but risky: filters that conflict over the same extra specs, a'
     compare:'Place the same requests under several configurations, and compare what comes of it: requests placed'
     completion:'Print the completion script of a shell: sub-commands, their flags, and all settings.'
@@ -21,7 +22,7 @@ _shtab_filtersched_commands() {
     man:'Print a man page in roff: that of filtersched, or that of filtersched-proxy.'
     plugins:'List the installed filters, weighers, drivers and shared resources: what each does, and whether the'
     pool:'Keep a pool of hosts in a database, so that several schedulers place on the same hosts: a file of'
-    rebalance:'Plan moves that even out how much of the hosts is in use. Every move passes all filters and group rules'
+    rebalance:'Plan moves that even out how much of the hosts is in use, that empty hosts, or that mend broken rules.'
     schedule:'Place requests on the hosts of an inventory, and say why.'
     why:'Show the verdict of every filter on hosts: what the request needs and what each host has. For a host'
   )
@@ -35,6 +36,121 @@ _shtab_filtersched_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_filtersched_defaults_added=0
+
+_shtab_filtersched_audit_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--groups[the server groups of the instances, with policy and rules]:FILE:_files"
+  "*--inventory[the hosts]:FILE:_files"
+  "--aggregates[the aggregates that hosts are in, with zones and metadata]:FILE:"
+  "--servers[what runs on the hosts now]:FILE:"
+  "--flavors[the flavors that servers and traces name]:FILE:"
+  "--pool[the hosts of a pool that several schedulers share, in the place of --inventory]:URL:"
+  "--filters[use these filters instead of the configured ones, in this order]:NAME,...:"
+  "--profile[let this profile decide, whatever flavors, projects and hints say]:NAME:"
+  "--capacity-filters[also use RamFilter, CoreFilter and DiskFilter, which check what Placement checks for Nova]"
+  "--now[decide as of this time (UTC), such as 2026-01-31T12\:00\:00, for inventories that tell when a host\'s service was last seen]:TIME:"
+  "--format[text (the default) and wide for people]:format:(text wide json jsonl csv name)"
+  "--columns[the columns of text, wide and csv, in this order]:NAME,...:"
+  "--sort[sort the rows of text, wide, csv and name by these columns]:NAME,...:"
+  "--color[auto (the default) colors a terminal, unless NO_COLOR is set]:color:(auto always never)"
+  {-q,--quiet}"[print no report]"
+  "-v[the same as --verbose]"
+  "--debug[log the settings files, classes and times of a run, and show the traceback of an error]"
+  "--config-file[A settings file, old flag files included]:FILE:_files"
+  "--config-dir[A directory whose \*.conf files are read, in sorted order]:DIR:"
+  "--scheduler-driver[The scheduler to use]:TEXT:"
+  "--compute-scheduler-driver[The scheduler that MultiScheduler uses for compute requests]:TEXT:"
+  "--scheduler-host-manager[ironic_host_manager, or Nova\'s class path of it]:TEXT:"
+  "--scheduler-available-filters[The filters that may be enabled]:TEXT:"
+  "--scheduler-default-filters[The filters of every request, by class name, in this order]:NAME,...:"
+  "--scheduler-weight-classes[The weighers that rank the remaining hosts]:NAME,...:"
+  "--least-cost-functions[Cost functions of the first filter scheduler, used instead of weighers]:NAME,...:"
+  "--scheduler-profile-hints[The profiles that a request may choose by the hint filtersched\:profile]:NAME,...:"
+  "--shared-resources[Resources that belong to no single host]:TEXT:"
+  "--scheduler-host-subset-size[Draw one of this many best hosts]:N:"
+  "--shuffle-best-same-weighed-hosts[True]"
+  "--scheduler-max-attempts[How many hosts an instance may be tried on]:N:"
+  "--service-down-time[Seconds after its last heartbeat until a service counts as down]:N:"
+  "--default-availability-zone[The zone of a host if neither its aggregates nor its service name one]:TEXT:"
+  "--default-schedule-zone[The zone of a request that names none]:TEXT:"
+  "--scheduler-json-config-location[A JSON file whose content filters get as filter_properties\[\'config_options\'\]]:TEXT:"
+  "--scheduler-use-baremetal-filters[True]"
+  "--baremetal-scheduler-default-filters[The filters to use if scheduler_use_baremetal_filters is true]:NAME,...:"
+  "--reserved-host-memory-mb[Memory in MiB that a host reserves for itself]:N:"
+  "--reserved-host-disk-mb[Disk in MiB that a host reserves for itself]:N:"
+  "--connection-type[fake]:TEXT:"
+  "--host-class[The class of the hosts that the command reads from an inventory]:TEXT:"
+  "--verbose[True]"
+  "--noop-cost-fn-weight[The factor of the cost of noop_cost_fn, if least_cost_functions names it]:X:"
+  "--compute-fill-first-cost-fn-weight[The factor of the cost of compute_fill_first_cost_fn, if least_cost_functions names it]:X:"
+  "--initial-ram-allocation-ratio[What ram_allocation_ratio is where it is not set itself]:X:"
+  "--initial-cpu-allocation-ratio[What cpu_allocation_ratio is where it is not set itself]:X:"
+  "--initial-disk-allocation-ratio[What disk_allocation_ratio is where it is not set itself]:X:"
+  "--cpu-allocation-ratio[How many times its CPUs a host may give out, unless the host has its own ratio]:X:"
+  "--disk-allocation-ratio[How many times its disk a host may give out, unless the host has its own ratio]:X:"
+  "--aggregate-image-properties-isolation-namespace[Compare only keys of aggregate metadata that begin with this and the separator]:TEXT:"
+  "--aggregate-image-properties-isolation-separator[The separator between the namespace and the rest of a key]:TEXT:"
+  "--extra-spec-max-steps[The most steps that the path of an extra spec may have, as in capabilities\:cpu_info\:topology\:cores, which has three]:N:"
+  "--extra-spec-max-words[The most words that an extra spec may have, as in \<or\> fast \<or\> large, which has four]:N:"
+  "--max-io-ops-per-host[A host is refused while this many of its instances are being built, resized, copied or moved]:N:"
+  "--max-instances-per-host[A host with this many instances is full]:N:"
+  "--ram-allocation-ratio[How many times its memory a host may give out, unless the host has its own ratio]:X:"
+  "--filter-expression[What must hold for a host, as an expression over attributes of host and request]:TEXT:"
+  "--filter-expression-passes-unknown[What an expression means that needs a missing value, divides by zero or is not a number]"
+  "--group-rules-missing-domain[How a group\'s rule treats a host outside of all its domains, such as a host without a rack]:TEXT:(refuse own)"
+  "--group-rules-unknown-group[How together_with treats hosts while no instance of the other group is placed]:TEXT:(pass refuse)"
+  "--image-properties-default-architecture[The architecture that a request needs if its image names none, or if it has no image]:TEXT:(alpha armv6 armv7l armv7b aarch64 cris i686 ia64 lm32 loongarch64 m68k microblaze microblazeel mips mipsel mips64 mips64el openrisc parisc parisc64 ppc ppcle ppc64 ppc64le ppcemb s390 s390x sh4 sh4eb sparc sparc64 unicore32 x86_64 xtensa xtensaeb)"
+  "--isolated-images[Ids of images that may run on isolated_hosts only]:NAME,...:"
+  "--isolated-hosts[Names of the hosts for isolated_images]:NAME,...:"
+  "--restrict-isolated-hosts-to-isolated-images[True]"
+  "--json-query-max-length[The most characters that a query of JsonFilter may have]:N:"
+  "--json-query-max-terms[The most terms, operators and variables, that a query of JsonFilter may have]:N:"
+  "--build-failure-weight-multiplier[How much failed builds count against a host]:X:"
+  "--cpu-weight-multiplier[How much free virtual CPUs count]:X:"
+  "--capability-weight-multiplier[How much the preferences of capability_weight_setting count]:X:"
+  "--capability-weight-setting[What is preferred, and how much]:NAME,...:"
+  "--capability-weight-of-missing[What a host gains for each name\=ratio if it announces nothing of that name]:X:"
+  "--cross-cell-move-weight-multiplier[How much it counts that an instance that may leave its cell stays there]:X:"
+  "--dedication-weight-multiplier[How much instances of other projects count against a host that is to be for one project]:X:"
+  "--disk-weight-multiplier[How much free disk counts]:X:"
+  "--expression-weight-multiplier[How much the expressions count]:X:"
+  "--weight-expression[The weight of a host, as an expression over attributes of host and request]:TEXT:"
+  "--group-rules-weight-multiplier[How much the soft rules of groups count]:X:"
+  "--hypervisor-version-weight-multiplier[How much the version of the hypervisor counts]:X:"
+  "--image-cache-weight-multiplier[How much it counts that a host has the image of the request cached]:X:"
+  "--image-props-weight-multiplier[How much similar images count]:X:"
+  "--image-props-weight-setting[The properties that count, and how much, such as os_distro\=1,hw_machine_type\=0.5]:NAME,...:"
+  "--io-ops-weight-multiplier[How much the running operations of a host count (num_io_ops)]:X:"
+  "--measured-load-weight-multiplier[How much the measured load counts]:X:"
+  "--measured-load-metric[The metric that is the load of a host]:TEXT:"
+  "--measured-load-reports[Of how many reports, the last ones, the mean and the deviation are]:N:"
+  "--measured-load-deviation-share[How much of the standard deviation is added to the mean, so that a host whose load swings counts as more loaded]:X:"
+  "--measured-load-per-vcpu[What one vCPU of an instance placed since the report is expected to add, in units of the metric]:X:"
+  "--measured-load-unknown[The load of a host whose last report has no such metric]:X:"
+  "--num-instances-weight-multiplier[How much the number of instances on a host counts, whatever their size]:X:"
+  "--pci-weight-multiplier[How much free PCI devices on a host count]:X:"
+  "--plain-instance-weight-multiplier[How much it counts against a host that it has special capabilities that the request does not ask for]:X:"
+  "--special-capabilities[What makes a host special]:NAME,...:"
+  "--previous-host-weight-multiplier[How much it counts that the instance is on the host already]:X:"
+  "--project-spread-weight-multiplier[How much instances of the same project or user count against a host]:X:"
+  "--project-spread-by[Which instances to keep apart]:TEXT:(project user)"
+  "--ram-weight-multiplier[How much free memory counts]:X:"
+  "--soft-affinity-weight-multiplier[How much members of a soft-affinity group on a host count for the next member]:X:"
+  "--soft-anti-affinity-weight-multiplier[How much members of a soft-anti-affinity group on a host count against it for the next member]:X:"
+  "--share-weight-multiplier[How much the free share of a host counts]:X:"
+  "--share-weight-resources[Whose shares count]:NAME,...:"
+  "--topology-spread-weight-multiplier[How much it counts that a domain has few instances of the group]:X:"
+  "--wish-weight-multiplier[How much the hints prefer_host and avoid_host count]:X:"
+  "--pci-alias[A name for PCI devices, which flavors ask for as pci_passthrough\:alias \= name\:count]:TEXT:"
+  "--compute-packing-host-numa-cells-allocation-strategy[Which NUMA cells of a host an instance gets if it needs fewer than there are]"
+  "--metrics-weight-setting[The metrics that count, each as name\=ratio]:NAME,...:"
+  "--metrics-weight-multiplier[How much metrics count]:X:"
+  "--metrics-required[True]"
+  "--metrics-weight-of-unavailable[The raw weight of a host that lacks a metric, if required is false]:X:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_filtersched_audit_defaults_added=0
 
 _shtab_filtersched_check_config_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -853,7 +969,9 @@ _shtab_filtersched_pool_defaults_added=0
 
 _shtab_filtersched_rebalance_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--min-gain[what each move must bring on average (default 0]:X:"
+  "--goal[even (the default) lowers the imbalance]:goal:(even empty rules)"
+  "--keep-free[with --goal empty]:SHARE:"
+  "--min-gain[with --goal even]:X:"
   "--moves[the most moves of the plan]:N:"
   "--groups[the server groups of the instances, with policy and rules]:FILE:_files"
   "*--inventory[the hosts]:FILE:_files"
@@ -1264,6 +1382,7 @@ _shtab_filtersched() {
       (( CURRENT += 1 ))
       curcontext="${curcontext%:*:*}:_shtab_filtersched-$line[1]:"
       case $line[1] in
+        audit) _arguments -C -s $_shtab_filtersched_audit_options ;;
         check-config) _arguments -C -s $_shtab_filtersched_check_config_options ;;
         compare) _arguments -C -s $_shtab_filtersched_compare_options ;;
         completion) _arguments -C -s $_shtab_filtersched_completion_options ;;

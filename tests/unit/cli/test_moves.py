@@ -74,6 +74,9 @@ def test_rebalance_stops_at_the_moves_asked(run, running, groups):
         (("drain", "a"), "'g' of instance i1"),
         (("rebalance", "--min-gain", "-1"), "zero or more"),
         (("rebalance", "--moves", "x"), "whole number"),
+        (("rebalance", "--keep-free", "10%"), "for --goal empty"),
+        (("rebalance", "--goal", "empty", "--keep-free", "110%"), "a share"),
+        (("rebalance", "--goal", "empty", "--min-gain", "1"), "for --goal even"),
         (("rebalance", "--scheduler_driver=ChanceScheduler"), "uses no filters"),
     ],
 )
@@ -82,3 +85,28 @@ def test_what_cannot_be_planned_is_one_line(run, running, argv, word):
     assert result.status == 2
     assert word in result.err
     assert result.err.count("\n") == 1
+
+
+def test_emptied_hosts_are_named_to_be_switched_off(run, running, groups):
+    flags = ("--goal", "empty", "--keep-free", "10%", "--filters", "RamFilter")
+    result = run("rebalance", "--inventory", running, *flags, "--groups", groups)
+    assert result.status == 0
+    # i1 and i3 stay apart, so two hosts stay in use.
+    assert "0 moves: hosts in use 2 -> 2." in result.out
+
+
+def test_audit_shows_who_breaks_which_rule(run, running, groups, tmp_path):
+    assert run("audit", "--inventory", running, "--groups", groups).status == 0
+    together = tmp_path / "together.json"
+    together.write_text(json.dumps([{"uuid": "g", "policy": "affinity"}]))
+    result = run("audit", "--inventory", running, "--groups", together)
+    assert result.status == 1
+    assert result.out.splitlines()[1].split()[:3] == ["i1", "a", "GroupRulesFilter:"]
+    assert "2 of 3 instances are refused their own hosts." in result.out
+
+
+def test_rules_are_mended_by_the_fewest_moves(run, running, tmp_path):
+    together = tmp_path / "together.json"
+    together.write_text(json.dumps([{"uuid": "g", "policy": "affinity"}]))
+    result = run("rebalance", "--goal", "rules", "--inventory", running, "--groups", together, "--format", "json")
+    assert (result.status, result.json["reached"], len(result.json["moves"])) == (0, True, 1)

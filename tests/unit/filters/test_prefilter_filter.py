@@ -17,6 +17,7 @@ from filtersched import (
 )
 
 LICENSED = Aggregate("windows", {"trait:CUSTOM_WINDOWS": "required"})
+IN_AZ1 = Aggregate("az1", {"availability_zone": "az1"})
 OF_P1 = Aggregate("p1", {"filter_tenant_id": "p1"})
 
 
@@ -165,10 +166,20 @@ def test_flavor_and_image_that_contradict_each_other_are_an_error(use_engine):
     [
         (["enable_isolated_aggregate_filtering"], "licensed", "is in an aggregate for requests with the trait "),
         (["limit_tenants_to_placement_aggregate"], "open", "is in no aggregate of project 'p1', which has some"),
+        (["availability_zone_prefilter"], "open", "is in no aggregate of zone 'az1', which has some"),
         (["compute_status_prefilter"], "off", "has the trait COMPUTE_STATUS_DISABLED"),
     ],
 )
 def test_a_refusal_says_which_aggregate_or_trait(use_engine, switches, host, said):
-    pool = HostPool([*hosts(), HostState("off", traits=["COMPUTE_STATUS_DISABLED"])])
-    explained = scheduler(use_engine, *switches).explain(RequestSpec(project_id="p1"), host, pool)
+    zoned = HostState("zoned", aggregates=[IN_AZ1])
+    pool = HostPool([*hosts(), zoned, HostState("off", traits=["COMPUTE_STATUS_DISABLED"])])
+    spec = RequestSpec(project_id="p1", availability_zone="az1")
+    explained = scheduler(use_engine, *switches).explain(spec, host, pool)
     assert said in str(explained.verdicts[0])
+
+
+@pytest.mark.parametrize(("zone", "left"), [("az1", ["zoned"]), ("az9", ["open", "zoned"]), (None, ["open", "zoned"])])
+def test_a_request_for_a_zone_stays_in_aggregates_of_that_zone_if_there_are_any(use_engine, zone, left):
+    made = scheduler(use_engine, "availability_zone_prefilter")
+    some = [HostState("open"), HostState("zoned", aggregates=[IN_AZ1])]
+    assert passing(made, RequestSpec(availability_zone=zone), *some) == left

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from filtersched import ChanceScheduler, FilterScheduler, HostPool, HostState, InvalidRequest, RequestSpec, make_conf
-from filtersched.planning import plan_moves
+from filtersched.planning import audit, plan_moves
 
 FILTERS = "RamFilter,CoreFilter"
 APART = {"uuid": "apart", "policy": "anti-affinity"}
@@ -200,3 +200,118 @@ def test_plan_as_data_tells_each_move_with_its_number(scheduler):
     data = plan_moves(scheduler, pool).to_dict()
     assert [(one["number"], one["instance_uuid"], one["target"]) for one in data["moves"]] == [(1, "i1", "b")]
     assert (data["goal"], data["gain"], data["after"]["hosts_in_use"]) == ("even", pytest.approx(0.5), 2)
+
+
+def test_emptied_hosts_are_named_to_be_switched_off(scheduler):
+    pool = HostPool([host("a", instance("i1")), host("b", instance("i2"), instance("i3")), host("c", instance("i4"))])
+    plan = plan_moves(scheduler, pool, goal="empty")
+    assert (plan.switch_off, plan.after.hosts_in_use, len(plan.moves)) == (("a", "c"), 1, 2)
+
+
+def test_hosts_that_take_instances_keep_a_share_free(scheduler):
+    pool = HostPool([host("a", instance("i1", 2048)), host("b", instance("i2", 4096))])
+    assert plan_moves(scheduler, pool, goal="empty", keep_free=0.25).switch_off == ("a",)
+    assert plan_moves(scheduler, pool, goal="empty", keep_free=0.26).moves == ()
+
+
+def test_large_pool_is_emptied_host_by_host(scheduler):
+    pool = HostPool([host(f"h{at}", instance(f"i{at}"), instance(f"j{at}")) for at in range(40)])
+    plan = plan_moves(scheduler, pool, goal="empty")
+    # 80 instances of one CPU, on hosts of eight.
+    assert (plan.after.hosts_in_use, len(plan.switch_off)) == (10, 30)
+
+
+def test_fewest_moves_mend_what_is_broken(scheduler):
+    pool = HostPool(
+        [
+            host("a", instance("i1", groups=["apart"]), instance("i2", groups=["apart"])),
+            # One instance too many for the memory: all of them are refused their host.
+            host("b", *(instance(f"b{at}", 3072) for at in range(3))),
+            host("c"),
+        ]
+    )
+    plan = plan_moves(scheduler, pool, goal="rules", groups=[APART])
+    assert [(move.source, move.target, move.gain) for move in plan.moves] == [("b", "c", 3), ("a", "c", 2)]
+    assert (plan.measure_before, plan.measure_after, plan.reached) == (5, 0, True)
+
+
+def test_what_cannot_be_mended_is_left_with_the_reason(scheduler):
+    pool = HostPool([host("a", instance("i1", groups=["apart"]), instance("i2", groups=["apart"]))])
+    plan = plan_moves(scheduler, pool, goal="rules", groups=[APART])
+    assert [one.instance_uuid for one in plan.left] == ["i1", "i2"]
+    assert "GroupRulesFilter" in plan.left[0].reason
+
+
+def test_audit_tells_which_filter_refuses_an_instance_its_own_host(scheduler):
+    pool = HostPool(
+        [host("a", instance("i1", groups=["apart"]), instance("i2", groups=["apart"]), {"uuid": "x"}), host("b")]
+    )
+    found = audit(scheduler, pool, groups=[APART])
+    assert [(one.instance_uuid, one.host) for one in found.broken] == [("i1", "a"), ("i2", "a")]
+    assert (found.asked, found.not_asked, found.by_filter) == (2, 1, {"GroupRulesFilter": 2})
+    assert [one["refused_by"][0]["filter"] for one in found.to_dict()["broken"]] == ["GroupRulesFilter"] * 2
+
+
+def test_audit_of_a_pool_in_order_finds_nothing(scheduler):
+    full = HostPool([host("a", *(instance(f"i{at}", 1024) for at in range(8)))])
+    assert audit(scheduler, full).broken == ()
+
+
+def test_one_move_makes_room_for_a_request(scheduler):
+    pool = HostPool([host("a", instance("i1", 1024), instance("i2", 4096)), host("b", instance("i3", 3072), ram=4096)])
+    spec = RequestSpec(flavor={"memory_mb": 4096, "vcpus": 1})
+    plan = plan_moves(scheduler, pool, make_room_for=spec)
+    assert told(plan) == [("i1", "a", "b")]
+    assert (plan.goal, plan.reached, plan.measure_before, plan.measure_after) == ("room", True, 1, 0)
+
+
+def test_room_is_made_for_every_instance_of_a_request(scheduler):
+    pool = HostPool(
+        [host("a", instance("i1", 2048)), host("b", instance("i2", 2048)), host("c", ram=2048), host("d", ram=2048)]
+    )
+    plan = plan_moves(scheduler, pool, make_room_for=RequestSpec(flavor={"memory_mb": 8192}, num_instances=2))
+    assert (len(plan.moves), plan.reached) == (2, True)
+
+
+def test_request_that_fits_needs_no_move(scheduler):
+    pool = HostPool([host("a", instance("i1"))])
+    plan = plan_moves(scheduler, pool, make_room_for=RequestSpec(flavor={"memory_mb": 1024}))
+    assert (plan.moves, plan.reached) == ((), True)
+
+
+def test_request_for_which_no_moves_make_room_is_told_to_be_refused(scheduler):
+    pool = HostPool([host("a", instance("i1"))])
+    plan = plan_moves(scheduler, pool, make_room_for=RequestSpec(flavor={"memory_mb": 8192}))
+    assert (plan.moves, plan.reached, plan.measure_after) == ((), False, 1)
+
+
+def test_others_make_way_for_an_instance_that_makes_way(scheduler):
+    pool = HostPool(
+        [
+            host("a", instance("i1", 4096), instance("i2", 4096)),
+            host("b", instance("i3", 1024), ram=4096),
+            host("c", instance("i4", 1024), ram=2048),
+        ]
+    )
+    plan = plan_moves(scheduler, pool, make_room_for=RequestSpec(flavor={"memory_mb": 4096}))
+    assert told(plan) == [("i3", "b", "c")]
+    pool.update("c", free_ram_mb=512)
+    pool.update("b", free_ram_mb=512)
+    assert plan_moves(scheduler, pool, make_room_for=RequestSpec(flavor={"memory_mb": 4096})).reached is False
+
+
+@pytest.mark.parametrize(
+    ("given", "word"),
+    [
+        ({"keep_free": 0.1}, "for the goal 'empty'"),
+        ({"goal": "empty", "keep_free": 1}, "below 1"),
+        ({"goal": "room"}, "RequestSpec"),
+        ({"make_room_for": "web"}, "RequestSpec"),
+        ({"make_room_for": RequestSpec(), "goal": "even"}, "plan one of them"),
+        ({"make_room_for": RequestSpec(), "drain": ["a"]}, "plan one of them"),
+        ({"make_room_for": RequestSpec(num_instances=101)}, "at most 100"),
+    ],
+)
+def test_goals_that_contradict_each_other_are_named(scheduler, given, word):
+    with pytest.raises(InvalidRequest, match=word):
+        plan_moves(scheduler, HostPool([host("a", instance("i1"))]), **given)
