@@ -9,7 +9,6 @@ says for whom it is there, in `consumed`:
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -112,13 +111,13 @@ class Reservations(Mapping[str, Reservation]):
                     place = _Place(reservation, instance, (host.host, host.nodename))
                     places.setdefault(reservation.name, []).append(place)
             by_node: dict[Key, list[_Place]] = {}
-            for place in itertools.chain.from_iterable(places.values()):
+            for place in sorted(itertools.chain.from_iterable(places.values()), key=_end_of):
                 by_node.setdefault(place.where, []).append(place)
             self._places, self._by_node, self._as_of = places, by_node, as_of
         return self._places
 
     def _on(self, where: Key) -> Sequence[_Place]:
-        """The places on a host, those of one reservation after those of another."""
+        """The places on a host, those of a reservation that ends sooner before others."""
         return self._by_node.get(where, ()) if self._by_name() else ()
 
     def __getitem__(self, name: str) -> Reservation:
@@ -152,14 +151,14 @@ class Reservations(Mapping[str, Reservation]):
         """The instances whose places these instances fill; on their hosts also those whose time is over."""
         filled: dict[str, None] = {}
         for selection in chosen:
+            if selection.spec.holds_place:
+                continue
             here = [
                 one for one in self._on((selection.host, selection.nodename)) if one.is_open_to(selection.spec, now)
             ]
             filled.update({one.instance.uuid: None for one in here if one.reservation.is_over(now)})
             left = [one for one in here if one.instance.uuid not in filled]
-            # One reservation is enough, where a project has several on a host.
-            alike = [one for one in left if one.reservation.name == left[0].reservation.name]
-            filled.update(dict.fromkeys(_fewest(selection.spec.flavor, alike) if alike else ()))
+            filled.update(dict.fromkeys(_fewest(selection.spec.flavor, left)))
         return list(filled)
 
     def kept_from(self, spec: RequestSpec, where: Key, now: datetime) -> tuple[str, ...]:
@@ -177,17 +176,26 @@ class _Place(NamedTuple):
         return self.reservation.is_over(now) or self.reservation.is_for(spec)
 
 
+def _end_of(place: _Place) -> tuple[datetime, str]:
+    """What places are sorted by: those that end first are filled first."""
+    return place.reservation.until or datetime.max, place.reservation.name
+
+
 def _name_of(place: _Place) -> str:
     return place.reservation.name
 
 
 def _fewest(flavor: Flavor, places: Sequence[_Place]) -> list[str]:
-    """The fewest of the places that an instance of this flavor fills; all if it is larger."""
-    held = places[0].instance.flavor
-    shares = [1.0]
-    if held is not None:
-        shares += [need / have for need, have in zip(_sizes(flavor), _sizes(held), strict=True) if have]
-    return [one.instance.uuid for one in places[: math.ceil(max(shares))]]
+    """The first of the places that an instance of this flavor fills, at least one; all if it is larger."""
+    filled: list[str] = []
+    needed: Sequence[float] = _sizes(flavor)
+    for place in places:
+        held = (0.0, 0.0, 0.0) if place.instance.flavor is None else _sizes(place.instance.flavor)
+        # A place that has nothing of what is needed still is of no use.
+        if not filled or any(need > 0 and have for need, have in zip(needed, held, strict=True)):
+            filled.append(place.instance.uuid)
+            needed = [need - have for need, have in zip(needed, held, strict=True)]
+    return filled
 
 
 def _sizes(flavor: Flavor) -> tuple[float, float, float]:

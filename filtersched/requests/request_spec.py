@@ -265,6 +265,11 @@ class RequestSpec(Attributed, Mapping[str, Any]):
         return "_source_cpus" in self.__dict__
 
     @property
+    def holds_place(self) -> bool:
+        """Whether its instances hold places for others; a scheduler says so when it reserves them."""
+        return bool(self.__dict__.get("_holds_place", False))
+
+    @property
     def has_zone_aggregates(self) -> bool:
         """Whether any host is in an aggregate of the request's zone; a scheduler finds out for PrefilterFilter."""
         return bool(self.__dict__.get("_has_zone_aggregates", False))

@@ -13,6 +13,7 @@ class NoValidHost(FilterschedError):
 
     index, num_instances : which instance found no host, counted from 0, and of how many.
     request : which of several requests that were to be placed together, counted from 0; None for one alone.
+    reservation : the name of the reservation whose place it is; None for a request.
     explanation : counts per filter, `.why(host)` and `.near_misses()`; None only in an error that
         no scheduler made.
 
@@ -31,6 +32,7 @@ class NoValidHost(FilterschedError):
         self.index = index
         self.num_instances = num_instances
         self.request: int | None = None
+        self.reservation: str | None = None
         self.explanation: Explanation = explanation  # type: ignore[assignment]
 
     def to_dict(self) -> dict[str, Any]:
@@ -40,6 +42,7 @@ class NoValidHost(FilterschedError):
             "message": str(self),
             "reason": self.args[0] or None,
             "request": self.request,
+            **({} if self.reservation is None else {"reservation": self.reservation}),
             "index": self.index,
             "num_instances": self.num_instances,
             "explanation": explanation,
@@ -49,6 +52,8 @@ class NoValidHost(FilterschedError):
         which = f"Instance {self.index + 1} of {self.num_instances}"
         if self.request is not None:
             which = f"Request {self.request + 1}, i{which[1:]}"
+        if self.reservation is not None:
+            which = f"Reservation {self.reservation!r}, place {self.index + 1} of n = {self.num_instances}"
         if self.explanation is None:
             return f"No valid host was found. {self.args[0] or f'{which} found no host.'}"
         if self.explanation.profile is not None:

@@ -284,7 +284,13 @@ class Scheduler(Reloadable, Configurable):
             scheduler = self._deciding(spec, profile)
             decision = scheduler._prepare(spec, pool, uuids, filters=filters, seed=seed)
             decision.without = {}
-            return hold(pool, reservation, sealed(lambda: scheduler._selections(decision)))
+            # Places are not filled by places.
+            decision.spec.__dict__["_holds_place"] = True
+            try:
+                return hold(pool, reservation, sealed(lambda: scheduler._selections(decision)))
+            except NoValidHost as refusal:
+                refusal.reservation = reservation.name
+                raise
 
         return pool.transaction(place)
 

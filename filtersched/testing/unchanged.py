@@ -19,6 +19,7 @@ _MAY_CHANGE = frozenset(
         "_has_own_aggregates",
         "_source_cpus",
         "_has_zone_aggregates",
+        "_holds_place",
         "_derived_numa_topology",
         "_derived_pci_requests",
     )

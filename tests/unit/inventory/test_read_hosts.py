@@ -36,6 +36,18 @@ def test_one_host_a_line_in_their_order(file):
     assert [(one.host, one.free_ram_mb) for one in hosts] == [("b", 0), ("a", 7)]
 
 
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ('{"host": "a", "images": {"ubuntu": 500}}\n', "hosts.jsonl"),
+        ('host,images\na,"{""ubuntu"": 500}"\n', "hosts.csv"),
+    ],
+)
+def test_images_in_the_caches_of_hosts_are_read(file, content, name):
+    (host,) = read_hosts(file(content, name))
+    assert host.images == {"ubuntu": 500}
+
+
 def test_reading_is_lazy_and_knows_its_line(file):
     reader = HostReader(file('{"host": "a"}\n\n{"host": "b"}\n{"nonsense\n'))
     hosts = iter(reader)

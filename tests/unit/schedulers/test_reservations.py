@@ -187,9 +187,32 @@ def test_a_late_commit_fills_a_place_too(scheduler):
 
 def test_reserving_more_than_fits_reserves_nothing(scheduler):
     pool = pool_of(4096)
-    with pytest.raises(NoValidHost):
+    with pytest.raises(NoValidHost) as caught:
         scheduler.reserve(spec(), pool, 3, name="batch", owners=OWNERS)
     assert (free(pool), pool.reservations) == ([4096], {})
+    assert str(caught.value).startswith(
+        "No valid host was found. Reservation 'batch', place 3 of n = 3: 1 host, 1 refused by RamFilter."
+    )
+    assert caught.value.to_dict()["reservation"] == "batch"
+
+
+def test_a_large_instance_fills_places_of_several_reservations_and_those_that_end_first(scheduler):
+    pool = pool_of(8192)
+    scheduler.reserve(spec(3072, 2), pool, 1, name="late", owners=OWNERS)
+    scheduler.reserve(spec(3072, 2), pool, 1, name="soon", owners=OWNERS, until=UNTIL)
+    scheduler.place(spec(1024, 1, project_id="p"), pool)
+    assert list(pool.reservations) == ["late"]
+    scheduler.reserve(spec(3072, 2), pool, 1, name="again", owners=OWNERS, until=UNTIL)
+    scheduler.place(spec(7168, 2, project_id="p"), pool)
+    assert (free(pool), pool.reservations) == ([0], {})
+
+
+def test_places_that_an_owner_reserves_fill_none_that_it_has(scheduler):
+    pool = pool_of(8192)
+    scheduler.reserve(spec(project_id="p"), pool, 1, name="batch", owners=OWNERS)
+    scheduler.reserve(spec(project_id="p"), pool, 1, name="more", owners=OWNERS)
+    assert sorted(pool.reservations) == ["batch", "more"]
+    assert free(pool) == [4096]
 
 
 def test_an_owner_does_not_reserve_its_places_twice(scheduler):
