@@ -99,7 +99,7 @@ class Profiles(Mapping[str, Any]):
             known = (*self._known, MAIN_PROFILE) if self._known else ()
             hint = nearest(name, known)
             listed = ", ".join(known) or "those of the main scheduler"
-            said = f"{field}: nobody defines the profile {shown(name)}. {hint}".rstrip()
+            said = f"{field}: there is no profile {shown(name)}. {hint}".rstrip()
             raise InvalidRequest(f"{said} The profiles are {listed}", field=field, value=name)
         return self[name.lower()]
 

@@ -94,7 +94,7 @@ def profiles_of(conf: cfg.ConfigOpts, settings: SchedulerSettings) -> dict[str, 
         if name.lower() not in (*found, MAIN_PROFILE):
             group, option = settings.spellings["profile_hints"]
             raise ConfigurationError(
-                f"{spelled((group, option))} names the profile {name!r}, which nobody defines. "
+                f"{spelled((group, option))} names the profile {name!r}, which is not defined. "
                 f"{nearest(name, (*found, MAIN_PROFILE))}".strip(),
                 group=group,
                 option=option,
