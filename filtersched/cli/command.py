@@ -19,6 +19,7 @@ from filtersched.errors import FilterschedError, InventoryError
 _COMMANDS = {
     "schedule": "schedule:run",
     "why": "why:run",
+    "capacity": "capacity:run",
     "drain": "moves:run_drain",
     "rebalance": "moves:run_rebalance",
     "audit": "moves:run_audit",

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from filtersched import __version__
 from filtersched.cli import help_texts
+from filtersched.cli.capacity_flags import add_capacity
 from filtersched.cli.compare_flags import add_compare, add_trace
 from filtersched.cli.errors import UsageError
 from filtersched.cli.listing import add_listing_flags
@@ -87,6 +88,7 @@ def make_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentP
 def _add_plans(command: _AddCommand) -> None:
     add_compare(command, (_add_input, _add_filters, _add_output), _positive)
     add_moves(command, (_add_input, _add_filters, _add_output), _count)
+    add_capacity(command, (_add_input, _add_filters, _add_profile, _add_output), _count)
 
 
 def _add_schedule(command: _AddCommand) -> None:
@@ -350,19 +352,23 @@ def _add_inventory_flags(parser: argparse.ArgumentParser) -> None:
 
 def _add_deciding(parser: argparse.ArgumentParser) -> None:
     _add_filters(parser)
+    _add_profile(parser)
     parser.add_argument(
         "--strict", action="store_true", help="make it an error if a request asks for what no plug-in in use reads"
+    )
+
+
+def _add_profile(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--profile",
+        metavar="NAME",
+        help="let this profile decide, whatever flavors, projects and hints say; default is the main configuration",
     )
 
 
 def _add_filters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--filters", metavar="NAME,...", help="use these filters instead of the configured ones, in this order"
-    )
-    parser.add_argument(
-        "--profile",
-        metavar="NAME",
-        help="let this profile decide, whatever flavors, projects and hints say; default is the main configuration",
     )
     parser.add_argument(
         "--capacity-filters",

@@ -88,7 +88,7 @@ def request_from(args: argparse.Namespace) -> RequestSpec | None:
             "hosts": args.group_host or (),
         }
     attributes = {
-        "flavor": _with_extra_specs(_flavor(args.flavor), dict(_pairs("--extra-spec", args.extra_spec))),
+        "flavor": _with_extra_specs(flavor_of(args.flavor), dict(_pairs("--extra-spec", args.extra_spec))),
         "num_instances": args.count,
         "availability_zone": args.availability_zone,
         "scheduler_hints": _hints(args.hint),
@@ -120,7 +120,7 @@ def _flavor_of_file(path: str) -> dict[str, Any]:
     return dict(specs[0].flavor)
 
 
-def _flavor(text: str) -> dict[str, Any]:
+def flavor_of(text: str) -> dict[str, Any]:
     if text.startswith("@"):
         return _flavor_of_file(text[1:])
     flavor: dict[str, Any] = {}

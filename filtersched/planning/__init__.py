@@ -5,6 +5,8 @@ whole_file.
 """
 
 from filtersched.planning.audit import Audit, Broken, audit
+from filtersched.planning.capacity import capacity
+from filtersched.planning.capacity_result import Capacity, KindCapacity, Survival
 from filtersched.planning.comparing import NothingToCompare, compare
 from filtersched.planning.comparison import Comparison
 from filtersched.planning.journal import Journal
@@ -20,18 +22,22 @@ __all__ = [
     "NO_FILTER",
     "Audit",
     "Broken",
+    "Capacity",
     "ClusterState",
     "Comparison",
     "Configuration",
     "Journal",
+    "KindCapacity",
     "Move",
     "MovePlan",
     "NothingToCompare",
     "Outcome",
     "Simulation",
     "Staying",
+    "Survival",
     "Trial",
     "audit",
+    "capacity",
     "compare",
     "plan_moves",
     "sample_trace",

@@ -77,7 +77,7 @@ class TrialMoves:
         self.scheduler = scheduler
         self.pool = pool
         self.filters: list[BaseHostFilter] = filters_of_moves(scheduler, filters)
-        self.groups: dict[str, InstanceGroup] = _by_uuid(groups)
+        self.groups: dict[str, InstanceGroup] = groups_by_uuid(groups)
         self.keys: list[Key] = [(host.host, host.nodename) for host in pool]
         self.names: list[str] = [called(key, pool.rows.host_names().several) for key in self.keys]
         self.use: HostUse = HostUse.of(pool, ratios_of(scheduler))
@@ -237,7 +237,7 @@ def request_of(instance: Instance, groups: Mapping[str, InstanceGroup]) -> Reque
     )
 
 
-def _by_uuid(groups: Groups) -> dict[str, InstanceGroup]:
+def groups_by_uuid(groups: Groups) -> dict[str, InstanceGroup]:
     if isinstance(groups, str | bytes | Mapping | InstanceGroup) or not isinstance(groups, Iterable):
         raise InvalidRequest(must_be("groups", "a list of groups", groups), field="groups", value=groups)
     found: dict[str, InstanceGroup] = {}
