@@ -46,6 +46,7 @@ def parse(argv: Sequence[str]) -> Invocation:
     if getattr(args, "is_verbose", False):
         settings = [*settings, "--verbose"]
     args.settings = settings
+    args.argv = list(argv)
     return Invocation(args, make_conf(settings))
 
 

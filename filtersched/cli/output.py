@@ -26,7 +26,7 @@ class Output:
     overwrite one of `inputs`.
     """
 
-    def __init__(self, path: str, *, inputs: Iterable[str | None] = ()) -> None:
+    def __init__(self, path: str, *, inputs: Iterable[str | None] = (), flag: str = "--output") -> None:
         self.path = path
         self._descriptor = 1 if path == "-" else _descriptor(path)
         self._target = f"/dev/fd/{self._descriptor}" if self._descriptor is not None else os.path.realpath(path)
@@ -34,7 +34,7 @@ class Output:
         self._stream: TextIO | None = None
         for source in inputs:
             if source is not None and _same_file(source, self._target):
-                raise UsageError(f"--output {path!r} would overwrite what is read from {source!r}")
+                raise UsageError(f"{flag} {path!r} would overwrite what is read from {source!r}")
 
     @property
     def is_stdout(self) -> bool:
@@ -59,8 +59,12 @@ class Output:
 
     def write(self, record: dict[str, Any]) -> None:
         """One more line."""
+        self.write_text(json.dumps(record) + "\n")
+
+    def write_text(self, text: str) -> None:
+        """Write text as it is."""
         with self._reporting():
-            self._open().write(json.dumps(record) + "\n")
+            self._open().write(text)
 
     def _open(self) -> TextIO:
         if self._stream is None:

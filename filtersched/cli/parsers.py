@@ -14,6 +14,7 @@ from filtersched.cli.errors import UsageError
 from filtersched.cli.listing import add_listing_flags
 from filtersched.cli.moves_flags import add_moves
 from filtersched.cli.package_files import MAN_PAGES, SHELLS
+from filtersched.cli.report_flag import add_report_flag
 from filtersched.cli.request_flags import add_request_flags
 from filtersched.cli.terminal import COLORS
 from filtersched.columns.values import whole
@@ -122,6 +123,7 @@ def _add_schedule(command: _AddCommand) -> None:
         "--seed", type=int, metavar="N", help="make random draws and generated uuids the same in every run"
     )
     output = _add_output(schedule)
+    add_report_flag(output)
     output.add_argument(
         "--output",
         metavar="FILE",
@@ -160,7 +162,7 @@ def _add_why(command: _AddCommand) -> None:
     why.add_argument("--seed", type=int, metavar="N", help="draw as a run of schedule with this seed does")
     add_request_flags(why)
     _add_deciding(why)
-    _add_output(why)
+    add_report_flag(_add_output(why))
 
 
 def _add_lists(command: _AddCommand) -> None:

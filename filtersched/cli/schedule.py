@@ -13,7 +13,9 @@ from filtersched.cli.named_hosts import resolve_hosts
 from filtersched.cli.output import Output
 from filtersched.cli.provenance import inventory_sha256
 from filtersched.cli.report import host_name, outcome_record, why_chosen
+from filtersched.cli.report_page import begin_page
 from filtersched.cli.request_flags import request_from
+from filtersched.cli.schedule_page import SchedulePage
 from filtersched.cli.schedule_reports import FEW_REQUESTS, is_summary, report_of
 from filtersched.cli.terminal import Terminal
 from filtersched.cli.unread_fields import UnreadFields, filters_in_use, profile_of
@@ -50,21 +52,15 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
             keeps_inventory=args.output_inventory,
             is_shared=args.pool is not None,
         )
-        output = None
-        if args.output is not None:
-            output = stack.enter_context(Output(args.output, inputs=files_read(args)))
-            if output.is_stdout:
-                # The records are what a program reads there.
-                terminal.use_stderr()
-            output.begin()
-        elif args.output_inventory:
-            raise UsageError("--output-inventory adds to the lines of --output; give that too")
+        output = _begun_output(args, terminal, stack)
+        page = begin_page(args, terminal, stack)
+        collected = None if page is None else SchedulePage(trial, page)
         run: dict[str, str] = {}
         if output is not None or args.format == "jsonl":
             run = {"run_seed": str(trial.seed), "inventory_sha256": inventory_sha256(pool)}
         report = report_of(args, terminal)
         # A table of few requests shows near misses, a summary of many does not.
-        only_counted = is_summary(args) and output is None and requests.more_than(FEW_REQUESTS)
+        only_counted = is_summary(args) and output is None and page is None and requests.more_than(FEW_REQUESTS)
         share = _unknown if tells else requests.share_read
         step = stack.enter_context(terminal.progress("placing", share))
         for outcome in _outcomes(trial, requests, args, unread, pool):
@@ -76,12 +72,30 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
             if output is not None:
                 output.write(outcome_record(outcome, near_misses=near_misses))
             report.add(outcome, near_misses=near_misses)
+            if collected is not None:
+                collected.add(outcome, near_misses=near_misses)
             step()
+        if collected is not None:
+            collected.write(pool, conf, scheduler)
     unread.tell()
     report.finish(trial, unread.record())
     if args.format == "text" and may_draw(scheduler):
         terminal.line(f"Seed {trial.seed} draws the same again (--seed {trial.seed}).")
     return 0 if args.allow_partial or not trial.refused else 1
+
+
+def _begun_output(args: argparse.Namespace, terminal: Terminal, stack: contextlib.ExitStack) -> Output | None:
+    """The file of --output, closed by `stack`; None without it."""
+    if args.output is None:
+        if args.output_inventory:
+            raise UsageError("--output-inventory adds to the lines of --output; give that too")
+        return None
+    output = stack.enter_context(Output(args.output, inputs=files_read(args)))
+    if output.is_stdout:
+        # The records are what a program reads there.
+        terminal.use_stderr()
+    output.begin()
+    return output
 
 
 def _unknown() -> None:

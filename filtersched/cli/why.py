@@ -14,7 +14,9 @@ from filtersched.cli.listing import FORMAT_VERSION, check_listing, show_records
 from filtersched.cli.named_hosts import NamedHosts, resolve_hosts
 from filtersched.cli.provenance import inventory_sha256
 from filtersched.cli.report import host_name
+from filtersched.cli.report_page import begin_page
 from filtersched.cli.request_flags import request_from
+from filtersched.cli.schedule_page import why_facts, why_sections
 from filtersched.cli.terminal import Terminal
 from filtersched.cli.unread_fields import UnreadFields, filters_in_use, profile_of
 from filtersched.cli.verdict_tables import COLUMNS, by_rank, row_of, show_host, show_outcome
@@ -35,6 +37,11 @@ _FEW_HOSTS = 3
 
 def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:
     """Run the command; 0 if one of the hosts passes the request and every filter, else 1."""
+    with contextlib.ExitStack() as stack:
+        return _run(args, conf, terminal, stack)
+
+
+def _run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal, stack: contextlib.ExitStack) -> int:
     if not args.hosts and not args.all:
         raise UsageError("which hosts? Name a HOST, a pattern such as 'cmp-az1-*', or --all.")
     if args.hosts and args.all:
@@ -45,6 +52,7 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
     if not hasattr(scheduler, "explain"):
         raise UsageError(f"{type(scheduler).__name__} uses no filters; why is for schedulers that do")
     requests, wanted = _requests(args)
+    page = begin_page(args, terminal, stack)
     # Requests that come before are placed, on copies of a shared pool's hosts.
     pool = snapshot_of(args, settings)
     filters = filters_in_use(args, scheduler)
@@ -61,6 +69,11 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
     outcome = trial.decide(spec)
     selection = None if isinstance(outcome, NoValidHost) else outcome
     explanation = outcome.explanation
+    if page is not None:
+        facts = why_facts(number, spec, explanation, None if selection is None else host_name(selection))
+        asked = [explanation.why(host) for host in hosts]
+        of_hosts = why_sections(pool, explanation, sorted(asked, key=by_rank) if args.all else asked)
+        page.write(facts, of_hosts, conf=conf, scheduler=scheduler)
     if args.format == "json":
         passed = _write(terminal, _record(number, spec, explanation, selection, unread, sha256), explanation, hosts)
         return 0 if passed else 1

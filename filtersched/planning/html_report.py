@@ -63,5 +63,6 @@ def shown(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
+        # Without the sign of -0.0.
+        return f"{value + 0.0:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
     return str(value)

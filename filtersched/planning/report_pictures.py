@@ -16,6 +16,8 @@ from filtersched.planning.report_sections import Bars, HeatMap, Lines, Section, 
 # Stand for the colors of text and of lines, which the page chooses.
 _INK, _LINE = "#010203", "#040506"
 _COLORS = ("#4c78a8", "#f58518", "#54a24b", "#b279a2", "#e45756", "#72b7b2", "#9d755d", "#eeca3b")
+# Of hosts that are oversubscribed.
+_OVER = "#5b2a86"
 _WIDTH = 8.0  # inches
 _MOST_BARS = 40
 _MOST_POINTS = 2000
@@ -73,6 +75,8 @@ def _bars(section: Bars) -> Any:
     drawn = axes.barh(range(len(bars)), [one.value for one in bars], color=_COLORS[0])
     axes.bar_label(drawn, labels=[f"{one.value:,.6g}" for one in bars], padding=3)
     _name_rows(axes, [one.name for one in bars])
+    if all(float(one.value).is_integer() for one in bars):
+        axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_xlabel(section.unit)
     return figure
 
@@ -81,7 +85,7 @@ def _stacked(section: StackedBars) -> Any:
     names = list(section.names)[:_MOST_BARS]
     figure, (axes,) = _figure(1.2 + 0.3 * len(names))
     above, below = np.zeros(len(names)), np.zeros(len(names))
-    for at, (part, numbers) in enumerate(section.parts.items()):
+    for at, (part, numbers) in enumerate(section.counting.items()):
         values = np.array(list(numbers)[: len(names)], dtype=np.float64)
         starts = np.where(values >= 0, above, below)
         axes.barh(range(len(names)), values, left=starts, color=_COLORS[at % len(_COLORS)], label=part)
@@ -89,7 +93,8 @@ def _stacked(section: StackedBars) -> Any:
         below += np.minimum(values, 0)
     _name_rows(axes, names)
     axes.set_xlabel(section.unit)
-    figure.legend(loc="outside upper left", ncols=3)
+    if section.counting:
+        figure.legend(loc="outside upper left", ncols=3)
     return figure
 
 
@@ -123,7 +128,7 @@ def _lines(section: Lines) -> Any:
 def _heat_map(section: HeatMap) -> Any:
     from matplotlib import colormaps
 
-    colors = colormaps["YlOrRd"].with_extremes(bad=(0, 0, 0, 0))
+    colors = colormaps["YlOrRd"].with_extremes(bad=(0, 0, 0, 0), over=_OVER)
     across = max(10, math.ceil(math.sqrt(len(section.names))))
     zones = sorted(set(section.zones))
     rows: list[list[int]] = []
@@ -147,7 +152,7 @@ def _heat_map(section: HeatMap) -> Any:
         if at == 0 and len(zones) <= _MOST_BARS:
             axes[at].set_yticks(ticks, zones, parse_math=False)
         axes[at].grid(visible=False)
-    figure.colorbar(drawn, ax=list(axes), format="{x:g} %", shrink=0.9)
+    figure.colorbar(drawn, ax=list(axes), format="{x:g} %", shrink=0.9, extend="max")
     return figure
 
 

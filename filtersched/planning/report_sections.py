@@ -62,6 +62,11 @@ class StackedBars:
     parts: Mapping[str, Sequence[float]]
     note: str = ""
 
+    @property
+    def counting(self) -> dict[str, Sequence[float]]:
+        """The parts that are not 0 everywhere."""
+        return {name: numbers for name, numbers in self.parts.items() if any(numbers)}
+
     def total(self, at: int) -> float:
         """The sum of a bar's parts."""
         return float(sum(numbers[at] for numbers in self.parts.values()))
