@@ -15,6 +15,7 @@ from filtersched.cli.inputs import hosts_of
 from filtersched.cli.listing import Column, check_listing, show_records
 from filtersched.cli.load_checks import load_findings
 from filtersched.cli.prefilter_checks import prefilter_findings
+from filtersched.cli.profile_checks import profile_findings, profile_records
 from filtersched.cli.resource_checks import resource_findings
 from filtersched.cli.setting_checks import setting_findings
 from filtersched.cli.terminal import Terminal
@@ -33,11 +34,8 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
     shares = shares_of(checked)
     values = effective_settings(checked)
     of_settings = (*setting_findings(checked), *value_findings(checked))
-    of_filters = (*filter_findings(checked), *prefilter_findings(checked), *device_findings(checked))
-    of_plugins = (*of_filters, *weigher_findings(checked, shares))
-    further = (*expression_findings(checked), *load_findings(checked), *resource_findings(checked))
-    further = (*further, *asked_findings(checked))
-    findings = list(dict.fromkeys((*of_settings, *of_plugins, *further)))
+    of_profiles = profile_findings(checked, _of_plugins)
+    findings = list(dict.fromkeys((*of_settings, *_of_plugins(checked), *of_profiles)))
     if args.format == "text" and not args.columns and not args.sort:
         _show(terminal, checked, shares, values)
         _show_findings(terminal, findings)
@@ -45,6 +43,14 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
         rows = [one._asdict() for one in findings]
         show_records(terminal, args, "warnings", COLUMNS, rows, further=_in_use(checked, shares, values))
     return 1 if findings and args.strict else 0
+
+
+def _of_plugins(checked: Checked) -> list[Finding]:
+    """The risks among the plug-ins in use and their options."""
+    of_filters = (*filter_findings(checked), *prefilter_findings(checked), *device_findings(checked))
+    of_weighers = weigher_findings(checked, shares_of(checked))
+    further = (*expression_findings(checked), *load_findings(checked), *resource_findings(checked))
+    return [*of_filters, *of_weighers, *further, *asked_findings(checked)]
 
 
 def _in_use(checked: Checked, shares: Sequence[Share], values: Sequence[Effective]) -> dict[str, object]:
@@ -63,6 +69,7 @@ def _in_use(checked: Checked, shares: Sequence[Share], values: Sequence[Effectiv
             for one in shares
         ],
         "settings": [one.to_dict() for one in values],
+        "profiles": profile_records(checked),
     }
 
 
@@ -76,6 +83,13 @@ def _show(terminal: Terminal, checked: Checked, shares: Sequence[Share], values:
         terminal.line(f"Weighers  {said or 'none'}", indent=" " * 10)
         if shares:
             terminal.line("          (with --inventory: what each of them really decides)")
+    profiles = profile_records(checked)
+    if profiles and checked.hosts and shares:
+        terminal.line()
+    for one in profiles:
+        told = ", ".join(f"{name}={value_text(value)}" for name, value in one["settings"].items())
+        who = f" (projects {', '.join(one['projects'])})" if one["projects"] else ""
+        terminal.line(f"Profile   {one['name']}{who}: {told or 'as the main configuration'}", indent=" " * 10)
     terminal.line()
     given = [one for one in values if not one.is_default]
     if given:

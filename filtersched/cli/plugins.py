@@ -119,8 +119,12 @@ def _in_use(conf: SchedulerConf, terminal: Terminal, *, needed: bool) -> _InUse:
         terminal.note(f"filtersched: what is in use is not known: {error}")
         return {}
     used = {("driver", _target(scheduler)): scheduler}
-    used |= {("filter", _target(one)): one for one in getattr(scheduler, "filters", ())}
-    used |= {("weigher", _target(one)): one for one in getattr(scheduler, "weighers", ())}
+    profiles = getattr(scheduler, "profiles", {})
+    inside = [profiles[name] for name in profiles if not profiles.definition(name).is_shipped]
+    # The plug-ins of the main configuration are shown with its options.
+    for each in (*inside, scheduler):
+        used |= {("filter", _target(one)): one for one in getattr(each, "filters", ())}
+        used |= {("weigher", _target(one)): one for one in getattr(each, "weighers", ())}
     return used | {("resource", _target(one)): one for one in getattr(scheduler, "resources", ())}
 
 

@@ -10,6 +10,7 @@ from oslo_config import cfg
 
 from filtersched.cli.findings import Checked, Finding
 from filtersched.cli.other_services import ORDINARY
+from filtersched.cli.profile_checks import profiles_of
 from filtersched.cli.weigher_checks import configured_multiplier
 from filtersched.columns.values import number
 from filtersched.errors import ConfigurationError
@@ -126,7 +127,8 @@ def _undrawn(checked: Checked) -> Iterator[Finding]:
 
 def _unread(checked: Checked) -> Iterator[Finding]:
     """Options of plug-ins that are set while no plug-in in use reads them."""
-    used = {type(one) for one in (*checked.filters, *checked.weighers)}
+    inside = [one for _profile, one in profiles_of(checked)]
+    used = {type(one) for each in (checked, *inside) for one in (*each.filters, *each.weighers)}
     read = {(group, opt.dest) for one in used for group, opt in declared_options(one)}
     readers: dict[tuple[str, str], list[str]] = {}
     options: dict[tuple[str, str], cfg.Opt] = {}
