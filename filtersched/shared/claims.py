@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
-from filtersched.errors import FilterschedError
+from filtersched.errors import FilterschedError, InvalidHost, InvalidRequest, shown
 from filtersched.hosts.instance_index import groups_of
 from filtersched.hosts.reservations import RESERVED, Reservation
 from filtersched.hosts.shared_amounts import scopes_of, taken_by
@@ -144,6 +144,33 @@ class ClaimCounts:
 
 # Made once, which takes longer than to encode a claim.
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
+
+
+def check_names(claim: Claim) -> None:
+    """Raise InvalidRequest or InvalidHost for a name that no database stores: with NUL, or half of a surrogate pair."""
+    for host in claim.hosts:
+        for uuid in host.arrived:
+            _check_name(uuid, "instance_uuid")
+    for _kind, key in claim.versions:
+        _check_name(key, "instance_group")
+    for new in claim.coming:
+        for name in (new.host, new.nodename):
+            if not _is_stored(name):
+                said = f"host {shown(name)}: its name has characters that the database does not store"
+                raise InvalidHost(said, host=name, attribute="host", value=name)
+        for uuid in new.arrived:
+            _check_name(uuid, "instance_uuid")
+
+
+def _check_name(name: str, field: str) -> None:
+    if not _is_stored(name):
+        said = f"{field} {shown(name)} has characters that the database does not store"
+        raise InvalidRequest(said, field=field, value=name)
+
+
+def _is_stored(name: str) -> bool:
+    # All that is printable is; the rest is looked at.
+    return name.isprintable() or not any(one == "\0" or "\ud800" <= one <= "\udfff" for one in name)
 
 
 def as_json(value: Any) -> str:

@@ -13,7 +13,7 @@ from filtersched.hosts.host_state import HostState
 from filtersched.hosts.kept_hosts import Key
 from filtersched.hosts.reports import HostReports
 from filtersched.shared import schema
-from filtersched.shared.claims import NewHost, VersionKey, as_json, drawn_by
+from filtersched.shared.claims import Claim, NewHost, VersionKey, as_json, check_names, drawn_by
 from filtersched.shared.host_records import check_comes_back, class_path, host_data
 from filtersched.shared.replica import observed_json
 from filtersched.shared.schema import database_time
@@ -46,6 +46,7 @@ def new_hosts(coming: Iterable[tuple[HostState, HostReports]]) -> list[NewHost]:
                     value=instance,
                 )
             placed[instance] = new.host
+    check_names(Claim("", coming=list(found.values())))
     return list(found.values())
 
 

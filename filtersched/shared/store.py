@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 from sqlalchemy import Engine
 
 from filtersched.errors import PoolError
-from filtersched.shared.claims import Claim, Outdated, VersionKey, Written
+from filtersched.shared.claims import Claim, Outdated, VersionKey, Written, check_names
 from filtersched.shared.clock import DatabaseClock
 from filtersched.shared.database_errors import pool_error, shown_url
 from filtersched.shared.engines import Timeouts, begin_to_write
@@ -84,6 +84,8 @@ class Store:
         self._proxy: Any = None
         self._pid = 0
         self._is_closed = False
+        # Which file of SQLite is open: its device and number.
+        self._file: tuple[int, int] | None = None
         # Connections of the process that this one was forked from; closing them would end them there.
         self._parents: list[Any] = []
         self._clock = DatabaseClock()
@@ -110,11 +112,23 @@ class Store:
         if self._proxy is None:
             proxy = self._engine.raw_connection()
             driver: Any = proxy.driver_connection
-            if not self._is_sqlite:
+            if self._is_sqlite:
+                # A replaced file has another pool than the one that the replica is of.
+                self._file = self._file or _file_at(str(self._engine.url.database))
+            else:
                 driver.autocommit = True
             self._proxy, self._pid = proxy, os.getpid()
             self._data_version = -1
         return self._proxy.driver_connection
+
+    def _check_file(self) -> None:
+        """Raise PoolError if the file that this process has open is not what others find under its name."""
+        path = str(self._engine.url.database)
+        self._driver()
+        if _file_at(path) != self._file:
+            shown = shown_url(self._engine.url)
+            said = "the file was removed or replaced while it was open; nothing was changed, open the pool again"
+            raise PoolError(f"{shown}: {said}", url=shown, problem="missing")
 
     def close(self) -> None:
         """Give the connection back. Afterwards there is none any more."""
@@ -286,6 +300,9 @@ class Store:
 
         If the connection is lost while it is committed, the database is asked what became of it.
         """
+        check_names(claim)
+        if self._is_sqlite:
+            self._check_file()
         is_ending = False
         try:
             single = None if self._is_sqlite else single_step(claim)
@@ -370,6 +387,14 @@ class Store:
                 if time.monotonic() >= end:
                     raise problem from None
             time.sleep(0.1)
+
+
+def _file_at(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _all(cursor: Any, statement: str, values: Mapping[str, Any] | None = None) -> list[Any]:
