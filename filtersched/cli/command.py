@@ -23,6 +23,7 @@ _COMMANDS = {
     "drain": "moves:run_drain",
     "rebalance": "moves:run_rebalance",
     "audit": "moves:run_audit",
+    "waves": "moves:run_waves",
     "compare": "compare:run",
     "plugins": "plugins:run",
     "check-config": "check_config:run",

@@ -1,22 +1,23 @@
-"""filtersched drain, rebalance and audit: plans of moves, as a table or as data."""
+"""filtersched drain, rebalance, audit and waves: plans of moves, as a table or as data."""
 
 from __future__ import annotations
 
 import argparse
 import functools
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from filtersched.cli.errors import UsageError
 from filtersched.cli.inputs import snapshot_of, time_of
-from filtersched.cli.listing import Column, check_listing, show_records
+from filtersched.cli.listing import Column, check_listing, show_records, write_json
 from filtersched.cli.named_hosts import NamedHosts
 from filtersched.cli.terminal import Terminal
 from filtersched.cli.unread_fields import filters_in_use
 from filtersched.hosts.host_pool import HostPool
 from filtersched.inventory import read_groups
-from filtersched.planning import MovePlan, audit, plan_moves
+from filtersched.planning import MovePlan, WavePlan, audit, plan_moves, plan_waves
 from filtersched.planning.move_plan import EMPTY, EVEN, RULES
 from filtersched.requests.request_values import InstanceGroup
 from filtersched.schedulers import FilterScheduler, scheduler_from
@@ -49,6 +50,16 @@ AUDIT_COLUMNS = (
     Column("nodename", is_wide=True),
     Column("filters", lambda row: ", ".join(row["filters"]), is_wide=True),
     Column("reason"),
+)
+
+WAVE_COLUMNS = (
+    Column("wave", is_number=True),
+    Column("round", is_number=True),
+    Column("instance_uuid"),
+    Column("source"),
+    Column("target"),
+    Column("source_node", is_wide=True),
+    Column("target_node", is_wide=True),
 )
 
 
@@ -100,6 +111,50 @@ def run_audit(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal)
         if found.not_asked:
             terminal.line(f"{found.not_asked:,} more were not asked about: forced, or of an unknown flavor.")
     return 1 if rows else 0
+
+
+def run_waves(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:
+    """Plan to empty the hosts of an aggregate in waves; 0 if every host is emptied, else 1."""
+    if args.aggregate is None:
+        raise UsageError("which hosts? Name an aggregate: --aggregate NAME.")
+    check_listing(args, WAVE_COLUMNS)
+    scheduler = scheduler_for_moves(conf)
+    plan = plan_waves(
+        scheduler,
+        pool_at(args, conf),
+        aggregate=args.aggregate,
+        at_once=args.at_once,
+        max_unavailable=args.max_unavailable,
+        groups=groups_of(args),
+        filters=filters_in_use(args, scheduler),
+    )
+    if args.format == "json":
+        write_json(terminal.out, {key: value for key, value in plan.to_dict().items() if key != "version"})
+        return 1 if plan.left else 0
+    rows = [
+        {"wave": number, "round": turn, **asdict(move)}
+        for number, wave in enumerate(plan.waves, 1)
+        for turn, moves in enumerate(wave.rounds, 1)
+        for move in moves
+    ]
+    if rows or args.format != "text":
+        show_records(terminal, args, "moves", WAVE_COLUMNS, rows)
+    if args.format == "text":
+        _show_waves(terminal, plan)
+    return 1 if plan.left else 0
+
+
+def _show_waves(terminal: Terminal, plan: WavePlan) -> None:
+    if plan.moves:
+        terminal.line()
+    for number, wave in enumerate(plan.waves, 1):
+        count = sum(map(len, wave.rounds))
+        terminal.line(f"Wave {number}: {', '.join(wave.hosts)} ({count:,} move{'' if count == 1 else 's'})")
+    if plan.left:
+        terminal.line()
+        terminal.heading("Cannot be emptied")
+        for host, reason in plan.left:
+            terminal.line(f"{host}: {reason}", indent="  ")
 
 
 def _planned(

@@ -42,6 +42,17 @@ Example:
 
 Exit status: 0 no instance is refused its host, 1 some are, 2 an error.
 """
+WAVES = """\
+Plan to empty the hosts of an aggregate wave by wave, for an upgrade that goes through all of them. Each
+wave shows its hosts and the moves that empty them; the moves of one round may be under way at once. The
+hosts are in use again before the next wave. Nothing is moved.
+"""
+WAVES_EXAMPLES = """\
+Example:
+  filtersched waves --aggregate az1 --at-once 3 --inventory hosts.jsonl --groups groups.json
+
+Exit status: 0 every host is emptied, 1 some cannot be, 2 an error.
+"""
 
 _Add = Callable[[argparse.ArgumentParser], Any]
 
@@ -89,9 +100,28 @@ def add_moves(
     audited = command(
         "audit", "show instances that break a rule where they are", AUDIT, AUDIT_EXAMPLES, "--inventory FILE [flag ...]"
     )
+    waves = command(
+        "waves",
+        "plan to empty hosts wave by wave, for an upgrade",
+        WAVES,
+        WAVES_EXAMPLES,
+        "--aggregate NAME --inventory FILE [--at-once N] [flag ...]",
+    )
+    waves.add_argument("--aggregate", metavar="NAME", help="empty the hosts of this aggregate")
+    waves.add_argument(
+        "--at-once", type=count, default=1, metavar="N", help="how many hosts a wave has at most (default 1)"
+    )
+    waves.add_argument(
+        "--max-unavailable",
+        type=count,
+        default=1,
+        metavar="N",
+        help="how many members of a server group may be under way at once (default 1), where the group's own rule "
+        "max_unavailable says nothing",
+    )
     for one in (drain, rebalance):
         one.add_argument("--moves", type=count, metavar="N", help="the most moves of the plan")
-    for one in (drain, rebalance, audited):
+    for one in (drain, rebalance, audited, waves):
         _add_groups(one)
         for add in shared:
             add(one)

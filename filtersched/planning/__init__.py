@@ -13,10 +13,12 @@ from filtersched.planning.journal import Journal
 from filtersched.planning.move_plan import ClusterState, Move, MovePlan, Staying
 from filtersched.planning.moves import plan_moves
 from filtersched.planning.outcome import NO_FILTER, Outcome
+from filtersched.planning.preemption import PreemptionPlan, Victim, plan_preemption
 from filtersched.planning.runs import Configuration
 from filtersched.planning.sample_trace import sample_trace
 from filtersched.planning.simulation import Simulation
 from filtersched.planning.trial import Trial, simulate
+from filtersched.planning.waves import Wave, WavePlan, plan_waves
 
 __all__ = [
     "NO_FILTER",
@@ -32,14 +34,20 @@ __all__ = [
     "MovePlan",
     "NothingToCompare",
     "Outcome",
+    "PreemptionPlan",
     "Simulation",
     "Staying",
     "Survival",
     "Trial",
+    "Victim",
+    "Wave",
+    "WavePlan",
     "audit",
     "capacity",
     "compare",
     "plan_moves",
+    "plan_preemption",
+    "plan_waves",
     "sample_trace",
     "simulate",
 ]

@@ -64,25 +64,43 @@ def plan_drain(trial: TrialMoves, drained: Sequence[int], *, most: int) -> MoveP
 
 
 def _move_off(builder: PlanBuilder, goal: DrainGoal) -> dict[int, str]:
-    """Let the scheduler place each instance of the drained hosts elsewhere, the largest first; why some stay."""
-    trial = builder.trial
+    """Let the scheduler place each instance of the drained hosts elsewhere; why some stay."""
+    drained = np.flatnonzero(goal.is_drained)
+    return place_elsewhere(builder, np.flatnonzero(goal.is_drained[builder.trial.where]), closed=drained.tolist())
+
+
+def place_elsewhere(
+    builder: PlanBuilder, columns: NDArray[np.intp], *, closed: Sequence[int], avoid: Sequence[int] = ()
+) -> dict[int, str]:
+    """Let the scheduler place these instances elsewhere, the largest first; by column why some stay.
+
+    closed : rows that nothing goes to.
+    avoid : rows that are taken only where no other is left.
+    """
     refusals: dict[int, str] = {}
-    drained = DrainedHostFilter([trial.keys[row] for row in np.flatnonzero(goal.is_drained)])
-    for column in largest_first(trial, np.flatnonzero(goal.is_drained[trial.where])):
+    for column in largest_first(builder.trial, columns):
         if builder.is_full:
             break
-        source = int(trial.where[column])
-        spec = trial.spec(trial.uuids[column])
-        try:
-            (selection,) = trial.scheduler.place(
-                spec, trial.pool, [trial.uuids[column]], filters=[drained, *trial.filters], seed=0, move=True
-            )
-        except NoValidHost as refusal:
-            refusals[column] = str(refusal)
-            continue
-        trial.note(column, trial.keys.index((selection.host, selection.nodename)))
-        builder.note(column, source)
+        refusal = _place(builder, column, [*closed, *avoid])
+        if refusal is not None and avoid:
+            refusal = _place(builder, column, closed)
+        if refusal is not None:
+            refusals[column] = refusal
     return refusals
+
+
+def _place(builder: PlanBuilder, column: int, closed: Sequence[int]) -> str | None:
+    """Move an instance to where the scheduler would place it; why that is nowhere."""
+    trial = builder.trial
+    uuid, source = trial.uuids[column], int(trial.where[column])
+    filters = [DrainedHostFilter([trial.keys[row] for row in closed]), *trial.filters]
+    try:
+        (selection,) = trial.scheduler.place(trial.spec(uuid), trial.pool, [uuid], filters=filters, seed=0, move=True)
+    except NoValidHost as refusal:
+        return str(refusal)
+    trial.note(column, trial.row_of[selection.host, selection.nodename])
+    builder.note(column, source)
+    return None
 
 
 def largest_first(trial: TrialMoves, columns: NDArray[np.intp]) -> list[int]:

@@ -62,6 +62,10 @@ class ClusterState:
     #: The sum of these deviations.
     imbalance: float
 
+    def to_dict(self) -> dict[str, Any]:
+        """The numbers as plain data."""
+        return {**asdict(self), "used_share": dict(self.used_share), "deviation": dict(self.deviation)}
+
 
 @dataclass(frozen=True, slots=True)
 class MovePlan:
@@ -112,11 +116,7 @@ class MovePlan:
         data = {"version": FORMAT_VERSION, **asdict(self)}
         data["gain"] = self.gain
         data["moves"] = [{"number": number, **asdict(move)} for number, move in enumerate(self.moves, 1)]
-        for name in ("before", "after"):
-            state: ClusterState = getattr(self, name)
-            data[name] = {
-                **asdict(state), "used_share": dict(state.used_share), "deviation": dict(state.deviation)
-            }
+        data["before"], data["after"] = self.before.to_dict(), self.after.to_dict()
         for name in ("staying", "left"):
             data[name] = [asdict(one) for one in getattr(self, name)]
         data["switch_off"] = list(self.switch_off)

@@ -114,5 +114,5 @@ class _RequestRoom:
         except NoValidHost:
             return False
         key = (placed.host, placed.nodename)
-        trial.use.read_again(trial.keys.index(key), trial.pool[key])
+        trial.use.read_again(trial.row_of[key], trial.pool[key])
         return True

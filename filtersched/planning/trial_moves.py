@@ -79,6 +79,7 @@ class TrialMoves:
         self.filters: list[BaseHostFilter] = filters_of_moves(scheduler, filters)
         self.groups: dict[str, InstanceGroup] = groups_by_uuid(groups)
         self.keys: list[Key] = [(host.host, host.nodename) for host in pool]
+        self.row_of: dict[Key, int] = {key: row for row, key in enumerate(self.keys)}
         self.names: list[str] = [called(key, pool.rows.host_names().several) for key in self.keys]
         self.use: HostUse = HostUse.of(pool, ratios_of(scheduler))
         self._read(list(pool), only_to_ask)

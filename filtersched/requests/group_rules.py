@@ -22,7 +22,7 @@ _MAX = "max_server_per_host"
 _HOST = "host"
 LOOK_AHEAD = "lookahead"
 _ITEM_KEYS = ("group", "domain", "soft")
-_KNOWN = (*RULE_KEYS, "domain", LOOK_AHEAD, _MAX, "spread", "max_per_domain", "max_skew", "shares")
+_KNOWN = (*RULE_KEYS, "domain", LOOK_AHEAD, _MAX, "spread", "max_per_domain", "max_skew", "shares", "max_unavailable")
 
 
 @dataclass(frozen=True, slots=True)

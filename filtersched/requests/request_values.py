@@ -219,7 +219,7 @@ class InstanceGroup(Record, _SharedHosts):
     #: `{"max_server_per_host": n}` for anti-affinity; n may be text. `{"spread": "rack", "max_per_domain": n}` and
     #: the like for TopologySpreadFilter and TopologySpreadWeigher; a list of mappings for several.
     #: `{"apart_from": uuid}`, `{"together_with": uuid}` and `{"together": "rack"}` for GroupRulesFilter and
-    #: GroupRulesWeigher.
+    #: GroupRulesWeigher. `{"max_unavailable": n}` for `plan_waves`.
     rules: Stored[Mapping[str, Any] | Iterable[Mapping[str, Any]] | None, Mapping[str, Any]] = NO_VALUES
     #: The hosts that members are on, one entry per member.
     hosts: Names = NO_ITEMS

@@ -110,3 +110,36 @@ def test_rules_are_mended_by_the_fewest_moves(run, running, tmp_path):
     together.write_text(json.dumps([{"uuid": "g", "policy": "affinity"}]))
     result = run("rebalance", "--goal", "rules", "--inventory", running, "--groups", together, "--format", "json")
     assert (result.status, result.json["reached"], len(result.json["moves"])) == (0, True, 1)
+
+
+@pytest.fixture
+def in_aggregate(running):
+    lines = [json.loads(line) for line in running.read_text().splitlines()]
+    for line in lines:
+        line["aggregates"] = [{"name": "az1", "metadata": {}}]
+    running.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return running
+
+
+def test_waves_show_their_hosts_and_the_moves_of_each_round(run, in_aggregate, groups):
+    flags = ("--aggregate", "az1", "--at-once", "2", "--groups", groups, "--inventory", in_aggregate)
+    result = run("waves", *flags, "--filters", "RamFilter")
+    assert result.status == 0
+    # i1 and i3 belong apart, so b and c cannot be empty at the same time.
+    assert result.out.splitlines()[-3:] == ["Wave 1: c (0 moves)", "Wave 2: b (1 move)", "Wave 3: a (2 moves)"]
+    found = run("waves", *flags, "--filters", "RamFilter", "--format", "json").json
+    assert [wave["hosts"] for wave in found["waves"]] == [["c"], ["b"], ["a"]]
+
+
+@pytest.mark.parametrize(
+    ("argv", "word"),
+    [
+        ((), "Name an aggregate"),
+        (("--aggregate", "az2"), "no host is in an aggregate 'az2'"),
+        (("--aggregate", "az1", "--at-once", "0"), "above 0"),
+    ],
+)
+def test_waves_that_cannot_be_planned_are_one_line(run, in_aggregate, groups, argv, word):
+    result = run("waves", *argv, "--inventory", in_aggregate, "--groups", groups)
+    assert result.status == 2
+    assert word in result.err
