@@ -28,6 +28,7 @@ class Outcome:
     unread: Sequence[UnreadField] = ()
     inventory: list[dict[str, Any]] | None = None
     run: Mapping[str, str] = field(default_factory=dict)
+    _refused_by: str | None = None
 
     @property
     def name(self) -> str:
@@ -48,5 +49,7 @@ class Outcome:
     @property
     def refused_by(self) -> str:
         """The filter that left no host."""
-        steps = self.why_refused.steps if self.why_refused is not None else ()
-        return steps[-1].name if steps and steps[-1].after == 0 else NO_FILTER
+        if self._refused_by is None:
+            steps = self.why_refused.steps if self.why_refused is not None else ()
+            self._refused_by = steps[-1].name if steps and steps[-1].after == 0 else NO_FILTER
+        return self._refused_by

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -140,3 +145,26 @@ def test_requests_out_of_order_are_an_error_with_the_line(run, hosts, files):
     assert result.status == 2
     assert "line 2: arrives_at is 4, before the 5 of line 1" in result.err
     assert "line 3: departs_at is 1, before arrives_at, 6" in result.err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="needs signals to a process")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["interrupt", "kill"])
+def test_end_of_the_command_ends_its_workers_and_keeps_finished_runs(hosts, files, number):
+    (files / "drawn.conf").write_text(SPREAD + "host_subset_size = 2\n")
+    results = files / "runs.jsonl"
+    argv = ("--inventory", hosts, "--requests", files / "requests.jsonl", files / "drawn.conf", "--seeds", "5000")
+    command = [sys.executable, "-m", "filtersched", "compare", *argv, "--jobs", "2", "--results", results]
+    with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 120
+        while not (results.exists() and results.read_text().count("\n") > 2):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(number)
+        # The workers have the same standard error: it ends when the last of them has.
+        _out, err = process.communicate(timeout=120)
+    assert process.returncode in (130, -number)
+    assert err == b""
+    lines = [line for line in results.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    assert [json.loads(line)["configuration"] for line in lines] == ["drawn.conf"] * len(lines)
