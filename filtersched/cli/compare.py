@@ -145,6 +145,8 @@ def _show(terminal: Terminal, args: argparse.Namespace, comparison: Comparison) 
     columns = [Column(_METRIC), *(Column(name, is_number=True) for name in comparison.names)]
     show_table(terminal, columns, comparison.rows())
     terminal.line()
+    for words in comparison.timings():
+        terminal.line(words)
     requests = next(iter(comparison.results[comparison.names[0]].values()))["requests"]
     terminal.line(
         f"{requests:,} requests; in brackets the difference from {comparison.names[0]}"

@@ -134,10 +134,20 @@ class Comparison:
         }
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row a metric: its label, and a cell of each configuration."""
+        """One row a metric: its label, and a cell of each configuration; what depends on the machine is left out."""
         return [
             {"metric": metric.label, **{name: self._cell(name, metric) for name in self.names}}
             for metric in self.metrics
+            if not metric.is_timing
+        ]
+
+    def timings(self) -> list[str]:
+        """How long decisions took, in words; it depends on the machine, and on what else it does."""
+        return [
+            f"{metric.label}: "
+            + ", ".join(f"{metric.shown(self.spread(name, metric).mean)} ({name})" for name in self.names)
+            for metric in self.metrics
+            if metric.is_timing
         ]
 
     def _cell(self, name: str, metric: Metric) -> str:

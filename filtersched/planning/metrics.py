@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from filtersched.planning.amounts import RESOURCES
@@ -22,6 +22,7 @@ class Metric:
     label : what it is called in a table, with its unit.
     value : the number, of a result.
     decimals, scale : how it is shown, after it was multiplied.
+    is_timing : whether it depends on the machine.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Metric:
     value: Callable[[Result], float | None]
     decimals: int = 0
     scale: float = 1.0
+    is_timing: bool = False
 
     def shown(self, value: float | None, *, signed: bool = False) -> str:
         """The number as a table shows it."""
@@ -67,8 +69,8 @@ def metrics(results: Iterable[Result]) -> list[Metric]:
     found += [
         _at("hosts_in_use_mean", "hosts in use, mean", "hosts_in_use", "mean", decimals=1),
         _at("hosts_in_use_peak", "hosts in use, peak", "hosts_in_use", "peak"),
-        _at("latency_ms_median", "decision, median, ms", "latency_ms", "median", decimals=3),
-        _at("latency_ms_p99", "decision, 99 %, ms", "latency_ms", "p99", decimals=3),
+        _timing("median", "A decision in ms, median"),
+        _timing("p99", "99 % of decisions in ms, at most"),
     ]
     return found
 
@@ -85,6 +87,10 @@ def _different(one: Sequence[int], other: Sequence[int]) -> int:
 
 def _refused_by(name: str) -> Metric:
     return Metric(f"refused_by_{name}", f"  by {name}", lambda result: float(result["refused_by"].get(name, 0)))
+
+
+def _timing(which: str, label: str) -> Metric:
+    return replace(_at(f"latency_ms_{which}", label, "latency_ms", which, decimals=3), is_timing=True)
 
 
 def _at(name: str, label: str, *path: str, decimals: int = 0, scale: float = 1.0) -> Metric:
