@@ -15,14 +15,13 @@ from filtersched.hosts.arrivals import Leaving, put_on, take_off
 from filtersched.hosts.host_attribute import checked
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import BUILDING, HostState
-from filtersched.hosts.kept_hosts import Change, KeptHosts, Key
+from filtersched.hosts.kept_hosts import Change, Key
 from filtersched.hosts.metric_history import checked_reports, note_metrics
-from filtersched.hosts.placement import CommitConflict, Placement
+from filtersched.hosts.placement import Placement
 from filtersched.hosts.pool_file import HostClasses, SavedHost, SavedPool, read_pool, without_collections, write_pool
 from filtersched.hosts.reports import NEVER, HostReports, Report, as_built, counted_by
 from filtersched.hosts.reservations import RESERVED, Reservation, Reservations
-from filtersched.hosts.shared_amounts import ScopeKey, scope_in_words
-from filtersched.requests.group_rules import group_rules
+from filtersched.hosts.unmoved_hosts import UnmovedHosts
 from filtersched.requests.instance import Instance
 from filtersched.requests.request_spec import RequestSpec
 
@@ -32,7 +31,7 @@ _T = TypeVar("_T")
 _P = TypeVar("_P", bound=Placement)
 
 
-class HostPool(KeptHosts):
+class HostPool(UnmovedHosts):
     """Hosts kept between requests, and the instances on them.
 
     Committing a selection makes its depletion real; releasing gives back exactly what was taken;
@@ -445,46 +444,6 @@ class HostPool(KeptHosts):
         for first in given[:1]:
             self._check_unsealed(first if isinstance(first, str) else first.host)
 
-    def stale(self, selections: Iterable[Placement]) -> list[Placement]:
-        """The selections whose host, group or shared resource has changed since the decision."""
-        return self._atomic.run(lambda: [one for one in selections if not self._is_unmoved(one)])
-
-    def check_unmoved(self, chosen: Sequence[Placement]) -> None:
-        """Raise CommitConflict for selections that were decided on another state, or in another pool."""
-        foreign = [one for one in chosen if one.pool != self.uuid]
-        moved = foreign or [one for one in chosen if not self._is_unmoved(one)]
-        if not moved:
-            return
-        names = sorted({one.host for one in moved if foreign or not self._is_same_host(one)})
-        groups = sorted({self._moved_group(one) or "" for one in moved} - {""})
-        scopes = [] if foreign else list(dict.fromkeys(scope for one in moved for scope in self._moved_scopes(one)))
-        what = [*names, *(f"group {group!r}" for group in groups if not foreign), *map(scope_in_words, scopes)]
-        why = "was not decided on in this pool" if foreign else "changed since the decision"
-        raise CommitConflict(
-            f"{', '.join(what)} {why}; decide again, or use place()",
-            selections=moved,
-            hosts=names,
-            groups=groups,
-            resources=scopes,
-        )
-
-    def _is_unmoved(self, selection: Placement) -> bool:
-        is_same = self._is_same_host(selection) and self._moved_group(selection) is None
-        return is_same and not self._moved_scopes(selection)
-
-    def _moved_scopes(self, selection: Placement) -> list[ScopeKey]:
-        """The scopes of shared resources that the instance takes of, if their use has changed since the decision."""
-        return self.scope_generations.changed_since(selection.resources, selection.pool_generation)
-
-    def _is_same_host(self, selection: Placement) -> bool:
-        row = self.rows.row_of(selection.host, selection.nodename)
-        return row is not None and self.rows.host(row)._generation == selection.generation
-
-    def _moved_group(self, selection: Placement) -> str | None:
-        """The first group of the request, or that its rules name, whose members or hosts changed since the decision."""
-        then = selection.pool_generation
-        return next((one for one in groups_named(selection.spec) if self.group_generation(one) > then), None)
-
     def _check_absent(self, chosen: Sequence[Placement]) -> None:
         """Raise InvalidRequest for an instance that is on a host, or that is there twice."""
         coming: dict[str, str] = {}
@@ -525,16 +484,6 @@ class HostPool(KeptHosts):
         if spec is not None and instance.flavor is None:
             instance = spec.as_instance(consumed=BUILDING)
         return Leaving(rows[0], instance, spec)
-
-
-def groups_named(spec: RequestSpec) -> Sequence[str]:
-    """The groups of a request, and those that its rules name, by uuid."""
-    group, further = spec.instance_group, spec.instance_groups
-    named = () if group is None or group.uuid is None else (group.uuid,)
-    if further or (group is not None and group.rules):
-        others = [rule.group for rule in group_rules(spec) if rule.group is not None]
-        named = tuple(dict.fromkeys((*named, *(one.uuid or "" for one in further), *others)))
-    return named
 
 
 def _has(host: HostState, instance_uuid: str) -> bool:

@@ -18,6 +18,8 @@ class Placement:
     nodename: str
     instance_uuid: str
     spec: RequestSpec
+    index: int
+    seed: int | None
     generation: int
     pool_generation: int
     pool: str | None

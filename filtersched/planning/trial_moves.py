@@ -182,10 +182,16 @@ class TrialMoves:
 
     def _try(self, selections: Mapping[int, Selection], act: Callable[[], None]) -> None:
         generation, pool = self.pool.generation, self.pool
-        # Decided in the same state, but before it was taken back.
+        # Decided in the same state, but before it was taken back; each knows of those before it, as in one decision.
         again = [
-            replace(one, generation=pool[one.host, one.nodename]._generation, pool_generation=generation)
-            for one in selections.values()
+            replace(
+                one,
+                index=number,
+                seed=None,
+                generation=pool[one.host, one.nodename]._generation,
+                pool_generation=generation,
+            )
+            for number, one in enumerate(selections.values())
         ]
         if again:
             pool.move(again)

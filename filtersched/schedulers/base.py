@@ -21,6 +21,7 @@ from filtersched.hosts.host_lists import each_of, undisturbed
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.reservations import Reservation
+from filtersched.hosts.several_decisions import by_decision
 from filtersched.loading import FiltersGiven, bind_options, load_driver, share_settings
 from filtersched.plugins.configurable import Configurable
 from filtersched.plugins.timing import measured
@@ -350,9 +351,19 @@ class Scheduler(Reloadable, Configurable):
 
     def _commit(self, chosen: Sequence[Selection], pool: HostPool, filters: FiltersGiven | None) -> None:
         is_ours = all(isinstance(one, Selection) and one.pool == pool.uuid for one in chosen)
+        if is_ours and pool.shared_by_decisions(chosen) is not None:
+            # One after another, so that the filters see what the decisions before have taken.
+            pool.transaction(self._commit_one_after_another, by_decision(chosen), pool, filters)
+            return
         if is_ours and pool.stale(chosen):
             chosen = sealed(lambda: asked_again(chosen, pool, self._prepare_again, filters))
         pool.commit(chosen)
+
+    def _commit_one_after_another(
+        self, decisions: Sequence[Sequence[Selection]], pool: HostPool, filters: FiltersGiven | None
+    ) -> None:
+        for one in decisions:
+            self._commit(one, pool, filters)
 
     def _prepare_again(self, selection: Selection, *of: Any, **how: Any) -> Decision:
         """A decision by the profile that made the selection."""

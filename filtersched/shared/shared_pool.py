@@ -11,7 +11,7 @@ from typing import Any, NoReturn, Self, TypeVar
 from filtersched.errors import InvalidRequest, must_be
 from filtersched.hosts.atomic import Atomic
 from filtersched.hosts.host_lists import each_of
-from filtersched.hosts.host_pool import HostPool, groups_named
+from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.kept_hosts import Change, Key
@@ -19,6 +19,7 @@ from filtersched.hosts.placement import Placement
 from filtersched.hosts.pool_file import HostClasses
 from filtersched.hosts.reports import NEVER, HostReports
 from filtersched.hosts.transaction import Transaction
+from filtersched.hosts.unmoved_hosts import groups_named
 from filtersched.requests.instance import Instance
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.shared.attempts import Attempts, checked_attempts

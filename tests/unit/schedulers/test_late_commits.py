@@ -234,3 +234,54 @@ def test_what_the_request_says_of_its_group_is_added(pool, scheduler):
         ("other", "i1", "i2"),
         ("b", "a"),
     )
+
+
+def test_two_decisions_for_one_host_are_not_committed_to_the_pool_together(scheduler):
+    pool = HostPool([host("a")])
+    first, second = (decide(scheduler, pool, uuid) for uuid in ("i1", "i2"))
+    with pytest.raises(CommitConflict, match="a: several decisions of this call draw on it") as caught:
+        pool.commit([*first, *second])
+    assert (caught.value.hosts, caught.value.selections) == (("a",), tuple(second))
+    assert pool["a"].instances == {}
+
+
+def test_scheduler_commits_decisions_for_one_host_one_after_another_or_none_of_them(scheduler):
+    pool = HostPool([host("a")])
+    wanted = [one for uuid in ("i1", "i2", "i3") for one in decide(scheduler, pool, uuid)]
+    memory = wanted[0].spec.memory_mb
+    pool.update("a", free_ram_mb=3 * memory)
+    again = [one for uuid in ("i1", "i2", "i3") for one in decide(scheduler, pool, uuid)]
+    scheduler.commit(again, pool)
+    assert (pool["a"].free_ram_mb, sorted(pool["a"].instances)) == (0, ["i1", "i2", "i3"])
+    pool.release(["i1", "i2", "i3"])
+    pool.update("a", free_ram_mb=3 * memory - 1)
+    again = [one for uuid in ("i1", "i2", "i3") for one in decide(scheduler, pool, uuid)]
+    with pytest.raises(CommitConflict, match="instance i3 now: RamFilter"):
+        scheduler.commit(again, pool)
+    assert (pool["a"].free_ram_mb, pool["a"].instances) == (3 * memory - 1, {})
+
+
+def test_two_decisions_of_one_group_are_not_committed_to_the_pool_together(scheduler):
+    pool = HostPool([host("a"), host("b", 900)])
+    group = {"uuid": "g", "policy": "anti-affinity"}
+    first = decide(scheduler, pool, "i1", instance_group=group)
+    second = decide(scheduler, pool, "i2", instance_group=group, ignore_hosts=["a"])
+    with pytest.raises(CommitConflict, match="group 'g': several decisions") as caught:
+        pool.commit([*first, *second])
+    assert caught.value.groups == ("g",)
+    scheduler.commit([*first, *second], pool)
+    assert sorted(pool.members("g")) == ["i1", "i2"]
+
+
+def test_decisions_that_share_nothing_and_selections_of_one_are_committed_together(scheduler):
+    pool = HostPool([host("a"), host("b", 900)])
+    first = scheduler.select_destinations(RequestSpec(FLAVOR), pool, ["i1"], seed=1)
+    second = scheduler.select_destinations(RequestSpec(FLAVOR, ignore_hosts=["a"]), pool, ["i2"], seed=1)
+    pool.commit([*first, *second])
+    assert [sorted(one.instances) for one in pool] == [["i1"], ["i2"]]
+    pool.release(["i1", "i2"])
+    memory = first[0].spec.memory_mb
+    pool.update("a", free_ram_mb=2 * memory)
+    spec = RequestSpec({"memory_mb": memory}, num_instances=2, ignore_hosts=["b"])
+    pool.commit(reversed(scheduler.select_destinations(spec, pool)))
+    assert len(pool["a"].instances) == 2
