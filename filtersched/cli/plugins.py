@@ -119,7 +119,7 @@ def _in_use(conf: SchedulerConf, terminal: Terminal, *, needed: bool) -> _InUse:
         terminal.note(f"filtersched: what is in use is not known: {error}")
         return {}
     used = {("driver", _target(scheduler)): scheduler}
-    profiles = getattr(scheduler, "profiles", {})
+    profiles: Any = getattr(scheduler, "profiles", {})
     inside = [profiles[name] for name in profiles if not profiles.definition(name).is_shipped]
     # The plug-ins of the main configuration are shown with its options.
     for each in (*inside, scheduler):

@@ -93,9 +93,11 @@ def _place(builder: PlanBuilder, column: int, closed: Sequence[int]) -> str | No
     """Move an instance to where the scheduler would place it; why that is nowhere."""
     trial = builder.trial
     uuid, source = trial.uuids[column], int(trial.where[column])
-    filters = [DrainedHostFilter([trial.keys[row] for row in closed]), *trial.filters]
+    spec = trial.spec(uuid)
+    scheduler, own = trial.decided_by(spec)
+    filters = [DrainedHostFilter([trial.keys[row] for row in closed]), *own]
     try:
-        (selection,) = trial.scheduler.place(trial.spec(uuid), trial.pool, [uuid], filters=filters, seed=0, move=True)
+        (selection,) = scheduler.place(spec, trial.pool, [uuid], filters=filters, seed=0, move=True)
     except NoValidHost as refusal:
         return str(refusal)
     trial.note(column, trial.row_of[selection.host, selection.nodename])

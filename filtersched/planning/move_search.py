@@ -201,6 +201,8 @@ def _reads_more(trial: TrialMoves, uuid: str) -> bool:
     specs = () if flavor is None else flavor.extra_specs
     if trial.scheduler.resources or instance.scheduler_hints or any(key.startswith("filtersched:") for key in specs):
         return True
+    if trial.decided_by(trial.spec(uuid))[0] is not trial.scheduler:
+        return True
     groups = [trial.groups[name] for name in instance.groups]
     return any(
         "anti-affinity" not in (one.policy or "") or any(key in one.rules for key in (*RULE_KEYS, "spread"))

@@ -114,7 +114,7 @@ def plan_preemption(
         raise InvalidRequest(must_be("spec", "a RequestSpec", spec), field="spec", value=spec)
     if type(priority) is not int:
         raise InvalidRequest(must_be("priority", "a whole number", priority), field="priority", value=priority)
-    planner = _Preemption(scheduler, spec, pool, priority, filters)
+    planner = _Preemption(scheduler.profiles.of(spec, None), spec, pool, priority, filters)
     return undone(pool, planner.plan)
 
 

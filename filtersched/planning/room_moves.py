@@ -14,6 +14,7 @@ from filtersched.planning.plan_builder import PlanBuilder
 from filtersched.planning.trial_moves import TrialMoves
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.no_valid_host import NoValidHost
+from filtersched.schedulers import FilterScheduler
 from filtersched.schedulers.one_host import ask_host
 
 # So many instances of one request get room, one after another.
@@ -66,13 +67,14 @@ class _RequestRoom:
         self._trial = trial
         self._spec = spec
         self._given = filters
-        catalog = trial.scheduler.catalog
+        self._scheduler: FilterScheduler = trial.scheduler.profiles.of(spec, None)
+        catalog = self._scheduler.catalog
         self._filters = catalog.enabled if filters is None else catalog.get(filters)
 
     def fits(self) -> bool:
         """Whether the request can be placed whole now."""
         try:
-            self._trial.scheduler.select_destinations(self._spec, self._trial.pool, filters=self._given, seed=0)
+            self._scheduler.select_destinations(self._spec, self._trial.pool, filters=self._given, seed=0)
         except NoValidHost:
             return False
         return True
@@ -104,13 +106,13 @@ class _RequestRoom:
 
     def _passes(self, spec: RequestSpec, row: int) -> bool:
         trial = self._trial
-        asked = ask_host(trial.scheduler, spec, trial.pool, trial.keys[row], filters=self._filters)
+        asked = ask_host(self._scheduler, spec, trial.pool, trial.keys[row], filters=self._filters)
         return asked.verdicts.passed
 
     def _place(self, spec: RequestSpec, uuids: list[str] | None) -> bool:
         trial = self._trial
         try:
-            (placed,) = trial.scheduler.place(spec, trial.pool, uuids, filters=self._given, seed=0)
+            (placed,) = self._scheduler.place(spec, trial.pool, uuids, filters=self._given, seed=0)
         except NoValidHost:
             return False
         key = (placed.host, placed.nodename)

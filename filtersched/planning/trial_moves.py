@@ -77,6 +77,8 @@ class TrialMoves:
         self.scheduler = scheduler
         self.pool = pool
         self.filters: list[BaseHostFilter] = filters_of_moves(scheduler, filters)
+        self._given = filters
+        self._of_profiles: dict[str | None, list[BaseHostFilter]] = {None: self.filters}
         self.groups: dict[str, InstanceGroup] = groups_by_uuid(groups)
         self.keys: list[Key] = [(host.host, host.nodename) for host in pool]
         self.row_of: dict[Key, int] = {key: row for row, key in enumerate(self.keys)}
@@ -155,7 +157,15 @@ class TrialMoves:
     def ask(self, column: int, row: int) -> Asked:
         """What every filter says of a host for an instance that is to move there, or to stay there."""
         spec = self.spec(self.uuids[column])
-        return ask_host(self.scheduler, spec, self.pool, self.keys[row], filters=self.filters, move=True)
+        scheduler, filters = self.decided_by(spec)
+        return ask_host(scheduler, spec, self.pool, self.keys[row], filters=filters, move=True)
+
+    def decided_by(self, spec: RequestSpec) -> tuple[FilterScheduler, list[BaseHostFilter]]:
+        """The scheduler of the profile that decides a request, and its filters for moves."""
+        scheduler: FilterScheduler = self.scheduler.profiles.of(spec, None)
+        if scheduler.profile not in self._of_profiles:
+            self._of_profiles[scheduler.profile] = filters_of_moves(scheduler, self._given)
+        return scheduler, self._of_profiles[scheduler.profile]
 
     def move(self, column: int, row: int) -> bool:
         """Move an instance if every filter lets it; whether it moved."""

@@ -97,10 +97,11 @@ class Profiles(Mapping[str, Any]):
             return self._main
         if name.lower() not in self._known:
             known = (*self._known, MAIN_PROFILE) if self._known else ()
-            hint = nearest(name, known)
+            close = nearest(name, known)
+            hint = f" {close}" if close.startswith("Did") else ""
             listed = ", ".join(known) or "those of the main scheduler"
-            said = f"{field}: there is no profile {shown(name)}. {hint}".rstrip()
-            raise InvalidRequest(f"{said} The profiles are {listed}", field=field, value=name)
+            said = f"{field}: there is no profile {shown(name)}.{hint} The profiles are {listed}"
+            raise InvalidRequest(said, field=field, value=name)
         return self[name.lower()]
 
 

@@ -167,10 +167,7 @@ def make_conf(
         texts = line.given[section_of(group)][name]
         checked_value(opt, (group, name), texts if opt.multi else texts[-1])
     conf([], default_config_files=_paths(files, line.files), default_config_dirs=[], prog="filtersched", use_env=False)
-    conf.profiles_given = {
-        section_of(PREFIX + name): {each: value for each, value in values.items() if value is not None}
-        for name, values in (profiles or {}).items()
-    }
+    conf.profiles_given = _profiles_given(profiles or {})
     for option, value in options.items():
         if value is not None:
             found = names.find(option)
@@ -185,6 +182,22 @@ def make_conf(
             if name.removesuffix("_weight") not in used:
                 raise names.unknown(name)
     return conf
+
+
+def _profiles_given(profiles: Any) -> dict[str, dict[str, Any]]:
+    """What code sets in profiles, by section. Raises ConfigurationError for something else than mappings."""
+    found: dict[str, dict[str, Any]] = {}
+    pairs = profiles.items() if isinstance(profiles, Mapping) else [(profiles, None)]
+    for name, values in pairs:
+        if not isinstance(name, str) or not isinstance(values, Mapping):
+            said = f"profiles must map names to the options of each, not {profiles!r}."
+            raise ConfigurationError(said, option="profiles", value=profiles)
+        group = section_of(PREFIX + name)
+        if group in found:
+            said = f"profiles names {name!r} twice; names have no case."
+            raise ConfigurationError(said, group=group, option="profiles", value=name)
+        found[group] = {each: value for each, value in values.items() if value is not None}
+    return found
 
 
 def checked_value(opt: cfg.Opt, spelling: Spelling, value: Any) -> Any:

@@ -122,6 +122,13 @@ def test_mistakes_in_a_section_name_it(text, option, said, tmp_path):
     assert said in str(error)
 
 
+@pytest.mark.parametrize("given", ["batch", {3: {}}, {"batch": "no"}, {"Batch": {}, "batch": {}}])
+def test_profiles_in_code_must_map_names_to_options(given):
+    with pytest.raises(ConfigurationError) as caught:
+        make_conf(profiles=given)
+    assert caught.value.option == "profiles"
+
+
 def test_the_name_of_the_main_configuration_is_no_name_of_a_profile(tmp_path):
     assert "means the main configuration" in str(problem("[profile:default]\nhost_subset_size = 2\n", tmp_path))
 
