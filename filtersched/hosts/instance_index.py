@@ -72,7 +72,9 @@ class InstanceIndex:
         """The same, where it is known which instances arrived and which left."""
         known, number = self._known[row], self._number_of.item(row)
         for uuid in left:
-            self._discard(uuid, known[uuid], number)
+            # A change that was interrupted behind this is made again.
+            if uuid in known:
+                self._discard(uuid, known[uuid], number)
         for uuid in arrived:
             self._add(uuid, instances[uuid], number)
         self._known[row] = instances

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from filtersched.hosts.placement import CommitConflict, Placement
+from filtersched.schedulers.observer import tell
 from filtersched.shared.claims import ClaimCounts
 
 _T = TypeVar("_T")
@@ -72,7 +73,8 @@ class Placing(Generic[_P]):
         counts = self._pool.claims
         setattr(counts, result, getattr(counts, result) + 1)
         if self._pool.observer is not None:
-            self._pool.observer.claim_ends(result, conflicts=conflicts, seconds=time.perf_counter() - began)
+            seconds = time.perf_counter() - began
+            tell(self._pool.observer.claim_ends, result, conflicts=conflicts, seconds=seconds)
 
     def _attempt(self) -> list[_P]:
         chosen = self._next()

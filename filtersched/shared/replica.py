@@ -160,9 +160,7 @@ class Replica(HostPool):
     def _follow_one(self, logged: Logged) -> bool:
         data = json.loads(logged.data)
         if logged.stamp is not None:
-            self._stamp = max(self._stamp, logged.stamp)
-            for kind, key in data.get("versions", ()):
-                self._versions[kind, key] = logged.stamp
+            self._note_versions([(kind, key) for kind, key in data.get("versions", ())], logged.stamp)
         made: list[Change] = []
         reports: dict[Key, HostReports] = {}
         expires_at = logged.at + data["ttl"] if "ttl" in data else None
@@ -172,7 +170,11 @@ class Replica(HostPool):
                 # It was removed since, and that is to come.
                 continue
             row = self._row(key)
-            if self.rows.host(row)._generation != one["from"]:
+            known = self.rows.host(row)._generation
+            if known >= logged.number:
+                # It came with this change in it.
+                continue
+            if known != one["from"]:
                 return False
             made.append(self._followed(row, key, one, reports)._replace(generation=logged.number))
             for uuid in one.get("left", ()):
@@ -195,6 +197,17 @@ class Replica(HostPool):
                 self._put_host(*found)
         self.generation = max(self.generation, logged.number)
         return True
+
+    def _note_versions(self, drawn: Iterable[VersionKey], stamp: int) -> None:
+        """Note that a claim drew on these; decisions from before conflict with it."""
+        self._stamp = max(self._stamp, stamp)
+        for kind, key in drawn:
+            self._versions[kind, key] = stamp
+            if kind == "group":
+                super()._note_groups([key], stamp)
+            elif kind == "resource":
+                name, scope = json.loads(key)
+                super()._note_scopes([(name, scope)], stamp)
 
     def _followed(self, row: int, key: Key, one: Mapping[str, Any], reports: dict[Key, HostReports]) -> Change:
         """The change of a host that the log tells of."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar
 
-from filtersched.errors import InvalidRequest, must_be
+from filtersched.errors import InvalidRequest, PoolError, must_be
 from filtersched.hosts.atomic import Atomic
 from filtersched.hosts.host_lists import each_of
 from filtersched.hosts.host_pool import HostPool
@@ -22,6 +22,7 @@ from filtersched.hosts.transaction import Transaction
 from filtersched.hosts.unmoved_hosts import groups_named
 from filtersched.requests.instance import Instance
 from filtersched.requests.request_spec import RequestSpec
+from filtersched.schedulers.observer import tell
 from filtersched.shared.attempts import Attempts, checked_attempts
 from filtersched.shared.claims import Claim, ClaimCounts, HostClaim, Outdated, Written, drawn_by
 from filtersched.shared.engines import Timeouts, open_engine, writing
@@ -41,7 +42,8 @@ class SharedPool(Replica):
 
     It has the interface of HostPool. Decisions are made on a replica in this process, which catches up
     before each; every change is one transaction of the database, which holds if nobody else changed
-    what it was decided on. Otherwise the change is made again on the newer state.
+    what it was decided on. Otherwise the change is made again on the newer state, so `run` and `transaction` may call
+    their function several times.
 
     url : `sqlite:///pool.db` or `postgresql+psycopg://user@host/database`.
     claim_attempts : how often a change is tried before CommitConflict is raised.
@@ -82,15 +84,16 @@ class SharedPool(Replica):
         self._gives_expired_back = False
         self._pending_reports: dict[Key, HostReports] = {}
         self._engine = open_engine(url, timeouts=limits)
+        self._store = Store(self._engine, limits, log_length=log_length)
+        self._is_current = True
         try:
             check_schema(self._engine)
-            self._store = Store(self._engine, limits, log_length=log_length)
             super().__init__()
             self.uuid = self._store.uuid()
             self.clock = self._store.now
             Atomic.run(self._atomic, self._reload)
         except BaseException:
-            self._engine.dispose()
+            self.close()
             raise
 
     @classmethod
@@ -171,13 +174,15 @@ class SharedPool(Replica):
         """Bring the replica up to date. Every method does so first."""
         self._drawn, self._pending_reports = set(), {}
         began = time.perf_counter()
+        was_current, self._is_current = self._is_current, False
         news = self._store.news()
-        if news.is_behind or not self._follow(news.changes):
+        if not was_current or news.is_behind or not self._follow(news.changes):
             self._reload()
+        self._is_current = True
         if self.observer is not None:
             lag = max(0.0, self._store.seconds() - news.changes[0].at) if news.changes else 0.0
             seconds = time.perf_counter() - began
-            self.observer.replica_read(len(news.changes), lag_s=lag, seconds=seconds)
+            tell(self.observer.replica_read, len(news.changes), lag_s=lag, seconds=seconds)
         if self._expiring and min(self._expiring.values()) <= self._store.seconds():
             self._give_expired_back()
 
@@ -189,7 +194,7 @@ class SharedPool(Replica):
             self._release(over)
         except Outdated:
             # Somebody else was faster, or has confirmed it; the news will tell.
-            pass
+            self._is_current = True
         finally:
             self._gives_expired_back = False
 
@@ -212,6 +217,8 @@ class SharedPool(Replica):
 
     def take(self, chosen: Sequence[Placement], *, move: bool, ttl: float | None) -> None:
         """Claim selections that were decided, or asked about again, on the state that the replica has."""
+        if ttl is not None:
+            self._check_can_expire(chosen)
         self._ttl = ttl
         try:
             self._draw(chosen)
@@ -222,6 +229,18 @@ class SharedPool(Replica):
                 self._exchange(self._filled_by(chosen), chosen)
         finally:
             self._ttl = None
+
+    def _check_can_expire(self, chosen: Sequence[Placement]) -> None:
+        if self._transaction is not None:
+            raise InvalidRequest("confirm=False cannot be used in a transaction of the pool", field="confirm")
+        for one in chosen:
+            kind = type(self[one.host, one.nodename])
+            if not kind.releases_instances():
+                raise InvalidRequest(
+                    f"host {one.host!r}: {kind.__name__} overrides release_request only, so nobody could give a claim "
+                    "back that expires; override release_instance",
+                    field="confirm",
+                )
 
     def _commit(self, chosen: Sequence[Placement]) -> None:
         self._draw(chosen)
@@ -265,10 +284,10 @@ class SharedPool(Replica):
                 )
         waiting = [one for one in dict.fromkeys(uuids) if one in self._expiring]
         if waiting:
-            written = self._store.write(Claim(_token(), confirmed=waiting))
+            self._write_claim(Claim(_token(), confirmed=waiting))
             for one in waiting:
                 del self._expiring[one]
-            self.generation = max(self.generation, written.number)
+            self._is_current = True
 
     # -- claims ------------------------------------------------------------------------------
 
@@ -293,6 +312,7 @@ class SharedPool(Replica):
         if written is not None:
             numbered = [one._replace(generation=written.number) for one in changes]
             self._atomic.publish(lambda: self._apply_logged(numbered, reports, written.number))
+            self._is_current = True
 
     def _before_keeping(self, transaction: Transaction) -> None:
         claims: dict[Key, HostClaim] = {}
@@ -305,6 +325,12 @@ class SharedPool(Replica):
             for row in transaction.changed():
                 self.rows.host(row)._generation = written.number
             self.generation = written.number
+
+    def _transact(self, act: Callable[..., _T], args: Sequence[Any]) -> _T:
+        result = super()._transact(act, args)
+        if self._transaction is None:
+            self._is_current = True
+        return result
 
     def _host_claim(
         self, host: HostState, attributes: Mapping[str, Any], names: Any, moved: list[Instance]
@@ -356,7 +382,7 @@ class SharedPool(Replica):
         drawn = drawn_by(moved, self._drawn) if claims else ()
         if not claims:
             return None
-        written = self._store.write(
+        written = self._write_claim(
             Claim(
                 _token(),
                 hosts=sorted(claims.values(), key=lambda one: one.host_id),
@@ -365,9 +391,6 @@ class SharedPool(Replica):
                 expired=self._gives_expired_back,
             )
         )
-        if written.stamp is not None:
-            self._versions.update(dict.fromkeys(drawn, written.stamp))
-            self._stamp = max(self._stamp, written.stamp)
         for claim in claims.values():
             self._entries[self._keys[claim.host_id]].overlay.update(claim.changed)
             for gone in claim.left:
@@ -396,12 +419,14 @@ class SharedPool(Replica):
         if hosts:
             self._write_new(hosts)
             self._reload()
+            self._is_current = True
 
     def _add(self, host: HostState) -> None:
         self._write_new([host])
         found = self._store.host(host.host, host.nodename)
         if found is not None:
             self._put_host(*found, given=host)
+        self._is_current = True
 
     def _write_new(self, hosts: Sequence[HostState]) -> None:
         for host in hosts:
@@ -410,7 +435,7 @@ class SharedPool(Replica):
                 self._check_nowhere(uuid_)
         new = new_hosts((host, NEVER) for host in hosts)
         versions = {key: self._versions.get(key, 0) for one in new for key in one.drawn}
-        self._note_written(versions, self._store.write(Claim(_token(), coming=new, versions=versions)))
+        self._write_claim(Claim(_token(), coming=new, versions=versions))
 
     def _remove(self, name: str | Key) -> HostState:
         host = self.rows.host(self._row(name))
@@ -418,16 +443,25 @@ class SharedPool(Replica):
         self._check_no_transaction("hosts cannot come or go")
         versions = {key: self._versions.get(key, 0) for key in drawn_by(host.instances.values(), ())}
         going = [(self._entry(host).host_id, host._generation)]
-        written = self._store.write(Claim(_token(), going=going, versions=versions))
-        self._note_written(versions, written)
+        self._write_claim(Claim(_token(), going=going, versions=versions))
         self._forget_host((host.host, host.nodename))
+        self._is_current = True
         return host
 
-    def _note_written(self, versions: Mapping[Any, int], written: Written) -> None:
+    def _write_claim(self, claim: Claim) -> Written:
+        """Write it. Until the replica has it too, it is not current: an exception from outside may come between."""
+        self._is_current = False
+        try:
+            written = self._store.write(claim)
+        except (Outdated, PoolError) as problem:
+            # Nothing was written, unless nobody knows.
+            self._is_current = getattr(problem, "problem", None) not in ("lost", "unreachable")
+            raise
         if written.stamp is not None:
-            self._versions.update(dict.fromkeys(versions, written.stamp))
-            self._stamp = max(self._stamp, written.stamp)
-        self.generation = max(self.generation, written.number)
+            self._note_versions(claim.versions, written.stamp)
+        if self._transaction is None:
+            self.generation = max(self.generation, written.number)
+        return written
 
 
 def _token() -> str:

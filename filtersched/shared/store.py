@@ -167,6 +167,9 @@ class Store:
             begin(driver)
             yield cursor
         except BaseException:
+            if self._pid != os.getpid():
+                # This is a fork of the process whose transaction it is.
+                raise
             try:
                 driver.rollback() if not self._is_sqlite else driver.execute("ROLLBACK")
             except Exception:
@@ -304,6 +307,8 @@ class Store:
         if self._is_sqlite:
             self._check_file()
         is_ending = False
+        # SQLite does not tell this connection of its own changes; whatever happens, the log is read again.
+        version, self._data_version = self._data_version, -1
         try:
             single = None if self._is_sqlite else single_step(claim)
             with self._errors():
@@ -328,7 +333,7 @@ class Store:
         except self._unique as problem:
             raise Outdated("an instance, or a host, of that name is there already") from problem
         if self._is_sqlite and written.number == self._number + 1:
-            self._number = written.number
+            self._number, self._data_version = written.number, version
         else:
             self._own.add(written.number)
         return written
