@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from filtersched.columns.column import NotVectorizable
 from filtersched.hosts.host_pool import HostPool
+from filtersched.hosts.host_state import HostState
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,11 @@ def use_of(pool: HostPool) -> PoolUse:
         },
         resources=_resources(pool),
     )
+
+
+def use_of_hosts(hosts: Iterable[HostState]) -> PoolUse:
+    """The use of hosts that are in no pool."""
+    return use_of(HostPool(host.copy() for host in hosts))
 
 
 def _numbers(pool: HostPool, attribute: str) -> NDArray[np.float64]:

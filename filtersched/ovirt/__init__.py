@@ -9,9 +9,10 @@ core_units    filters and weighers of the library, as units
 answers       what units answer, repaired
 engine_calls  discover, runFilters, runCostFunctions, runLoadBalancing
 server        HTTP and TLS around the calls
+daemon_metrics what Prometheus reads
 engine_facts  what the engine's REST API tells about hosts and VMs
 daemon        all of it together, until a signal ends or reloads it
 command       the command (main: where it begins)
 
-May import: public, loading, plugins, settings, errors. Only `testing` imports it: what units are given.
+May import: public, schedulers, loading, hosts, plugins, settings, errors. Only `testing` imports it: what units are given.
 """

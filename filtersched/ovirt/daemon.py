@@ -18,6 +18,7 @@ from filtersched import FilterschedError, scheduler_from
 from filtersched.loading import share_settings
 from filtersched.ovirt import settings as settings_module
 from filtersched.ovirt.core_units import core_units
+from filtersched.ovirt.daemon_metrics import DaemonMetrics
 from filtersched.ovirt.engine_calls import EngineCalls
 from filtersched.ovirt.engine_facts import EngineFacts
 from filtersched.ovirt.plugin_files import PluginFiles
@@ -49,6 +50,9 @@ class Proxy:
         if self.settings.engine_url is not None:
             self.facts = EngineFacts(self.settings, last)
         self.calls: EngineCalls = EngineCalls(self.settings, self.plugins, own_units, self.facts)
+        if self.settings.metrics:
+            known = None if previous is None else previous.calls.metrics
+            self.calls.metrics = known or DaemonMetrics()
 
     async def start(self) -> list[str]:
         """Load the plug-ins and read the engine's facts once; what an operator should mend."""
@@ -117,10 +121,14 @@ class Daemon:
     async def _reload_when_told(self) -> None:
         while await self._changed.wait():
             self._changed.clear()
+            problem: Exception | None = None
             try:
                 await self._reload()
-            except (FilterschedError, OSError) as problem:
+            except (FilterschedError, OSError) as error:
+                problem = error
                 LOG.error("not reloaded, the old configuration stays: %s", problem)
+            if self._proxy.calls.metrics is not None:
+                self._proxy.calls.metrics.metrics.reload_ends(problem)
 
     async def _reload(self) -> None:
         """Serve by what the file says now; a bad file changes nothing."""

@@ -19,6 +19,7 @@ from xml.etree import ElementTree as ET
 
 from filtersched.ovirt import answers
 from filtersched.ovirt.core_units import BALANCE, DOCUMENTS, FILTERS, KINDS, SCORES, VMS, CoreUnit
+from filtersched.ovirt.daemon_metrics import DaemonMetrics
 from filtersched.ovirt.documents import Facts, Known, host_elements, is_document, vm_element
 from filtersched.ovirt.engine_facts import EngineFacts
 from filtersched.ovirt.errors import UnitError, WireError
@@ -62,6 +63,8 @@ class EngineCalls:
         self.settings = settings
         self.plugins = plugins
         self.facts = facts
+        #: Who counts calls; None is nobody.
+        self.metrics: DaemonMetrics | None = None
         self.own: dict[str, dict[str, CoreUnit]] = {kind: {} for kind in KINDS}
         for unit in own_units:
             self.own[unit.kind][unit.name] = unit
@@ -77,6 +80,22 @@ class EngineCalls:
 
     async def call(self, name: str, arguments: Sequence[Any]) -> Any:
         """The answer of a method. Raises WireError for a method or arguments that cannot be."""
+        if self.metrics is None:
+            return await self._answered(name, arguments)
+        started, result = time.perf_counter(), "error"
+        try:
+            answer = await self._answered(name, arguments)
+            none_left = name == "runFilters" and not (answer["result"] if isinstance(answer, dict) else answer)
+            result = "no_valid_host" if none_left else "success"
+            return answer
+        except WireError:
+            result = "invalid_request"
+            raise
+        finally:
+            known = name if name in self._methods else "unknown"
+            self.metrics.metrics.count(known, result, time.perf_counter() - started)
+
+    async def _answered(self, name: str, arguments: Sequence[Any]) -> Any:
         if name not in self._methods:
             raise WireError(f"there is no method {name[:200]!r}", code=METHOD_NOT_FOUND)
         wanted = list(inspect.signature(self._methods[name]).parameters)
@@ -137,6 +156,9 @@ class EngineCalls:
             passed = []
         elif errors and call.page:
             raise UnitError(f"all filters failed: {_causes(failed)}")
+        if self.metrics is not None and not passed:
+            counts = {one.name: len(one.answer) for one in call.outcomes if one.error is None}
+            self.metrics.count_refusal(counts, len(call.known.hosts))
         call.log(f"{len(passed)} of {len(call.known.hosts)} hosts pass")
         return passed if call.page else call.result(passed, errors)
 
@@ -234,6 +256,11 @@ class _Call:
             return made
 
         found = dict(zip(there, await asyncio.gather(*map(outcome, there)), strict=True))
+        if self.calls.metrics is not None:
+            # Names that nobody knows are the client's, of which there is no end.
+            for made in found.values():
+                if made.error is not None:
+                    self.calls.metrics.count_failure(self.kind, made.name)
         self.outcomes += [
             found.get(name) or Outcome(name, error=broken.get(name, f"plugin not found: {name[:200]!r}"))
             for name in names

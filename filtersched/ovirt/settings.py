@@ -99,6 +99,11 @@ OPTIONS: tuple[cfg.Opt, ...] = (
         "long one reading may take. Above engine_refresh.",
     ),
     cfg.BoolOpt("engine_statistics", default=False, help="Read the hosts' statistics too, for MetricsWeigher."),
+    cfg.BoolOpt(
+        "metrics",
+        default=False,
+        help="Serve metrics for Prometheus under /metrics of the same port. Needs prometheus-client (extra observe).",
+    ),
     cfg.StrOpt(
         "log_level",
         default="info",

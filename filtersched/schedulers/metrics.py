@@ -7,7 +7,7 @@ import time
 import weakref
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from filtersched.errors import ConfigurationError
@@ -65,7 +65,7 @@ class Metrics(Observer):
         self._lag_s: float | None = None
         self._reloads = Counter[str]()
         self._reloaded_at: float | None = None
-        self._pools: dict[str, weakref.ref[HostPool]] = {}
+        self._uses: dict[str, Callable[[], PoolUse | None]] = {}
         try:
             registry.register(self)
         except ValueError as error:
@@ -77,8 +77,18 @@ class Metrics(Observer):
 
         A pool that nothing else refers to any more is forgotten.
         """
+        known = weakref.ref(pool)
+
+        def use() -> PoolUse | None:
+            there = known()
+            return None if there is None else there.run(use_of, there)
+
+        self.watch_use(name, use)
+
+    def watch_use(self, name: str, read: Callable[[], PoolUse | None]) -> None:
+        """Call `read` for the use of what is no pool whenever metrics are asked for; None has no samples."""
         with self._lock:
-            self._pools[name] = weakref.ref(pool)
+            self._uses[name] = read
 
     # -- what is told ------------------------------------------------------------------------
 
@@ -89,31 +99,45 @@ class Metrics(Observer):
         self, operation: Operation, begun: Any, selections: Sequence[Selection], problem: BaseException | None
     ) -> None:
         seconds = time.perf_counter() - begun
-        key: tuple[str, str] = operation, "success"
         steps: Sequence[tuple[str, int, int]] | None = None
+        result = "success"
         if problem is not None:
-            key = operation, result_of(problem)
+            result = result_of(problem)
             if isinstance(problem, NoValidHost):
                 steps = () if problem.explanation is None else problem.explanation.step_counts()
         with self._lock:
-            durations = self._decisions.get(key)
-            if durations is None:
-                durations = self._decisions[key] = _Durations(len(self._buckets))
-            durations.counts[bisect_left(self._buckets, seconds)] += 1
-            durations.sum += seconds
+            self._count(operation, result, seconds)
             if steps is not None:
-                self._count_refusal(steps)
+                last, left, refused = _NO_FILTER, 1, self._refused_hosts
+                for last, before, left in steps:
+                    if left != before:
+                        refused[last] = refused.get(last, 0) + before - left
+                if left:
+                    last = _NO_FILTER
+                self._refusals[last] = self._refusals.get(last, 0) + 1
             elif operation != "select_destinations":
                 self._instances += len(selections)
 
-    def _count_refusal(self, steps: Sequence[tuple[str, int, int]]) -> None:
-        last, left, refused = _NO_FILTER, 1, self._refused_hosts
-        for last, before, left in steps:
-            if left != before:
-                refused[last] = refused.get(last, 0) + before - left
-        if left:
-            last = _NO_FILTER
-        self._refusals[last] = self._refusals.get(last, 0) + 1
+    def _count(self, operation: str, result: str, seconds: float) -> None:
+        durations = self._decisions.get((operation, result))
+        if durations is None:
+            durations = self._decisions[operation, result] = _Durations(len(self._buckets))
+        durations.counts[bisect_left(self._buckets, seconds)] += 1
+        durations.sum += seconds
+
+    def count(self, operation: str, result: str, seconds: float) -> None:
+        """Count an operation that is no scheduler's, such as a call of a service."""
+        with self._lock:
+            self._count(operation, result, seconds)
+
+    def count_refusal(self, last: str | None, refused: Mapping[str, int]) -> None:
+        """Count a request without a host: the filter that left none, and how many hosts each refused."""
+        name = _NO_FILTER if last is None else last
+        with self._lock:
+            self._refusals[name] = self._refusals.get(name, 0) + 1
+            for each, count in refused.items():
+                if count:
+                    self._refused_hosts[each] = self._refused_hosts.get(each, 0) + count
 
     def claim_ends(self, result: ClaimResult, *, conflicts: int, seconds: float) -> None:
         with self._lock:
@@ -144,10 +168,11 @@ class Metrics(Observer):
         families = {family.name: family for family in self._families()}
         with self._lock:
             self._fill(families)
-            pools = {name: pool for name, known in self._pools.items() if (pool := known()) is not None}
-            self._pools = {name: self._pools[name] for name in pools}
-        for name, pool in pools.items():
-            _fill_use(families, name, pool.run(use_of, pool))
+            uses = list(self._uses.items())
+        for name, read in uses:
+            use = read()
+            if use is not None:
+                _fill_use(families, name, use)
         return [family for family in families.values() if family.samples]
 
     def _families(self) -> list[Any]:
