@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from filtersched.cli.compare_page import compare_facts, compare_sections
 from filtersched.cli.errors import UsageError
 from filtersched.cli.inputs import WHICH_HOSTS, files_read, filters_of, hosts_of, timed, trace_of
 from filtersched.cli.listing import Column, show_table, write_json
+from filtersched.cli.report_page import begin_page
 from filtersched.cli.terminal import Terminal
 from filtersched.errors import FilterschedError
 from filtersched.hosts.host_state import HostState
@@ -35,12 +37,36 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
         raise UsageError("--resume goes on from a file of results; name it by --results FILE")
     if args.jobs is not None and args.dask not in (None, "local"):
         raise UsageError("--jobs is for this machine; a Dask cluster has its own workers")
+    _check_files(args)
     unusable: list[Failure] = []
     configurations = _configurations(args, conf, unusable)
     for failure in unusable:
         _tell(terminal, failure)
     if not configurations:
         raise NothingToCompare("no configuration can be used", failures=unusable)
+    hosts = _Hosts(args)
+    with contextlib.ExitStack() as stack:
+        page = begin_page(args, terminal, stack)
+        comparison = _compared(args, terminal, configurations, hosts)
+        comparison = replace(comparison, failures=(*unusable, *comparison.failures))
+        if page is not None:
+            page.write(compare_facts(comparison), compare_sections(comparison, hosts.any()))
+    _show(terminal, args, comparison)
+    return 1 if comparison.failures else 0
+
+
+def _check_files(args: argparse.Namespace) -> None:
+    """Raise UsageError if the results would overwrite what is read."""
+    if args.results is None:
+        return
+    for path in (*files_read(args), args.report):
+        if path is not None and os.path.realpath(path) == os.path.realpath(args.results):
+            raise UsageError(f"--results {args.results!r} would overwrite another file of the command; name a new one")
+
+
+def _compared(
+    args: argparse.Namespace, terminal: Terminal, configurations: Sequence[Configuration], hosts: _Hosts
+) -> Comparison:
     with contextlib.closing(trace_of(args)) as trace:
         requests = [timed(spec, args) for spec in trace]
     journal = None if args.results is None else Journal(args.results, resume=args.resume)
@@ -52,9 +78,9 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
             done = share
             step()
 
-        comparison = compare(
+        return compare(
             configurations,
-            _Hosts(args),
+            hosts,
             requests,
             seeds=range(args.seed, args.seed + args.seeds),
             filters=filters_of(args),
@@ -64,9 +90,6 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
             progress=progress,
             failed=lambda failure: _tell(terminal, failure),
         )
-    comparison = replace(comparison, failures=(*unusable, *comparison.failures))
-    _show(terminal, args, comparison)
-    return 1 if comparison.failures else 0
 
 
 class _Hosts:
@@ -92,6 +115,10 @@ class _Hosts:
                 raise UsageError(WHICH_HOSTS)
             self._read[key] = list(hosts)
         return self._read[key]
+
+    def any(self) -> list[HostState]:
+        """The hosts of one of the configurations."""
+        return next(iter(self._read.values()), [])
 
 
 def _configurations(args: argparse.Namespace, conf: SchedulerConf, unusable: list[Failure]) -> list[Configuration]:

@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from filtersched.cli.report_flag import add_report_flag
+
 _DESCRIPTION = """\
 Place the same requests under several configurations, and compare what comes of it: requests placed
 and refused, use and imbalance over time, stranded resources, hosts in use, instances on other hosts.
@@ -59,7 +61,7 @@ def add_compare(
     )
     compare.add_argument("--results", metavar="FILE", help="write each run's result as it comes, a line of JSON")
     compare.add_argument("--resume", action="store_true", help="keep the runs that are in --results, and do the others")
-    add_output(compare, is_listing=False)
+    add_report_flag(add_output(compare, is_listing=False))
 
 
 def add_trace(parser: argparse.ArgumentParser) -> None:

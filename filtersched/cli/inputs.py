@@ -74,6 +74,7 @@ def open_shared_pool(url: str) -> SharedPool:
 def files_read(args: argparse.Namespace) -> list[str]:
     """The files that the command line names as input; - is the standard input."""
     given = [*(args.inventory or ()), *(getattr(args, flag, None) for flag in _INPUTS)]
+    given += getattr(args, "configurations", None) or ()
     return [path for path in given if path is not None]
 
 

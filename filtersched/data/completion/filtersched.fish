@@ -350,6 +350,7 @@ complete -c filtersched -n '_shtab_filtersched_using compare' -l color -xka "aut
 complete -c filtersched -n '_shtab_filtersched_using compare' -s q -l quiet -d 'print no report'
 complete -c filtersched -n '_shtab_filtersched_using compare' -s v -d 'the same as --verbose'
 complete -c filtersched -n '_shtab_filtersched_using compare' -l debug -d 'log the settings files, classes and times of a run, and show the traceback of an error'
+complete -c filtersched -n '_shtab_filtersched_using compare' -l report -x -d 'also write a page for a browser'
 complete -c filtersched -n '_shtab_filtersched_using compare' -l config-file -xka "(__fish_complete_path (commandline -ct))" -d 'A settings file, old flag files included'
 complete -c filtersched -n '_shtab_filtersched_using compare' -l config-dir -x -d 'A directory whose *.conf files are read, in sorted order'
 complete -c filtersched -n '_shtab_filtersched_using compare' -l scheduler-driver -x -d 'The scheduler to use'

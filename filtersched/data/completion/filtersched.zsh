@@ -409,6 +409,7 @@ _shtab_filtersched_compare_options=(
   {-q,--quiet}"[print no report]"
   "-v[the same as --verbose]"
   "--debug[log the settings files, classes and times of a run, and show the traceback of an error]"
+  "--report[also write a page for a browser]:FILE:"
   "--config-file[A settings file, old flag files included]:FILE:_files"
   "--config-dir[A directory whose \*.conf files are read, in sorted order]:DIR:"
   "--scheduler-driver[The scheduler to use]:TEXT:"

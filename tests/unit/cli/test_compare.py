@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -117,6 +118,30 @@ def test_flags_that_make_no_sense_are_errors(run, hosts, files, argv, said):
     result = run("compare", *given, *argv)
     assert result.status == 2
     assert said in result.err
+
+
+def test_page_has_the_numbers_of_the_json(compare, files):
+    pytest.importorskip("matplotlib", reason="the extra report is not installed")
+    pytest.importorskip("jinja2", reason="the extra report is not installed")
+    found = compare("--report", files / "report.html", "--format", "json").json
+    page = (files / "report.html").read_text()
+    elsewhere = found["configurations"][1]["metrics"]["elsewhere"]["mean"]
+    cells = rf"on another host than in the first</t[hd]>\s*<td[^>]*>-</td>\s*<td[^>]*>{elsewhere:.0f}</td>"
+    assert re.search(cells, page)
+    assert "Hosts when fullest: pack.conf" in page
+    assert page.count("<svg") > 5
+
+
+@pytest.mark.parametrize("flag", ["--report", "--results"])
+def test_no_file_that_is_read_is_overwritten(compare, files, hosts, flag):
+    if flag == "--report":
+        pytest.importorskip("matplotlib", reason="the extra report is not installed")
+        pytest.importorskip("jinja2", reason="the extra report is not installed")
+    for path in (files / "pack.conf", files / "requests.jsonl", hosts):
+        before = path.read_text()
+        result = compare(flag, path)
+        assert (result.status, path.read_text()) == (2, before)
+        assert "overwrite" in result.err
 
 
 def test_configuration_named_twice_is_an_error(compare):
