@@ -73,13 +73,13 @@ class Told:
     placed : answered claims; begun : claims without an answer; released : answered releases; leaving : others.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = "*") -> None:
         self.placed: set[str] = set()
         self.begun: list[list[str]] = []
         self.released: set[str] = set()
         self.leaving: set[str] = set()
         self.counts: dict[str, int] = {}
-        for path in folder.glob("*.journal"):
+        for path in folder.glob(f"{name}.journal"):
             self._read(path)
 
     def _read(self, path: Path) -> None:
@@ -117,12 +117,15 @@ def requests_of(chance: random.Random) -> Iterator[RequestSpec]:
         yield RequestSpec(flavor, instance_group=group, num_instances=chance.choice((1, 1, 1, 1, 2, 3)))
 
 
-def work(url: str, seed: int, count: int, journal: Journal) -> None:
-    """Place so many requests, and make room whenever one is refused."""
+def work(url: str, seed: int, count: int, journal: Journal, before: list[str]) -> None:
+    """Place so many requests, and make room whenever one is refused.
+
+    before : what a process placed that was killed, and that this one goes on for.
+    """
     chance = random.Random(seed)
     scheduler = chance.choice(SCHEDULERS)
-    mine: list[str] = []
     with _opened(url) as pool:
+        mine = [one for one in before if _is_there(pool, one)]
         for _number, spec in zip(range(count), requests_of(chance), strict=False):
             uuids = [str(uuid.UUID(int=chance.getrandbits(128), version=4)) for _ in range(spec.num_instances)]
             journal.write("place", uuids)
@@ -154,6 +157,17 @@ def _make_room(pool: SharedPool, mine: list[str], chance: random.Random, journal
             journal.write("released", [one])
 
 
+def _is_there(pool: SharedPool, instance: str) -> bool:
+    try:
+        pool.instance(instance)
+    except KeyError:
+        return False
+    except PoolError as problem:
+        _check_passing(problem)
+        return False
+    return True
+
+
 def _opened(url: str) -> SharedPool:
     while True:
         try:
@@ -175,7 +189,9 @@ def start(url: str, seed: int, count: int, folder: Path, name: str) -> int:
         return child
     status = 1
     try:
-        work(url, seed, count, Journal(folder / f"{name}.journal"))
+        told = Told(folder, name)
+        before = sorted(told.placed - told.released) + [one for claim in told.begun for one in claim]
+        work(url, seed, count, Journal(folder / f"{name}.journal"), before)
         status = 0
     except BaseException:
         traceback.print_exc()
@@ -218,8 +234,7 @@ def race(
             name = running.pop(process)
             if os.WIFSIGNALED(status):
                 killed += 1
-                done = Told(folder).counts.get("place", 0)
-                left = min(each, requests - done)
+                left = each - Told(folder, name).counts.get("place", 0)
                 if left > 0:
                     running[start(url, chance.getrandbits(32), left, folder, name)] = name
             elif status:
