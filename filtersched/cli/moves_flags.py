@@ -122,12 +122,13 @@ def add_moves(
     for one in (drain, rebalance):
         one.add_argument("--moves", type=count, metavar="N", help="the most moves of the plan")
     for one in (drain, rebalance, audited, waves):
-        _add_groups(one)
+        add_groups_flag(one)
         for add in shared:
             add(one)
 
 
-def _add_groups(parser: argparse.ArgumentParser) -> None:
+def add_groups_flag(parser: argparse.ArgumentParser) -> None:
+    """Let the command line give the server groups."""
     parser.add_argument(
         "--groups",
         metavar="FILE",

@@ -12,7 +12,7 @@ from filtersched.cli.capacity_flags import add_capacity
 from filtersched.cli.compare_flags import add_compare, add_trace
 from filtersched.cli.errors import UsageError
 from filtersched.cli.listing import add_listing_flags
-from filtersched.cli.moves_flags import add_moves
+from filtersched.cli.moves_flags import add_groups_flag, add_moves
 from filtersched.cli.package_files import MAN_PAGES, SHELLS
 from filtersched.cli.report_flag import add_report_flag
 from filtersched.cli.request_flags import add_request_flags
@@ -355,6 +355,12 @@ def _add_inventory_flags(parser: argparse.ArgumentParser) -> None:
 def _add_deciding(parser: argparse.ArgumentParser) -> None:
     _add_filters(parser)
     _add_profile(parser)
+    parser.add_argument(
+        "--try-moves",
+        action="store_true",
+        help="for a request that is refused, name the fewest moves of running instances after which it fits",
+    )
+    add_groups_flag(parser)
     parser.add_argument(
         "--strict", action="store_true", help="make it an error if a request asks for what no plug-in in use reads"
     )

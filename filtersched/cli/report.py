@@ -8,6 +8,7 @@ from typing import Any
 
 from filtersched.cli.listing import FORMAT_VERSION
 from filtersched.cli.terminal import Terminal
+from filtersched.cli.try_moves import moves_record, show_moves
 from filtersched.columns.frozen import thaw
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.narrowing import skips_filters
@@ -83,7 +84,7 @@ def _refusal_record(outcome: Outcome, refusal: NoValidHost, *, near_misses: bool
         if near_misses:
             nearest = explanation.near_misses(_NEAREST)
             record["near_misses"] = [one.to_dict() for one in nearest]
-    return record
+    return record | moves_record(outcome.moves)
 
 
 def _which(refusal: NoValidHost) -> str:
@@ -158,6 +159,7 @@ def show_refusal(
         terminal.table(("filter", "hosts refused"), counts, numbers=("hosts refused",))
     for at, miss in enumerate(misses):
         terminal.line(f"{'Nearest: ' if at == 0 else '         '}{miss}", indent=" " * 11)
+    show_moves(terminal, outcome.moves)
 
 
 def show_totals(terminal: Terminal, summary: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from filtersched.cli.request_flags import request_from
 from filtersched.cli.schedule_page import SchedulePage
 from filtersched.cli.schedule_reports import FEW_REQUESTS, is_summary, report_of
 from filtersched.cli.terminal import Terminal
+from filtersched.cli.try_moves import MoveTrials
 from filtersched.cli.unread_fields import UnreadFields, filters_in_use, profile_of
 from filtersched.errors import InvalidRequest
 from filtersched.hosts.host_pool import HostPool
@@ -52,6 +53,7 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
             keeps_inventory=args.output_inventory,
             is_shared=args.pool is not None,
         )
+        moves = MoveTrials(args, scheduler, filters)
         output = _begun_output(args, terminal, stack)
         page = begin_page(args, terminal, stack)
         collected = None if page is None else SchedulePage(trial, page)
@@ -65,6 +67,7 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
         step = stack.enter_context(terminal.progress("placing", share))
         for outcome in _outcomes(trial, requests, args, unread, pool):
             outcome.run = run
+            moves.add_to(outcome, pool)
             if tells:
                 _tell(terminal, outcome)
             # They take asking every filter about every host, and so most of the time of a long run.

@@ -18,6 +18,7 @@ from filtersched.cli.report_page import begin_page
 from filtersched.cli.request_flags import request_from
 from filtersched.cli.schedule_page import why_facts, why_sections
 from filtersched.cli.terminal import Terminal
+from filtersched.cli.try_moves import MoveTrials, moves_record, show_moves
 from filtersched.cli.unread_fields import UnreadFields, filters_in_use, profile_of
 from filtersched.cli.verdict_tables import COLUMNS, by_rank, row_of, show_host, show_outcome
 from filtersched.hosts.host_pool import HostPool
@@ -61,9 +62,10 @@ def _run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal, stac
     hosts = _hosts(args, pool)
     # Before requests are placed.
     sha256 = inventory_sha256(pool) if args.format == "json" else ""
+    moves = MoveTrials(args, scheduler, filters)
     trial = Trial(scheduler, pool, filters=filters, seed=args.seed, profile=profile)
     with contextlib.closing(requests):
-        number, spec = _request(args, requests, wanted, trial, pool)
+        number, spec = _request(args, requests, wanted, trial, pool, moves)
     unread.of(spec)
     unread.tell()
     outcome = trial.decide(spec)
@@ -74,11 +76,13 @@ def _run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal, stac
         asked = [explanation.why(host) for host in hosts]
         of_hosts = why_sections(pool, explanation, sorted(asked, key=by_rank) if args.all else asked)
         page.write(facts, of_hosts, conf=conf, scheduler=scheduler)
+    plan = moves.plan(spec, pool) if selection is None else None
     if args.format == "json":
-        passed = _write(terminal, _record(number, spec, explanation, selection, unread, sha256), explanation, hosts)
-        return 0 if passed else 1
+        record = _record(number, spec, explanation, selection, unread, sha256) | moves_record(plan)
+        return 0 if _write(terminal, record, explanation, hosts) else 1
     answers = [explanation.why(host) for host in hosts]
     _show(args, terminal, spec, number, outcome, hosts, answers)
+    show_moves(terminal, plan if args.format == "text" else None)
     return 0 if any(one.passed for one in answers) else 1
 
 
@@ -130,14 +134,19 @@ def _hosts(args: argparse.Namespace, pool: HostPool) -> Sequence[HostState]:
 
 
 def _request(
-    args: argparse.Namespace, requests: Requests, wanted: str | None, trial: Trial, pool: HostPool
+    args: argparse.Namespace,
+    requests: Requests,
+    wanted: str | None,
+    trial: Trial,
+    pool: HostPool,
+    moves: MoveTrials,
 ) -> tuple[int, RequestSpec]:
     """The request that is asked about, and its place, once those before it are placed as `schedule` places them."""
     known: list[str] = []
     for number, spec in enumerate(requests, 1):
         if args.flavor is not None:
             resolve_hosts(spec, args, pool)
-        timed(spec, args)
+        moves.note(timed(spec, args))
         if wanted is None:
             if requests.more_than(0):
                 raise UsageError(f"{args.requests} has several requests; choose one with --request, by its id or place")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from filtersched.planning.move_plan import MovePlan
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.explanation import Explanation
 from filtersched.results.no_valid_host import NoValidHost
@@ -28,6 +29,8 @@ class Outcome:
     unread: Sequence[UnreadField] = ()
     inventory: list[dict[str, Any]] | None = None
     run: Mapping[str, str] = field(default_factory=dict)
+    #: Moves after which a refused request fits, where somebody asks for them.
+    moves: MovePlan | None = None
     _refused_by: str | None = None
 
     @property

@@ -58,6 +58,7 @@ class TrialMoves:
     uuids : of the instances that may move, by column.
     where : (n_instances,) the row of each.
     amounts : (n_instances, 3) what each takes.
+    filters : what moves are asked in the main configuration.
     staying : the instances that may not move.
     """
 

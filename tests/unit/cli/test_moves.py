@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import jsonschema
 import pytest
 
 GROUPS = [{"uuid": "g", "policy": "anti-affinity"}]
@@ -141,5 +142,76 @@ def test_waves_show_their_hosts_and_the_moves_of_each_round(run, in_aggregate, g
 )
 def test_waves_that_cannot_be_planned_are_one_line(run, in_aggregate, groups, argv, word):
     result = run("waves", *argv, "--inventory", in_aggregate, "--groups", groups)
+    assert result.status == 2
+    assert word in result.err
+
+
+@pytest.fixture
+def schema(run):
+    def schema(name):
+        return jsonschema.Draft202012Validator(json.loads(run("files", f"{name}.schema.json").out))
+
+    return schema
+
+
+# Each host has 8 GiB of memory.
+LARGE = ("--flavor", "ram=8192,vcpus=1", "--filters", "RamFilter", "--try-moves", "--ram-allocation-ratio", "1.0")
+
+
+@pytest.fixture
+def full(running):
+    """The same hosts, with another instance on c."""
+    lines = [json.loads(line) for line in running.read_text().splitlines()]
+    lines[2] |= {"instances": [instance("i4")], "free_ram_mb": 6144, "vcpus_used": 2}
+    running.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return running
+
+
+def test_refused_request_is_told_after_which_moves_it_fits(run, full, groups):
+    result = run("schedule", "--inventory", full, "--groups", groups, *LARGE)
+    assert result.status == 1
+    assert "Fits after 1 move: i3 from b to c." in result.out
+
+
+def test_moves_for_a_refused_request_are_in_its_record(run, full, groups, schema):
+    result = run("schedule", "--inventory", full, "--groups", groups, *LARGE, "--format", "json")
+    schema("schedule").validate(result.json)
+    found = result.json["placements"][0]["refusal"]["after_moves"]
+    assert (found["fits"], [move["target"] for move in found["moves"]]) == (True, ["c"])
+
+
+def test_why_tells_the_same(run, full, groups, schema):
+    assert "Fits after 1 move: i3 from b to c." in run("why", "a", "--inventory", full, "--groups", groups, *LARGE).out
+    document = run("why", "a", "--inventory", full, "--groups", groups, *LARGE, "--format", "json").json
+    schema("why").validate(document)
+    assert document["after_moves"]["fits"] is True
+
+
+def test_request_for_which_no_moves_make_room_is_told_so(run, full, groups):
+    flags = ("--flavor", "ram=9000", "--filters", "RamFilter", "--try-moves", "--groups", groups)
+    assert "No moves make room for it." in run("schedule", "--inventory", full, *flags).out
+
+
+def test_members_of_a_group_placed_by_the_same_run_are_known(run, requests_file, hosts):
+    group = {"uuid": "web", "policy": "anti-affinity"}
+    requests = requests_file(
+        {"instance_group": group, "flavor": {"memory_mb": 9000}},
+        {"flavor": {"memory_mb": 16384}},
+    )
+    result = run("schedule", "--inventory", hosts, "--requests", requests, "--try-moves")
+    assert result.status == 1
+    assert "No moves make room for it." in result.out
+
+
+@pytest.mark.parametrize(
+    ("flags", "word"),
+    [
+        (("--groups", "g.json"), "give that too"),
+        (("--try-moves", "--scheduler_driver=ChanceScheduler"), "uses no filters"),
+        (("--try-moves", "--profile", "default"), "leave --profile out"),
+    ],
+)
+def test_moves_that_cannot_be_tried_are_one_line(run, full, flags, word):
+    result = run("schedule", "--inventory", full, "--flavor", "ram=1", *flags)
     assert result.status == 2
     assert word in result.err
