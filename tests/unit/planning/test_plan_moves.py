@@ -296,12 +296,3 @@ def test_others_make_way_for_an_instance_that_makes_way(scheduler):
 def test_goals_that_contradict_each_other_are_named(scheduler, given, word):
     with pytest.raises(InvalidRequest, match=word):
         plan_moves(scheduler, HostPool([host("a", instance("i1"))]), **given)
-
-
-def test_profile_that_decides_an_instance_asks_its_own_filters():
-    profiles = {"batch": {"enabled_filters": "RamFilter", "projects": "render"}}
-    scheduler = FilterScheduler(make_conf(enabled_filters=FILTERS, profiles=profiles))
-    # The only CPU of b is taken, which CoreFilter minds.
-    there = host("b", instance("i3"), vcpus=1)
-    pool = HostPool([host("a", instance("i1"), instance("i2", project_id="render")), there])
-    assert told(plan_moves(scheduler, pool, drain=["a"])) == [("i2", "a", "b")]
