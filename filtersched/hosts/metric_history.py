@@ -46,8 +46,5 @@ def note_metrics(host: HostState, kept: Mapping[str, int], when: datetime) -> No
 def mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:
     """The mean and the standard deviation of values, at least one."""
     count = len(values)
-    try:
-        mean = math.fsum(values) / count
-    except OverflowError:
-        mean = math.fsum(value / count for value in values)
+    mean = math.fsum(values) / count
     return mean, math.hypot(*(value - mean for value in values)) / math.sqrt(count)

@@ -48,7 +48,8 @@ def shared_by_decisions(
 
     groups_of : the groups that a request names.
     """
-    if len({one.instance_uuid for one in chosen}) < max(2, len(chosen)):
+    decisions = by_decision(chosen)
+    if len(decisions) < 2 or len({one.instance_uuid for one in chosen}) < len(chosen):
         # An instance that is there twice is another mistake.
         return None
     first: dict[Hashable, int] = {}
@@ -56,7 +57,7 @@ def shared_by_decisions(
     groups: dict[str, None] = {}
     scopes: dict[ScopeKey, None] = {}
     selections: list[Placement] = []
-    for number, decision in enumerate(by_decision(chosen)):
+    for number, decision in enumerate(decisions):
         for one in decision:
             again = first.setdefault(("host", one.host, one.nodename), number) != number
             hosts.update({one.host: None} if again else {})

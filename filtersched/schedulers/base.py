@@ -225,7 +225,7 @@ class Scheduler(Reloadable, Configurable):
         def reads(spec: RequestSpec) -> tuple[str | None, Collection[str] | None]:
             scheduler = self._deciding(spec, profile)
             if scheduler.profile not in read:
-                is_alone = pool.reserved or self.resources
+                is_alone = pool.reserved or scheduler.resources
                 read[scheduler.profile] = None if is_alone else scheduler._read_of_requests(filters)
             return scheduler.profile, read[scheduler.profile]
 
@@ -234,9 +234,7 @@ class Scheduler(Reloadable, Configurable):
             pool,
             prepare,
             lambda decision: self.profiles.that_made(decision)._decide(decision),
-            lambda decision: where_reserved(
-                decision, lambda one: sealed(lambda: self.profiles.that_made(one)._left(one))
-            ),
+            lambda decision: self.profiles.that_made(decision)._hosts_left(decision),
             reads,
             lambda spec: self._uuids(spec, None),
         )
@@ -337,6 +335,21 @@ class Scheduler(Reloadable, Configurable):
 
     def _decide(self, decision: Decision) -> list[Selection]:
         return where_reserved(decision, lambda one: sealed(lambda: self._selections(one)))
+
+    def _hosts_left(self, decision: Decision) -> int:
+        """How many hosts the filters leave for the first instance; 0 if it cannot be placed."""
+
+        def count(one: Decision) -> int:
+            left = sealed(lambda: self._left(one))
+            if not left:
+                # Then other hosts than those with places that are held for the request are looked at.
+                raise NoValidHost
+            return left
+
+        try:
+            return where_reserved(decision, count)
+        except NoValidHost:
+            return 0
 
     def _left(self, decision: Decision) -> int:
         """How many hosts the filters leave for the first instance; 0 if it cannot be placed."""

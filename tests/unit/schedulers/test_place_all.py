@@ -239,3 +239,12 @@ def test_requests_are_told_apart_where_a_filter_may_read_the_uuid(reads):
     scheduler = FilterScheduler(make_conf(**OPTIONS), filters=["RamFilter", UuidFilter])
     first, bound = spec(2048, instance_uuid="any"), spec(2048, instance_uuid="bound")
     assert hosts_of(scheduler.place_all([first, bound], pool)) == [["b"], ["a"]]
+
+
+def test_hosts_beyond_reserved_places_count_where_those_do_not_pass():
+    pool = HostPool([host("a", 2048), host("b", 4096), host("c", 4096)])
+    scheduler = FilterScheduler(make_conf(**OPTIONS))
+    scheduler.reserve(spec(2048, ignore_hosts=["b", "c"]), pool, 1, name="r", owners={"project_id": "p"})
+    # Two hosts have room for the owner's request, none of them the one with its place; one for the other request.
+    owned, bound = spec(4096, project_id="p"), spec(4096, scheduler_hints={"same": 1}, ignore_hosts=["c"])
+    assert hosts_of(scheduler.place_all([owned, bound], pool)) == [["c"], ["b"]]
