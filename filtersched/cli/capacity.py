@@ -39,7 +39,7 @@ def _counts(counts: Any) -> str:
 
 
 def _ended(row: Row) -> str:
-    return f"at least; no filter ends it at {MOST:,}" if row["is_open"] else row["ended_by"] or "-"
+    return "at least: no filter ends it" if row["is_open"] else row["ended_by"] or "-"
 
 
 def _survives(row: Row) -> str:
@@ -89,7 +89,7 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
         filters=filters_in_use(args, scheduler),
         **profile_of(args, scheduler),
     )
-    _show(args, terminal, found, until)
+    _show(args, terminal, found)
     asked = (*found.alone, *filter(None, [found.mix]))
     return 1 if until is not None and any(one.count < until for one in asked) else 0
 
@@ -123,15 +123,13 @@ def _hardware(path: str, settings: SchedulerSettings) -> HostState:
     return hosts[0]
 
 
-def _row(one: KindCapacity, until: int | None) -> dict[str, Any]:
-    is_open = until is None and one.count >= MOST and not one.refused_by
-    survives = None if one.survival is None else one.survival.count
-    return {**one.to_dict(), "survives": survives, "is_open": is_open}
+def _row(one: KindCapacity) -> dict[str, Any]:
+    return {**one.to_dict(), "survives": None if one.survival is None else one.survival.count}
 
 
-def _show(args: argparse.Namespace, terminal: Terminal, found: Capacity, until: int | None) -> None:
+def _show(args: argparse.Namespace, terminal: Terminal, found: Capacity) -> None:
     kinds: Sequence[KindCapacity] = (*found.alone, *filter(None, [found.mix]))
-    rows = [_row(one, until) for one in kinds]
+    rows = [_row(one) for one in kinds]
     chosen = COLUMNS if args.columns or args.format not in ("text", "wide") else _told(found)
     further = {"hosts": found.hosts, "mix": None if found.mix is None else found.mix.to_dict()}
     records = [one.to_dict() for one in (found.alone if args.format == "json" else kinds)]

@@ -20,6 +20,8 @@ from filtersched.requests.request_values import Flavor, InstanceGroup
 
 #: So many instances of a kind are tried at most, where nothing else ends it.
 MOST = 100_000
+# So many are enough to see where they go, if nothing can end it.
+_OPEN = 1_000
 
 
 def capacity(
@@ -42,7 +44,8 @@ def capacity(
 
     flavors : what to place: flavors, or requests with hints and an image too.
     mix : the share of each flavor, such as (3, 1); together they are placed until one is refused.
-    until : how many are asked for; None fills the hosts, with at most `MOST` of each.
+    until : how many are asked for; None fills the hosts, with at most `MOST` of each. Where no filter looks at
+        what instances take, the search stops sooner, and the answer `is_open`.
     survive : a kind of domain: "host", "zone", "aggregate:KEY" or an attribute of hosts such as "rack". Also
         finds how many fit so that any one such domain can fail.
     buy : a host. Also finds how many more like it are needed for `until` instances; with `survive`, for as many
@@ -52,10 +55,14 @@ def capacity(
 
     Raises InvalidRequest for arguments that make no sense, and what a plug-in raises.
     """
+    if isinstance(flavors, str | Mapping | RequestSpec) or not isinstance(flavors, Iterable):
+        raise InvalidRequest(must_be("flavors", "a list of flavors", flavors), field="flavors", value=flavors)
     how = {name: value for name, value in (("filters", filters), ("profile", profile)) if value is not None}
     kinds = [_kind(one, number) for number, one in enumerate(flavors, 1)]
     _check(kinds, mix, until, buy)
     question = _Question(scheduler, pool, how, until, survive, buy, groups_by_uuid(groups))
+    if not isinstance(pool, HostPool):
+        raise InvalidRequest(must_be("pool", "a HostPool", pool), field="pool", value=pool)
     if survive is not None:
         domains_of(pool, survive)
     together = None
@@ -81,6 +88,7 @@ class _Question:
         self._scheduler = scheduler
         self._pool = pool
         self._how = how
+        self._until = until
         self._most = MOST if until is None else until
         self._survive = survive
         self._buy = buy
@@ -88,14 +96,14 @@ class _Question:
 
     def answer(self, kinds: Sequence[Kind], name: str) -> KindCapacity:
         filling = self._filled(kinds, self._pool, self._most)
-        found = filling.result(name)
+        found = filling.result(name, is_open=self._until is None and filling.refusal is None and len(self._pool) > 0)
         if self._survive is not None:
             found = replace(found, survival=self._survival(kinds, self._pool))
         return found if self._buy is None else replace(found, to_buy=self._to_buy(kinds))
 
     def _filled(self, kinds: Sequence[Kind], pool: HostPool, most: int) -> Filling:
         filling = Filling(self._scheduler, copy.copy(pool), kinds, how=self._how)
-        filling.fill(most)
+        filling.fill(min(most, _OPEN) if self._until is None and filling.is_open() else most)
         return filling
 
     def _survival(self, kinds: Sequence[Kind], pool: HostPool) -> Any:
@@ -170,5 +178,7 @@ def _check(kinds: Sequence[Kind], mix: Sequence[float] | None, until: int | None
             raise InvalidRequest(said, field="mix", value=mix)
         if not all(isinstance(one, int | float) and 0 < one < float("inf") for one in mix):
             raise InvalidRequest(must_be("mix", "a number above 0 for each flavor", mix), field="mix", value=mix)
+    if buy is not None and not isinstance(buy, HostState):
+        raise InvalidRequest(must_be("buy", "a HostState", buy), field="buy", value=buy)
     if buy is not None and until is None:
         raise InvalidRequest("buy needs a demand: how many instances are asked for, as until", field="until")

@@ -45,7 +45,8 @@ class KindCapacity:
     """How many instances of a kind, or of a mix of kinds, fit.
 
     name : of the flavor; "mix" for several together.
-    count : how many fit; by_flavor, by_zone : the same by the name of the flavor and by zone, "" for hosts without one.
+    count : how many fit; at least so many if it `is_open`: then no filter in use ends it.
+    by_flavor, by_zone : the same by the name of the flavor and by zone, "" for hosts without one.
     ended_by : the filter that refused the most hosts when one more was tried; None if nothing ended it.
     refused_by : how many hosts each filter refused then.
     short_of : how many hosts lack each resource for one more.
@@ -66,6 +67,7 @@ class KindCapacity:
     stranded: Mapping[str, float] = field(default_factory=dict)
     survival: Survival | None = None
     to_buy: int | None = None
+    is_open: bool = False
 
     @property
     def resource(self) -> str | None:
@@ -78,6 +80,7 @@ class KindCapacity:
         return {
             "name": self.name,
             "count": self.count,
+            "is_open": self.is_open,
             "by_flavor": dict(self.by_flavor),
             "by_zone": dict(self.by_zone),
             "ended_by": self.ended_by,

@@ -9,20 +9,23 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from filtersched.hosts.host_pool import HostPool
+from filtersched.hosts.narrowing import EXCLUSIONS, skips_filters
 from filtersched.planning.amounts import RESOURCES, amounts_of, amounts_of_hosts, ratios_of, stranded
 from filtersched.planning.capacity_result import KindCapacity
 from filtersched.planning.recorder import host_info
 from filtersched.plugins.plugin import declaration_of
+from filtersched.plugins.request_reads import attributes_of
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Selection
 
 # So many alike are placed by one request, where that is the same as one after another.
 _AT_ONCE = 512
-# What an instance changes of its host.
-_CONSUMED = frozenset(
-    ("free_ram_mb", "free_disk_mb", "disk_mb_used", "vcpus_used", "num_instances", "num_io_ops", "instances", "stats")
-)
+# What an instance changes of its host: whatever it asks for, and by what it asks for.
+_ALWAYS = frozenset(("num_instances", "num_io_ops", "instances", "stats"))
+_DISK = ("free_disk_mb", "disk_mb_used")
+_BY_SIZE = {"memory_mb": ("free_ram_mb",), "vcpus": ("vcpus_used",), "root_gb": _DISK, "ephemeral_gb": _DISK}
+_CONSUMED = _ALWAYS.union(*_BY_SIZE.values())
 
 
 class Kind(NamedTuple):
@@ -64,6 +67,19 @@ class Filling:
                 self._place(number, fits)
                 at_once = 1
 
+    def is_open(self) -> bool:
+        """Whether nothing can end it, because no filter looks at what the instances take."""
+        spec = self.kinds[0].spec
+        if not self.is_alike():
+            return False
+        changed = _ALWAYS.union(*(names for size, names in _BY_SIZE.items() if getattr(spec, size)))
+        return skips_filters(spec) or not any(changed & _reads(one, spec) for one in self._filters())
+
+    def _filters(self) -> Sequence[Any]:
+        deciding, given = self.deciding(), self.how.get("filters")
+        filters: Sequence[Any] = getattr(deciding, "filters", ()) if given is None else deciding._filters_named(given)
+        return filters
+
     def _next(self) -> int:
         """The kind that is furthest behind its share; the first of several."""
         total = sum(kind.share for kind in self.kinds)
@@ -103,17 +119,15 @@ class Filling:
         is_joined = spec.instance_group is not None or spec.instance_groups or getattr(deciding, "resources", ())
         if len(self.kinds) > 1 or is_joined:
             return False
-        given = self.how.get("filters")
-        filters = getattr(deciding, "filters", ()) if given is None else deciding._filters_named(given)
-        return all(_is_local(one, spec) for one in filters)
+        return all(_is_local(one, spec) for one in self._filters())
 
-    def result(self, name: str) -> KindCapacity:
-        """What fits, and what ended it."""
+    def result(self, name: str, *, is_open: bool = False) -> KindCapacity:
+        """What fits, and what ended it; as of KindCapacity."""
         zones = {(host.host, host.nodename): host_info(host).zone or "" for host in self.pool}
         by_zone = Counter(dict.fromkeys(sorted(set(zones.values())), 0))
         by_zone.update(zones[one.host, one.nodename] for _number, one in self.placed)
         by_flavor = {kind.name: count for kind, count in zip(self.kinds, self._counts, strict=True)}
-        found = KindCapacity(name, len(self.placed), by_flavor, dict(by_zone))
+        found = KindCapacity(name, len(self.placed), by_flavor, dict(by_zone), is_open=is_open)
         if self.refusal is None:
             return found
         explanation = self.refusal.explanation
@@ -124,7 +138,8 @@ class Filling:
         free = {name: amounts.limit[name] - amounts.used[name] for name in RESOURCES}
         return replace(
             found,
-            ended_by=max(refused, key=refused.__getitem__, default=None),
+            # What the request itself excludes ends nothing, unless there is nothing else.
+            ended_by=max(refused, key=lambda name: (name not in EXCLUSIONS, refused[name]), default=None),
             refused_by=refused,
             short_of={name: int((free[name] < need).sum()) for name, need in needs.items() if need},
             nearest=nearest[0].miss if nearest else None,
@@ -134,8 +149,11 @@ class Filling:
 
 def _is_local(one: Any, spec: RequestSpec) -> bool:
     """Whether the verdict of a filter depends on one host, and is asked whenever it may change."""
-    declaration = declaration_of(type(one))
-    if declaration is None:
+    if declaration_of(type(one)) is None:
         return False
-    reads = one.host_reads(spec) if callable(declaration.host_reads) else declaration.host_reads
-    return not (one.run_filter_once_per_request and _CONSUMED & {name.partition(".")[0] for name in reads})
+    return not (one.run_filter_once_per_request and _CONSUMED & _reads(one, spec))
+
+
+def _reads(one: Any, spec: RequestSpec) -> frozenset[str]:
+    """The attributes of a host that a filter reads for a request."""
+    return frozenset(attributes_of(one.host_reads(spec) if callable(one.host_reads) else one.host_reads))

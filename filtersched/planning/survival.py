@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from filtersched.errors import FilterschedError, InvalidRequest
+from filtersched.errors import FilterschedError, InvalidRequest, must_be
 from filtersched.hosts.domains import DomainKey, name_of
 from filtersched.hosts.host_pool import HostPool, Key
 from filtersched.planning.capacity_result import Survival
@@ -23,6 +23,8 @@ class _Undo(FilterschedError):
 
 def domains_of(pool: HostPool, domain: str) -> dict[Any, list[Key]]:
     """The hosts of each domain. Raises InvalidRequest where no host is in one."""
+    if not isinstance(domain, str):
+        raise InvalidRequest(must_be("survive", "a kind of domain", domain), field="survive", value=domain)
     key = DomainKey(domain, "")
     found: dict[Any, list[Key]] = {}
     for host in pool:

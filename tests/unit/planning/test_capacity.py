@@ -89,6 +89,19 @@ def test_until_stops_early_and_nothing_ended_it(scheduler, pool):
     assert (found.count, found.ended_by, found.refused_by) == (3, None, {})
 
 
+def test_without_a_filter_that_looks_at_what_is_taken_the_search_stops_soon(scheduler, pool):
+    empty = of_one(capacity(scheduler, pool, [Flavor(name="empty")]))
+    forced = of_one(capacity(scheduler, pool, [RequestSpec(SMALL, force_hosts=["a"])]))
+    assert [(one.count, one.is_open, one.ended_by) for one in (empty, forced)] == [(1000, True, None)] * 2
+    assert of_one(capacity(scheduler, pool, [SMALL])).is_open is False
+
+
+def test_hosts_that_the_request_excludes_do_not_end_it(scheduler):
+    pool = HostPool([host("a", 8, 8), host("b", 8, 8), host("c", 2, 2)])
+    found = of_one(capacity(scheduler, pool, [RequestSpec(SMALL, ignore_hosts=["a", "b"])]))
+    assert (found.count, found.ended_by) == (2, "RamFilter")
+
+
 def test_alike_instances_survive_where_the_others_have_room_for_the_largest_host(scheduler, pool):
     found = of_one(capacity(scheduler, pool, [SMALL], survive="host")).survival
     assert (found.count, found.worst, found.is_exact) == (6, "a", True)
@@ -142,6 +155,9 @@ def test_a_profile_decides(pool):
         ({"mix": (0,)}, "mix"),
         ({"until": 0}, "until"),
         ({"survive": "rak"}, "survive"),
+        ({"survive": 3}, "survive"),
+        ({"flavors": "small"}, "flavors"),
+        ({"buy": "x", "until": 3}, "buy"),
         ({"buy": HostState("x")}, "until"),
     ],
 )
