@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, dataclass_transfor
 from filtersched.columns.frozen import thaw
 from filtersched.columns.plain_data import plain_data
 from filtersched.columns.stored import Stored
-from filtersched.columns.values import optional
+from filtersched.columns.values import amount, number, optional
 from filtersched.errors import InvalidHost, must_be, nearest, shown
-from filtersched.hosts.attribute_kinds import RATIO, Kind, kind_of
+from filtersched.hosts.attribute_kinds import RATIO, Kind, kind_of, whole_number
 from filtersched.requests.parts import Malformed
 from filtersched.requests.seal import decision
 
@@ -108,6 +108,8 @@ class Declared:
 
     _checks: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
     _required: ClassVar[tuple[str, ...]] = ()
+    # Attributes that keep a whole number of zero or more, below USUAL, as it is.
+    _numbers: ClassVar[frozenset[str]] = frozenset()
     # Attributes with read-only values.
     _read_only: ClassVar[frozenset[str]] = frozenset()
 
@@ -148,6 +150,7 @@ class Declared:
                 delattr(cls, name)
         cls.attributes = MappingProxyType(table)
         cls._checks = {name: attribute.check for name, attribute in table.items()}
+        cls._numbers = frozenset(name for name, check in cls._checks.items() if check in (number, amount, whole_number))
         cls._required = tuple(name for name, attribute in table.items() if attribute.is_required and name != "host")
         cls._read_only = frozenset(name for name, attribute in table.items() if attribute.kind.is_read_only)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from filtersched.columns.frozen import EMPTY, FrozenDict, GrowingDict
-from filtersched.columns.plain_data import FORMAT_VERSION, take_version
+from filtersched.columns.plain_data import FORMAT_VERSION, USUAL, take_version
 from filtersched.columns.stored import NO_ITEMS, NameToValue, Stored
 from filtersched.errors import InvalidHost, shown
 from filtersched.hosts import device_usage
@@ -188,10 +188,14 @@ class HostState(Declared):
     )
 
     def _begin(self, host: str, nodename: str | None = None, **attributes: Any) -> None:
-        self._owner: Owner | None = None
-        self._generation = 0
-        self._scratch: Limits | None = decision.limits
-        checks = self._checks
+        if TYPE_CHECKING:
+            self._owner: Owner | None = None
+            self._generation = 0
+            self._scratch: Limits | None = None
+        _set_owner(self, None)
+        _set_generation(self, 0)
+        _set_scratch(self, decision.limits)
+        checks, numbers = self._checks, self._numbers
         write = object.__setattr__
         attribute: str = "host"
         value: Any = host
@@ -200,7 +204,10 @@ class HostState(Declared):
             attribute, value = "nodename", nodename
             write(self, "nodename", self.host if nodename is None else checks["nodename"](nodename))
             for attribute, value in attributes.items():
-                write(self, attribute, checks[attribute](value))
+                if type(value) is int and attribute in numbers and 0 <= value < USUAL:
+                    write(self, attribute, value)
+                else:
+                    write(self, attribute, checks[attribute](value))
         except (KeyError, ValueError, TypeError, RecursionError) as problem:
             if attribute not in checks:
                 raise unknown_attribute(type(self), attribute, host=host, value=value) from None
@@ -515,18 +522,24 @@ class HostState(Declared):
             raise InvalidHost(f"a host must be a mapping, not {shown(data)}", value=data)
         known = dict(data)
         name = known.get("host")
-        take_version(
-            known,
-            lambda said, version: InvalidHost(
-                f"host {shown(name)}: {said}", host=name, attribute="version", value=version
-            ),
-        )
-        odd = [key for key in known if not isinstance(key, str)]
+        if "version" in known:
+            take_version(
+                known,
+                lambda said, version: InvalidHost(
+                    f"host {shown(name)}: {said}", host=name, attribute="version", value=version
+                ),
+            )
+        odd = [key for key in known if type(key) is not str and not isinstance(key, str)]
         if odd:
             raise InvalidHost(f"host {shown(name)}: a key must be text, not {shown(odd[0])}", value=data)
         if "host" not in known:
             raise InvalidHost("a host needs a 'host' name", attribute="host")
-        return cls(**known)
+        if cls.__new__ is not HostState.__new__ or hasattr(cls, "__dataclass_fields__"):
+            return cls(**known)
+        # Past __new__, which would copy the attributes once more: an inventory has very many hosts.
+        new = object.__new__(cls)
+        cls.__init__(new, **known)
+        return new
 
 
 def _more_free(free: float, amount: float, total: float) -> float:

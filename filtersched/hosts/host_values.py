@@ -180,10 +180,8 @@ def _instances(value: Any) -> FrozenDict[str, Any]:
     return FrozenDict(made) if made else EMPTY
 
 
-# An instance without more than a uuid.
-_BARE = {field.name: field.default for field in dataclasses.fields(Instance) if field.name != "uuid"}
-
-
+# An instance without anything.
+_BARE = {field.name: "" if field.name == "uuid" else field.default for field in dataclasses.fields(Instance)}
 _TEXTS = frozenset(("uuid", "project_id", "user_id", "image_ref", "instance_type_id", "availability_zone"))
 
 
@@ -192,18 +190,21 @@ def _ordinary_instance(uuid: Any, record: Any) -> Instance | None:
     if type(record) is not dict or type(uuid) is not str:
         return None
     fields: dict[str, Any] = {**_BARE, **record}
-    if fields.setdefault("uuid", uuid) != uuid or len(fields) > len(_BARE) + 1:
+    if len(fields) > len(_BARE):
         return None
     for name, value in record.items():
         if type(value) is str and name in _TEXTS:
             # Owners and images are the same of many.
             fields[name] = sys.intern(value)
-        elif value is not None and not (name == "instance_type_id" and type(value) is int and -USUAL < value < USUAL):
+        elif value is None:
+            if _BARE[name] is not None:
+                return None
+        elif name != "instance_type_id" or type(value) is not int or not -USUAL < value < USUAL:
             return None
-    if fields["image_properties"] is not _BARE["image_properties"]:
+    if "uuid" in record and record["uuid"] != uuid:
         return None
     fields["uuid"] = uuid
-    return Instance.of_checked(**fields)
+    return Instance.of_fields(fields)
 
 
 def _instance_uuid(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from filtersched.errors import InventoryError
@@ -45,7 +45,7 @@ class AggregateReader(RecordReader[HostAggregate]):
     def _is_record(self, data: Mapping[str, Any]) -> bool:
         return super()._is_record(data) or "Hosts" in data
 
-    def _items(self, name: str, record: Record) -> Iterator[HostAggregate]:
+    def _items(self, name: str, record: Record) -> Iterable[HostAggregate]:
         return self._made(record.data, self._aggregate)
 
     def _aggregate(self, data: dict[str, Any]) -> HostAggregate:

@@ -8,7 +8,7 @@ and `extra_specs`; a types file of a packing trace may call the id `vmTypeId`.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from filtersched.errors import InventoryError, nearest
@@ -95,7 +95,7 @@ class FlavorReader(RecordReader[Flavor]):
             )
         return super()._records()
 
-    def _items(self, name: str, record: Record) -> Iterator[Flavor]:
+    def _items(self, name: str, record: Record) -> Iterable[Flavor]:
         return self._made(record.data, self._flavor)
 
     def _flavor(self, data: dict[str, Any]) -> Flavor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from filtersched.errors import InventoryError
@@ -38,7 +38,7 @@ class GroupReader(RecordReader[InstanceGroup]):
     def _is_record(self, data: Mapping[str, Any]) -> bool:
         return super()._is_record(data) or any(name in data for name in _POLICIES)
 
-    def _items(self, name: str, record: Record) -> Iterator[InstanceGroup]:
+    def _items(self, name: str, record: Record) -> Iterable[InstanceGroup]:
         return self._made(record.data, self._group)
 
     def _group(self, data: dict[str, Any]) -> InstanceGroup:

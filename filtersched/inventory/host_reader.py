@@ -122,18 +122,18 @@ class HostReader(RecordReader[_Host]):
         if name == _HYPERVISORS:
             self._together.note_page(self.path, self.line, others.get(_LINKS))
 
-    def _items(self, name: str, record: Record) -> Iterator[_Host]:
+    def _items(self, name: str, record: Record) -> Sequence[_Host]:
         is_novas = name == _HYPERVISORS or is_hypervisor(record.data)
         for host in self._made(record.data, self._from_nova if is_novas else self._from_record):
             seen, key = self._together.seen, (host.host, host.nodename)
             if key not in seen:
                 seen[key] = (self.path, record.line)
-                yield host
-                continue
+                return (host,)
             path, line = seen[key]
             where = f"on line {line}" if path == self.path else f"in {path}, line {line}"
             node = "" if host.nodename == host.host else f", node {host.nodename!r},"
             self._mistakes.add(self._bad(f"host {host.host!r}{node} stands there twice, first {where}", "host"))
+        return ()
 
     def _from_record(self, data: dict[str, Any]) -> _Host:
         return self._host_class.from_dict(self._with_free(data))
@@ -155,6 +155,8 @@ class HostReader(RecordReader[_Host]):
 
     def _with_free(self, data: dict[str, Any]) -> dict[str, Any]:
         """The record with what is free, where only the total is given: all but the reserve."""
+        if data.get("free_ram_mb") is not None and data.get("free_disk_mb") is not None:
+            return data
         for what, total, free, unit in (
             ("ram", "total_usable_ram_mb", "free_ram_mb", 1),
             ("disk", "total_usable_disk_gb", "free_disk_mb", 1024),

@@ -54,7 +54,8 @@ DECODER = json.JSONDecoder(
 _DIGITS = bytes(48 if 48 <= byte < 58 else 32 for byte in range(256))
 _TOO_LONG = b"0" * MAX_DIGITS
 # What stands between a key and its value in few files: a blank, or a backslash that the key ends with.
-_UNUSUAL = (" :", "\t:", "\r:", "\n:", '\\\\":')
+_BLANKS = ("\t", "\r", "\n")
+_BACKSLASH_AND_END = '\\\\":'
 
 
 class CountingDecoder:
@@ -70,12 +71,20 @@ class CountingDecoder:
 
     def decode(self, text: str) -> Any:
         """The data, or an exception if the strict decoder is to say what is wrong, if anything is."""
-        if any(part in text for part in _UNUSUAL) or _TOO_LONG in text.encode().translate(_DIGITS):
+        if " :" in text or any(blank in text and f"{blank}:" in text for blank in _BLANKS):
+            raise ValueError
+        escaped = 0
+        if "\\" in text:
+            if _BACKSLASH_AND_END in text:
+                raise ValueError
+            # Behind a backslash, a quote is inside of a text.
+            escaped = text.count('\\":')
+        if _TOO_LONG in text.encode().translate(_DIGITS):
             raise ValueError
         self._keys = 0
         data = self._decoder.decode(text)
-        # A key that comes twice is one of its object. Behind a backslash, a quote is inside of a text.
-        if self._keys != text.count('":') - text.count('\\":'):
+        # A key that comes twice is one of its object.
+        if self._keys != text.count('":') - escaped:
             raise ValueError
         return data
 

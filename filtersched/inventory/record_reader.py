@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from filtersched.columns.plain_data import take_version
@@ -184,10 +184,10 @@ class RecordReader(Generic[_Read]):
             self._unread.update(new)
             LOG.warning("%s, line %d: not read: %s", self.path, self.line or 1, ", ".join(map(shown, new)))
 
-    def _items(self, name: str, record: Record) -> Iterator[_Read]:
+    def _items(self, name: str, record: Record) -> Iterable[_Read]:
         raise NotImplementedError
 
-    def _made(self, data: dict[str, Any], make: Callable[[dict[str, Any]], _Read | None]) -> Iterator[_Read]:
+    def _made(self, data: dict[str, Any], make: Callable[[dict[str, Any]], _Read | None]) -> Sequence[_Read]:
         """What `make` makes of the data, if anything; its errors become mistakes of this line.
 
         A field that is wrong is left out, and what is wrong with the others is found.
@@ -207,14 +207,13 @@ class RecordReader(Generic[_Read]):
                 field = error.args[1] if len(error.args) == 2 and isinstance(error.args[1], str) else None
                 problem = str(error.args[0]) if error.args else str(error)
             else:
-                if made is not None:
-                    yield made
-                return
+                return () if made is None else (made,)
             said = self._named(data)
             if said is not None:
                 raise _Foreign(f"{self.path}, line {self.line}: {said}", path=self.path, line=self.line)
             self._mistakes.add(self._bad(problem, field))
             left = None if field is None or self._mistakes.is_full else self._without(left, field)
+        return ()
 
     def _named(self, data: Mapping[str, Any]) -> str | None:
         """What the data are, if they are of another kind than what is read; else None."""

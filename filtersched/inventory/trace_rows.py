@@ -140,7 +140,7 @@ class _ActionReader(RecordReader[tuple[str, str, float | None]]):
         self._columns = Columns((*names, *_ACTIONS), "action", names)
         return super()._records()
 
-    def _items(self, name: str, record: Record) -> Iterator[tuple[str, str, float | None]]:
+    def _items(self, name: str, record: Record) -> Iterable[tuple[str, str, float | None]]:
         return self._made(record.data, self._action)
 
     def _action(self, data: dict[str, Any]) -> tuple[str, str, float | None] | None:

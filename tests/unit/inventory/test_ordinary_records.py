@@ -1,13 +1,14 @@
 """Records as most are take a short way; what comes of them is the same, and so is what is refused."""
 
 import json
+import pickle
 import random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filtersched import InventoryError
+from filtersched import Instance, InvalidHost, InventoryError
 from filtersched.hosts.host_state import HostState
 from filtersched.inventory import read_hosts
 from filtersched.inventory.json_records import DECODER, CountingDecoder
@@ -137,3 +138,48 @@ def test_unusual_part_is_refused_as_ever(tmp_path, part, said):
     path.write_text(json.dumps({"host": "a", **part}))
     with pytest.raises(InventoryError, match=said):
         list(read_hosts(path))
+
+
+@pytest.mark.parametrize(
+    ("field", "kept"),
+    [
+        *(("groups", ()), ("consumed", {}), ("scheduler_hints", {}), ("image_properties", {})),
+        *(("flavor", None), ("project_id", None), ("created_at", None)),
+    ],
+)
+def test_a_field_of_an_instance_that_is_null_is_not_given(field, kept):
+    host = HostState("h", instances={"i": {"user_id": "u", field: None}})
+    assert getattr(host.instances["i"], field) == kept
+
+
+@pytest.mark.parametrize("field", ["forced", "priority"])
+def test_a_field_of_an_instance_that_cannot_be_null_is_refused(field):
+    with pytest.raises(InvalidHost, match=field):
+        HostState("h", instances={"i": {field: None}})
+
+
+def test_an_instance_of_checked_values_is_like_any_other():
+    fields = {"uuid": "i", "project_id": "p", "groups": ("g",), "priority": 3}
+    quick, usual = Instance.of_checked(**fields), Instance(**fields)
+    assert (type(quick), quick, hash(quick)) == (Instance, usual, hash(usual))
+    assert pickle.loads(pickle.dumps(quick)) == usual
+    with pytest.raises(AttributeError):
+        quick.priority = 4
+
+
+@pytest.mark.parametrize("value", [0, 5, 2**62, 2**63, -1, True, 10**151])
+def test_a_number_of_a_host_is_the_same_on_the_short_way(value):
+    def kept(make):
+        try:
+            return repr(make().free_ram_mb)
+        except InvalidHost as problem:
+            return str(problem)
+
+    def assigned():
+        host = HostState("h")
+        host.free_ram_mb = value
+        return host
+
+    ways = [assigned, lambda: HostState("h", free_ram_mb=value)]
+    ways.append(lambda: HostState.from_dict({"host": "h", "free_ram_mb": value}))
+    assert len(set(map(kept, ways))) == 1
