@@ -12,7 +12,7 @@ from typing import Any
 from filtersched.cli.compare_page import compare_facts, compare_sections
 from filtersched.cli.errors import UsageError
 from filtersched.cli.inputs import WHICH_HOSTS, files_read, filters_of, hosts_of, timed, trace_of
-from filtersched.cli.listing import Column, show_table, write_json
+from filtersched.cli.listing import write_json
 from filtersched.cli.report_page import begin_page
 from filtersched.cli.terminal import Terminal
 from filtersched.errors import FilterschedError
@@ -25,8 +25,7 @@ from filtersched.planning.runners import LocalRunner, Runner
 from filtersched.planning.runs import Configuration
 from filtersched.settings import SchedulerConf, make_conf, read_scheduler_settings, without_files
 
-# The first column of the table; the others are the configurations.
-_METRIC = "metric"
+_MOST_SEEDS = 100_000
 
 
 def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:
@@ -37,6 +36,8 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
         raise UsageError("--resume goes on from a file of results; name it by --results FILE")
     if args.jobs is not None and args.dask not in (None, "local"):
         raise UsageError("--jobs is for this machine; a Dask cluster has its own workers")
+    if args.seeds > _MOST_SEEDS:
+        raise UsageError(f"--seeds is at most {_MOST_SEEDS:,}, not {args.seeds:,}")
     _check_files(args)
     unusable: list[Failure] = []
     configurations = _configurations(args, conf, unusable)
@@ -44,10 +45,10 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
         _tell(terminal, failure)
     if not configurations:
         raise NothingToCompare("no configuration can be used", failures=unusable)
-    hosts = _Hosts(args)
+    hosts, runner = _Hosts(args), _runner(args)
     with contextlib.ExitStack() as stack:
         page = begin_page(args, terminal, stack)
-        comparison = _compared(args, terminal, configurations, hosts)
+        comparison = _compared(args, terminal, configurations, hosts, runner)
         comparison = replace(comparison, failures=(*unusable, *comparison.failures))
         if page is not None:
             page.write(compare_facts(comparison), compare_sections(comparison, hosts.any()))
@@ -65,7 +66,11 @@ def _check_files(args: argparse.Namespace) -> None:
 
 
 def _compared(
-    args: argparse.Namespace, terminal: Terminal, configurations: Sequence[Configuration], hosts: _Hosts
+    args: argparse.Namespace,
+    terminal: Terminal,
+    configurations: Sequence[Configuration],
+    hosts: _Hosts,
+    runner: Runner,
 ) -> Comparison:
     with contextlib.closing(trace_of(args)) as trace:
         requests = [timed(spec, args) for spec in trace]
@@ -85,7 +90,7 @@ def _compared(
             seeds=range(args.seed, args.seed + args.seeds),
             filters=filters_of(args),
             capacity_filters=args.capacity_filters,
-            runner=_runner(args),
+            runner=runner,
             journal=journal,
             progress=progress,
             failed=lambda failure: _tell(terminal, failure),
@@ -123,6 +128,7 @@ class _Hosts:
 
 def _configurations(args: argparse.Namespace, conf: SchedulerConf, unusable: list[Failure]) -> list[Configuration]:
     """The configurations that the command line names, each on top of its settings and files."""
+    # They were read already, so that they can be.
     base = [(path, _text(path)) for path in conf.default_config_files or ()]
     flags = without_files(args.settings)
     found = []
@@ -154,7 +160,7 @@ def _text(path: str) -> str:
             return file.read()
     except (OSError, UnicodeDecodeError) as error:
         problem = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"{path} cannot be read: {problem}") from None
+        raise UsageError(f"the file cannot be read: {problem}") from None
 
 
 def _runner(args: argparse.Namespace) -> Runner:
@@ -169,8 +175,9 @@ def _show(terminal: Terminal, args: argparse.Namespace, comparison: Comparison) 
     if args.format == "json":
         write_json(terminal.out, comparison.to_dict())
         return
-    columns = [Column(_METRIC), *(Column(name, is_number=True) for name in comparison.names)]
-    show_table(terminal, columns, comparison.rows())
+    # Names of files are shown as they are.
+    rows = [[row["metric"], *(row[name] for name in comparison.names)] for row in comparison.rows()]
+    terminal.table(["metric", *comparison.names], rows, numbers=comparison.names)
     terminal.line()
     for words in comparison.timings():
         terminal.line(words)

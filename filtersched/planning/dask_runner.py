@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import uuid
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
@@ -15,6 +16,8 @@ from filtersched.planning.worker import in_words
 
 #: Stands for a cluster of this machine that is started for the runs.
 LOCAL = "local"
+# What Dask connects to; its client does not let go of an address of another form.
+_ADDRESS = re.compile(r"(?:(?:tcp|tls|ws|wss|ucx|ucxx|inproc)://)?[^\s/]+:\d+")
 _TIMEOUT_S = 30
 
 
@@ -34,10 +37,15 @@ class DaskRunner:
     jobs : how many workers the cluster of this machine has; None is one for each core.
     timeout_s : how long to wait for the scheduler.
 
-    Its events raise DaskError for a scheduler that is not there, or dies.
+    Raises DaskError for what is no address; its events raise it for a scheduler that is not there, or dies.
     """
 
     def __init__(self, address: str, *, jobs: int | None = None, timeout_s: float = _TIMEOUT_S) -> None:
+        if address != LOCAL and not _ADDRESS.fullmatch(address):
+            raise DaskError(
+                f"the address of a Dask scheduler is such as tcp://scheduler:8786, or local, not {address!r}",
+                address=address,
+            )
         self._address = address
         self._jobs = jobs
         self._timeout_s = timeout_s

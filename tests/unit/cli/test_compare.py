@@ -52,6 +52,11 @@ def test_table_has_a_row_for_each_metric_and_differences_from_the_first(compare)
     assert int(rows["on another host than in the first"][1]) > 0
 
 
+def test_names_of_files_stand_in_the_table_as_they_are(compare, files):
+    (files / "my_own.conf").write_text(SPREAD)
+    assert compare(configurations=("my_own.conf",)).out.split()[:2] == ["METRIC", "MY_OWN.CONF"]
+
+
 def test_json_has_the_comparison(compare):
     found = compare("--format", "json").json
     assert [one["name"] for one in found["configurations"]] == ["spread.conf", "pack.conf"]
@@ -66,7 +71,7 @@ def test_configuration_that_cannot_be_loaded_is_named_and_the_others_go_on(compa
     assert [one["name"] for one in result.json["configurations"]] == ["spread.conf"]
     assert "filtersched: failed: broken.conf: " in result.err
     assert "ram_weight_multiplier" in result.err
-    assert "missing.conf cannot be read: No such file or directory" in result.err
+    assert "failed: missing.conf: the file cannot be read: No such file or directory" in result.err
 
 
 def test_no_configuration_that_can_be_loaded_is_an_error(compare):
@@ -110,6 +115,8 @@ def test_capacity_filters_are_added_to_all_configurations(compare, files):
         (("--resume",), "--results FILE"),
         (("--seeds", "0"), "1 or more"),
         (("--jobs", "0"), "1 or more"),
+        (("--seeds", "99999999999"), "at most 100,000"),
+        (("--dask", "scheduler"), "tcp://scheduler:8786"),
         (("--jobs", "2", "--dask", "tcp://127.0.0.1:1"), "--jobs is for this machine"),
     ],
 )

@@ -63,6 +63,8 @@ def test_scheduler_that_is_not_there_is_named(hosts, requests):
         compare({"a": SPREAD}, hosts, requests, runner=runner)
 
 
-def test_address_that_is_none_is_named(hosts, requests):
-    with pytest.raises(DaskError, match="there is no Dask scheduler at nonsense://"):
-        compare({"a": SPREAD}, hosts, requests, runner=DaskRunner("nonsense://x:1", timeout_s=1))
+@pytest.mark.parametrize("address", ["nonsense://x:1", "scheduler", "tcp://scheduler"])
+def test_address_that_is_none_is_named(address):
+    with pytest.raises(DaskError, match="such as tcp://scheduler:8786, or local") as error:
+        DaskRunner(address)
+    assert error.value.address == address
