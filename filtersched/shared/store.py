@@ -23,6 +23,8 @@ from filtersched.shared.engines import Timeouts, begin_to_write
 from filtersched.shared.statements import single_step, statements_for, steps_of
 
 _T = TypeVar("_T")
+# So often a reading is tried whose connection is lost.
+_MOST_READS = 4
 _EPOCH = datetime(1970, 1, 1)
 # Departures are remembered for so long; see `hosts.reports`.
 _REMEMBERED_FOR = timedelta(minutes=10)
@@ -143,8 +145,9 @@ class Store:
         """Forget the connection: it is lost, or in a state that nobody knows."""
         if self._proxy is not None and self._pid == os.getpid():
             with contextlib.suppress(Exception):
-                # As above.
+                # As above. What else the engine has open was lost with it, as a rule.
                 self._proxy.invalidate()
+                self._engine.dispose(close=False)
         self._proxy = None
 
     @contextlib.contextmanager
@@ -212,14 +215,16 @@ class Store:
 
     def _again_if_lost(self, read: Callable[[], _T]) -> _T:
         """What `read` returns; through another connection if this one was lost, which nobody needs to know."""
-        try:
-            with self._errors():
-                return read()
-        except PoolError as problem:
-            if problem.problem not in ("lost", "unreachable"):
-                raise
-        with self._errors():
-            return read()
+        for number in range(_MOST_READS):
+            was_connected = self._proxy is not None
+            try:
+                with self._errors():
+                    return read()
+            except PoolError as problem:
+                is_lost = problem.problem == "lost" or (problem.problem == "unreachable" and was_connected)
+                if not is_lost or number == _MOST_READS - 1:
+                    raise
+        raise AssertionError("there is one reading at least")
 
     def _news_of_sqlite(self) -> News:
         driver = self._driver()

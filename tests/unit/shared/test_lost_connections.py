@@ -164,6 +164,17 @@ def test_connection_that_breaks_while_the_replica_catches_up_is_made_again(wire,
         assert wire.cuts == 1
 
 
+def test_connections_that_an_administrator_ends_are_made_again(postgresql, url):
+    with SharedPool(url) as pool:
+        scheduler.place(make_spec(instance_uuid="u1"), pool)
+        postgresql.run_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            f"WHERE datname = '{url.split('?')[0].rpartition('/')[2]}'"
+        )
+        scheduler.place(make_spec(instance_uuid="u2"), pool)
+        assert sorted(one for host in pool for one in host.instances) == ["u1", "u2"]
+
+
 def test_server_that_restarts_is_found_again(tmp_path):
     from tests.postgresql_server import NotInstalled, postgresql_server
 
