@@ -70,9 +70,9 @@ class Attempts(Atomic):
         )
 
 
-def checked_attempts(given: Any) -> int:
-    """How many attempts there may be. Raises InvalidRequest."""
+def checked_count(name: str, given: Any) -> int:
+    """A number of attempts, or of changes. Raises InvalidRequest."""
     if type(given) is not int or given < 1:
-        said = must_be("claim_attempts", "a whole number above 0", given)
-        raise InvalidRequest(said, field="claim_attempts", value=given)
+        said = must_be(name, "a whole number above 0", given)
+        raise InvalidRequest(said, field=name, value=given)
     return given

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar
 
-from filtersched.errors import InvalidRequest, PoolError, must_be
+from filtersched.errors import InvalidRequest, PoolError, must_be, shown
 from filtersched.hosts.atomic import Atomic
 from filtersched.hosts.host_lists import each_of
 from filtersched.hosts.host_pool import HostPool
@@ -23,7 +23,7 @@ from filtersched.hosts.unmoved_hosts import groups_named
 from filtersched.requests.instance import Instance
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.schedulers.observer import tell
-from filtersched.shared.attempts import Attempts, checked_attempts
+from filtersched.shared.attempts import Attempts, checked_count
 from filtersched.shared.claims import Claim, ClaimCounts, HostClaim, Outdated, Written, drawn_by
 from filtersched.shared.engines import Timeouts, open_engine, writing
 from filtersched.shared.host_records import changed_data
@@ -72,7 +72,8 @@ class SharedPool(Replica):
         log_length: int = 20_000,
     ) -> None:
         limits = timeouts or Timeouts()
-        self.claim_attempts: int = checked_attempts(claim_attempts)
+        self.claim_attempts: int = checked_count("claim_attempts", claim_attempts)
+        checked_count("log_length", log_length)
         if isinstance(claim_ttl, bool) or not isinstance(claim_ttl, int | float) or not 0 < claim_ttl < 1e9:
             said = must_be("claim_ttl", "a number of seconds above 0", claim_ttl)
             raise InvalidRequest(said, field="claim_ttl", value=claim_ttl)
@@ -160,7 +161,9 @@ class SharedPool(Replica):
 
     def __copy__(self) -> HostPool:  # type: ignore[override]
         """A HostPool of copies of the hosts; what changes there changes nothing here."""
-        return HostPool(self._atomic.run(lambda: [host.copy() for host in self.rows.hosts()]))
+        new = HostPool(self._atomic.run(lambda: [host.copy() for host in self.rows.hosts()]))
+        new.kept_metrics = self.kept_metrics
+        return new
 
     def __deepcopy__(self, memo: dict[int, Any]) -> HostPool:  # type: ignore[override]
         return self.__copy__()
@@ -270,7 +273,13 @@ class SharedPool(Replica):
 
         Raises InvalidRequest for an instance that is not here, or whose time is over; nothing is confirmed then.
         """
-        given = [instances] if isinstance(instances, str | Placement) else list(instances)
+        given: list[Any] = [instances]
+        if isinstance(instances, Iterable) and not isinstance(instances, str | Placement):
+            given = list(instances)
+        for one in given:
+            if not isinstance(one, str | Placement):
+                said = f"only selections and uuids can be confirmed, not {shown(one)}"
+                raise InvalidRequest(said, field="instances", value=one)
         self._atomic.run(self._confirm, [one if isinstance(one, str) else one.instance_uuid for one in given])
 
     def _confirm(self, uuids: Sequence[str]) -> None:
@@ -406,8 +415,11 @@ class SharedPool(Replica):
             return super()._write(host, name, value)
         row = self.rows.row_of(host.host, host.nodename)
         assert row is not None
-        changed = self.rows.host(row).copy()
-        setattr(changed, name, value)
+        if name == "metrics":
+            changed = self._with_attributes(row, {name: value})
+        else:
+            changed = self.rows.host(row).copy()
+            setattr(changed, name, value)
         self._publish([self._change(row, changed)])
         return True
 

@@ -1,5 +1,7 @@
 """SharedPool: the interface of HostPool, with a database as the truth; two pools on one URL see one another."""
 
+import copy
+
 import pytest
 from sqlalchemy import update
 
@@ -361,3 +363,64 @@ def test_class_that_cannot_be_imported_is_refused_by_name(database_url):
         SharedPool.create(database_url, [Local("cmp9")])
     assert caught.value.host == "cmp9"
     SharedPool.create(database_url).close()
+
+
+@pytest.mark.parametrize("given", [5, [None], ["u1", 7]])
+def test_only_selections_and_uuids_are_confirmed(two, given):
+    with pytest.raises(InvalidRequest, match="only selections and uuids can be confirmed"):
+        two[0].confirm(given)
+
+
+@pytest.mark.parametrize("option", ["claim_attempts", "log_length", "claim_ttl"])
+def test_option_that_is_out_of_bounds_is_refused_by_name(option, tmp_path):
+    url = f"sqlite:///{tmp_path / 'pool.db'}"
+    SharedPool.create(url).close()
+    with pytest.raises(InvalidRequest, match=f"{option} must be") as caught:
+        SharedPool(url, **{option: 0})
+    assert caught.value.field == option
+
+
+def test_copy_of_a_pool_is_a_pool_of_this_process(two):
+    copied = copy.copy(two[0])
+    scheduler.place(make_spec(), copied)
+    assert type(copied) is HostPool
+    assert [len(list(host.instances)) for host in two[1]] == [0, 0, 0]
+
+
+def test_claim_that_expires_is_refused_in_a_transaction(two):
+    a, b = two
+    with pytest.raises(InvalidRequest, match="in a transaction"):
+        a.transaction(lambda: scheduler.place(make_spec(), a, confirm=False))
+    assert free(b) == {"cmp1": 4096, "cmp2": 4096, "cmp3": 4096}
+
+
+class Older(HostState):
+    def consume_from_request(self, spec):
+        self.free_ram_mb -= spec.memory_mb
+
+    def release_request(self, spec):
+        self.free_ram_mb += spec.memory_mb
+
+
+def test_claim_that_nobody_could_give_back_is_refused(open_pool):
+    pool = open_pool([Older("cmp1", free_ram_mb=4096, total_usable_ram_mb=4096)])
+    with pytest.raises(InvalidRequest, match="nobody could give a claim back"):
+        scheduler.place(make_spec(), pool, filters=["RamFilter"], confirm=False)
+    assert pool["cmp1"].free_ram_mb == 4096
+
+
+def test_older_decision_of_a_group_conflicts_with_requests_placed_together_since(open_pool):
+    pool = open_pool(make_hosts(3))
+    group = InstanceGroup(policy="anti-affinity", uuid="g1")
+    (chosen,) = scheduler.select_destinations(make_spec(instance_group=group), pool)
+    others = [name for name in ("cmp1", "cmp2", "cmp3") if name != chosen.host]
+    scheduler.place_all([make_spec(instance_group=group, force_hosts=[name]) for name in others], pool)
+    with pytest.raises(CommitConflict, match="group 'g1' changed"):
+        pool.commit(chosen)
+
+
+def test_requests_of_one_group_are_placed_together(two):
+    a, b = two
+    group = InstanceGroup(policy="anti-affinity", uuid="g1")
+    placed = scheduler.place_all([make_spec(instance_group=group) for _ in range(3)], a)
+    assert sorted(b.host_of(one.instance_uuid).host for (one,) in placed) == ["cmp1", "cmp2", "cmp3"]
