@@ -9,6 +9,8 @@ from typing import Any
 from filtersched.cli.errors import UsageError
 from filtersched.cli.listing import Column, Row, check_listing, show_records
 from filtersched.cli.moves import groups_of, pool_at
+from filtersched.cli.plan_pages import capacity_sections
+from filtersched.cli.report_page import ReportPage, with_page
 from filtersched.cli.request_flags import flavor_of
 from filtersched.cli.terminal import Terminal
 from filtersched.cli.unread_fields import filters_in_use, profile_of
@@ -65,7 +67,8 @@ COLUMNS = (
 )
 
 
-def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:
+@with_page
+def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal, page: ReportPage | None) -> int:
     """Run the command; 0, or 1 if more instances are asked for than fit."""
     check_listing(args, COLUMNS)
     if not args.flavor:
@@ -77,9 +80,10 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
         raise UsageError("--buy needs a demand: --until N")
     settings = read_scheduler_settings(conf)
     scheduler = scheduler_from(conf)
+    pool = pool_at(args, conf)
     found = capacity(
         scheduler,
-        pool_at(args, conf),
+        pool,
         [Flavor(**flavor_of(text)) for text in args.flavor],
         mix=None if args.mix is None else _shares(args.mix),
         until=until,
@@ -89,6 +93,10 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
         filters=filters_in_use(args, scheduler),
         **profile_of(args, scheduler),
     )
+    if page is not None:
+        rows = [_row(one) for one in (*found.alone, *filter(None, [found.mix]))]
+        sections = capacity_sections(found, _told(found), rows, pool)
+        page.write([("hosts", found.hosts)], sections, conf=conf, scheduler=scheduler)
     _show(args, terminal, found)
     asked = (*found.alone, *filter(None, [found.mix]))
     return 1 if until is not None and any(one.count < until for one in asked) else 0

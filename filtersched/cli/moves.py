@@ -13,12 +13,15 @@ from filtersched.cli.errors import UsageError
 from filtersched.cli.inputs import snapshot_of, time_of
 from filtersched.cli.listing import Column, check_listing, show_records, write_json
 from filtersched.cli.named_hosts import NamedHosts
+from filtersched.cli.plan_pages import plan_facts, plan_sections, table_of
+from filtersched.cli.report_page import ReportPage, with_page
 from filtersched.cli.terminal import Terminal
 from filtersched.cli.unread_fields import filters_in_use
 from filtersched.hosts.host_pool import HostPool
 from filtersched.inventory import read_groups
 from filtersched.planning import MovePlan, WavePlan, audit, plan_moves, plan_waves
 from filtersched.planning.move_plan import EMPTY, EVEN, RULES
+from filtersched.planning.report_sections import Section, Table, heat_map
 from filtersched.requests.request_values import InstanceGroup
 from filtersched.schedulers import FilterScheduler, scheduler_from
 from filtersched.settings import SchedulerConf, read_scheduler_settings
@@ -63,27 +66,30 @@ WAVE_COLUMNS = (
 )
 
 
-def run_drain(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:
+@with_page
+def run_drain(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal, page: ReportPage | None) -> int:
     """Plan to empty hosts; 0 if nothing is left on them, else 1."""
     if not args.hosts:
         raise UsageError("which hosts? Name a HOST, or a pattern such as 'cmp-az1-*'.")
-    plan = _planned(args, conf, hosts=args.hosts)
+    plan = _planned(args, conf, page, hosts=args.hosts)
     _show(args, terminal, plan)
     return 0 if plan.reached else 1
 
 
-def run_rebalance(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:
+@with_page
+def run_rebalance(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal, page: ReportPage | None) -> int:
     """Plan for one of the goals of a rebalance; 0, or 1 if something stays broken."""
     if args.min_gain and args.goal != EVEN:
         raise UsageError(f"--min-gain is for --goal even, not for --goal {args.goal}")
     if args.keep_free and args.goal != EMPTY:
         raise UsageError(f"--keep-free is for --goal empty, not for --goal {args.goal}")
-    plan = _planned(args, conf, goal=args.goal, min_gain=args.min_gain, keep_free=args.keep_free)
+    plan = _planned(args, conf, page, goal=args.goal, min_gain=args.min_gain, keep_free=args.keep_free)
     _show(args, terminal, plan)
     return 1 if args.goal == RULES and not plan.reached else 0
 
 
-def run_audit(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:
+@with_page
+def run_audit(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal, page: ReportPage | None) -> int:
     """Show what filters and group rules say of instances on their own hosts; 0 if nothing, else 1."""
     check_listing(args, AUDIT_COLUMNS)
     scheduler = scheduler_for_moves(conf)
@@ -99,6 +105,10 @@ def run_audit(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal)
         }
         for one in found.broken
     ]
+    if page is not None:
+        facts = [("instances asked about", found.asked), ("not asked about", found.not_asked)]
+        sections: list[Section] = [table_of("Refused their own hosts", AUDIT_COLUMNS, rows), heat_map(pool)]
+        page.write(facts, sections, conf=conf, scheduler=scheduler)
     record = found.to_dict()
     broken = record.pop("broken")
     record.pop("version")
@@ -113,30 +123,41 @@ def run_audit(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal)
     return 1 if rows else 0
 
 
-def run_waves(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:
+@with_page
+def run_waves(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal, page: ReportPage | None) -> int:
     """Plan to empty the hosts of an aggregate in waves; 0 if every host is emptied, else 1."""
     if args.aggregate is None:
         raise UsageError("which hosts? Name an aggregate: --aggregate NAME.")
     check_listing(args, WAVE_COLUMNS)
     scheduler = scheduler_for_moves(conf)
+    pool = pool_at(args, conf)
     plan = plan_waves(
         scheduler,
-        pool_at(args, conf),
+        pool,
         aggregate=args.aggregate,
         at_once=args.at_once,
         max_unavailable=args.max_unavailable,
         groups=groups_of(args),
         filters=filters_in_use(args, scheduler),
     )
-    if args.format == "json":
-        write_json(terminal.out, {key: value for key, value in plan.to_dict().items() if key != "version"})
-        return 1 if plan.left else 0
     rows = [
         {"wave": number, "round": turn, **asdict(move)}
         for number, wave in enumerate(plan.waves, 1)
         for turn, moves in enumerate(wave.rounds, 1)
         for move in moves
     ]
+    if page is not None:
+        waves = [(number, ", ".join(wave.hosts)) for number, wave in enumerate(plan.waves, 1)]
+        sections: list[Section] = [
+            Table("Waves", ("wave", "hosts"), waves),
+            table_of("Moves", WAVE_COLUMNS, rows),
+            Table("Cannot be emptied", ("host", "reason"), list(plan.left)),
+            heat_map(pool, title="Hosts before the moves"),
+        ]
+        page.write([("aggregate", args.aggregate), ("moves", len(rows))], sections, conf=conf, scheduler=scheduler)
+    if args.format == "json":
+        write_json(terminal.out, {key: value for key, value in plan.to_dict().items() if key != "version"})
+        return 1 if plan.left else 0
     if rows or args.format != "text":
         show_records(terminal, args, "moves", WAVE_COLUMNS, rows)
     if args.format == "text":
@@ -158,7 +179,7 @@ def _show_waves(terminal: Terminal, plan: WavePlan) -> None:
 
 
 def _planned(
-    args: argparse.Namespace, conf: SchedulerConf, *, hosts: Sequence[str] = (), **how: Any
+    args: argparse.Namespace, conf: SchedulerConf, page: ReportPage | None, *, hosts: Sequence[str] = (), **how: Any
 ) -> MovePlan:
     check_listing(args, COLUMNS)
     scheduler = scheduler_for_moves(conf)
@@ -166,7 +187,7 @@ def _planned(
     if hosts:
         named = NamedHosts(pool)
         how["drain"] = [f"{one.host}/{one.nodename}" for name in hosts for one in named.matching(name)]
-    return plan_moves(
+    plan = plan_moves(
         scheduler,
         pool,
         moves=args.moves,
@@ -174,6 +195,9 @@ def _planned(
         filters=filters_in_use(args, scheduler),
         **how,
     )
+    if page is not None:
+        page.write(plan_facts(plan), plan_sections(plan, COLUMNS, pool), conf=conf, scheduler=scheduler)
+    return plan
 
 
 def scheduler_for_moves(conf: SchedulerConf) -> FilterScheduler:

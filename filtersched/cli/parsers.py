@@ -88,8 +88,14 @@ def make_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentP
 
 def _add_plans(command: _AddCommand) -> None:
     add_compare(command, (_add_input, _add_filters, _add_output), _positive)
-    add_moves(command, (_add_input, _add_filters, _add_output), _count)
-    add_capacity(command, (_add_input, _add_filters, _add_profile, _add_output), _count)
+    add_moves(command, (_add_input, _add_filters, _add_reported_output), _count)
+    add_capacity(command, (_add_input, _add_filters, _add_profile, _add_reported_output), _count)
+
+
+def _add_reported_output(parser: argparse.ArgumentParser, *, is_listing: bool = True) -> Any:
+    group = _add_output(parser, is_listing=is_listing)
+    add_report_flag(group)
+    return group
 
 
 def _add_schedule(command: _AddCommand) -> None:
@@ -122,8 +128,7 @@ def _add_schedule(command: _AddCommand) -> None:
     schedule.add_argument(
         "--seed", type=int, metavar="N", help="make random draws and generated uuids the same in every run"
     )
-    output = _add_output(schedule)
-    add_report_flag(output)
+    output = _add_reported_output(schedule)
     output.add_argument(
         "--output",
         metavar="FILE",
@@ -162,7 +167,7 @@ def _add_why(command: _AddCommand) -> None:
     why.add_argument("--seed", type=int, metavar="N", help="draw as a run of schedule with this seed does")
     add_request_flags(why)
     _add_deciding(why)
-    add_report_flag(_add_output(why))
+    _add_reported_output(why)
 
 
 def _add_lists(command: _AddCommand) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
@@ -41,6 +42,21 @@ def begin_page(args: argparse.Namespace, terminal: Terminal, stack: ExitStack) -
         terminal.use_stderr()
     output.begin()
     return ReportPage(args, output)
+
+
+_Run = Callable[[argparse.Namespace, SchedulerConf, Terminal], int]
+_Paged = Callable[[argparse.Namespace, SchedulerConf, Terminal, "ReportPage | None"], int]
+
+
+def with_page(command: _Paged) -> _Run:
+    """A command that is given its page, or None without --report, and may write it."""
+
+    @functools.wraps(command)
+    def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> int:
+        with ExitStack() as stack:
+            return command(args, conf, terminal, begin_page(args, terminal, stack))
+
+    return run
 
 
 class ReportPage:
