@@ -14,5 +14,6 @@ engine_facts  what the engine's REST API tells about hosts and VMs
 daemon        all of it together, until a signal ends or reloads it
 command       the command (main: where it begins)
 
-May import: public, schedulers, loading, hosts, plugins, settings, errors. Only `testing` imports it: what units are given.
+May import: public, schedulers, loading, hosts, plugins, settings, errors. Only `testing` imports it: what units are
+given.
 """
