@@ -25,6 +25,8 @@ FILES = {
     "'filtersched-proxy unit' prints one for your installation",
     "examples/hosts.jsonl": "an inventory of 32 hosts",
     "examples/requests.jsonl": "requests to place on them",
+    "examples/running.jsonl": "6 hosts with the instances that run on them",
+    "examples/groups.json": "the server groups of these instances",
     "examples/nova/hypervisors.json": "Nova's GET /os-hypervisors/detail, of a cloud of 5 hosts",
     "examples/nova/aggregates.json": "its openstack aggregate list --long -f json",
     "examples/nova/flavor.json": "its openstack flavor show m1.large -f json",
