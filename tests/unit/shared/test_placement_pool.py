@@ -16,6 +16,9 @@ from filtersched.schedulers.observer import ClaimResult, Observer
 from filtersched.shared import PlacementPool
 from tests.placement_server import PlacementServer, session
 
+# Many requests to a service, one after another.
+pytestmark = pytest.mark.slow
+
 SMALL = {"VCPU": 8, "MEMORY_MB": 8192, "DISK_GB": 100}
 FILTERS = ["RamFilter", "CoreFilter", "DiskFilter"]
 FIRST, SECOND = (str(uuid.uuid5(uuid.NAMESPACE_DNS, name)) for name in ("first", "second"))
