@@ -84,6 +84,7 @@ nitpick_ignore_regex = [
     ("py:class", r"filtersched\.hosts\.placement\.Placement"),
     ("py:class", r"filtersched\.hosts\.attribute_kinds\.Kind"),
     ("py:class", r"filtersched\.resources\.shared_resources\.SharedResources"),
+    ("py:class", r"filtersched\.loading\.loader\.FurtherFilters"),
     ("py:class", r"filtersched\.planning\.(amounts|metrics|outcome|runners|runs|simulation)\.\w+"),
     ("py:class", r"filtersched\.ovirt\.entities\.(Entity|Hosts)"),
 ]

@@ -9,12 +9,14 @@ import pytest
 from filtersched import (
     ChanceScheduler,
     CommitConflict,
+    ConfigurationError,
     FilterScheduler,
     Flavor,
     HostPool,
     HostState,
     InvalidRequest,
     NoValidHost,
+    Observer,
     PendingRequests,
     PluginNotFound,
     RequestSpec,
@@ -267,3 +269,38 @@ def test_the_scheduler_of_a_profile_decides_alone(pool):
     assert placed(batch.place(spec("spread"), pool)) == ("small", "batch")
     with pytest.raises(InvalidRequest):
         batch.place(spec(), pool, profile="spread")
+
+
+def test_a_reload_reads_the_profiles_anew(pool, tmp_path):
+    path = tmp_path / "profiles.conf"
+    path.write_text("[filter_scheduler]\nenabled_filters = RamFilter\n[profile:batch]\nram_weight_multiplier = 1\n")
+    before = FilterScheduler(make_conf(files=[path], profiles={"code": {"ram_weight_multiplier": -1.0}}))
+    path.write_text("[filter_scheduler]\nenabled_filters = RamFilter\n[profile:other]\nram_weight_multiplier = 1\n")
+    after = before.reloaded()
+    assert list(before.profiles) == ["batch", "code", "spread", "pack"]
+    assert list(after.profiles) == ["other", "code", "spread", "pack"]
+
+
+def test_a_reload_with_a_mistake_in_a_profile_changes_nothing(pool, tmp_path):
+    path = tmp_path / "profiles.conf"
+    path.write_text("[profile:batch]\nram_weight_multiplier = 1\n")
+    before = FilterScheduler(make_conf(files=[path]))
+    path.write_text("[profile:batch]\nram_weight_multiplier = much\n")
+    with pytest.raises(ConfigurationError, match=r"\[profile:batch\] ram_weight_multiplier is 'much'"):
+        before.reloaded()
+    assert list(before.profiles) == ["batch", "spread", "pack"]
+
+
+def test_an_observer_is_told_once_of_a_decision_of_a_profile(pool):
+    class Counting(Observer):
+        """Counts decisions."""
+
+        begun = 0
+
+        def decision_begins(self, operation, spec):
+            self.begun += 1
+
+    made = scheduler(BATCH)
+    made.observer = Counting()
+    made.place(spec("batch"), pool)
+    assert made.observer.begun == 1
