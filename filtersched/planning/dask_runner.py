@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
+import signal
+import threading
 import uuid
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
@@ -101,12 +103,17 @@ class DaskRunner:
     @contextlib.contextmanager
     def _client(self, distributed: Any) -> Iterator[Any]:
         # What its loops log of a connection that breaks is said here in one line.
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        for name in ("distributed", "asyncio"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         with contextlib.ExitStack() as stack:
             if self._address == LOCAL:
-                cluster = distributed.LocalCluster(
-                    n_workers=self._jobs or cores(), threads_per_worker=1, dashboard_address=None, processes=True
-                )
+                with _ignoring_interrupts():
+                    cluster = distributed.LocalCluster(
+                        n_workers=self._jobs or cores(),
+                        threads_per_worker=1,
+                        dashboard_address=None,
+                        silence_logs=logging.CRITICAL,
+                    )
                 stack.enter_context(cluster)
                 address = cluster.scheduler_address
             else:
@@ -132,6 +139,19 @@ class DaskRunner:
     def _error(self, said: str) -> DaskError:
         hint = "Finished runs are kept where --results was given; --resume goes on."
         return DaskError(f"{said}. {hint}", address=self._address)
+
+
+@contextlib.contextmanager
+def _ignoring_interrupts() -> Iterator[None]:
+    """Let processes that are started meanwhile ignore Ctrl-C: it is for the command, which ends them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _perform(run: Run, parts: Mapping[str, bytes]) -> tuple[str, Any]:
