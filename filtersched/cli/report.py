@@ -146,6 +146,11 @@ def show_hosts(terminal: Terminal, outcome: Outcome) -> None:
     terminal.line()
 
 
+def told_name(outcome: Outcome) -> str:
+    """What a request is called, with the profile that decided it."""
+    return outcome.name if outcome.profile is None else f"{outcome.name} (profile {outcome.profile!r})"
+
+
 def show_refusal(
     terminal: Terminal, outcome: Outcome, counts: Sequence[tuple[str, int]], misses: Sequence[str]
 ) -> None:
@@ -154,7 +159,7 @@ def show_refusal(
     if refusal is None:
         return
     reason = refusal.args[0] or f"{_which(refusal)} found none."
-    terminal.heading(f"{outcome.name}: No valid host was found. {reason}", style="red")
+    terminal.heading(f"{told_name(outcome)}: No valid host was found. {reason}", style="red")
     if counts:
         terminal.table(("filter", "hosts refused"), counts, numbers=("hosts refused",))
     for at, miss in enumerate(misses):

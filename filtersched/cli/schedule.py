@@ -12,7 +12,7 @@ from filtersched.cli.inputs import Requests, files_read, pool_of, timed, trace_o
 from filtersched.cli.named_hosts import resolve_hosts
 from filtersched.cli.output import Output
 from filtersched.cli.provenance import inventory_sha256
-from filtersched.cli.report import host_name, outcome_record, why_chosen
+from filtersched.cli.report import host_name, outcome_record, told_name, why_chosen
 from filtersched.cli.report_page import begin_page
 from filtersched.cli.request_flags import request_from
 from filtersched.cli.schedule_page import SchedulePage
@@ -138,8 +138,8 @@ def _tell(terminal: Terminal, outcome: Outcome) -> None:
     """Each stage of a decision, and each choice's why."""
     spec = outcome.spec
     terminal.note(
-        f"{outcome.name}: {len(outcome.selections) or spec.num_instances} x {spec.memory_mb} MiB, {spec.vcpus} vCPUs, "
-        f"{spec.root_gb + spec.ephemeral_gb} GiB"
+        f"{told_name(outcome)}: {len(outcome.selections) or spec.num_instances} x {spec.memory_mb} MiB, "
+        f"{spec.vcpus} vCPUs, {spec.root_gb + spec.ephemeral_gb} GiB"
     )
     explained = [one.explanation for one in outcome.selections]
     if outcome.why_refused is not None:

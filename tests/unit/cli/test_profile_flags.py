@@ -49,6 +49,13 @@ def test_why_says_which_profile_decided(schedule):
     assert schedule("--profile", "batch", "--format", "json", command=("why", "alpha")).json["profile"] == "batch"
 
 
+def test_a_refusal_and_verbose_say_which_profile_decided(run, hosts, settings):
+    given = ("--inventory", hosts, "--config-file", settings, "--profile", "batch")
+    found = run("schedule", *given, "--flavor", "ram=999999", "--verbose")
+    assert "#1 (profile 'batch'): No valid host was found." in found.out
+    assert "#1 (profile 'batch'): 1 x 999999 MiB" in found.err
+
+
 def test_an_unknown_profile_is_an_error_of_the_flag(schedule):
     found = schedule("--profile", "bach")
     assert found.status == 2
