@@ -220,6 +220,7 @@ class SharedPool(Replica):
 
     def take(self, chosen: Sequence[Placement], *, move: bool, ttl: float | None) -> None:
         """Claim selections that were decided, or asked about again, on the state that the replica has."""
+        self._check_may_change(chosen)
         if ttl is not None:
             self._check_can_expire(chosen)
         self._ttl = ttl

@@ -4,7 +4,16 @@ import threading
 
 import pytest
 
-from filtersched import Flavor, HostState, InstanceGroup, InvalidRequest, NoValidHost, RequestSpec, make_conf
+from filtersched import (
+    Flavor,
+    HostState,
+    InstanceGroup,
+    InvalidHost,
+    InvalidRequest,
+    NoValidHost,
+    RequestSpec,
+    make_conf,
+)
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.placement import CommitConflict
 from filtersched.schedulers.filter_scheduler import FilterScheduler
@@ -252,3 +261,16 @@ def test_replica_that_fell_behind_a_pruned_log_reads_everything_again(database_u
         chosen = scheduler.select_destinations(make_spec(), a)
         b.commit(chosen)
         assert a.host_of(chosen[0].instance_uuid).host == "cmp1"
+
+
+def test_plugin_that_places_while_it_decides_is_refused(two):
+    a, b = two
+
+    class Placing(BaseHostFilter):
+        def host_passes(self, host, spec):
+            scheduler_with().place(make_spec(), b)
+            return True
+
+    with pytest.raises(InvalidHost, match="may not be changed while hosts are being chosen"):
+        FilterScheduler(CONF, filters=[Placing()]).place(make_spec(), a)
+    assert [list(host.instances) for host in a] == [[], [], []]
