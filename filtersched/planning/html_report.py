@@ -16,7 +16,7 @@ from typing import Any
 
 from filtersched import __version__
 from filtersched.planning.report_pictures import picture
-from filtersched.planning.report_sections import Section, check_report_packages
+from filtersched.planning.report_sections import Section, check_report_packages, printable
 
 # So many rows of a table are shown; the rest is counted.
 _MOST_ROWS = 1000
@@ -48,7 +48,12 @@ def _template() -> Any:
     import jinja2
 
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        # Pictures are markup, and clean.
+        finalize=lambda value: printable(value) if type(value) is str else value,
     )
     environment.filters["shown"] = shown
     return environment.from_string(files("filtersched.planning").joinpath("report.html.jinja").read_text("utf-8"))

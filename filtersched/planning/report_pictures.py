@@ -5,13 +5,22 @@ from __future__ import annotations
 import io
 import math
 import re
+import warnings
 from collections.abc import Sequence
 from html import escape
 from typing import Any
 
 import numpy as np
 
-from filtersched.planning.report_sections import Bars, HeatMap, Lines, Section, StackedBars, check_report_packages
+from filtersched.planning.report_sections import (
+    Bars,
+    HeatMap,
+    Lines,
+    Section,
+    StackedBars,
+    check_report_packages,
+    printable,
+)
 
 # Stand for the colors of text and of lines, which the page chooses.
 _INK, _LINE = "#010203", "#040506"
@@ -44,10 +53,14 @@ def picture(section: Section, salt: str) -> str | None:
     """The picture of a section as markup; None for one without. `salt` makes its ids unlike those of others."""
     check_report_packages()
     from markupsafe import Markup
-    from matplotlib import rc_context
+    from matplotlib import rc_context, rcdefaults, rcParams
 
-    style: Any = {**_STYLE, "svg.hashsalt": salt}
-    with rc_context(style):
+    with rc_context(), warnings.catch_warnings():
+        # The browser's fonts draw the text, so it does not matter what those of the library lack.
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+        # Whatever a file of the user's says, a report looks alike everywhere.
+        rcdefaults()
+        rcParams.update({**_STYLE, "svg.hashsalt": salt})
         if isinstance(section, Bars) and section.bars:
             figure = _bars(section)
         elif isinstance(section, StackedBars) and section.names:
@@ -77,7 +90,7 @@ def _bars(section: Bars) -> Any:
     _name_rows(axes, [one.name for one in bars])
     if all(float(one.value).is_integer() for one in bars):
         axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.set_xlabel(section.unit)
+    axes.set_xlabel(_label(section.unit))
     return figure
 
 
@@ -88,18 +101,25 @@ def _stacked(section: StackedBars) -> Any:
     for at, (part, numbers) in enumerate(section.counting.items()):
         values = np.array(list(numbers)[: len(names)], dtype=np.float64)
         starts = np.where(values >= 0, above, below)
-        axes.barh(range(len(names)), values, left=starts, color=_COLORS[at % len(_COLORS)], label=part)
+        axes.barh(range(len(names)), values, left=starts, color=_COLORS[at % len(_COLORS)], label=_label(part))
         above += np.maximum(values, 0)
         below += np.minimum(values, 0)
     _name_rows(axes, names)
-    axes.set_xlabel(section.unit)
+    axes.set_xlabel(_label(section.unit))
     if section.counting:
         figure.legend(loc="outside upper left", ncols=3)
     return figure
 
 
+def _label(text: str) -> str:
+    """A text that is no formula, whatever stands in it; nor hidden from legends, as those that begin with _ are."""
+    shown = printable(text).replace("$", r"\$")
+    return f"\u200b{shown}" if shown.startswith("_") else shown
+
+
 def _name_rows(axes: Any, names: Sequence[str]) -> None:
-    short = [name if len(name) <= 40 else f"{name[:39]}…" for name in names]
+    clean = map(printable, names)
+    short = [name if len(name) <= 40 else f"{name[:39]}…" for name in clean]
     axes.set_yticks(range(len(names)), short, parse_math=False)
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
@@ -115,10 +135,10 @@ def _lines(section: Lines) -> Any:
             factor * np.asarray(y, dtype=np.float64)[chosen],
             drawstyle="steps-post",
             color=_COLORS[at % len(_COLORS)],
-            label=name,
+            label=_label(name),
         )
     axes.set_ylim(bottom=0)
-    axes.set_xlabel(section.over)
+    axes.set_xlabel(_label(section.over))
     if section.is_share:
         axes.yaxis.set_major_formatter("{x:g} %")
     figure.legend(loc="outside upper left", ncols=4)
@@ -146,11 +166,11 @@ def _heat_map(section: HeatMap) -> Any:
         for row, here in enumerate(rows):
             cells[row, : len(here)] = 100 * shares[here]
         drawn = axes[at].imshow(cells, cmap=colors, vmin=0, vmax=100, aspect="auto", interpolation="none")
-        axes[at].set_title(name, fontsize=10)
+        axes[at].set_title(_label(name), fontsize=10)
         axes[at].set_xticks([])
         axes[at].set_yticks(ticks if at == 0 and len(zones) <= _MOST_BARS else [], minor=False)
         if at == 0 and len(zones) <= _MOST_BARS:
-            axes[at].set_yticks(ticks, zones, parse_math=False)
+            axes[at].set_yticks(ticks, list(map(printable, zones)), parse_math=False)
         axes[at].grid(visible=False)
     figure.colorbar(drawn, ax=list(axes), format="{x:g} %", shrink=0.9, extend="max")
     return figure
@@ -172,4 +192,4 @@ def _svg(figure: Any, title: str, salt: str) -> str:
     text = re.sub(r'(href="|url\()#', rf"\g<1>#{salt}-", text)
     text = text.replace(_INK, "var(--ink)").replace(_LINE, "var(--line)")
     text = re.sub(r' (?:width|height)="[0-9.]+pt"', "", text, count=2)
-    return text.replace("<svg", f'<svg role="img" aria-label="{escape(title, quote=True)}"', 1)
+    return text.replace("<svg", f'<svg role="img" aria-label="{escape(printable(title), quote=True)}"', 1)

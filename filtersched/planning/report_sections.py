@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -18,6 +19,15 @@ Floats = NDArray[np.float64]
 
 #: What resources are called in reports.
 WORDS = {"ram_mb": "RAM", "vcpus": "vCPUs", "disk_mb": "disk"}
+
+
+def printable(text: str) -> str:
+    """A text as a page can have it: control characters and halves of surrogate pairs are shown as escapes."""
+    whole = text.encode("utf-8", "backslashreplace").decode()
+    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", whole)
+
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Bar(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 import weakref
@@ -41,8 +42,8 @@ class Metrics(Observer):
     registry : of prometheus-client, the one that is served.
     buckets : upper ends of the buckets of durations, seconds, ascending.
 
-    Raises ConfigurationError where prometheus-client is missing, and for a registry that has these
-    metrics already.
+    Raises ConfigurationError where prometheus-client is missing, for a registry that has these metrics
+    already, and for buckets in another order.
     """
 
     def __init__(self, registry: CollectorRegistry, *, buckets: Sequence[float] = DURATIONS) -> None:
@@ -53,6 +54,9 @@ class Metrics(Observer):
             raise ConfigurationError(said) from error
         self._core: Any = core
         self._buckets = tuple(buckets)
+        if not self._buckets or any(not one < other for one, other in itertools.pairwise((0.0, *self._buckets))):
+            said = f"The buckets of Metrics must be seconds above 0 in ascending order, not {buckets!r}."
+            raise ConfigurationError(said, option="buckets", value=buckets)
         self._lock = threading.Lock()
         self._decisions: dict[tuple[str, str], _Durations] = {}
         self._instances = 0
@@ -198,7 +202,7 @@ class Metrics(Observer):
         )
         for name, counts in counted:
             for label, count in counts.items():
-                families[name].add_metric([label], count)
+                families[name].add_metric([_label(label)], count)
         if self._claims:
             families["filtersched_claim_conflicts"].add_metric([], self._conflicts)
             families["filtersched_claim_duration_seconds"].add_metric(
@@ -230,10 +234,16 @@ class _Durations:
         return found
 
 
-def _fill_use(families: dict[str, Any], pool: str, use: PoolUse) -> None:
+def _label(text: str) -> str:
+    """A name as UTF-8 can have it: half of a surrogate pair in somebody's name must not end every scrape."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _fill_use(families: dict[str, Any], name: str, use: PoolUse) -> None:
+    pool = _label(name)
     families["filtersched_pool_hosts"].add_metric([pool], use.hosts)
     families["filtersched_pool_instances"].add_metric([pool], use.instances)
-    for name, amount, unit in (
+    for metric, amount, unit in (
         ("memory_capacity_bytes", use.total["ram_mb"], _MIB),
         ("memory_used_bytes", use.used["ram_mb"], _MIB),
         ("disk_capacity_bytes", use.total["disk_mb"], _MIB),
@@ -241,10 +251,10 @@ def _fill_use(families: dict[str, Any], pool: str, use: PoolUse) -> None:
         ("vcpus_capacity", use.total["vcpus"], 1),
         ("vcpus_used", use.used["vcpus"], 1),
     ):
-        families[f"filtersched_pool_{name}"].add_metric([pool], amount * unit)
+        families[f"filtersched_pool_{metric}"].add_metric([pool], amount * unit)
     for resource, (total, used) in use.resources.items():
-        families["filtersched_pool_resource_capacity"].add_metric([pool, resource], total)
-        families["filtersched_pool_resource_used"].add_metric([pool, resource], used)
+        families["filtersched_pool_resource_capacity"].add_metric([pool, _label(resource)], total)
+        families["filtersched_pool_resource_used"].add_metric([pool, _label(resource)], used)
 
 
 #: Type, name, help and labels; prometheus-client adds `_total` to counters.

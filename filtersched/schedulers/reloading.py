@@ -101,6 +101,10 @@ class CurrentScheduler(Generic[_Some]):
             except (FilterschedError, OSError) as problem:
                 LOG.error("not reloaded, the old configuration stays: %s", problem)
                 return False
+            except Exception:
+                # The boundary to drivers and plug-ins of others: whatever one raises, the old scheduler goes on.
+                LOG.exception("not reloaded, the old configuration stays")
+                return False
         LOG.info("reloaded")
         return True
 

@@ -122,6 +122,38 @@ def test_text_is_escaped_everywhere():
     assert "&lt;script&gt;alert(1)&lt;/script&gt;&amp;$x$" in text
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("name", "shown"), [("日本", "日本"), ("a\x00\x1b[31m", r"a\x00\x1b[31m"), ("\ud800", r"\ud800"), ("$x^$", "$x^$")]
+)
+def test_any_name_can_be_shown(name, shown):
+    text = page(
+        Bars(name, name, [Bar(name, 1, [name])]),
+        StackedBars(name, name, [name], {name: [1.0]}),
+        Lines(name, name, {name: ([0, 1], [0, 1])}),
+        HeatMap(name, [name], [name], {name: np.array([0.5])}),
+        facts=[(name, name)],
+    )
+    assert text.encode().decode() == text
+    assert f"<h2>{shown}</h2>" in text
+    assert len(re.findall(rf">\s*{re.escape(shown)}\s*</text>", text)) >= 6
+
+
+def test_name_with_an_underscore_in_front_stands_in_the_legend():
+    text = page(Lines("Use", "requests", {"_first.conf": ([0, 1], [0, 1])}))
+    assert re.search(r">\u200b_first\.conf</text>", text)
+
+
+def test_file_of_the_user_changes_no_picture(monkeypatch):
+    import matplotlib
+
+    section = Bars("Refusals", "hosts", [Bar("RamFilter", 1)])
+    before = page(section)
+    monkeypatch.setitem(matplotlib.rcParams, "font.size", 30)
+    assert page(section) == before
+    assert matplotlib.rcParams["font.size"] == 30
+
+
 def test_same_report_is_the_same_page(full):
     once, again = (page(Bars("Refusals", "hosts", [Bar("RamFilter", 1)])) for _ in range(2))
     assert once == again

@@ -279,6 +279,20 @@ def test_registry_with_others_metrics_serves_both(registry):
     assert value(registry, "filtersched_reloads_total", result="success") == 1
 
 
+def test_half_a_surrogate_pair_ends_no_scrape(registry, metrics):
+    metrics.watch(pool := HostPool([HostState("one", resources={"\ud800": (1, 0)})]), "\udfff")
+    assert r'filtersched_pool_resource_capacity{pool="\\udfff",resource="\\ud800"} 1.0' in generate_latest(
+        registry
+    ).decode()
+    assert len(pool) == 1
+
+
+@pytest.mark.parametrize("buckets", [(), (1.0, 0.5), (0.0, 1.0), (1.0, 1.0), (float("nan"),)])
+def test_buckets_that_do_not_ascend_are_refused(registry, buckets):
+    with pytest.raises(ConfigurationError, match="ascending"):
+        Metrics(registry, buckets=buckets)
+
+
 def test_threads_lose_no_count(scheduler, registry):
     pool = HostPool([HostState("one", total_usable_ram_mb=1 << 30, free_ram_mb=1 << 30, vcpus_total=1000)])
     threads = [

@@ -189,6 +189,25 @@ def test_failed_reload_is_logged_and_changes_nothing(file, caplog):
     assert "not reloaded, the old configuration stays" in caplog.text
 
 
+class Fragile(FilterScheduler):
+    """Raise what no configuration error is, once it is broken."""
+
+    broken = False
+
+    def __init__(self, conf=None):
+        super().__init__(conf)
+        if self.broken:
+            raise ZeroDivisionError("a driver's own mistake")
+
+
+def test_driver_that_raises_at_a_reload_leaves_the_old_one(file, caplog, monkeypatch):
+    current = CurrentScheduler(before := Fragile(make_conf(files=[file])))
+    monkeypatch.setattr(Fragile, "broken", True)
+    assert current.reload() is False
+    assert current.scheduler is before
+    assert "a driver's own mistake" in caplog.text
+
+
 def test_signal_reloads(file):
     program = textwrap.dedent(
         """
