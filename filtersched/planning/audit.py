@@ -10,8 +10,9 @@ from filtersched.columns.plain_data import FORMAT_VERSION
 from filtersched.hosts.host_pool import HostPool
 from filtersched.loading import FiltersGiven
 from filtersched.planning.trial_moves import Groups, TrialMoves, check_planned, undone
-from filtersched.results.verdict import HostVerdicts, Verdict
+from filtersched.results.verdict import Verdict
 from filtersched.schedulers import FilterScheduler
+from filtersched.schedulers.one_host import Asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +89,19 @@ def audit(
     def ask() -> Audit:
         trial = TrialMoves(scheduler, pool, groups=groups, filters=filters, only_to_ask=True)
         broken = [
-            Broken(trial.uuids[column], trial.names[row], trial.keys[row][1], verdicts.refused_by)
+            Broken(trial.uuids[column], trial.names[row], trial.keys[row][1], asked.verdicts().refused_by)
             for column, row in enumerate(trial.where.tolist())
-            for verdicts in [ask_at_home(trial, column)]
-            if not verdicts.passed
+            for asked in [ask_at_home(trial, column)]
+            if not asked.passed
         ]
         return Audit(len(trial.uuids), tuple(broken), len(trial.staying))
 
     return undone(pool, ask)
 
 
-def ask_at_home(trial: TrialMoves, column: int) -> HostVerdicts:
-    """What filters say of the host that an instance is on."""
-    return trial.ask(column, int(trial.where[column])).verdicts
+def ask_at_home(trial: TrialMoves, column: int) -> Asked:
+    """Ask filters about the host that an instance is on."""
+    return trial.ask(column, int(trial.where[column]))
 
 
 def broken_columns(trial: TrialMoves, columns: Iterable[int]) -> set[int]:

@@ -177,7 +177,7 @@ class BeamSearch:
         for one in some:
             if self._answers.known(one.parent, one.step) is None:
                 asked = self._trial.ask(*one.step)
-                self._answers.note(one.parent, one.step, asked.selection() if asked.verdicts.passed else None)
+                self._answers.note(one.parent, one.step, asked.selection() if asked.passed else None)
 
     def _after(self, one: _Next, selection: Selection) -> _State:
         column, row = one.step

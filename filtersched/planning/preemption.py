@@ -36,8 +36,8 @@ _FEW = 10
 _SETS = 2_000
 _LONG_AGO = datetime(1, 1, 1)
 
-# The highest priority among the victims, how many they are, and how old, the oldest first.
-_Cost = tuple[int, int, tuple[float, ...], tuple[str, ...]]
+# The highest priority among the victims, how many they are, all priorities, and how old, the oldest first.
+_Cost = tuple[int, int, tuple[int, ...], tuple[float, ...], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +105,10 @@ def plan_preemption(
         places that are reserved, never are.
     filters : as of `select_destinations`.
 
-    A set of victims is cheaper if its highest priority is lower; then if it has fewer victims; then if its oldest
-    victim is younger, and so on. Of up to 10 possible victims every set is tried. Of more, those on one host are
-    tried for one instance of the request after another, which for several instances may not be the cheapest.
+    A set of victims is cheaper if its highest priority is lower; then if it has fewer victims; then if the second
+    highest priority is lower, and so on; then if its oldest victim is younger, and so on. Of up to 10 possible
+    victims every set is tried. Of more, those on one host are tried for one instance of the request after another,
+    which for several instances may not be the cheapest.
     """
     check_planned(scheduler, pool)
     if not isinstance(spec, RequestSpec):
@@ -265,7 +266,7 @@ class _Preemption:
 
     def _passes(self, key: Key, spec: RequestSpec) -> bool:
         asked = ask_host(self._scheduler, spec, self._pool, key, filters=self._filters)
-        return asked.verdicts.passed
+        return asked.passed
 
     def _frees_enough(
         self, host: HostState, spec: RequestSpec, victims: Sequence[Victim]
@@ -295,7 +296,8 @@ def _age(victim: Victim) -> float:
 
 def _cost(victims: Sequence[Victim]) -> _Cost:
     ages = tuple(-age for age in sorted(map(_age, victims)))
-    return max(one.priority for one in victims), len(victims), ages, tuple(sorted(one.instance_uuid for one in victims))
+    priorities = tuple(sorted((one.priority for one in victims), reverse=True))
+    return priorities[0], len(victims), priorities, ages, tuple(sorted(one.instance_uuid for one in victims))
 
 
 def _by_cost(victims: Sequence[Victim]) -> Iterator[tuple[Victim, ...]]:
@@ -315,7 +317,7 @@ def _highest(victims: Sequence[Victim]) -> int:
 
 
 def _roughly_by_cost(among: Sequence[Victim], count: int, highest: int) -> Iterator[tuple[Victim, ...]]:
-    """Sets of many instances, the youngest first, without sorting them all."""
-    youngest = sorted(among, key=lambda one: (-_age(one), one.instance_uuid))
+    """Sets of many instances, those of low priority and the youngest first, without sorting them all."""
+    youngest = sorted(among, key=lambda one: (one.priority, -_age(one), one.instance_uuid))
     sets = itertools.combinations(youngest, count)
     return (some for some in sets if _highest(some) == highest)

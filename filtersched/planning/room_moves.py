@@ -107,7 +107,7 @@ class _RequestRoom:
     def _passes(self, spec: RequestSpec, row: int) -> bool:
         trial = self._trial
         asked = ask_host(self._scheduler, spec, trial.pool, trial.keys[row], filters=self._filters)
-        return asked.verdicts.passed
+        return asked.passed
 
     def _place(self, spec: RequestSpec, uuids: list[str] | None) -> bool:
         trial = self._trial

@@ -53,7 +53,7 @@ def plan_rules(trial: TrialMoves, *, most: int) -> MovePlan:
 
 
 def _why(trial: TrialMoves, column: int) -> str:
-    return "; ".join(map(str, ask_at_home(trial, column).refused_by))
+    return "; ".join(map(str, ask_at_home(trial, column).verdicts().refused_by))
 
 
 class _Mender:
@@ -142,7 +142,7 @@ class _Mender:
         trial, before = self._trial, len(self._goal.broken)
         needed = needed_of(trial.amounts[column].tolist(), trial.filters)
         own = int(trial.where[column])
-        row = make_room(self._builder, lambda row: trial.ask(column, row).verdicts.passed, needed, closed=[own])
+        row = make_room(self._builder, lambda row: trial.ask(column, row).passed, needed, closed=[own])
         if row is None or not self._make((column, row)):
             return False
         self._goal.broken = broken_columns(trial, range(len(trial.uuids)))

@@ -171,7 +171,7 @@ class TrialMoves:
     def move(self, column: int, row: int) -> bool:
         """Move an instance if every filter lets it; whether it moved."""
         asked = self.ask(column, row)
-        if not asked.verdicts.passed:
+        if not asked.passed:
             return False
         self.pool.move(asked.selection())
         self.note(column, row)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from filtersched import ChanceScheduler, FilterScheduler, HostPool, InvalidRequest, RequestSpec, make_conf
+from filtersched import (
+    BaseHostFilter,
+    ChanceScheduler,
+    FilterScheduler,
+    HostPool,
+    InvalidRequest,
+    RequestSpec,
+    make_conf,
+)
 from filtersched.planning import audit, plan_moves
 from tests.unit.planning.running import host, instance
 
@@ -296,3 +304,37 @@ def test_others_make_way_for_an_instance_that_makes_way(scheduler):
 def test_goals_that_contradict_each_other_are_named(scheduler, given, word):
     with pytest.raises(InvalidRequest, match=word):
         plan_moves(scheduler, HostPool([host("a", instance("i1"))]), **given)
+
+
+class RaisingFilter(BaseHostFilter):
+    """Cannot answer."""
+
+    def host_passes(self, host_state, spec):
+        raise ZeroDivisionError("no answer")
+
+
+@pytest.mark.parametrize("how", [{}, {"drain": ["a"]}, {"goal": "rules"}, {"goal": "empty"}])
+def test_exception_of_a_filter_ends_the_plan_and_leaves_the_pool_as_it_is(scheduler, how):
+    pool = HostPool([host("a", instance("i1"), instance("i2")), host("b", instance("i3"))])
+    before = [one.to_dict() for one in pool]
+    with pytest.raises(ZeroDivisionError):
+        plan_moves(scheduler, pool, filters=[RaisingFilter()], **how)
+    assert [one.to_dict() for one in pool] == before
+
+
+class AnotherNumberFilter(BaseHostFilter):
+    """Refuse hosts with exactly one instance: with more of them a host may pass again."""
+
+    def host_passes(self, host_state, spec):
+        return len(host_state.instances) != 1
+
+
+def test_plan_keeps_a_rule_that_no_earlier_answer_tells(scheduler):
+    pool = HostPool([host("a", *(instance(f"i{at}") for at in range(4))), host("b", instance("j")), host("c")])
+    plan = plan_moves(scheduler, pool, filters=[AnotherNumberFilter()])
+    counts = {"a": 4, "b": 1, "c": 0}
+    for move in plan.moves:
+        assert counts[move.target] != 1
+        counts[move.source] -= 1
+        counts[move.target] += 1
+    assert plan.measure_after < plan.measure_before

@@ -154,12 +154,12 @@ def test_victims_are_the_cheapest_of_all_sets(scheduler):
 
 
 def price_of(some):
-    """The order of sets: highest priority, then how many, then the oldest as young as possible."""
+    """The order of sets: highest priority, how many, the other priorities, then the oldest as young as possible."""
     if not some:
-        return (-1, 0, (), ())
+        return (-1, 0, [], (), [])
     ages = sorted(int(one["created_at"][-1]) for one in some)
-    highest = max(one["priority"] for one in some)
-    return highest, len(some), tuple(-age for age in ages), sorted(one["uuid"] for one in some)
+    priorities = sorted((one["priority"] for one in some), reverse=True)
+    return priorities[0], len(some), priorities, tuple(-age for age in ages), sorted(one["uuid"] for one in some)
 
 
 def fits(scheduler, spec, hosts):
