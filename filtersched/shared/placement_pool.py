@@ -175,7 +175,7 @@ class PlacementPool(PlacementReplica):
             provider = self._providers.get(uuid)
             if provider is not None:
                 self._providers[uuid] = provider.after_claim(allocations)
-        for claimed in self._claimed_since:
+        for claimed in list(self._claimed_since.values()):
             claimed.update(changed)
         with contextlib.suppress(PoolError):
             # The claim holds; what is wrong with a provider, the next reading says.

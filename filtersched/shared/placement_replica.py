@@ -39,8 +39,8 @@ class PlacementReplica(HostPool):
         # When the last reading began that the hosts show, and when the next is due.
         self._read_at = 0.0
         self._due_at = 0.0
-        # The providers that were claimed of since a reading began, for each that has not ended.
-        self._claimed_since: list[set[str]] = []
+        # The providers that were claimed of since a reading began, for each reading that has not ended.
+        self._claimed_since: dict[object, set[str]] = {}
         self.refresh()
 
     # -- the replica -------------------------------------------------------------------------
@@ -52,8 +52,8 @@ class PlacementReplica(HostPool):
         if self.max_age_s is not None:
             # Other threads go on with what they have.
             self._due_at = began + self.max_age_s
-        claimed = set[str]()
-        self._claimed_since.append(claimed)
+        reading, claimed = object(), set[str]()
+        self._claimed_since[reading] = claimed
         try:
             found = self._reader.read(self._providers)
             changes = super().run(self._take_over, found, claimed, began)
@@ -61,7 +61,7 @@ class PlacementReplica(HostPool):
             self._due_at = 0.0
             raise
         finally:
-            self._claimed_since.remove(claimed)
+            del self._claimed_since[reading]
         if self.observer is not None:
             lag = began - before if changes and before else 0.0
             tell(self.observer.replica_read, changes, lag_s=lag, seconds=time.monotonic() - began)

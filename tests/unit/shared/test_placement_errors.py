@@ -171,6 +171,22 @@ def test_a_reading_that_fails_leaves_the_hosts_and_is_tried_before_the_next_deci
     assert place(pool) == "cmp1"
 
 
+def test_a_reading_that_ends_leaves_the_others_to_themselves(fake):
+    pool = opened(fake.url)
+    read = pool._reader.read
+
+    def read_read_and_place(known: Any) -> Any:
+        found = read(known)
+        pool._reader.read = read  # type: ignore[method-assign]
+        pool.refresh()
+        place(pool)
+        return found
+
+    pool._reader.read = read_read_and_place  # type: ignore[method-assign]
+    pool.refresh()
+    assert list(pool["cmp1"].instances) == [FIRST]
+
+
 def test_a_claim_that_met_another_is_repeated(fake):
     pool = opened(fake.url)
     answers = iter([(409, error("changed", "placement.concurrent_update")), (204, None)])
