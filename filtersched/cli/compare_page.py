@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from filtersched.hosts.host_state import HostState
-from filtersched.planning.amounts import RESOURCES
+from filtersched.planning.amounts import RESOURCES, WORDS
 from filtersched.planning.comparison import Comparison
 from filtersched.planning.metrics import Result
 from filtersched.planning.recorder import host_info
-from filtersched.planning.report_sections import WORDS, HeatMap, Lines, Section, StackedBars, Table
+from filtersched.planning.report_sections import HeatMap, Lines, Section, StackedBars, Table
 
 _SHOWN = "Of each configuration the run with the first seed."
 

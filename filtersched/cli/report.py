@@ -12,6 +12,7 @@ from filtersched.cli.try_moves import moves_record, show_moves
 from filtersched.columns.frozen import thaw
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.narrowing import skips_filters
+from filtersched.planning.amounts import WORDS
 from filtersched.planning.outcome import NO_FILTER, Outcome
 from filtersched.results.explanation import Explanation
 from filtersched.results.no_valid_host import NoValidHost
@@ -196,18 +197,15 @@ def show_summary(terminal: Terminal, summary: dict[str, Any]) -> None:
             terminal.line(f"{NO_FILTER}: the request's own lists of hosts left none, or no host was up.")
     terminal.line()
     uses = [
-        (_WORDS[name], *(_percent(share[point]) for point in ("before", "peak", "final")))
+        (WORDS[name], *(_percent(share[point]) for point in ("before", "peak", "final")))
         for name, share in summary["utilisation"].items()
     ]
     when = ("before", "peak", "at the end")
     terminal.table(("in use (of the physical capacity)", *when), uses, numbers=when)
 
 
-_WORDS = {"ram_mb": "RAM", "vcpus": "vCPUs", "disk_mb": "disk"}
-
-
 def _in_use(name: str, share: float | None) -> str:
-    return f"{_WORDS[name]} {_percent(share)}"
+    return f"{WORDS[name]} {_percent(share)}"
 
 
 def _percent(share: float | None) -> str:

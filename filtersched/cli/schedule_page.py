@@ -9,8 +9,9 @@ from filtersched.cli.report import host_name
 from filtersched.cli.report_page import ReportPage
 from filtersched.cli.verdict_tables import row_of
 from filtersched.hosts.host_pool import HostPool
+from filtersched.planning.amounts import WORDS
 from filtersched.planning.outcome import Outcome
-from filtersched.planning.report_sections import WORDS, Bar, Bars, Lines, Section, StackedBars, Table, heat_map
+from filtersched.planning.report_sections import Bar, Bars, Lines, Section, StackedBars, Table, heat_map
 from filtersched.planning.trial import Trial
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.explanation import Explanation

@@ -14,6 +14,7 @@ was, not what it asked for, and are left out.
 from __future__ import annotations
 
 import csv
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -187,10 +188,13 @@ def _days(row: Mapping[str, Any], name: str) -> float | None:
     if name not in row:
         return None
     try:
-        # What ran before the trace began is there at its beginning.
-        return max(0.0, float(row[name]) * _DAY_S)
+        days = float(row[name])
     except ValueError:
-        raise ValueError(f"{name} must be a number of days, not {row[name]!r}", name) from None
+        days = math.nan
+    if not math.isfinite(days):
+        raise ValueError(f"{name} must be a number of days, not {row[name]!r}", name)
+    # What ran before the trace began is there at its beginning.
+    return max(0.0, days * _DAY_S)
 
 
 def _whole(row: Mapping[str, Any], name: str) -> int | None:

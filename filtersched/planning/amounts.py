@@ -17,6 +17,8 @@ from filtersched.requests.request_values import Flavor
 
 #: The resources that are counted; units are in the names.
 RESOURCES = ("ram_mb", "vcpus", "disk_mb")
+#: What they are called for people.
+WORDS = {"ram_mb": "RAM", "vcpus": "vCPUs", "disk_mb": "disk"}
 
 Floats = NDArray[np.float64]
 ByResource = dict[str, Floats]

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from filtersched.planning.amounts import RESOURCES
+from filtersched.planning.amounts import RESOURCES, WORDS
 
 Result = Mapping[str, Any]
 
-WORDS = {"ram_mb": "RAM", "vcpus": "vCPUs", "disk_mb": "disk"}
 _GIB = 1024
 
 

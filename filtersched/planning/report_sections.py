@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 
 from filtersched.errors import ConfigurationError
 from filtersched.hosts.host_state import HostState
-from filtersched.planning.amounts import RESOURCES, HostAmounts, amounts_of_hosts
+from filtersched.planning.amounts import RESOURCES, WORDS, HostAmounts, amounts_of_hosts
 from filtersched.planning.recorder import host_info
 
 Floats = NDArray[np.float64]
 
-#: What resources are called in reports.
-WORDS = {"ram_mb": "RAM", "vcpus": "vCPUs", "disk_mb": "disk"}
 
 
 def printable(text: str) -> str:

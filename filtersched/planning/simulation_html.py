@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from filtersched.planning.amounts import RESOURCES, Floats
+from filtersched.planning.amounts import RESOURCES, WORDS, Floats
 
 _WIDTH, _HEIGHT, _POINTS = 600, 120, 300
-_WORDS = {"ram_mb": "RAM", "vcpus": "vCPUs", "disk_mb": "disk"}
 _COLORS = {"ram_mb": "#4c78a8", "vcpus": "#f58518", "disk_mb": "#54a24b"}
 
 
@@ -23,7 +22,7 @@ def simulation_html(summary: Mapping[str, Any], series: Mapping[str, Floats]) ->
         if one["requests"]
     )
     used = "".join(
-        f'<tr><td><span style="color:{_COLORS[name]}">&#9644;</span> {_WORDS[name]} at the peak</td>'
+        f'<tr><td><span style="color:{_COLORS[name]}">&#9644;</span> {WORDS[name]} at the peak</td>'
         f"<td>{_percent(share['peak'])}</td></tr>"
         for name, share in summary["utilisation"].items()
     )

@@ -105,6 +105,13 @@ def test_type_that_the_types_file_lacks_is_named(write):
         told(write("trace.csv", AZURE.replace(",7,", ",9,")), flavors=types)
 
 
+@pytest.mark.parametrize("days", ["nan", "inf", "soon"])
+def test_days_that_are_no_number_are_an_error_with_the_line(write, days):
+    types = read_flavors(write("types.csv", TYPES))
+    with pytest.raises(InventoryError, match=f"line 2: start must be a number of days, not '{days}'"):
+        told(write("trace.csv", AZURE.replace("0.5", days)), flavors=types)
+
+
 def test_trace_without_its_types_says_which_flag_gives_them(write):
     with pytest.raises(InventoryError, match="--flavors FILE"):
         told(write("trace.csv", AZURE))
