@@ -297,3 +297,9 @@ def test_forked_process_has_connections_of_its_own(engine):
             os._exit(status)
     assert os.waitpid(child, 0)[1] == 0
     check_schema(engine)
+
+
+def test_postgresql_compiles_no_statement_of_ours(postgresql, open_engine):
+    # It would take a second for what an index answers in a tenth of a millisecond.
+    with reading(open_engine(postgresql.new_database())) as connection:
+        assert connection.execute(text("SHOW jit")).scalar_one() == "off"

@@ -424,3 +424,21 @@ def test_requests_of_one_group_are_placed_together(two):
     group = InstanceGroup(policy="anti-affinity", uuid="g1")
     placed = scheduler.place_all([make_spec(instance_group=group) for _ in range(3)], a)
     assert sorted(b.host_of(one.instance_uuid).host for (one,) in placed) == ["cmp1", "cmp2", "cmp3"]
+
+
+class Forgetful(HostState):
+    colour: str = "red"
+
+    @classmethod
+    def from_dict(cls, data):
+        return super().from_dict({name: value for name, value in data.items() if name != "colour"})
+
+
+def test_class_that_is_not_the_same_when_it_is_read_back_is_refused_by_name(open_pool):
+    with pytest.raises(InvalidHost, match=r"'cmp9'.*Forgetful cannot be read back; colour would be another") as caught:
+        open_pool([Forgetful("cmp9", colour="blue")])
+    assert caught.value.host == "cmp9"
+    pool = open_pool([])
+    with pytest.raises(InvalidHost, match="Forgetful cannot be read back"):
+        pool.add(Forgetful("cmp9", colour="blue"))
+    assert len(pool) == 0
