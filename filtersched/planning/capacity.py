@@ -11,7 +11,7 @@ from filtersched.errors import InvalidRequest, must_be
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
 from filtersched.loading import FiltersGiven
-from filtersched.planning.capacity_result import Capacity, KindCapacity
+from filtersched.planning.capacity_result import Capacity, KindCapacity, Survival
 from filtersched.planning.filling import Filling, Kind
 from filtersched.planning.survival import domains_of, survival
 from filtersched.planning.trial_moves import Groups, groups_by_uuid
@@ -98,7 +98,8 @@ class _Question:
         filling = self._filled(kinds, self._pool, self._most)
         found = filling.result(name, is_open=self._until is None and filling.refusal is None and len(self._pool) > 0)
         if self._survive is not None:
-            found = replace(found, survival=self._survival(kinds, self._pool))
+            full = filling if self._until is None else None
+            found = replace(found, survival=self._survival(kinds, self._pool, full))
         return found if self._buy is None else replace(found, to_buy=self._to_buy(kinds))
 
     def _filled(self, kinds: Sequence[Kind], pool: HostPool, most: int) -> Filling:
@@ -106,7 +107,7 @@ class _Question:
         filling.fill(min(most, _OPEN) if self._until is None and filling.is_open() else most)
         return filling
 
-    def _survival(self, kinds: Sequence[Kind], pool: HostPool) -> Any:
+    def _survival(self, kinds: Sequence[Kind], pool: HostPool, full: Filling | None = None) -> Survival:
         assert self._survive is not None
         return survival(
             pool,
@@ -115,6 +116,7 @@ class _Question:
             MOST,
             limit=self._most,
             groups=self._groups,
+            full=full,
         )
 
     def _to_buy(self, kinds: Sequence[Kind]) -> int | None:
@@ -142,7 +144,7 @@ class _Question:
         for number in range(1, more + 1):
             pool.add(_another(self._buy, number, known))
         if self._survive is not None:
-            return int(self._survival(kinds, pool).count)
+            return self._survival(kinds, pool).count
         return len(self._filled(kinds, pool, self._most).placed)
 
 

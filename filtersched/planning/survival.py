@@ -45,16 +45,18 @@ def survival(
     *,
     limit: int,
     groups: Mapping[str, InstanceGroup],
+    full: Filling | None = None,
 ) -> Survival:
     """How many of the instances that `filled` places survive the failure of any one domain.
 
     filled : places so many of them at most on a copy of the pool.
     limit : how many instances are asked for at most; `most` bounds the search for those that fit.
     groups : by uuid, of the instances on the hosts.
+    full : what `filled` places at most, if it is known.
     """
     domains = domains_of(pool, domain)
     here, not_moved = _instances(pool, groups)
-    filling = filled(pool, most)
+    filling = filled(pool, most) if full is None else full
     total = len(filling.placed)
     if filling.refusal is not None and not here and filling.is_alike():
         on = Counter((one.host, one.nodename) for _number, one in filling.placed)
