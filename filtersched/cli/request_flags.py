@@ -27,7 +27,8 @@ POLICIES = ("affinity", "anti-affinity", "soft-affinity", "soft-anti-affinity")
 # Flags that describe a request, and mean nothing without --flavor.
 _REQUEST_FLAGS = (
     *("count", "availability_zone", "extra_spec", "hint", "image", "image_property", "project", "user"),
-    *("instance_uuid", "ignore_host", "force_host", "force_node", "group_policy", "group_member", "group_host"),
+    *("instance_uuid", "ignore_host", "force_host", "force_node", "group_policy", "group_uuid"),
+    *("group_member", "group_host"),
 )
 
 
@@ -63,6 +64,9 @@ def add_request_flags(parser: argparse.ArgumentParser) -> None:
         metavar="POLICY",
         help="the instances are a server group: affinity, anti-affinity, soft-affinity or soft-anti-affinity",
     )
+    group.add_argument(
+        "--group-uuid", metavar="UUID", help="the group's uuid, by which a pool knows its members; --pool needs it"
+    )
 
 
 def request_from(args: argparse.Namespace) -> RequestSpec | None:
@@ -79,10 +83,11 @@ def request_from(args: argparse.Namespace) -> RequestSpec | None:
     if args.image is not None or args.image_property:
         image = {"id": args.image, "properties": dict(_pairs("--image-property", args.image_property))}
     group = None
-    if args.group_policy is not None or args.group_member or args.group_host:
+    if args.group_policy is not None or args.group_uuid is not None or args.group_member or args.group_host:
         if args.group_policy is None:
-            raise UsageError("--group-member and --group-host need a --group-policy")
+            raise UsageError("--group-uuid, --group-member and --group-host need a --group-policy")
         group = {
+            "uuid": args.group_uuid,
             "policy": args.group_policy,
             "members": args.group_member or (),
             "hosts": args.group_host or (),

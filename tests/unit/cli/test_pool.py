@@ -82,6 +82,19 @@ def test_two_terminals_see_what_the_other_placed(filled):
         assert one["free_ram_mb"] == before - 4096 * hosts.count(one["host"])
 
 
+def test_server_group_of_a_pool_is_known_by_its_uuid(run, filled):
+    group = ("--group-policy", "anti-affinity", "--group-uuid", "web", "--filters", "ServerGroupAntiAffinityFilter")
+    used = [
+        run("schedule", "--pool", filled, *ONE, *group, "--format", "json").json["placements"][0]["selections"][0]["host"]
+        for _ in range(3)
+    ]
+    assert sorted(used) == ["alpha", "beta", "gamma"]
+    assert run("schedule", "--pool", filled, *ONE, *group).status == 1
+    without = run("schedule", "--pool", filled, *ONE, "--group-policy", "anti-affinity")
+    assert without.status == 2
+    assert "needs a uuid" in without.err
+
+
 def test_request_that_finds_no_room_leaves_the_pool_as_it_was(run, filled):
     assert run("schedule", "--pool", filled, "--flavor", "ram=8192", "--count", "9").status == 1
     assert free(run, filled) == {"alpha": 8192, "beta": 16384, "gamma": 4096}
