@@ -254,7 +254,11 @@ def _add_pool(command: _AddCommand) -> None:
         "url", nargs="?", metavar="URL", help="the database, such as sqlite:///pool.db or postgresql+psycopg://user@host/name"
     )
     pool.add_argument(
-        "names", nargs="*", default=[], metavar="NAME", help="list and show: a host, or a pattern of hosts; show: also an instance"
+        "names",
+        nargs="*",
+        default=[],
+        metavar="NAME",
+        help="list and show: a host, or a pattern of hosts; show: also an instance",
     )
     _add_inventory_flags(pool)
     pool.add_argument(

@@ -84,10 +84,8 @@ def test_two_terminals_see_what_the_other_placed(filled):
 
 def test_server_group_of_a_pool_is_known_by_its_uuid(run, filled):
     group = ("--group-policy", "anti-affinity", "--group-uuid", "web", "--filters", "ServerGroupAntiAffinityFilter")
-    used = [
-        run("schedule", "--pool", filled, *ONE, *group, "--format", "json").json["placements"][0]["selections"][0]["host"]
-        for _ in range(3)
-    ]
+    placed = [run("schedule", "--pool", filled, *ONE, *group, "--format", "json").json for _ in range(3)]
+    used = [document["placements"][0]["selections"][0]["host"] for document in placed]
     assert sorted(used) == ["alpha", "beta", "gamma"]
     assert run("schedule", "--pool", filled, *ONE, *group).status == 1
     without = run("schedule", "--pool", filled, *ONE, "--group-policy", "anti-affinity")
