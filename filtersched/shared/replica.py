@@ -78,11 +78,14 @@ class Replica(HostPool):
         for host_id, left_at, data in state.departures:
             departures.setdefault(host_id, []).append((left_at, data))
         there = {(row.host, row.nodename): row for row in state.hosts}
-        for key in [key for key, entry in self._entries.items() if key not in there or there[key][0] != entry.host_id]:
-            self._forget_host(key)
+        # By the rows: an exception from outside may have left what is known beside them behind.
+        for key in [(host.host, host.nodename) for host in self.rows.hosts()]:
+            entry = self._entries.get(key)
+            if entry is None or key not in there or there[key].host_id != entry.host_id:
+                self._forget_host(key)
         for row in state.hosts:
-            known = self._entries.get((row.host, row.nodename))
-            if known is None or self.rows.host(self._row((row.host, row.nodename)))._generation != row.generation:
+            place = self.rows.row_of(row.host, row.nodename)
+            if place is None or self.rows.host(place)._generation != row.generation:
                 self._put_host(row, instances.get(row.host_id, ()))
             self._note_reports(row, departures.get(row.host_id, ()))
 
@@ -107,8 +110,8 @@ class Replica(HostPool):
             host._assign(instances=FrozenDict(records))
         if given is not None:
             host = given
-        if key in self._entries:
-            place = self._row(key)
+        place = self.rows.row_of(*key)
+        if place is not None:
             known = self.rows.host(place)
             for uuid in known.instances.keys() - records.keys():
                 self._expiring.pop(uuid, None)
@@ -128,13 +131,15 @@ class Replica(HostPool):
             self.generation = newest
 
     def _forget_host(self, key: Key) -> None:
-        entry = self._entries.pop(key)
-        self._keys.pop(entry.host_id, None)
-        place = self._row(key)
-        host = self.rows.host(place)
-        for uuid in host.instances:
-            self._expiring.pop(uuid, None)
-        self._atomic.publish(functools.partial(self._take_out, host, place, self.generation))
+        place = self.rows.row_of(*key)
+        if place is not None:
+            host = self.rows.host(place)
+            for uuid in host.instances:
+                self._expiring.pop(uuid, None)
+            self._atomic.publish(functools.partial(self._take_out, host, place, self.generation))
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._keys.pop(entry.host_id, None)
 
     def _note_reports(self, row: HostRow, departures: Sequence[tuple[str, str]]) -> None:
         observed = {} if row.observed is None else json.loads(row.observed)
