@@ -51,8 +51,13 @@ def in_words(error: BaseException) -> str:
 
 
 def _send(stream: BinaryIO, kind: str, value: Any) -> None:
-    pickle.dump((kind, value), stream, protocol=pickle.HIGHEST_PROTOCOL)
-    stream.flush()
+    data = pickle.dumps((kind, value), protocol=pickle.HIGHEST_PROTOCOL)
+    try:
+        stream.write(data)
+        stream.flush()
+    except OSError:
+        # The command is gone, and nobody reads what a traceback would say.
+        os._exit(1)
 
 
 def _read(source: BinaryIO, tasks: queue.Queue[Any]) -> None:
