@@ -205,18 +205,6 @@ def test_reservation_of_one_name_that_two_schedulers_make_at_once_is_made_once(t
     assert len(a.reservations["batch"].instance_uuids) == 1
 
 
-def test_confirmed_claim_is_not_given_back_by_a_replica_that_missed_it(two, database_url):
-    a, b = two
-    brief = SharedPool(database_url, claim_ttl=0.05)
-    (selection,) = scheduler_with().place(make_spec(), brief, confirm=False)
-    brief.confirm(selection)
-    end = brief.clock().timestamp() + 0.1
-    while brief.clock().timestamp() < end:
-        pass
-    brief.close()
-    assert b.instance(selection.instance_uuid) == a.instance(selection.instance_uuid)
-
-
 def test_transaction_of_the_caller_is_run_again_as_a_whole(two):
     a, b = two
     runs = []
