@@ -47,7 +47,8 @@ def test_aggregates_without_an_inventory_are_an_error(run):
 def test_only_one_input_can_be_the_standard_input(run):
     result = run("schedule", "--inventory", "-", "--requests", "-")
     assert result.status == 2
-    assert "only one of --inventory, --aggregates, --servers, --flavors, --requests, --actions, --groups can be" in result.err
+    inputs = "--inventory, --aggregates, --servers, --flavors, --requests, --actions, --groups"
+    assert f"only one of {inputs} can be" in result.err
 
 
 def test_mistakes_of_a_file_are_a_line_each(run, tmp_path):
