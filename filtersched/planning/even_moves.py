@@ -76,7 +76,8 @@ class _EvenOut:
         gain[self._is_stuck] = -np.inf
         count = min(_INSTANCES, len(gain))
         top = np.argpartition(-gain, count - 1)[:count]
-        top = top[gain[top] > 0]
+        # The estimate may be too low, so that it has to promise half of what is asked.
+        top = top[gain[top] > self._min_gain / 2]
         kinds = np.unique(self._kind_of[top])
         few = min(_TARGETS, at_target.shape[1])
         rows = np.unique(np.argpartition(at_target[kinds], few - 1, axis=1)[:, :few])

@@ -33,7 +33,7 @@ from filtersched.schedulers.one_host import ask_host
 # Of so many instances that may give way every set is tried; of more only those on one host.
 _FEW = 10
 # So many sets are tried on one host.
-_SETS = 2_000
+_SETS = 20_000
 _LONG_AGO = datetime(1, 1, 1)
 
 # The highest priority among the victims, how many they are, all priorities, and how old, the oldest first.
@@ -243,11 +243,37 @@ class _Preemption:
 
     def _cheapest_on_one_host(self, spec: RequestSpec) -> Sequence[Victim] | None:
         best: Sequence[Victim] | None = None
-        for host in list(self._pool):
+        bounds = [(self._bound(host, spec), row, host) for row, host in enumerate(self._pool)]
+        for bound, _row, host in sorted((one for one in bounds if one[0] is not None), key=lambda one: one[:2]):
+            if best is not None and bound is not None and bound > _cost(best)[:2]:
+                break
             found = self._cheapest_on(host, spec, None if best is None else _cost(best))
             if found is not None:
                 best = found
         return best
+
+    def _bound(self, host: HostState, spec: RequestSpec) -> tuple[int, int] | None:
+        """The least that victims on a host may cost: highest priority and number; None if all of them are too few."""
+        victims = self._on(host)
+        least = self._least(host, spec, victims) if victims else None
+        for highest in sorted({one.priority for one in victims}):
+            among = [one for one in victims if one.priority <= highest]
+            if least is not None and least(among) <= len(among):
+                return highest, least(among)
+        return None
+
+    def _least(
+        self, host: HostState, spec: RequestSpec, victims: Sequence[Victim]
+    ) -> Callable[[Sequence[Victim]], int]:
+        """How many of some victims it takes at least, by what filters for memory, CPUs and disk will ask for."""
+        short, freed = self._short_and_freed(host, spec, victims)
+
+        def least(among: Sequence[Victim]) -> int:
+            most = -np.sort(-np.array([freed[one.instance_uuid] for one in among]), axis=0)
+            enough = (np.cumsum(most, axis=0) >= short - 1e-6).all(axis=1)
+            return int(np.argmax(enough)) + 1 if enough.any() else len(among) + 1
+
+        return least
 
     def _cheapest_on(self, host: HostState, spec: RequestSpec, below: _Cost | None) -> Sequence[Victim] | None:
         """The cheapest victims of one host that are cheaper than `below`; None if there are none."""
@@ -255,12 +281,12 @@ class _Preemption:
         passes = functools.partial(self._passes, key, spec)
         if not victims or not self._without([one.instance_uuid for one in victims], passes):
             return None
-        frees = self._frees_enough(host, spec, victims)
-        tried = itertools.islice(filter(frees, _by_cost(victims)), _SETS)
-        for some in tried:
+        short, freed = self._short_and_freed(host, spec, victims)
+        for some in itertools.islice(_by_cost(victims, self._least(host, spec, victims)), _SETS):
             if below is not None and _cost(some) >= below:
                 return None
-            if self._without([one.instance_uuid for one in some], passes):
+            frees = (sum(freed[one.instance_uuid] for one in some) >= short - 1e-6).all()
+            if frees and self._without([one.instance_uuid for one in some], passes):
                 return some
         return None
 
@@ -268,20 +294,15 @@ class _Preemption:
         asked = ask_host(self._scheduler, spec, self._pool, key, filters=self._filters)
         return asked.passed
 
-    def _frees_enough(
+    def _short_and_freed(
         self, host: HostState, spec: RequestSpec, victims: Sequence[Victim]
-    ) -> Callable[[Sequence[Victim]], bool]:
-        """Whether a set of victims gives back what the filters for memory, CPUs and disk will ask for."""
+    ) -> tuple[Floats, dict[str, Floats]]:
+        """What a host lacks of what the filters for memory, CPUs and disk ask for; what each victim gives back."""
         own = [any(type(one) is kind for one in self._filters) for kind in (RamFilter, CoreFilter, DiskFilter)]
         amounts = amounts_of_hosts([host], ratios_of(self._scheduler))
         limit, used = (np.array([each[name][0] for name in each]) for each in (amounts.limit, amounts.used))
         short: Floats = np.where(own, np.array(amounts_of(spec)) + used - limit, 0.0)
-        freed = {one.instance_uuid: np.array(_amounts(host.instances[one.instance_uuid])) for one in victims}
-
-        def frees(some: Sequence[Victim]) -> bool:
-            return bool((sum(freed[one.instance_uuid] for one in some) >= short - 1e-6).all())
-
-        return frees
+        return short, {one.instance_uuid: np.array(_amounts(host.instances[one.instance_uuid])) for one in victims}
 
 
 def _amounts(instance: Instance) -> tuple[float, float, float]:
@@ -300,11 +321,13 @@ def _cost(victims: Sequence[Victim]) -> _Cost:
     return priorities[0], len(victims), priorities, ages, tuple(sorted(one.instance_uuid for one in victims))
 
 
-def _by_cost(victims: Sequence[Victim]) -> Iterator[tuple[Victim, ...]]:
-    """All sets of these instances, the cheapest first."""
+def _by_cost(
+    victims: Sequence[Victim], least: Callable[[Sequence[Victim]], int] = lambda _among: 1
+) -> Iterator[tuple[Victim, ...]]:
+    """All sets of these instances, the cheapest first, of at least so many as `least` says of some."""
     for highest in sorted({one.priority for one in victims}):
         among = [one for one in victims if one.priority <= highest]
-        for count in range(1, len(among) + 1):
+        for count in range(least(among), len(among) + 1):
             if count > 1 and len(among) > _FEW:
                 yield from _roughly_by_cost(among, count, highest)
                 continue

@@ -153,6 +153,30 @@ def test_victims_are_the_cheapest_of_all_sets(scheduler):
             assert set(victims(plan)) == best[1]
 
 
+def test_victims_in_a_large_pool_are_the_cheapest_of_all_sets_on_one_host():
+    scheduler = FilterScheduler(make_conf(enabled_filters="RamFilter"))
+    for seed in range(15):
+        draw = random.Random(f"large {seed}")
+        on = {
+            f"h{row}": [
+                instance(f"i{row}-{at}", draw.choice((512, 1024, 2048)), 0, priority=draw.randrange(3), created_at=when)
+                for at, when in enumerate(f"2026-01-0{draw.randint(1, 9)}" for _ in range(6))
+            ]
+            for row in range(3)
+        }
+        used = {name: sum(one["flavor"]["memory_mb"] for one in there) for name, there in on.items()}
+        pool = HostPool([host(name, *there, ram=used[name]) for name, there in on.items()])
+        plan = plan_preemption(scheduler, RequestSpec(flavor={"memory_mb": 2560}), pool, priority=3)
+        sets = (
+            some
+            for there in on.values()
+            for size in range(1, 7)
+            for some in itertools.combinations(there, size)
+            if sum(one["flavor"]["memory_mb"] for one in some) >= 2560
+        )
+        assert set(victims(plan)) == {one["uuid"] for one in min(sets, key=price_of)}
+
+
 def price_of(some):
     """The order of sets: highest priority, how many, the other priorities, then the oldest as young as possible."""
     if not some:
