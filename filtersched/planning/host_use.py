@@ -24,10 +24,10 @@ class HostUse:
     __slots__ = ("counts", "limit", "total", "used")
 
     def __init__(self, total: Floats, limit: Floats, used: Floats, counts: NDArray[np.int64]) -> None:
-        self.total = total
-        self.limit = limit
-        self.used = used
-        self.counts = counts
+        self.total: Floats = total
+        self.limit: Floats = limit
+        self.used: Floats = used
+        self.counts: NDArray[np.int64] = counts
 
     @classmethod
     def of(cls, hosts: Iterable[HostState], ratios: tuple[float, float, float]) -> Self:

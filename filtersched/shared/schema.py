@@ -62,14 +62,14 @@ def _transaction_in_sqlite(_element: Any, _compiler: Any, **_options: Any) -> st
     return "0"
 
 
-metadata = MetaData()
+metadata: MetaData = MetaData()
 # SQLite numbers rows by itself in a column of exactly this type.
 _Serial = BigInteger().with_variant(Integer(), "sqlite")
 
 #: One row: which pool this is.
 #: `stamp` counts the claims on versioned rows; as each locks this row first, they are in order and wait for no other.
 #: `pruned` is up to where the changes were deleted: a number of a change in SQLite, of a transaction in PostgreSQL.
-pool = Table(
+pool: Table = Table(
     "pool",
     metadata,
     Column("id", Integer, CheckConstraint("id = 1", name="pool_has_one_row"), primary_key=True, autoincrement=False),
@@ -81,7 +81,7 @@ pool = Table(
 
 #: The hosts. `data` is `to_dict` without instances as it was when the host came, `overlay` the attributes that have
 #: other values since. A claim compares `generation` and sets it to the number of its change.
-hosts = Table(
+hosts: Table = Table(
     "hosts",
     metadata,
     Column("id", _Serial, primary_key=True, autoincrement=True),
@@ -97,7 +97,7 @@ hosts = Table(
 )
 
 #: The instances on them. The key makes sure that none is placed twice. A claim with `expires_at` is not confirmed.
-instances = Table(
+instances: Table = Table(
     "instances",
     metadata,
     Column("uuid", Text, primary_key=True),
@@ -108,7 +108,7 @@ instances = Table(
 )
 
 #: The instances that left a host lately, for reports that were made before.
-departures = Table(
+departures: Table = Table(
     "departures",
     metadata,
     Column("host_id", BigInteger, nullable=False),
@@ -119,7 +119,7 @@ departures = Table(
 
 #: What claims draw on beside hosts: server groups, scopes of shared resources, reservations. A claim compares the
 #: version that it was decided by, and sets it to its stamp.
-versions = Table(
+versions: Table = Table(
     "versions",
     metadata,
     Column("kind", String(16), primary_key=True),
@@ -129,7 +129,7 @@ versions = Table(
 
 #: What changed, for the replicas. PostgreSQL gives numbers before COMMIT, so readers go by `txid` and a snapshot.
 #: `token` is how a claim finds out what its COMMIT did.
-changes = Table(
+changes: Table = Table(
     "changes",
     metadata,
     Column("id", _Serial, primary_key=True, autoincrement=True),
