@@ -85,8 +85,13 @@ nitpick_ignore_regex = [
     ("py:class", r"filtersched\.hosts\.attribute_kinds\.Kind"),
     ("py:class", r"filtersched\.resources\.shared_resources\.SharedResources"),
     ("py:class", r"filtersched\.loading\.loader\.FurtherFilters"),
+    ("py:class", r"filtersched\.hosts\.(pool_use\.PoolUse|several_decisions\.SharedByDecisions)"),
+    ("py:class", r"filtersched\.inventory\.flavor_reader\.Flavors"),
+    ("py:class", r"filtersched\.schedulers\.profiles\.Profiles"),
     ("py:class", r"filtersched\.planning\.(amounts|metrics|outcome|runners|runs|simulation)\.\w+"),
     ("py:class", r"filtersched\.ovirt\.entities\.(Entity|Hosts)"),
+    # Of prometheus-client and OpenTelemetry, which have no lists of their own here.
+    ("py:class", r"CollectorRegistry|Tracer"),
 ]
 
 INVENTORIES = HERE / "_build" / "inventories"
