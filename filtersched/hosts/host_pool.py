@@ -10,8 +10,9 @@ from typing import Any, Self, TypeVar
 
 from filtersched.columns.frozen import FrozenDict, GrowingDict
 from filtersched.columns.values import naive_utc, utc_now
-from filtersched.errors import InvalidHost, InvalidRequest, InventoryError, nearest, shown
+from filtersched.errors import InvalidHost, InvalidRequest, InventoryError, nearest
 from filtersched.hosts.arrivals import Leaving, put_on, take_off
+from filtersched.hosts.given_placements import as_list, check_different, has
 from filtersched.hosts.host_attribute import checked
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import BUILDING, HostState
@@ -142,7 +143,7 @@ class HostPool(UnmovedHosts):
             return self.rows.rows_with(instance_uuid)
         except Exception:
             # The boundary to a class derived from HostState: the other hosts can be read.
-            return [row for row, host in enumerate(self.rows.hosts()) if _has(host, instance_uuid)]
+            return [row for row, host in enumerate(self.rows.hosts()) if has(host, instance_uuid)]
 
     # -- instances come and go ---------------------------------------------------------------
 
@@ -153,7 +154,7 @@ class HostPool(UnmovedHosts):
         instance takes of, has changed since the decision, or it was made in another pool; and
         InvalidRequest for an instance that is on a host already. Nothing is applied then.
         """
-        self._atomic.run(self._commit, _as_list(selections))
+        self._atomic.run(self._commit, as_list(selections))
 
     def _commit(self, chosen: Sequence[Placement]) -> None:
         self._check_may_change(chosen)
@@ -168,12 +169,12 @@ class HostPool(UnmovedHosts):
 
         Raises InvalidRequest for an instance that is not on its host; nothing is applied then.
         """
-        self._atomic.run(self._release, _as_list(instances, uuids=True))
+        self._atomic.run(self._release, as_list(instances, uuids=True))
 
     def _release(self, given: Sequence[str | Placement]) -> None:
         self._check_may_change(given)
         leaving = [self._leaving(one) for one in given]
-        _check_different(one.instance.uuid for one in leaving)
+        check_different(one.instance.uuid for one in leaving)
         self._exchange(leaving, ())
 
     def move(self, selections: Placement | Iterable[Placement]) -> None:
@@ -182,7 +183,7 @@ class HostPool(UnmovedHosts):
         Both happen in one step. Raises what `commit` raises, and InvalidRequest for an instance that
         is on no host.
         """
-        self._atomic.run(self._move, _as_list(selections))
+        self._atomic.run(self._move, as_list(selections))
 
     def _move(self, chosen: Sequence[Placement]) -> None:
         self._check_may_change(chosen)
@@ -190,7 +191,7 @@ class HostPool(UnmovedHosts):
         self._move_unchecked(chosen)
 
     def _move_unchecked(self, chosen: Sequence[Placement]) -> None:
-        _check_different(one.instance_uuid for one in chosen)
+        check_different(one.instance_uuid for one in chosen)
         moving = [self._leaving(one.instance_uuid) for one in chosen]
         self._exchange([*moving, *self._filled_by(chosen)], chosen)
 
@@ -472,7 +473,7 @@ class HostPool(UnmovedHosts):
         else:
             uuid, spec = given.instance_uuid, given.spec
             row = self.rows.row_of(given.host, given.nodename)
-            rows = [] if row is None or not _has(self.rows.host(row), uuid) else [row]
+            rows = [] if row is None or not has(self.rows.host(row), uuid) else [row]
             where = f"on host {given.host!r}" + (", which was removed" if row is None else "")
         if len(rows) != 1:
             raise InvalidRequest(
@@ -484,32 +485,3 @@ class HostPool(UnmovedHosts):
         if spec is not None and instance.flavor is None:
             instance = spec.as_instance(consumed=BUILDING)
         return Leaving(rows[0], instance, spec)
-
-
-def _has(host: HostState, instance_uuid: str) -> bool:
-    try:
-        return instance_uuid in host.instances
-    except Exception:
-        # The boundary to a class derived from HostState.
-        return False
-
-
-def _check_different(uuids: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for uuid in uuids:
-        if uuid in seen:
-            raise InvalidRequest(
-                f"instance {uuid} is there twice; it can be released or moved once", field="instance_uuid", value=uuid
-            )
-        seen.add(uuid)
-
-
-def _as_list(given: Any, *, uuids: bool = False) -> Sequence[Any]:
-    chosen = [given] if isinstance(given, str | Placement) else list(given)
-    for placed in chosen:
-        if isinstance(placed, Placement):
-            placed.check()
-        elif not (uuids and isinstance(placed, str)):
-            what = "selections and uuids can be released" if uuids else "selections can be committed and moved"
-            raise InvalidRequest(f"only {what}, not {shown(placed)}", field="selections")
-    return chosen

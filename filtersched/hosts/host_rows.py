@@ -19,9 +19,10 @@ from filtersched.columns.distinct_values import Answers, Codes, as_column, combi
 from filtersched.columns.frozen import typed_key
 from filtersched.hosts.declared_items import Items, Name, attribute_of, read
 from filtersched.hosts.host_names import HostNames
-from filtersched.hosts.host_state import HostState, Owner
+from filtersched.hosts.host_state import HostState
 from filtersched.hosts.instance_index import InstanceIndex
 from filtersched.hosts.look_ups import kept_with, kept_without
+from filtersched.hosts.owner import Owner
 from filtersched.hosts.row_caches import MISSING, RowCaches, coded_value
 from filtersched.hosts.row_changes import RowChanges
 

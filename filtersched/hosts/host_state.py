@@ -5,15 +5,17 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 from filtersched.columns.frozen import EMPTY, FrozenDict, GrowingDict
-from filtersched.columns.plain_data import FORMAT_VERSION, USUAL, take_version
+from filtersched.columns.plain_data import USUAL
 from filtersched.columns.stored import NO_ITEMS, NameToValue, Stored
-from filtersched.errors import InvalidHost, shown
+from filtersched.errors import InvalidHost
 from filtersched.hosts import device_usage
 from filtersched.hosts.attribute_kinds import AMOUNT, NAME, NUMBER, RATIO, TIME
+from filtersched.hosts.given_back import given_back
 from filtersched.hosts.host_attribute import Declared, checked, host_attribute, refused, unknown_attribute
+from filtersched.hosts.host_data import as_data, keywords_of
 from filtersched.hosts.host_values import (
     AGGREGATES,
     HISTORY,
@@ -36,6 +38,7 @@ from filtersched.hosts.host_values import (
     Metrics,
 )
 from filtersched.hosts.numa_topology import NUMATopology
+from filtersched.hosts.owner import Owner
 from filtersched.hosts.pci_stats import PciStats
 from filtersched.hosts.service import NO_SERVICE, Service
 from filtersched.requests.instance import Instance
@@ -44,24 +47,11 @@ from filtersched.requests.seal import ONLY_ANSWERS, Limits, decision, is_sealed
 
 __all__ = ["Aggregate", "HostState", "Instance", "Metric"]
 
-_T = TypeVar("_T")
-
-
 _InstanceLike = Instance | Mapping[str, Any] | str
 _Instances = Mapping[str, Instance | Mapping[str, Any] | None] | Iterable[_InstanceLike]
 _Metrics = Mapping[str, Any] | Iterable[Metric | tuple[str, Any]]
 # What an instance takes beyond its flavor until it is built.
 BUILDING: Mapping[str, Any] = FrozenDict(num_io_ops=1)
-
-
-class Owner(Protocol):
-    """Who wants to know of a host's changes: the pool that keeps it."""
-
-    def change(self, host: HostState, name: str, value: Any) -> None:
-        """Write the attribute under the owner's lock and mark the host as changed."""
-
-    def run(self, act: Callable[[], _T]) -> _T:
-        """The result of `act` under the owner's lock."""
 
 
 class HostState(Declared):
@@ -430,20 +420,8 @@ class HostState(Declared):
         )
 
     def _release(self, instance: Instance) -> None:
-        ops = instance.consumed.get("num_io_ops", 0)
-        given_back = {
-            "num_instances": max(0, self.num_instances - 1),
-            "num_io_ops": max(0, self.num_io_ops - ops),
-        }
+        self._assign(**given_back(self, instance))
         flavor = instance.flavor
-        if flavor is not None:
-            disk = (flavor.root_gb + flavor.ephemeral_gb) * 1024
-            given_back["free_ram_mb"] = _more_free(self.free_ram_mb, flavor.memory_mb, self.total_usable_ram_mb)
-            given_back["free_disk_mb"] = _more_free(self.free_disk_mb, disk, self.total_usable_disk_gb * 1024)
-            given_back["vcpus_used"] = max(0, self.vcpus_used - flavor.vcpus)
-            if self.unmeasured_vcpus and self._is_unmeasured(instance):
-                given_back["unmeasured_vcpus"] = max(0, self.unmeasured_vcpus - flavor.vcpus)
-        self._assign(**given_back)
         if flavor is not None and self.resources and flavor.resources:
             self._take_resources(flavor.resources, -1)
         self._assign(**device_usage.changes(self, instance.consumed, -1))
@@ -452,11 +430,6 @@ class HostState(Declared):
             instances.discard(instance.uuid)
         elif instance.uuid in instances:
             self._assign(instances=FrozenDict({uuid: one for uuid, one in instances.items() if uuid != instance.uuid}))
-
-    def _is_unmeasured(self, instance: Instance) -> bool:
-        """Whether an instance was placed after the metrics were measured, as far as anyone knows."""
-        then = self.measured_at
-        return then is None or (instance.created_at is not None and instance.created_at > then)
 
     def release_request(self, spec: RequestSpec) -> None:
         """Give back what `consume_from_request` took, by the request; the older form of `release_instance`."""
@@ -498,54 +471,19 @@ class HostState(Declared):
 
         Attributes that plug-ins added, and limits, are left out.
         """
-        data: dict[str, Any] = {"version": FORMAT_VERSION}
-        table = self.attributes
         # A copy, since another thread may write to the host.
-        for name, value in self.__dict__.copy().items():
-            if name in table:
-                try:
-                    data[name] = table[name].plain(value)
-                except (ValueError, TypeError) as problem:
-                    raise InvalidHost(
-                        f"host {self.host!r}: {name} is {shown(value)}, which is no plain data ({problem}); give "
-                        "host_attribute a `plain` that makes it so",
-                        host=self.host,
-                        attribute=name,
-                        value=value,
-                    ) from None
-        return data
+        return as_data(self.attributes, self.__dict__.copy())
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The host from the data of `to_dict`. Raises InvalidHost for unknown attributes."""
-        if not isinstance(data, Mapping):
-            raise InvalidHost(f"a host must be a mapping, not {shown(data)}", value=data)
-        known = dict(data)
-        name = known.get("host")
-        if "version" in known:
-            take_version(
-                known,
-                lambda said, version: InvalidHost(
-                    f"host {shown(name)}: {said}", host=name, attribute="version", value=version
-                ),
-            )
-        odd = [key for key in known if type(key) is not str and not isinstance(key, str)]
-        if odd:
-            raise InvalidHost(f"host {shown(name)}: a key must be text, not {shown(odd[0])}", value=data)
-        if "host" not in known:
-            raise InvalidHost("a host needs a 'host' name", attribute="host")
+        known = keywords_of(data)
         if cls.__new__ is not HostState.__new__ or hasattr(cls, "__dataclass_fields__"):
             return cls(**known)
         # Past __new__, which would copy the attributes once more: an inventory has very many hosts.
         new = object.__new__(cls)
         cls.__init__(new, **known)
         return new
-
-
-def _more_free(free: float, amount: float, total: float) -> float:
-    """`free` with an amount given back; no more than there is in all, where that is known."""
-    more = free + amount
-    return total if free <= total < more and total else more
 
 
 # Writing past __setattr__, which watches the attributes that others may see.

@@ -12,26 +12,26 @@ from typing import Any, ClassVar, Literal, NoReturn, Self, SupportsIndex
 
 from oslo_config import cfg
 
-from filtersched.columns.plain_data import plain_data
 from filtersched.columns.values import utc_now
 from filtersched.engine.decision import Choice, Decision
-from filtersched.errors import InvalidAnswer, InvalidHost, InvalidRequest, must_be, shown
+from filtersched.errors import InvalidAnswer, InvalidRequest, shown
 from filtersched.filters.base import BaseHostFilter
-from filtersched.hosts.host_lists import each_of, undisturbed
+from filtersched.hosts.host_lists import undisturbed
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.reservations import Reservation
 from filtersched.hosts.several_decisions import by_decision
-from filtersched.loading import FiltersGiven, bind_options, load_driver, share_settings
+from filtersched.loading import FiltersGiven, bind_options
 from filtersched.plugins.configurable import Configurable
 from filtersched.plugins.timing import measured
-from filtersched.requests.record import checked, checked_names
+from filtersched.requests.record import checked_names
 from filtersched.requests.request_spec import MAX_INSTANCES, RequestSpec
 from filtersched.requests.seal import sealed
 from filtersched.resources.shared_resources import SharedResources
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Selection
 from filtersched.results.unread_field import UnreadField
+from filtersched.schedulers.arguments import as_hosts, check_pool, check_spec, checked_seed
 from filtersched.schedulers.devices import aliases_of, with_devices
 from filtersched.schedulers.groups import add_placements
 from filtersched.schedulers.late_commits import asked_again, still_good
@@ -115,7 +115,7 @@ class Scheduler(Reloadable, Configurable):
         host, InvalidRequest for a request that makes no sense, PluginNotFound for a filter that is
         not available, and whatever a plug-in raises.
         """
-        offered = hosts if isinstance(hosts, HostPool) else _as_hosts(hosts)
+        offered = hosts if isinstance(hosts, HostPool) else as_hosts(hosts)
 
         def decide() -> list[Selection]:
             scheduler = self._deciding(spec, profile)
@@ -159,8 +159,8 @@ class Scheduler(Reloadable, Configurable):
         Takes and raises what `select_destinations` does otherwise; no other thread comes in
         between. On a shared pool CommitConflict is raised where others were faster again and again.
         """
-        _check_pool(pool, "place")
-        _check_spec(spec)
+        check_pool(pool, "place")
+        check_spec(spec)
         pool.check_request(spec)
         spare = pool.spare_alternates if spec.num_instances == 1 and not return_alternates else 0
 
@@ -212,10 +212,10 @@ class Scheduler(Reloadable, Configurable):
         Returns the selections of each request, in the order given. Raises what `place` does; nothing
         is placed then, and `request` of a NoValidHost is the number of the request in `specs`.
         """
-        _check_pool(pool, "place_all")
+        check_pool(pool, "place_all")
         wanted = [specs] if isinstance(specs, RequestSpec) else list(specs)
         for spec in wanted:
-            _check_spec(spec)
+            check_spec(spec)
 
         def prepare(spec: RequestSpec, uuids: Sequence[str] | None, **how: Any) -> Decision:
             return self._deciding(spec, profile)._prepare(spec, pool, uuids, filters=filters, **how)
@@ -273,8 +273,8 @@ class Scheduler(Reloadable, Configurable):
         Raises InvalidRequest for a name that is taken and for values that cannot be, and what `place`
         does; nothing is reserved then.
         """
-        _check_pool(pool, "reserve")
-        _check_spec(spec)
+        check_pool(pool, "reserve")
+        check_spec(spec)
 
         def place() -> Reservation:
             give_back(pool)
@@ -389,7 +389,7 @@ class Scheduler(Reloadable, Configurable):
 
     def _deciding(self, spec: RequestSpec, profile: str | None) -> Self:
         """The scheduler that decides a request. Raises InvalidRequest for a profile that nobody defines."""
-        _check_spec(spec)
+        check_spec(spec)
         scheduler: Self = self.profiles.of(spec, profile)
         return scheduler
 
@@ -417,7 +417,7 @@ class Scheduler(Reloadable, Configurable):
         taken: Sequence[Mapping[str, Any]] = (),
         move: bool = False,
     ) -> Decision:
-        _check_spec(spec)
+        check_spec(spec)
         if explain not in ("counts", "full"):
             raise InvalidRequest(
                 f"explain must be 'counts' or 'full', not {shown(explain)}", field="explain", value=explain
@@ -449,7 +449,7 @@ class Scheduler(Reloadable, Configurable):
             uuids=uuids,
             filters=chosen,
             alternates=self.settings.max_attempts - 1 if return_alternates else 0,
-            seed=int.from_bytes(os.urandom(8)) >> 1 if seed is None else _checked_seed(seed),
+            seed=int.from_bytes(os.urandom(8)) >> 1 if seed is None else checked_seed(seed),
             keep_columns=explain == "full",
             seconds={} if explain == "full" else None,
             unread=self._unread,
@@ -492,39 +492,3 @@ class Scheduler(Reloadable, Configurable):
                 value=choices,
             )
         return decision.selections(choices)
-
-
-def _checked_seed(seed: Any) -> int:
-    if isinstance(seed, bool) or not isinstance(seed, int):
-        raise InvalidRequest(must_be("seed", "a whole number", seed), field="seed", value=seed)
-    return int(checked("seed", seed, plain_data))
-
-
-def _check_spec(spec: Any) -> None:
-    if not isinstance(spec, RequestSpec):
-        raise InvalidRequest(f"the request must be a RequestSpec, not {shown(spec)}", field="spec", value=spec)
-
-
-def _check_pool(pool: Any, method: str) -> None:
-    if not hasattr(pool, "place"):
-        raise InvalidRequest(f"{method}() needs a HostPool; select_destinations() takes any hosts", field="pool")
-
-
-def _as_hosts(given: Iterable[HostState]) -> list[HostState]:
-    hosts = list(each_of(given))
-    for kind in set(map(type, hosts)):
-        if not issubclass(kind, HostState):
-            strange = next(one for one in hosts if type(one) is kind)
-            raise InvalidHost(f"the hosts must be of HostState, not {shown(strange)}", value=strange)
-    return hosts
-
-
-def scheduler_from(conf: cfg.ConfigOpts | None = None) -> Scheduler:
-    """Make the scheduler that `scheduler_driver` names."""
-    conf = make_conf() if conf is None else conf
-    driver = load_driver(read_scheduler_settings(conf))
-    if not driver.__module__.startswith("filtersched."):
-        share_settings(conf)
-    scheduler: Scheduler = driver(conf)
-    scheduler.maker = scheduler_from
-    return scheduler

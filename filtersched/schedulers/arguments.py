@@ -1,0 +1,42 @@
+"""What callers give to a scheduler, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from filtersched.columns.plain_data import plain_data
+from filtersched.errors import InvalidHost, InvalidRequest, must_be, shown
+from filtersched.hosts.host_lists import each_of
+from filtersched.hosts.host_state import HostState
+from filtersched.requests.record import checked
+from filtersched.requests.request_spec import RequestSpec
+
+
+def checked_seed(seed: Any) -> int:
+    """A seed that a caller gives."""
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise InvalidRequest(must_be("seed", "a whole number", seed), field="seed", value=seed)
+    return int(checked("seed", seed, plain_data))
+
+
+def check_spec(spec: Any) -> None:
+    """Refuse what is no request."""
+    if not isinstance(spec, RequestSpec):
+        raise InvalidRequest(f"the request must be a RequestSpec, not {shown(spec)}", field="spec", value=spec)
+
+
+def check_pool(pool: Any, method: str) -> None:
+    """Refuse what cannot keep what is placed."""
+    if not hasattr(pool, "place"):
+        raise InvalidRequest(f"{method}() needs a HostPool; select_destinations() takes any hosts", field="pool")
+
+
+def as_hosts(given: Iterable[HostState]) -> list[HostState]:
+    """Hosts that are in no pool, as a list."""
+    hosts = list(each_of(given))
+    for kind in set(map(type, hosts)):
+        if not issubclass(kind, HostState):
+            strange = next(one for one in hosts if type(one) is kind)
+            raise InvalidHost(f"the hosts must be of HostState, not {shown(strange)}", value=strange)
+    return hosts
