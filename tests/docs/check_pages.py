@@ -9,6 +9,7 @@ commands on the path. Each other page is followed from there, in a clone of its 
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import subprocess
 import sys
@@ -35,7 +36,10 @@ def main(named: Sequence[str]) -> int:
         environment = checked.follow(FIRST, terminal(Path(folder)))
         if environment is not None:
             with ThreadPoolExecutor(2) as pool:
-                list(pool.map(lambda page: checked.follow(page, environment), pages))
+                list(pool.map(lambda page: checked.follow(page, environment), filter(installs_nothing, pages)))
+            # What these install, all pages would see, while it is half installed too.
+            for page in itertools.filterfalse(installs_nothing, pages):
+                checked.follow(page, environment)
     return checked.report()
 
 
@@ -44,6 +48,11 @@ def all_pages() -> list[Path]:
     docs = [path for path in (ROOT / "docs").rglob("*.md") if not set(path.parts) & set(NOT_PAGES)]
     others = sorted(path.relative_to(ROOT) for path in (*ROOT.glob("*.md"), *docs))
     return [FIRST, *(page for page in others if page != FIRST)]
+
+
+def installs_nothing(page: Path) -> bool:
+    """Whether a page leaves the environment alone that all pages share."""
+    return "\n$ pip install" not in (ROOT / page).read_text(encoding="utf-8")
 
 
 def clone(target: Path) -> None:
