@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import resource
@@ -88,9 +89,9 @@ class Daemon:
         """Serve until SIGTERM or SIGINT; SIGHUP reads the configuration anew."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._complain)
-        loop.add_signal_handler(signal.SIGHUP, self._changed.set)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopped.set)
+        told = {signal.SIGHUP: self._changed, signal.SIGTERM: self._stopped, signal.SIGINT: self._stopped}
+        for number, event in told.items():
+            signal.signal(number, functools.partial(_tell, loop, event))
         _most_descriptors()
         serving, stopping, reloading = map(
             asyncio.create_task, (self._serve(), self._stopped.wait(), self._reload_when_told())
@@ -107,6 +108,9 @@ class Daemon:
                 task.cancel()
             await asyncio.gather(serving, stopping, reloading, return_exceptions=True)
             await self._proxy.close()
+            # Told again while the process goes, it ends as well as told once.
+            for number in told:
+                signal.signal(number, signal.SIG_IGN)
         LOG.info("stopped")
 
     async def _serve(self) -> None:
@@ -168,3 +172,8 @@ def _most_descriptors() -> None:
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _tell(loop: asyncio.AbstractEventLoop, event: asyncio.Event, _number: int, _frame: object) -> None:
+    """What a signal does: it wakes whoever waits for the event."""
+    loop.call_soon_threadsafe(event.set)

@@ -279,6 +279,19 @@ def test_a_call_in_flight_is_answered_after_sigterm(start, hosts, vm, until):
     assert daemon.stop() == 0
 
 
+def test_a_daemon_that_is_told_again_and_again_to_end_ends_well(start, until):
+    daemon = start({"waits.py": WAITS})
+
+    def ended() -> bool:
+        daemon.process.send_signal(signal.SIGTERM)
+        daemon.process.send_signal(signal.SIGHUP)
+        return daemon.process.poll() is not None
+
+    daemon.process.send_signal(signal.SIGTERM)
+    until(ended, seconds=20)
+    assert daemon.stop() == 0
+
+
 def refuses(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port)).close()
