@@ -10,7 +10,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from oslo_config import cfg
 
-from filtersched.errors import ConfigurationError, FilterschedError
+from filtersched.errors import ConfigurationError, FilterschedError, InvalidRequest
 from filtersched.loading import share_settings
 from filtersched.schedulers.observer import Observer, tell
 from filtersched.settings import SchedulerConf
@@ -108,9 +108,13 @@ class CurrentScheduler(Generic[_Some]):
         LOG.info("reloaded")
         return True
 
-    def reload_at(self, number: int = signal.SIGHUP) -> None:
-        """Reload whenever the process gets this signal. Call it in the main thread.
+    def reload_at(self, number: int | None = None) -> None:
+        """Reload whenever the process gets this signal; SIGHUP unless you name another. Call it in the main thread.
 
-        The reload runs in a thread of its own, so that no decision waits for it.
+        The reload runs in a thread of its own, so that no decision waits for it. Raises InvalidRequest where
+        the system has no SIGHUP and you name no other.
         """
+        number = getattr(signal, "SIGHUP", None) if number is None else number
+        if number is None:
+            raise InvalidRequest("this system has no SIGHUP; name a signal that it has", field="number")
         signal.signal(number, lambda _number, _frame: threading.Thread(target=self.reload, daemon=True).start())
