@@ -40,8 +40,8 @@ def few_dirty_rows(rows: HostRows, then: int, reads: frozenset[str] | None) -> l
     return None if dirty is None or len(dirty) > _FEW + len(rows) // 1000 else dirty
 
 
-def touches(changes: Mapping[str | None, Any], reads: frozenset[str] | None) -> bool:
-    """Whether one of the changes is of an attribute that is read; None reads any."""
+def touches(changes: Mapping[Any, Any], reads: frozenset[str] | None) -> bool:
+    """Whether one of the changes, by attribute, is of one that is read; None is any."""
     return bool(changes) and (reads is None or None in changes or not reads.isdisjoint(changes))
 
 

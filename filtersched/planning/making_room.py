@@ -108,7 +108,8 @@ class _RoomMaker:
         return self._by_search(rows, most)
 
     def _on(self, row: int) -> list[int]:
-        return np.flatnonzero(self._trial.where == row).tolist()
+        found: list[int] = np.flatnonzero(self._trial.where == row).tolist()
+        return found
 
     def _fits_without(self, row: int, columns: Sequence[int]) -> bool:
         """Whether the host would fit if these instances were not there."""
