@@ -17,7 +17,7 @@ pytest.importorskip("sqlalchemy", reason="the extra `shared` is not installed")
 pytest.importorskip("alembic", reason="the extra `shared` is not installed")
 
 ROOT = Path(__file__).resolve().parents[2]
-REQUESTS = int(os.environ.get("FILTERSCHED_RACE_REQUESTS", "500"))
+REQUESTS = int(os.environ.get("FILTERSCHED_RACE_REQUESTS", "2000"))
 WITH_FAULTS = REQUESTS * 2 // 5
 
 
@@ -37,7 +37,7 @@ def race(url: str, *flags: str) -> dict[str, object]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(0 if REQUESTS > 500 else 300)
+@pytest.mark.timeout(0 if REQUESTS > 2000 else 300)
 def test_no_host_is_over_its_capacity_no_group_broken_and_no_claim_lost(database_url):
     found = race(database_url, "--requests", str(REQUESTS))
     # The hosts were full, and so many requests met each other there.
@@ -46,13 +46,13 @@ def test_no_host_is_over_its_capacity_no_group_broken_and_no_claim_lost(database
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(0 if REQUESTS > 500 else 300)
+@pytest.mark.timeout(0 if REQUESTS > 2000 else 300)
 def test_processes_killed_at_random_leave_claims_whole_or_absent(database_url):
     found = race(database_url, "--requests", str(WITH_FAULTS), "--kill")
     assert found["killed"] > 0
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(0 if REQUESTS > 500 else 300)
+@pytest.mark.timeout(0 if REQUESTS > 2000 else 300)
 def test_claims_whose_connections_are_cut_are_looked_up(postgresql):
     race(postgresql.new_database(), "--requests", str(WITH_FAULTS), "--cut", "--processes", "4")
