@@ -2,7 +2,7 @@
 
 First two schedulers, one with metrics, answer the same requests; the script ends with an error if the answers
 differ. Then it times what is added to a decision: the CPU time of the deciding thread, the least of many rounds.
-Spans are those of OpenTelemetry's SDK with an exporter that drops them.
+Spans are made by OpenTelemetry's SDK, and its exporter drops them.
 
     python benchmarks/bench_observing.py
 """

@@ -1,6 +1,6 @@
 """Claims a second on one shared pool, and conflicts a claim: several schedulers, SQLite and PostgreSQL.
 
-Each scheduler is a process with a replica of its own. All place instances of one flavor on hosts that have room
+Each scheduler is a process and has its own replica. All place instances of one flavor on hosts that have room
 for all of them, so that they want the same best host; `host_subset_size` 10 lets them draw among ten. Afterwards
 the script checks that every claim is in the database once and that the hosts' figures are the sums of their
 instances; it ends with an error if not. "CPU ms" is what a claim takes of its scheduler's processor, without the

@@ -88,7 +88,7 @@ def _check_only_pool(args: argparse.Namespace, settings: SchedulerSettings) -> N
     given = [flag for flag in ("inventory", "aggregates", "servers") if getattr(args, flag, None) is not None]
     if given or settings.connection_type == "fake":
         other = f"--{given[0]}" if given else "--connection_type=fake"
-        raise UsageError(f"give either --pool or {other}, not both: the hosts and instances are those of the pool")
+        raise UsageError(f"give either --pool or {other}, not both: the pool has the hosts and instances")
 
 
 @contextlib.contextmanager
@@ -151,7 +151,7 @@ def flavors_of(args: argparse.Namespace) -> Flavors:
 
 
 def trace_of(args: argparse.Namespace) -> Requests:
-    """The requests that the command line asks for, of a file or made up; to be closed.
+    """The requests that the command line asks for, from a file or made up; close them in the end.
 
     Raises UsageError without any, and for both.
     """

@@ -18,7 +18,7 @@ class MeasuredLoadWeigher(BaseWeigher):
     """Prefer hosts with less measured load, counting what was placed since the measurement.
 
     The load is the mean of the last values of a metric, plus a share of their deviation, plus so much for each vCPU of
-    the instances that were placed since the report that brought the metric; those of the same request count too.
+    the instances that were placed since the report that brought the metric, earlier instances of the request included.
     The raw weight is the load with the sign changed.
 
     A pool remembers the values that reports bring from the first decision on, or from `pool.keep_metrics()`. A host
