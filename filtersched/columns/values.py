@@ -78,8 +78,8 @@ def utc_now() -> datetime:
 
 def naive_utc(value: Any) -> datetime | None:
     """A time as Nova keeps it: UTC, without saying so. ISO text is read, other zones converted."""
-    if value is None:
-        return None
+    if value is None or (type(value) is datetime and value.tzinfo is None and not value.fold):
+        return value
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)

@@ -47,6 +47,8 @@ def checked_data(field: str, value: Any) -> Any:
 
 
 def checked_text(field: str, value: Any) -> str | None:
+    if value is None or type(value) is str:
+        return value
     found: str | None = checked(field, value, optional_text)
     return found
 
@@ -86,6 +88,10 @@ def truth(value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError("true or false")
     return value
+
+
+#: By field of a record: its default, which needs no check, and the check of other values. Raises ValueError.
+Checks = Mapping[str, tuple[Any, Callable[[Any], Any]]]
 
 
 class Record(Mapping[str, Any]):
@@ -150,20 +156,19 @@ class Record(Mapping[str, Any]):
             own["further"] = {**checked_mapping(f"{field}.further", own.get("further")), **others}
         return cls(**own)
 
-    def _check(self, part: str, checks: Mapping[str, Callable[[Any], Any]]) -> None:
+    def _check(self, part: str, checks: Checks) -> None:
         """Keep what the checks make of the fields; `part` is the record's name in a request."""
-        name = ""
+        self._keep(part, checks, {name: getattr(self, name) for name in (*checks, "further")})
+
+    def _keep(self, part: str, checks: Checks, given: Mapping[str, Any]) -> None:
+        """Keep what the checks make of the values given for the fields."""
+        write, name = object.__setattr__, ""
         try:
-            for name, check in checks.items():
-                value = getattr(self, name)
-                kept = check(value)
-                if kept is not value:
-                    object.__setattr__(self, name, kept)
-            name = "further"
-            if self.further is not EMPTY:
-                object.__setattr__(self, name, self._beyond(self.further))
+            for name, value in given.items():
+                default, check = checks[name] if name != "further" else (EMPTY, self._beyond)
+                write(self, name, value if value is default else check(value))
         except ValueError as problem:
-            field, value = f"{part}.{name}", getattr(self, name)
+            field, value = f"{part}.{name}", given[name]
             raise InvalidRequest(must_be(field, problem, value), field=field, value=value) from None
 
     def _beyond(self, further: Any) -> FrozenDict[str, Any]:

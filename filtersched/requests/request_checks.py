@@ -105,6 +105,8 @@ def _flavor(value: Any) -> Flavor:
 
 def _shared_flavor(_field: str, value: Any) -> Flavor:
     """The flavor; many requests are of few."""
+    if type(value) is Flavor:
+        return value
     return Flavor() if value is None else shared_made(_flavor, value) if type(value) is dict else _flavor(value)
 
 

@@ -38,9 +38,8 @@ _NOTHING_ASKED: Any = Flavor()
 _OR_DERIVED: Any = OrDerived
 _NO_NUMA_LIMITS = NUMALimits()
 # What a scheduler gives a request for one decision.
-_OF_A_DECISION = (
-    *("_placements", "_shared_resources", "_has_own_aggregates", "_has_zone_aggregates"),
-    *("_source_cpus", "_holds_place"),
+_OF_A_DECISION = frozenset(
+    ("_placements", "_shared_resources", "_has_own_aggregates", "_has_zone_aggregates", "_source_cpus", "_holds_place")
 )
 _EPOCH: Any = datetime(1970, 1, 1)
 
@@ -66,7 +65,8 @@ class RequestSpec(Attributed, Mapping[str, Any]):
     Raises InvalidRequest for an unknown keyword and for values that cannot be.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_scratch")
+    # _view : what the mapping says, once it was asked.
+    __slots__ = ("__dict__", "__weakref__", "_scratch", "_view")
 
     #: What one instance needs.
     flavor: Stored[Flavor | Mapping[str, Any] | None, Flavor] = _NOTHING_ASKED
@@ -166,12 +166,12 @@ class RequestSpec(Attributed, Mapping[str, Any]):
             value = CHECKS[name](name, value)
         self._unsealed(name, value)
         object.__setattr__(self, name, value)
-        self.__dict__.pop("_view", None)
+        _set_view(self, None)
 
     def __delattr__(self, name: str) -> None:
         self._unsealed(name)
         object.__delattr__(self, name)
-        self.__dict__.pop("_view", None)
+        _set_view(self, None)
 
     def _unsealed(self, name: str, value: Any = None) -> None:
         if is_sealed(self._scratch):
@@ -334,11 +334,21 @@ class RequestSpec(Attributed, Mapping[str, Any]):
         """Another request with the same attributes."""
         new = type(self).__new__(type(self))
         new.__dict__.update(self.__dict__)
-        new.__dict__.pop("_view", None)
         _set_scratch(new, decision.limits)
         return new
 
     __copy__ = copy
+
+    def for_decision(self, clock: Callable[[], datetime]) -> Self:
+        """A copy that has a time, and nothing that a scheduler gave this one for an earlier decision."""
+        new = self.copy()
+        attributes = new.__dict__
+        if not _OF_A_DECISION.isdisjoint(attributes):
+            for name in _OF_A_DECISION:
+                attributes.pop(name, None)
+        if "now" not in attributes:
+            attributes["now"] = CHECKS["now"]("now", clock())
+        return new
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name not in _OF_A_DECISION}
@@ -356,14 +366,15 @@ class RequestSpec(Attributed, Mapping[str, Any]):
         """
         new = self.copy()
         _set_scratch(new, None)
-        new.__dict__["instance_uuid"] = uuid
+        attributes = new.__dict__
+        attributes["instance_uuid"] = uuid
         if last_host is not None:
             if self.instance_group is not None:
-                new.__dict__["instance_group"] = self.instance_group.with_host(last_host.host)
+                attributes["instance_group"] = self.instance_group.with_host(last_host.host)
             if self._placements is not None:
-                new.__dict__["_placements"] = self._placements.with_host(last_host)
+                attributes["_placements"] = self._placements.with_host(last_host)
         if before is not None and self._shared_resources is not None:
-            new.__dict__["_shared_resources"] = self._shared_resources.with_taken(self, before)
+            attributes["_shared_resources"] = self._shared_resources.with_taken(self, before)
         return new
 
     def as_instance(
@@ -394,9 +405,10 @@ class RequestSpec(Attributed, Mapping[str, Any]):
     # -- the mapping of the first filter scheduler -------------------------------------------
 
     def _filter_properties(self) -> dict[str, Any]:
-        view = self.__dict__.get("_view")
+        view: dict[str, Any] | None = getattr(self, "_view", None)
         if view is None:
-            view = self.__dict__["_view"] = filter_properties.view(self)
+            view = filter_properties.view(self)
+            _set_view(self, view)
         return view
 
     def __getitem__(self, key: str) -> Any:
@@ -453,3 +465,4 @@ class RequestSpec(Attributed, Mapping[str, Any]):
 
 # Writing past __setattr__, which checks values and keeps the seal.
 _set_scratch: Callable[[RequestSpec, Limits | None], None] = vars(RequestSpec)["_scratch"].__set__
+_set_view: Callable[[RequestSpec, dict[str, Any] | None], None] = vars(RequestSpec)["_view"].__set__

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Never
 
@@ -12,9 +12,7 @@ from filtersched.columns.plain_data import plain_data, plain_mapping, plain_scal
 from filtersched.columns.stored import NO_ITEMS, NO_VALUES, Names, NameToValue, Stored
 from filtersched.columns.values import name as a_name
 from filtersched.columns.values import number, optional, optional_text, whole
-from filtersched.requests.record import Record, checked, names, size, truth, unknown_field
-
-_Checks = dict[str, Callable[[Any], Any]]
+from filtersched.requests.record import Checks, Record, checked, names, size, truth, unknown_field
 
 _RESOURCE_KEY = re.compile(r"resources(?:_?[A-Za-z0-9_-]{1,64})?:(?P<name>.+)")
 
@@ -90,15 +88,13 @@ class Flavor(Record):
             "id": id,
             "rxtx_factor": rxtx_factor,
             "vcpu_weight": vcpu_weight,
-            "extra_specs": extra_specs,
+            "extra_specs": NO_VALUES if extra_specs is None else extra_specs,
             "is_public": is_public,
             "disabled": disabled,
             "projects": NO_ITEMS if projects is None else projects,
-            "further": further,
+            "further": NO_VALUES if further is None else further,
         }
-        for key, value in given.items():
-            object.__setattr__(self, key, value)
-        self._check("flavor", _FLAVOR)
+        self._keep("flavor", _FLAVOR, given)
 
     @property
     def resources(self) -> Mapping[str, Any]:
@@ -161,28 +157,28 @@ def _members(value: Any) -> FrozenNames:
     return value if type(value) is FrozenNames else FrozenNames(names(value))
 
 
-_FLAVOR: _Checks = {
-    **dict.fromkeys(("memory_mb", "vcpus", "root_gb", "ephemeral_gb", "swap"), size),
-    **dict.fromkeys(("name", "flavorid", "id"), plain_scalar),
-    **dict.fromkeys(("rxtx_factor", "vcpu_weight"), optional(number)),
-    "extra_specs": plain_mapping,
-    **dict.fromkeys(("is_public", "disabled"), truth),
-    "projects": names,
+_TEXT = (None, optional_text)
+_SCALAR = (None, plain_scalar)
+_FLAVOR: Checks = {
+    **dict.fromkeys(("memory_mb", "vcpus", "root_gb", "ephemeral_gb", "swap"), (0, size)),
+    **dict.fromkeys(("name", "flavorid", "id"), _SCALAR),
+    **dict.fromkeys(("rxtx_factor", "vcpu_weight"), (None, optional(number))),
+    "extra_specs": (NO_VALUES, plain_mapping),
+    "is_public": (True, truth),
+    "disabled": (False, truth),
+    "projects": (NO_ITEMS, names),
 }
-_IMAGE: _Checks = {"id": plain_scalar, "name": plain_scalar, "properties": _properties}
-_GROUP: _Checks = {
-    "policy": optional_text,
-    "rules": _rules,
-    "hosts": names,
-    "members": _members,
-    "uuid": optional_text,
-    "name": optional_text,
+_IMAGE: Checks = {"id": _SCALAR, "name": _SCALAR, "properties": (_NO_PROPERTIES, _properties)}
+_GROUP: Checks = {
+    "policy": _TEXT,
+    "rules": (NO_VALUES, _rules),
+    "hosts": (NO_ITEMS, names),
+    "members": (None, _members),
+    "uuid": _TEXT,
+    "name": _TEXT,
 }
-_DESTINATION: _Checks = {
-    **dict.fromkeys(("host", "node", "cell"), optional_text),
-    "allow_cross_cell_move": truth,
-}
-_CONTEXT: _Checks = {"user_id": optional_text, "project_id": optional_text, "is_admin": truth}
+_DESTINATION: Checks = {"host": _TEXT, "node": _TEXT, "cell": _TEXT, "allow_cross_cell_move": (False, truth)}
+_CONTEXT: Checks = {"user_id": _TEXT, "project_id": _TEXT, "is_admin": (False, truth)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +310,7 @@ class Retry(Record):
     further: NameToValue = field(default=NO_VALUES, compare=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        self._check("retry", {"num_attempts": _attempts, "hosts": _tried_hosts})
+        self._check("retry", {"num_attempts": (1, _attempts), "hosts": (NO_ITEMS, _tried_hosts)})
 
 
 def _attempts(value: Any) -> int:

@@ -37,12 +37,12 @@ def is_sealed(made_in: Limits | None) -> bool:
     return decision.limits is not None and decision.limits is not made_in
 
 
-def sealed(act: Callable[[], _T]) -> _T:
-    """The result of `act`, run as a decision. The seal is broken whatever exception strikes, and wherever."""
+def sealed(act: Callable[..., _T], *args: Any) -> _T:
+    """The result of `act(*args)`, run as a decision. The seal is broken whatever exception strikes, and wherever."""
     outer, ratios = decision.limits, decision.ratios
     try:
         decision.limits, decision.ratios = {}, None
-        result = act()
+        result = act(*args)
         decision.limits, decision.ratios = outer, ratios
         return result
     except BaseException:

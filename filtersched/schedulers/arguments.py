@@ -1,4 +1,4 @@
-"""What callers give to a scheduler, checked."""
+"""What callers give to a scheduler, and what a driver returns, checked."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from filtersched.columns.plain_data import plain_data
-from filtersched.errors import InvalidHost, InvalidRequest, must_be, shown
+from filtersched.engine.decision import Choice
+from filtersched.engine.engine_choice import EngineChoice
+from filtersched.errors import InvalidAnswer, InvalidHost, InvalidRequest, must_be, shown
 from filtersched.hosts.host_lists import each_of
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.record import checked
@@ -30,6 +32,19 @@ def check_pool(pool: Any, method: str) -> None:
     """Refuse what cannot keep what is placed."""
     if not hasattr(pool, "place"):
         raise InvalidRequest(f"{method}() needs a HostPool; select_destinations() takes any hosts", field="pool")
+
+
+# What the engine and the plain loop return.
+_CHOICES = frozenset((Choice, EngineChoice))
+
+
+def check_choices(found: Any, driver: str) -> None:
+    """Refuse what is no list of choices."""
+    if isinstance(found, list) and _CHOICES.issuperset(map(type, found)):
+        return
+    if not isinstance(found, list) or not all(isinstance(one, Choice) for one in found):
+        said = f"{driver}._choose must return a list of Choice, and returned {shown(found)}"
+        raise InvalidAnswer(said, plugin=driver, method="_choose", value=found)
 
 
 def as_hosts(given: Iterable[HostState]) -> list[HostState]:

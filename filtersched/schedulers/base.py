@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -14,7 +15,7 @@ from oslo_config import cfg
 
 from filtersched.columns.values import utc_now
 from filtersched.engine.decision import Choice, Decision
-from filtersched.errors import InvalidAnswer, InvalidRequest, shown
+from filtersched.errors import InvalidRequest, shown
 from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_lists import undisturbed
 from filtersched.hosts.host_pool import HostPool
@@ -31,19 +32,17 @@ from filtersched.resources.shared_resources import SharedResources
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Selection
 from filtersched.results.unread_field import UnreadField
-from filtersched.schedulers.arguments import as_hosts, check_pool, check_spec, checked_seed
+from filtersched.schedulers.arguments import as_hosts, check_choices, check_pool, check_spec, checked_seed
 from filtersched.schedulers.devices import aliases_of, with_devices
+from filtersched.schedulers.filters_in_use import FiltersInUse
 from filtersched.schedulers.groups import add_placements
 from filtersched.schedulers.late_commits import asked_again, still_good
 from filtersched.schedulers.observer import observed
-from filtersched.schedulers.prefilters import note_own_aggregates
 from filtersched.schedulers.profiles import Profiles
 from filtersched.schedulers.reloading import Reloadable
 from filtersched.schedulers.reserving import checked as checked_reservation
 from filtersched.schedulers.reserving import give_back, hold, open_places, where_reserved
 from filtersched.schedulers.several import Several
-from filtersched.schedulers.sources import note_sources
-from filtersched.schedulers.unread import Readers
 from filtersched.schedulers.uuids import random_uuids
 from filtersched.settings import ProfileConf, SchedulerSettings, make_conf, read_scheduler_settings
 from filtersched.settings.json_options import JsonOptions
@@ -74,8 +73,7 @@ class Scheduler(Reloadable, Configurable):
         self.settings: SchedulerSettings = read_scheduler_settings(self.conf)
         bind_options(self, self.conf, f"{type(self).__module__}:{type(self).__qualname__}")
         self._json_options = JsonOptions(self.settings.json_config_location)
-        # The filters last asked about, and what they read of requests.
-        self._readers: tuple[list[Any], Readers] | None = None
+        self._in_use = FiltersInUse(self, ())
         self._pci_aliases = aliases_of(self.settings)
         #: The name of the profile that this scheduler decides for; None is the main configuration.
         self.profile: str | None = conf.profile.name if isinstance(conf, ProfileConf) else None
@@ -286,7 +284,7 @@ class Scheduler(Reloadable, Configurable):
             # Places are not filled by places.
             decision.spec.__dict__["_holds_place"] = True
             try:
-                return hold(pool, reservation, sealed(lambda: scheduler._selections(decision)))
+                return hold(pool, reservation, sealed(scheduler._selections, decision))
             except NoValidHost as refusal:
                 refusal.reservation = reservation.name
                 raise
@@ -328,19 +326,23 @@ class Scheduler(Reloadable, Configurable):
         return scheduler._unread(spec, scheduler._filters_named(filters))
 
     def _unread(self, spec: RequestSpec, filters: Sequence[Any]) -> tuple[UnreadField, ...]:
-        known = self._readers
-        if known is None or known[0] != list(filters):
-            known = self._readers = (list(filters), Readers(self, filters, self.weighers))
-        return known[1].unread(spec)
+        return self._those_in_use(filters).readers.unread(spec)
+
+    def _those_in_use(self, filters: Sequence[Any]) -> FiltersInUse:
+        """The filters of a decision, mostly those of the last one."""
+        in_use = self._in_use
+        if not in_use.are(filters):
+            in_use = self._in_use = FiltersInUse(self, filters)
+        return in_use
 
     def _decide(self, decision: Decision) -> list[Selection]:
-        return where_reserved(decision, lambda one: sealed(lambda: self._selections(one)))
+        return where_reserved(decision, functools.partial(sealed, self._selections))
 
     def _hosts_left(self, decision: Decision) -> int:
         """How many hosts the filters leave for the first instance; 0 if it cannot be placed."""
 
         def count(one: Decision) -> int:
-            left = sealed(lambda: self._left(one))
+            left = sealed(self._left, one)
             if not left:
                 # Then other hosts than those with places that are held for the request are looked at.
                 raise NoValidHost
@@ -369,7 +371,7 @@ class Scheduler(Reloadable, Configurable):
             pool.transaction(self._commit_one_after_another, by_decision(chosen), pool, filters)
             return
         if is_ours and pool.stale(chosen):
-            chosen = sealed(lambda: asked_again(chosen, pool, self._prepare_again, filters))
+            chosen = sealed(asked_again, chosen, pool, self._prepare_again, filters)
         pool.commit(chosen)
 
     def _commit_one_after_another(
@@ -417,30 +419,28 @@ class Scheduler(Reloadable, Configurable):
         taken: Sequence[Mapping[str, Any]] = (),
         move: bool = False,
     ) -> Decision:
-        check_spec(spec)
         if explain not in ("counts", "full"):
             raise InvalidRequest(
                 f"explain must be 'counts' or 'full', not {shown(explain)}", field="explain", value=explain
             )
+        settings = self.settings
+        pool = hosts if isinstance(hosts, HostPool) else None
         uuids = self._uuids(spec, instance_uuids)
-        ready = spec.copy()
-        if "now" not in spec.__dict__:
-            ready.now = hosts.clock() if isinstance(hosts, HostPool) else utc_now()
-        if not spec.availability_zone and self.settings.default_schedule_zone:
-            ready.availability_zone = self.settings.default_schedule_zone
-        if not spec.config_options:
+        ready = spec.for_decision(utc_now if pool is None else pool.clock)
+        if settings.default_schedule_zone and not spec.availability_zone:
+            ready.availability_zone = settings.default_schedule_zone
+        if settings.json_config_location and not spec.config_options:
             ready.config_options = self._json_options.options()
         add_placements(ready, hosts, uuids, before, len(uuids) if total is None else total)
         chosen = self._filters_named(filters)
-        further = hosts.further_filters(ready) if isinstance(hosts, HostPool) else ()
+        further = () if pool is None else pool.further_filters(ready)
         if further:
             chosen = [*further, *chosen]
-        with_devices(ready, chosen, self._pci_aliases, self.settings)
-        note_own_aggregates(ready, chosen, hosts)
-        note_sources(ready, chosen, hosts, uuids, move=move)
-        if self.kept_metrics and isinstance(hosts, HostPool):
-            hosts.keep_metrics(self.kept_metrics)
-        ready.__dict__.pop("_shared_resources", None)
+        in_use = self._those_in_use(chosen)
+        with_devices(ready, in_use, self._pci_aliases, settings)
+        in_use.note_wanted(ready, hosts, uuids if move else ())
+        if self.kept_metrics and pool is not None:
+            pool.keep_metrics(self.kept_metrics)
         if self.resources:
             self.resources.prepare(ready, hosts, uuids, taken)
         decision = Decision(
@@ -448,7 +448,7 @@ class Scheduler(Reloadable, Configurable):
             hosts=hosts,
             uuids=uuids,
             filters=chosen,
-            alternates=self.settings.max_attempts - 1 if return_alternates else 0,
+            alternates=settings.max_attempts - 1 if return_alternates else 0,
             seed=int.from_bytes(os.urandom(8)) >> 1 if seed is None else checked_seed(seed),
             keep_columns=explain == "full",
             seconds={} if explain == "full" else None,
@@ -459,9 +459,11 @@ class Scheduler(Reloadable, Configurable):
         return decision
 
     def _uuids(self, spec: RequestSpec, given: Sequence[str] | None) -> list[str]:
-        if isinstance(given, str):
-            raise InvalidRequest("instance_uuids must be a list of texts", field="instance_uuids", value=given)
-        uuids = list(checked_names("instance_uuids", given) or spec.instance_uuids)
+        uuids = list(spec.instance_uuids)
+        if given is not None:
+            if isinstance(given, str):
+                raise InvalidRequest("instance_uuids must be a list of texts", field="instance_uuids", value=given)
+            uuids = list(checked_names("instance_uuids", given)) or uuids
         if not uuids and spec.num_instances == 1 and spec.instance_uuid is not None:
             uuids = [spec.instance_uuid]
         if not uuids:
@@ -478,17 +480,9 @@ class Scheduler(Reloadable, Configurable):
             too_many = f"Attempt {retry.num_attempts} is above the maximum of {self.settings.max_attempts}."
             raise decision.refusal(0, tuple, [], reason=too_many)
         try:
-            with measured(decision.seconds):
-                choices = self._choose(decision)
+            choices = measured(decision.seconds, self._choose, decision)
         except NoValidHost as refusal:
             LOG.info("No host for instance %d of %d", refusal.index + 1, refusal.num_instances)
             raise
-        if not isinstance(choices, list) or not all(isinstance(one, Choice) for one in choices):
-            name = type(self).__name__
-            raise InvalidAnswer(
-                f"{name}._choose must return a list of Choice, and returned {shown(choices)}",
-                plugin=name,
-                method="_choose",
-                value=choices,
-            )
+        check_choices(choices, type(self).__name__)
         return decision.selections(choices)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 from filtersched.errors import ConfigurationError
-from filtersched.filters.numa_topology_filter import NUMATopologyFilter
-from filtersched.filters.pci_passthrough_filter import PciPassthroughFilter
 from filtersched.hosts.narrowing import skips_filters
 from filtersched.requests.numa_topology import NUMALimits
 from filtersched.requests.pci_aliases import ALIAS_SPEC, PciAlias, read_aliases, requests_of
 from filtersched.requests.request_spec import RequestSpec
+from filtersched.schedulers.filters_in_use import FiltersInUse
 from filtersched.settings import SchedulerSettings, spelled
 
 
@@ -26,7 +24,7 @@ def aliases_of(settings: SchedulerSettings) -> Mapping[str, PciAlias]:
 
 
 def with_devices(
-    spec: RequestSpec, filters: Sequence[Any], aliases: Mapping[str, PciAlias], settings: SchedulerSettings
+    spec: RequestSpec, filters: FiltersInUse, aliases: Mapping[str, PciAlias], settings: SchedulerSettings
 ) -> None:
     """Complete a request by what it needs of cells and devices. The request is private to the decision.
 
@@ -34,9 +32,9 @@ def with_devices(
     """
     if aliases and spec.flavor.extra_specs.get(ALIAS_SPEC) and spec.given("pci_requests") is None:
         spec.pci_requests = requests_of(spec.flavor, spec.image, aliases)
-    numa = next((one for one in filters if isinstance(one, NUMATopologyFilter)), None)
+    numa = filters.numa
     if numa is None:
-        if any(isinstance(one, PciPassthroughFilter) for one in filters):
+        if filters.devices:
             # Read now, so that a wrong wish is refused whatever the other filters say.
             _ = spec.pci_requests
         if settings.packs_numa_cells:

@@ -101,9 +101,10 @@ class FilterScheduler(Scheduler):
         use_engine : False decides on host objects, step by step; the answer is the same.
         """
         super().__init__(conf)
+        self._takes_whole_nodes: bool = self.settings.takes_whole_nodes
         self.catalog: FilterCatalog = load_filters(self.conf, self.settings, filters)
         self._always: Sequence[BaseHostFilter] = [
-            *([WholeNodeFilter()] if self.settings.takes_whole_nodes else []),
+            *([WholeNodeFilter()] if self._takes_whole_nodes else []),
             *prefilters(self.conf, self.catalog.enabled),
         ]
         self.resources: SharedResources = SharedResources(load_resources(self.conf, self.settings, resources))
@@ -185,7 +186,8 @@ class FilterScheduler(Scheduler):
     def _choose(self, decision: Decision) -> list[Choice]:
         if type(self).select is FilterScheduler.select:
             decision.drawn_from = self._draw.drawn_from
-        self._look_ahead(decision)
+        if decision.spec._placements is not None:
+            self._look_ahead(decision)
         if self._engine is not None and self._engine_depletes(decision):
             decision.nearest = self._engine.nearest_misses
             try:
@@ -195,7 +197,7 @@ class FilterScheduler(Scheduler):
         return self._choose_plainly(decision)
 
     def _look_ahead(self, decision: Decision) -> None:
-        engine = None if self.settings.takes_whole_nodes else self._engine
+        engine = None if self._takes_whole_nodes else self._engine
         look_ahead(
             decision.spec,
             decision.look_ahead_for or decision.uuids,
@@ -207,7 +209,8 @@ class FilterScheduler(Scheduler):
 
     def _left(self, decision: Decision) -> int:
         if self._engine is not None and decision.spec.retry is None and self._engine_depletes(decision):
-            self._look_ahead(decision)
+            if decision.spec._placements is not None:
+                self._look_ahead(decision)
             try:
                 return self._engine.count(decision)
             except UseHandlers:
@@ -223,7 +226,7 @@ class FilterScheduler(Scheduler):
         A program that gives a list of hosts may have ordinary ones; those of a pool take the instances
         that are committed.
         """
-        if not self.settings.takes_whole_nodes:
+        if not self._takes_whole_nodes:
             return True
         ordinary = next((one for one in decision.hosts if not isinstance(one, BareMetalHost)), None)
         if ordinary is not None and isinstance(decision.hosts, HostPool):
@@ -347,6 +350,6 @@ class FilterScheduler(Scheduler):
     def deplete(self, host: HostState, spec: RequestSpec) -> HostState:
         """A copy of the host without what one instance of the request takes."""
         taken = depleted(host, spec)
-        if self.settings.takes_whole_nodes and not isinstance(taken, BareMetalHost) and is_given_whole(taken):
+        if self._takes_whole_nodes and not isinstance(taken, BareMetalHost) and is_given_whole(taken):
             take_whole(taken)
         return taken

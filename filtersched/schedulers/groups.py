@@ -28,12 +28,13 @@ def add_placements(
     total : how many instances the decision is for.
     """
     group = spec.instance_group
+    if group is None and not spec.instance_groups and not spec.flavor.extra_specs and not spec.scheduler_hints:
+        return
     if group is not None:
         spec.instance_group = group = completed(group, hosts, uuids)
     if spec.instance_groups:
         spec.instance_groups = [completed(one, hosts, uuids) for one in spec.instance_groups]
     rules, of_groups = spread_rules(spec), group_rules(spec)
-    spec.__dict__.pop("_placements", None)
     if group is None and not rules and not of_groups:
         return
     placements = Placements.of_request(spec.copy(), hosts, {*before, *uuids}, rules, of_groups, total=total)

@@ -21,11 +21,10 @@ def prefilters(conf: Any, enabled: Sequence[Any]) -> list[PrefilterFilter]:
     return [made] if made.is_on() else []
 
 
-def note_own_aggregates(spec: RequestSpec, filters: Sequence[Any], hosts: HostPool | Sequence[HostState]) -> None:
+def note_own_aggregates(
+    spec: RequestSpec, rules: Sequence[PrefilterFilter], hosts: HostPool | Sequence[HostState]
+) -> None:
     """Tell a request whether any host is in an aggregate for its project, or its zone, if a filter wants to know."""
-    for name in ("_has_own_aggregates", "_has_zone_aggregates"):
-        spec.__dict__.pop(name, None)
-    rules = [one for one in filters if isinstance(one, PrefilterFilter)]
     of_project = any(one.looks_for_own_aggregates for one in rules)
     of_zone = bool(spec.availability_zone) and any(one.looks_for_zone_aggregates for one in rules)
     different = _different_aggregates(hosts) if of_project or of_zone else []

@@ -47,7 +47,7 @@ def open_places(decision: Decision, *, move: bool = False) -> None:
     move : the same for its instances, where they are now.
     """
     pool, spec = decision.hosts, decision.spec
-    if isinstance(pool, HostPool):
+    if isinstance(pool, HostPool) and (move or pool.reserved.ever):
         uuids = [*(decision.uuids if move else ()), *pool.reserved.open_to(spec, spec.now)]
         if uuids:
             decision.without = pool.without(uuids)
@@ -56,7 +56,7 @@ def open_places(decision: Decision, *, move: bool = False) -> None:
 def where_reserved(decision: Decision, decide: Callable[[Decision], _T]) -> _T:
     """What `decide` makes of the decision; on hosts with reserved places, if these have room for all instances."""
     pool, spec = decision.hosts, decision.spec
-    if isinstance(pool, HostPool) and decision.without:
+    if decision.without and isinstance(pool, HostPool):
         nodes = pool.reserved.owned_by(spec, spec.now)
         if nodes and len(nodes) >= len(decision.uuids):
             try:
@@ -68,9 +68,10 @@ def where_reserved(decision: Decision, decide: Callable[[Decision], _T]) -> _T:
 
 def give_back(pool: HostPool) -> None:
     """Release the places whose time is over."""
-    over = pool.reserved.over(pool.clock())
-    if over:
-        pool.release(over)
+    if pool.reserved.ever:
+        over = pool.reserved.over(pool.clock())
+        if over:
+            pool.release(over)
 
 
 def hold(pool: HostPool, reservation: Reservation, selections: Sequence[Selection]) -> Reservation:

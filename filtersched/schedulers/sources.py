@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from filtersched.filters.migration_compatibility_filter import MigrationCompatibilityFilter
 from filtersched.hosts.cpu_features import CpuFeatures, cpu_features
 from filtersched.hosts.host_pool import HostPool
 from filtersched.requests.request_spec import RequestSpec
 
 
-def note_sources(spec: RequestSpec, filters: Sequence[Any], hosts: Any, uuids: Sequence[str], *, move: bool) -> None:
-    """Tell a request of instances that move what the CPUs of their hosts have, if a filter wants to know."""
-    spec.__dict__.pop("_source_cpus", None)
-    if not move or not isinstance(hosts, HostPool):
-        return
-    if not any(isinstance(one, MigrationCompatibilityFilter) for one in filters):
-        return
+def note_sources(spec: RequestSpec, hosts: HostPool, uuids: Sequence[str]) -> None:
+    """Tell a request of instances that move what the CPUs of their hosts have."""
     found: dict[str, CpuFeatures] = {}
     for uuid in uuids:
         features = cpu_features(hosts.host_of(uuid).cpu_info) if _is_on_one(hosts, uuid) else None

@@ -12,7 +12,6 @@ from filtersched.requests.request_spec import RequestSpec
 _MAY_CHANGE = frozenset(
     (
         "limits",
-        "_view",
         "_resources",
         "_placements",
         "_shared_resources",
