@@ -26,16 +26,14 @@ class ServerGroupAffinityFilter(BaseHostFilter):
     """
 
     host_reads: Sequence[str] = ("host",)
-    spec_reads: ClassVar[Sequence[str]] = ("instance_group",)
+    spec_reads: ClassVar[Sequence[str]] = ("group_policy", "instance_group")
     spec_meets: ClassVar[Sequence[str] | None] = ("instance_group.affinity",)
     columnar = True
     reason_is_text = True
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
-        group = spec.instance_group
-        if group is None or group.policy != "affinity" or not group.hosts:
-            return True
-        return is_named(host_state, group.hosts)
+        group = spec.instance_group if spec.group_policy == "affinity" else None
+        return group is None or not group.hosts or is_named(host_state, group.hosts)
 
     def _refused_since(self, before: RequestSpec, spec: RequestSpec) -> NewRefusals | None:
         # Once the group is on a host, each instance goes to a host that it is on.

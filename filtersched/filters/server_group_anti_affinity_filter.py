@@ -33,14 +33,14 @@ class ServerGroupAntiAffinityFilter(BaseHostFilter):
     """
 
     host_reads: Sequence[str] = ("instances",)
-    spec_reads: ClassVar[Sequence[str]] = ("instance_group", "instance_uuid")
+    spec_reads: ClassVar[Sequence[str]] = ("group_policy", "instance_group", "instance_uuid")
     spec_meets: ClassVar[Sequence[str] | None] = ("instance_group.anti-affinity",)
     columnar = True
     reason_is_text = True
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
-        group = spec.instance_group
-        if group is None or group.policy != "anti-affinity":
+        group = spec.instance_group if spec.group_policy == "anti-affinity" else None
+        if group is None:
             return True
         room = count_instances(host_state, group.members) < most_members(group)
         if spec.instance_uuid is None:
@@ -49,7 +49,7 @@ class ServerGroupAntiAffinityFilter(BaseHostFilter):
 
     def _refused_since(self, before: RequestSpec, spec: RequestSpec) -> NewRefusals:
         # All instances of the request are members from the start, so that only their hosts have more.
-        if spec.instance_group is None or spec.instance_group.policy != "anti-affinity":
+        if spec.group_policy != "anti-affinity":
             return NewRefusals()
         return NewRefusals(absent=tuple(one for one in (before.instance_uuid, spec.instance_uuid) if one is not None))
 

@@ -82,13 +82,14 @@ class InstanceTable:
         """(n_rows,) how many instances each host has."""
         return self._lengths.astype(np.float64)
 
-    def counts(self, field: str, value: Any) -> NDArray[np.float64] | None:
-        """(n_rows,) how many instances of each host have the value in that field; None if none has."""
+    def has(self, field: str, value: Any) -> bool:
+        """Whether an instance has, or had, the value in that field."""
+        return value in (self._fields.get(field) or self._coded(field))[0]
+
+    def counts(self, field: str, value: Any) -> NDArray[np.float64]:
+        """(n_rows,) how many instances of each host have the value in that field, which one has or had."""
         known, codes = self._fields.get(field) or self._coded(field)
-        code = known.get(value)
-        if code is None:
-            return None
-        rows = self._row_of[: self._used][codes[: self._used] == code]
+        rows = self._row_of[: self._used][codes[: self._used] == known[value]]
         return np.bincount(rows, minlength=len(self._known)).astype(np.float64)
 
     def _coded(self, field: str) -> tuple[dict[Any, int], _Numbers]:

@@ -181,8 +181,12 @@ class InstancesWith(NamedTuple):
         return sum(1 for one in host.instances.values() if field(one) == self.value)
 
     def column(self, rows: Rows) -> Any:
+        table = _instances(rows)
+        return _kept_column(self, rows, self._of_all) if table.has(self.field, self.value) else 0
+
+    def _of_all(self, rows: Rows) -> Column:
         counts = _instances(rows).counts(self.field, self.value)
-        return 0 if counts is None else Column(counts, max_abs_int=float(counts.max(initial=0.0)))
+        return Column(counts, max_abs_int=float(counts.max(initial=0.0)))
 
 
 class Instances(NamedTuple):
@@ -203,8 +207,11 @@ class Instances(NamedTuple):
 # -- what the pool keeps for them --------------------------------------------------------------
 
 
-def _kept_column(look_up: Any, rows: Rows) -> Column:
-    """The column of a look-up that is answered host by host, kept; the least recently used goes first."""
+def _kept_column(look_up: Any, rows: Rows, of_all: Callable[[Rows], Column] | None = None) -> Column:
+    """The column of a look-up, kept; the least recently used goes first.
+
+    of_all : makes it; by default the look-up is answered host by host.
+    """
     columns: OrderedDict[Any, tuple[int, Column]] = rows.kept.setdefault("columns", OrderedDict())
     found = columns.pop(look_up, None)
     if found is not None:
@@ -213,13 +220,17 @@ def _kept_column(look_up: Any, rows: Rows) -> Column:
         if dirty is None or not all(put(column, row, look_up.of(rows.host(row))) for row in dirty):
             found = None
     if found is None:
-        made = as_column([look_up.of(rows.host(row)) for row in range(len(rows))])
-        if made is None:
-            raise NotVectorizable
-        column = made
+        column = _host_by_host(look_up, rows) if of_all is None else of_all(rows)
     columns[look_up] = (rows.change_count, column)
     while len(columns) > 1 and len(columns) * column.values.nbytes > _KEPT_BYTES:
         columns.popitem(last=False)
+    return column
+
+
+def _host_by_host(look_up: Any, rows: Rows) -> Column:
+    column = as_column([look_up.of(rows.host(row)) for row in range(len(rows))])
+    if column is None:
+        raise NotVectorizable
     return column
 
 

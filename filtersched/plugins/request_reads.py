@@ -16,7 +16,9 @@ from filtersched.requests.asked import SIZES
 # Attributes of a request that have items; of the others, a key is for readers, and the whole attribute counts.
 WITH_ITEMS = frozenset(("extra_specs", "scheduler_hints", "resources", "limits", "config_options", "further"))
 # Attributes of a request that are one value, without items.
-_PLAIN = frozenset((*SIZES, "now", "availability_zone", "project_id", "user_id", "instance_uuid", "num_instances"))
+_PLAIN = frozenset(
+    (*SIZES, "now", "availability_zone", "project_id", "user_id", "instance_uuid", "num_instances", "group_policy")
+)
 
 
 def attributes_of(reads: Iterable[str]) -> tuple[str, ...]:

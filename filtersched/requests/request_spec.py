@@ -219,6 +219,11 @@ class RequestSpec(Attributed, Mapping[str, Any]):
         return self.flavor.extra_specs
 
     @property
+    def group_policy(self) -> str | None:
+        """The policy of `instance_group`; None without one. A plug-in of one policy reads it before the group."""
+        return None if self.instance_group is None else self.instance_group.policy
+
+    @property
     def resources(self) -> Mapping[str, Any]:
         """Countable resources that one instance needs, name to amount."""
         cached = self.__dict__.get("_resources")

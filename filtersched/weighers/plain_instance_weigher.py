@@ -46,12 +46,12 @@ class PlainInstanceWeigher(BaseWeigher):
     )
     multiplier_option: ClassVar[str | None] = "plain_instance_weight_multiplier"
     host_reads: Sequence[str] = ("capabilities", "resources", "traits")
-    spec_reads: ClassVar[Sequence[str]] = ("flavor",)
+    spec_reads: ClassVar[Sequence[str]] = ("extra_specs",)
     spec_meets: ClassVar[Sequence[str] | None] = ()
     columnar = True
 
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:
-        asked = list(_asked(weight_properties.flavor.extra_specs))
+        asked = list(_asked(weight_properties.extra_specs))
         weight: Any = 0
         for pattern in self.option("special_capabilities"):
             if not _any_match(asked, pattern):

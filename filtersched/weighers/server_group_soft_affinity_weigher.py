@@ -25,16 +25,13 @@ class ServerGroupSoftAffinityWeigher(BaseWeigher):
     )
     multiplier_option: ClassVar[str | None] = "soft_affinity_weight_multiplier"
     host_reads: Sequence[str] = ("instances",)
-    spec_reads: ClassVar[Sequence[str]] = ("instance_group",)
+    spec_reads: ClassVar[Sequence[str]] = ("group_policy", "instance_group")
     spec_meets: ClassVar[Sequence[str] | None] = ("instance_group.soft-affinity",)
     columnar = True
     # All instances of the request are members from the start, so that only their hosts get more of them.
     _changes_for_chosen_only: ClassVar[bool] = True
 
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> Any:
-        group = weight_properties.instance_group
-        return count_instances(host_state, group.members) if _keeps_together(group) else 0
-
-
-def _keeps_together(group: Any) -> bool:
-    return group is not None and group.policy == "soft-affinity"
+        if weight_properties.group_policy != "soft-affinity":
+            return 0
+        return count_instances(host_state, weight_properties.instance_group.members)

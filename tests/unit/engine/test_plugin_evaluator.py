@@ -8,6 +8,8 @@ from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.views import ColumnView
 from filtersched.errors import UndeclaredRead
 from filtersched.filters.base import BaseHostFilter
+from filtersched.filters.server_group_affinity_filter import ServerGroupAffinityFilter
+from filtersched.filters.server_group_anti_affinity_filter import ServerGroupAntiAffinityFilter
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import Flavor, RequestSpec
@@ -64,6 +66,12 @@ def test_what_is_overridden_or_undeclared_is_called_as_it_stands(kind):
 def test_a_columnar_body_answers_for_all_rows_at_once():
     given = rows(vcpus_total=[4, 3, 2], num_io_ops=[2, 2, 1])
     assert asked(Columnar).evaluate_columns(given, request()).answer.tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("kind", [ServerGroupAffinityFilter, ServerGroupAntiAffinityFilter])
+def test_a_filter_of_one_policy_reads_no_group_of_another(kind):
+    of_group = request(instance_group={"policy": "soft-affinity", "members": ["a"], "hosts": ["h0"]})
+    assert asked(kind).evaluate_columns(rows(vcpus_total=[4]), of_group).spec_reads == ("group_policy",)
 
 
 @pytest.mark.parametrize(
