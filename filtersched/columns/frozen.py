@@ -113,7 +113,7 @@ class FrozenNames(FrozenList[str]):
 
 
 class GrowingDict(FrozenDict[_Key, _Value]):
-    """A FrozenDict that the one who made it goes on changing, until it is frozen."""
+    """A FrozenDict that the one who made it goes on changing, until it freezes."""
 
     __slots__ = ()
 
@@ -125,9 +125,9 @@ class GrowingDict(FrozenDict[_Key, _Value]):
         """Drop an item, if it is there."""
         dict.pop(self, key, None)
 
-    def frozen(self) -> FrozenDict[_Key, _Value]:
-        """The items as they are now."""
-        return FrozenDict(self)
+    def freeze(self) -> None:
+        """Become an ordinary FrozenDict."""
+        self.__class__ = FrozenDict  # type: ignore[assignment]
 
 
 EMPTY: FrozenDict[Any, Any] = FrozenDict()

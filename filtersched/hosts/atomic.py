@@ -70,13 +70,13 @@ class Atomic:
                 self._recover()
             raise
 
-    def publish(self, change: Callable[[], None]) -> None:
-        """Make a change. From here on it happens; called within `run`.
+    def publish(self, change: Callable[..., None], *args: Any) -> None:
+        """Make a change, `change(*args)`. From here on it happens; called within `run`.
 
         change : may be called again after it was interrupted anywhere.
         """
-        self._begun = change
-        change()
+        self._begun = functools.partial(change, *args)
+        change(*args)
         self._begun = None
 
     def transact(self, act: Callable[[], _T], keep: Callable[[], None], undo: Callable[[], None]) -> _T:

@@ -20,7 +20,7 @@ from filtersched.hosts.kept_hosts import Change, Key
 from filtersched.hosts.metric_history import checked_reports, note_metrics
 from filtersched.hosts.placement import Placement
 from filtersched.hosts.pool_file import HostClasses, SavedHost, SavedPool, read_pool, without_collections, write_pool
-from filtersched.hosts.reports import NEVER, HostReports, Report, as_built, counted_by
+from filtersched.hosts.reports import NEVER, Report, as_built, counted_by
 from filtersched.hosts.reservations import RESERVED, Reservation, Reservations
 from filtersched.hosts.unmoved_hosts import UnmovedHosts
 from filtersched.requests.instance import Instance
@@ -53,23 +53,9 @@ class HostPool(UnmovedHosts):
 
     def _start(self, rows: HostRows) -> None:
         super()._start(rows)
-        self._reports: dict[Key, HostReports] = {}
         self.reserved: Reservations = Reservations(
             functools.partial(self._members, RESERVED), functools.partial(self.group_generation, RESERVED)
         )
-
-    def _take_out(self, host: HostState, row: int, generation: int) -> None:
-        super()._take_out(host, row, generation)
-        self._reports.pop((host.host, host.nodename), None)
-
-    def _restorer(self) -> Callable[[], None]:
-        restore, reports = super()._restorer(), dict(self._reports)
-
-        def restore_all() -> None:
-            restore()
-            self._reports = dict(reports)
-
-        return restore_all
 
     # -- for schedulers ----------------------------------------------------------------------
 
@@ -99,7 +85,7 @@ class HostPool(UnmovedHosts):
 
         def act() -> list[_P]:
             chosen = decide()
-            (self.move if move else self.commit)(chosen)
+            (self._move if move else self._commit)(as_list(chosen))
             return chosen
 
         return self.decide_and_commit(act)
@@ -197,6 +183,8 @@ class HostPool(UnmovedHosts):
 
     def _filled_by(self, chosen: Sequence[Placement]) -> list[Leaving]:
         """The instances whose reserved places these fill."""
+        if not self.reserved.ever:
+            return []
         return [self._leaving(uuid) for uuid in self.reserved.filled_by(chosen, self.clock())]
 
     @property
@@ -272,38 +260,36 @@ class HostPool(UnmovedHosts):
 
     def _exchange(self, leaving: Sequence[Leaving], arriving: Sequence[Placement]) -> None:
         """Take instances off their hosts and put others on theirs, in one step. All hosts are in the pool."""
-        away: dict[int, list[Leaving]] = {}
+        by_row: dict[int, tuple[list[Leaving], list[Placement]]] = {}
         for departure in leaving:
-            away.setdefault(departure.row, []).append(departure)
-        to: dict[int, list[Placement]] = {}
+            by_row.setdefault(departure.row, ([], []))[0].append(departure)
         for selection in arriving:
-            to.setdefault(self._row((selection.host, selection.nodename)), []).append(selection)
+            by_row.setdefault(self._row((selection.host, selection.nodename)), ([], []))[1].append(selection)
         now = self.clock()
-        changes: list[Change] = []
-        reports = dict[Key, HostReports]()
-        for row in dict.fromkeys([*away, *to]):
-            known = self.rows.host(row)
-            host = known.copy()
-            host._assign(instances=GrowingDict(known.instances))
-            gone = away.get(row, ())
-            for departure in gone:
-                take_off(host, departure)
-            for selection in to.get(row, ()):
-                put_on(host, selection, now)
-            instances = host.instances
-            if isinstance(instances, GrowingDict):
-                host._assign(instances=instances.frozen())
-            left = [one.instance.uuid for one in gone]
-            arrived = [selection.instance_uuid for selection in to.get(row, ())]
-            changes.append(self._change(row, host, further=len(changes) + 1, arrived=arrived, left=left))
-            key = (known.host, known.nodename)
-            if gone:
-                reports[key] = self._reports.get(key, NEVER).without((one.instance for one in gone), now)
-        self._publish_with(changes, reports)
+        self._publish(
+            [self._exchange_on(row, *moved, now, further) for further, (row, moved) in enumerate(by_row.items(), 1)]
+        )
 
-    def _publish_with(self, changes: Sequence[Change], reports: Mapping[Key, HostReports]) -> None:
-        """Make changes of hosts, and of what is remembered of their reports, in one step."""
-        self._publish(changes, functools.partial(self._reports.update, reports))
+    def _exchange_on(
+        self, row: int, leaving: Sequence[Leaving], arriving: Sequence[Placement], now: datetime, further: int
+    ) -> Change:
+        """The change that takes instances off a host and puts others on it; `further` as of `_change`."""
+        known = self.rows.host(row)
+        host = known.copy()
+        instances = GrowingDict(known.instances)
+        host._assign(instances=instances)
+        for departure in leaving:
+            take_off(host, departure)
+        for selection in arriving:
+            put_on(host, selection, now)
+        instances.freeze()
+        reports = None
+        if leaving:
+            before = self._reports.get((known.host, known.nodename), NEVER)
+            reports = before.without((one.instance for one in leaving), now)
+        left = [one.instance.uuid for one in leaving]
+        arrived = [one.instance_uuid for one in arriving]
+        return self._change(row, host, further=further, arrived=arrived, left=left, reports=reports)
 
     # -- reports -----------------------------------------------------------------------------
 
@@ -357,7 +343,7 @@ class HostPool(UnmovedHosts):
             changed.instances = FrozenDict({**known, **{uuid: listed[uuid] for uuid in adopted if listed is not None}})
         gone = () if listed is None else (uuid for uuid in before.listed if uuid not in listed and uuid in known)
         after = before.after(when, before.listed if listed is None else frozenset(listed))
-        self._publish_with([self._change(row, changed)], {key: after})
+        self._publish([self._change(row, changed, reports=after)])
         elsewhere = tuple(uuid for uuid in unknown if uuid not in adopted)
         return Report(accepted=True, missing=tuple(sorted(gone)), adopted=tuple(adopted), elsewhere=elsewhere)
 
@@ -449,14 +435,16 @@ class HostPool(UnmovedHosts):
         """Raise InvalidRequest for an instance that is on a host, or that is there twice."""
         coming: dict[str, str] = {}
         for selection in chosen:
-            self._check_nowhere(selection.instance_uuid, coming.get(selection.instance_uuid))
+            self._check_nowhere(selection.instance_uuid, coming)
             coming[selection.instance_uuid] = selection.host
 
-    def _check_nowhere(self, instance_uuid: str, coming: str | None = None) -> None:
-        there = [self.rows.host(row).host for row in self._rows_with(instance_uuid)]
-        if there or coming is not None:
+    def _check_nowhere(self, instance_uuid: str, coming: Mapping[str, str] = FrozenDict()) -> None:
+        """Raise InvalidRequest for an instance that is on a host, or is coming to one."""
+        rows = self._rows_with(instance_uuid)
+        if rows or instance_uuid in coming:
+            where = next((self.rows.host(row).host for row in rows), coming.get(instance_uuid))
             raise InvalidRequest(
-                f"instance {instance_uuid} is on host {[*there, coming][0]!r} already; a selection is committed once, "
+                f"instance {instance_uuid} is on host {where!r} already; a selection is committed once, "
                 "and an instance that is to go elsewhere is moved, or released first",
                 field="instance_uuid",
                 value=instance_uuid,

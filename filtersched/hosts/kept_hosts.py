@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import functools
 import threading
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from filtersched.hosts.host_lists import as_host_class, each_of
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.instance_index import groups_of
+from filtersched.hosts.reports import HostReports
 from filtersched.hosts.service import Service
 from filtersched.hosts.shared_amounts import ScopeGenerations, ScopeKey, scopes_changed_by
 from filtersched.hosts.transaction import Transaction
@@ -38,6 +38,7 @@ class Change(NamedTuple):
     arrived, left : the instances by which `instances` changes, unless `names` is None.
     groups : the server groups of instances that arrive or leave.
     scopes : of shared resources, whose use changes; None if it may be any.
+    reports : what is remembered of the host's reports with them; None where that stays.
     """
 
     host: HostState
@@ -49,6 +50,17 @@ class Change(NamedTuple):
     left: Sequence[str] = ()
     groups: Collection[str] = ()
     scopes: Collection[ScopeKey] | None = ()
+    reports: HostReports | None = None
+
+    @property
+    def key(self) -> Key:
+        """The name and the node of the host."""
+        return self.host.host, self.host.nodename
+
+    @property
+    def changes_host(self) -> bool:
+        """Whether the host is another with it."""
+        return self.names != [] or bool(self.arrived or self.left)
 
 
 class KeptHosts:
@@ -86,6 +98,7 @@ class KeptHosts:
         self._groups_since = 0
         # The same of what instances take of shared resources.
         self.scope_generations: ScopeGenerations = ScopeGenerations()
+        self._reports: dict[Key, HostReports] = {}
         self._transaction: Transaction | None = None
         self._atomic = self._atomic_of(rows)
         self.lock: threading.RLock = self._atomic.lock
@@ -168,10 +181,12 @@ class KeptHosts:
     def _restorer(self) -> Callable[[], None]:
         """What gives back all that the pool keeps beside its hosts; its generation only rises."""
         groups, since, scopes = dict(self._group_generations), self._groups_since, self.scope_generations.copy()
+        reports = dict(self._reports)
 
         def restore() -> None:
             self._group_generations, self._groups_since = dict(groups), since
             self.scope_generations.restore(scopes)
+            self._reports = dict(reports)
 
         return restore
 
@@ -238,7 +253,7 @@ class KeptHosts:
 
     def _add(self, host: HostState) -> None:
         self._check_may_come(host)
-        self._atomic.publish(functools.partial(self._append, host, len(self.rows), self.generation + 1))
+        self._atomic.publish(self._append, host, len(self.rows), self.generation + 1)
 
     def _check_may_come(self, host: HostState) -> None:
         """Raise InvalidHost, or InvalidRequest in a transaction, for what cannot be added."""
@@ -271,11 +286,12 @@ class KeptHosts:
         host = self.rows.host(row)
         self._check_unsealed(host.host)
         self._check_no_transaction("hosts cannot come or go")
-        self._atomic.publish(functools.partial(self._take_out, host, row, self.generation + 1))
+        self._atomic.publish(self._take_out, host, row, self.generation + 1)
         return host
 
     def _take_out(self, host: HostState, row: int, generation: int) -> None:
         self.rows.remove(host, row)
+        self._reports.pop((host.host, host.nodename), None)
         host._owner = None
         self.generation = generation
         self._note_host(host, generation)
@@ -372,6 +388,7 @@ class KeptHosts:
         arrived: Sequence[str] = (),
         left: Sequence[str] = (),
         with_limits: bool = False,
+        reports: HostReports | None = None,
     ) -> Change:
         """The change that gives the host in `row` the attributes of a changed copy of it.
 
@@ -385,24 +402,32 @@ class KeptHosts:
         names = None
         if type(host) is HostState:
             # A subclass may change something inside of an attribute; then any may have changed.
-            names = [name for name, value in attributes.items() if not _is_unchanged(known.get(name, _MISSING), value)]
+            names = [
+                name
+                for name, value in attributes.items()
+                if name not in known or (known[name] is not value and not _is_unchanged(known[name], value))
+            ]
         groups: Collection[str] = ()
         if arrived or left:
-            moved = [*(changed.instances[uuid] for uuid in arrived), *(host.instances[uuid] for uuid in left)]
+            moved = [*map(changed.instances.__getitem__, arrived), *map(host.instances.__getitem__, left)]
             groups = {group for one in moved for group in groups_of(one)}
         elif "instances" in attributes and attributes["instances"] is not known.get("instances"):
             groups = _groups_in(host, attributes["instances"])
-        scopes = self._scopes_changed(host, changed, [*arrived, *left])
-        return Change(host, row, self.generation + further, attributes, names, arrived, left, groups, scopes)
+        scopes: Collection[ScopeKey] | None = ()
+        if self.scope_generations.reads is not None:
+            scopes = self._scopes_changed(self.scope_generations.reads, host, changed, [*arrived, *left])
+        return Change(host, row, self.generation + further, attributes, names, arrived, left, groups, scopes, reports)
 
-    def _scopes_changed(self, host: HostState, changed: HostState, moved: Sequence[str]) -> Collection[ScopeKey] | None:
+    @staticmethod
+    def _scopes_changed(
+        reads: Iterable[str], host: HostState, changed: HostState, moved: Sequence[str]
+    ) -> Collection[ScopeKey] | None:
         """The scopes whose use is another if a host is changed so; None if it may be any.
 
+        reads : the attributes that say the scopes.
         moved : the instances that arrive or leave, where they are known.
         """
-        if self.scope_generations.reads is None:
-            return ()
-        for name in self.scope_generations.reads:
+        for name in reads:
             if not _is_unchanged(getattr(host, name, _MISSING), getattr(changed, name, _MISSING)):
                 return None
         old, new = host.instances, changed.instances
@@ -410,17 +435,19 @@ class KeptHosts:
             return scopes_changed_by(new[uuid] if uuid in new else old[uuid] for uuid in moved)
         return () if old is new or old.keys() == new.keys() else None
 
-    def _publish(self, changes: Sequence[Change], also: Callable[[], None] | None = None) -> None:
+    def _publish(self, changes: Sequence[Change]) -> None:
+        """Make changes of hosts, and of what is remembered of their reports, in one step."""
         transaction = self._transaction
         if transaction is not None:
             changes = [one._replace(host=transaction.stand_in(one.row)) for one in changes]
-        self._atomic.publish(functools.partial(self._apply, changes, also))
+        self._atomic.publish(self._apply, changes)
 
-    def _apply(self, changes: Sequence[Change], also: Callable[[], None] | None) -> None:
-        if also is not None:
-            also()
-        for host, row, generation, attributes, names, arrived, left, groups, scopes in changes:
-            if names == [] and not arrived and not left:
+    def _apply(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            host, row, generation, attributes, names, arrived, left, groups, scopes, reports = change
+            if reports is not None:
+                self._reports[change.key] = reports
+            if not change.changes_host:
                 continue
             host._generation = self.generation = generation
             if names is not None:
@@ -430,8 +457,10 @@ class KeptHosts:
                 self.rows.mark_instances(row, names, arrived, left)
             else:
                 self.rows.mark_dirty(row, names)
-            self._note_groups(groups, generation)
-            self._note_scopes(scopes, generation)
+            if groups:
+                self._note_groups(groups, generation)
+            if self.scope_generations.reads is not None:
+                self._note_scopes(scopes, generation)
 
 
 def _is_unchanged(old: Any, new: Any) -> bool:

@@ -48,6 +48,8 @@ def shared_by_decisions(
 
     groups_of : the groups that a request names.
     """
+    if len(chosen) < 2:
+        return None
     decisions = by_decision(chosen)
     if len(decisions) < 2 or len({one.instance_uuid for one in chosen}) < len(chosen):
         # An instance that is there twice is another mistake.

@@ -116,6 +116,6 @@ class ScopeGenerations:
         else:
             self.at.update(dict.fromkeys(scopes, generation))
 
-    def changed_since(self, taken: Mapping[str, Any] | None, generation: int) -> list[ScopeKey]:
+    def changed_since(self, taken: Mapping[str, Any], generation: int) -> list[ScopeKey]:
         """The scopes that an instance takes something of and that have changed since."""
-        return [scope for scope in scopes_of(taken or {}) if self.at.get(scope, self.since) > generation]
+        return [scope for scope in scopes_of(taken) if self.at.get(scope, self.since) > generation]

@@ -62,7 +62,8 @@ class UnmovedHosts(KeptHosts):
 
     def _moved_scopes(self, selection: Placement) -> list[ScopeKey]:
         """The scopes of shared resources that the instance takes of, if their use has changed since the decision."""
-        return self.scope_generations.changed_since(selection.resources, selection.pool_generation)
+        taken = selection.resources
+        return self.scope_generations.changed_since(taken, selection.pool_generation) if taken else []
 
     def _is_same_host(self, selection: Placement) -> bool:
         row = self.rows.row_of(selection.host, selection.nodename)
@@ -70,8 +71,10 @@ class UnmovedHosts(KeptHosts):
 
     def _moved_group(self, selection: Placement) -> str | None:
         """The first group of the request, or that its rules name, whose members or hosts changed since the decision."""
-        then = selection.pool_generation
-        return next((one for one in groups_named(selection.spec) if self.group_generation(one) > then), None)
+        for group in groups_named(selection.spec):
+            if self.group_generation(group) > selection.pool_generation:
+                return group
+        return None
 
 
 def groups_named(spec: RequestSpec) -> Sequence[str]:

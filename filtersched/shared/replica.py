@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -120,14 +119,14 @@ class Replica(HostPool):
                 change = self._change(place, host)._replace(
                     attributes={**attributes, **host.__dict__}, names=None, generation=row.generation
                 )
-                self._atomic.publish(functools.partial(self._apply_logged, [change], {}, row.generation))
+                self._atomic.publish(self._apply_logged, [change], row.generation)
             else:
                 self._forget_host(key)
         self._entries[key] = _Entry(row.host_id, overlay)
         self._keys[row.host_id] = key
         if self.rows.row_of(*key) is None:
             newest = max(self.generation, row.generation)
-            self._atomic.publish(functools.partial(self._append, host, len(self.rows), row.generation))
+            self._atomic.publish(self._append, host, len(self.rows), row.generation)
             self.generation = newest
 
     def _forget_host(self, key: Key) -> None:
@@ -136,7 +135,7 @@ class Replica(HostPool):
             host = self.rows.host(place)
             for uuid in host.instances:
                 self._expiring.pop(uuid, None)
-            self._atomic.publish(functools.partial(self._take_out, host, place, self.generation))
+            self._atomic.publish(self._take_out, host, place, self.generation)
         entry = self._entries.pop(key, None)
         if entry is not None:
             self._keys.pop(entry.host_id, None)
@@ -167,7 +166,6 @@ class Replica(HostPool):
         if logged.stamp is not None:
             self._note_versions([(kind, key) for kind, key in data.get("versions", ())], logged.stamp)
         made: list[Change] = []
-        reports: dict[Key, HostReports] = {}
         expires_at = logged.at + data["ttl"] if "ttl" in data else None
         for one in data.get("hosts", ()):
             key = self._keys.get(one["id"])
@@ -181,13 +179,13 @@ class Replica(HostPool):
                 continue
             if known != one["from"]:
                 return False
-            made.append(self._followed(row, key, one, reports)._replace(generation=logged.number))
+            made.append(self._followed(row, key, one)._replace(generation=logged.number))
             for uuid in one.get("left", ()):
                 self._expiring.pop(uuid, None)
             if expires_at is not None:
                 self._expiring.update({record["uuid"]: expires_at for record in one.get("arrived", ())})
         if made:
-            self._atomic.publish(functools.partial(self._apply_logged, made, reports, logged.number))
+            self._atomic.publish(self._apply_logged, made, logged.number)
         for uuid in data.get("confirmed", ()):
             self._expiring.pop(uuid, None)
         for host_id in data.get("going", ()):
@@ -214,7 +212,7 @@ class Replica(HostPool):
                 name, scope = json.loads(key)
                 super()._note_scopes([(name, scope)], stamp)
 
-    def _followed(self, row: int, key: Key, one: Mapping[str, Any], reports: dict[Key, HostReports]) -> Change:
+    def _followed(self, row: int, key: Key, one: Mapping[str, Any]) -> Change:
         """The change of a host that the log tells of."""
         host = self.rows.host(row)
         changed = host.copy()
@@ -237,22 +235,20 @@ class Replica(HostPool):
                 instances.discard(uuid)
             for uuid, record in (*arrived.items(), *replaced.items()):
                 instances.put(uuid, record)
-            attributes["instances"] = instances.frozen()
+            instances.freeze()
+            attributes["instances"] = instances
             names.append("instances")
-        if "observed" in one or "left_at" in one:
-            before = reports.get(key, self._reports.get(key, NEVER))
-            if "left_at" in one:
-                before = before.without((known[uuid] for uuid in left), _time(one["left_at"]))
-            if "observed" in one:
-                before = before.after(_time(one["observed"]["at"]), frozenset(one["observed"]["listed"]))
-            reports[key] = before
-        change = self._change(row, changed, arrived=[*arrived, *replaced], left=[*left, *replaced])
+        reports = self._reports.get(key, NEVER)
+        if "left_at" in one:
+            reports = reports.without((known[uuid] for uuid in left), _time(one["left_at"]))
+        if "observed" in one:
+            reports = reports.after(_time(one["observed"]["at"]), frozenset(one["observed"]["listed"]))
+        change = self._change(row, changed, arrived=[*arrived, *replaced], left=[*left, *replaced], reports=reports)
         return change._replace(names=names, attributes=attributes)
 
-    def _apply_logged(self, changes: Sequence[Change], reports: Mapping[Key, HostReports], number: int) -> None:
+    def _apply_logged(self, changes: Sequence[Change], number: int) -> None:
         newest = max(self.generation, number)
-        self._reports.update(reports)
-        self._apply(changes, None)
+        self._apply(changes)
         for change in changes:
             # Also where nothing but the reports is other than before.
             change.host._generation = number

@@ -301,27 +301,21 @@ class SharedPool(Replica):
 
     # -- claims ------------------------------------------------------------------------------
 
-    def _publish(self, changes: Sequence[Change], also: Callable[[], None] | None = None) -> None:
-        if also is None:
-            self._publish_with(changes, {})
-        else:
-            super()._publish(changes, also)
-
-    def _publish_with(self, changes: Sequence[Change], reports: Mapping[Key, HostReports]) -> None:
+    def _publish(self, changes: Sequence[Change]) -> None:
+        reports = {one.key: one.reports for one in changes if one.reports is not None}
         if self._transaction is not None:
             self._pending_reports.update(reports)
-            super()._publish_with(changes, reports)
+            super()._publish(changes)
             return
-        made = [one for one in changes if one.names != [] or one.arrived or one.left]
         claims: dict[Key, HostClaim] = {}
         moved: list[Instance] = []
-        for one in made:
-            key = (one.host.host, one.host.nodename)
-            claims[key] = self._host_claim(one.host, one.attributes, one.names, moved)
+        for one in changes:
+            if one.changes_host:
+                claims[one.key] = self._host_claim(one.host, one.attributes, one.names, moved)
         written = self._claim(claims, reports, moved)
         if written is not None:
             numbered = [one._replace(generation=written.number) for one in changes]
-            self._atomic.publish(lambda: self._apply_logged(numbered, reports, written.number))
+            self._atomic.publish(self._apply_logged, numbered, written.number)
             self._is_current = True
 
     def _before_keeping(self, transaction: Transaction) -> None:

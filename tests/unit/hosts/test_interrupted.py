@@ -196,13 +196,15 @@ def strikes(name: str, **how: Any) -> int:
 def test_release_that_is_interrupted_behind_the_index_is_made_again_whole():
     world = World()
     assert world.pool.host_of("old-1").host == world.committed[0].host
-    apply = world.pool._note_groups
+    rows = world.pool.rows
+    mark = rows.mark_instances
 
     def strike(*what: Any) -> None:
-        world.pool._note_groups = apply  # type: ignore[method-assign]
+        rows.mark_instances = mark  # type: ignore[method-assign]
+        mark(*what)
         raise Struck
 
-    world.pool._note_groups = strike  # type: ignore[method-assign]
+    rows.mark_instances = strike  # type: ignore[method-assign]
     with pytest.raises(Struck):
         world.pool.release("old-1")
     assert world.pool["h3"].free_ram_mb == 665
