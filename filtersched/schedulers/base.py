@@ -212,30 +212,7 @@ class Scheduler(Reloadable, Configurable):
         """
         check_pool(pool, "place_all")
         wanted = [specs] if isinstance(specs, RequestSpec) else list(specs)
-        for spec in wanted:
-            check_spec(spec)
-
-        def prepare(spec: RequestSpec, uuids: Sequence[str] | None, **how: Any) -> Decision:
-            return self._deciding(spec, profile)._prepare(spec, pool, uuids, filters=filters, **how)
-
-        read: dict[str | None, Collection[str] | None] = {}
-
-        def reads(spec: RequestSpec) -> tuple[str | None, Collection[str] | None]:
-            scheduler = self._deciding(spec, profile)
-            if scheduler.profile not in read:
-                is_alone = pool.reserved or scheduler.resources
-                read[scheduler.profile] = None if is_alone else scheduler._read_of_requests(filters)
-            return scheduler.profile, read[scheduler.profile]
-
-        several = Several(
-            wanted,
-            pool,
-            prepare,
-            lambda decision: self.profiles.that_made(decision)._decide(decision),
-            lambda decision: self.profiles.that_made(decision)._hosts_left(decision),
-            reads,
-            lambda spec: self._uuids(spec, None),
-        )
+        several = Several(wanted, [self._deciding(spec, profile) for spec in wanted], pool, filters)
         how = {"return_alternates": return_alternates, "seed": seed, "explain": explain}
 
         def place() -> list[list[Selection]]:
@@ -459,6 +436,10 @@ class Scheduler(Reloadable, Configurable):
         return decision
 
     def _uuids(self, spec: RequestSpec, given: Sequence[str] | None) -> list[str]:
+        return self._uuids_of(spec, given) or random_uuids(spec.num_instances)
+
+    def _uuids_of(self, spec: RequestSpec, given: Sequence[str] | None = None) -> list[str]:
+        """The uuids that caller or request give; [] if none are given. Raises InvalidRequest."""
         uuids = list(spec.instance_uuids)
         if given is not None:
             if isinstance(given, str):
@@ -466,8 +447,6 @@ class Scheduler(Reloadable, Configurable):
             uuids = list(checked_names("instance_uuids", given)) or uuids
         if not uuids and spec.num_instances == 1 and spec.instance_uuid is not None:
             uuids = [spec.instance_uuid]
-        if not uuids:
-            return random_uuids(spec.num_instances)
         if len(uuids) > MAX_INSTANCES:
             raise InvalidRequest(f"{len(uuids)} instances are more than {MAX_INSTANCES}", field="instance_uuids")
         if len(set(uuids)) < len(uuids) or not all(uuids):

@@ -2,53 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from filtersched.columns.frozen import typed_key
-from filtersched.engine.decision import Decision
 from filtersched.errors import InvalidRequest
 from filtersched.hosts.host_pool import HostPool
+from filtersched.loading import FiltersGiven
 from filtersched.plugins.plugin import declaration_of
 from filtersched.requests.group_rules import group_rules
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.requests.spread_rules import spread_rules
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Selection
+from filtersched.schedulers.uuids import random_uuids
 
 
 class Several:
     """Different requests for hosts of one pool.
 
-    prepare : makes a decision of a request and the uuids of its instances; None is those of the request.
-    decide : the selections of a decision. Raises NoValidHost.
-    left : how many hosts the filters leave for the first instance of a decision.
-    reads : the profile that decides a request, and what of it that number depends on, besides what only one request
-        has; None if it may be anything.
-    uuids : gives the uuids of a request's instances.
+    schedulers : for each request the one that decides it.
+    filters : as of `Scheduler.place_all`.
     """
 
     def __init__(
-        self,
-        specs: Sequence[RequestSpec],
-        pool: HostPool,
-        prepare: Callable[..., Decision],
-        decide: Callable[[Decision], list[Selection]],
-        left: Callable[[Decision], int],
-        reads: Callable[[RequestSpec], tuple[str | None, Collection[str] | None]],
-        uuids: Callable[[RequestSpec], list[str]],
+        self, specs: Sequence[RequestSpec], schedulers: Sequence[Any], pool: HostPool, filters: FiltersGiven | None
     ) -> None:
         if not specs:
             raise InvalidRequest("there must be a request at least", field="specs", value=specs)
         if len(set(map(id, specs))) < len(specs):
             raise InvalidRequest("the requests must be different ones; copy() makes another", field="specs")
         self._specs = specs
+        self._schedulers = schedulers
         self._pool = pool
-        self._prepare = prepare
-        self._decide = decide
-        self._left = left
-        self._reads = reads
-        self._uuids = uuids
+        self._filters = filters
 
     def place(self, **how: Any) -> list[list[Selection]]:
         """The selections of each request, in the order given; committed. Called in a transaction of the pool.
@@ -56,11 +43,11 @@ class Several:
         how : further arguments of `prepare`.
         """
         found: dict[int, list[Selection]] = {}
-        known: dict[Any, int] = {}
-        for number in sorted(range(len(self._specs)), key=lambda number: self._ease(number, known)):
-            decision = self._prepare(self._specs[number], None, **how)
+        for number in self._hardest_first():
+            scheduler = self._schedulers[number]
+            decision = scheduler._prepare(self._specs[number], self._pool, None, filters=self._filters, **how)
             try:
-                found[number] = self._decide(decision)
+                found[number] = scheduler._decide(decision)
             except NoValidHost as refusal:
                 refusal.request = number
                 # What was placed before is about to be undone, and belongs to the reasons.
@@ -70,22 +57,32 @@ class Several:
             self._pool.commit(found[number])
         return [found[number] for number in range(len(self._specs))]
 
-    def _ease(self, number: int, known: dict[Any, int]) -> tuple[float, ...]:
-        """What the requests are sorted by: the first is placed first.
+    def _hardest_first(self) -> list[int]:
+        """The numbers of the requests, in the order in which they are placed."""
+        reads: dict[Any, Collection[str] | None] = {}
+        for one in self._schedulers:
+            if one not in reads:
+                is_alone = self._pool.reserved or one.resources
+                reads[one] = None if is_alone else one._read_of_requests(self._filters)
+        # How many hosts the filters leave for requests that are alike.
+        known: dict[Any, int] = {}
 
-        known : how many hosts the filters leave for requests that are alike.
-        """
-        spec = self._specs[number]
-        uuids = self._uuids(spec)
-        profile, reads = self._reads(spec)
-        alike = None if reads is None else _kind(spec, reads)
-        kind = None if alike is None else (profile, alike)
-        left = known.get(kind) if kind is not None else None
-        if left is None:
-            left = self._left(self._prepare(spec, uuids[:1], total=len(uuids)))
-            if kind is not None:
-                known[kind] = left
-        return left, -spec.memory_mb, -spec.vcpus, -spec.root_gb - spec.ephemeral_gb, -len(uuids), number
+        def ease(number: int) -> tuple[float, ...]:
+            spec, scheduler = self._specs[number], self._schedulers[number]
+            uuids = scheduler._uuids_of(spec)
+            count, read = len(uuids) or spec.num_instances, reads[scheduler]
+            alike = None if read is None else _kind(spec, read)
+            kind = None if alike is None else (scheduler.profile, alike)
+            left = known.get(kind) if kind is not None else None
+            if left is None:
+                first = uuids[:1] or random_uuids(1)
+                decision = scheduler._prepare(spec, self._pool, first, filters=self._filters, total=count)
+                left = scheduler._hosts_left(decision)
+                if kind is not None:
+                    known[kind] = left
+            return left, -spec.memory_mb, -spec.vcpus, -spec.root_gb - spec.ephemeral_gb, -count, number
+
+        return sorted(range(len(self._specs)), key=ease)
 
 
 # What requests that are otherwise alike differ in. Only filters that read it can tell them apart.
