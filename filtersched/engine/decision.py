@@ -230,15 +230,22 @@ class Decision:
         explained = Explained.of_ranking(ranked, self.named(steps), self.keep_columns)
         return Choice(spec, best.obj, depleted, best.weight, rest, explained)
 
-    def ask(self, host: HostState, index: int, choices: Sequence[Choice] = ()) -> HostVerdicts:
-        """What every filter says of a host, as it was for the instance at `index`."""
-        return undisturbed([host], lambda: sealed(lambda: self._asked(host, index, choices)))
+    def ask(
+        self, host: HostState, index: int, choices: Sequence[Choice] = (), passed: Collection[int] = ()
+    ) -> HostVerdicts:
+        """What every filter says of a host, as it was for the instance at `index`.
+
+        passed : the ids of filters that are known to pass it.
+        """
+        return undisturbed([host], lambda: sealed(lambda: self._asked(host, index, choices, passed)))
 
     def spec_asked(self, index: int, choices: Sequence[Choice]) -> RequestSpec:
         """The request that explanations of the instance at `index` ask about."""
         return choices[index].spec if index < len(choices) else self.spec_for(index, choices[:index])
 
-    def _asked(self, host: HostState, index: int, choices: Sequence[Choice]) -> HostVerdicts:
+    def _asked(
+        self, host: HostState, index: int, choices: Sequence[Choice], passed: Collection[int]
+    ) -> HostVerdicts:
         key = (host.host, host.nodename)
         spec = self.spec_asked(index, choices)
         if isinstance(choices, ManyChoices):
@@ -255,7 +262,7 @@ class Decision:
                 # The uuids are known where a filter may ask for them, in a group.
                 asked = self.deplete(asked, spec.for_instance(self.uuids[at]) if self.uuids else spec)
         filters = () if skips_filters(spec) else self.filters
-        verdicts = HostFilterHandler().verdicts(filters, asked, spec, index, first=host)
+        verdicts = HostFilterHandler().verdicts(filters, asked, spec, index, first=host, passed=passed)
         several = self.several()
         if isinstance(host._owner, HostPool) and host._owner is not self.hosts:
             # A host of a pool is explained alone; its other nodes are there.

@@ -25,6 +25,7 @@ from filtersched.engine.top_rows import best_first
 from filtersched.errors import UndeclaredRead
 from filtersched.filters.base import BaseHostFilter, says_of_reason
 from filtersched.hosts.host_rows import HostRows
+from filtersched.hosts.look_ups import rows_of_node
 from filtersched.hosts.narrowing import skips_filters
 from filtersched.results.explanation import MOST_ASKED, distance
 from filtersched.results.filter_step import FilterStep
@@ -71,7 +72,8 @@ def nearest_misses(
                 return [asked[row] for _distance, row in found[:wanted]]
             if len(asked) >= most:
                 break
-            verdicts = asked[row] = decision.ask(rows.host(row), index, choices)
+            passed = () if row in taken else bounds.passed_by(place)
+            verdicts = asked[row] = decision.ask(rows.host(row), index, choices, passed)
             if verdicts.refused_by:
                 bisect.insort(found, (distance(verdicts), row))
                 del found[wanted:]
@@ -92,16 +94,11 @@ def _refused_rows(rows: HostRows, steps: Sequence[FilterStep]) -> Rows:
         else:
             nodes = step.dropped()[:left]
             left -= len(nodes)
-            part = np.array([row for node in nodes for row in _rows_of(rows, *node)], dtype=np.intp)
+            part = np.array([row for node in nodes for row in rows_of_node(rows, *node)], dtype=np.intp)
         refused[part] = True
         if left <= 0:
             break
     return np.flatnonzero(refused)
-
-
-def _rows_of(rows: HostRows, host: str, node: str | None) -> list[int]:
-    named = rows.rows_named(host)
-    return named if node is None else [row for row in named if rows.host(row).nodename == node]
 
 
 class _Bounds:
@@ -116,6 +113,8 @@ class _Bounds:
         self._request = request
         self._refused = refused
         self._are_all = len(refused) == len(rows)
+        # By the id of a filter: which of the hosts pass it, or True for all.
+        self._known: dict[int, Any] = {}
 
     def of(
         self, filters: Sequence[FilterRunner], *, thorough: bool, unknown: Sequence[int]
@@ -129,13 +128,13 @@ class _Bounds:
         shares = np.zeros(len(self._refused), dtype=np.float64)
         for runner in filters:
             passes = self._passes(runner, thorough=thorough)
-            if passes is None:
-                continue
-            if passes.all():
+            if passes is True or isinstance(passes, np.ndarray):
+                self._known[id(runner.plugin)] = passes
+            if passes is None or passes is True:
                 continue
             share = self._shares(runner.plugin)
             # Added up filter by filter, as HostVerdicts.missing_share does: the sums are the same.
-            if passes.any():
+            if isinstance(passes, np.ndarray):
                 counts += ~passes
                 shares += np.where(passes, 0.0, share)
             else:
@@ -147,23 +146,26 @@ class _Bounds:
             shares[where] = 0.0
         return counts, shares
 
-    def _passes(self, runner: FilterRunner, *, thorough: bool) -> NDArray[np.bool_] | None:
-        """Which of the hosts pass; None if only the filter itself can tell."""
+    def passed_by(self, place: int) -> list[int]:
+        """The ids of the filters that are known to pass a host, whose state is that of its row."""
+        return [name for name, passes in self._known.items() if passes is True or passes[place]]
+
+    def _passes(self, runner: FilterRunner, *, thorough: bool) -> NDArray[np.bool_] | bool | None:
+        """Which of the hosts pass, or one verdict for all; None if only the filter itself can tell."""
         evaluator = runner.evaluator
         if evaluator is None or not (thorough or evaluator.columnar):
             return None
         try:
             if self._request.is_rebuild and not runner.plugin.asked_about(self._request.spec):
-                return np.ones(len(self._refused), dtype=np.bool_)
+                return True
             found, _answers = runner.cached(self._cache, self._request, _nobody)
         except Exception:
             # The boundary to the plug-in: it is asked host by host, where what it raises is a verdict.
             return None
-        if found is None:
-            return None
-        if isinstance(found, np.ndarray):
-            return self._of_refused(found)
-        return np.full(len(self._refused), found, dtype=np.bool_)
+        if not isinstance(found, np.ndarray):
+            return None if found is None else bool(found)
+        passes = self._of_refused(found)
+        return True if passes.all() else passes
 
     def _shares(self, plugin: BaseHostFilter) -> _Floats | float:
         """The missing share of every host that the filter refuses, or a bound for all; none is below zero."""
@@ -204,8 +206,5 @@ def _share(reason: Any) -> Any:
 
 def _in_order(counts: _Counts, shares: _Floats) -> Iterator[int]:
     """The places in order of counts, then shares, then place."""
-    left = np.ones(len(counts), dtype=np.bool_)
-    while left.any():
-        level = left & (counts == counts[left].min())
-        yield from best_first(level, -shares)
-        left &= ~level
+    for count in np.flatnonzero(np.bincount(counts)).tolist():
+        yield from best_first(counts == count, -shares)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from filtersched.filters.base import BaseHostFilter, left_by
 from filtersched.hosts.host_state import HostState
@@ -78,14 +78,21 @@ class HostFilterHandler:
         index: int = 0,
         *,
         first: HostState | None = None,
+        passed: Collection[int] = (),
     ) -> tuple[Verdict, ...]:
         """What each filter says of one host, the ones behind the first refusal included.
 
         first : the host as it was for the request's first instance. A filter that skips the instance
             at `index` judges that one, because its refusals then hold for the whole request.
+        passed : the ids of filters that are known to pass the host.
         """
         before = host if first is None else first
-        return tuple(self._verdict(one, host, before, spec, index) for one in filters)
+        return tuple([
+            Verdict(type(one).__name__, passed=True)
+            if id(one) in passed
+            else self._verdict(one, host, before, spec, index)
+            for one in filters
+        ])
 
     def _verdict(
         self, host_filter: BaseHostFilter, now: HostState, before: HostState, spec: RequestSpec, index: int

@@ -161,8 +161,7 @@ class IsNode(NamedTuple):
     def column(self, rows: Rows) -> Any:
         mask = np.zeros(len(rows), dtype=np.bool_)
         for name, node in self.nodes:
-            named = rows.rows_named(name)
-            mask[[row for row in named if node in (None, rows.host(row).nodename)]] = True
+            mask[rows_of_node(rows, name, node)] = True
         return Column(mask)
 
 
@@ -225,6 +224,11 @@ def _kept_column(look_up: Any, rows: Rows, of_all: Callable[[Rows], Column] | No
     while len(columns) > 1 and len(columns) * column.values.nbytes > _KEPT_BYTES:
         columns.popitem(last=False)
     return column
+
+
+def rows_of_node(rows: Rows, host: str, node: str | None) -> list[int]:
+    """The rows of a node of a host; None is all of its nodes."""
+    return [row for row in rows.rows_named(host) if node in (None, rows.host(row).nodename)]
 
 
 def _host_by_host(look_up: Any, rows: Rows) -> Column:

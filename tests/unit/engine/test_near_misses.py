@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from filtersched import HostPool, HostState, NoValidHost, RequestSpec
+from filtersched.columns.column import HostColumns
 from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.ram_filter import RamFilter
 from filtersched.results.verdict import Shortage
@@ -55,6 +56,18 @@ class CountedFilter(BaseHostFilter):
     def host_passes(self, host_state, spec):
         CountedFilter.asked += 1
         return True
+
+
+class CountedColumnsFilter(BaseHostFilter):
+    """Refuse nobody, on columns, and count how often single hosts are asked about."""
+
+    host_reads = ("vcpus_total",)
+    columnar = True
+    asked = 0
+
+    def host_passes(self, host_state, spec):
+        CountedColumnsFilter.asked += not isinstance(host_state, HostColumns)
+        return host_state.vcpus_total >= 0
 
 
 MODULE = sys.modules[__name__]
@@ -176,6 +189,14 @@ def test_few_of_many_refused_hosts_are_asked_about():
     CountedFilter.asked = 0
     assert str(problem).endswith(" MB of RAM (free 8192.25, asked 1000000).")
     assert CountedFilter.asked < 40
+
+
+def test_no_filter_is_asked_about_hosts_that_it_is_known_to_pass():
+    pool = HostPool(cluster(5, count=200))
+    problem = refusal(fast("CountedColumnsFilter,RamFilter"), pool, request(1, flavor={"memory_mb": 10**6}))
+    CountedColumnsFilter.asked = 0
+    assert [one.passed for one in problem.explanation.near_misses(1)[0].verdicts] == [True, False]
+    assert CountedColumnsFilter.asked == 0
 
 
 def test_few_are_asked_about_where_every_host_is_refused_by_value():
