@@ -204,7 +204,7 @@ def _ordinary_instance(uuid: Any, record: Any) -> Instance | None:
     if "uuid" in record and record["uuid"] != uuid:
         return None
     fields["uuid"] = uuid
-    return Instance.of_fields(fields)
+    return Instance.of_checked(*fields.values())
 
 
 def _instance_uuid(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -61,14 +61,9 @@ class Instance:
         return self.project_id or ""
 
     @staticmethod
-    def of_checked(**values: Any) -> Instance:
-        """The record of values that were checked before: making one is part of every placement."""
-        return Instance.of_fields({**_DEFAULTS, **values})
-
-    @staticmethod
-    def of_fields(fields: Mapping[str, Any]) -> Instance:
-        """The same of all fields, in their order."""
-        new: Any = _Draft(*fields.values())
+    def of_checked(*values: Any, **further: Any) -> Instance:
+        """The record of all fields, in their order, checked before: making one is part of every placement."""
+        new: Any = _Draft(*values, **further)
         # The layout is the same, and writing to an object that is frozen takes five times as long.
         new.__class__ = Instance
         return new  # type: ignore[no-any-return]

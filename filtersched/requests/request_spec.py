@@ -367,8 +367,11 @@ class RequestSpec(Attributed, Mapping[str, Any]):
 
         before : that host as it was before it got it.
 
-        Read-only if it is made during a decision.
+        Read-only if it is made during a decision; the same object where that changes nothing.
         """
+        is_this = last_host is None and before is None and self.__dict__.get("instance_uuid") == uuid
+        if is_this and self._scratch is None and decision.limits is not None:
+            return self
         new = self.copy()
         _set_scratch(new, None)
         attributes = new.__dict__
@@ -392,9 +395,9 @@ class RequestSpec(Attributed, Mapping[str, Any]):
             further = [one.uuid for one in self.instance_groups if one.uuid is not None]
             groups = tuple(dict.fromkeys((*groups, *further)))
         return Instance.of_checked(
-            uuid=self.instance_uuid or "",
-            project_id=self.project_id,
-            user_id=self.user_id,
+            self.instance_uuid or "",
+            self.project_id,
+            self.user_id,
             instance_type_id=self.flavor.id,
             image_ref=None if image is None else image.id,
             image_properties=NO_VALUES if image is None else image.properties,
@@ -403,6 +406,7 @@ class RequestSpec(Attributed, Mapping[str, Any]):
             scheduler_hints=self.scheduler_hints,
             availability_zone=self.availability_zone,
             forced=bool(self.force_hosts or self.force_nodes),
+            priority=0,
             created_at=created_at,
             consumed=consumed,
         )

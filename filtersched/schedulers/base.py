@@ -416,6 +416,9 @@ class Scheduler(Reloadable, Configurable):
         in_use = self._those_in_use(chosen)
         with_devices(ready, in_use, self._pci_aliases, settings)
         in_use.note_wanted(ready, hosts, uuids if move else ())
+        if len(uuids) == 1:
+            # Then it is the request of the only instance as well.
+            ready.__dict__["instance_uuid"] = uuids[0]
         if self.kept_metrics and pool is not None:
             pool.keep_metrics(self.kept_metrics)
         if self.resources:
@@ -447,6 +450,8 @@ class Scheduler(Reloadable, Configurable):
             uuids = list(checked_names("instance_uuids", given)) or uuids
         if not uuids and spec.num_instances == 1 and spec.instance_uuid is not None:
             uuids = [spec.instance_uuid]
+        if not uuids:
+            return []
         if len(uuids) > MAX_INSTANCES:
             raise InvalidRequest(f"{len(uuids)} instances are more than {MAX_INSTANCES}", field="instance_uuids")
         if len(set(uuids)) < len(uuids) or not all(uuids):
