@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -33,7 +32,7 @@ from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Selection
 from filtersched.results.unread_field import UnreadField
 from filtersched.schedulers.arguments import as_hosts, check_choices, check_pool, check_spec, checked_seed
-from filtersched.schedulers.devices import aliases_of, with_devices
+from filtersched.schedulers.devices import aliases_of
 from filtersched.schedulers.filters_in_use import FiltersInUse
 from filtersched.schedulers.groups import add_placements
 from filtersched.schedulers.late_commits import asked_again, still_good
@@ -43,7 +42,7 @@ from filtersched.schedulers.reloading import Reloadable
 from filtersched.schedulers.reserving import checked as checked_reservation
 from filtersched.schedulers.reserving import give_back, hold, open_places, where_reserved
 from filtersched.schedulers.several import Several
-from filtersched.schedulers.uuids import random_uuids
+from filtersched.schedulers.uuids import random_uuids, random_uuids_and_seed
 from filtersched.settings import ProfileConf, SchedulerSettings, make_conf, read_scheduler_settings
 from filtersched.settings.json_options import JsonOptions
 from filtersched.weighers.base import BaseWeigher
@@ -402,7 +401,9 @@ class Scheduler(Reloadable, Configurable):
             )
         settings = self.settings
         pool = hosts if isinstance(hosts, HostPool) else None
-        uuids = self._uuids(spec, instance_uuids)
+        given = self._uuids(spec, instance_uuids)
+        drawn, drawn_seed = random_uuids_and_seed(0 if given else spec.num_instances)
+        uuids = given or drawn
         ready = spec.for_decision(utc_now if pool is None else pool.clock)
         if settings.default_schedule_zone and not spec.availability_zone:
             ready.availability_zone = settings.default_schedule_zone
@@ -414,8 +415,7 @@ class Scheduler(Reloadable, Configurable):
         if further:
             chosen = [*further, *chosen]
         in_use = self._those_in_use(chosen)
-        with_devices(ready, in_use, self._pci_aliases, settings)
-        in_use.note_wanted(ready, hosts, uuids if move else ())
+        in_use.complete(ready, hosts, uuids if move else ())
         if len(uuids) == 1:
             # Then it is the request of the only instance as well.
             ready.__dict__["instance_uuid"] = uuids[0]
@@ -429,7 +429,7 @@ class Scheduler(Reloadable, Configurable):
             uuids=uuids,
             filters=chosen,
             alternates=settings.max_attempts - 1 if return_alternates else 0,
-            seed=int.from_bytes(os.urandom(8)) >> 1 if seed is None else checked_seed(seed),
+            seed=drawn_seed if seed is None else checked_seed(seed),
             keep_columns=explain == "full",
             seconds={} if explain == "full" else None,
             unread=self._unread,
@@ -438,10 +438,7 @@ class Scheduler(Reloadable, Configurable):
         open_places(decision, move=move)
         return decision
 
-    def _uuids(self, spec: RequestSpec, given: Sequence[str] | None) -> list[str]:
-        return self._uuids_of(spec, given) or random_uuids(spec.num_instances)
-
-    def _uuids_of(self, spec: RequestSpec, given: Sequence[str] | None = None) -> list[str]:
+    def _uuids(self, spec: RequestSpec, given: Sequence[str] | None = None) -> list[str]:
         """The uuids that caller or request give; [] if none are given. Raises InvalidRequest."""
         uuids = list(spec.instance_uuids)
         if given is not None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from filtersched.errors import ConfigurationError
+from filtersched.filters.numa_topology_filter import NUMATopologyFilter
 from filtersched.hosts.narrowing import skips_filters
 from filtersched.requests.numa_topology import NUMALimits
 from filtersched.requests.pci_aliases import ALIAS_SPEC, PciAlias, read_aliases, requests_of
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.schedulers.filters_in_use import FiltersInUse
 from filtersched.settings import SchedulerSettings, spelled
 
 
@@ -24,17 +24,23 @@ def aliases_of(settings: SchedulerSettings) -> Mapping[str, PciAlias]:
 
 
 def with_devices(
-    spec: RequestSpec, filters: FiltersInUse, aliases: Mapping[str, PciAlias], settings: SchedulerSettings
+    spec: RequestSpec,
+    numa: NUMATopologyFilter | None,
+    aliases: Mapping[str, PciAlias],
+    settings: SchedulerSettings,
+    *,
+    fits_devices: bool,
 ) -> None:
     """Complete a request by what it needs of cells and devices. The request is private to the decision.
+
+    numa : the filter in use that fits cells. fits_devices : whether one fits devices.
 
     Raises InvalidRequest for wishes that contradict each other, if a filter in use looks at them.
     """
     if aliases and spec.flavor.extra_specs.get(ALIAS_SPEC) and spec.given("pci_requests") is None:
         spec.pci_requests = requests_of(spec.flavor, spec.image, aliases)
-    numa = filters.numa
     if numa is None:
-        if filters.devices:
+        if fits_devices:
             # Read now, so that a wrong wish is refused whatever the other filters say.
             _ = spec.pci_requests
         if settings.packs_numa_cells:

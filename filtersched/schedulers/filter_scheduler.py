@@ -44,6 +44,7 @@ from filtersched.schedulers.base import Scheduler
 from filtersched.schedulers.look_ahead import look_ahead
 from filtersched.schedulers.prefilters import prefilters
 from filtersched.schedulers.several import read_by
+from filtersched.schedulers.uuids import random_uuids
 from filtersched.schedulers.whole_nodes import WholeNodeFilter
 from filtersched.settings import spelled
 from filtersched.weighers.base import BaseWeigher
@@ -167,7 +168,7 @@ class FilterScheduler(Scheduler):
     def _explain(
         self, spec: RequestSpec, host: HostState | str, pool: HostPool, filters: FiltersGiven | None
     ) -> HostVerdicts:
-        uuids = self._uuids(spec, None)
+        uuids = self._uuids(spec) or random_uuids(spec.num_instances)
         decision = self._prepare(spec, pool, uuids[:1], filters=filters, explain="full")
         decision.look_ahead_for = uuids
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import operator
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -14,6 +13,7 @@ from filtersched.filters.prefilter_filter import PrefilterFilter
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
+from filtersched.schedulers.devices import with_devices
 from filtersched.schedulers.prefilters import note_own_aggregates
 from filtersched.schedulers.sources import note_sources
 from filtersched.schedulers.unread import Readers
@@ -25,7 +25,6 @@ class FiltersInUse:
     """The filters of decisions, and those among them that want to know more of a request.
 
     numa : fits NUMA cells; None if no filter does.
-    devices : fit PCI devices.
     prefilters : stand for Nova's request filters.
     cpus : compare the CPUs of the hosts that an instance moves between.
     """
@@ -34,8 +33,9 @@ class FiltersInUse:
         """driver : the scheduler whose decisions they are."""
         self._driver = driver
         self._filters = list(filters)
+        self._ids = tuple(map(id, filters))
         self.numa: NUMATopologyFilter | None = next(iter(self._of(NUMATopologyFilter)), None)
-        self.devices: list[PciPassthroughFilter] = self._of(PciPassthroughFilter)
+        self._fits_devices: bool = bool(self._of(PciPassthroughFilter))
         self.prefilters: list[PrefilterFilter] = self._of(PrefilterFilter)
         self.cpus: list[MigrationCompatibilityFilter] = self._of(MigrationCompatibilityFilter)
 
@@ -47,10 +47,11 @@ class FiltersInUse:
         """What they and the driver read of requests."""
         return Readers(self._driver, self._filters, self._driver.weighers)
 
-    def note_wanted(
-        self, spec: RequestSpec, hosts: HostPool | Sequence[HostState], moving: Sequence[str]
-    ) -> None:
-        """Tell a request what they want to know of all hosts, and of those that its instances move from."""
+    def complete(self, spec: RequestSpec, hosts: HostPool | Sequence[HostState], moving: Sequence[str]) -> None:
+        """Tell a request what they want to know of cells and devices, of all hosts, and of those it moves from."""
+        with_devices(
+            spec, self.numa, self._driver._pci_aliases, self._driver.settings, fits_devices=self._fits_devices
+        )
         if self.prefilters:
             note_own_aggregates(spec, self.prefilters, hosts)
         if moving and self.cpus and isinstance(hosts, HostPool):
@@ -58,4 +59,4 @@ class FiltersInUse:
 
     def are(self, filters: Sequence[Any]) -> bool:
         """Whether these are the same objects."""
-        return len(filters) == len(self._filters) and all(map(operator.is_, filters, self._filters))
+        return self._ids == tuple(map(id, filters))

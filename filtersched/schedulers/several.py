@@ -69,7 +69,7 @@ class Several:
 
         def ease(number: int) -> tuple[float, ...]:
             spec, scheduler = self._specs[number], self._schedulers[number]
-            uuids = scheduler._uuids_of(spec)
+            uuids = scheduler._uuids(spec)
             count, read = len(uuids) or spec.num_instances, reads[scheduler]
             alike = None if read is None else _kind(spec, read)
             kind = None if alike is None else (scheduler.profile, alike)
