@@ -31,7 +31,7 @@ class AvailabilityZoneFilter(BaseHostFilter):
     reason_is_text = True
 
     def host_reads(self, spec: RequestSpec) -> tuple[str, ...]:
-        return ("aggregates", "service") if spec.availability_zone else ()
+        return ("aggregates", "service.availability_zone") if spec.availability_zone else ()
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
         zone = spec.availability_zone

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from operator import attrgetter
 from typing import Any, ClassVar, NamedTuple, NoReturn
 
-from filtersched.columns.frozen import FrozenDict
+from filtersched.columns.frozen import FrozenDict, OnlyItself
 from filtersched.errors import UndeclaredRead
 from filtersched.hosts.host_values import Metrics
 
@@ -52,27 +52,22 @@ class Items(NamedTuple):
     def of_each(self, values: Sequence[Any]) -> list[Any]:
         """These items of many values; where they are alike, mostly one object."""
         made: dict[Any, Any] = {}
-        found = {}
-        for name, value in {id(value): value for value in values}.items():
-            alike = self._plain_key(value)
+        found: list[Any] = []
+        has_patterns, keys = self.has_patterns, self.keys
+        for value in values:
+            alike: Any = None
+            if not has_patterns and isinstance(value, FrozenDict):
+                items = tuple([value.get(key, _NO_ITEM) for key in keys])
+                kinds = tuple(map(type, items))
+                if _PLAIN.issuperset(kinds):
+                    # 0.0 equals -0.0, and can be told from it.
+                    alike = kinds, tuple(map(repr, items)) if float in kinds else items
             if alike is None:
-                found[name] = self.of(value)
-                continue
+                alike = OnlyItself(value)
             if alike not in made:
                 made[alike] = self.of(value)
-            found[name] = made[alike]
-        return [found[id(value)] for value in values]
-
-    def _plain_key(self, value: Any) -> Any:
-        """A key that is equal only for equal items, if they are few plain values; None otherwise."""
-        if type(value) is not FrozenDict or self.has_patterns:
-            return None
-        items = [value.get(key, _NO_ITEM) for key in self.keys]
-        kinds = tuple(map(type, items))
-        if not _PLAIN.issuperset(kinds):
-            return None
-        # 0.0 equals -0.0, and can be told from it.
-        return (*kinds, *map(repr, items)) if 0 in items else (*kinds, *items)
+            found.append(made[alike])
+        return found
 
 
 class DeclaredItems(Mapping[str, Any]):

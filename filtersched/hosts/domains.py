@@ -12,11 +12,14 @@ from filtersched.columns.column import Column, NotVectorizable
 from filtersched.columns.distinct_values import Codes
 from filtersched.errors import InvalidRequest, shown
 from filtersched.hosts.aggregate_metadata import split_values, zones
+from filtersched.hosts.declared_items import Items, Name
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_values import Aggregate
 from filtersched.hosts.row_caches import MISSING
 from filtersched.requests.spread_rules import AGGREGATE, ZONE
 
+#: What of a service says the zone of a host.
+SERVICE_ZONE = Items("service", ("availability_zone",))
 #: The aggregates themselves as domains.
 AGGREGATES = "aggregate"
 _DOMAINS, _CODES, _ROWS, _OUTSIDE = "domains", "codes by domain", "rows by code", "codes outside"
@@ -50,7 +53,7 @@ class DomainKey(NamedTuple):
     @property
     def _reads(self) -> tuple[str, ...]:
         if self.name == ZONE:
-            return ("aggregates", "service")
+            return ("aggregates", SERVICE_ZONE.attribute)
         return ("aggregates",) if self.is_aggregate or self.name == AGGREGATES else (self.name,)
 
     @property
@@ -62,6 +65,11 @@ class DomainKey(NamedTuple):
     def label(self) -> str:
         """What texts call the kind of domain."""
         return self.name.removeprefix(AGGREGATE)
+
+    @property
+    def names(self) -> tuple[Name, ...]:
+        """The same, with the items that matter in the place of a service, which differs on each host."""
+        return tuple([SERVICE_ZONE if name == SERVICE_ZONE.attribute else name for name in self.reads])
 
     def of(self, host: Any) -> tuple[Any, ...]:
         """The domains of a host, nearly always one; none if it has no value."""
@@ -95,7 +103,7 @@ class DomainKey(NamedTuple):
         """The domains of each code of the attributes that it reads; of codes that no row has anything."""
         stamp, known = codes.seen.get((_DOMAINS, self), (-1, []))
         if stamp != codes.stamp:
-            is_one = len(self.reads) == 1
+            is_one = len(self.names) == 1
             known = [()] * len(codes.values)
             for code in codes.live():
                 value = codes.values[code]
@@ -137,7 +145,7 @@ class InDomains(NamedTuple):
         """Their rows, in several parts; None if that is not known without a look at each host."""
         if not self.domains:
             return []
-        codes = rows.codes(self.key.reads)
+        codes = rows.codes(self.key.names)
         if codes is None:
             return None
         places = self.key.codes_by_domain(codes)
@@ -190,7 +198,7 @@ class OfDomains(NamedTuple):
 
     def column(self, rows: HostRows) -> Column:
         """The answers of all hosts. Raises NotVectorizable."""
-        codes = rows.codes(self.attributes)
+        codes = rows.codes(self.key.names)
         if codes is None:
             raise NotVectorizable
         known = self.answer.of_rows

@@ -85,7 +85,7 @@ class _OfTally:
 
     def column(self, rows: HostRows) -> Column:
         """The answers of all hosts. Raises NotVectorizable."""
-        codes = rows.codes(self.attributes)
+        codes = rows.codes(self.key.names)
         if codes is None:
             raise NotVectorizable
         each, places = self.key.of_codes(codes), self.key.codes_by_domain(codes)

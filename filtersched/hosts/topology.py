@@ -365,8 +365,8 @@ class _Facts:
     def _domains_of_hosts(self, keys: Sequence[DomainKey]) -> Iterator[list[tuple[Any, ...]]]:
         """The domains by each key of the hosts that the request's own fields let in; equals perhaps once."""
         is_permitted = permitted_by(self._spec)
-        reads = tuple(dict.fromkeys(name for key in keys for name in key.reads))
-        at = [[reads.index(name) for name in key.reads] for key in keys]
+        reads = tuple(dict.fromkeys(name for key in keys for name in key.names))
+        at = [[reads.index(name) for name in key.names] for key in keys]
         rows = self._hosts.rows if isinstance(self._hosts, HostPool) else None
         codes = None if rows is None else rows.codes(reads)
         if rows is None or codes is None:

@@ -88,7 +88,7 @@ def _room_on_columns(
         return None
     try:
         rows, fits = on_columns(uuids[: int(most)])
-        codes = rows.codes(key.reads)
+        codes = rows.codes(key.names)
         if codes is None or (on_host.default < math.inf and rows.host_names().several):
             # Rules about hosts count all nodes of a host.
             return None

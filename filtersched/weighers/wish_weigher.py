@@ -106,7 +106,7 @@ class WishWeigher(BaseWeigher):
         return _is_value(getattr(host, wish.kind, None), wish.key, wish.value)
 
 
-_READS = {"host": ("host",), "zone": ("aggregates", "service"), "aggregate": ("aggregates",)}
+_READS = {"host": ("host",), "zone": ("aggregates", "service.availability_zone"), "aggregate": ("aggregates",)}
 
 
 def _texts(spec: Any, hint: str) -> tuple[str, ...]:

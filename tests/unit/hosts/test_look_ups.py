@@ -6,6 +6,7 @@ import pytest
 
 from filtersched.columns.column import Column, NotVectorizable
 from filtersched.hosts import look_ups
+from filtersched.hosts.domains import DomainKey
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
 
@@ -86,3 +87,10 @@ def test_what_is_kept_outlives_hosts_that_come_and_go():
     pool.remove("h1")
     assert pool.rows.look_up(look_ups.Item("stats", "a")) is kept
     assert kept.values.tolist() == [0, 2, 3, 4, 7]
+
+
+def test_services_that_differ_in_their_heartbeats_are_told_apart_by_their_zones_only():
+    services = [{"last_seen_up": f"2026-01-31T12:00:{nr:02}", "availability_zone": f"az{nr % 2}"} for nr in range(60)]
+    pool = HostPool(HostState(f"h{nr}", service=service) for nr, service in enumerate(services))
+    key = DomainKey("zone", "nova")
+    assert key.of_codes(pool.rows.codes(key.names)) == [("az0",), ("az1",)]
