@@ -70,6 +70,8 @@ def taken_by(host: HostDevices, spec: RequestSpec) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     topology, search = host.numa_topology, device_search(host, spec)
+    if not (topology or search or host.providers):
+        return found
     if host.providers and (asked := groups_of(spec.extra_specs)).groups:
         taken = taken_of_providers(host.providers, asked)
         found |= {"providers": tuple(taken)} if taken else {}

@@ -9,6 +9,8 @@ from filtersched.errors import InvalidRequest, shown
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.placement import Placement
 
+_ONE = (str, Placement)
+
 
 def has(host: HostState, instance_uuid: str) -> bool:
     """Whether the instance is on the host."""
@@ -32,7 +34,7 @@ def check_different(uuids: Iterable[str]) -> None:
 
 def as_list(given: Any, *, uuids: bool = False) -> Sequence[Any]:
     """One selection or several, or uuids where they will do, as a list."""
-    chosen = [given] if isinstance(given, str | Placement) else list(given)
+    chosen = [given] if isinstance(given, _ONE) else list(given)
     for placed in chosen:
         if isinstance(placed, Placement):
             placed.check()

@@ -25,6 +25,7 @@ from filtersched.hosts.reservations import RESERVED, Reservation, Reservations
 from filtersched.hosts.unmoved_hosts import UnmovedHosts
 from filtersched.requests.instance import Instance
 from filtersched.requests.request_spec import RequestSpec
+from filtersched.requests.seal import is_sealed
 
 __all__ = ["HostPool", "Key", "Report"]
 
@@ -84,8 +85,10 @@ class HostPool(UnmovedHosts):
             raise InvalidRequest(said, field="confirm", value=confirm)
 
         def act() -> list[_P]:
+            # Under the lock, nothing has moved since the decision.
             chosen = decide()
-            (self._move if move else self._commit)(as_list(chosen))
+            self._check_may_change(chosen)
+            (self._move_there if move else self._put)(chosen)
             return chosen
 
         return self.decide_and_commit(act)
@@ -145,6 +148,10 @@ class HostPool(UnmovedHosts):
     def _commit(self, chosen: Sequence[Placement]) -> None:
         self._check_may_change(chosen)
         self.check_unmoved(chosen)
+        self._put(chosen)
+
+    def _put(self, chosen: Sequence[Placement]) -> None:
+        """Put instances on the hosts that were decided on in the state that the pool has."""
         self._check_absent(chosen)
         self._exchange(self._filled_by(chosen), chosen)
 
@@ -174,9 +181,10 @@ class HostPool(UnmovedHosts):
     def _move(self, chosen: Sequence[Placement]) -> None:
         self._check_may_change(chosen)
         self.check_unmoved(chosen)
-        self._move_unchecked(chosen)
+        self._move_there(chosen)
 
-    def _move_unchecked(self, chosen: Sequence[Placement]) -> None:
+    def _move_there(self, chosen: Sequence[Placement]) -> None:
+        """The same for instances that are on hosts."""
         check_different(one.instance_uuid for one in chosen)
         moving = [self._leaving(one.instance_uuid) for one in chosen]
         self._exchange([*moving, *self._filled_by(chosen)], chosen)
@@ -259,12 +267,18 @@ class HostPool(UnmovedHosts):
             self._publish([self._change(leaving.row, changed)])
 
     def _exchange(self, leaving: Sequence[Leaving], arriving: Sequence[Placement]) -> None:
-        """Take instances off their hosts and put others on theirs, in one step. All hosts are in the pool."""
+        """Take instances off their hosts and put others on theirs, in one step.
+
+        Raises CommitConflict for a host that has changed since the decision.
+        """
         by_row: dict[int, tuple[list[Leaving], list[Placement]]] = {}
         for departure in leaving:
             by_row.setdefault(departure.row, ([], []))[0].append(departure)
         for selection in arriving:
-            by_row.setdefault(self._row((selection.host, selection.nodename)), ([], []))[1].append(selection)
+            row = self._row_decided(selection)
+            if row is None:
+                raise self._conflict_about([selection])
+            by_row.setdefault(row, ([], []))[1].append(selection)
         now = self.clock()
         self._publish(
             [self._exchange_on(row, *moved, now, further) for further, (row, moved) in enumerate(by_row.items(), 1)]
@@ -277,7 +291,7 @@ class HostPool(UnmovedHosts):
         known = self.rows.host(row)
         host = known.copy()
         instances = GrowingDict(known.instances)
-        host._assign(instances=instances)
+        host.__dict__["instances"] = instances
         for departure in leaving:
             take_off(host, departure)
         for selection in arriving:
@@ -428,7 +442,8 @@ class HostPool(UnmovedHosts):
     # -- checks ------------------------------------------------------------------------------
 
     def _check_may_change(self, given: Sequence[str | Placement]) -> None:
-        for first in given[:1]:
+        if given and is_sealed(self._made_in):
+            first = given[0]
             self._check_unsealed(first if isinstance(first, str) else first.host)
 
     def _check_absent(self, chosen: Sequence[Placement]) -> None:

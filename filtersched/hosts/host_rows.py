@@ -380,7 +380,8 @@ class HostRows(RowChanges):
 
     def row_of(self, host: str, nodename: str) -> int | None:
         """The row of a node of a host; None if there is none."""
-        for row in self.rows_named(host):
+        found = self._index_of_names().get(host, ())
+        for row in (found,) if isinstance(found, int) else found:
             if self._node(row) == nodename:
                 return row
         return None

@@ -36,7 +36,9 @@ class InstanceIndex:
 
     def rows_with(self, uuid: str) -> Collection[int]:
         """The rows of the hosts that the instance is on."""
-        numbers = self._rows.get(uuid, ())
+        if uuid not in self._rows:
+            return ()
+        numbers = self._rows[uuid]
         if isinstance(numbers, int):
             return (self._row_of.item(numbers),)
         return frozenset(map(self._row_of.item, numbers))

@@ -238,12 +238,16 @@ class KeptHosts:
         return new
 
     def _row(self, name: str | Key) -> int:
-        rows = [self.rows.row_of(*name)] if isinstance(name, tuple) else self.rows.rows_named(name)
-        if len(rows) > 1:
-            raise KeyError(f"{name} has {len(rows)} nodes; ask for one as (host, nodename)")
-        if not rows or rows[0] is None:
+        if isinstance(name, tuple):
+            row = self.rows.row_of(*name)
+        else:
+            rows = self.rows.rows_named(name)
+            if len(rows) > 1:
+                raise KeyError(f"{name} has {len(rows)} nodes; ask for one as (host, nodename)")
+            row = rows[0] if rows else None
+        if row is None:
             raise KeyError(name)
-        return rows[0]
+        return row
 
     # -- hosts come, go and change -----------------------------------------------------------
 

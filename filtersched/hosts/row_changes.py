@@ -34,6 +34,8 @@ class RowChanges:
         """From here on nobody can tell what changed before."""
         self._log: list[tuple[int, Collection[str] | None]] = []
         self._log_start = self.change_count
+        least, most = _MAX_LOGGED_CHANGES
+        self._logged = max(least, min(len(self._hosts), most))
         # By number of changes: the rows that are dirty since, by attribute; None is any attribute.
         self._dirty: dict[int, dict[str | None, dict[int, None]]] = {}
         self._plain: dict[str, bool] = {}
@@ -44,11 +46,9 @@ class RowChanges:
 
     def mark_dirty(self, row: int, attributes: Collection[str] | None = None) -> None:
         """Note that these attributes of the host in `row` have changed; None is any of them."""
-        least, most = _MAX_LOGGED_CHANGES
-        known = max(least, min(len(self._hosts), most))
-        if len(self._log) >= 2 * known:
-            del self._log[:known]
-            self._log_start += known
+        if len(self._log) >= 2 * self._logged:
+            del self._log[: self._logged]
+            self._log_start += self._logged
         self._log.append((row, attributes))
         self._dirty.clear()
         self.change_count += 1

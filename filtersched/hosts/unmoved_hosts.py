@@ -37,14 +37,17 @@ class UnmovedHosts(KeptHosts):
                 resources=shared.scopes,
             )
         moved = foreign or [one for one in chosen if not self._is_unmoved(one)]
-        if not moved:
-            return
+        if moved:
+            raise self._conflict_about(moved, bool(foreign))
+
+    def _conflict_about(self, moved: Sequence[Placement], foreign: bool = False) -> CommitConflict:
+        """The error for selections that were decided on another state, or in another pool."""
         names = sorted({one.host for one in moved if foreign or not self._is_same_host(one)})
         groups = sorted({self._moved_group(one) or "" for one in moved} - {""})
         scopes = [] if foreign else list(dict.fromkeys(scope for one in moved for scope in self._moved_scopes(one)))
         what = _in_words(names, [] if foreign else groups, scopes)
         why = "was not decided on in this pool" if foreign else "changed since the decision"
-        raise CommitConflict(
+        return CommitConflict(
             f"{what} {why}; decide again, or use place()",
             selections=moved,
             hosts=names,
@@ -66,8 +69,12 @@ class UnmovedHosts(KeptHosts):
         return self.scope_generations.changed_since(taken, selection.pool_generation) if taken else []
 
     def _is_same_host(self, selection: Placement) -> bool:
+        return self._row_decided(selection) is not None
+
+    def _row_decided(self, selection: Placement) -> int | None:
+        """The row of the selection's host; None if the host has changed since the decision, or is gone."""
         row = self.rows.row_of(selection.host, selection.nodename)
-        return row is not None and self.rows.host(row)._generation == selection.generation
+        return None if row is None or self.rows.host(row)._generation != selection.generation else row
 
     def _moved_group(self, selection: Placement) -> str | None:
         """The first group of the request, or that its rules name, whose members or hosts changed since the decision."""

@@ -61,9 +61,9 @@ class Instance:
         return self.project_id or ""
 
     @staticmethod
-    def of_checked(*values: Any, **further: Any) -> Instance:
-        """The record of all fields, in their order, checked before: making one is part of every placement."""
-        new: Any = _Draft(*values, **further)
+    def of_checked(*fields: Any) -> Instance:
+        """The record of all fields, in their order, that were checked before: each placement makes one."""
+        new: Any = _Draft(*fields)
         # The layout is the same, and writing to an object that is frozen takes five times as long.
         new.__class__ = Instance
         return new  # type: ignore[no-any-return]

@@ -394,21 +394,22 @@ class RequestSpec(Attributed, Mapping[str, Any]):
         if self.instance_groups:
             further = [one.uuid for one in self.instance_groups if one.uuid is not None]
             groups = tuple(dict.fromkeys((*groups, *further)))
+        # By position, which is several times as fast as by name.
         return Instance.of_checked(
             self.instance_uuid or "",
             self.project_id,
             self.user_id,
-            instance_type_id=self.flavor.id,
-            image_ref=None if image is None else image.id,
-            image_properties=NO_VALUES if image is None else image.properties,
-            flavor=self.flavor,
-            groups=groups,
-            scheduler_hints=self.scheduler_hints,
-            availability_zone=self.availability_zone,
-            forced=bool(self.force_hosts or self.force_nodes),
-            priority=0,
-            created_at=created_at,
-            consumed=consumed,
+            self.flavor.id,
+            None if image is None else image.id,
+            NO_VALUES if image is None else image.properties,
+            self.flavor,
+            groups,
+            self.scheduler_hints,
+            self.availability_zone,
+            bool(self.force_hosts or self.force_nodes),
+            0,  # its priority
+            created_at,
+            consumed,
         )
 
     # -- the mapping of the first filter scheduler -------------------------------------------

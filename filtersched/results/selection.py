@@ -166,7 +166,7 @@ class Selection(Placement):
                     raise InvalidRequest(f"a selection's {name} cannot be {shown(value)}", field=name, value=value)
             if len(_right_types) < _MOST_TYPES:
                 _right_types.add(types)
-        if not all(isinstance(one, Alternate) for one in self.alternates):
+        if self.alternates and not all(isinstance(one, Alternate) for one in self.alternates):
             raise InvalidRequest(
                 f"a selection's alternates cannot be {shown(self.alternates)}",
                 field="alternates",

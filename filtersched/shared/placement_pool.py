@@ -235,18 +235,18 @@ class PlacementPool(PlacementReplica):
             found = dict.fromkeys(names.values(), f"Placement refuses: {problem}")
         return found
 
-    def _commit(self, chosen: Sequence[Placement]) -> None:
-        def commit() -> None:
-            super(PlacementPool, self)._commit(chosen)
+    def _put(self, chosen: Sequence[Placement]) -> None:
+        def put() -> None:
+            super(PlacementPool, self)._put(chosen)
             for one in chosen:
                 self._claim(one)
 
-        self._transact(commit, ())
+        self._transact(put, ())
 
-    def _move(self, chosen: Sequence[Placement]) -> None:
+    def _move_there(self, chosen: Sequence[Placement]) -> None:
         def move() -> None:
             before = {one.instance_uuid: self._providers_of(one.instance_uuid) for one in chosen}
-            super(PlacementPool, self)._move(chosen)
+            super(PlacementPool, self)._move_there(chosen)
             for one in chosen:
                 self._claim(one, before[one.instance_uuid])
 

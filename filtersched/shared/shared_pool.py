@@ -226,11 +226,7 @@ class SharedPool(Replica):
         self._ttl = ttl
         try:
             self._draw(chosen)
-            if move:
-                self._move_unchecked(chosen)
-            else:
-                self._check_absent(chosen)
-                self._exchange(self._filled_by(chosen), chosen)
+            (self._move_there if move else self._put)(chosen)
         finally:
             self._ttl = None
 
