@@ -350,14 +350,17 @@ class HostPool(UnmovedHosts):
         counted.add_on_top(changed, host, figures)
         if self.kept_metrics and "metrics" in figures and "measured_at" not in figures:
             changed._assign(measured_at=when, unmeasured_vcpus=counted.vcpus_on_top())
-        unknown = [uuid for uuid in listed or () if uuid not in host.instances and uuid not in counted.gone]
-        adopted = [uuid for uuid in unknown if not self._rows_with(uuid)]
-        known = {uuid: counted.built(uuid, one, figures) for uuid, one in host.instances.items()}
-        if adopted or any(one is not host.instances[uuid] for uuid, one in known.items()):
-            changed.instances = FrozenDict({**known, **{uuid: listed[uuid] for uuid in adopted if listed is not None}})
-        gone = () if listed is None else (uuid for uuid in before.listed if uuid not in listed and uuid in known)
+        here, coming = host.instances, listed or {}
+        unknown = [uuid for uuid in coming if uuid not in here and uuid not in counted.gone]
+        adopted = {uuid: coming[uuid] for uuid in unknown if not self._rows_with(uuid)}
+        further = {**counted.built(here, figures), **adopted}
+        if further:
+            changed.instances = FrozenDict({**here, **further})
         after = before.after(when, before.listed if listed is None else frozenset(listed))
         self._publish([self._change(row, changed, reports=after)])
+        if listed is None:
+            return Report(accepted=True)
+        gone = (uuid for uuid in before.listed if uuid not in listed and uuid in here)
         elsewhere = tuple(uuid for uuid in unknown if uuid not in adopted)
         return Report(accepted=True, missing=tuple(sorted(gone)), adopted=tuple(adopted), elsewhere=elsewhere)
 

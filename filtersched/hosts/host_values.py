@@ -7,6 +7,7 @@ import dataclasses
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from filtersched.columns.frozen import EMPTY, FrozenDict, FrozenList, thaw
@@ -144,7 +145,16 @@ def _aggregate(value: Any) -> Aggregate:
         raise ValueError(f"must be a list of aggregates; {problem}") from None
 
 
+def _service(value: Any) -> Service:
+    # Times that a program gives are another on each host, and make the record one like no other.
+    is_own = isinstance(value, Service) or (type(value) is dict and datetime in map(type, value.values()))
+    record: Service = Service.of(value) if is_own else shared_made(Service.of, value)
+    return record
+
+
 def _metrics(value: Any) -> Metrics:
+    if type(value) is Metrics:
+        return value
     if type(value) is dict:
         with contextlib.suppress(ValueError):
             return Metrics(
@@ -307,7 +317,7 @@ STATISTICS = Kind("plain data by name", _stats, is_read_only=True)
 INSTANCES = Kind("instances by uuid", _instances, plain=_plain_instances, is_read_only=True)
 AGGREGATES = Kind("list of aggregates", alike(_aggregates), plain=_plain_aggregates, is_read_only=True)
 METRICS = Kind("numbers by name", _metrics, plain=_plain_metrics, is_read_only=True)
-SERVICE = Kind("service record", alike(Service.of), is_read_only=True)
+SERVICE = Kind("service record", _service, is_read_only=True)
 TRAITS = Kind("set of text", alike(_traits), is_read_only=True)
 RESOURCES = Kind("(total, used) by name", _resources, is_read_only=True)
 PROVIDERS = Kind(

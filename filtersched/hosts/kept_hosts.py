@@ -471,11 +471,14 @@ def _is_unchanged(old: Any, new: Any) -> bool:
     """Whether a value is the one that stands there already, as far as any code can tell."""
     if old is new:
         return True
-    return type(old) is type(new) and type(old) in _COMPARED and bool(old == new) and typed_key(old) == typed_key(new)
+    if type(old) is not type(new) or type(old) not in _COMPARED or old != new:
+        return False
+    return type(old) in _TOLD_BY_EQUALITY or bool(typed_key(old) == typed_key(new))
 
 
 # Of these types values are compared; any other may change without becoming unequal.
 _COMPARED = frozenset((int, float, str, bool, tuple, frozenset, FrozenDict, datetime, Service))
+_TOLD_BY_EQUALITY = frozenset((int, str, bool))
 
 
 def _groups_in(host: HostState, others: Any = None) -> set[str]:

@@ -84,10 +84,12 @@ class Counted:
         """How many virtual CPUs the instances have that are not in the figures."""
         return sum(one.flavor.vcpus for one in self.on_top.values() if one.flavor is not None)
 
-    def built(self, uuid: str, instance: Instance, figures: Collection[str]) -> Instance:
-        """The record after a report of `num_io_ops`, which counts the builds itself."""
-        is_counted = "num_io_ops" in instance.consumed and "num_io_ops" in figures and uuid not in self.on_top
-        return as_built(instance) if is_counted else instance
+    def built(self, here: Mapping[str, Instance], figures: Collection[str]) -> dict[str, Instance]:
+        """The records that change with a report of `num_io_ops`, which counts the builds itself."""
+        if "num_io_ops" not in figures:
+            return {}
+        being_built = {uuid: one for uuid, one in here.items() if "num_io_ops" in one.consumed}
+        return {uuid: as_built(one) for uuid, one in being_built.items() if uuid not in self.on_top}
 
 
 def as_built(instance: Instance) -> Instance:

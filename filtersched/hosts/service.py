@@ -106,7 +106,11 @@ def _time(name: str, value: Any) -> datetime | None:
 
 def last_heartbeat(service: Mapping[str, Any]) -> datetime | None:
     """When the service was last heard of: `last_seen_up` or `updated_at`, else `created_at`."""
-    return next((service[name] for name in _TIMES if service.get(name) is not None), None)
+    for name in _TIMES:
+        found: datetime | None = service.get(name)
+        if found is not None:
+            return found
+    return None
 
 
 def is_forced_down(service: Mapping[str, Any]) -> bool:
