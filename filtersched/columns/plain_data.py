@@ -67,7 +67,7 @@ def plain_data(value: Any, *, objects: bool = False) -> Any:
 
 def plain_scalar(value: Any) -> Any:
     """The same for text, a number or None: what ids are."""
-    if value is None or type(value) is str:
+    if value is None or type(value) is str or (type(value) is int and -USUAL < value < USUAL):
         return value
     plain = _plain(value, False, 0)
     if isinstance(plain, tuple | dict):
@@ -81,6 +81,8 @@ def plain_mapping(value: Any, *, objects: bool = False) -> FrozenDict[str, Any]:
         return EMPTY
     if type(value) is FrozenDict and hasattr(value, "is_plain"):
         return value
+    if type(value) is dict:
+        return _plain_items(value, objects, 0)
     if not isinstance(value, Mapping) and not (objects and attributes_of(value)):
         raise ValueError("a mapping")
     mapping: FrozenDict[str, Any] = _plain(value, objects, 0)

@@ -8,12 +8,14 @@ from typing import Any
 
 # The product of two numbers below this is finite, so no size with its ratio outgrows a float.
 _BELOW = 10**150
+# Numbers below this are below every limit.
+_USUAL = 2**47
 
 
 def number(value: Any, *, below: int = _BELOW) -> Any:
     """`value` if it is a finite number below a power of ten, signs aside; NumPy's scalars become Python's."""
     kind = type(value)
-    if kind is int and -below < value < below:
+    if (kind is int or kind is float) and -_USUAL < value < _USUAL:
         return value
     if kind is not float and not isinstance(value, bool) and hasattr(value, "item") and not hasattr(value, "__len__"):
         value = value.item()
@@ -83,9 +85,12 @@ def naive_utc(value: Any) -> datetime | None:
         return value
     if isinstance(value, str):
         try:
-            value = datetime.fromisoformat(value)
+            found = datetime.fromisoformat(value)
         except ValueError:
             raise ValueError("a time such as 2026-01-31T12:00:00") from None
+        if found.tzinfo is None:
+            return found
+        value = found
     if not isinstance(value, datetime):
         raise ValueError("a time such as 2026-01-31T12:00:00")
     if value.tzinfo is not None:

@@ -42,9 +42,12 @@ def keywords_of(data: Any) -> dict[str, Any]:
                 f"host {shown(name)}: {said}", host=name, attribute="version", value=version
             ),
         )
-    odd = [key for key in known if type(key) is not str and not isinstance(key, str)]
-    if odd:
-        raise InvalidHost(f"host {shown(name)}: a key must be text, not {shown(odd[0])}", value=data)
+    try:
+        # A quick look at all keys.
+        "".join(known)
+    except TypeError:
+        odd = next(key for key in known if not isinstance(key, str))
+        raise InvalidHost(f"host {shown(name)}: a key must be text, not {shown(odd)}", value=data) from None
     if "host" not in known:
         raise InvalidHost("a host needs a 'host' name", attribute="host")
     return known

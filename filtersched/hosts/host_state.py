@@ -182,33 +182,35 @@ class HostState(Declared):
             self._owner: Owner | None = None
             self._generation = 0
             self._scratch: Limits | None = None
+        self._begin_with(host, nodename, attributes)
+
+    if not TYPE_CHECKING:
+        __init__ = _begin
+
+    def _begin_with(self, host: str, nodename: str | None, attributes: Mapping[str, Any]) -> None:
         _set_owner(self, None)
         _set_generation(self, 0)
         _set_scratch(self, decision.limits)
-        checks, numbers = self._checks, self._numbers
+        rows = self._rows
         write = object.__setattr__
         attribute: str = "host"
         value: Any = host
         try:
-            write(self, "host", checks["host"](host))
+            write(self, "host", self._checks["host"](host))
             attribute, value = "nodename", nodename
-            write(self, "nodename", self.host if nodename is None else checks["nodename"](nodename))
+            write(self, "nodename", self.host if nodename is None else self._checks["nodename"](nodename))
             for attribute, value in attributes.items():
-                if type(value) is int and attribute in numbers and 0 <= value < USUAL:
-                    write(self, attribute, value)
-                else:
-                    write(self, attribute, checks[attribute](value))
+                name, check, is_number = rows[attribute]
+                is_usual = is_number and type(value) is int and 0 <= value < USUAL
+                write(self, name, value if is_usual else check(value))
         except (KeyError, ValueError, TypeError, RecursionError) as problem:
-            if attribute not in checks:
+            if attribute not in rows:
                 raise unknown_attribute(type(self), attribute, host=host, value=value) from None
             raise refused(host, attribute, value, problem) from None
         for attribute in self._required:
             if attribute not in attributes:
                 said = f"host {host!r}: a {type(self).__name__} needs {attribute!r}"
                 raise InvalidHost(said, host=host, attribute=attribute)
-
-    if not TYPE_CHECKING:
-        __init__ = _begin
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _UNWATCHED:
@@ -478,11 +480,12 @@ class HostState(Declared):
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The host from the data of `to_dict`. Raises InvalidHost for unknown attributes."""
         known = keywords_of(data)
-        if cls.__new__ is not HostState.__new__ or hasattr(cls, "__dataclass_fields__"):
+        is_ordinary = cls.__init__ is HostState.__init__ and cls.__new__ is HostState.__new__
+        if not is_ordinary or hasattr(cls, "__dataclass_fields__"):
             return cls(**known)
-        # Past __new__, which would copy the attributes once more: an inventory has very many hosts.
+        # Without keywords, which would be copied twice: an inventory has very many hosts.
         new = object.__new__(cls)
-        cls.__init__(new, **known)
+        new._begin_with(known.pop("host"), known.pop("nodename", None), known)
         return new
 
 

@@ -29,7 +29,8 @@ class _Together:
 
     def __init__(self) -> None:
         self.mistakes: Mistakes = Mistakes()
-        self.seen: dict[tuple[str, str], tuple[str, int]] = {}
+        # The line of each host or, if it has several, of its nodes, by file.
+        self.seen: dict[str, dict[str | tuple[str, str], int]] = {}
         # The first page that says another one follows, and whether a last page was read.
         self._open: InventoryError | None = None
         self._has_last = False
@@ -125,11 +126,13 @@ class HostReader(RecordReader[_Host]):
     def _items(self, name: str, record: Record) -> Sequence[_Host]:
         is_novas = name == _HYPERVISORS or is_hypervisor(record.data)
         for host in self._made(record.data, self._from_nova if is_novas else self._from_record):
-            seen, key = self._together.seen, (host.host, host.nodename)
-            if key not in seen:
-                seen[key] = (self.path, record.line)
+            seen = self._together.seen
+            key = host.host if host.nodename == host.host else (host.host, host.nodename)
+            path = next((path for path, lines in seen.items() if key in lines), None)
+            if path is None:
+                seen.setdefault(self.path, {})[key] = record.line
                 return (host,)
-            path, line = seen[key]
+            line = seen[path][key]
             where = f"on line {line}" if path == self.path else f"in {path}, line {line}"
             node = "" if host.nodename == host.host else f", node {host.nodename!r},"
             self._mistakes.add(self._bad(f"host {host.host!r}{node} stands there twice, first {where}", "host"))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, fields
+import sys
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, fields, make_dataclass
 from datetime import datetime
 from typing import Any
 
@@ -61,12 +62,25 @@ class Instance:
         return self.project_id or ""
 
     @staticmethod
-    def of_checked(*fields: Any) -> Instance:
+    def of_checked(*values: Any) -> Instance:
         """The record of all fields, in their order, that were checked before: each placement makes one."""
-        new: Any = _Draft(*fields)
+        new: Any = _Draft(*values)
         # The layout is the same, and writing to an object that is frozen takes five times as long.
         new.__class__ = Instance
         return new  # type: ignore[no-any-return]
+
+    @staticmethod
+    def of_data(uuid: str, data: Mapping[str, Any]) -> Instance | None:
+        """The record of data as a file has them; None for what the constructor has to explain."""
+        values = _NOTHING.copy()
+        try:
+            for name, value in data.items():
+                at, check = _PLACES[name]
+                values[at] = check(value)
+        except (KeyError, ValueError):
+            return None
+        values[0] = uuid
+        return Instance.of_checked(*values)
 
     def to_dict(self, *, without: Collection[str] = ()) -> dict[str, Any]:
         """The fields that differ from their defaults, as plain data; the constructor takes them back."""
@@ -94,42 +108,15 @@ class Instance:
             raise InvalidHost(f"an instance's {must_be(field, problem, value)}", value=value) from None
 
 
-class _Draft:
-    """An Instance while its fields are written: the same slots, and not frozen yet."""
+# An Instance while its fields are written: the same slots, and not frozen yet.
+_Draft: Any = make_dataclass(
+    "_Draft", [(one.name, Any, one.default) for one in fields(Instance)], eq=False, repr=False, slots=True
+)
 
-    __slots__ = tuple(one.name for one in fields(Instance))
 
-    def __init__(
-        self,
-        uuid: Any,
-        project_id: Any,
-        user_id: Any,
-        instance_type_id: Any,
-        image_ref: Any,
-        image_properties: Any,
-        flavor: Any,
-        groups: Any,
-        scheduler_hints: Any,
-        availability_zone: Any,
-        forced: Any,
-        priority: Any,
-        created_at: Any,
-        consumed: Any,
-    ) -> None:
-        self.uuid = uuid
-        self.project_id = project_id
-        self.user_id = user_id
-        self.instance_type_id = instance_type_id
-        self.image_ref = image_ref
-        self.image_properties = image_properties
-        self.flavor = flavor
-        self.groups = groups
-        self.scheduler_hints = scheduler_hints
-        self.availability_zone = availability_zone
-        self.forced = forced
-        self.priority = priority
-        self.created_at = created_at
-        self.consumed = consumed
+def _shared_text(value: Any) -> str | None:
+    """Text or None; owners and images are the same of many instances."""
+    return sys.intern(value) if type(value) is str else optional_text(value)
 
 
 def _flavor(value: Any) -> Flavor | None:
@@ -138,7 +125,7 @@ def _flavor(value: Any) -> Flavor | None:
 
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "uuid": text,
-    **dict.fromkeys(("project_id", "user_id", "image_ref", "availability_zone"), optional_text),
+    **dict.fromkeys(("project_id", "user_id", "image_ref", "availability_zone"), _shared_text),
     "instance_type_id": plain_scalar,
     **dict.fromkeys(("image_properties", "scheduler_hints", "consumed"), plain_mapping),
     "flavor": _flavor,
@@ -148,3 +135,6 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "created_at": naive_utc,
 }
 _DEFAULTS: dict[str, Any] = {one.name: one.default if one.name != "uuid" else "" for one in fields(Instance)}
+# For each field, its place among the others and its check.
+_PLACES = {name: (at, _CHECKS[name]) for at, name in enumerate(_DEFAULTS)}
+_NOTHING = list(_DEFAULTS.values())
