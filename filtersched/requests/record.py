@@ -158,18 +158,29 @@ class Record(Mapping[str, Any]):
 
     def _check(self, part: str, checks: Checks) -> None:
         """Keep what the checks make of the fields; `part` is the record's name in a request."""
-        self._keep(part, checks, {name: getattr(self, name) for name in (*checks, "further")})
+        name, value = "", None
+        try:
+            for name, (default, check) in checks.items():
+                value = getattr(self, name)
+                if value is not default and (kept := check(value)) is not value:
+                    object.__setattr__(self, name, kept)
+            name, value = "further", self.further
+            if value is not EMPTY:
+                object.__setattr__(self, name, self._beyond(value))
+        except ValueError as problem:
+            raise _refused(f"{part}.{name}", problem, value) from None
 
-    def _keep(self, part: str, checks: Checks, given: Mapping[str, Any]) -> None:
-        """Keep what the checks make of the values given for the fields."""
-        write, name = object.__setattr__, ""
+    def _keep(self, part: str, checks: Checks, given: Mapping[str, Any], further: Any) -> None:
+        """Write what the checks make of the values given for the fields, in a record that has none yet."""
+        write, name, value = object.__setattr__, "", None
         try:
             for name, value in given.items():
-                default, check = checks[name] if name != "further" else (EMPTY, self._beyond)
+                default, check = checks[name]
                 write(self, name, value if value is default else check(value))
+            name, value = "further", further
+            write(self, name, EMPTY if value is None else self._beyond(value))
         except ValueError as problem:
-            field, value = f"{part}.{name}", given[name]
-            raise InvalidRequest(must_be(field, problem, value), field=field, value=value) from None
+            raise _refused(f"{part}.{name}", problem, value) from None
 
     def _beyond(self, further: Any) -> FrozenDict[str, Any]:
         found = plain_mapping(further)
@@ -177,6 +188,10 @@ class Record(Mapping[str, Any]):
         if own:
             raise ValueError(f"must not have {min(own)!r}, which is a field itself")
         return found
+
+
+def _refused(field: str, problem: ValueError, value: Any) -> InvalidRequest:
+    return InvalidRequest(must_be(field, problem, value), field=field, value=value)
 
 
 def with_text_keys(data: Mapping[Any, Any], field: str = "a request") -> dict[str, Any]:

@@ -92,9 +92,8 @@ class Flavor(Record):
             "is_public": is_public,
             "disabled": disabled,
             "projects": NO_ITEMS if projects is None else projects,
-            "further": NO_VALUES if further is None else further,
         }
-        self._keep("flavor", _FLAVOR, given)
+        self._keep("flavor", _FLAVOR, given, further)
 
     @property
     def resources(self) -> Mapping[str, Any]:

@@ -405,6 +405,9 @@ class Scheduler(Reloadable, Configurable):
         drawn, drawn_seed = random_uuids_and_seed(0 if given else spec.num_instances)
         uuids = given or drawn
         ready = spec.for_decision(utc_now if pool is None else pool.clock)
+        if len(uuids) == 1:
+            # Then it is the request of the only instance as well.
+            ready.__dict__["instance_uuid"] = uuids[0]
         if settings.default_schedule_zone and not spec.availability_zone:
             ready.availability_zone = settings.default_schedule_zone
         if settings.json_config_location and not spec.config_options:
@@ -416,9 +419,6 @@ class Scheduler(Reloadable, Configurable):
             chosen = [*further, *chosen]
         in_use = self._those_in_use(chosen)
         in_use.complete(ready, hosts, uuids if move else ())
-        if len(uuids) == 1:
-            # Then it is the request of the only instance as well.
-            ready.__dict__["instance_uuid"] = uuids[0]
         if self.kept_metrics and pool is not None:
             pool.keep_metrics(self.kept_metrics)
         if self.resources:
