@@ -353,7 +353,7 @@ class Decision:
                 # The boundary to the plug-in.
                 note_host(problem, limiting, host, spec.instance_uuid, what="for the limits of")
                 raise
-            if not isinstance(said, Mapping):
+            if type(said) is not dict and not isinstance(said, Mapping):
                 name = type(limiting).__name__
                 raise InvalidAnswer(
                     f"{name}.limits must return a mapping, and returned {shown(said)} for host {host.host!r}",

@@ -31,8 +31,8 @@ class EngineChoice(Choice):
         names: HostNames,
         rest: Callable[[], Iterable[HostState]] | None,
     ) -> None:
-        # The caller replaces `depleted` once it has depleted a copy.
-        super().__init__(spec, host, host, found.weight, rest)
+        # As Choice does, without a call. The caller replaces `depleted` once it has depleted a copy.
+        self.spec, self.host, self.depleted, self.weight, self.rest = spec, host, host, found.weight, rest
         self.row: int = found.row
         self.raws: Sequence[float] = found.raws
         self._found = found

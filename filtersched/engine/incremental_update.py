@@ -16,10 +16,12 @@ import numpy as np
 
 from filtersched.engine.answer_cache import AnswerCache
 from filtersched.engine.candidates import Rows
+from filtersched.engine.decision import depleted
 from filtersched.engine.engine_choice import EngineChoice
 from filtersched.engine.fallback import NeedAllHosts
 from filtersched.engine.filtering import FilterRunner, RefusalSteps
 from filtersched.engine.overlay import Overlay
+from filtersched.engine.prefetch import NextState, Prefetch
 from filtersched.engine.ranking import Places, Ranking
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.set_aside import SetAside
@@ -35,8 +37,9 @@ class _Reevaluation(NamedTuple):
 
     at : its place among the filters, or the weighers.
     ask : evaluates the host chosen last; None if all hosts must be evaluated.
-    of_others : whether the filter may refuse other hosts too, and tells which. Then `ask` makes of each request
-        what evaluates the host, since what the filter reads of requests differs.
+    of_others : whether the answers for other hosts may change too. Then `ask` makes of each request what
+        evaluates the host. The filter tells which others it refuses; the weigher reads nothing of hosts, and
+        gives all of them the same.
     """
 
     at: int
@@ -45,10 +48,25 @@ class _Reevaluation(NamedTuple):
     of_others: bool = False
 
 
+class _Plan(NamedTuple):
+    """The plug-ins to evaluate when these of the watched attributes of the chosen host changed; None is any.
+
+    is_of_hosts : whether their answers for the next instance depend on the host alone.
+    """
+
+    watched: tuple[str, ...]
+    changed: tuple[str, ...] | None
+    filters: Sequence[_Reevaluation]
+    weighers: Sequence[_Reevaluation]
+    is_of_hosts: bool
+
+    def is_about(self, before: HostState, after: HostState) -> bool:
+        """Whether it holds for this change of a host."""
+        return _changed(before, after, self.watched) == self.changed
+
+
 # No places.
 _NOWHERE: Places = np.zeros(0, dtype=np.intp)
-
-_Plan = tuple[list[_Reevaluation], list[_Reevaluation]]
 
 
 class IncrementalUpdate:
@@ -69,9 +87,22 @@ class IncrementalUpdate:
         self._running = ran
         # The host attributes to compare before and after depletion: all that some plug-in reads.
         self._watched: tuple[str, ...] = ()
-        # The plug-ins to evaluate when these attributes changed; the key None is any attribute.
         self._plans: dict[tuple[str, ...] | None, _Plan] | None = None
+        # The plan and the request of the last step.
+        self._last: tuple[_Plan, RequestKeys] | None = None
+        self._prefetch = Prefetch()
+        self._known: NextState | None = None
         self._no_refusals: RefusalSteps | None = None
+
+    def deplete(self, chosen: EngineChoice) -> HostState:
+        """The chosen host with the instance."""
+        host = chosen.host
+        self._known = self._prefetch.take(host)
+        if self._known is None and self._last is not None and self._last[0].is_of_hosts:
+            front = map(self._overlay.host, map(self.ranking.row, self.ranking.front()))
+            self._prefetch.evaluate(*self._last, itertools.chain((host,), front), self.ranking.left + 1)
+            self._known = self._prefetch.take(host)
+        return depleted(host, chosen.spec) if self._known is None else self._known.depleted
 
     def next(
         self,
@@ -82,20 +113,32 @@ class IncrementalUpdate:
         index: int,
     ) -> RefusalSteps:
         """Filter and weigh for the next instance; the ranking may be left empty."""
-        filters, weighers = self._plan(running, request, last)
+        plan = self._plan(running, request, last)
+        known = self._known
         before = self.ranking.count
         first = set_aside.steps(before) if set_aside.count else None
-        stays, refusals = self._filter(filters, request, last.depleted, last.spec)
+        if known is None:
+            stays, refusals = self._filter(plan.filters, request, last.depleted, last.spec)
+        else:
+            stays, refusals = known.refused_by < 0, self._drop_chosen(known.refused_by)
         if refusals and not all(one.is_final for one in running):
             self._set_aside(set_aside, running, refusals, request, index)
         if self.ranking.count:
-            self._weigh(weighers, request, last, stays=stays)
+            self._weigh(plan.weighers, request, last, stays=stays)
         if refusals or first is not None:
             self._no_refusals = None
             return RefusalSteps(self._names, running, before, refusals, tuple if first is None else first)
         if self._no_refusals is None:
             self._no_refusals = RefusalSteps(self._names, running, before, {})
         return self._no_refusals
+
+    def _drop_chosen(self, refused_by: int) -> dict[int, Rows]:
+        """Drop the host chosen last if a filter refuses it; returns its row by filter."""
+        if refused_by < 0:
+            return {}
+        place = np.array([self.place], dtype=np.intp)
+        self.ranking.drop(place)
+        return {refused_by: self.ranking.rows(place)}
 
     def _set_aside(
         self,
@@ -111,14 +154,18 @@ class IncrementalUpdate:
                 set_aside.add(runner, refusals[at])
 
     def _plan(self, running: Sequence[FilterRunner], request: RequestKeys, last: EngineChoice) -> _Plan:
-        """The filters and the weighers to evaluate."""
+        """What to evaluate."""
         again = running == self._running
         if not again or self._plans is None:
             asked = [one.evaluator for one in running] + [term.weigher.evaluator for term in self.ranking.terms]
             reads = (request.reads_of(evaluator) for evaluator in asked)
             self._watched = attributes_in(itertools.chain.from_iterable(reads))
             self._plans = {}
+            self._prefetch, self._known = Prefetch(), None
             self._no_refusals = None
+        if self._known is not None:
+            known: _Plan = self._known.plan
+            return known
         changed = _changed(last.host, last.depleted, self._watched)
         plan = self._plans.get(changed) if again else None
         if plan is None:
@@ -126,18 +173,26 @@ class IncrementalUpdate:
             if again:
                 self._plans[changed] = plan
             self._running = running
+        self._last = (plan, request) if again else None
         return plan
 
     def _planned(self, running: Sequence[FilterRunner], request: RequestKeys, changed: tuple[str, ...] | None) -> _Plan:
-        filters = [
+        of_filters = [
             self._evaluate(at, one, request, changed, again=one in self._running)
             for at, one in enumerate(running)
             if not request.is_rebuild or one.plugin.asked_about(request.spec)
         ]
-        weighers = [
+        of_weighers = [
             self._evaluate(at, term.weigher, request, changed, again=True) for at, term in enumerate(self.ranking.terms)
         ]
-        return [one for one in filters if one is not None], [one for one in weighers if one is not None]
+        filters = [one for one in of_filters if one is not None]
+        weighers = [one for one in of_weighers if one is not None]
+        # A host notes which instances of a group it takes.
+        has_group = request.spec.instance_group is not None or bool(request.spec.instance_groups)
+        is_of_hosts = not has_group and changed is not None and all(
+            one.ask is not None and not one.of_others and one.one.evaluator.columnar for one in (*filters, *weighers)
+        )
+        return _Plan(self._watched, changed, filters, weighers, is_of_hosts)
 
     def _evaluate(
         self,
@@ -155,6 +210,8 @@ class IncrementalUpdate:
         else:
             changes = not again or evaluator.changes_between_instances(self._overlay, request)
         tells = again and isinstance(one, FilterRunner) and one.tells_new_refusals
+        if changes and isinstance(one, WeigherRunner) and not request.reads_of(evaluator):
+            return _Reevaluation(at, one, evaluator.host_evaluator, of_others=True)
         if changes and not tells:
             return _Reevaluation(at, one)
         reads = self._overlay.rows.watched_attributes(request.reads_of(evaluator))
@@ -220,18 +277,24 @@ class IncrementalUpdate:
             return
         raws = list(last.raws)
         changed = []
+        if self._known is not None:
+            changed = [one.at for one in asked]
+            for at, raw in zip(changed, self._known.raws, strict=True):
+                raws[at] = raw
+            asked = ()
         for one in asked:
             weigher: WeigherRunner = one.one
-            if one.ask is not None:
+            if one.ask is not None and not one.of_others:
                 if stays:
                     raws[one.at] = weigher.from_answer(one.ask(last.depleted, request.spec))
                     changed.append(one.at)
                 continue
+            if one.ask is not None and weigher.from_answer(one.ask(request)(last.depleted)) == raws[one.at]:
+                continue
             if ranking.is_trimmed:
                 raise NeedAllHosts
-            term = ranking.terms[one.at]
-            raw = weigher.raw(self._overlay, self._cache, request, ranking.candidates())
-            raws[one.at] = ranking.replace_raw(term, raw, place)
+            of_all = weigher.raw(self._overlay, self._cache, request, ranking.candidates())
+            raws[one.at] = ranking.replace_raw(ranking.terms[one.at], of_all, place)
             changed.append(one.at)
         if stays:
             ranking.return_chosen(place, raws, last.raws, changed)

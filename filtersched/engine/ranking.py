@@ -11,16 +11,19 @@ moves, the list is put in order by the old weights once, and everything is weigh
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from filtersched.engine.candidates import Candidates, Mask, Rows
 from filtersched.engine.top_rows import RowMask, best_of
-from filtersched.engine.weighing import Floats, Scale, WeigherTerm, multipliers_at, raws_at, totals_of
+from filtersched.engine.weighing import Floats, Scale, WeigherTerm, multipliers_at, totals_of
 
 Places = NDArray[np.intp]
+
+# Stands for all places never chosen that are not listed yet.
+_END = (-np.inf, 1, -1)
 
 
 class Ranking:
@@ -49,12 +52,12 @@ class Ranking:
         self._weighs_one = bool(terms) and not any(term.normalized for term in terms)
         self._wanted = wanted
         self._steps = 0
+        # The terms whose raw weights are arrays of this ranking, which it writes to.
+        self._written: set[int] = set()
         self._start()
         if wanted > 1:
-            # The ranking writes to these; cached arrays must stay as they are.
+            # The ranking writes to it; cached arrays must stay as they are.
             self.alive = None if self.alive is None else self.alive.copy()
-            for term in terms:
-                term.copy_raw()
 
     def _start(self) -> None:
         """Weigh all hosts; from here on places are in list order."""
@@ -64,16 +67,18 @@ class Ranking:
         self.totals: Floats = totals_of(self.terms, self.places, self.alive)
         self.scale: Scale = Scale.of(self.terms)
         self._moved = False
-        # The step at which each place was last chosen, and a heap of returned places: (-weight, -step, place).
+        # The raw weights of all hosts where they are equal, none of them -0.0; and the terms where they are not.
+        self._raws = [term.low + 0.0 for term in self.terms]
+        self._ranging = [
+            (at, term) for at, term in enumerate(self.terms) if term.low != term.high or not term.normalized
+        ]
+        # The step at which each place was last chosen.
         self._latest: dict[int, int] = {}
         # The place taken last, which is the first of the list whatever its weight.
         self._taken = -1
-        self._back: list[tuple[float, int, int]] = []
-        # The best places never chosen, best first, and how many of them were taken.
-        self._fresh: list[int] = []
-        self._fresh_weights: list[float] = []
-        self._used = 0
-        self._all_listed = False
+        # A heap of the best places never chosen, and of those returned: (-weight, -step, place). An entry is
+        # out of date once the place was chosen again. Behind the places never chosen stands an end, if there are more.
+        self._heap: list[tuple[float, int, int]] = [_END]
 
     def row(self, place: int) -> int:
         """The row of the host at `place`."""
@@ -115,9 +120,6 @@ class Ranking:
             self.alive = np.ones(self.places, dtype=np.bool_)
         return self.alive
 
-    def _is_alive(self, place: int) -> bool:
-        return self.alive is None or self.alive.item(place)
-
     def take(self, top: int = 1, pick: Callable[[Sequence[float]], int] | None = None) -> int:
         """Take a host out of the ranking until it is returned or dropped; returns its place.
 
@@ -130,6 +132,7 @@ class Ranking:
         if pick is None:
             place = self.runner_up()
             assert place is not None
+            heapq.heappop(self._heap)
         else:
             best = self._best(top)
             place = best[pick([self.weight(each) for each in best])]
@@ -139,39 +142,59 @@ class Ranking:
 
     def _best(self, count: int) -> list[int]:
         """The places at the front of the list, so many or all."""
-        found: list[int] = []
-        skipped: list[tuple[float, int, int]] = []
-        fresh = self._fresh_from(count)
-        while len(found) < count:
-            back = self._best_back()
-            at = len(found) - len(skipped)
-            if back is None and at >= len(fresh):
-                break
-            if back is None or (at < len(fresh) and self.totals.item(fresh[at]) > -self._back[0][0]):
-                found.append(fresh[at])
-            else:
-                found.append(back)
-                skipped.append(heapq.heappop(self._back))
-        for entry in skipped:
-            heapq.heappush(self._back, entry)
-        return found
+        found: list[tuple[float, int, int]] = []
+        while len(found) < count and self._first(count) is not None:
+            entry = heapq.heappop(self._heap)
+            # Listed again, an entry follows its equal.
+            if not found or entry != found[-1]:
+                found.append(entry)
+        for entry in found:
+            heapq.heappush(self._heap, entry)
+        return [place for _weight, _step, place in found]
 
-    def _fresh_from(self, count: int) -> list[int]:
-        """The best places never chosen, so many or all."""
-        while True:
-            listed = self._fresh[self._used :]
-            fresh = [place for place in listed if self._is_alive(place) and place not in self._latest]
-            if len(fresh) >= count or self._all_listed:
-                return fresh
-            self._list_fresh(count)
+    def _first(self, count: int = 1) -> int | None:
+        """The place of the entry at the top of the heap, which is up to date; None if it is empty.
+
+        count : so many places never chosen may be looked at.
+        """
+        heap, latest = self._heap, self._latest
+        while heap:
+            _weight, step, place = heap[0]
+            if step > 0:
+                self._list_fresh(count)
+                heap = self._heap
+            elif latest.get(place, 0) == -step and (self.alive is None or self.alive.item(place)):
+                return place
+            else:
+                heapq.heappop(heap)
+        return None
+
+    def _list_fresh(self, count: int) -> None:
+        never = self._living().copy()
+        never[list(self._latest)] = False
+        # More than can be chosen, to name the runner-up, and to have `count` of them every time.
+        most = self._wanted - self._steps + 1 + count
+        places = best_of(never, self.totals, most)
+        weights = (-self.totals[places]).tolist()
+        fresh = [(weight, 0, place) for weight, place in zip(weights, places.tolist(), strict=True)]
+        if np.count_nonzero(never) > most:
+            fresh.append((weights[-1], 1, -1))
+        # A list in order is a heap.
+        self._heap = sorted([*(entry for entry in self._heap if entry[1] < 0), *fresh])
+
+    @property
+    def left(self) -> int:
+        """How many times more a best host will be asked for."""
+        return self._wanted - self._steps
+
+    def front(self) -> Iterator[int]:
+        """The places that are likely to be taken next, in this order."""
+        latest = self._latest
+        return (place for _weight, step, place in sorted(self._heap) if latest.get(place, 0) == -step)
 
     def runner_up(self) -> int | None:
         """The place of the best host in the ranking; None if it is empty."""
-        back = self._best_back() if self._back else None
-        fresh = self._best_fresh()
-        if back is None or (fresh is not None and self._fresh_weights[self._used] > -self._back[0][0]):
-            return fresh
-        return back
+        return self._first()
 
     @property
     def weighs(self) -> bool:
@@ -184,43 +207,14 @@ class Ranking:
 
     def raws(self, place: int) -> list[float]:
         """The raw weights of the host at `place`."""
-        return raws_at(self.terms, place)
+        raws = self._raws.copy()
+        for at, term in self._ranging:
+            raws[at] = term.raw.item(place)
+        return raws
 
     def multipliers(self, place: int) -> tuple[float, ...]:
         """The multipliers of the host at `place`."""
         return self.scale.multipliers or multipliers_at(self.terms, place)
-
-    def _best_fresh(self) -> int | None:
-        while True:
-            while self._used < len(self._fresh):
-                place = self._fresh[self._used]
-                if self._is_alive(place) and place not in self._latest:
-                    return place
-                self._used += 1
-            if self._all_listed:
-                return None
-            self._list_fresh()
-
-    def _list_fresh(self, count: int = 1) -> None:
-        never = self._living().copy()
-        never[list(self._latest)] = False
-        # More than can be chosen, to name the runner-up, and to have `count` of them every time.
-        most = self._wanted - self._steps + 1 + count
-        self._all_listed = bool(np.count_nonzero(never) <= most)
-        self._put_fresh(best_of(never, self.totals, most).tolist())
-
-    def _put_fresh(self, places: list[int]) -> None:
-        self._fresh = places
-        self._fresh_weights = self.totals[places].tolist()
-        self._used = 0
-
-    def _best_back(self) -> int | None:
-        while self._back:
-            _weight, step, place = self._back[0]
-            if self._is_alive(place) and self._latest[place] == -step:
-                return place
-            heapq.heappop(self._back)
-        return None
 
     def return_chosen(
         self, place: int, raws: Sequence[float] | None, before: Sequence[float], changed: Sequence[int]
@@ -230,28 +224,32 @@ class Ranking:
         before : its raw weights when it was chosen; changed : the terms for which they may have changed.
         """
         if raws is None:
-            heapq.heappush(self._back, (0.0, -self._steps, place))
+            heapq.heappush(self._heap, (0.0, -self._steps, place))
             return
         for at in changed:
             old, raw = before[at], raws[at]
             if old != raw:
                 term = self.terms[at]
+                if at not in self._written:
+                    self._written.add(at)
+                    term.copy_raw()
                 term.raw[place] = raw
                 if not self._moved and not (term.low < old < term.high and term.low < raw < term.high):
                     self._moved = term.end_moves_without((old,), self.alive) or term.end_moves_with(raw)
         if not self._moved:
             weight = self.scale.weight(raws, self.scale.multipliers or self.multipliers(place))
             self.totals[place] = weight
-            heapq.heappush(self._back, (-weight, -self._steps, place))
+            heapq.heappush(self._heap, (-weight, -self._steps, place))
 
     def drop(self, places: Places) -> None:
         """Remove hosts that a filter refuses now."""
         alive = self._living()
         alive[places] = False
-        self.totals[places] = -np.inf
         self.count -= len(places)
         if self.count and not self._moved:
-            self._moved = any(term.end_moves_without(term.raw[places].tolist(), self.alive) for term in self.terms)
+            # Where all raw weights are equal, those that are left have the same ends.
+            ranging = (term for _at, term in self._ranging)
+            self._moved = any(term.end_moves_without(term.raw[places].tolist(), self.alive) for term in ranging)
 
     def replace_raw(self, term: WeigherTerm, raw: Floats, chosen: int) -> float:
         """Replace the raw weights of one term, given in the order of `candidates`.
@@ -267,8 +265,8 @@ class Ranking:
         changed = (raw != term.raw) & living
         changed[chosen] = False
         if changed.any():
-            # A copy, since `return_chosen` writes to it.
-            term.raw = raw.copy()
+            term.raw = raw
+            term.copy_raw()
             self._moved = True
         return raw.item(chosen)
 
@@ -316,5 +314,6 @@ class Ranking:
         self.places = len(order)
         self.count = self.places + self.n_trimmed
         self.alive = None
+        self._written.clear()
         for term in self.terms:
             term.take(order)

@@ -12,18 +12,20 @@ from filtersched.columns.values import moment
 from filtersched.hosts.declared_items import Name, read
 from filtersched.requests.request_spec import RequestSpec
 
-_PLACEMENTS = frozenset(("member_hosts", "topology", "group_rules"))
 # Of these some requests have none, and others another one for each instance.
-_MAY_CHANGE = _PLACEMENTS | {"instance_uuid", "instance_group", "shared_resources", "source_cpu"}
+_MAY_CHANGE = frozenset(
+    ("instance_uuid", "instance_group", "member_hosts", "topology", "group_rules", "shared_resources", "source_cpu")
+)
 
 
 def changes_between_instances(spec: RequestSpec, name: Name) -> bool:
     """Whether the attribute is another for the request's next instance: the uuid, a group with one host more."""
-    if name in _PLACEMENTS:
-        return spec._placements is not None
     if name == "source_cpu":
         # The first instance may have none, and the next one some.
         return spec.knows_source_cpus
+    if name == "member_hosts":
+        # They are those of the group.
+        name = "instance_group"
     return name in _MAY_CHANGE and getattr(spec, name) is not None
 
 

@@ -116,7 +116,7 @@ class Run:
         for index in range(total):
             spec = decision.spec_for(index, self.choices)
             last = self._choose_next(index, spec, last)
-            last.depleted = depleted(last.host, spec)
+            last.depleted = depleted(last.host, spec) if self._update is None else self._update.deplete(last)
             if self.weighers and last.depleted.aggregates is not last.host.aggregates:
                 # Multipliers come from aggregates; the engine assumes that they do not change within a request.
                 raise UseHandlers

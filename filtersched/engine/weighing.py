@@ -344,7 +344,8 @@ class WeigherTerm:
 
     def take(self, order: NDArray[np.intp]) -> None:
         """Keep only these places, in this order."""
-        self.raw = self.raw[order]
+        self.raw = self.raw[order] if self._uniform is None else self.raw[: len(order)]
+        self._known = None
         if not isinstance(self.multiplier, float):
             self.multiplier = self.multiplier[order]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from filtersched.engine import top_rows
+from filtersched.engine import prefetch, top_rows
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -11,3 +11,11 @@ def short_top_rows():
     usual, top_rows._SIZE = top_rows._SIZE, 2
     yield
     top_rows._SIZE = usual
+
+
+@pytest.fixture(autouse=True, scope="session")
+def states_of_few_hosts():
+    """The next states of few hosts are evaluated at once too."""
+    usual, prefetch._LEAST = prefetch._LEAST, 1
+    yield
+    prefetch._LEAST = usual

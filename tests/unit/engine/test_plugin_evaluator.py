@@ -13,6 +13,8 @@ from filtersched.filters.server_group_anti_affinity_filter import ServerGroupAnt
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import Flavor, RequestSpec
+from filtersched.requests.request_values import InstanceGroup
+from filtersched.schedulers.groups import add_placements
 
 DEFAULTS = ("filter_all",)
 
@@ -199,6 +201,25 @@ def test_a_body_of_operators_depends_on_what_it_was_seen_to_read():
     assert body.evaluate_columns(hosts, large)[1:] == (("memory_mb", "instance_uuid"), ("num_io_ops",))
     assert body.key(large) is None
     assert (body.changes_between_instances(hosts, small), body.changes_between_instances(hosts, large)) == (False, True)
+
+
+class OfSpreads(BaseHostFilter):
+    host_reads = ("vcpus_total",)
+    spec_reads = ("topology",)
+    columnar = True
+
+    def host_passes(self, host_state, spec):
+        return host_state.vcpus_total > (1 if spec.topology is None else 2)
+
+
+def test_the_spread_of_a_group_without_spread_rules_is_the_same_for_all_its_instances():
+    body, hosts = asked(OfSpreads), rows(vcpus_total=[4, 1])
+    found = []
+    for rules in ({}, {"spread": "zone"}):
+        spec = RequestSpec(Flavor(), instance_group=InstanceGroup(policy="soft-affinity", rules=rules))
+        add_placements(spec, [], ["a", "b"], {}, 2)
+        found.append(body.changes_between_instances(hosts, RequestKeys(spec)))
+    assert found == [False, True]
 
 
 class Closed(BaseHostFilter):
