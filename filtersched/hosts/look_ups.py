@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from filtersched.columns.column import Column, HostColumns, NotVectorizable, put
 from filtersched.columns.distinct_values import as_column
@@ -184,8 +185,7 @@ class InstancesWith(NamedTuple):
         return _kept_column(self, rows, self._of_all) if table.has(self.field, self.value) else 0
 
     def _of_all(self, rows: Rows) -> Column:
-        counts = _instances(rows).counts(self.field, self.value)
-        return Column(counts, max_abs_int=float(counts.max(initial=0.0)))
+        return _counts(_instances(rows).counts(self.field, self.value))
 
 
 class Instances(NamedTuple):
@@ -199,8 +199,10 @@ class Instances(NamedTuple):
         return len(host.instances)
 
     def column(self, rows: Rows) -> Any:
-        counts = _instances(rows).totals()
-        return Column(counts, max_abs_int=float(counts.max(initial=0.0)))
+        return _kept_column(self, rows, self._of_all)
+
+    def _of_all(self, rows: Rows) -> Column:
+        return _counts(_instances(rows).totals())
 
 
 # -- what the pool keeps for them --------------------------------------------------------------
@@ -224,6 +226,10 @@ def _kept_column(look_up: Any, rows: Rows, of_all: Callable[[Rows], Column] | No
     while len(columns) > 1 and len(columns) * column.values.nbytes > _KEPT_BYTES:
         columns.popitem(last=False)
     return column
+
+
+def _counts(counts: NDArray[np.float64]) -> Column:
+    return Column(counts, max_abs_int=float(counts.max(initial=0.0)))
 
 
 def rows_of_node(rows: Rows, host: str, node: str | None) -> list[int]:

@@ -47,14 +47,18 @@ class ProjectSpreadWeigher(BaseWeigher):
             return 0
         field = "user_id" if by_user else "project_id"
         here = number_of_instances(host_state)
-        known = here - count_instances_with(host_state, field, None)
+        known = _plus(here, -1, count_instances_with(host_state, field, None))
         own = count_instances_with(host_state, field, owner)
         # One host with instances is not asked for statistics, which may be anything.
         if not by_user and (isinstance(host_state, HostColumns) or here == 0):
-            is_empty = here == 0
-            known = known + is_empty * of_each(host_state, "stats", _counted)
-            own = own + is_empty * filled(item(host_state, "stats", f"num_proj_{owner}", int), 0)
+            known = _plus(known, here == 0, of_each(host_state, "stats", _counted))
+            own = _plus(own, here == 0, filled(item(host_state, "stats", f"num_proj_{owner}", int), 0))
         return -(own + most(0, host_state.num_instances - known))
+
+
+def _plus(count: Any, factor: Any, more: Any) -> Any:
+    """`count + factor * more`; `more` is nearly always 0 for all hosts."""
+    return count if type(more) is int and not more else count + factor * more
 
 
 def _counted(stats: Mapping[str, Any]) -> int:
