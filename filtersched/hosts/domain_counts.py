@@ -7,14 +7,55 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
-from filtersched.hosts.domains import DomainKey
+from filtersched.hosts.domains import Answer, DomainKey
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.spread_rules import SpreadRule
 
 _NO_LIMIT = math.inf
 
 
-class DomainCounts:
+class DomainTally:
+    """How many of some instances are in each domain of one kind."""
+
+    def __init__(self, key: DomainKey, before: Iterable[HostState], *, follows: bool = True) -> None:
+        """before : the hosts of those that were there before; those that the request places follow, if they count."""
+        self.key = key
+        self.follows = follows
+        self._of_aggregates: dict[int, tuple[Any, tuple[Any, ...]]] = {}
+        self._before = Counter(domain for host in before for domain in self._domains_of(host))
+        self._start_over()
+
+    def _start_over(self) -> None:
+        """Count what there was before the first instance."""
+        self.counts: Counter[Any] = Counter(self._before)
+        self._count = 0
+
+    def _add(self, domain: Any) -> None:
+        self.counts[domain] += 1
+
+    def follow(self, placed: Sequence[HostState], count: int) -> None:
+        """Count the first so many of the hosts that were chosen."""
+        if not self.follows:
+            return
+        if count < self._count:
+            self._start_over()
+        for host in placed[self._count : count]:
+            for domain in self._domains_of(host):
+                self._add(domain)
+        self._count = count
+
+    def _domains_of(self, host: HostState) -> tuple[Any, ...]:
+        if self.key.alone or not self.key.is_aggregate:
+            return self.key.of(host)
+        # Hosts of the same aggregates share the tuple of them.
+        aggregates = host.aggregates
+        known = self._of_aggregates.get(id(aggregates))
+        if known is None or known[0] is not aggregates:
+            known = self._of_aggregates[id(aggregates)] = (aggregates, self.key.of(host))
+        return known[1]
+
+
+class DomainCounts(DomainTally):
     """How many of the counted instances are in each domain of one kind, and what a rule says to that."""
 
     def __init__(
@@ -26,31 +67,25 @@ class DomainCounts:
         placing: int,
     ) -> None:
         """before : the host of each instance; domains : those in which the request may place instances."""
-        self.key = key
         self._rule = rule
         self._domains = frozenset(domains)
         hosts = list(before)
         self._total = len(hosts) + placing
-        self._before: dict[Any, int] = dict.fromkeys(domains, 0)
-        for host in hosts:
-            for domain in key.of(host):
-                self._before[domain] = self._before.get(domain, 0) + 1
-        self._start_over()
+        super().__init__(key, hosts)
         named = rule.shares
         others = sum(1 for domain in domains if str(domain) not in named) or 1
         self._share_of_others = (100.0 - sum(named.values())) / others if named else 100.0 / (len(domains) or 1)
-        self._of_aggregates: dict[int, tuple[Any, tuple[Any, ...]]] = {}
         self._room: tuple[int, Room] | None = None
         # The domains that have no room any more since so many instances were placed; see filled_since.
         self._filled: tuple[int, Collection[Any]] | None = None
         self._fullness: tuple[int, Fullness] | None = None
 
     def _start_over(self) -> None:
-        """Count what there was before the first instance."""
-        self._now: dict[Any, int] = dict(self._before)
-        self._count = 0
+        super()._start_over()
+        for domain in self._domains:
+            self.counts.setdefault(domain, 0)
         # How many of the domains have how many instances, and the least.
-        self._having = Counter(self._now[domain] for domain in self._domains)
+        self._having = Counter(self.counts[domain] for domain in self._domains)
         self._least = min(self._having, default=0)
         # The domains that got an instance since it was last worked out which are full, and when it was.
         self._touched: set[Any] | None = None
@@ -58,8 +93,8 @@ class DomainCounts:
         self._full_when_least = 0
 
     def _add(self, domain: Any) -> None:
-        count = self._now.get(domain, 0)
-        self._now[domain] = count + 1
+        count = self.counts[domain]
+        super()._add(domain)
         if domain in self._domains:
             self._having[count] -= 1
             self._having[count + 1] += 1
@@ -67,29 +102,6 @@ class DomainCounts:
                 self._least += 1
         if self._touched is not None:
             self._touched.add(domain)
-
-    def follow(self, placed: Sequence[HostState], count: int) -> None:
-        """Count the first so many of the hosts that were chosen."""
-        if count < self._count:
-            self._start_over()
-        for host in placed[self._count : count]:
-            for domain in self._domains_of(host):
-                self._add(domain)
-        self._count = count
-
-    def _domains_of(self, host: HostState) -> tuple[Any, ...]:
-        if not self.key.is_aggregate:
-            return self.key.of(host)
-        # Hosts of the same aggregates share the tuple of them.
-        aggregates = host.aggregates
-        known = self._of_aggregates.get(id(aggregates))
-        if known is None or known[0] is not aggregates:
-            known = self._of_aggregates[id(aggregates)] = (aggregates, self.key.of(host))
-        return known[1]
-
-    def count(self, domain: Any) -> int:
-        """How many instances a domain has."""
-        return self._now.get(domain, 0)
 
     def _share(self, domain: Any) -> float:
         """The per cent of all instances that a domain is to have."""
@@ -122,15 +134,15 @@ class DomainCounts:
         if known is not None and known[0] == self._count:
             return known[1]
         if not self._rule.has_limit:
-            room = Room(self._full, self._now, others=True, outside=True)
+            room = Room(self._full, self.counts, others=True, outside=True)
         else:
             changed = self._update_full()
             self._filled = None if known is None or changed is None else (known[0], changed)
             others = self._share_of_others > 0
             if known is None or changed is None:
-                room = Room(self._full, self._now, others=others, outside=False)
+                room = Room(self._full, self.counts, others=others, outside=False)
             elif changed:
-                room = Room(self._full, self._now, others=others, outside=False, base=known[1], changed=changed)
+                room = Room(self._full, self.counts, others=others, outside=False, base=known[1], changed=changed)
             else:
                 room = known[1]
         self._room = (self._count, room)
@@ -149,8 +161,8 @@ class DomainCounts:
         rule = self._rule
         most = _NO_LIMIT if rule.max_skew is None else self._least + rule.max_skew
         is_new = self._touched is None or self._least != self._full_when_least
-        asked = self._now if is_new else self._touched or ()
-        full = {domain for domain in asked if self._now[domain] >= most or self._now[domain] >= self._most(domain)}
+        asked = self.counts if is_new else self._touched or ()
+        full = {domain for domain in asked if self.counts[domain] >= most or self.counts[domain] >= self._most(domain)}
         self._touched, self._full_when_least = set(), self._least
         if is_new:
             self._full = full
@@ -164,22 +176,22 @@ class DomainCounts:
         """How full each domain would be with one more."""
         known = self._fullness
         if known is None or known[0] != self._count:
-            self._fullness = known = (self._count, Fullness(self._fullness_of, self._now))
+            self._fullness = known = (self._count, Fullness(self._fullness_of, self.counts))
         return known[1]
 
     def _fullness_of(self, domain: Any) -> float:
         # A share of nothing counts as the smallest that anybody writes.
         own = max(self._share(domain), 0.01) * self._total / 100
-        return (self.count(domain) + 1) / own
+        return (self.counts[domain] + 1) / own
 
 
-class Room:
+class Room(Answer):
     """Which domains have room for one more instance, until the next instance is counted.
 
     full : the domains that have none.
     """
 
-    __slots__ = ("_full", "_known", "_others", "_outside", "of_rows", "start")
+    __slots__ = ("_full", "_known", "_others", "_outside")
 
     def __init__(
         self,
@@ -195,8 +207,7 @@ class Room:
 
         base, changed : the answers from before, and the domains where they are others.
         """
-        self.of_rows: Any = None
-        self.start: Any = None if base is None or base.of_rows is None else (base.of_rows, changed)
+        super().__init__(base, changed)
         self._full = full
         self._known = known
         self._others = others
@@ -210,14 +221,13 @@ class Room:
         return bool(domains) or self._outside
 
 
-class Fullness:
+class Fullness(Answer):
     """How full domains are, as numbers for a weigher."""
 
-    __slots__ = ("_each", "_other", "_outside", "of_rows", "start")
+    __slots__ = ("_each", "_other", "_outside")
 
     def __init__(self, each: Callable[[Any], float], domains: Iterable[Any]) -> None:
-        self.of_rows: Any = None
-        self.start: Any = None
+        super().__init__()
         self._other = each
         self._each = {domain: each(domain) for domain in domains}
         self._outside = max(self._each.values(), default=0.0) + 1.0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -164,21 +164,76 @@ def _rows_of_code(codes: Codes, code: int) -> NDArray[np.intp]:
     return rows
 
 
-OfRows = tuple[NDArray[np.intp], int, Column]
+class Answer:
+    """Answers for the domains of hosts: floats, whole numbers or truth values; equal only to itself."""
 
+    __slots__ = ("_of_rows", "_start")
 
-class Answer(Protocol):
-    """Answers for the domains of a host; equal only to itself.
-
-    of_rows : for look-ups: the codes that answers were computed for, their stamp, and the answers.
-    start : the same of earlier answers, and the names of the domains for which they are others.
-    """
-
-    of_rows: OfRows | None
-    start: tuple[OfRows, Collection[Any]] | None
+    def __init__(self, before: Answer | None = None, changed: Collection[Any] | None = None) -> None:
+        """before, changed : the answers from before, and the names of the domains where they are others."""
+        # The codes and their stamp that answers were computed for, and the answers: a column.
+        self._of_rows: Any = None
+        self._start: Any = (None, ()) if before is None or changed is None else (before._of_rows, changed)
 
     def of(self, domains: tuple[Any, ...]) -> Any:
-        """The answer for a host in these domains: a float, or a truth value."""
+        """The answer for a host in these domains."""
+        raise NotImplementedError
+
+    def table(self, key: DomainKey, codes: Codes) -> NDArray[Any]:
+        """The answers for each code."""
+        return np.array(list(map(self.of, key.of_codes(codes))))
+
+    def column(self, key: DomainKey, codes: Codes) -> Column:
+        """The answers of all hosts, cached; of earlier answers only those are computed that differ."""
+        before, changed = self._start
+        if not _is_of(self._of_rows, codes):
+            if _is_of(before, codes):
+                values = before[2].values.copy()
+                each, places = key.of_codes(codes), key.codes_by_domain(codes)
+                for code in {code for domain in changed for code in places.get(domain, ())}:
+                    values[codes.codes == code] = self.of(each[code])
+            else:
+                values = self.table(key, codes).take(codes.codes)
+            is_whole = values.dtype.kind == "i"
+            column = Column(values, max_abs_int=float(abs(values).max(initial=0)) if is_whole else None)
+            self._of_rows = (codes.codes, codes.stamp, column)
+        found: Column = self._of_rows[2]
+        return found
+
+
+def _is_of(known: Any, codes: Codes) -> bool:
+    return known is not None and known[0] is codes.codes and known[1] == codes.stamp
+
+
+class Among(Answer):
+    """Answers that are others in few domains."""
+
+    __slots__ = ("_among", "_else", "_merge", "_outside")
+
+    def __init__(
+        self, among: Mapping[Any, Any], other: Any, outside: Any, merge: Callable[[Iterable[Any]], Any]
+    ) -> None:
+        """among : the answers of some domains; other : of all others; outside : of hosts in none.
+
+        merge : makes one answer of those of the domains of a host.
+        """
+        super().__init__()
+        self._among = among
+        self._else = other
+        self._outside = outside
+        self._merge = merge
+
+    def of(self, domains: tuple[Any, ...]) -> Any:
+        return self._merge(self._among.get(one, self._else) for one in domains) if domains else self._outside
+
+    def table(self, key: DomainKey, codes: Codes) -> NDArray[Any]:
+        each, places = key.of_codes(codes), key.codes_by_domain(codes)
+        table = np.full(len(codes.values), self._else, dtype=type(self._else))
+        table[key.codes_outside(codes)] = self._outside
+        for domain in self._among:
+            for code in places.get(domain, ()):
+                table[code] = self.of(each[code])
+        return table
 
 
 class OfDomains(NamedTuple):
@@ -201,23 +256,4 @@ class OfDomains(NamedTuple):
         codes = rows.codes(self.key.names)
         if codes is None:
             raise NotVectorizable
-        known = self.answer.of_rows
-        if known is not None and known[0] is codes.codes and known[1] == codes.stamp:
-            return known[2]
-        start = self.answer.start
-        if start is not None and start[0][0] is codes.codes and start[0][1] == codes.stamp:
-            column = self._continued(codes, *start)
-        else:
-            table = np.array(list(map(self.answer.of, self.key.of_codes(codes))))
-            column = Column(table.take(codes.codes))
-        self.answer.of_rows = (codes.codes, codes.stamp, column)
-        return column
-
-    def _continued(self, codes: Codes, before: OfRows, changed: Collection[Any]) -> Column:
-        """Earlier answers, with those of some domains anew."""
-        values = before[2].values.copy()
-        each = self.key.of_codes(codes)
-        places = self.key.codes_by_domain(codes)
-        for code in {code for domain in changed for code in places.get(domain, ())}:
-            values[codes.codes == code] = self.answer.of(each[code])
-        return Column(values)
+        return self.answer.column(self.key, codes)

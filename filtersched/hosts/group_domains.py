@@ -3,99 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
-import numpy as np
-
-from filtersched.columns.column import Column, NotVectorizable
-from filtersched.hosts.domains import DomainKey, InDomains
-from filtersched.hosts.host_rows import HostRows
+from filtersched.hosts.domain_counts import DomainTally
+from filtersched.hosts.domains import Among, DomainKey, InDomains, OfDomains
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.look_ups import asked
 from filtersched.requests.group_rules import GroupRule
 
 # So many instances are named in a sentence.
 _MOST_NAMED = 3
-
-
-class DomainTally:
-    """How many of some instances are in each domain of one kind.
-
-    before : the host of each instance that was there before; those that the request places follow, if
-        they count.
-    """
-
-    def __init__(self, key: DomainKey, before: Iterable[HostState], *, follows: bool) -> None:
-        self.key = key
-        self.follows = follows
-        self._before = Counter(domain for host in before for domain in key.of(host))
-        self.counts: Counter[Any] = Counter(self._before)
-        self._count = 0
-
-    def follow(self, placed: Sequence[HostState], count: int) -> DomainTally:
-        """Count the first so many of the hosts that were chosen."""
-        if not self.follows:
-            return self
-        if count < self._count:
-            self.counts, self._count = Counter(self._before), 0
-        for host in placed[self._count : count]:
-            self.counts.update(self.key.of(host))
-        self._count = count
-        return self
-
-
-class _OfTally:
-    """A look-up: an answer for hosts that is another in few domains."""
-
-    __slots__ = ("_among", "_else", "_merge", "_outside", "key")
-
-    def __init__(
-        self,
-        key: DomainKey,
-        among: Mapping[Any, Any],
-        other: Any,
-        outside: Any,
-        merge: Callable[[Iterable[Any]], Any],
-    ) -> None:
-        """among : the answers of some domains; other : of all others; outside : of hosts in none.
-
-        merge : makes one answer of those of the domains of a host.
-        """
-        self.key = key
-        self._among = among
-        self._else = other
-        self._outside = outside
-        self._merge = merge
-
-    @property
-    def attributes(self) -> tuple[str, ...]:
-        """What it reads."""
-        return self.key.reads
-
-    def of(self, host: Any) -> Any:
-        """The answer for one host."""
-        return self._of(self.key.of(host))
-
-    def _of(self, domains: Sequence[Any]) -> Any:
-        if not domains:
-            return self._outside
-        return self._merge(self._among.get(domain, self._else) for domain in domains)
-
-    def column(self, rows: HostRows) -> Column:
-        """The answers of all hosts. Raises NotVectorizable."""
-        codes = rows.codes(self.key.names)
-        if codes is None:
-            raise NotVectorizable
-        each, places = self.key.of_codes(codes), self.key.codes_by_domain(codes)
-        table = np.full(len(codes.values), self._else, dtype=type(self._else))
-        table[self.key.codes_outside(codes)] = self._outside
-        for domain in self._among:
-            for code in places.get(domain, ()):
-                table[code] = self._of(each[code])
-        values = table.take(codes.codes)
-        return Column(values, max_abs_int=float(abs(values).max(initial=0)) if values.dtype != np.bool_ else 1.0)
 
 
 class GroupRules:
@@ -131,17 +49,17 @@ class GroupRules:
         if ahead is not None:
             wanted, room = ahead
             able = [domain for domain, count in room.items() if count >= wanted and (not counts or domain in counts)]
-            return asked(host, _OfTally(key, dict.fromkeys(able, True), False, False, any))
+            return asked(host, OfDomains(key, Among(dict.fromkeys(able, True), False, False, any)))
         if not rule.is_together:
             full = {domain: False for domain, count in counts.items() if count > rule.most}
-            return asked(host, _OfTally(key, full, rule.most >= 0, False, all))
+            return asked(host, OfDomains(key, Among(full, rule.most >= 0, False, all)))
         if not counts:
-            return asked(host, _OfTally(key, {}, unknown or rule.is_own, False, any))
-        return asked(host, _OfTally(key, dict.fromkeys(counts, True), False, False, any))
+            return asked(host, OfDomains(key, Among({}, unknown or rule.is_own, False, any)))
+        return asked(host, OfDomains(key, Among(dict.fromkeys(counts, True), False, False, any)))
 
     def members_near(self, host: Any, rule: GroupRule, key: DomainKey) -> Any:
         """How many members the rule's domain has: those of the fullest of a host's domains."""
-        return asked(host, _OfTally(key, self._tally(rule, key).counts, 0, 0, max))
+        return asked(host, OfDomains(key, Among(self._tally(rule, key).counts, 0, 0, max)))
 
     def refusal(self, host: Any, rule: GroupRule, key: DomainKey, *, unknown: bool) -> tuple[str, int, int] | None:
         """Why a rule refuses a host: a sentence, what it needs and what it has. None if it does not."""

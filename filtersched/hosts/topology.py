@@ -15,9 +15,9 @@ import numpy as np
 from filtersched.columns.column import Column, NotVectorizable
 from filtersched.errors import InvalidRequest, nearest
 from filtersched.hosts.domain_attributes import declared_attributes, is_attribute
-from filtersched.hosts.domain_counts import DomainCounts
+from filtersched.hosts.domain_counts import DomainCounts, DomainTally
 from filtersched.hosts.domains import DomainKey, InDomains, OfDomains
-from filtersched.hosts.group_domains import DomainTally, GroupRules
+from filtersched.hosts.group_domains import GroupRules
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.instance_index import groups_of
@@ -142,7 +142,7 @@ class Topology:
         if not domains:
             return (f"is in no {counts.key.label}, over which {self._journal.facts.counted} must be spread", 1, 0)
         domain = next(one for one in domains if not counts.room().of((one,)))
-        here = counts.count(domain)
+        here = counts.counts[domain]
         most, why = counts.limit(domain)
         said = f"{counts.key.label} {domain!r} has {here} of {self._journal.facts.counted}, at most {most}{why}"
         return said, here + 1, most
@@ -178,7 +178,8 @@ class _Journal:
         if found is None:
             facts = self.facts
             found = self._tallies[rule, key] = DomainTally(key, facts.named_by(rule), follows=facts.follows(rule))
-        return found.follow(self.placed, count)
+        found.follow(self.placed, count)
+        return found
 
 
 class _Facts:

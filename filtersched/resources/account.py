@@ -9,7 +9,7 @@ from typing import Any
 
 from filtersched.columns import values
 from filtersched.errors import InvalidAnswer, shown
-from filtersched.hosts.domains import OfDomains, name_of
+from filtersched.hosts.domains import Answer, OfDomains, name_of
 from filtersched.hosts.look_ups import asked
 from filtersched.hosts.shared_amounts import NOTHING
 from filtersched.resources.scope import Scope
@@ -102,20 +102,14 @@ class Account:
         return asked(host, OfDomains(self.scope.key, self._free))
 
 
-class Free:
-    """How much is free in scopes, until something is taken.
+class Free(Answer):
+    """How much is free in scopes, until something is taken."""
 
-    before, changed : the answers from before, and the names of the scopes where they are others.
-    """
-
-    __slots__ = ("_account", "of_rows", "start")
+    __slots__ = ("_account",)
 
     def __init__(self, account: Account, before: Free | None = None, changed: set[Any] | None = None) -> None:
+        super().__init__(before, changed)
         self._account = account
-        self.of_rows: Any = None
-        self.start: Any = None
-        if before is not None and before.of_rows is not None and changed is not None:
-            self.start = (before.of_rows, changed)
 
     def of(self, scopes: tuple[Any, ...]) -> float:
         """How much is free where an instance is in all of these scopes."""
