@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NoReturn, Protocol
 
 from filtersched.columns.column import Column, HostColumns
 from filtersched.errors import InvalidHost, InvalidRequest, UndeclaredRead
-from filtersched.hosts.declared_items import Items, Name, attribute_of, names_of, of_declared, seen_items, undeclared
+from filtersched.hosts.declared_items import Items, Name, by_attribute, of_declared, seen_items, undeclared
 from filtersched.plugins.request_reads import WITH_ITEMS
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.requests.seal import ONLY_ANSWERS
@@ -104,25 +104,22 @@ _note_reads: Callable[[SpecView, list[str]], None] = vars(SpecView)["attributes_
 @functools.lru_cache(maxsize=512)
 def host_view(plugin: str, reads: tuple[Name, ...]) -> type[View]:
     """The class of views on one host for a plug-in that declared `reads`."""
-    return type("HostView", (View,), {"__slots__": (), "_plugin": plugin, **_properties(plugin, names_of(reads))})
+    shown = {attribute: property(_reader(plugin, attribute, name)) for attribute, name in by_attribute(reads).items()}
+    return type("HostView", (View,), {"__slots__": (), "_plugin": plugin, **shown})
 
 
 @functools.lru_cache(maxsize=512)
 def spec_view(plugin: str, reads: tuple[Name, ...]) -> type[View]:
     """The class of views on a request for a plug-in that declared `reads`."""
-    names = {attribute_of(name): name for name in names_of(reads, WITH_ITEMS)}
+    names = by_attribute(reads, WITH_ITEMS)
     shown = dict.fromkeys((*names, "get_scheduler_hint") if "scheduler_hints" in names else names)
     members = {"_plugin": plugin, "_declaration": "spec_reads", "_names": names, "__slots__": tuple(shown)}
     return type("SpecView", (SpecView,), members)
 
 
-def _properties(plugin: str, names: tuple[Name, ...]) -> dict[str, Any]:
-    return {attribute_of(name): property(_reader(plugin, name)) for name in names}
-
-
-def _reader(plugin: str, name: Name) -> Callable[[Any], Any]:
+def _reader(plugin: str, attribute: str, name: Name) -> Callable[[Any], Any]:
     """What reads an attribute through a view; where only items are declared, it shows these."""
-    of_view = attrgetter(f"_seen.{attribute_of(name)}")
+    of_view = attrgetter(f"_seen.{attribute}")
     if type(name) is not Items:
         return of_view
     seen = seen_items(name, plugin, "host_reads")
@@ -156,7 +153,7 @@ class ColumnView(HostColumns):
 
     def __init__(self, plugin: str, reads: tuple[Name, ...], source: ColumnSource) -> None:
         self._plugin = plugin
-        self._names = {attribute_of(name): name for name in names_of(reads)}
+        self._names = by_attribute(reads)
         self._source = source
         self.attributes_read: list[Name] = []
         self.gaps: list[Column] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, ClassVar, NamedTuple, NoReturn
 
@@ -178,12 +178,17 @@ def reader(names: Sequence[Name]) -> Callable[[Any], Any]:
     return lambda host: tuple(read(host, name) for name in names)
 
 
-@functools.lru_cache(maxsize=1024)
-def names_of(declared: tuple[Name, ...], mappings: Collection[str] | None = None) -> tuple[Name, ...]:
+def names_of(declared: tuple[Name, ...], mappings: frozenset[str] | None = None) -> tuple[Name, ...]:
     """What declared names mean: attributes, and items of those of which only items are declared; each once.
 
     mappings : the attributes that have items; None if any may.
     """
+    return tuple(by_attribute(declared, mappings).values())
+
+
+@functools.lru_cache(maxsize=1024)
+def by_attribute(declared: tuple[Name, ...], mappings: frozenset[str] | None = None) -> Mapping[str, Name]:
+    """The same by attribute."""
     keys: dict[str, list[str] | None] = {}
     for name in declared:
         attribute, wanted = _split(name)
@@ -191,7 +196,7 @@ def names_of(declared: tuple[Name, ...], mappings: Collection[str] | None = None
             keys[attribute] = None
         elif (known := keys.setdefault(attribute, [])) is not None:
             known.extend(wanted)
-    return tuple(name if some is None else Items(name, tuple(dict.fromkeys(some))) for name, some in keys.items())
+    return {name: name if some is None else Items(name, tuple(dict.fromkeys(some))) for name, some in keys.items()}
 
 
 def _split(name: Name) -> tuple[str, Sequence[str]]:

@@ -89,7 +89,7 @@ class InstanceTable:
     def counts(self, field: str, value: Any) -> NDArray[np.float64]:
         """(n_rows,) how many instances of each host have the value in that field, which one has or had."""
         known, codes = self._fields.get(field) or self._coded(field)
-        rows = self._row_of[: self._used][codes[: self._used] == known[value]]
+        rows = self._row_of[: self._used].compress(codes[: self._used] == known[value])
         return np.bincount(rows, minlength=len(self._known)).astype(np.float64)
 
     def _coded(self, field: str) -> tuple[dict[Any, int], _Numbers]:
