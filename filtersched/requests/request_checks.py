@@ -75,6 +75,20 @@ def _record_of(kind: type[Record]) -> Callable[[str, Any], Any]:
     return check
 
 
+def _shared_record_of(kind: type[Record], field: str, absent: Record | None) -> Callable[[str, Any], Any]:
+    """The same for a record that many requests have in common."""
+
+    def make(value: Any) -> Record:
+        return kind.of(value, field)
+
+    def check(_field: str, value: Any) -> Any:
+        if type(value) is kind:
+            return value
+        return absent if value is None else shared_made(make, value) if type(value) is dict else make(value)
+
+    return check
+
+
 def _groups(field: str, value: Any) -> FrozenList[InstanceGroup]:
     if value is None:
         return FrozenList()
@@ -99,17 +113,6 @@ def _part_of(kind: type[Part]) -> Callable[[str, Any], Any]:
     return check
 
 
-def _flavor(value: Any) -> Flavor:
-    return Flavor.of(value, "flavor")
-
-
-def _shared_flavor(_field: str, value: Any) -> Flavor:
-    """The flavor; many requests are of few."""
-    if type(value) is Flavor:
-        return value
-    return Flavor() if value is None else shared_made(_flavor, value) if type(value) is dict else _flavor(value)
-
-
 def _context(field: str, value: Any) -> Any:
     """A mapping becomes a record; the context of a running service stays the object that it is."""
     if isinstance(value, Mapping):
@@ -121,8 +124,8 @@ def _context(field: str, value: Any) -> Any:
 
 #: By attribute; raises InvalidRequest with the field.
 CHECKS: dict[str, Callable[[str, Any], Any]] = {
-    "flavor": _shared_flavor,
-    "image": _record_of(Image),
+    "flavor": _shared_record_of(Flavor, "flavor", Flavor()),
+    "image": _shared_record_of(Image, "image", None),
     "requested_destination": _record_of(Destination),
     "instance_group": _record_of(InstanceGroup),
     "instance_groups": _groups,
