@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Set
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, ClassVar, NoReturn, TypeVar
 
 _Key = TypeVar("_Key")
@@ -163,7 +165,7 @@ def typed_key(value: Any) -> Any:
     if kind in (int, float, bool):
         return kind, repr(value) if kind is float else value
     if isinstance(value, dict):
-        return kind, tuple((typed_key(name), typed_key(item)) for name, item in value.items())
+        return kind, tuple([(typed_key(name), typed_key(item)) for name, item in value.items()]) if value else ()
     if isinstance(value, tuple | list):
         return kind, tuple(map(typed_key, value))
     if isinstance(value, frozenset):
@@ -171,10 +173,26 @@ def typed_key(value: Any) -> Any:
     if getattr(kind, "is_canonical", False):
         # Equal ones cannot be told apart.
         return value
+    fields = _fields_of(kind)
+    if fields is None:
+        return OnlyItself(value)
+    values = fields(value)
+    kinds = tuple(map(type, values))
+    return kind, kinds, tuple([one if of in _EXACT else typed_key(one) for one, of in zip(values, kinds, strict=True)])
+
+
+# Of these types, equal values cannot be told apart.
+_EXACT = frozenset((str, int, bool, type(None)))
+
+
+@functools.cache
+def _fields_of(kind: type) -> Callable[[Any], tuple[Any, ...]] | None:
+    """What reads the fields of a dataclass; None for another class."""
     names = getattr(kind, "__dataclass_fields__", None)
-    if names is not None:
-        return kind, tuple(typed_key(getattr(value, name)) for name in names)
-    return OnlyItself(value)
+    if names is None:
+        return None
+    # Of one name it would give no tuple.
+    return attrgetter(*names) if len(names) > 1 else lambda value: tuple(getattr(value, name) for name in names)
 
 
 class OnlyItself:

@@ -64,14 +64,15 @@ class Several:
             if one not in reads:
                 is_alone = self._pool.reserved or one.resources
                 reads[one] = None if is_alone else one._read_of_requests(self._filters)
-        # How many hosts the filters leave for requests that are alike.
+        # How many hosts the filters leave for requests that are alike, and the keys of the values that they have.
         known: dict[Any, int] = {}
+        keys: dict[int, Any] = {}
 
         def ease(number: int) -> tuple[float, ...]:
             spec, scheduler = self._specs[number], self._schedulers[number]
             uuids = scheduler._uuids(spec)
             count, read = len(uuids) or spec.num_instances, reads[scheduler]
-            alike = None if read is None else _kind(spec, read)
+            alike = None if read is None else _kind(spec, read, keys)
             kind = None if alike is None else (scheduler.profile, alike)
             left = known.get(kind) if kind is not None else None
             if left is None:
@@ -91,14 +92,23 @@ _OF_ONE_REQUEST = frozenset(
 )
 
 
-def _kind(spec: RequestSpec, reads: Collection[str]) -> Any:
-    """A key that is equal only for requests of which filters read the same; None if there is none."""
+def _kind(spec: RequestSpec, reads: Collection[str], keys: dict[int, Any]) -> Any:
+    """A key that is equal only for requests of which filters read the same; None if there is none.
+
+    keys : of values by their ids, noted here; requests share many, and keep them alive.
+    """
     if spec.instance_group is not None or spec.instance_groups or spread_rules(spec) or group_rules(spec):
         return None
-    ignored = _OF_ONE_REQUEST.difference(reads)
-    given = [(name, value) for name, value in spec.__dict__.items() if name not in ignored]
-    # A time is plain, and equal ones are alike.
-    return tuple(sorted((name, value if name == "now" else typed_key(value)) for name, value in given))
+    ignored, found = _OF_ONE_REQUEST.difference(reads), []
+    for name, value in spec.__dict__.items():
+        # The others follow from these.
+        if name not in ignored and (name[0] != "_" or name == "_numa_limits"):
+            key = keys.get(id(value))
+            if key is None:
+                # A time is plain, and equal ones are alike.
+                key = keys[id(value)] = value if name == "now" else typed_key(value)
+            found.append((name, key))
+    return tuple(sorted(found))
 
 
 def read_by(filters: Iterable[Any]) -> frozenset[str] | None:
