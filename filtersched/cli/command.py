@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import logging
 import os
@@ -36,6 +37,8 @@ _COMMANDS = {
 }
 
 _ERROR = 2
+# Python looks for cycles when there are so many new objects.
+_COLLECTED_AT = 50_000
 # As a shell reports a program that a broken pipe ended.
 _BROKEN_PIPE = 141
 
@@ -44,7 +47,7 @@ def run(given: Sequence[str]) -> int:
     """Run a command line, which is without the program's name; the exit status."""
     debug = "--debug" in given
     try:
-        with _logging(debug), _current_directory_last():
+        with _logging(debug), _current_directory_last(), _rare_collections():
             terminal = Terminal()
             status = _run(given or ["--help"], terminal)
             terminal.out.flush()
@@ -120,6 +123,17 @@ def _logging(debug: bool) -> Iterator[None]:
         logger.removeHandler(handler)
         logger.setLevel(before[0])
         logger.propagate = before[1]
+
+
+@contextlib.contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Let Python look for cycles seldom: a request leaves few, and each look takes as long as many requests."""
+    before = gc.get_threshold()
+    gc.set_threshold(_COLLECTED_AT, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 @contextlib.contextmanager

@@ -72,18 +72,22 @@ class UnreadFields:
         found: Sequence[UnreadField] = ()
         if self._unread is not None:
             found = self._unread(spec, filters=self._filters, **self._profile)
+        self._requests += 1
+        if found:
+            self._note(spec, found)
+        return found
+
+    def _note(self, spec: RequestSpec, found: Sequence[UnreadField]) -> None:
         surely = [one for one in found if not one.may_read]
         _check_policy(spec, surely)
         if surely and self._strict:
             said = f"{_listed([_told(one, None) for one in surely])} (--strict)"
             raise InvalidRequest(f"nothing in use reads {said}", field=surely[0].field, value=surely[0].value)
-        self._requests += 1
-        self._counts.update(one.field for one in found)
         for one in found:
+            self._counts[one.field] += 1
             self._found.setdefault(one.field, one)
         asked = {one for one in SIZES[:3] if getattr(spec, one)}
         self._without_room += bool(asked) and asked <= {one.field for one in found}
-        return found
 
     def tell(self) -> None:
         """Warn of it on the standard error, all requests together."""

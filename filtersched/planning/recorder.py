@@ -12,6 +12,7 @@ import numpy as np
 from filtersched.hosts.aggregate_metadata import zones
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
+from filtersched.hosts.placement import Placement
 from filtersched.planning.amounts import RESOURCES, HostAmounts, amounts_of
 from filtersched.planning.outcome import Outcome
 from filtersched.planning.simulation import (
@@ -24,7 +25,6 @@ from filtersched.planning.simulation import (
     HostInfo,
     Simulation,
 )
-from filtersched.results.selection import Selection
 
 
 class Recorder:
@@ -60,16 +60,16 @@ class Recorder:
         when = math.nan if spec.arrives_at is None else float(spec.arrives_at)
         self._add(when, REFUSED if outcome.refusal is not None else PLACED, outcome.number, outcome.selections)
 
-    def left(self, when: float, number: int, selections: Sequence[Selection]) -> None:
+    def left(self, when: float, number: int, placed: Sequence[Placement]) -> None:
         """The instances of a request that was placed have left."""
-        self._add(when, LEFT, number, selections)
+        self._add(when, LEFT, number, placed)
 
-    def _add(self, when: float, kind: int, number: int, selections: Sequence[Selection]) -> None:
+    def _add(self, when: float, kind: int, number: int, placed: Sequence[Placement]) -> None:
         self._times.append(when)
         self._kinds.append(kind)
         self._requests.append(number - 1)
         rows = self._rows
-        for one in selections:
+        for one in placed:
             self._event_rows.append(rows[one.host, one.nodename])
         self._ends.append(len(self._event_rows))
 

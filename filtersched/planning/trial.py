@@ -11,13 +11,13 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from filtersched.errors import FilterschedError, InvalidRequest
 from filtersched.hosts.host_pool import HostPool
-from filtersched.hosts.host_state import HostState
+from filtersched.hosts.placement import Placement
 from filtersched.planning.amounts import amounts_of_hosts, ratios_of
 from filtersched.planning.outcome import Outcome
 from filtersched.planning.recorder import Recorder
@@ -53,13 +53,23 @@ def simulate(
     return trial.simulation()
 
 
+@dataclass(slots=True)
+class _Placed(Placement):
+    """What releasing an instance takes, without all that its selection knows about how it was chosen."""
+
+    host: str
+    nodename: str
+    instance_uuid: str
+    spec: RequestSpec
+
+
 class _Leaving(NamedTuple):
     """Instances that leave at a time; `order` makes those of one time leave in order of arrival."""
 
     when: float
     order: int
     number: int
-    selections: list[Selection]
+    placed: list[_Placed]
 
 
 class Trial:
@@ -191,30 +201,22 @@ class Trial:
     def _release(self, now: float) -> None:
         while self._leaving and self._leaving[0].when <= now:
             leaving = heapq.heappop(self._leaving)
-            selections = leaving.selections
-            self._pool.release(selections)
-            self.released += len(selections)
-            self.usage.add(selections[0].spec, -len(selections))
+            placed = leaving.placed
+            self._pool.release(placed)
+            self.released += len(placed)
+            self.usage.add(placed[0].spec, -len(placed))
             if self._recorder is not None:
-                self._recorder.left(leaving.when, leaving.number, selections)
+                self._recorder.left(leaving.when, leaving.number, placed)
 
     def _count_placement(self, outcome: Outcome) -> None:
         self.placed += 1
         self.instances += len(outcome.selections)
         self.usage.add(outcome.spec, len(outcome.selections))
         if outcome.spec.departs_at is not None:
-            # Kept until they leave, and so without all that they know about how they were chosen.
-            kept = [replace(one, explanation=None, host_state=self._host(one)) for one in outcome.selections]
+            placed = [_Placed(one.host, one.nodename, one.instance_uuid, one.spec) for one in outcome.selections]
             heapq.heappush(
-                self._leaving, _Leaving(outcome.spec.departs_at, next(self._order), outcome.number, kept)
+                self._leaving, _Leaving(outcome.spec.departs_at, next(self._order), outcome.number, placed)
             )
-
-    def _host(self, selection: Selection) -> HostState:
-        try:
-            return self._pool[selection.host, selection.nodename]
-        except KeyError:
-            # Others can remove a host from a shared pool.
-            return selection.host_state
 
     def _count_refusal(self, outcome: Outcome) -> None:
         self.refused_by[outcome.refused_by] += 1

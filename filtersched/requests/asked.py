@@ -8,6 +8,18 @@ from filtersched.requests.group_rules import RULE_KEYS, groups_of_request
 from filtersched.requests.request_spec import RequestSpec
 
 SIZES = ("memory_mb", "vcpus", "root_gb", "ephemeral_gb", "swap")
+# What many requests say nothing of, and `asked_of` reads.
+_SELDOM = frozenset(
+    (
+        *("scheduler_hints", "image", "instance_group", "instance_groups", "requested_destination", "retry"),
+        *("ignore_hosts", "force_hosts", "force_nodes", "numa_topology", "pci_requests", "network_metadata"),
+    )
+)
+
+
+def kind_of(spec: RequestSpec) -> tuple[Any, ...] | None:
+    """A key of the requests that ask the same; None for one that asks more than a flavor and a zone."""
+    return (spec.flavor, spec.availability_zone) if _SELDOM.isdisjoint(vars(spec)) else None
 
 
 def asked_of(spec: RequestSpec) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def size(value: Any) -> Any:
 
 
 def checked_size(field: str, value: Any) -> Any:
-    return checked(field, value, size)
+    return value if type(value) is int and 0 <= value < 2**53 else checked(field, value, size)
 
 
 def checked_mapping(field: str, value: Any) -> FrozenDict[str, Any]:

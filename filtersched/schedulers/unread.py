@@ -10,13 +10,13 @@ from filtersched.hosts.narrowing import skips_filters
 from filtersched.loading import describe_own_plugins
 from filtersched.plugins.plugin import Reads, meets_of
 from filtersched.plugins.request_reads import covers
-from filtersched.requests.asked import asked_of
+from filtersched.requests.asked import asked_of, kind_of
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.unread_field import UnreadField
 from filtersched.schedulers.profiles import PROFILE_KEY
 
-# The fields of which it is remembered who reads them; extra specs and hints may have any name.
-_MOST_FIELDS = 1000
+# So many fields and kinds of requests are remembered; extra specs and hints may have any name.
+_MOST = 1000
 # What chooses the profile.
 _OF_ALL_DRIVERS = (f"extra_specs.{PROFILE_KEY}", f"scheduler_hints.{PROFILE_KEY}")
 
@@ -31,11 +31,19 @@ class Readers:
         self._declared = [*_OF_ALL_DRIVERS, *(name for _plugin, meets in used for name in meets or ())]
         self._may_read = tuple(dict.fromkeys(name for name, meets in used if meets is None))
         self._by_field: dict[str, UnreadField | None] = {}
+        self._by_kind: dict[tuple[Any, ...], tuple[UnreadField, ...]] = {}
 
     def unread(self, spec: RequestSpec) -> tuple[UnreadField, ...]:
         """What the request asks for and nothing is known to read; nothing if it forces hosts past the filters."""
-        if skips_filters(spec):
-            return ()
+        kind = kind_of(spec)
+        known = None if kind is None else self._by_kind.get(kind)
+        if known is None:
+            known = () if skips_filters(spec) else self._found(spec)
+            if kind is not None:
+                _remember(self._by_kind, kind, known)
+        return known
+
+    def _found(self, spec: RequestSpec) -> tuple[UnreadField, ...]:
         found = []
         for field, value in asked_of(spec).items():
             unread = self._of(field)
@@ -45,11 +53,16 @@ class Readers:
 
     def _of(self, field: str) -> UnreadField | None:
         if field not in self._by_field:
-            if len(self._by_field) >= _MOST_FIELDS:
-                self._by_field.clear()
             is_read = any(covers(name, field) for name in self._declared)
-            self._by_field[field] = None if is_read else UnreadField(field, None, _would_read(field), self._may_read)
+            unread = None if is_read else UnreadField(field, None, _would_read(field), self._may_read)
+            _remember(self._by_field, field, unread)
         return self._by_field[field]
+
+
+def _remember(known: dict[Any, Any], key: Any, value: Any) -> None:
+    if len(known) >= _MOST:
+        known.clear()
+    known[key] = value
 
 
 def _counts(weigher: Any) -> bool:

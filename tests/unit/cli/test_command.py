@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import pty
@@ -124,6 +125,12 @@ def test_quiet_prints_errors_and_nothing_else(run, hosts, tmp_path):
     assert "must be a number" in run(*argv, "ram=x").err
     assert run(*argv, "ram=1", "--verbose").err == ""
     assert run(*argv, "ram=1", "-v").err == "filtersched: error: give either -q or -v, not both\n"
+
+
+def test_garbage_collector_is_set_as_before_once_the_command_is_done(run, hosts):
+    before = gc.get_threshold()
+    run("schedule", "--inventory", hosts, "--flavor", "ram=1")
+    assert gc.get_threshold() == before
 
 
 def test_debug_prints_what_verbose_does_not(run, hosts):

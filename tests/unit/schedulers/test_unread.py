@@ -25,6 +25,20 @@ def unread(spec: RequestSpec, *filters: str, **conf) -> dict[str, UnreadField]:
     return {one.field: one for one in found}
 
 
+def test_requests_of_one_flavor_are_told_apart_by_what_else_they_ask():
+    scheduler = FilterScheduler(make_conf(enabled_filters=["RamFilter"]))
+    flavor = Flavor(vcpus=1)
+    further = [{}, {"availability_zone": "az1"}, {"retry": {"hosts": ["a"]}}, {"force_hosts": ["a"]}, {}]
+    found = [scheduler.unread(RequestSpec(flavor, **given)) for given in further]
+    assert [[one.field for one in each] for each in found] == [
+        ["vcpus"],
+        ["vcpus", "availability_zone"],
+        ["vcpus", "retry"],
+        [],
+        ["vcpus"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("attributes", "field", "would_read"),
     [
