@@ -159,7 +159,7 @@ def typed_key(value: Any) -> Any:
 
     Objects of classes that are not ours to know are told apart by identity.
     """
-    kind = type(value)
+    kind: Any = type(value)
     if kind is str or value is None:
         return value
     if kind in (int, float, bool):
