@@ -79,9 +79,5 @@ def _size_of(key: Any) -> int:
     return _MAX_BYTES_EACH if isinstance(key, OnlyItself) else sys.getsizeof(key)
 
 
-_shared = SharedValues()
-
-
-def shared_made(make: Callable[[Any], Any], data: Any) -> Any:
-    """The read-only value that `make` makes of data, so that hosts alike share one object."""
-    return _shared.made(make, data)
+# The read-only value that a function makes of data, so that hosts alike share one object.
+shared_made = SharedValues().made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import types
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from filtersched.columns.frozen import FrozenDict, FrozenList, thaw
 from filtersched.columns.plain_data import plain_data, plain_mapping
 from filtersched.columns.shared_values import shared_made
 from filtersched.columns.stored import Stored
-from filtersched.columns.values import amount, naive_utc, name, number, optional_text, ratio, text
+from filtersched.columns.values import amount, naive_utc, name, number, optional, optional_text, ratio, text
 from filtersched.errors import must_be, shown
 
 
@@ -72,11 +73,17 @@ def unchecked(value: Any) -> Any:
     return value
 
 
+def _interned(value: Any) -> str:
+    return sys.intern(text(value))
+
+
 def _kind(words: str, check: Callable[[Any], Any], *samples: Any, **facts: Any) -> Kind:
     return Kind(words, check, is_read_only=True, samples=samples, **facts)
 
 
 TEXT = _kind("text", text, "", "a", "b", or_none=optional_text, is_text=True)
+# Of which many hosts have the same.
+COMMON_TEXT = _kind("text", _interned, "", "a", "b", or_none=optional(_interned), is_text=True)
 NAME = _kind("text, not empty", name, "a", "b", is_text=True)
 NUMBER = _kind("number", number, -1, 0, 2.5, 4096, array_kinds="iuf")
 AMOUNT = _kind("number, 0 or more", amount, 0, 1, 2.5, 4096, array_kinds="iuf")

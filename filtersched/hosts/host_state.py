@@ -12,7 +12,7 @@ from filtersched.columns.plain_data import USUAL
 from filtersched.columns.stored import NO_ITEMS, NameToValue, Stored
 from filtersched.errors import InvalidHost
 from filtersched.hosts import device_usage
-from filtersched.hosts.attribute_kinds import AMOUNT, NAME, NUMBER, RATIO, TIME
+from filtersched.hosts.attribute_kinds import AMOUNT, COMMON_TEXT, NAME, NUMBER, RATIO, TIME
 from filtersched.hosts.given_back import given_back
 from filtersched.hosts.host_attribute import Declared, checked, host_attribute, refused, unknown_attribute
 from filtersched.hosts.host_data import as_data, keywords_of
@@ -75,10 +75,11 @@ class HostState(Declared):
         default=None, kind=NAME, kw_only=False, doc="The name of the node; the host's name if it has only one."
     )
     uuid: str | None = host_attribute(default=None, doc="The uuid of the compute node.")
-    cell_uuid: str | None = host_attribute(default=None, doc="The cell that the host is in.")
+    cell_uuid: str | None = host_attribute(default=None, kind=COMMON_TEXT, doc="The cell that the host is in.")
     host_ip: str | None = host_attribute(default=None, doc="The host's address.")
     topic: str | None = host_attribute(
         default="compute",
+        kind=COMMON_TEXT,
         samples=("compute", "compute", "compute", "network"),
         doc="The queue on which its compute service listens.",
     )
@@ -158,7 +159,7 @@ class HostState(Declared):
         default=EMPTY, kind=IMAGES, doc="Images in the host's cache, id to bytes, for ImageCacheWeigher."
     )
 
-    hypervisor_type: str | None = host_attribute(default=None, doc='Such as "QEMU".')
+    hypervisor_type: str | None = host_attribute(default=None, kind=COMMON_TEXT, doc='Such as "QEMU".')
     hypervisor_version: int | None = host_attribute(default=None, kind=NUMBER, doc="Such as 8002001 for 8.2.1.")
     hypervisor_hostname: str | None = host_attribute(default=None, doc="The name that the hypervisor gives itself.")
     supported_instances: Stored[Iterable[Any] | None, tuple[Any, ...] | None] = host_attribute(

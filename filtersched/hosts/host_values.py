@@ -187,7 +187,7 @@ def _instances(value: Any) -> FrozenDict[str, Any]:
         return value
     if not isinstance(value, Mapping):
         value = {_instance_uuid(one): one for one in items(value or ())}
-    made = {uuid: _instance(uuid, one) for uuid, one in value.items()}
+    made = {uuid: Instance.of_data(uuid, one) or _instance(uuid, one) for uuid, one in value.items()}
     return FrozenDict(made) if made else EMPTY
 
 
@@ -198,10 +198,6 @@ def _instance_uuid(value: Any) -> Any:
 
 
 def _instance(uuid: Any, value: Any) -> Instance:
-    if type(value) is dict and type(uuid) is str and value.get("uuid", uuid) == uuid:
-        read = Instance.of_data(uuid, value)
-        if read is not None:
-            return read
     if isinstance(value, Instance) and value.uuid == uuid:
         return value
     fields = Instance.__dataclass_fields__

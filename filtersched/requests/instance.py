@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields, make_dataclass
 from datetime import datetime
 from typing import Any
@@ -70,17 +70,24 @@ class Instance:
         return new  # type: ignore[no-any-return]
 
     @staticmethod
-    def of_data(uuid: str, data: Mapping[str, Any]) -> Instance | None:
+    def of_data(uuid: Any, data: Any) -> Instance | None:
         """The record of data as a file has them; None for what the constructor has to explain."""
+        if type(data) is not dict or type(uuid) is not str:
+            return None
         values = _NOTHING.copy()
         try:
             for name, value in data.items():
-                at, check = _PLACES[name]
-                values[at] = check(value)
+                at, is_text, check = _PLACES[name]
+                # Owners and images are the same of many instances.
+                values[at] = sys.intern(value) if is_text and type(value) is str else check(value)
         except (KeyError, ValueError):
             return None
+        if values[0] not in ("", uuid):
+            return None
         values[0] = uuid
-        return Instance.of_checked(*values)
+        new: Any = _Draft(*values)
+        new.__class__ = Instance
+        return new  # type: ignore[no-any-return]
 
     def to_dict(self, *, without: Collection[str] = ()) -> dict[str, Any]:
         """The fields that differ from their defaults, as plain data; the constructor takes them back."""
@@ -114,18 +121,13 @@ _Draft: Any = make_dataclass(
 )
 
 
-def _shared_text(value: Any) -> str | None:
-    """Text or None; owners and images are the same of many instances."""
-    return sys.intern(value) if type(value) is str else optional_text(value)
-
-
 def _flavor(value: Any) -> Flavor | None:
     return None if value is None else Flavor.of(value, "flavor")
 
 
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "uuid": text,
-    **dict.fromkeys(("project_id", "user_id", "image_ref", "availability_zone"), _shared_text),
+    **dict.fromkeys(("project_id", "user_id", "image_ref", "availability_zone"), optional_text),
     "instance_type_id": plain_scalar,
     **dict.fromkeys(("image_properties", "scheduler_hints", "consumed"), plain_mapping),
     "flavor": _flavor,
@@ -135,6 +137,9 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "created_at": naive_utc,
 }
 _DEFAULTS: dict[str, Any] = {one.name: one.default if one.name != "uuid" else "" for one in fields(Instance)}
-# For each field, its place among the others and its check.
-_PLACES = {name: (at, _CHECKS[name]) for at, name in enumerate(_DEFAULTS)}
+# For each field its place among the others, whether it may be text, and its check.
+_PLACES = {
+    name: (at, name != "uuid" and _CHECKS[name] in (optional_text, plain_scalar), _CHECKS[name])
+    for at, name in enumerate(_DEFAULTS)
+}
 _NOTHING = list(_DEFAULTS.values())
