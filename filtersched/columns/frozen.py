@@ -13,6 +13,24 @@ _Value = TypeVar("_Value")
 _Item = TypeVar("_Item", covariant=True)
 
 
+def by_values(record: Any) -> tuple[Any, ...]:
+    """How a frozen dataclass is pickled by the values of its fields: the `__reduce__` of the class."""
+    kind: Any = type(record)
+    return _of_values, (kind, *_values_of(kind)(record))
+
+
+@functools.cache
+def _values_of(kind: Any) -> Callable[[Any], tuple[Any, ...]]:
+    return attrgetter(*kind.__dataclass_fields__)
+
+
+def _of_values(kind: Any, *values: Any) -> Any:
+    made = object.__new__(kind)
+    for name, value in zip(kind.__dataclass_fields__, values, strict=False):
+        object.__setattr__(made, name, value)
+    return made
+
+
 class FrozenDict(dict[_Key, _Value]):
     """A dict that refuses to be written to; frozen all the way down, so hashable if its leaves are.
 

@@ -278,7 +278,7 @@ class Decision:
         if not isinstance(self.hosts, HostPool) or host._owner is not self.hosts or host._generation > self._generation:
             return None
         filters = () if skips_filters(self.spec) else self.filters
-        verdicts = tuple(Verdict(type(one).__name__, passed=True) for one in filters)
+        verdicts = tuple(Verdict.passing(type(one).__name__) for one in filters)
         return HostVerdicts(host.host, host.nodename, verdicts, name=called((host.host, host.nodename), self.several()))
 
     def refusal(
@@ -394,6 +394,7 @@ class Decision:
             look_up=self.look_up,
             ask=lambda host: self.ask(host, index, choices),
             passed=self.passed,
+            called=lambda node: called(node, self.several()),
             earlier=lambda: self.named([step for one in choices[:index] for step in one.steps() if step.is_final]),
             unread=lambda: self.unread(self.spec, self.filters),
             seconds=self.seconds or {},

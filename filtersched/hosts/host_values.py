@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from filtersched.columns.frozen import EMPTY, FrozenDict, FrozenList, thaw
+from filtersched.columns.frozen import EMPTY, FrozenDict, FrozenList, by_values, thaw
 from filtersched.columns.plain_data import attributes_of, note_unread, plain_data, plain_mapping, plain_scalar
 from filtersched.columns.shared_values import shared_made
 from filtersched.columns.stored import NO_ITEMS, NO_VALUES, Names, NameToValue
@@ -66,6 +66,8 @@ class Aggregate:
     uuid: str | None = None
     #: The names of its hosts, for plug-ins; the library does not fill them in.
     hosts: Names = NO_ITEMS
+
+    __reduce__ = by_values
 
     @property
     def availability_zone(self) -> str | None:

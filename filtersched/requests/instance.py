@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, make_dataclass
 from datetime import datetime
 from typing import Any
 
+from filtersched.columns.frozen import by_values
 from filtersched.columns.plain_data import plain_mapping, plain_scalar
 from filtersched.columns.stored import ABSENT, NO_ITEMS, NO_VALUES, Names, NameToValue, Stored
 from filtersched.columns.values import naive_utc, optional_text, text, whole
@@ -53,6 +54,8 @@ class Instance:
     #: What it takes of its host beyond the flavor's amounts: `num_io_ops` until it is built, and
     #: what `consume_from_request` of a class of your own returned.
     consumed: NameToValue = NO_VALUES
+
+    __reduce__ = by_values
 
     @property
     def kept_for(self) -> str | None:

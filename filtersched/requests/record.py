@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Self
 
-from filtersched.columns.frozen import EMPTY, FrozenDict, FrozenList, thaw
+from filtersched.columns.frozen import EMPTY, FrozenDict, FrozenList, by_values, thaw
 from filtersched.columns.plain_data import attributes_of, plain_data, plain_mapping, plain_ones
 from filtersched.columns.stored import NameToValue
 from filtersched.columns.values import amount, optional_text, text
@@ -104,6 +104,7 @@ class Record(Mapping[str, Any]):
     __slots__ = ()
     __dataclass_fields__: ClassVar[dict[str, Any]]
     further: NameToValue
+    __reduce__ = by_values
 
     def __getitem__(self, key: str) -> Any:
         if key in self.__dataclass_fields__ and key != "further":

@@ -35,7 +35,7 @@ class Facts:
     steps, earlier : the filters that ran for this instance, and for those before it.
     find : some of the hosts, as they are now; look_up : those that a name may mean.
     ask : what every filter says of one; passed : the same of the chosen host and the next best, without
-        asking; None where they have changed since.
+        asking; None where they have changed since; called : what texts call one.
     nearest : finds the nearest misses among those that these steps refused, so many of them, faster
         than by asking about each; None where there is no such way.
     chosen : the host that was.
@@ -51,6 +51,7 @@ class Facts:
     look_up: Callable[[str], Sequence[HostState]]
     ask: Callable[[HostState], HostVerdicts]
     passed: Callable[[HostState], HostVerdicts | None] = _unknown
+    called: Callable[[Node], str] = lambda node: node[0]
     nearest: Callable[[Sequence[FilterStep], int], list[HostVerdicts]] | None = None
     earlier: Callable[[], Sequence[FilterStep]] = tuple
     shares: tuple[WeigherShare, ...] = ()
@@ -230,7 +231,7 @@ class Explanation:
         elif not facts.find(((host.host, host.nodename),)):
             raise _not_offered(name)
         if (host.host, host.nodename) == facts.chosen:
-            return self._chosen(host)
+            return self._chosen(facts.chosen)
         passed = facts.passed(host) if facts.ranked else None
         if passed is not None and passed.name in self._ranking().places:
             # It is ranked, so every filter passed it, and no step dropped it.
@@ -246,16 +247,19 @@ class Explanation:
         own = (step for step in (*self.earlier, *self.steps) if not step.by_request and step.name not in filters)
         return next((step.name for step in own if node in step.dropped()), None)
 
-    def _chosen(self, host: HostState) -> HostVerdicts:
+    def _chosen(self, chosen: Node) -> HostVerdicts:
         """What the filters said of the chosen host, whatever has become of it since."""
         facts = self._facts
         filters = dict.fromkeys(step.name for step in (*self.earlier, *self.steps) if not step.by_request)
-        name = (facts.passed(host) or facts.ask(host)).name
-        verdicts = tuple(Verdict(filter, passed=True) for filter in filters)
-        return HostVerdicts(host.host, host.nodename, verdicts, name=name, chosen=True, rank=self._rank(name))
+        name = facts.called(chosen)
+        verdicts = tuple(map(Verdict.passing, filters))
+        node = chosen[1] or chosen[0]
+        return HostVerdicts(chosen[0], node, verdicts, name=name, chosen=True, rank=self._rank(name))
 
     def _rank(self, name: str) -> Rank | None:
         """The place of a host in the ranking; None if it is not in it, or none was kept."""
+        if not self._facts.ranked:
+            return None
         ranking = self._ranking()
         place = ranking.places.get(name)
         if place is None:
@@ -399,18 +403,20 @@ class Explanation:
         }
         shares = [(one.weigher, one.raw, one.normalized, one.multiplier) for one in facts.shares]
         steps, earlier = ([(one.name, one.before, one.after) for one in some] for some in (self.steps, self.earlier))
+        # What it can say of these counts it says where it is read.
+        summary = self._summary if steps and facts.chosen is not None else self.summary()
         nearest = None
         if facts.chosen is None or self._nearest is not None:
             nearest = [one.packed() for one in self.near_misses()]
-        return _unpickled, (kept, shares, steps, earlier, self.summary(), nearest, self._left_behind())
+        return _unpickled, (kept, shares, steps, earlier, summary, nearest, self._left_behind())
 
     def _left_behind(self) -> list[Packed]:
         """What every filter says of the chosen host and the next best, which stay behind."""
         facts = self._facts
-        chosen = facts.find((facts.chosen,)) if facts.chosen is not None else ()
-        second = facts.look_up(facts.second[0]) if facts.second is not None else ()
-        others = ((facts.passed(host) or facts.ask(host)).packed() for host in second)
-        return [*(self._chosen(host).packed() for host in chosen), *others]
+        behind = [] if facts.chosen is None else [self._chosen(facts.chosen)]
+        if facts.second is not None:
+            behind += [facts.passed(host) or facts.ask(host) for host in facts.look_up(facts.second[0])]
+        return [one.packed() for one in behind]
 
 
 # The most refused hosts that are compared.

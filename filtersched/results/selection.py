@@ -9,7 +9,7 @@ from operator import attrgetter
 from types import NoneType
 from typing import Any, Self
 
-from filtersched.columns.frozen import thaw
+from filtersched.columns.frozen import by_values, thaw
 from filtersched.columns.plain_data import FORMAT_VERSION, take_version
 from filtersched.columns.stored import ABSENT, NO_VALUES, NameToValue, Stored
 from filtersched.errors import InvalidRequest, must_be, shown
@@ -149,6 +149,8 @@ class Selection(Placement):
     resources: Mapping[str, Any] | None = None
     #: The profile that decided; None for the main configuration.
     profile: str | None = None
+
+    __reduce__ = by_values
 
     def __post_init__(self) -> None:
         if self.explanation is None:
