@@ -18,7 +18,7 @@ from filtersched.columns.column import Column, NotVectorizable, counted, put
 from filtersched.columns.distinct_values import Answers, Codes, as_column, combined
 from filtersched.columns.frozen import typed_key
 from filtersched.hosts.declared_items import Items, Name, attribute_of, read
-from filtersched.hosts.host_names import HostNames
+from filtersched.hosts.host_names import HostNames, RowsByName
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.instance_index import InstanceIndex
 from filtersched.hosts.look_ups import kept_with, kept_without
@@ -55,7 +55,7 @@ class HostRows(RowChanges):
         self._host_class = host_class
         self._made: list[int] = []
         self._owner = owner
-        self._by_name: dict[str, int | list[int]] | None = None
+        self._by_name: RowsByName | None = None
         self.version: int = 0
         super().__init__()
         self._forget()
@@ -117,7 +117,8 @@ class HostRows(RowChanges):
     def host_names(self) -> HostNames:
         """What the hosts are called; the same object until rows come or go."""
         if self._host_names is None:
-            self._host_names = HostNames(self.names(), lambda: self._read("nodename") or ())
+            several = self._index_of_names().several()
+            self._host_names = HostNames(self.names(), several, lambda: self._read("nodename") or ())
         return self._host_names
 
     @property
@@ -135,12 +136,14 @@ class HostRows(RowChanges):
         is_new = len(self._hosts) == row
         kept = kept_with(self, host) if is_new else {}
         caches = self._current_caches() if is_new and row else RowCaches()
+        kinds = self._kinds
         if is_new:
             self._hosts.append(host)
-        if self._by_name is not None:
-            _note_name(self._by_name, row, host.host)
+            if self._by_name is not None:
+                self._by_name.append(host.host, row)
         self._forget()
         self.kept = kept
+        self._kinds = None if kinds is None else kinds | {type(host)}
         self._take_over(caches.with_host(host))
 
     def remove(self, host: HostState, row: int) -> None:
@@ -149,11 +152,15 @@ class HostRows(RowChanges):
         is_there = row < len(self._hosts) and self._hosts[row] is host
         kept = kept_without(self, row) if is_there else {}
         caches = self._current_caches() if is_there and len(self._hosts) > 1 else RowCaches()
+        kinds = self._kinds
         if is_there:
             del self._hosts[row]
-        self._by_name = None
+            if self._by_name is not None:
+                self._by_name.remove(host.host, row)
         self._forget()
         self.kept = kept
+        # That a class is among them of which no host is left changes no answer.
+        self._kinds = kinds
         self._take_over(caches.without_row(row))
 
     def _current_caches(self) -> RowCaches:
@@ -366,8 +373,7 @@ class HostRows(RowChanges):
 
     def rows_named(self, name: str) -> list[int]:
         """The rows of the host of that name, several if it has several nodes."""
-        found = self._index_of_names().get(name, ())
-        return [found] if isinstance(found, int) else list(found)
+        return list(self._index_of_names()[name])
 
     def rows_named_like(self, name: str) -> list[int]:
         """The rows of the hosts of that name without regard to case."""
@@ -380,8 +386,7 @@ class HostRows(RowChanges):
 
     def row_of(self, host: str, nodename: str) -> int | None:
         """The row of a node of a host; None if there is none."""
-        found = self._index_of_names().get(host, ())
-        for row in (found,) if isinstance(found, int) else found:
+        for row in self._index_of_names()[host]:
             if self._node(row) == nodename:
                 return row
         return None
@@ -390,15 +395,9 @@ class HostRows(RowChanges):
         found = self._hosts[row]
         return str(self._given["nodename"][row]) if found is None else found.nodename
 
-    def _index_of_names(self) -> dict[str, int | list[int]]:
+    def _index_of_names(self) -> RowsByName:
         if self._by_name is None:
-            names = self.names()
-            by_name: dict[str, int | list[int]] = dict(zip(names, range(len(names)), strict=True))
-            if len(by_name) < len(names):
-                by_name = {}
-                for row, name in enumerate(names):
-                    _note_name(by_name, row, name)
-            self._by_name = by_name
+            self._by_name = RowsByName(self.names())
         return self._by_name
 
     def named(self, names: Collection[str]) -> Column:
@@ -437,14 +436,6 @@ class HostRows(RowChanges):
         index.change_count = self.change_count
         self._instances = index
         return index
-
-
-def _note_name(by_name: dict[str, int | list[int]], row: int, name: str) -> None:
-    rows = by_name.setdefault(name, row)
-    if isinstance(rows, list):
-        rows.append(row)
-    elif rows != row:
-        by_name[name] = [rows, row]
 
 
 def _present(value: Any) -> Any:

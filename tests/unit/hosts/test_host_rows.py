@@ -1,5 +1,7 @@
 """Rows of hosts: columns, codes and indexes that follow every change."""
 
+import random
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -227,3 +229,20 @@ def test_caches_of_hosts_that_come_go_and_change_are_those_of_new_rows(first, st
         elif hosts:
             for name, value in arguments[1].items():
                 setattr(hosts[arguments[0] % len(hosts)], name, value)
+
+
+def test_hosts_and_nodes_are_found_by_name_wherever_others_came_and_went():
+    chance = random.Random(5)
+    pool = HostPool(HostState(f"h{nr}") for nr in range(6))
+    for step in range(60):
+        hosts = list(pool)
+        if len(hosts) > 3 and chance.random() < 0.5:
+            gone = chance.choice(hosts)
+            pool.remove((gone.host, gone.nodename))
+        else:
+            pool.add(HostState(f"h{chance.randrange(9)}", f"node{step}"))
+        hosts = list(pool)
+        found = {name: pool.rows.rows_named(name) for name in (f"h{nr}" for nr in range(9))}
+        assert found == {name: [row for row, host in enumerate(hosts) if host.host == name] for name in found}
+        assert [pool.rows.row_of(host.host, host.nodename) for host in hosts] == list(range(len(hosts)))
+        assert pool.rows.host_names().several == {name for name, rows in found.items() if len(rows) > 1}

@@ -159,7 +159,7 @@ def test_two_decisions_on_hosts_of_two_pools_do_not_wait_for_each_other():
 
 
 def stopped_at_line(number: int, act: Callable[[], Any], meanwhile: Callable[[], Any]) -> bool:
-    """Run `act`, and `meanwhile` in another thread before one of the lines of HostRows that it comes to.
+    """Run `act`, and `meanwhile` in another thread before one of the lines of rows and names that it comes to.
 
     The other thread has ended by the next line, unless it waits. Returns whether there are so many lines.
     """
@@ -168,7 +168,7 @@ def stopped_at_line(number: int, act: Callable[[], Any], meanwhile: Callable[[],
 
     def trace(frame: FrameType, event: str, _arg: object) -> Any:
         nonlocal left
-        if event == "call" and not frame.f_code.co_filename.endswith("host_rows.py"):
+        if event == "call" and not frame.f_code.co_filename.endswith(("host_rows.py", "host_names.py")):
             return None
         if event == "line":
             left -= 1
@@ -190,7 +190,7 @@ def stopped_at_line(number: int, act: Callable[[], Any], meanwhile: Callable[[],
 
 def pool_without_a_list_of_names() -> HostPool:
     pool = HostPool(host(f"h{n}") for n in range(7))
-    pool.remove("h0")
+    pool.rows.drop_caches()
     return pool
 
 
