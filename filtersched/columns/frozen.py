@@ -15,13 +15,10 @@ _Item = TypeVar("_Item", covariant=True)
 
 def by_values(record: Any) -> tuple[Any, ...]:
     """How a frozen dataclass is pickled by the values of its fields: the `__reduce__` of the class."""
-    kind: Any = type(record)
-    return _of_values, (kind, *_values_of(kind)(record))
-
-
-@functools.cache
-def _values_of(kind: Any) -> Callable[[Any], tuple[Any, ...]]:
-    return attrgetter(*kind.__dataclass_fields__)
+    kind = type(record)
+    fields = _fields_of(kind)
+    assert fields is not None
+    return _of_values, (kind, *fields(record))
 
 
 def _of_values(kind: Any, *values: Any) -> Any:
