@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from filtersched.columns.column import Column, HostColumns, NotVectorizable, put
+from filtersched.columns.column import Column, HostColumns, NotVectorizable, put, with_row, without_row
 from filtersched.columns.distinct_values import as_column
 from filtersched.hosts.instance_table import InstanceTable
 
@@ -260,54 +260,41 @@ def _current(rows: Rows, name: str, attribute: str, make: Callable[[Any], _T]) -
 
 def kept_with(rows: Rows, host: Any) -> dict[Any, Any]:
     """What `rows` keeps, with a host more at the end."""
-
-    def add(kept: Any, reads: Any) -> bool:
-        if type(kept) is not Column:
-            kept.append(getattr(host, reads))
-            return True
-        kept.values = np.append(kept.values, kept.values.dtype.type(0))
-        kept.missing = None if kept.missing is None else np.append(kept.missing, False)
-        return put(kept, len(kept.values) - 1, reads.of(host))
-
-    return _changed(rows, add)
+    return _changed(
+        rows,
+        lambda made, attribute: made.append(getattr(host, attribute)),
+        lambda column, look_up: with_row(column, look_up.of(host)),
+    )
 
 
 def kept_without(rows: Rows, row: int) -> dict[Any, Any]:
     """What `rows` keeps, without a row."""
-
-    def remove(kept: Any, _reads: Any) -> bool:
-        if type(kept) is not Column:
-            kept.remove(row)
-            return True
-        kept.values = np.delete(kept.values, row)
-        kept.missing = None if kept.missing is None else np.delete(kept.missing, row)
-        return True
-
-    return _changed(rows, remove)
+    return _changed(
+        rows, lambda made, _attribute: made.remove(row), lambda column, _look_up: without_row(column, row)
+    )
 
 
-def _changed(rows: Rows, change: Callable[[Any, Any], bool]) -> dict[Any, Any]:
+def _changed(
+    rows: Rows, change: Callable[[Any, str], None], changed: Callable[[Column, Any], Column | None]
+) -> dict[Any, Any]:
     """What is kept, brought up to date and changed; what cannot be is made anew when it is asked for.
 
-    change : given what is kept, and its look-up or the name of its attribute, says whether it could.
+    change : changes what is made of an attribute; changed : returns another column of a look-up.
     """
-    changed: dict[Any, Any] = {}
-    if not rows.kept:
-        return changed
+    kept: dict[Any, Any] = {}
     columns: OrderedDict[Any, tuple[int, Column]] = OrderedDict()
     for name, attribute in [key for key in rows.kept if type(key) is tuple]:
         # What an exception leaves half done is not kept.
         with contextlib.suppress(Exception):
             made = _current(rows, name, attribute, _MAKERS[name])
-            if change(made, attribute):
-                changed[name, attribute] = (rows.change_count, made)
+            change(made, attribute)
+            kept[name, attribute] = (rows.change_count, made)
     for look_up in list(rows.kept.get("columns", ())):
         with contextlib.suppress(Exception):
-            column = _kept_column(look_up, rows)
-            if change(column, look_up):
+            column = changed(_kept_column(look_up, rows), look_up)
+            if column is not None:
                 columns[look_up] = (rows.change_count, column)
-    changed["columns"] = columns
-    return changed
+    return {**kept, "columns": columns} if rows.kept else {}
 
 
 def _keys(rows: Rows, attribute: str) -> _Keys:
