@@ -15,7 +15,7 @@ _Item = TypeVar("_Item", covariant=True)
 
 def by_values(record: Any) -> tuple[Any, ...]:
     """How a frozen dataclass is pickled by the values of its fields: the `__reduce__` of the class."""
-    kind = type(record)
+    kind: Any = type(record)
     fields = _fields_of(kind)
     assert fields is not None
     return _of_values, (kind, *fields(record))
