@@ -68,7 +68,7 @@ def test_unknown_keyword_is_refused_with_the_nearest_known_one():
     assert (caught.value.field, caught.value.value) == ("num_instance", 2)
 
 
-@pytest.mark.parametrize("keyword", ["memory_mb", "_given", "__class__", "is_rebuild"])
+@pytest.mark.parametrize("keyword", ["memory_mb", "_given", "__class__", "is_rebuild", "group_policy"])
 def test_what_follows_from_others_is_no_keyword(keyword):
     with pytest.raises(InvalidRequest) as caught:
         RequestSpec(**{keyword: 1})
