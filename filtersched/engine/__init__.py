@@ -15,14 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filtersched.engine.answer_cache import AnswerCache
-from filtersched.engine.cached_verdicts import VerdictsCache
-from filtersched.engine.cached_weights import PoolCache, WeightsCache
-from filtersched.engine.choice_cache import ChoiceCache
 from filtersched.engine.decision import Choice, Decision
 from filtersched.engine.draw import Draw
 from filtersched.engine.fallback import NeedAllHosts, UseHandlers
 from filtersched.engine.filtering import FilterRunner
 from filtersched.engine.near_misses import nearest_misses
+from filtersched.engine.pool_cache import PoolCache
 from filtersched.engine.room_ahead import room_ahead
 from filtersched.engine.run import Run
 from filtersched.engine.weighing import WeigherRunner
@@ -128,12 +126,12 @@ class Engine:
             rows = HostRows(hosts)
             if rows.host_names().several and len(set(map(_NODE, hosts))) < len(hosts):
                 raise UseHandlers
-            return rows, PoolCache(AnswerCache(rows), VerdictsCache(), WeightsCache(), ChoiceCache())
+            return rows, PoolCache(rows)
         cache = self._caches.get(hosts.rows)
-        if cache is None or cache.answers.version != hosts.rows.version:
+        if cache is None:
             # A weak reference, so that the cache doesn't keep the pool alive.
-            cache = PoolCache(AnswerCache(weakref.proxy(hosts.rows)), VerdictsCache(), WeightsCache(), ChoiceCache())
-            self._caches[hosts.rows] = cache
+            cache = self._caches[hosts.rows] = PoolCache(weakref.proxy(hosts.rows))
+        cache.catch_up()
         return hosts.rows, cache
 
     def _runners_of(self, filters: Sequence[BaseHostFilter]) -> list[FilterRunner]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+import itertools
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +13,16 @@ from filtersched.columns.column import NotVectorizable
 from filtersched.columns.distinct_values import Codes
 from filtersched.engine.candidates import Candidates
 from filtersched.engine.fallback import UseHandlers
+from filtersched.engine.latest import Latest
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.plugin_evaluator import ColumnAnswer, PluginEvaluator, Raised, Window
+from filtersched.engine.questions import Asked, Kind, Questions
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.top_rows import ColumnExtremes
 from filtersched.hosts.declared_items import Name, reader
 from filtersched.hosts.host_rows import HostRows
 
-_ENTRIES = 128
+_ENTRIES, _FOUND, _UNIFORM = 128, 64, 8
 _BYTES = 64 * 1024 * 1024
 # In a pool for which that is less, the most bytes for each row: 24 answers that are numbers.
 _BYTES_PER_ROW = 192
@@ -40,55 +42,28 @@ def few_dirty_rows(rows: HostRows, then: int, reads: frozenset[str] | None) -> l
     return None if dirty is None or len(dirty) > _FEW + len(rows) // 1000 else dirty
 
 
-def touches(changes: Mapping[Any, Any], reads: frozenset[str] | None) -> bool:
-    """Whether one of the changes, by attribute, is of one that is read; None is any."""
-    return bool(changes) and (reads is None or None in changes or not reads.isdisjoint(changes))
-
-
-class Kind(Protocol):
-    """What kind of answers a plug-in gives, and how they are made an array's values."""
-
-    dtype: Any
-
-    def from_answer(self, answer: Any) -> Any:
-        """One host's answer."""
-
-    def from_answers(self, answers: NDArray[Any]) -> NDArray[Any]:
-        """Answers of all rows, as a new array."""
-
-
 class CachedAnswers:
     """One plug-in's answers for one kind of request: (n_rows,), or one value for all.
 
-    answers : the current ones; read-only for callers.
-    ends : the least and largest of them, once a caller needs them.
+    answers : the current ones, once `dirty` is empty; read-only for callers.
+    dirty : the rows of hosts that have changed since in what the plug-in reads.
+    watched_attributes : what it reads of hosts; None is anything.
+    is_kept : whether the cache has them, and puts rows into `dirty`.
+    ends : the least and largest of the answers, once a caller needs them.
     """
 
     __slots__ = (
-        "_dtype",
-        "_n_rows",
-        "_passes",
-        "_passes_all",
-        "answers",
-        "change_count",
-        "codes",
-        "ends",
-        "known",
-        "options",
-        "raised",
-        "stamp",
-        "version",
-        "watched_attributes",
-        "window",
+        *("_dtype", "_n_rows", "_passes", "_passes_all", "answers", "codes", "dirty", "ends", "is_kept", "known"),
+        *("options", "raised", "stamp", "watched_attributes", "window"),
     )
 
     def __init__(self, answers: Any, kind: Kind, rows: HostRows, watched_attributes: frozenset[str] | None) -> None:
         self.answers: Any = _one_if_same(answers)
         self._n_rows = len(rows)
         self._dtype = kind.dtype
-        self.version: int = rows.version
-        self.change_count: int = rows.change_count
+        self.dirty: set[int] = set()
         self.watched_attributes: frozenset[str] | None = watched_attributes
+        self.is_kept: bool = False
         # The values that the answers are for, and the number of their changes that the answers include.
         self.codes: Codes | None = None
         self.stamp: int = 0
@@ -108,14 +83,20 @@ class CachedAnswers:
         """How many bytes the answers take."""
         return self.answers.nbytes if isinstance(self.answers, np.ndarray) else 0
 
+    def watched_names(self) -> Collection[str | None]:
+        """The attributes that are watched, None among them for any attribute."""
+        return (None,) if self.watched_attributes is None else self.watched_attributes
+
     def passes_all(self) -> bool:
         """Whether the answer is yes for every row."""
         if self._passes_all is None:
             self._passes_all = bool(np.all(self.answers))
         return self._passes_all
 
-    def at_least(self, needed: float) -> NDArray[np.bool_] | bool:
-        """Which answers are not below a number, read-only for callers; the last few are cached."""
+    def passes(self, needed: float | None) -> NDArray[np.bool_] | bool:
+        """Which hosts pass, read-only for callers: those whose answer is yes, or not below a number."""
+        if needed is None:
+            return self.passes_all() or self.answers
         if not isinstance(self.answers, np.ndarray):
             return bool(self.answers >= needed)
         passes = self._passes.get(needed)
@@ -152,53 +133,104 @@ class AnswerCache:
 
     def __init__(self, rows: HostRows) -> None:
         self.rows = rows
-        # Every entry is invalid once the rows have another version.
-        self.version: int = rows.version
-        self._entries: OrderedDict[Any, CachedAnswers] = OrderedDict()
-        self._uniform: dict[float, tuple[int, NDArray[np.float64]]] = {}
+        self._forget()
+
+    def _forget(self) -> None:
+        self._state = (self.rows.version, self.rows.change_count)
+        # By the key of the request to the plug-in; never None.
+        self._entries: Latest[CachedAnswers] = Latest(_ENTRIES)
+        # By key of the request to all plug-ins.
+        self._found: Latest[Sequence[CachedAnswers | None]] = Latest(_FOUND)
+        # The entries that watch an attribute, by its name; None is any attribute.
+        self._watching: dict[str | None, dict[CachedAnswers, None]] = {}
+        self._uniform: Latest[NDArray[np.float64]] = Latest(_UNIFORM)
         self._size = 0
         # Kinds of requests about which hosts were asked one by one, the last ones.
-        self._asked_once: OrderedDict[Any, None] = OrderedDict()
+        self._asked_once: Latest[bool] = Latest(_ENTRIES)
+
+    def catch_up(self) -> bool:
+        """Note which rows have changed since the last call; returns whether none has.
+
+        Whoever asks for answers calls it first, after each change of the rows.
+        """
+        rows, (version, then) = self.rows, self._state
+        now = self._state = (rows.version, rows.change_count)
+        if now == (version, then):
+            return True
+        changes = rows.changes_since(then) if rows.version == version else None
+        if changes is None:
+            self._forget()
+            return False
+        watching = self._watching
+        for name, dirty in changes.items():
+            for entry in itertools.chain.from_iterable(watching.values()) if name is None else watching.get(name, ()):
+                entry.dirty.update(dirty)
+            for entry in watching.get(None, ()):
+                entry.dirty.update(dirty)
+        return False
+
+    def find(self, questions: Questions, request: RequestKeys) -> Sequence[CachedAnswers | None]:
+        """The cached answers of each plug-in on all rows, those of dirty rows evaluated again; None if unknown.
+
+        The same sequence for a request of the same kind, as long as the answers are the same ones.
+        """
+        key, asked = questions.lasting(request)
+        before = self._found.find(key)
+        if before is not None and self._are_current(asked, before, request):
+            return before
+        return self._found.keep(key, tuple([None if one is None else self._current(one, request) for one in asked]))
+
+    def _are_current(
+        self, asked: Sequence[Asked | None], found: Sequence[CachedAnswers | None], request: RequestKeys
+    ) -> bool:
+        for one, entry in zip(asked, found, strict=True):
+            if one is None:
+                continue
+            if entry is None or not entry.is_kept:
+                return False
+            is_touched = entry.dirty or entry.window is not None or entry.options is not one[0].plugin._values
+            if is_touched and not self._is_current(one, entry, request):
+                return False
+        return True
+
+    def _current(self, asked: Asked, request: RequestKeys) -> CachedAnswers | None:
+        """The cached answers to a request, up to date; None if there are none."""
+        entry = self._entries.find(asked[0].key(request))
+        return entry if entry is not None and self._is_current(asked, entry, request) else None
+
+    def _is_current(self, asked: Asked, entry: CachedAnswers, request: RequestKeys) -> bool:
+        """Whether answers hold now; those for dirty rows are worked out again."""
+        evaluator, kind = asked
+        return (
+            entry.options is evaluator.plugin._values
+            and (entry.window is None or entry.window.contains(request.now))
+            and (not entry.dirty or self._follow(entry, evaluator, request, kind))
+        )
 
     def answers_for(
-        self, evaluator: PluginEvaluator, request: RequestKeys, kind: Kind, candidates: Callable[[], NDArray[np.intp]]
+        self, asked: Asked, request: RequestKeys, candidates: Callable[[], NDArray[np.intp]]
     ) -> CachedAnswers | None:
         """The answers of all rows; None if hosts are to be asked one by one.
 
         candidates : the rows that must be asked; an exception of another row does not surface.
         """
-        key = evaluator.key(request)
-        entry = self._entries.get(key) if key is not None else None
-        if entry is None or not self.refresh(entry, evaluator, request, kind):
+        entry, evaluator = self._current(asked, request), asked[0]
+        if entry is None:
             try:
-                entry, attributes_read = self._evaluate(evaluator, request, kind, key)
+                entry = self._evaluate(*asked, request)
             except NotVectorizable:
-                request.is_repeatable = False
                 return None
-            entry.options = evaluator.plugin._values
-            if evaluator.tells_changes and "now" in attributes_read:
-                entry.window = evaluator.window(self.rows, request)
-            key = evaluator.key(request, attributes_read)
-            if key is not None:
-                self._keep(key, entry)
-        else:
-            self._entries.move_to_end(key)
         if entry.raised is not None:
             for row in candidates()[entry.raised[candidates()]][:1].tolist():
                 # Evaluate the first candidate that raised once more, for the exception.
                 evaluator.of(self.rows.host(row), request)
                 # No exception: the first one was not the plug-in's, such as a timeout's signal. Ask host by host.
-                self._drop(key)
-                request.is_repeatable = False
+                self._drop(evaluator.key(request))
                 return None
-        if key is None:
-            request.is_repeatable = False
-        elif entry.window is not None:
-            request.windows.append(entry.window)
         return entry
 
     def answers_over(
-        self, overlay: Overlay, evaluator: PluginEvaluator, request: RequestKeys, kind: Kind, candidates: Candidates
+        self, overlay: Overlay, asked: Asked, request: RequestKeys, candidates: Candidates
     ) -> Any:
         """The same as a decision sees the rows: those that it has depleted are asked again, if they are candidates.
 
@@ -208,9 +240,10 @@ class AnswerCache:
         is_candidate = candidates.as_mask()
         untouched = is_candidate.copy()
         untouched[list(overlay.depleted)] = False
+        evaluator, kind = asked
         ask = evaluator.host_evaluator(request)
         try:
-            found = self.answers_for(evaluator, request, kind, lambda: np.flatnonzero(untouched))
+            found = self.answers_for(asked, request, lambda: np.flatnonzero(untouched))
             if found is None:
                 return None
             changed = {row: kind.from_answer(ask(one)) for row, one in overlay.depleted.items() if is_candidate[row]}
@@ -232,29 +265,41 @@ class AnswerCache:
 
     def all_rows(self, value: float) -> NDArray[np.float64]:
         """The same value for every row, (n_rows,), read-only for callers; the same array each time."""
-        version, values = self._uniform.get(value, (-1, None))
-        if values is None or version != self.rows.version:
-            values = np.full(len(self.rows), value, dtype=np.float64)
-            if len(self._uniform) >= 8:
-                self._uniform.clear()
-            self._uniform[value] = (self.rows.version, values)
+        values = self._uniform.find(value)
+        if values is None:
+            values = self._uniform.keep(value, np.full(len(self.rows), value, dtype=np.float64))
         return values
 
     def _drop(self, key: Any) -> None:
         dropped = self._entries.pop(key, None)
         if dropped is not None:
+            dropped.is_kept = False
             self._size -= dropped.size
+            for name in dropped.watched_names():
+                del self._watching[name][dropped]
 
     def _keep(self, key: Any, entry: CachedAnswers) -> None:
         self._drop(key)
-        self._entries[key] = entry
         self._size += entry.size
         most = max(_BYTES, _BYTES_PER_ROW * len(self.rows))
-        while len(self._entries) > _ENTRIES or (self._size > most and len(self._entries) > 1):
-            self._size -= self._entries.popitem(last=False)[1].size
+        while len(self._entries) >= _ENTRIES or (self._size > most and self._entries):
+            self._drop(next(iter(self._entries)))
+        self._entries.keep(key, entry).is_kept = True
+        for name in entry.watched_names():
+            self._watching.setdefault(name, {})[entry] = None
 
-    def _evaluate(
-        self, evaluator: PluginEvaluator, request: RequestKeys, kind: Kind, key: Any
+    def _evaluate(self, evaluator: PluginEvaluator, kind: Kind, request: RequestKeys) -> CachedAnswers:
+        """New answers, kept if such a request may come again."""
+        entry, spec_reads = self._evaluated(evaluator, request, kind)
+        entry.options = evaluator.plugin._values
+        if evaluator.tells_changes and "now" in spec_reads:
+            entry.window = evaluator.window(self.rows, request)
+        if evaluator.note_reads(spec_reads, request):
+            self._keep(evaluator.key(request), entry)
+        return entry
+
+    def _evaluated(
+        self, evaluator: PluginEvaluator, request: RequestKeys, kind: Kind
     ) -> tuple[CachedAnswers, tuple[Name, ...]]:
         """New answers, and the request attributes that they depend on."""
         reads = request.reads_of(evaluator)
@@ -271,7 +316,7 @@ class AnswerCache:
                 # The boundary to the plug-in: it raises again about the first candidate, and names it.
                 raise NotVectorizable from None
             return CachedAnswers(kind.from_answer(answer), kind, self.rows, frozenset()), evaluator.spec_reads
-        if self.rows.has_objects and self._rarely_shared(reads) and self._is_first(key):
+        if self.rows.has_objects and self._rarely_shared(reads) and self._is_first(evaluator.key(request)):
             # Asking the candidates costs less than asking about all values, unless the request comes again.
             raise NotVectorizable
         entry = CachedAnswers(np.zeros(0, dtype=kind.dtype), kind, self.rows, self.rows.watched_items(reads))
@@ -312,13 +357,7 @@ class AnswerCache:
 
     def _is_first(self, key: Any) -> bool:
         """Whether this kind of request was not seen lately; None never comes again."""
-        if key in self._asked_once:
-            return False
-        if key is not None:
-            self._asked_once[key] = None
-            if len(self._asked_once) > _ENTRIES:
-                self._asked_once.popitem(last=False)
-        return True
+        return key is None or (self._asked_once.find(key) is None and self._asked_once.keep(key, True))
 
     def _fill(self, entry: CachedAnswers, kind: Kind) -> None:
         """The answers of all rows from those of the codes."""
@@ -339,36 +378,26 @@ class AnswerCache:
         entry.raised = np.isin(codes, wrong) if wrong else None
         entry.stamp = entry.codes.stamp
 
-    def refresh(self, entry: CachedAnswers, evaluator: PluginEvaluator, request: RequestKeys, kind: Kind) -> bool:
-        """Evaluate what changed again; returns False where all rows must be."""
-        rows = self.rows
-        if entry.version != rows.version or entry.options is not evaluator.plugin._values:
-            return False
-        if entry.window is not None and not entry.window.contains(request.now):
-            return False
-        if entry.change_count == rows.change_count:
-            return True
-        dirty = rows.dirty_rows_since(entry.change_count, entry.watched_attributes)
-        if dirty is None:
-            return False
-        if dirty and not (
-            self._follow_codes(entry, evaluator, request, kind)
-            if entry.codes is not None
-            else self._ask_again(entry, evaluator, request, kind, dirty)
-        ):
-            return False
-        entry.change_count = rows.change_count
-        return True
+    def _follow(
+        self, entry: CachedAnswers, evaluator: PluginEvaluator, request: RequestKeys, kind: Kind
+    ) -> bool:
+        """Whether the dirty rows could be given their new answers; if not, all rows are to be evaluated."""
+        if entry.codes is not None:
+            is_current = self._follow_codes(entry, evaluator, request, kind)
+        elif len(entry.dirty) > _FEW + len(self.rows) // 1000:
+            is_current = False
+        else:
+            is_current = self._ask_again(entry, evaluator, request, kind)
+        entry.dirty.clear()
+        return is_current
 
     def _ask_again(
-        self, entry: CachedAnswers, evaluator: PluginEvaluator, request: RequestKeys, kind: Kind, dirty: list[int]
+        self, entry: CachedAnswers, evaluator: PluginEvaluator, request: RequestKeys, kind: Kind
     ) -> bool:
         """Whether the dirty rows could be evaluated one by one."""
-        if len(dirty) > _FEW + len(self.rows) // 1000:
-            return False
         try:
             ask = evaluator.host_evaluator(request)
-            for row in dirty:
+            for row in entry.dirty:
                 host = self.rows.host(row)
                 entry.set_row(row, kind.from_answer(ask(host)))
                 if entry.window is not None:

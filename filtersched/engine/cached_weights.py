@@ -5,16 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from operator import is_
-from typing import Any, NamedTuple
 
 import numpy as np
 
-from filtersched.engine.answer_cache import AnswerCache, few_dirty_rows, touches
-from filtersched.engine.cached_verdicts import VerdictsCache
+from filtersched.engine.answer_cache import AnswerCache, CachedAnswers, few_dirty_rows
 from filtersched.engine.candidates import Candidates
-from filtersched.engine.choice_cache import ChoiceCache, options_of
 from filtersched.engine.fallback import UseHandlers
+from filtersched.engine.latest import Latest
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.top_rows import RowMask, TopRows, best_first, best_of
@@ -50,10 +47,13 @@ class Totals:
         self._top_rows: TopRows | None = None
         self._change_count = rows.change_count
 
-    def refresh(self, terms: Sequence[WeigherTerm], rows: HostRows) -> bool:
-        """Weigh the dirty rows again; returns False where there are too many, or a weight is not finite."""
+    def refresh(self, terms: Sequence[WeigherTerm], rows: HostRows, watched: frozenset[str] | None) -> bool:
+        """Weigh the dirty rows again; returns False where there are too many, or a weight is not finite.
+
+        watched : the attributes that weights depend on; None is any.
+        """
         if self._change_count != rows.change_count:
-            dirty = few_dirty_rows(rows, self._change_count, None)
+            dirty = few_dirty_rows(rows, self._change_count, watched)
             if dirty is None:
                 return False
             scale = Scale.of(terms)
@@ -82,16 +82,18 @@ class Totals:
 
 
 class CachedWeights:
-    """The terms of all weighers for one kind of request: requests of which they read the same.
+    """The terms of all weighers for one kind of request, and the sums of them.
 
     A term that gives every host 0.0 is left out of all sums. Where its scale cannot move, it costs nothing.
     """
 
-    def __init__(self, terms: Sequence[WeigherTerm], options: Sequence[object], rows: HostRows) -> None:
+    def __init__(self, terms: Sequence[WeigherTerm], rows: HostRows) -> None:
         self.terms = terms
-        self._options = options
-        self._version = rows.version
         self._change_count = rows.change_count
+        self._aggregates = rows.watched_attributes(("aggregates",))
+        watched = [self._aggregates, *(None if one.source is None else one.source.watched_attributes for one in terms)]
+        known = [one for one in watched if one is not None]
+        self._watched = frozenset[str]().union(*known) if len(known) == len(watched) else None
         self._moving = []
         for term in terms:
             if term.scale_may_move:
@@ -104,45 +106,17 @@ class CachedWeights:
         self._multipliers = uniform_multipliers(terms)
         self._is_used = False
 
-    @property
-    def is_lasting(self) -> bool:
-        """Whether each term is made of cached answers, which hold for any candidates at any time."""
-        return all(
-            term.source is not None and term.source.raised is None and term.source.window is None
-            for term in self.terms
-        )
-
-    def refresh(
-        self,
-        options: Sequence[object],
-        overlay: Overlay,
-        cache: AnswerCache,
-        request: RequestKeys,
-        candidates: Candidates,
-    ) -> bool:
-        """Ask again about the dirty rows; returns False where the terms are no longer made of the same arrays."""
-        rows = cache.rows
-        if self._version != rows.version or not all(map(is_, options, self._options)):
-            return False
-        if self._change_count == rows.change_count:
-            return True
-        changes = rows.changes_since(self._change_count)
-        if changes is None:
-            return False
-        moved = touches(changes, rows.watched_attributes(("aggregates",)))
-        for term in self.terms:
-            source = term.source
-            assert source is not None
-            assert term.weigher.evaluator is not None
-            if not touches(changes, source.watched_attributes):
-                source.change_count = rows.change_count
-            elif not cache.refresh(source, term.weigher.evaluator, request, term.weigher):
+    def is_current(self, overlay: Overlay, request: RequestKeys, candidates: Candidates) -> bool:
+        """Whether the terms are still made of the same arrays; the answers that they are made of are current."""
+        rows = overlay.rows
+        if self._change_count != rows.change_count:
+            if not all(term.source is not None and term.source.answers is term.answers for term in self.terms):
                 return False
-            if source.answers is not term.answers:
-                return False
-            if moved and not term.has_multipliers(term.weigher.multipliers(overlay, request, candidates)):
-                return False
-        self._change_count = rows.change_count
+            if rows.dirty_rows_since(self._change_count, self._aggregates) != []:
+                for term in self.terms:
+                    if not term.has_multipliers(term.weigher.multipliers(overlay, request, candidates)):
+                        return False
+            self._change_count = rows.change_count
         return True
 
     def _fit(self, alive: RowMask) -> None:
@@ -173,7 +147,7 @@ class CachedWeights:
         self._fit(alive)
         ends = tuple([(term.low, term.high) for term in self._telling])
         for at, found in enumerate(self._totals):
-            if found.ends == ends and found.refresh(self._telling, rows):
+            if found.ends == ends and found.refresh(self._telling, rows, self._watched):
                 if at:
                     self._totals.insert(0, self._totals.pop(at))
                 return found
@@ -185,59 +159,37 @@ class CachedWeights:
 
 
 class WeightsCache:
-    """What weighers say of the last few kinds of requests."""
+    """What weighers say of the last few kinds of requests: those of which all cached answers are the same."""
 
     def __init__(self) -> None:
-        self._kinds: dict[Any, CachedWeights] = {}
+        self._kinds: Latest[CachedWeights] = Latest(_KINDS)
 
     def weights(
         self,
         weighers: Sequence[WeigherRunner],
+        sources: Sequence[CachedAnswers | None],
         overlay: Overlay,
         cache: AnswerCache,
         request: RequestKeys,
         candidates: Candidates,
     ) -> CachedWeights:
-        """The weights of all rows, of which no host is depleted; the candidates are several, in order of rows."""
-        declared = ((one, one.evaluator) for one in weighers if one.evaluator is not None)
-        lasting = [one for one, asked in declared if not asked.changing or asked.has_key(request)]
-        options = options_of(lasting)
-        found = self._kinds.pop(_key(lasting, request), None)
-        if found is not None and found.refresh(options, overlay, cache, request, candidates):
-            self._keep(_key(lasting, request), found)
-            if len(lasting) == len(weighers):
+        """The weights of all rows, of which no host is depleted; the candidates are several, in order of rows.
+
+        sources : of each weigher what it finds in the cache.
+        """
+        kind = (tuple(map(id, weighers)), tuple(sources))
+        found = self._kinds.find(kind)
+        if found is not None and found.is_current(overlay, request, candidates):
+            known = dict(zip([id(term.weigher) for term in found.terms], found.terms, strict=True))
+            if len(known) == len(weighers):
                 return found
-            known = dict(zip(lasting, found.terms, strict=True))
-            # The others are asked anew for each instance.
-            terms = [known.get(one) or one.term(overlay, cache, request, candidates) for one in weighers]
         else:
-            terms = [one.term(overlay, cache, request, candidates) for one in weighers]
-            # Plug-ins may have read their options for the first time.
-            of_lasting = [term for term in terms if term.weigher in lasting]
-            found = CachedWeights(of_lasting, options_of(lasting), cache.rows)
-            if found.is_lasting:
-                # What was read of the request is known better now than before.
-                self._keep(_key(lasting, request), found)
-        return found if len(lasting) == len(weighers) else CachedWeights(terms, (), cache.rows)
-
-    def _keep(self, key: Any, weights: CachedWeights) -> None:
-        """Cache weights; the ones used last come last."""
-        if key is None:
-            # A weigher was found to read what changes with the next instance.
-            return
-        self._kinds[key] = weights
-        if len(self._kinds) > _KINDS:
-            del self._kinds[next(iter(self._kinds))]
-
-
-def _key(weighers: Sequence[WeigherRunner], request: RequestKeys) -> Any:
-    return request.key_of_all([one.evaluator for one in weighers])
-
-
-class PoolCache(NamedTuple):
-    """What the engine caches of one pool between requests."""
-
-    answers: AnswerCache
-    verdicts: VerdictsCache
-    weights: WeightsCache
-    choices: ChoiceCache
+            known = {}
+        terms = [known.get(id(one)) or one.term(overlay, cache, request, candidates) for one in weighers]
+        lasting = [term for term in terms if term.is_lasting]
+        if not known and lasting:
+            kept = CachedWeights(lasting, cache.rows)
+            self._kinds.keep((kind[0], tuple([term.source if term.is_lasting else None for term in terms])), kept)
+            if len(lasting) == len(terms):
+                return kept
+        return CachedWeights(terms, cache.rows)

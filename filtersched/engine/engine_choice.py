@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
-from filtersched.engine.choice_cache import RowChoice
 from filtersched.engine.decision import Choice, Explained
 from filtersched.engine.filtering import Steps
+from filtersched.engine.weighing import Scale
 from filtersched.hosts.host_names import HostNames
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.filter_step import FilterStep
+from filtersched.results.weigher_shares import WeigherColumn
+
+
+class RowChoice(NamedTuple):
+    """The row of a ranking that was chosen, and what its weight was made of; no raws if it had no rival.
+
+    next_best : row and weight of the runner-up.
+    columns, rows : every host's weights and the rows of the hosts, in list order, if they are to be kept.
+    """
+
+    row: int
+    weight: float
+    steps: Steps
+    scale: Scale
+    raws: Sequence[float]
+    multipliers: Sequence[float]
+    next_best: tuple[int, float] | None
+    columns: Sequence[WeigherColumn] = ()
+    rows: Sequence[int] = ()
 
 
 class EngineChoice(Choice):

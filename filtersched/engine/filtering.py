@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filtersched.columns.column import EXACT, NotVectorizable
-from filtersched.engine.answer_cache import AnswerCache, CachedAnswers
+from filtersched.engine.answer_cache import AnswerCache
 from filtersched.engine.candidates import Candidates, Rows
 from filtersched.engine.fallback import FilteringEnded, UseHandlers
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.plugin_evaluator import PluginEvaluator, evaluator
+from filtersched.engine.questions import Asked
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.filters.base import BaseHostFilter, left_by, tells_new_refusals, truth
 from filtersched.filters.capacity import CapacityFilter
@@ -71,99 +72,68 @@ class FilterRunner:
         self.evaluator: PluginEvaluator | None = evaluator(
             plugin, "host_passes", BaseHostFilter, _DEFAULTS, functools.partial(truth, plugin)
         )
+        self.verdicts: Asked | None = None if self.evaluator is None else (self.evaluator, _VERDICTS)
         # What a CapacityFilter compares with what is needed; cached for all requests.
-        self._room: PluginEvaluator | None = None
+        self.room: Asked | None = None
         if isinstance(plugin, CapacityFilter) and _compares_rooms(plugin, self.evaluator):
-            self._room = PluginEvaluator(plugin, lambda host, _spec: plugin.room(host), None, spec_reads=())
+            room = PluginEvaluator(plugin, lambda host, _spec: plugin.room(host), None, spec_reads=())
+            self.room = (room, _ROOMS)
         # Whether it can tell which hosts it refuses from one instance to the next.
         self.tells_new_refusals: bool = self.evaluator is not None and tells_new_refusals(type(plugin))
-        self.has_room: bool = self._room is not None
         # Whether hosts that it refused are not asked about again.
         self.is_final: bool = plugin.refusals_are_final
         # Whether every instance but the first is alike to it.
         self.asks_alike: bool = type(plugin).run_filter_for_index is BaseHostFilter.run_filter_for_index
 
+    def needed(self, request: RequestKeys) -> float | None:
+        """What rooms are compared with; None where they don't tell the verdicts."""
+        if self.room is None:
+            return None
+        plugin: Any = self.plugin
+        try:
+            needed = self.room[0].of_request(plugin.needed, request)
+        except Exception:
+            # The boundary to the plug-in: it raises again when it judges a candidate.
+            return None
+        return needed if type(needed) in (int, float) and -EXACT < needed < EXACT else None
+
     def remaining(
         self, overlay: Overlay, cache: AnswerCache, request: RequestKeys, candidates: Candidates
     ) -> Candidates:
         """Those of the candidate rows that pass."""
-        return self.remaining_and_answers(overlay, cache, request, candidates)[0]
-
-    def remaining_and_answers(
-        self, overlay: Overlay, cache: AnswerCache, request: RequestKeys, candidates: Candidates
-    ) -> tuple[Candidates, CachedAnswers | None]:
-        """The same, and the cached answers that tell it; None if it was found in another way."""
-        if not candidates.count:
-            return candidates, None
-        if self.evaluator is None:
-            return self._called(overlay, request, candidates), None
-        if request.is_rebuild and not self.plugin.asked_about(request.spec):
-            return candidates, None
-        found: CachedAnswers | None = None
+        if self.evaluator is None or self.verdicts is None:
+            return self._called(overlay, request, candidates) if candidates.count else candidates
+        if not candidates.count or (request.is_rebuild and not self.plugin.asked_about(request.spec)):
+            return candidates
+        passes: NDArray[np.bool_] | bool | None
         if overlay.depleted:
             passes = self.passes_now(overlay, request)
             if passes is None:
-                passes = cache.answers_over(overlay, self.evaluator, request, _VERDICTS, candidates)
+                passes = cache.answers_over(overlay, self.verdicts, request, candidates)
         else:
-            passes, found = self.cached(cache, request, candidates.rows)
+            passes = self.cached(cache, request, candidates.rows)
         if passes is None:
             ask = self.evaluator.host_evaluator(request)
             passes = np.zeros(candidates.n_rows, dtype=np.bool_)
             for row in candidates.rows().tolist():
                 passes[row] = ask(overlay.host(row))
-        return candidates.where(passes), found
+        return candidates.where(passes)
 
     def cached(
         self, cache: AnswerCache, request: RequestKeys, candidates: Callable[[], Rows]
-    ) -> tuple[NDArray[np.bool_] | bool | None, CachedAnswers | None]:
-        """The verdicts of all rows, or one for all; None: ask one by one. The filter is a declared one.
+    ) -> NDArray[np.bool_] | bool | None:
+        """The verdicts on all rows, cached from now on; None: ask one by one. The filter is a declared one.
 
         candidates : as of AnswerCache.answers_for.
-        Also returns the rooms that tell it, or the verdicts of a filter without rooms.
         """
-        assert self.evaluator is not None
-        if self._room is not None:
-            needed = self._needed(self._room, request)
-            found = None if needed is None else cache.answers_for(self._room, request, _ROOMS, candidates)
-            if found is not None and needed is not None:
-                return found.at_least(needed), found
-        found = cache.answers_for(self.evaluator, request, _VERDICTS, candidates)
-        return (None, None) if found is None else (found.answers, None if self.has_room else found)
-
-    def has_key(self, request: RequestKeys) -> bool:
-        """Whether its cached answers hold for the request's next instance too."""
-        return self.has_room or (self.evaluator is not None and self.evaluator.has_key(request))
-
-    def refresh(self, found: CachedAnswers, cache: AnswerCache, request: RequestKeys) -> bool:
-        """Whether what `cached` returned is up to date now; its dirty rows are asked again."""
-        if self._room is not None:
-            return cache.refresh(found, self._room, request, _ROOMS)
-        assert self.evaluator is not None
-        up_to_date = self.has_key(request) and cache.refresh(found, self.evaluator, request, _VERDICTS)
-        return up_to_date and found.raised is None
-
-    def verdicts_of(self, found: CachedAnswers, request: RequestKeys) -> NDArray[np.bool_] | bool | None:
-        """The verdicts of all rows by what `cached` returned for such a request; None if it does not tell."""
-        if found.options is not self.plugin._values:
-            return None
-        if self._room is not None:
-            needed = self._needed(self._room, request)
-            return None if needed is None else found.at_least(needed)
-        if found.window is not None:
-            if not found.window.contains(request.now):
-                return None
-            request.windows.append(found.window)
-        return True if found.passes_all() else found.answers
-
-    def _needed(self, room: PluginEvaluator, request: RequestKeys) -> float | None:
-        """What rooms are compared with; None where they don't tell."""
-        plugin: Any = self.plugin
-        try:
-            needed = room.of_request(plugin.needed, request)
-        except Exception:
-            # The boundary to the plug-in: it raises again when it judges a candidate.
-            return None
-        return needed if type(needed) in (int, float) and -EXACT < needed < EXACT else None
+        assert self.verdicts is not None
+        needed = self.needed(request)
+        found = None
+        if self.room is not None and needed is not None:
+            found = cache.answers_for(self.room, request, candidates)
+        if found is None:
+            found, needed = cache.answers_for(self.verdicts, request, candidates), None
+        return None if found is None else found.passes(needed)
 
     def passes_now(self, overlay: Overlay, request: RequestKeys) -> NDArray[np.bool_] | bool | None:
         """The verdicts of all rows in the middle of a request, or one for all; None: ask one by one."""
@@ -234,7 +204,6 @@ class FilterRunner:
 
     def _called(self, overlay: Overlay, request: RequestKeys, candidates: Candidates) -> Candidates:
         """The rows of the hosts that the filter itself returns, in the order that it returns them."""
-        request.is_repeatable = False
         rows = candidates.rows().tolist()
         hosts = [overlay.host(row) for row in rows]
         with asking(self.plugin, len(hosts), request.spec.instance_uuid):

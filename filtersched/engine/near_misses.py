@@ -158,7 +158,7 @@ class _Bounds:
         try:
             if self._request.is_rebuild and not runner.plugin.asked_about(self._request.spec):
                 return True
-            found, _answers = runner.cached(self._cache, self._request, _nobody)
+            found = runner.cached(self._cache, self._request, _nobody)
         except Exception:
             # The boundary to the plug-in: it is asked host by host, where what it raises is a verdict.
             return None

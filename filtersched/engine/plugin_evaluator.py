@@ -13,7 +13,7 @@ import numpy as np
 from filtersched.columns.column import EXACT, Column, NotColumnarError, NotVectorizable
 from filtersched.columns.distinct_values import Codes
 from filtersched.engine.overlay import Overlay
-from filtersched.engine.request_keys import RequestKeys, changes_between_instances, changing
+from filtersched.engine.request_keys import RequestKeys, changing
 from filtersched.engine.views import ColumnSource, ColumnView, StandIn, host_view, show, spec_view
 from filtersched.errors import FilterschedError, InvalidAnswer, UndeclaredRead, shown
 from filtersched.hosts.declared_items import Name, attribute_of, names_of
@@ -92,22 +92,20 @@ class PluginEvaluator:
         )
         self._spec_view: Any = spec_view(self.name, declaration.spec_reads)
         self.tells_changes: bool = self.columnar and spec_reads is None and tells_changes(type(plugin), method.__name__)
-        # What was read of the request when columns were last asked; and the same without the time, where answers
-        # know how long they hold.
-        self.attributes_read: tuple[Name, ...] = ()
-        self.lasting_reads: tuple[Name, ...] = ()
-        # What of this may be another for the request's next instance.
-        self.changing: tuple[Name, ...] = ()
-        self._note_reads(self.spec_reads)
+        # What kept answers depend on in the request, at most; answers that know how long they hold have no time in it.
+        self.key_reads: tuple[Name, ...] = self._without_time(self.spec_reads)
 
-    def _note_reads(self, reads: tuple[Name, ...]) -> None:
-        self.attributes_read = reads
-        self.lasting_reads = tuple([name for name in reads if name != "now"]) if self.tells_changes else reads
-        self.changing = changing(self.lasting_reads)
+    def _without_time(self, reads: tuple[Name, ...]) -> tuple[Name, ...]:
+        return tuple([name for name in reads if name != "now"]) if self.tells_changes else reads
 
-    def has_key(self, request: RequestKeys) -> bool:
-        """Whether what is read of the request is the same for its next instance, the time aside."""
-        return not self.changing or request.key_of_all((self,)) is not None
+    def note_reads(self, reads: tuple[Name, ...], request: RequestKeys) -> bool:
+        """Note what the answers to a request are made of; returns whether they may hold for another request."""
+        reads = self._without_time(reads)
+        if any(request.changes[name] for name in changing(reads)):
+            return False
+        known = () if self.key_reads == self._without_time(self.spec_reads) else self.key_reads
+        self.key_reads = tuple(dict.fromkeys((*known, *reads)))
+        return True
 
     def of_request(self, function: Callable[[Any], Any], request: RequestKeys) -> Any:
         """What a function of the plug-in makes of the request, of which it sees what is declared."""
@@ -130,27 +128,25 @@ class PluginEvaluator:
             note_asked(problem, self.plugin, f"for its host_reads, instance {spec.instance_uuid}")
             raise
 
-    def key(self, request: RequestKeys, attributes_read: tuple[Name, ...] | None = None) -> Any:
+    def key(self, request: RequestKeys) -> Any:
         """What the answer depends on in the request, or None if it is not worth keeping.
 
-        attributes_read : what was read of the request for the answer, if it is at hand.
+        The time is no part of it where answers know how long they hold; elsewhere there is no key.
         """
-        reads = self.attributes_read if attributes_read is None else attributes_read
+        reads = self.key_reads
         if not reads:
             return self
-        for name in reads:
-            if name == "now":
-                if not self.tells_changes:
-                    return None
-            elif changes_between_instances(request.spec, name):
-                return None
-        # The time is no part of the key: the answers know how long they hold.
-        return (self, reads, *[request.key_of(name) for name in reads if name != "now"])
+        if any(request.changes[name] for name in changing(reads)):
+            return None
+        return (self, reads, *map(request.keys.__getitem__, reads))
 
     def changes_between_instances(self, source: Source, request: RequestKeys) -> bool:
         """Whether the answer for a host that stays as it is may be another for the next instance."""
-        spec = request.spec
-        if not any(changes_between_instances(spec, name) for name in self.spec_reads):
+
+        def change(names: Iterable[Name]) -> bool:
+            return any(request.changes[name] for name in changing(names) if name != "now")
+
+        if not change(self.spec_reads):
             return False
         if not self.columnar or self.reads is None:
             return True
@@ -158,7 +154,7 @@ class PluginEvaluator:
             found = self.evaluate_columns(source, request)
         except NotVectorizable:
             return True
-        return any(changes_between_instances(spec, name) for name in found.spec_reads)
+        return change(found.spec_reads)
 
     def window(self, source: Source, request: RequestKeys) -> Window:
         """Between which moments the answers of all rows hold, if they were computed now."""
@@ -247,12 +243,9 @@ class PluginEvaluator:
             if answer.missing is not None:
                 raise NotVectorizable
             answer = answer.values
-        found = ColumnAnswer(answer, self.spec_reads, reads)
-        if not view.reads_may_differ:
-            found = ColumnAnswer(answer, tuple(spec.attributes_read), tuple(view.attributes_read))
-        if found.spec_reads != self.attributes_read:
-            self._note_reads(found.spec_reads)
-        return found
+        if view.reads_may_differ:
+            return ColumnAnswer(answer, self.spec_reads, reads)
+        return ColumnAnswer(answer, tuple(spec.attributes_read), tuple(view.attributes_read))
 
     def _warn_once(self, why: str) -> None:
         """Say that a columnar body is asked host by host, once for each class."""

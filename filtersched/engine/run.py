@@ -8,19 +8,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from filtersched.engine.answer_cache import AnswerCache
-from filtersched.engine.cached_verdicts import VerdictsCache
-from filtersched.engine.cached_weights import CachedWeights, PoolCache, Totals, WeightsCache
+from filtersched.engine.answer_cache import AnswerCache, CachedAnswers
+from filtersched.engine.cached_weights import CachedWeights, Totals
 from filtersched.engine.candidate_rows import ExcludedRows, candidate_rows
 from filtersched.engine.candidates import Candidates
-from filtersched.engine.choice_cache import ChoiceCache, RowChoice, options_of
 from filtersched.engine.decision import Choice, Decision, depleted
 from filtersched.engine.draw import Draw, bring_forward
-from filtersched.engine.engine_choice import EngineChoice
+from filtersched.engine.engine_choice import EngineChoice, RowChoice
 from filtersched.engine.fallback import FilteringEnded, NeedAllHosts, UseHandlers
 from filtersched.engine.filtering import FilterRunner, MaskSteps, Steps
 from filtersched.engine.incremental_update import IncrementalUpdate
 from filtersched.engine.overlay import Overlay
+from filtersched.engine.pool_cache import PoolCache
 from filtersched.engine.ranking import Ranking
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.set_aside import SetAside
@@ -28,7 +27,6 @@ from filtersched.engine.top_rows import RowMask
 from filtersched.engine.trimming import TrimmedRanking
 from filtersched.engine.weighing import Floats, Scale, WeigherRunner, WeigherTerm, multipliers_at, raws_at, totals_of
 from filtersched.hosts.host_names import HostNames
-from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.narrowing import skips_filters
@@ -83,10 +81,8 @@ class Run:
         self.decision = decision
         self.trim_from = trim_from
         self.rows = rows
+        self.pool_cache = cache
         self.cache: AnswerCache = cache.answers
-        self.verdicts_cache: VerdictsCache = cache.verdicts
-        self.weights_cache: WeightsCache = cache.weights
-        self.choice_cache: ChoiceCache = cache.choices
         self.filters: Sequence[FilterRunner] = () if skips_filters(decision.spec) else filters
         self.weighers = weighers
         self.draw = draw
@@ -132,7 +128,8 @@ class Run:
         spec = self.decision.spec_for(0, ())
         self._candidates = candidate_rows(self.rows, spec)
         self._running = self._filters_for(0)
-        self._filter(RequestKeys(spec), MaskSteps(self.names, self._candidates), 0)
+        request = RequestKeys(spec)
+        self._filter(request, MaskSteps(self.names, self._candidates), 0, *self._cached(request))
         return self._candidates.count
 
     @property
@@ -201,57 +198,68 @@ class Run:
 
     def _choose_from_all(self, index: int, request: RequestKeys) -> EngineChoice:
         spec = request.spec
-        options = self._options_if_repeatable()
-        if options is not None:
-            key = self.choice_cache.key(self._running, self.weighers, request)
-            known = None if key is None else self.choice_cache.find(key, options, request)
-            if known is not None:
-                return self._chosen(spec, known)
+        answers, needed = self._cached(request)
+        kind = self._kind(answers, needed)
+        if kind is not None:
+            found = self.pool_cache.choices.find(kind)
+            if found is not None:
+                return self._chosen(spec, found)
         is_narrowed = index == 0 and self._candidates.count < len(self.rows)
         excluded = ExcludedRows(self.rows, spec).steps if is_narrowed else self._set_aside_steps()
         steps = MaskSteps(self.names, self._candidates, excluded)
-        self._filter(request, steps, index)
+        self._filter(request, steps, index, answers, needed)
         if not self._candidates.count:
             counts = None if self.choices else steps.counts
             raise self.decision.refusal(index, steps.filter_steps, self.choices, counts=counts)
         if not self.can_reweigh_one_host:
             return self._choose_by_draw(self._terms(request), spec, steps)
         wanted = len(self.decision.uuids) - index
-        weights = self._weights_of_pool(request)
+        weights = self._weights_of_pool(request, answers[len(self._running) :])
         if weights is not None and wanted == 1:
             alive = RowMask(self._candidates.mask)
             totals = weights.totals(alive, self.rows)
             if totals is not None:
                 best = self._best_of_totals(weights, totals, alive, steps)
-                if options is not None and request.is_repeatable:
-                    # What was read of the request is known better now than before.
-                    key = self.choice_cache.key(self._running, self.weighers, request)
-                    if key is not None:
-                        self.choice_cache.keep(key, best, options, request.windows)
+                if kind is not None:
+                    self.pool_cache.choices.keep(kind, best)
                 return self._chosen(spec, best, lambda: self._hosts(totals.others(alive, best.row)))
         if self.decision.alternates and wanted > 1:
             wanted += 1
         terms = self._terms(request) if weights is None else weights.fresh_terms()
         return self._best_of(self._rank(terms, wanted, weights), spec, steps)
 
-    def _filter(self, request: RequestKeys, steps: MaskSteps, index: int) -> None:
-        """Leave those of the candidates that pass all filters."""
-        verdicts = None
-        if not self.overlay.depleted and not request.is_rebuild:
-            verdicts = self.verdicts_cache.find(self._running, request, self.cache)
-        for runner in self._running:
+    def _cached(self, request: RequestKeys) -> tuple[Sequence[CachedAnswers | None], Sequence[float | None]]:
+        """What is cached of the answers of each filter and each weigher on all rows; what rooms are compared with."""
+        running = self._running
+        needed = [None if one.room is None else one.needed(request) for one in running]
+        if self.overlay.depleted or request.is_rebuild:
+            # Cached answers are about hosts as they were, and some filters are not asked about a rebuild.
+            return [None] * (len(running) + len(self.weighers)), needed
+        answers = self.cache.find(self.pool_cache.questions_of(running, self.weighers), request)
+        if any(number is None and one.room is not None for one, number in zip(running, needed, strict=True)):
+            # A request that rooms cannot be compared with.
+            answers = [None] * len(running) + list(answers[len(running) :])
+        return answers, needed
+
+    def _filter(
+        self,
+        request: RequestKeys,
+        steps: MaskSteps,
+        index: int,
+        answers: Sequence[CachedAnswers | None],
+        needed: Sequence[float | None],
+    ) -> None:
+        """Leave those of the candidates that pass all filters; the rest as `_cached` gives it."""
+        for runner, found, number in zip(self._running, answers, needed, strict=False):
             before = self._candidates
             if not before.count:
                 return
-            known = None if verdicts is None else verdicts.verdicts(runner, request)
             try:
-                if known is not None:
-                    after = before.where(known)
+                if found is not None and found.raised is None:
+                    after = before.where(found.passes(number))
                 else:
                     with self._timed(runner.plugin):
-                        after, found = runner.remaining_and_answers(self.overlay, self.cache, request, before)
-                    if verdicts is not None:
-                        verdicts.note(runner, found, request)
+                        after = runner.remaining(self.overlay, self.cache, request, before)
             except FilteringEnded:
                 steps.forget()
                 self._candidates = Candidates.of_rows(len(self.rows), ())
@@ -262,8 +270,6 @@ class Run:
                 self._set_aside.ask(runner, self.overlay, self.cache, request, index)
             if not runner.is_final and after.count < before.count:
                 self._set_aside.add(runner, before.rows()[~after.as_mask()[before.rows()]])
-        if verdicts is not None:
-            self.verdicts_cache.keep(self._running, request, verdicts)
 
     def _rank(
         self, terms: Sequence[WeigherTerm], wanted: int, weights: CachedWeights | None = None
@@ -276,11 +282,11 @@ class Run:
     def _set_aside_steps(self) -> Callable[[], Sequence[FilterStep]]:
         return self._set_aside.steps(self._candidates.count) if self._set_aside.count else tuple
 
-    def _options_if_repeatable(self) -> list[object] | None:
-        """The options that the choice depends on; None if it does not only depend on these, hosts and the request."""
+    def _kind(self, answers: Sequence[CachedAnswers | None], needed: Sequence[float | None]) -> object:
+        """All cached answers that the choice is made of; None if it is made of more, or not worth keeping."""
         decision = self.decision
         if (
-            not isinstance(decision.hosts, HostPool)
+            not self.pool_cache.is_quiet
             or len(decision.uuids) > 1
             or decision.alternates
             or decision.without
@@ -288,10 +294,10 @@ class Run:
             or not (self.can_reweigh_one_host and self._alike)
             or self._candidates.mask is not None
             or self._candidates.order is not None
-            or not self.choice_cache.is_worth_it(self.rows)
+            or None in answers
         ):
             return None
-        return options_of([*self._running, *self.weighers])
+        return (*answers, *needed)
 
     def _chosen(
         self, spec: RequestSpec, found: RowChoice, others: Callable[[], Iterable[HostState]] | None = None
@@ -310,12 +316,15 @@ class Run:
                     terms.append(weigher.term(self.overlay, self.cache, request, candidates))
         return terms
 
-    def _weights_of_pool(self, request: RequestKeys) -> CachedWeights | None:
+    def _weights_of_pool(
+        self, request: RequestKeys, sources: Sequence[CachedAnswers | None]
+    ) -> CachedWeights | None:
         """The weights of all rows; None where hosts are depleted, or in another order: cached ones don't apply."""
         candidates = self._candidates
         if not self.weighers or candidates.count < 2 or candidates.order is not None or self.overlay.depleted:
             return None
-        return self.weights_cache.weights(self.weighers, self.overlay, self.cache, request, candidates)
+        weights = self.pool_cache.weights
+        return weights.weights(self.weighers, sources, self.overlay, self.cache, request, candidates)
 
     def _fit_scales(self, terms: Sequence[WeigherTerm]) -> None:
         """Fit the parts to the candidates."""

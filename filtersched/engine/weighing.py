@@ -16,6 +16,7 @@ from filtersched.engine.candidates import Candidates, Mask
 from filtersched.engine.fallback import UseHandlers
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.plugin_evaluator import PluginEvaluator, evaluator
+from filtersched.engine.questions import Asked
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.top_rows import ColumnExtremes, RowMask
 from filtersched.engine.views import StandIn, host_view
@@ -42,6 +43,7 @@ class WeigherRunner:
         self.plugin = plugin
         self.name: str = type(plugin).__name__
         self.evaluator: PluginEvaluator | None = evaluator(plugin, "_weigh_object", BaseWeigher, _DEFAULTS)
+        self.asked: Asked | None = None if self.evaluator is None else (self.evaluator, self)
         self.normalized: bool = plugin.normalized and normalizes
         self._minval = plugin.minval
         self._maxval = plugin.maxval
@@ -94,17 +96,17 @@ class WeigherRunner:
         self, overlay: Overlay, cache: AnswerCache, request: RequestKeys, candidates: Candidates
     ) -> tuple[Floats, CachedAnswers | None]:
         """The raw weights, and the cached answers that they are made of."""
-        if self.evaluator is None:
+        if self.evaluator is None or self.asked is None:
             return _placed(self._called(overlay, request, candidates), candidates), None
         answers: Any = None
         found: CachedAnswers | None = None
         if not overlay.depleted:
-            found = cache.answers_for(self.evaluator, request, self, candidates.rows)
+            found = cache.answers_for(self.asked, request, candidates.rows)
             answers = None if found is None else found.answers
         else:
             answers = self._on_columns(overlay, request) if self.evaluator.columnar else None
             if answers is None:
-                answers = cache.answers_over(overlay, self.evaluator, request, self, candidates)
+                answers = cache.answers_over(overlay, self.asked, request, candidates)
         if answers is None:
             ask = self.evaluator.host_evaluator(request)
             each = [self.from_answer(ask(overlay.host(row))) for row in candidates.rows().tolist()]
@@ -234,6 +236,12 @@ class WeigherTerm:
         self._at_low: int | None = None
         self._at_high: int | None = None
         self.rest: tuple[float, float] | None = None
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether it is made of cached answers, which hold for any candidates."""
+        source = self.source
+        return source is not None and source.is_kept and source.raised is None
 
     @property
     def scale_may_move(self) -> bool:

@@ -8,6 +8,7 @@ from filtersched.engine.answer_cache import AnswerCache
 from filtersched.engine.cached_weights import WeightsCache
 from filtersched.engine.candidates import Candidates
 from filtersched.engine.overlay import Overlay
+from filtersched.engine.questions import Questions
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.top_rows import RowMask
 from filtersched.engine.weighing import WeigherRunner
@@ -51,7 +52,11 @@ class World:
     def found(self, project="once"):
         rows = self.pool.rows
         request = RequestKeys(RequestSpec(project_id=project))
-        return self.weights.weights([self.weigher], Overlay(rows), self.answers, request, Candidates(len(rows)))
+        self.answers.catch_up()
+        sources = self.answers.find(Questions([self.weigher.asked]), request)
+        return self.weights.weights(
+            [self.weigher], sources, Overlay(rows), self.answers, request, Candidates(len(rows))
+        )
 
     def totals(self, project="once"):
         return self.found(project).totals(RowMask(None), self.pool.rows)

@@ -1,0 +1,43 @@
+"""PoolCache: what the engine caches of one pool between requests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from filtersched.engine.answer_cache import AnswerCache
+from filtersched.engine.cached_weights import WeightsCache
+from filtersched.engine.engine_choice import RowChoice
+from filtersched.engine.filtering import FilterRunner
+from filtersched.engine.latest import Latest
+from filtersched.engine.questions import Questions
+from filtersched.engine.weighing import WeigherRunner
+from filtersched.hosts.host_rows import HostRows
+
+_CHOICES, _QUESTIONS = 64, 16
+
+
+class PoolCache:
+    """Answers of plug-ins, weights made of them, and whole choices."""
+
+    def __init__(self, rows: HostRows) -> None:
+        self.answers = AnswerCache(rows)
+        self.weights = WeightsCache()
+        self._questions: Latest[Questions] = Latest(_QUESTIONS)
+        # By all cached answers that a choice was made of.
+        self.choices: Latest[RowChoice] = Latest(_CHOICES)
+        # Whether no host has changed since the decision before. A pool that changes after each choice has no use for
+        # kept choices, and does not pay for them.
+        self.is_quiet: bool = False
+
+    def questions_of(self, filters: Sequence[FilterRunner], weighers: Sequence[WeigherRunner]) -> Questions:
+        """The questions to these filters, about rooms where they have them, and to the weighers."""
+        key = (*filters, *weighers)
+        return self._questions.find(key) or self._questions.keep(
+            key, Questions([*(one.room or one.verdicts for one in filters), *(one.asked for one in weighers)])
+        )
+
+    def catch_up(self) -> None:
+        """Take notice of changed rows."""
+        self.is_quiet = self.answers.catch_up()
+        if not self.is_quiet:
+            self.choices.clear()

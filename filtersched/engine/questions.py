@@ -1,0 +1,60 @@
+"""Questions: all plug-ins that a decision asks, and what their answers depend on in a request."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from filtersched.engine.plugin_evaluator import PluginEvaluator
+from filtersched.engine.request_keys import RequestKeys, changing
+from filtersched.hosts.declared_items import Name
+
+_READS = attrgetter("key_reads")
+
+
+class Kind(Protocol):
+    """What kind of answers a plug-in gives, and how they are made an array's values."""
+
+    dtype: Any
+
+    def from_answer(self, answer: Any) -> Any:
+        """One host's answer."""
+
+    def from_answers(self, answers: NDArray[Any]) -> NDArray[Any]:
+        """Answers of all rows, as a new array."""
+
+
+Asked = tuple[PluginEvaluator, Kind]
+
+
+class Questions:
+    """The plug-ins in order, each with the kind of its answers; None for one that is called directly."""
+
+    def __init__(self, asked: Sequence[Asked | None]) -> None:
+        self._asked = asked
+        self._evaluators = [one[0] for one in asked if one is not None]
+        self._reads: list[tuple[Name, ...]] = []
+        # What may change of what is read, and by what does: what else is read, and which plug-ins read nothing of it.
+        self._changing: tuple[Name, ...] = ()
+        self._lasting: dict[tuple[Name, ...], tuple[tuple[Name, ...], Sequence[Asked | None]]] = {}
+
+    def lasting(self, request: RequestKeys) -> tuple[Any, Sequence[Asked | None]]:
+        """The plug-ins whose answers may hold for later requests, None for the others; and a key for the answers."""
+        reads = list(map(_READS, self._evaluators))
+        if reads != self._reads:
+            # Something is known better than before.
+            self._reads = reads
+            self._changing = changing(dict.fromkeys(itertools.chain.from_iterable(reads)))
+            self._lasting = {}
+        changes = tuple([name for name in self._changing if request.changes[name]]) if self._changing else ()
+        known = self._lasting.get(changes)
+        if known is None:
+            gone = frozenset(changes)
+            asked = [None if one is None or not gone.isdisjoint(one[0].key_reads) else one for one in self._asked]
+            names = dict.fromkeys(itertools.chain.from_iterable(one[0].key_reads for one in asked if one is not None))
+            known = self._lasting[changes] = tuple(names), asked
+        return (known[0], *map(request.keys.__getitem__, known[0])), known[1]
