@@ -57,4 +57,4 @@ class Questions:
             asked = [None if one is None or not gone.isdisjoint(one[0].key_reads) else one for one in self._asked]
             names = dict.fromkeys(itertools.chain.from_iterable(one[0].key_reads for one in asked if one is not None))
             known = self._lasting[changes] = tuple(names), asked
-        return (known[0], *map(request.keys.__getitem__, known[0])), known[1]
+        return (self, known[0], *map(request.keys.__getitem__, known[0])), known[1]

@@ -101,8 +101,8 @@ KINDS = {
 class StillPool(HostPool):
     """A pool in which a move can be decided by two schedulers: `place` leaves the instances where they are."""
 
-    def move(self, selections):
-        """Nothing; `HostPool.move` moves them."""
+    def _move(self, chosen):
+        """Nothing; that of a HostPool moves them."""
 
 
 class Caller:
