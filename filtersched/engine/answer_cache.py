@@ -388,7 +388,8 @@ class AnswerCache:
             is_current = False
         else:
             is_current = self._ask_again(entry, evaluator, request, kind)
-        entry.dirty.clear()
+        if is_current:
+            entry.dirty.clear()
         return is_current
 
     def _ask_again(
