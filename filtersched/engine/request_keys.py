@@ -11,9 +11,8 @@ from filtersched.hosts.declared_items import Name, read
 from filtersched.requests.request_spec import RequestSpec
 
 # Of these some requests have none, and others another one for each instance; the time goes on between requests.
-_MAY_CHANGE = frozenset(
-    ("instance_uuid", "instance_group", "member_hosts", "topology", "group_rules", "shared_resources", "source_cpu", "now")
-)
+_OF_GROUPS = ("instance_group", "member_hosts", "topology", "group_rules")
+_MAY_CHANGE = frozenset(("now", "instance_uuid", *_OF_GROUPS, "shared_resources", "source_cpu"))
 
 
 def _changes(spec: RequestSpec, name: Name) -> bool:
