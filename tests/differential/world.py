@@ -101,8 +101,9 @@ KINDS = {
 class StillPool(HostPool):
     """A pool in which a move can be decided by two schedulers: `place` leaves the instances where they are."""
 
-    def _move(self, chosen):
-        """Nothing; that of a HostPool moves them."""
+    def place(self, decide, again=None, *, move=False, confirm=True):
+        """As that of a HostPool, which would move them."""
+        return self.decide_and_commit(decide) if move else super().place(decide, again, confirm=confirm)
 
 
 class Caller:
