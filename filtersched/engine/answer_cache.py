@@ -36,10 +36,9 @@ _SAMPLE = 64
 _FEW = 8
 
 
-def few_dirty_rows(rows: HostRows, then: int, reads: frozenset[str] | None) -> list[int] | None:
-    """The dirty rows since then; None if there are too many to evaluate one by one."""
-    dirty = rows.dirty_rows_since(then, reads)
-    return None if dirty is None or len(dirty) > _FEW + len(rows) // 1000 else dirty
+def few_rows(rows: HostRows) -> int:
+    """How many dirty rows are evaluated one by one; more cost as much as all."""
+    return _FEW + len(rows) // 1000
 
 
 class CachedAnswers:
@@ -137,6 +136,7 @@ class AnswerCache:
 
     def _forget(self) -> None:
         self._state = (self.rows.version, self.rows.change_count)
+        self._few = few_rows(self.rows)
         # By the key of the request to the plug-in; never None.
         self._entries: Latest[CachedAnswers] = Latest(_ENTRIES)
         # By key of the request to all plug-ins.
@@ -201,11 +201,17 @@ class AnswerCache:
     def _is_current(self, asked: Asked, entry: CachedAnswers, request: RequestKeys) -> bool:
         """Whether answers hold now; those for dirty rows are worked out again."""
         evaluator, kind = asked
-        return (
-            entry.options is evaluator.plugin._values
-            and (entry.window is None or entry.window.contains(request.now))
-            and (not entry.dirty or self._follow(entry, evaluator, request, kind))
-        )
+        if entry.options is not evaluator.plugin._values:
+            return False
+        if entry.window is not None and not entry.window.contains(request.now):
+            return False
+        if entry.dirty:
+            follow = self._ask_again if entry.codes is None else self._follow_codes
+            if not follow(entry, evaluator, request, kind):
+                # All rows are to be evaluated.
+                return False
+            entry.dirty.clear()
+        return True
 
     def answers_for(
         self, asked: Asked, request: RequestKeys, candidates: Callable[[], NDArray[np.intp]]
@@ -378,24 +384,12 @@ class AnswerCache:
         entry.raised = np.isin(codes, wrong) if wrong else None
         entry.stamp = entry.codes.stamp
 
-    def _follow(
-        self, entry: CachedAnswers, evaluator: PluginEvaluator, request: RequestKeys, kind: Kind
-    ) -> bool:
-        """Whether the dirty rows could be given their new answers; if not, all rows are to be evaluated."""
-        if entry.codes is not None:
-            is_current = self._follow_codes(entry, evaluator, request, kind)
-        elif len(entry.dirty) > _FEW + len(self.rows) // 1000:
-            is_current = False
-        else:
-            is_current = self._ask_again(entry, evaluator, request, kind)
-        if is_current:
-            entry.dirty.clear()
-        return is_current
-
     def _ask_again(
         self, entry: CachedAnswers, evaluator: PluginEvaluator, request: RequestKeys, kind: Kind
     ) -> bool:
         """Whether the dirty rows could be evaluated one by one."""
+        if len(entry.dirty) > self._few:
+            return False
         try:
             ask = evaluator.host_evaluator(request)
             for row in entry.dirty:

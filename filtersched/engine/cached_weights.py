@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from filtersched.engine.answer_cache import AnswerCache, CachedAnswers, few_dirty_rows
+from filtersched.engine.answer_cache import AnswerCache, CachedAnswers, few_rows
 from filtersched.engine.candidates import Candidates
 from filtersched.engine.fallback import UseHandlers
 from filtersched.engine.latest import Latest
@@ -53,8 +53,8 @@ class Totals:
         watched : the attributes that weights depend on; None is any.
         """
         if self._change_count != rows.change_count:
-            dirty = few_dirty_rows(rows, self._change_count, watched)
-            if dirty is None:
+            dirty = rows.dirty_rows_since(self._change_count, watched)
+            if dirty is None or len(dirty) > few_rows(rows):
                 return False
             scale = Scale.of(terms)
             for row in dirty:
