@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from operator import attrgetter, is_
 
 import numpy as np
 
@@ -33,6 +34,8 @@ _KINDS = 4
 _SCALES = 4
 # So many of the best are looked for first where alternates are wanted.
 _FEW = 8
+
+_ANSWERS = attrgetter("answers")
 
 _Ends = tuple[tuple[float, float], ...]
 
@@ -89,6 +92,8 @@ class CachedWeights:
 
     def __init__(self, terms: Sequence[WeigherTerm], rows: HostRows) -> None:
         self.terms = terms
+        self._sources = [term.source for term in terms]
+        self._arrays = [term.answers for term in terms]
         self._change_count = rows.change_count
         self._aggregates = rows.watched_attributes(("aggregates",))
         watched = [self._aggregates, *(None if one.source is None else one.source.watched_attributes for one in terms)]
@@ -110,7 +115,7 @@ class CachedWeights:
         """Whether the terms are still made of the same arrays; the answers that they are made of are current."""
         rows = overlay.rows
         if self._change_count != rows.change_count:
-            if not all(term.source is not None and term.source.answers is term.answers for term in self.terms):
+            if not all(map(is_, map(_ANSWERS, self._sources), self._arrays)):
                 return False
             if rows.dirty_rows_since(self._change_count, self._aggregates) != []:
                 for term in self.terms:
@@ -159,7 +164,7 @@ class CachedWeights:
 
 
 class WeightsCache:
-    """What weighers say of the last few kinds of requests: those of which all cached answers are the same."""
+    """What the weighers of a scheduler say of the last few kinds of requests, by their cached answers."""
 
     def __init__(self) -> None:
         self._kinds: Latest[CachedWeights] = Latest(_KINDS)
@@ -177,19 +182,19 @@ class WeightsCache:
 
         sources : of each weigher what it finds in the cache.
         """
-        kind = (tuple(map(id, weighers)), tuple(sources))
+        kind = tuple(sources)
         found = self._kinds.find(kind)
+        known: dict[WeigherRunner, WeigherTerm] = {}
         if found is not None and found.is_current(overlay, request, candidates):
-            known = dict(zip([id(term.weigher) for term in found.terms], found.terms, strict=True))
-            if len(known) == len(weighers):
+            if len(found.terms) == len(weighers):
                 return found
-        else:
-            known = {}
-        terms = [known.get(id(one)) or one.term(overlay, cache, request, candidates) for one in weighers]
+            # The others are asked anew for each instance.
+            known = {term.weigher: term for term in found.terms}
+        terms = [known.get(one) or one.term(overlay, cache, request, candidates) for one in weighers]
         lasting = [term for term in terms if term.is_lasting]
         if not known and lasting:
             kept = CachedWeights(lasting, cache.rows)
-            self._kinds.keep((kind[0], tuple([term.source if term.is_lasting else None for term in terms])), kept)
+            self._kinds.keep(tuple([term.source if term.is_lasting else None for term in terms]), kept)
             if len(lasting) == len(terms):
                 return kept
         return CachedWeights(terms, cache.rows)
