@@ -14,9 +14,9 @@ from filtersched.errors import InvalidHost, InvalidRequest, InventoryError, near
 from filtersched.hosts.arrivals import Leaving, put_on, take_off
 from filtersched.hosts.given_placements import as_list, check_different, has
 from filtersched.hosts.host_attribute import checked
+from filtersched.hosts.host_change import Change, Key
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import BUILDING, HostState
-from filtersched.hosts.kept_hosts import Change, Key
 from filtersched.hosts.metric_history import checked_reports, note_metrics
 from filtersched.hosts.placement import Placement
 from filtersched.hosts.pool_file import HostClasses, SavedHost, SavedPool, read_pool, without_collections, write_pool

@@ -130,6 +130,11 @@ class HostRows(RowChanges):
         """Let another object of the same name and values have a row."""
         self._hosts[row] = host
 
+    def extend(self, hosts: Iterable[HostState]) -> None:
+        """Give hosts the next rows."""
+        self._hosts.extend(hosts)
+        self.drop_caches()
+
     def append(self, host: HostState, row: int) -> None:
         """Give the host the next row, unless it has it."""
         self._use_objects()

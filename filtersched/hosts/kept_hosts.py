@@ -6,61 +6,27 @@ import copy
 import threading
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
-from typing import Any, NamedTuple, NoReturn, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
-from filtersched.columns.frozen import FrozenDict, typed_key
 from filtersched.errors import InvalidHost, InvalidRequest, nearest
 from filtersched.hosts.atomic import Atomic
 from filtersched.hosts.given_columns import checked_columns
+from filtersched.hosts.host_change import Change, Key, groups_in, is_unchanged, scopes_in
 from filtersched.hosts.host_lists import as_host_class, each_of
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.instance_index import groups_of
 from filtersched.hosts.reports import HostReports
-from filtersched.hosts.service import Service
 from filtersched.hosts.shared_amounts import ScopeGenerations, ScopeKey, scopes_changed_by
 from filtersched.hosts.transaction import Transaction
 from filtersched.requests.seal import ONLY_ANSWERS, decision, is_sealed
 
-Key = tuple[str, str]
+__all__ = ["KeptHosts", "Key"]
+
 _T = TypeVar("_T")
 _MISSING = object()
 # So many server groups are distinguished; if there are more, older decisions of all groups conflict.
 _MAX_GROUPS = 100_000
-
-
-class Change(NamedTuple):
-    """New attributes of a host in the pool.
-
-    generation : the host's, with them.
-    names : of the attributes that change; None if any may.
-    arrived, left : the instances by which `instances` changes, unless `names` is None.
-    groups : the server groups of instances that arrive or leave.
-    scopes : of shared resources, whose use changes; None if it may be any.
-    reports : what is remembered of the host's reports with them; None where that stays.
-    """
-
-    host: HostState
-    row: int
-    generation: int
-    attributes: Mapping[str, Any]
-    names: Collection[str] | None
-    arrived: Sequence[str] = ()
-    left: Sequence[str] = ()
-    groups: Collection[str] = ()
-    scopes: Collection[ScopeKey] | None = ()
-    reports: HostReports | None = None
-
-    @property
-    def key(self) -> Key:
-        """The name and the node of the host."""
-        return self.host.host, self.host.nodename
-
-    @property
-    def changes_host(self) -> bool:
-        """Whether the host is another with it."""
-        return self.names != [] or bool(self.arrived or self.left)
 
 
 class KeptHosts:
@@ -80,13 +46,7 @@ class KeptHosts:
 
     def __init__(self, hosts: Iterable[HostState] = ()) -> None:
         self._start(HostRows(owner=self))
-        try:
-            for host in each_of(hosts):
-                self._add(host)
-        except BaseException:
-            for host in self.rows.hosts():
-                host._owner = None
-            raise
+        self._begin(each_of(hosts))
 
     def _start(self, rows: HostRows) -> None:
         self.rows = rows
@@ -103,6 +63,24 @@ class KeptHosts:
         self._atomic = self._atomic_of(rows)
         self.lock: threading.RLock = self._atomic.lock
         self._made_in = decision.limits
+
+    def _begin(self, hosts: Iterable[HostState]) -> None:
+        """Take the first hosts, all at once."""
+        coming: dict[Key, HostState] = {}
+        for host in hosts:
+            self._check_may_come(host, coming)
+            coming[host.host, host.nodename] = host
+        try:
+            for generation, host in enumerate(coming.values(), 1):
+                host._owner = self
+                host._generation = generation
+                self._note_host(host, generation)
+            self.rows.extend(coming.values())
+            self.generation = len(coming)
+        except BaseException:
+            for host in coming.values():
+                host._owner = None
+            raise
 
     def _atomic_of(self, rows: HostRows) -> Atomic:
         """What runs the actions on these hosts, one at a time."""
@@ -233,8 +211,7 @@ class KeptHosts:
         new.__dict__.update(self.__dict__)
         new._start(HostRows(owner=new))
         # All at once, so that no other thread changes a host in between.
-        for host in self._atomic.run(lambda: list(map(copied, self.rows.hosts()))):
-            new._add(host)
+        new._begin(self._atomic.run(lambda: list(map(copied, self.rows.hosts()))))
         return new
 
     def _row(self, name: str | Key) -> int:
@@ -259,13 +236,13 @@ class KeptHosts:
         self._check_may_come(host)
         self._atomic.publish(self._append, host, len(self.rows), self.generation + 1)
 
-    def _check_may_come(self, host: HostState) -> None:
-        """Raise InvalidHost, or InvalidRequest in a transaction, for what cannot be added."""
+    def _check_may_come(self, host: HostState, coming: Collection[Key] = ()) -> None:
+        """Raise InvalidHost, or InvalidRequest in a transaction, for what cannot be added beside those that come."""
         if not isinstance(host, HostState):
             raise InvalidHost(f"a pool keeps hosts, not {host!r}", value=host)
         self._check_unsealed(host.host)
         self._check_no_transaction("hosts cannot come or go")
-        if self.rows.row_of(host.host, host.nodename) is not None:
+        if (host.host, host.nodename) in coming or self.rows.row_of(host.host, host.nodename) is not None:
             raise InvalidHost(
                 f"host {host.host!r}, node {host.nodename!r}: there is one of that name in the pool",
                 host=host.host,
@@ -302,9 +279,11 @@ class KeptHosts:
 
     def _note_host(self, host: HostState, generation: int) -> None:
         """Note the groups and the scopes of a host that comes or goes."""
-        self._note_groups(_groups_in(host), generation)
+        groups = groups_in(host)
+        if groups:
+            self._note_groups(groups, generation)
         if self.scope_generations.reads is not None:
-            self._note_scopes(_scopes_in(host), generation)
+            self._note_scopes(scopes_in(host), generation)
 
     def group_generation(self, group: str) -> int:
         """When the members of a group, or their hosts, changed last, as the pool's generation; 0 is never."""
@@ -363,7 +342,7 @@ class KeptHosts:
             return False
         row = self.rows.row_of(host.host, host.nodename)
         assert row is not None
-        if _is_unchanged(getattr(self.rows.host(row), name, _MISSING), value):
+        if is_unchanged(getattr(self.rows.host(row), name, _MISSING), value):
             return True
         if self._transaction is not None:
             host = self._transaction.stand_in(row)
@@ -372,7 +351,7 @@ class KeptHosts:
         host._generation = self.generation
         self.rows.mark_dirty(row, self.rows.changed_names((name,), host.__dict__, {name: value}))
         if name == "instances":
-            self._note_groups(_groups_in(host, value), self.generation)
+            self._note_groups(groups_in(host, value), self.generation)
         scopes = self.scope_generations
         if scopes.reads is not None and (name == "instances" or name in scopes.reads):
             self._note_scopes(None, self.generation)
@@ -409,14 +388,14 @@ class KeptHosts:
             names = [
                 name
                 for name, value in attributes.items()
-                if name not in known or (known[name] is not value and not _is_unchanged(known[name], value))
+                if name not in known or (known[name] is not value and not is_unchanged(known[name], value))
             ]
         groups: Collection[str] = ()
         if arrived or left:
             moved = [*map(changed.instances.__getitem__, arrived), *map(host.instances.__getitem__, left)]
             groups = {group for one in moved for group in groups_of(one)}
         elif "instances" in attributes and attributes["instances"] is not known.get("instances"):
-            groups = _groups_in(host, attributes["instances"])
+            groups = groups_in(host, attributes["instances"])
         scopes: Collection[ScopeKey] | None = ()
         if self.scope_generations.reads is not None:
             scopes = self._scopes_changed(self.scope_generations.reads, host, changed, [*arrived, *left])
@@ -432,7 +411,7 @@ class KeptHosts:
         moved : the instances that arrive or leave, where they are known.
         """
         for name in reads:
-            if not _is_unchanged(getattr(host, name, _MISSING), getattr(changed, name, _MISSING)):
+            if not is_unchanged(getattr(host, name, _MISSING), getattr(changed, name, _MISSING)):
                 return None
         old, new = host.instances, changed.instances
         if moved:
@@ -465,39 +444,6 @@ class KeptHosts:
                 self._note_groups(groups, generation)
             if self.scope_generations.reads is not None:
                 self._note_scopes(scopes, generation)
-
-
-def _is_unchanged(old: Any, new: Any) -> bool:
-    """Whether a value is the one that stands there already, as far as any code can tell."""
-    if old is new:
-        return True
-    if type(old) is not type(new) or type(old) not in _COMPARED or old != new:
-        return False
-    return type(old) in _TOLD_BY_EQUALITY or bool(typed_key(old) == typed_key(new))
-
-
-# Of these types values are compared; any other may change without becoming unequal.
-_COMPARED = frozenset((int, float, str, bool, tuple, frozenset, FrozenDict, datetime, Service))
-_TOLD_BY_EQUALITY = frozenset((int, str, bool))
-
-
-def _groups_in(host: HostState, others: Any = None) -> set[str]:
-    """The groups of a host's instances, and of other instances."""
-    try:
-        known = [*host.instances.values(), *(others.values() if others is not None else ())]
-    except Exception:
-        # The boundary to a class derived from HostState, whose instances may be unreadable.
-        return set()
-    return {group for one in known for group in groups_of(one)}
-
-
-def _scopes_in(host: HostState) -> Collection[ScopeKey] | None:
-    """The scopes that a host's instances take something of; None if it may be any."""
-    try:
-        return scopes_changed_by(host.instances.values())
-    except Exception:
-        # As above.
-        return None
 
 
 def check_name_stays(host: HostState, attribute: str, value: Any) -> None:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
+from filtersched.columns.frozen import FrozenDict
 from filtersched.columns.plain_data import FORMAT_VERSION, take_version
 from filtersched.columns.values import naive_utc
 from filtersched.errors import InvalidHost, InvalidRequest, InventoryError, shown
@@ -69,10 +70,11 @@ def write_pool(path: str | os.PathLike[str], pool: SavedPool) -> None:
 
     Raises InvalidHost for what the file cannot hold, and OSError.
     """
+    # In ASCII, which has room for half of a surrogate pair too.
+    encode = json.JSONEncoder(separators=(",", ":")).encode
     with WholeFile(path) as stream:
         for record in _records(pool):
-            # In ASCII, which has room for half of a surrogate pair too.
-            stream.write(json.dumps(record, separators=(",", ":")) + "\n")
+            stream.write(encode(record) + "\n")
 
 
 def _records(pool: SavedPool) -> Iterator[dict[str, Any]]:
@@ -273,7 +275,8 @@ class _Reader:
         try:
             host = kinds[kind].from_dict(self._field(record, "host", dict))
             if "instances" in record:
-                host.instances = [_instance(instance, flavors) for instance in record["instances"]]
+                instances = (_instance(instance, flavors) for instance in record["instances"])
+                host.instances = FrozenDict({one.uuid: one for one in instances})
             for name, value in record.get("further", {}).items():
                 setattr(host, name, value)
             reports = _reports(record["report"]) if "report" in record else NEVER
@@ -291,7 +294,8 @@ class _Reader:
 
 def _instance(record: Mapping[str, Any], flavors: Sequence[Flavor]) -> Instance:
     number = record.get("flavor")
-    return Instance(**{**record, "flavor": None if number is None else flavors[number]})
+    data = {**record, "flavor": None if number is None else flavors[number]}
+    return Instance.of_data(record.get("uuid"), data) or Instance(**data)
 
 
 def _reports(record: Mapping[str, Any]) -> HostReports:

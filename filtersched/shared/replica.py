@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 from filtersched.columns.frozen import FrozenDict, GrowingDict
 from filtersched.columns.values import naive_utc
 from filtersched.errors import PoolError
+from filtersched.hosts.host_change import Change, Key
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
-from filtersched.hosts.kept_hosts import Change, Key
 from filtersched.hosts.reports import NEVER, HostReports
 from filtersched.requests.instance import Instance
 from filtersched.shared.claims import VersionKey, as_json

@@ -10,11 +10,11 @@ from typing import Any, NoReturn, Self, TypeVar
 
 from filtersched.errors import InvalidRequest, PoolError, must_be, shown
 from filtersched.hosts.atomic import Atomic
+from filtersched.hosts.host_change import Change, Key
 from filtersched.hosts.host_lists import each_of
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
-from filtersched.hosts.kept_hosts import Change, Key
 from filtersched.hosts.placement import Placement
 from filtersched.hosts.pool_file import HostClasses
 from filtersched.hosts.reports import NEVER, HostReports
