@@ -22,7 +22,7 @@ from filtersched.requests.spread_rules import AGGREGATE, ZONE
 SERVICE_ZONE = Items("service", ("availability_zone",))
 #: The aggregates themselves as domains.
 AGGREGATES = "aggregate"
-_DOMAINS, _CODES, _ROWS, _OUTSIDE = "domains", "codes by domain", "rows by code", "codes outside"
+_ROWS = "rows by code"
 
 
 def name_of(domain: Any) -> Any:
@@ -101,38 +101,29 @@ class DomainKey(NamedTuple):
 
     def of_codes(self, codes: Codes) -> list[tuple[Any, ...]]:
         """The domains of each code of the attributes that it reads; of codes that no row has anything."""
-        stamp, known = codes.seen.get((_DOMAINS, self), (-1, []))
+        return self._known(codes)[0]
+
+    def codes_by_domain(self, codes: Codes) -> dict[Any, list[int]]:
+        """The codes that are in each domain, by its name; by None those that are in none."""
+        return self._known(codes)[1]
+
+    def _known(self, codes: Codes) -> tuple[list[tuple[Any, ...]], dict[Any, list[int]]]:
+        """Domains by code, and codes by domain, until the codes change."""
+        stamp, each, places = codes.seen.get(self, (-1, [], {}))
         if stamp != codes.stamp:
             is_one = len(self.names) == 1
-            known = [()] * len(codes.values)
+            each, places = [()] * len(codes.values), {}
             for code in codes.live():
                 value = codes.values[code]
-                known[code] = self.of_values((value,) if is_one else value)
-            codes.seen[_DOMAINS, self] = (codes.stamp, known)
-        return known  # type: ignore[no-any-return]
-
-    def codes_outside(self, codes: Codes) -> list[int]:
-        """The codes that are in no domain."""
-        stamp, known = codes.seen.get((_OUTSIDE, self), (-1, []))
-        if stamp != codes.stamp:
-            known = [code for code, domains in enumerate(self.of_codes(codes)) if not domains]
-            codes.seen[_OUTSIDE, self] = (codes.stamp, known)
-        return known  # type: ignore[no-any-return]
+                each[code] = self.of_values((value,) if is_one else value)
+                for domain in each[code] or (None,):
+                    places.setdefault(name_of(domain), []).append(code)
+            codes.seen[self] = (codes.stamp, each, places)
+        return each, places
 
     def shown(self, domain: Any) -> str:
         """A domain in a text."""
         return f"of host {domain.host!r} alone" if type(domain) is Alone else repr(domain)
-
-    def codes_by_domain(self, codes: Codes) -> dict[Any, list[int]]:
-        """The codes that are in each domain, by its name."""
-        stamp, known = codes.seen.get((_CODES, self), (-1, {}))
-        if stamp != codes.stamp:
-            known = {}
-            for code, domains in enumerate(self.of_codes(codes)):
-                for domain in domains:
-                    known.setdefault(name_of(domain), []).append(code)
-            codes.seen[_CODES, self] = (codes.stamp, known)
-        return known  # type: ignore[no-any-return]
 
 
 class InDomains(NamedTuple):
@@ -229,7 +220,7 @@ class Among(Answer):
     def table(self, key: DomainKey, codes: Codes) -> NDArray[Any]:
         each, places = key.of_codes(codes), key.codes_by_domain(codes)
         table = np.full(len(codes.values), self._else, dtype=type(self._else))
-        table[key.codes_outside(codes)] = self._outside
+        table[places.get(None, [])] = self._outside
         for domain in self._among:
             for code in places.get(domain, ()):
                 table[code] = self.of(each[code])
