@@ -18,11 +18,12 @@ from filtersched.engine.overlay import Overlay
 from filtersched.engine.plugin_evaluator import PluginEvaluator, evaluator
 from filtersched.engine.questions import Asked
 from filtersched.engine.request_keys import RequestKeys
-from filtersched.filters.base import BaseHostFilter, left_by, tells_new_refusals, truth
+from filtersched.filters.base import BaseHostFilter, left_by, truth
 from filtersched.filters.capacity import CapacityFilter
 from filtersched.hosts.host_names import HostNames, Node
 from filtersched.hosts.host_state import HostState
 from filtersched.plugins.notes import asking
+from filtersched.plugins.plugin import belongs_to
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.filter_step import FilterStep, RowsOf
 
@@ -79,7 +80,9 @@ class FilterRunner:
             room = PluginEvaluator(plugin, lambda host, _spec: plugin.room(host), None, spec_reads=())
             self.room = (room, _ROOMS)
         # Whether it can tell which hosts it refuses from one instance to the next.
-        self.tells_new_refusals: bool = self.evaluator is not None and tells_new_refusals(type(plugin))
+        self.tells_new_refusals: bool = self.evaluator is not None and belongs_to(
+            type(plugin), "_refused_since", "host_passes"
+        )
         # Whether hosts that it refused are not asked about again.
         self.is_final: bool = plugin.refusals_are_final
         # Whether every instance but the first is alike to it.

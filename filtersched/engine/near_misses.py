@@ -55,7 +55,7 @@ def nearest_misses(
     """
     refused = _refused_rows(rows, steps)
     spec = decision.spec_asked(index, choices)
-    bounds = _Bounds(rows, cache, RequestKeys(spec), refused)
+    bounds = _Bounds(rows, cache, RequestKeys(spec, rows), refused)
     asked: dict[int, HostVerdicts] = {}
     asked_filters = [] if skips_filters(spec) else filters
     # Chosen hosts are asked in another state than that of their rows: nothing is known of them.

@@ -13,14 +13,14 @@ import numpy as np
 from filtersched.columns.column import EXACT, Column, NotColumnarError, NotVectorizable
 from filtersched.columns.distinct_values import Codes
 from filtersched.engine.overlay import Overlay
-from filtersched.engine.request_keys import RequestKeys, changing
+from filtersched.engine.request_keys import Relevant, RequestKeys, changing
 from filtersched.engine.views import ColumnSource, ColumnView, StandIn, host_view, show, spec_view
 from filtersched.errors import FilterschedError, InvalidAnswer, UndeclaredRead, shown
 from filtersched.hosts.declared_items import Name, attribute_of, names_of
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.row_caches import MISSING
 from filtersched.plugins.notes import note_asked, note_host
-from filtersched.plugins.plugin import Plugin, declaration_of, tells_changes
+from filtersched.plugins.plugin import Plugin, belongs_to, declaration_of
 from filtersched.plugins.request_reads import WITH_ITEMS
 from filtersched.requests.request_spec import RequestSpec
 
@@ -91,19 +91,30 @@ class PluginEvaluator:
             names_of(declaration.spec_reads, WITH_ITEMS) if spec_reads is None else spec_reads
         )
         self._spec_view: Any = spec_view(self.name, declaration.spec_reads)
-        self.tells_changes: bool = self.columnar and spec_reads is None and tells_changes(type(plugin), method.__name__)
+        cls, is_declared = type(plugin), spec_reads is None
+        self.tells_changes: bool = (
+            self.columnar and is_declared and belongs_to(cls, "changes_at", method.__name__)
+        )
+        # In the place of the extra specs, of which only some matter.
+        self._relevant: Relevant | None = None
+        if is_declared and belongs_to(cls, "_relevant_extra_specs", method.__name__):
+            self._relevant = Relevant(plugin)
         # What kept answers depend on in the request, at most; answers that know how long they hold have no time in it.
-        self.key_reads: tuple[Name, ...] = self._without_time(self.spec_reads)
+        self.key_reads: tuple[Name, ...] = self._in_keys(self.spec_reads)
 
-    def _without_time(self, reads: tuple[Name, ...]) -> tuple[Name, ...]:
-        return tuple([name for name in reads if name != "now"]) if self.tells_changes else reads
+    def _in_keys(self, reads: tuple[Name, ...]) -> tuple[Name, ...]:
+        if self.tells_changes:
+            reads = tuple([name for name in reads if name != "now"])
+        if self._relevant is None:
+            return reads
+        return tuple([self._relevant if attribute_of(name) == "extra_specs" else name for name in reads])
 
     def note_reads(self, reads: tuple[Name, ...], request: RequestKeys) -> bool:
         """Note what the answers to a request are made of; returns whether they may hold for another request."""
-        reads = self._without_time(reads)
+        reads = self._in_keys(reads)
         if any(request.changes[name] for name in changing(reads)):
             return False
-        known = () if self.key_reads == self._without_time(self.spec_reads) else self.key_reads
+        known = () if self.key_reads == self._in_keys(self.spec_reads) else self.key_reads
         self.key_reads = tuple(dict.fromkeys((*known, *reads)))
         return True
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from filtersched.columns.frozen import typed_key
 from filtersched.columns.values import moment
 from filtersched.hosts.declared_items import Name, read
+from filtersched.hosts.host_rows import HostRows
+from filtersched.plugins.plugin import Plugin
 from filtersched.requests.request_spec import RequestSpec
 
 # Of these some requests have none, and others another one for each instance; the time goes on between requests.
@@ -43,8 +46,19 @@ class _OfAttributes(dict[Name, Any]):
         return found
 
 
-def _key_of(spec: RequestSpec, name: Name) -> Any:
-    return (typed_key(read(spec, name, _MISSING)),)
+class Relevant:
+    """The extra specs that matter to a plug-in, in the place of a name."""
+
+    __slots__ = ("plugin",)
+
+    def __init__(self, plugin: Plugin) -> None:
+        self.plugin: Plugin = plugin
+
+
+def _key_of(rows: HostRows | None, spec: RequestSpec, name: Name) -> Any:
+    if type(name) is not Relevant:
+        return (typed_key(read(spec, name, _MISSING)),)
+    return (typed_key(spec.extra_specs) if rows is None else name.plugin._relevant_extra_specs(spec, rows),)
 
 
 class RequestKeys:
@@ -57,10 +71,11 @@ class RequestKeys:
 
     __slots__ = ("_now", "_reads", "changes", "is_rebuild", "keys", "new_refusals", "spec", "verdicts")
 
-    def __init__(self, spec: RequestSpec) -> None:
+    def __init__(self, spec: RequestSpec, rows: HostRows | None = None) -> None:
+        """rows : of the hosts that are asked about, where that is known."""
         self.spec: RequestSpec = spec
         self.is_rebuild: bool = spec.is_rebuild
-        self.keys: Mapping[Name, Any] = _OfAttributes(_key_of, spec)
+        self.keys: Mapping[Name, Any] = _OfAttributes(functools.partial(_key_of, rows), spec)
         self.changes: Mapping[Name, bool] = _OfAttributes(_changes, spec)
         self._reads: dict[Any, Any] = {}
         self._now: int | None = None

@@ -128,7 +128,7 @@ class Run:
         spec = self.decision.spec_for(0, ())
         self._candidates = candidate_rows(self.rows, spec)
         self._running = self._filters_for(0)
-        request = RequestKeys(spec)
+        request = RequestKeys(spec, self.rows)
         self._filter(request, MaskSteps(self.names, self._candidates), 0, *self._cached(request))
         return self._candidates.count
 
@@ -151,7 +151,7 @@ class Run:
     def _choose_next(self, index: int, spec: RequestSpec, last: EngineChoice | None) -> EngineChoice:
         """The choice for the next instance, not depleted yet."""
         self._running = self._filters_for(index)
-        request = RequestKeys(spec)
+        request = RequestKeys(spec, self.rows)
         set_aside = self._set_aside
         back = set_aside.returning(self.overlay, request, index, last.spec) if set_aside.count and last else []
         set_aside.begin()

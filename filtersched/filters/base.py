@@ -93,12 +93,6 @@ class BaseHostFilter(Plugin):
                 yield host
 
 
-def tells_new_refusals(cls: type[BaseHostFilter]) -> bool:
-    """Whether `_refused_since` of a class belongs to its `host_passes`: defined beside it, or by a derived class."""
-    owner = next(one for one in cls.__mro__ if "_refused_since" in vars(one) or "host_passes" in vars(one))
-    return owner is not BaseHostFilter and "_refused_since" in vars(owner)
-
-
 def is_no_answer(found: Any) -> bool:
     """Whether a method was not run at all: what it returned is a coroutine or a generator, which is always true."""
     if not isinstance(found, _NOT_RUN):

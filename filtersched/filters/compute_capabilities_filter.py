@@ -13,6 +13,7 @@ from filtersched.columns.frozen import thaw
 from filtersched.errors import InvalidRequest, shown
 from filtersched.filters.extra_specs import ExtraSpecsFilter, Wish, match, match_numbers
 from filtersched.hosts.host_state import HostState
+from filtersched.hosts.look_ups import may_have
 from filtersched.plugins.columnar import has_attribute, has_key, item, of_each
 from filtersched.requests.request_spec import RequestSpec
 
@@ -59,6 +60,11 @@ class ComputeCapabilitiesFilter(ExtraSpecsFilter):
         if isinstance(host_state, HostColumns):
             return _all_satisfied(host_state, self.wishes(spec))
         return all(_satisfies(host_state, wish) for wish in self.wishes(spec))
+
+    def _relevant_extra_specs(self, spec: RequestSpec, rows: Any) -> Any:
+        return self._relevant(
+            spec, lambda name: may_have(rows, "stats", name) or (_is_public(name) and may_have(rows, name))
+        )
 
     def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> str | None:
         for wish in self.wishes(spec):

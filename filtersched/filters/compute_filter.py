@@ -15,6 +15,7 @@ from filtersched.columns.values import moment
 from filtersched.errors import shown
 from filtersched.filters.extra_specs import ExtraSpecsFilter, Wish, compares_numbers, match, match_numbers
 from filtersched.hosts.host_state import HostState
+from filtersched.hosts.look_ups import may_have
 from filtersched.hosts.service import is_forced_down, is_reported_down, last_heartbeat, service_is_up
 from filtersched.plugins.columnar import filled, has_key, of_each
 from filtersched.requests.request_spec import RequestSpec
@@ -59,6 +60,9 @@ class ComputeFilter(ExtraSpecsFilter):
         if wishes:
             works &= _meets_all(host_state, wishes)
         return of_each(host_state, "topic", _is_not_compute) | works
+
+    def _relevant_extra_specs(self, spec: RequestSpec, rows: Any) -> Any:
+        return self._relevant(spec, lambda name: may_have(rows, "capabilities", name))
 
     def changes_at(self, host_state: Any) -> tuple[Any, Any]:
         # A host without a heartbeat does not change at all; 1970 is as good as any moment long ago.

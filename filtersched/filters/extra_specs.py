@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 from oslo_config import cfg
 
 from filtersched.columns.column import NotVectorizable
+from filtersched.columns.frozen import typed_key
 from filtersched.errors import InvalidRequest, shown
 from filtersched.filters.base import BaseHostFilter
 from filtersched.plugins.columnar import filled, is_known
@@ -58,6 +59,17 @@ class ExtraSpecsFilter(BaseHostFilter):
             wishes = [self._checked(*item) for item in self.asked(spec.extra_specs)]
             read = self._read = (spec.extra_specs, [wish for wish in wishes if wish is not None])
         return read[1]
+
+    def _relevant(self, spec: RequestSpec, is_known: Callable[[str], bool]) -> Any:
+        """A key for what the extra specs ask of hosts that know of no other names than these.
+
+        Wishes for what no host knows are alike, apart from their place and whether they have a scope.
+        """
+        try:
+            wishes = self.wishes(spec)
+        except InvalidRequest:
+            return typed_key(spec.extra_specs)
+        return typed_key(tuple([wish if is_known(wish.steps[0]) else wish.is_bare for wish in wishes]))
 
     def asked(self, extra_specs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
         """The extra specs to look at; by default all of them."""

@@ -84,6 +84,17 @@ def asked(host: Any, look_up: Any) -> Any:
     return host.look_up(look_up) if isinstance(host, HostColumns) else look_up.of(host)
 
 
+def may_have(rows: Rows, attribute: str, key: str | None = None) -> bool:
+    """Whether a host may have an attribute, or an item of a mapping."""
+    try:
+        if key is not None:
+            return _keys(rows, attribute).has(key)
+        return not rows.is_plain(attribute) or attribute in rows.attribute_names()
+    except Exception:
+        # The boundary to a class derived from HostState.
+        return True
+
+
 # -- how they are answered ---------------------------------------------------------------------
 
 

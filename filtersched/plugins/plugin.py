@@ -74,6 +74,10 @@ class Plugin(Configurable):
         """
         raise NotImplementedError(f"{type(self).__name__} does not say when its answers change")
 
+    def _relevant_extra_specs(self, spec: Any, rows: Any, /) -> Any:
+        """A key that is equal only for requests whose extra specs have the same answers on all of these hosts."""
+        raise NotImplementedError
+
     def or_option(self, value: Any, name: str) -> Any:
         """`value`, or the option where it is None: one host's number or a column of them."""
         return filled(value, self.option(name))
@@ -166,10 +170,11 @@ def _well_formed(cls: type[Plugin], declaration: Declaration) -> Declaration:
     return declaration
 
 
-def tells_changes(cls: type[Plugin], method: str) -> bool:
-    """Whether `changes_at` of a class belongs to its method: defined beside it, or by a derived class."""
-    owner = next(owner for owner in cls.__mro__ if "changes_at" in vars(owner) or method in vars(owner))
-    return owner is not Plugin and "changes_at" in vars(owner)
+def belongs_to(cls: type[Plugin], word: str, method: str) -> bool:
+    """Whether a word of a class is about its method: defined beside it, or by a derived class; not the default."""
+    owner = next(owner for owner in cls.__mro__ if word in vars(owner) or method in vars(owner))
+    default = next(owner for owner in reversed(cls.__mro__) if word in vars(owner))
+    return owner is not default and word in vars(owner)
 
 
 def _names(declared: Any) -> Any:

@@ -16,7 +16,7 @@ from filtersched.hosts.host_names import HostNames
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
-from filtersched.plugins.plugin import declaration_of, tells_changes
+from filtersched.plugins.plugin import belongs_to, declaration_of
 from filtersched.plugins.request_reads import attributes_of
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.filter_step import FilterStep
@@ -143,7 +143,7 @@ def _rows(step: FilterStep, pool: HostPool) -> NDArray[np.intp]:
 
 def _next_change(one: BaseHostFilter, refused: NDArray[np.intp], rows: HostRows, now: float) -> float:
     """When the filter's verdict on one of the refused hosts may change as time passes; now if it does not say."""
-    if not tells_changes(type(one), "host_passes"):
+    if not belongs_to(type(one), "changes_at", "host_passes"):
         return now
     try:
         moments = [float(when) for row in refused.tolist() for when in one.changes_at(rows.host(row))]

@@ -22,9 +22,9 @@ from filtersched.plugins.plugin import (
     Declaration,
     Override,
     Plugin,
+    belongs_to,
     declaration_of,
     overrides_of,
-    tells_changes,
 )
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.requests.seal import sealed
@@ -317,7 +317,7 @@ class _Check:
         self._same("declaration", answers, seen, hosts, "when it sees only what it declared")
         if declaration.columnar:
             self._try_columns(reads, answers, hosts, seen_spec)
-        if tells_changes(type(self.plugin), self.body_name):
+        if belongs_to(type(self.plugin), "changes_at", self.body_name):
             if not declaration.columnar or "now" not in declaration.spec_attributes:
                 self.fail("changes_at", "defines changes_at, but is not columnar or does not declare that it reads now")
             for host, answer in zip(hosts, answers, strict=True):
