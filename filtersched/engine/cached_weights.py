@@ -43,9 +43,10 @@ _Ends = tuple[tuple[float, float], ...]
 class Totals:
     """The weights of all rows on given scales."""
 
-    def __init__(self, terms: Sequence[WeigherTerm], ends: _Ends, rows: HostRows) -> None:
+    def __init__(self, start: Totals | None, terms: Sequence[WeigherTerm], ends: _Ends, rows: HostRows) -> None:
+        """start : the weights by the weighers before these."""
         self.ends = ends
-        self.totals: Floats = sums(terms, len(rows))
+        self.totals: Floats = sums(terms, len(rows), None if start is None else start.totals)
         self.is_finite: bool = bool(np.isfinite(self.totals).all())
         self._top_rows: TopRows | None = None
         self._change_count = rows.change_count
@@ -88,10 +89,14 @@ class CachedWeights:
     """The terms of all weighers for one kind of request, and the sums of them.
 
     A term that gives every host 0.0 is left out of all sums. Where its scale cannot move, it costs nothing.
+
+    start : the first terms, where their sums may be cached already.
     """
 
-    def __init__(self, terms: Sequence[WeigherTerm], rows: HostRows) -> None:
+    def __init__(self, terms: Sequence[WeigherTerm], rows: HostRows, start: CachedWeights | None = None) -> None:
         self.terms = terms
+        self._start = start
+        further = terms if start is None else terms[len(start.terms) :]
         self._sources = [term.source for term in terms]
         self._arrays = [term.answers for term in terms]
         self._change_count = rows.change_count
@@ -100,12 +105,13 @@ class CachedWeights:
         known = [one for one in watched if one is not None]
         self._watched = frozenset[str]().union(*known) if len(known) == len(watched) else None
         self._moving = []
-        for term in terms:
+        for term in further:
             if term.scale_may_move:
                 self._moving.append(term)
             else:
                 term.fit_scale(RowMask(None))
-        self._telling = [term for term in terms if term.may_tell_hosts_apart]
+        self._further = [term for term in further if term.may_tell_hosts_apart]
+        self._telling: list[WeigherTerm] = [*([] if start is None else start._telling), *self._further]
         self._totals: list[Totals] = []
         self._names = [term.weigher.name for term in terms]
         self._multipliers = uniform_multipliers(terms)
@@ -149,6 +155,11 @@ class CachedWeights:
 
     def totals(self, alive: RowMask, rows: HostRows) -> Totals | None:
         """The weights of all rows on the scales of the live ones; None if one is not finite."""
+        start = None
+        if self._start is not None:
+            start = self._start.totals(alive, rows)
+            if start is None:
+                return None
         self._fit(alive)
         ends = tuple([(term.low, term.high) for term in self._telling])
         for at, found in enumerate(self._totals):
@@ -156,7 +167,7 @@ class CachedWeights:
                 if at:
                     self._totals.insert(0, self._totals.pop(at))
                 return found
-        totals = Totals(self._telling, ends, rows)
+        totals = Totals(start, self._further, ends, rows)
         if not totals.is_finite:
             return None
         self._totals = [totals, *(one for one in self._totals[: _SCALES - 1] if one.ends != ends)]
@@ -184,17 +195,17 @@ class WeightsCache:
         """
         kind = tuple(sources)
         found = self._kinds.find(kind)
-        known: dict[WeigherRunner, WeigherTerm] = {}
-        if found is not None and found.is_current(overlay, request, candidates):
-            if len(found.terms) == len(weighers):
-                return found
-            # The others are asked anew for each instance.
-            known = {term.weigher: term for term in found.terms}
-        terms = [known.get(one) or one.term(overlay, cache, request, candidates) for one in weighers]
-        lasting = [term for term in terms if term.is_lasting]
-        if not known and lasting:
-            kept = CachedWeights(lasting, cache.rows)
-            self._kinds.keep(tuple([term.source if term.is_lasting else None for term in terms]), kept)
-            if len(lasting) == len(terms):
-                return kept
-        return CachedWeights(terms, cache.rows)
+        if found is None or not found.is_current(overlay, request, candidates):
+            known = [one for one, source in zip(weighers, sources, strict=True) if source is not None]
+            terms = [one.term(overlay, cache, request, candidates) for one in known]
+            found = self._kinds.keep(kind, CachedWeights([one for one in terms if one.is_lasting], cache.rows))
+        if len(found.terms) == len(weighers):
+            return found
+        # The others are asked anew.
+        of_known = {term.weigher: term for term in found.terms}
+        terms = [of_known.get(one) or one.term(overlay, cache, request, candidates) for one in weighers]
+        is_start = found.terms and terms[: len(found.terms)] == found.terms
+        weights = CachedWeights(terms, cache.rows, found if is_start else None)
+        if all(term.is_lasting for term in terms):
+            self._kinds.keep(tuple([term.source for term in terms]), weights)
+        return weights

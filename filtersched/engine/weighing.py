@@ -399,9 +399,9 @@ def totals_of(terms: Sequence[WeigherTerm], places: int, alive: Mask | None) -> 
     return totals if alive is None else np.where(alive, totals, -np.inf)
 
 
-def sums(terms: Sequence[WeigherTerm], places: int) -> Floats:
-    """The (places,) weights as the parts make them, whatever they are."""
-    totals = np.zeros(places, dtype=np.float64)
+def sums(terms: Sequence[WeigherTerm], places: int, start: Floats | None = None) -> Floats:
+    """The (places,) weights as the parts make them, whatever they are; `start` is the sum of those before."""
+    totals = np.zeros(places, dtype=np.float64) if start is None else start.copy()
     scratch = np.empty(places, dtype=np.float64)
     with np.errstate(all="ignore"):
         for term in terms:
