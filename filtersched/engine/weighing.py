@@ -23,9 +23,9 @@ from filtersched.engine.views import StandIn, host_view
 from filtersched.errors import UndeclaredRead
 from filtersched.hosts.host_state import HostState
 from filtersched.plugins.notes import asking, note_host, reading_ratios
-from filtersched.plugins.plugin import declaration_of
+from filtersched.plugins.plugin import belongs_to, declaration_of
 from filtersched.results.weigher_shares import WeigherColumn, WeigherShare
-from filtersched.weighers.base import BaseWeigher, changes_for_chosen_only, is_weight, plain_float, raw_weights
+from filtersched.weighers.base import BaseWeigher, is_weight, plain_float, raw_weights
 from filtersched.weighers.handler import multiplier
 from filtersched.weighers.scale import clamp, to_unit
 
@@ -54,7 +54,9 @@ class WeigherRunner:
         )
         # A declared weigher's multiplier promises to read nothing but aggregates.
         self.multiplier_by_value: bool = by_aggregates or declaration_of(type(plugin)) is not None
-        self.changes_for_chosen_only: bool = changes_for_chosen_only(type(plugin))
+        self.changes_for_chosen_only: bool = plugin._changes_for_chosen_only and belongs_to(
+            type(plugin), "_changes_for_chosen_only", "_weigh_object"
+        )
         self._aggregates_view: Any = host_view(self.name, ("aggregates",))
 
     @property

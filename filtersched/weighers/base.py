@@ -66,12 +66,6 @@ class BaseWeigher(Plugin):
         return float(clamp(weight, self.minval, self.maxval))
 
 
-def changes_for_chosen_only(cls: type[BaseWeigher]) -> bool:
-    """Whether the word holds for the `_weigh_object` of a class."""
-    owner = next(one for one in cls.__mro__ if "_weigh_object" in vars(one))
-    return bool(vars(owner).get("_changes_for_chosen_only", False))
-
-
 def raw_weights(weigher: BaseWeigher, hosts: Sequence[HostState], spec: RequestSpec) -> list[Any]:
     """What `weigh_objects` returns for the hosts. Raises InvalidAnswer for what is no iterable."""
     # A new list: a weigher may sort it and write to its items.
