@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any
 
 from filtersched.cli.listing import FORMAT_VERSION
@@ -14,9 +17,10 @@ from filtersched.hosts.host_state import HostState
 from filtersched.hosts.narrowing import skips_filters
 from filtersched.planning.amounts import WORDS
 from filtersched.planning.outcome import NO_FILTER, Outcome
-from filtersched.results.explanation import Explanation
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Alternate, Selection
+from filtersched.results.unread_field import UnreadField
+from filtersched.results.weigher_shares import WeigherShare
 
 _NEAREST = 3
 _MOST_HOSTS = 20
@@ -25,8 +29,8 @@ _MOST_HOSTS = 20
 # -- for programs ----------------------------------------------------------------------------------
 
 
-def outcome_record(outcome: Outcome, *, near_misses: bool = True) -> dict[str, Any]:
-    """An outcome as plain data: selections, or the refusal with counts and, if wanted, nearest misses."""
+def outcome_line(outcome: Outcome, *, near_misses: bool = True) -> str:
+    """An outcome as JSON, on one line: selections, or the refusal with counts and, if wanted, nearest misses."""
     spec = outcome.spec
     record: dict[str, Any] = {
         "version": FORMAT_VERSION,
@@ -37,18 +41,35 @@ def outcome_record(outcome: Outcome, *, near_misses: bool = True) -> dict[str, A
         "arrives_at": spec.arrives_at,
         "departs_at": spec.departs_at,
         "placed": outcome.refusal is None,
-        "unread": [one.to_dict() for one in outcome.unread],
+        **outcome.run,
     }
-    record |= outcome.run
     if outcome.inventory is not None:
         record["inventory"] = outcome.inventory
-    if outcome.refusal is None:
-        return record | {"selections": [_selection_record(one) for one in outcome.selections]}
-    return record | {"refusal": _refusal_record(outcome, outcome.refusal, near_misses=near_misses)}
+    if outcome.refusal is not None:
+        record["refusal"] = _refusal_record(outcome, outcome.refusal, near_misses=near_misses)
+    text = _with_list(json.dumps(record), "unread", map(_unread_text, outcome.unread))
+    return text if outcome.refusal is not None else _with_list(
+        text, "selections", map(_selection_text, outcome.selections)
+    )
 
 
-def _selection_record(selection: Selection) -> dict[str, Any]:
-    return {
+def _unread_text(unread: UnreadField) -> str:
+    try:
+        return _known_unread_text(unread)
+    except TypeError:  # what is asked is a list or the like
+        return json.dumps(unread.to_dict())
+
+
+@functools.lru_cache(maxsize=1000)
+def _known_unread_text(unread: UnreadField) -> str:
+    """The same; many requests ask the same that nothing reads."""
+    return json.dumps(unread.to_dict())
+
+
+def _selection_text(selection: Selection) -> str:
+    """A selection as JSON, with what weighers added to the weight, the next best host, and how many were left."""
+    explanation = selection.explanation
+    record = {
         "index": selection.index,
         "instance_uuid": selection.instance_uuid,
         "host": selection.host,
@@ -58,19 +79,26 @@ def _selection_record(selection: Selection) -> dict[str, Any]:
         "alternates": [{"host": other.host, "nodename": other.nodename} for other in selection.alternates],
         # A program that reads numbers as floats, as jq does, would round it.
         "seed": None if selection.seed is None else str(selection.seed),
-        **_decision_record(selection.explanation),
-    }
-
-
-def _decision_record(explanation: Explanation) -> dict[str, Any]:
-    """What weighers added to the chosen host's weight, the next best host, and how many it was chosen among."""
-    return {
-        "shares": [share.to_dict() for share in explanation.shares],
         "runner_up": explanation.runner_up,
         "margin": explanation.margin,
         "left": explanation.left,
         "drawn_from": explanation.drawn_from,
     }
+    return _with_list(json.dumps(record), "shares", (_share_text(*_of_share(share)) for share in explanation.shares))
+
+
+_of_share = attrgetter("weigher", "raw", "normalized", "multiplier")
+
+
+@functools.lru_cache(maxsize=10_000)
+def _share_text(*of_share: Any) -> str:
+    """A share as JSON; most are those of many selections."""
+    return json.dumps(WeigherShare(*of_share).to_dict())
+
+
+def _with_list(text: str, name: str, items: Iterable[str]) -> str:
+    """An object as JSON with one member more, a list of items as JSON."""
+    return f'{text[:-1]}, "{name}": [{", ".join(items)}]}}'
 
 
 def _refusal_record(outcome: Outcome, refusal: NoValidHost, *, near_misses: bool) -> dict[str, Any]:

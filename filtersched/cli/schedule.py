@@ -12,7 +12,7 @@ from filtersched.cli.inputs import Requests, files_read, pool_of, timed, trace_o
 from filtersched.cli.named_hosts import resolve_hosts
 from filtersched.cli.output import Output
 from filtersched.cli.provenance import inventory_sha256
-from filtersched.cli.report import host_name, outcome_record, told_name, why_chosen
+from filtersched.cli.report import host_name, outcome_line, told_name, why_chosen
 from filtersched.cli.report_page import begin_page
 from filtersched.cli.request_flags import request_from
 from filtersched.cli.schedule_page import SchedulePage
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
             # They take asking every filter about every host, and so most of the time of a long run.
             near_misses = trial.refused <= args.near_misses and not only_counted
             if output is not None:
-                output.write(outcome_record(outcome, near_misses=near_misses))
+                output.write_text(outcome_line(outcome, near_misses=near_misses) + "\n")
             report.add(outcome, near_misses=near_misses)
             if collected is not None:
                 collected.add(outcome, near_misses=near_misses)

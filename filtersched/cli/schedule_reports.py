@@ -14,11 +14,10 @@ from filtersched.cli.listing import (
     RowWriter,
     check_listing,
     show_listing,
-    write_json_line,
 )
 from filtersched.cli.placements import columns, named_by_filter, rows_of
 from filtersched.cli.report import (
-    outcome_record,
+    outcome_line,
     refusal_lines,
     show_hosts,
     show_refusal,
@@ -162,7 +161,7 @@ class _LinesReport:
         self._out = terminal.out
 
     def add(self, outcome: Outcome, *, near_misses: bool) -> None:
-        write_json_line(self._out, outcome_record(outcome, near_misses=near_misses))
+        self._out.write(outcome_line(outcome, near_misses=near_misses) + "\n")
 
     def finish(self, trial: Trial, unread: Sequence[dict[str, Any]]) -> None:
         pass
@@ -176,7 +175,7 @@ class _JsonReport:
         self._between = f'{{"version": {FORMAT_VERSION}, "placements": [\n'
 
     def add(self, outcome: Outcome, *, near_misses: bool) -> None:
-        self._write(json.dumps(outcome_record(outcome, near_misses=near_misses)))
+        self._write(outcome_line(outcome, near_misses=near_misses))
 
     def _write(self, record: str) -> None:
         self._out.write(self._between + record)

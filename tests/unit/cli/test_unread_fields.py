@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 RAM_ONLY = ("--enabled-filters", "RamFilter,ComputeFilter")
@@ -36,6 +38,17 @@ def test_json_has_them_in_each_request_and_counted_in_the_summary(schedule, requ
     assert [[one["field"] for one in each["unread"]] for each in result["placements"]] == [["vcpus"], ["vcpus"], []]
     (counted,) = result["summary"]["unread"]
     assert (counted["field"], counted["requests"], counted["would_read"][0]) == ("vcpus", 2, "CoreFilter")
+
+
+@pytest.mark.parametrize("asked", [1, ["a", "b"]])
+def test_json_lines_have_what_was_asked_whatever_it_is(schedule, requests_file, asked):
+    request = {"flavor": {}, "scheduler_hints": {"x": asked}, "retry": {"hosts": ["a"]}}
+    result = schedule("--requests", requests_file(request, request), *RAM_ONLY, "--format", "jsonl")
+    for line in result.out.splitlines():
+        assert {one["field"]: one["value"] for one in json.loads(line)["unread"]} == {
+            "scheduler_hints.x": asked,
+            "retry": ["a"],
+        }
 
 
 def test_many_requests_are_one_warning_with_counts(schedule, requests_file):
