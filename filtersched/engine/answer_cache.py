@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
@@ -52,8 +53,8 @@ class CachedAnswers:
     """
 
     __slots__ = (
-        *("_dtype", "_n_rows", "_passes", "_passes_all", "answers", "codes", "dirty", "ends", "is_kept", "known"),
-        *("options", "raised", "stamp", "watched_attributes", "window"),
+        *("_dtype", "_least", "_n_rows", "_passes", "_passes_all", "answers", "codes", "dirty", "ends", "is_kept"),
+        *("known", "options", "raised", "stamp", "watched_attributes", "window"),
     )
 
     def __init__(self, answers: Any, kind: Kind, rows: HostRows, watched_attributes: frozenset[str] | None) -> None:
@@ -69,7 +70,8 @@ class CachedAnswers:
         self.known: dict[int, Any] = {}
         self.raised: NDArray[np.bool_] | None = None
         self.ends: ColumnExtremes | None = None
-        # By number: which answers are not below it.
+        # A number that no answer is below; and by number, which answers are not below it.
+        self._least: float = -math.inf
         self._passes: dict[float, NDArray[np.bool_]] = {}
         self._passes_all: bool | None = None
         # When the answers hold, where they depend on the time.
@@ -96,6 +98,8 @@ class CachedAnswers:
         """Which hosts pass, read-only for callers: those whose answer is yes, or not below a number."""
         if needed is None:
             return self.passes_all() or self.answers
+        if needed <= self._least:
+            return True
         if not isinstance(self.answers, np.ndarray):
             return bool(self.answers >= needed)
         passes = self._passes.get(needed)
@@ -103,6 +107,9 @@ class CachedAnswers:
             if len(self._passes) >= _MASKS:
                 del self._passes[next(iter(self._passes))]
             passes = self._passes[needed] = self.answers >= needed
+        if passes.all():
+            self._least = needed
+            return True
         return passes
 
     def set_row(self, row: int, answer: Any) -> None:
@@ -114,6 +121,7 @@ class CachedAnswers:
             self._passes.clear()
         self.answers[row] = answer
         self._passes_all = None
+        self._least = min(self._least, answer)
         for needed, passes in self._passes.items():
             passes[row] = answer >= needed
         if self.ends is not None:
@@ -380,6 +388,7 @@ class AnswerCache:
         entry.answers = _one_if_same(table.take(codes))
         entry._passes.clear()
         entry._passes_all = None
+        entry._least = -math.inf
         entry.ends = None
         entry.raised = np.isin(codes, wrong) if wrong else None
         entry.stamp = entry.codes.stamp

@@ -1,5 +1,6 @@
 """Answers that are kept are never old, and are asked for again only where something changed."""
 
+import numpy as np
 import pytest
 
 from filtersched import (
@@ -15,7 +16,9 @@ from filtersched import (
 from filtersched.columns.column import either, of_each
 from filtersched.columns.frozen import typed_key
 from filtersched.engine import answer_cache
+from filtersched.engine.filtering import Rooms
 from filtersched.filters.capacity import CapacityFilter
+from filtersched.hosts.host_rows import HostRows
 
 ASKED = []
 
@@ -200,3 +203,11 @@ def test_a_pool_too_large_for_the_usual_limit_keeps_its_answers_all_the_same(ask
     pool["h2"].num_instances = 1
     assert first(scheduler, pool) == "h0"
     assert asked == []
+
+
+def test_a_need_that_all_rooms_met_is_compared_again_once_a_room_is_smaller():
+    rooms = answer_cache.CachedAnswers(np.array([4.0, 8.0]), Rooms(), HostRows(map(HostState, "ab")), frozenset())
+    assert rooms.passes(3.0) is True
+    rooms.set_row(0, 2.0)
+    assert rooms.passes(3.0).tolist() == [False, True]
+    assert rooms.passes(2.0) is True
