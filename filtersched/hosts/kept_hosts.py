@@ -67,20 +67,20 @@ class KeptHosts:
     def _begin(self, hosts: Iterable[HostState]) -> None:
         """Take the first hosts, all at once."""
         coming: dict[Key, HostState] = {}
-        for host in hosts:
-            self._check_may_come(host, coming)
-            coming[host.host, host.nodename] = host
-        try:
-            for generation, host in enumerate(coming.values(), 1):
-                host._owner = self
-                host._generation = generation
-                self._note_host(host, generation)
-            self.rows.extend(coming.values())
-            self.generation = len(coming)
-        except BaseException:
-            for host in coming.values():
-                host._owner = None
-            raise
+        # An assignment to one of them by another thread waits until all have rows.
+        with self.lock:
+            try:
+                for host in hosts:
+                    self._check_may_come(host, coming)
+                    coming[host.host, host.nodename] = host
+                    host._owner = self
+                    host._generation = self.generation = len(coming)
+                    self._note_host(host, self.generation)
+                self.rows.extend(coming.values())
+            except BaseException:
+                for host in coming.values():
+                    host._owner = None
+                raise
 
     def _atomic_of(self, rows: HostRows) -> Atomic:
         """What runs the actions on these hosts, one at a time."""

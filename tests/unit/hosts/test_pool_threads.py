@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
@@ -223,3 +223,19 @@ def test_second_host_of_a_name_is_refused_wherever_names_are_being_listed_anew()
         stops += 1
         assert refused == ["h6"] * stops
     assert stops > 12
+
+
+def test_assignment_to_a_host_that_a_pool_is_taking_in_waits_for_its_row():
+    first = host("a")
+    other = threading.Thread(target=setattr, args=(first, "free_ram_mb", 7))
+
+    def hosts() -> Iterator[HostState]:
+        yield first
+        other.start()
+        other.join(0.05)
+        yield host("b")
+
+    pool = HostPool(hosts())
+    other.join(60)
+    assert pool["a"].free_ram_mb == 7
+    assert pool.rows.column("free_ram_mb").values[0] == 7
