@@ -85,7 +85,7 @@ class Instance:
                 values[at] = sys.intern(value) if is_text and type(value) is str else check(value)
         except (KeyError, ValueError):
             return None
-        if values[0] not in ("", uuid):
+        if values[0] not in (None, uuid):
             return None
         values[0] = uuid
         new: Any = _Draft(*values)
@@ -145,4 +145,4 @@ _PLACES = {
     name: (at, name != "uuid" and _CHECKS[name] in (optional_text, plain_scalar), _CHECKS[name])
     for at, name in enumerate(_DEFAULTS)
 }
-_NOTHING = list(_DEFAULTS.values())
+_NOTHING = [None, *list(_DEFAULTS.values())[1:]]

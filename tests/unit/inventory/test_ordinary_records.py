@@ -125,6 +125,7 @@ def test_hosts_with_the_same_parts_share_them(tmp_path):
         ({"instances": {"i": {"project_id": 3}}}, "project_id"),
         ({"instances": {"i": {"colour": "red"}}}, "a mapping from a uuid to an instance"),
         ({"instances": {"i": {"uuid": "j"}}}, "leads to"),
+        ({"instances": {"i": {"uuid": ""}}}, "leads to"),
         ({"service": {"heartbeat": "2026-01-31"}}, "heartbeat"),
         ({"service": {"last_seen_up": "yesterday"}}, "last_seen_up"),
         ({"service": {"disabled": "no"}}, "disabled"),
