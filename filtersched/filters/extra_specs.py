@@ -12,6 +12,7 @@ from filtersched.columns.column import NotVectorizable
 from filtersched.columns.frozen import typed_key
 from filtersched.errors import InvalidRequest, shown
 from filtersched.filters.base import BaseHostFilter
+from filtersched.hosts.declared_items import DeclaredItems
 from filtersched.plugins.columnar import filled, is_known
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.settings.shared_options import EXTRA_SPEC_MAX_STEPS, EXTRA_SPEC_MAX_WORDS
@@ -54,10 +55,10 @@ class ExtraSpecsFilter(BaseHostFilter):
 
         Raises InvalidRequest for one that has more steps or words than allowed.
         """
-        read = self._read
-        if read is None or read[0] is not spec.extra_specs:
-            wishes = [self._checked(*item) for item in self.asked(spec.extra_specs)]
-            read = self._read = (spec.extra_specs, [wish for wish in wishes if wish is not None])
+        read, given = self._read, spec.extra_specs
+        if read is None or not (read[0] is given or (isinstance(given, DeclaredItems) and given.are_of(read[0]))):
+            wishes = [self._checked(*item) for item in self.asked(given)]
+            read = self._read = (given, [wish for wish in wishes if wish is not None])
         return read[1]
 
     def _relevant(self, spec: RequestSpec, is_known: Callable[[str], bool]) -> Any:

@@ -85,6 +85,10 @@ class DeclaredItems(Mapping[str, Any]):
     def __init__(self, value: Mapping[str, Any]) -> None:
         self._value = value
 
+    def are_of(self, value: object) -> bool:
+        """Whether these are items of this very mapping."""
+        return self._value is value
+
     def __getitem__(self, key: str) -> Any:
         if key not in self._keys and not self._items.cover(key):
             self._refuse(key)

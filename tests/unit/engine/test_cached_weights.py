@@ -146,3 +146,16 @@ def test_weighers_that_cannot_tell_hosts_apart_are_explained_as_handlers_do(mult
             (selection,) = scheduler.select_destinations(RequestSpec(), pool)
             shares.append((selection.host, selection.weight, selection.explanation.shares))
     assert shares[:2] == shares[2:]
+
+
+@pytest.mark.parametrize("order", [("RAMWeigher", "ProjectSpreadWeigher"), ("ProjectSpreadWeigher", "RAMWeigher")])
+def test_weights_of_requests_that_one_weigher_tells_apart_are_those_of_the_handlers(order):
+    found = []
+    for use_engine in (True, False):
+        of_project = [{f"i{nr}": {"project_id": f"p{nr % 3}"}} for nr in range(7)]
+        hosts = [HostState(f"h{nr}", free_ram_mb=1000 * nr, instances=one) for nr, one in enumerate(of_project)]
+        pool = HostPool(hosts)
+        scheduler = FilterScheduler(filters=[], weighers=list(order), use_engine=use_engine)
+        specs = [RequestSpec(project_id=f"p{nr % 3}") for nr in range(6)]
+        found.append([(one.host, one.weight) for spec in specs for one in scheduler.place(spec, pool, seed=1)])
+    assert found[0] == found[1]

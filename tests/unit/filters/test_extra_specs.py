@@ -2,6 +2,7 @@
 
 import pytest
 
+from filtersched.engine.views import spec_view
 from filtersched.errors import InvalidRequest
 from filtersched.filters.aggregate_instance_extra_specs_filter import AggregateInstanceExtraSpecsFilter
 from filtersched.filters.compute_capabilities_filter import ComputeCapabilitiesFilter
@@ -208,3 +209,8 @@ def test_bounds_can_be_configured_anew(filter_class):
     filter_.bind({"service_down_time": 60, "extra_spec_max_steps": 20, "extra_spec_max_words": 3})
     with pytest.raises(InvalidRequest, match="has 4 words"):
         filter_.host_passes(HOST, spec)
+
+
+def test_extra_specs_are_read_once_for_a_request_and_the_view_of_it():
+    asked, spec = ComputeCapabilitiesFilter(), RequestSpec(flavor={"extra_specs": {"a": "1", "x:b": "2"}})
+    assert asked.wishes(spec) is asked.wishes(spec_view("a filter", asked.spec_reads)(spec))
