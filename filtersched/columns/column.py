@@ -413,9 +413,9 @@ def count_instances(host: Any, uuids: Collection[str]) -> Any:
 
 
 def _common(instances: Collection[str], uuids: Collection[str]) -> int:
-    if len(uuids) <= len(instances):
-        return sum(uuid in instances for uuid in frozenset(uuids))
     if isinstance(uuids, FrozenNames):
         uuids = uuids.as_set()
     wanted = uuids if isinstance(uuids, frozenset | set) else frozenset(uuids)
-    return sum(uuid in wanted for uuid in instances)
+    if len(uuids) <= len(instances):
+        return sum(uuid in instances for uuid in wanted)
+    return len(wanted.intersection(instances))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Self
 
 from filtersched.columns.plain_data import plain_mapping
-from filtersched.engine.many_choices import FEW_CHOICES, ManyChoices, PlacedChoices
+from filtersched.engine.many_choices import FEW_CHOICES, ManyChoices, PlacedChoices, Refusals, refusals_in
 from filtersched.errors import InvalidAnswer, InvalidHost, must_be, shown
 from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.handler import HostFilterHandler
@@ -101,9 +101,9 @@ class Choice:
         """The filters that ran for the instance."""
         return self._explained.steps
 
-    def refused_for_good(self) -> bool:
-        """Whether a filter may have refused hosts for this instance and all later ones."""
-        return True
+    def refused_for_good(self) -> Sequence[Refusals]:
+        """Whom filters refused for this instance and all later ones."""
+        return refusals_in(self.steps())
 
     @property
     def steps_made(self) -> Any:

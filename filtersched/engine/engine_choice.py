@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from filtersched.engine.decision import Choice, Explained
 from filtersched.engine.filtering import Steps
+from filtersched.engine.many_choices import Refusals
 from filtersched.engine.weighing import Scale
 from filtersched.hosts.host_names import HostNames
 from filtersched.hosts.host_state import HostState
@@ -58,8 +59,8 @@ class EngineChoice(Choice):
         self._found = found
         self._names = names
 
-    def refused_for_good(self) -> bool:
-        return self._found.steps.refuse_for_good()
+    def refused_for_good(self) -> Sequence[Refusals]:
+        return self._found.steps.refused_for_good()
 
     @property
     def steps_made(self) -> Steps:

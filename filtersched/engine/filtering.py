@@ -14,6 +14,7 @@ from filtersched.columns.column import EXACT, NotVectorizable
 from filtersched.engine.answer_cache import AnswerCache
 from filtersched.engine.candidates import Candidates, Rows
 from filtersched.engine.fallback import FilteringEnded, UseHandlers
+from filtersched.engine.many_choices import Refusals, refusals_in
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.plugin_evaluator import PluginEvaluator, evaluator
 from filtersched.engine.questions import Asked
@@ -240,8 +241,8 @@ class Steps(Protocol):
     def filter_steps(self) -> tuple[FilterStep, ...]:
         """The steps for a person to read."""
 
-    def refuse_for_good(self) -> bool:
-        """Whether one of them may have refused hosts for the rest of the request."""
+    def refused_for_good(self) -> Sequence[Refusals]:
+        """Whom they refused for the rest of the request."""
 
 
 class MaskSteps:
@@ -272,8 +273,8 @@ class MaskSteps:
                 gone = before.order[~mask[before.order]].astype(np.int32)
         self._steps.append((runner, before.count, after.count, left, gone))
 
-    def refuse_for_good(self) -> bool:
-        return any(runner.is_final and before > after for runner, before, after, _left, _gone in self._steps)
+    def refused_for_good(self) -> Sequence[Refusals]:
+        return refusals_in(self.filter_steps())
 
     def forget(self) -> None:
         """Note that filtering was ended: as in Nova nothing is said of the filters before."""
@@ -307,7 +308,7 @@ class RefusalSteps:
     """The steps of an instance for which single hosts were dropped, or none.
 
     before : how many hosts there were.
-    refusals : the rows that filters refused, in list order, by the filter's place among `filters`.
+    refusals : the rows that filters refused, in list order, by the filter's place among `filters`, in that order.
     first : gives the steps before those of the filters.
     """
 
@@ -327,8 +328,13 @@ class RefusalSteps:
         self._before = before
         self._refusals = refusals
 
-    def refuse_for_good(self) -> bool:
-        return any(self._filters[at].is_final for at in self._refusals)
+    def refused_for_good(self) -> Sequence[Refusals]:
+        found, count = [], self._before
+        for at, gone in self._refusals.items():
+            if self._filters[at].is_final:
+                found.append((self._filters[at].name, count, list(map(self._names.node, gone.tolist()))))
+            count -= len(gone)
+        return found
 
     def filter_steps(self) -> tuple[FilterStep, ...]:
         steps = list(self._first())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,31 +40,36 @@ class _Reevaluation(NamedTuple):
     of_others : whether the answers for other hosts may change too. Then `ask` makes of each request what
         evaluates the host. The filter tells which others it refuses; the weigher reads nothing of hosts, and
         gives all of them the same.
+    is_ahead : whether it is evaluated on columns of the hosts that come next, before they are chosen.
     """
 
     at: int
     one: Any
     ask: Callable[..., Any] | None = None
     of_others: bool = False
+    is_ahead: bool = False
 
 
 class _Plan(NamedTuple):
     """The plug-ins to evaluate when these of the watched attributes of the chosen host changed; None is any.
 
-    is_of_hosts : whether their answers for the next instance depend on the host alone.
+    filters_left, weighers_left : those that are not evaluated ahead.
+    ahead : what changes before an instance of a group is noted; None if nothing is evaluated ahead.
     """
 
-    watched: tuple[str, ...]
-    changed: tuple[str, ...] | None
     filters: Sequence[_Reevaluation]
     weighers: Sequence[_Reevaluation]
-    is_of_hosts: bool
+    filters_left: Sequence[_Reevaluation]
+    weighers_left: Sequence[_Reevaluation]
+    watched: tuple[str, ...]
+    ahead: tuple[str, ...] | None
 
     def is_about(self, before: HostState, after: HostState) -> bool:
         """Whether it holds for this change of a host."""
-        return _changed(before, after, self.watched) == self.changed
+        return _changed(before, after, self.watched) == self.ahead
 
 
+_INSTANCES = "instances"
 # No places.
 _NOWHERE: Places = np.zeros(0, dtype=np.intp)
 
@@ -77,7 +82,13 @@ class IncrementalUpdate:
     """
 
     def __init__(
-        self, ranking: Ranking, overlay: Overlay, cache: AnswerCache, names: HostNames, ran: Sequence[FilterRunner]
+        self,
+        ranking: Ranking,
+        overlay: Overlay,
+        cache: AnswerCache,
+        names: HostNames,
+        ran: Sequence[FilterRunner],
+        prefetch: Prefetch,
     ) -> None:
         self.ranking = ranking
         self.place = -1
@@ -90,19 +101,25 @@ class IncrementalUpdate:
         self._plans: dict[tuple[str, ...] | None, _Plan] | None = None
         # The plan and the request of the last step.
         self._last: tuple[_Plan, RequestKeys] | None = None
-        self._prefetch = Prefetch()
+        self._prefetch = prefetch
+        prefetch.forget()
         self._known: NextState | None = None
         self._no_refusals: RefusalSteps | None = None
+        self._are_final = False
 
     def deplete(self, chosen: EngineChoice) -> HostState:
         """The chosen host with the instance."""
         host = chosen.host
         self._known = self._prefetch.take(host)
-        if self._known is None and self._last is not None and self._last[0].is_of_hosts:
+        if self._known is None and self._last is not None and self._last[0].ahead is not None:
             front = map(self._overlay.host, map(self.ranking.row, self.ranking.front()))
             self._prefetch.evaluate(*self._last, itertools.chain((host,), front), self.ranking.left + 1)
             self._known = self._prefetch.take(host)
-        return depleted(host, chosen.spec) if self._known is None else self._known.depleted
+        if self._known is None:
+            return depleted(host, chosen.spec)
+        after = self._known.depleted
+        after.note_instance(chosen.spec)
+        return after
 
     def next(
         self,
@@ -117,28 +134,18 @@ class IncrementalUpdate:
         known = self._known
         before = self.ranking.count
         first = set_aside.steps(before) if set_aside.count else None
-        if known is None:
-            stays, refusals = self._filter(plan.filters, request, last.depleted, last.spec)
-        else:
-            stays, refusals = known.refused_by < 0, self._drop_chosen(known.refused_by)
-        if refusals and not all(one.is_final for one in running):
+        asked = plan.filters if known is None or known.refused_by >= 0 else plan.filters_left
+        stays, refusals = self._filter(asked, request, last.depleted, last.spec)
+        if refusals and not self._are_final:
             self._set_aside(set_aside, running, refusals, request, index)
         if self.ranking.count:
-            self._weigh(plan.weighers, request, last, stays=stays)
+            self._weigh(plan.weighers if known is None else plan.weighers_left, request, last, stays=stays)
         if refusals or first is not None:
             self._no_refusals = None
             return RefusalSteps(self._names, running, before, refusals, tuple if first is None else first)
         if self._no_refusals is None:
             self._no_refusals = RefusalSteps(self._names, running, before, {})
         return self._no_refusals
-
-    def _drop_chosen(self, refused_by: int) -> dict[int, Rows]:
-        """Drop the host chosen last if a filter refuses it; returns its row by filter."""
-        if refused_by < 0:
-            return {}
-        place = np.array([self.place], dtype=np.intp)
-        self.ranking.drop(place)
-        return {refused_by: self.ranking.rows(place)}
 
     def _set_aside(
         self,
@@ -161,8 +168,10 @@ class IncrementalUpdate:
             reads = (request.reads_of(evaluator) for evaluator in asked)
             self._watched = attributes_in(itertools.chain.from_iterable(reads))
             self._plans = {}
-            self._prefetch, self._known = Prefetch(), None
+            self._prefetch.forget()
+            self._known = None
             self._no_refusals = None
+            self._are_final = all(one.is_final for one in running)
         if self._known is not None:
             known: _Plan = self._known.plan
             return known
@@ -185,14 +194,15 @@ class IncrementalUpdate:
         of_weighers = [
             self._evaluate(at, term.weigher, request, changed, again=True) for at, term in enumerate(self.ranking.terms)
         ]
-        filters = [one for one in of_filters if one is not None]
-        weighers = [one for one in of_weighers if one is not None]
-        # A host notes which instances of a group it takes.
-        has_group = request.spec.instance_group is not None or bool(request.spec.instance_groups)
-        is_of_hosts = not has_group and changed is not None and all(
-            one.ask is not None and not one.of_others and one.one.evaluator.columnar for one in (*filters, *weighers)
-        )
-        return _Plan(self._watched, changed, filters, weighers, is_of_hosts)
+        filters, filters_left = _planned(of_filters)
+        weighers, weighers_left = _planned(of_weighers)
+        ahead = changed
+        if changed is not None and _has_group(request.spec):
+            notes = _INSTANCES in changed or _INSTANCES not in self._watched
+            ahead = tuple([name for name in changed if name != _INSTANCES]) if notes else None
+        if len(filters) + len(weighers) == len(filters_left) + len(weighers_left):
+            ahead = None
+        return _Plan(filters, weighers, filters_left, weighers_left, self._watched, ahead)
 
     def _evaluate(
         self,
@@ -218,7 +228,10 @@ class IncrementalUpdate:
         stays = reads is not None and changed is not None and reads.isdisjoint(changed)
         if changes:
             return _Reevaluation(at, one, _tells if stays else evaluator.host_evaluator, of_others=True)
-        return None if stays else _Reevaluation(at, one, evaluator.host_evaluator(request))
+        if stays:
+            return None
+        notes = _has_group(request.spec) and (reads is None or _INSTANCES in reads)
+        return _Reevaluation(at, one, evaluator.host_evaluator(request), is_ahead=evaluator.columnar and not notes)
 
     def _filter(
         self, asked: Sequence[_Reevaluation], request: RequestKeys, host: HostState, before: RequestSpec
@@ -231,9 +244,12 @@ class IncrementalUpdate:
             if len(gone):
                 stays = stays and place not in gone
             if stays and one.ask is not None:
-                stays = bool(one.ask(request)(host) if one.of_others else one.ask(host, request.spec))
+                if one.is_ahead and self._known is not None:
+                    stays = self._known.refused_by != one.at
+                else:
+                    stays = bool(one.ask(request)(host) if one.of_others else one.ask(host, request.spec))
                 if not stays:
-                    gone = np.append(gone, place)
+                    gone = np.append(gone, place) if len(gone) else np.array([place], dtype=np.intp)
             if len(gone):
                 refusals[one.at] = ranking.rows(ranking.in_list_order(gone))
                 ranking.drop(gone)
@@ -277,11 +293,9 @@ class IncrementalUpdate:
             return
         raws = list(last.raws)
         changed = []
-        if self._known is not None:
-            changed = [one.at for one in asked]
-            for at, raw in zip(changed, self._known.raws, strict=True):
-                raws[at] = raw
-            asked = ()
+        for at, raw in () if self._known is None else self._known.raws:
+            raws[at] = raw
+            changed.append(at)
         for one in asked:
             weigher: WeigherRunner = one.one
             if one.ask is not None and not one.of_others:
@@ -298,6 +312,17 @@ class IncrementalUpdate:
             changed.append(one.at)
         if stays:
             ranking.return_chosen(place, raws, last.raws, changed)
+
+
+def _planned(found: Iterable[_Reevaluation | None]) -> tuple[list[_Reevaluation], list[_Reevaluation]]:
+    """Those that there are, and those of them that are not evaluated ahead."""
+    there = [one for one in found if one is not None]
+    return there, [one for one in there if not one.is_ahead]
+
+
+def _has_group(spec: RequestSpec) -> bool:
+    """Whether hosts note the instances of the request, each of which is another."""
+    return spec.instance_group is not None or bool(spec.instance_groups)
 
 
 def _passes(_host: HostState) -> bool:

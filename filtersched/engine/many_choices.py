@@ -19,6 +19,15 @@ from filtersched.results.filter_step import FilterStep
 FEW_CHOICES = 8
 
 
+# The name of a filter, how many hosts there were before it, and those that it refused for all later instances too.
+Refusals = tuple[str, int, list[Node]]
+
+
+def refusals_in(steps: Iterable[FilterStep]) -> list[Refusals]:
+    """Whom these steps refused for good."""
+    return [(one.name, one.before, one.dropped()) for one in steps if one.is_final and one.before != one.after]
+
+
 class _Place(NamedTuple):
     """What a choice calls its host."""
 
@@ -106,17 +115,15 @@ class PlacedChoices:
         last: Any = None
         for index, choice in enumerate(choices):
             # Instances for which no filter refused a host share their steps.
-            if not index or choice.steps_made is last or not choice.refused_for_good():
+            if not index or choice.steps_made is last:
                 continue
-            count = len(refused)
-            for step in choice.steps():
-                if step.is_final and step.before != step.after:
-                    refused += step.dropped()
-                    more = len(refused) - len(before)
-                    refused_at += [index] * more
-                    before += [step.before] * more
-                    filter_at += [filters.setdefault(step.name, len(filters))] * more
-            last = choice.steps_made if len(refused) == count else None
+            of_instance = choice.refused_for_good()
+            for name, count, nodes in of_instance:
+                refused += nodes
+                refused_at += [index] * len(nodes)
+                before += [count] * len(nodes)
+                filter_at += [filters.setdefault(name, len(filters))] * len(nodes)
+            last = None if of_instance else choice.steps_made
         self._at = _small(refused_at, self.count)
         self._before = _small(before, max(before, default=0))
         self._filter_at = _small(filter_at, len(filters))

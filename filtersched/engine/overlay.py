@@ -21,12 +21,15 @@ class Overlay:
     def __init__(self, rows: HostRows) -> None:
         self.rows = rows
         self.depleted: dict[int, HostState] = {}
-        self._columns: dict[Any, Column] = {}
+        # The rows in the order in which hosts were depleted. What was made of some of them is brought up to date
+        # when somebody asks.
+        self._log: list[int] = []
+        self._columns: dict[Any, tuple[Column, int]] = {}
         # Which depleted rows an instance is on; sets of uuids that were asked for, by identity.
-        self._holding: dict[str, set[int]] | None = None
+        self._holding: tuple[dict[str, set[int]], int] = ({}, 0)
         self._wanted: dict[int, tuple[Collection[str], frozenset[str]]] = {}
         # The attributes that were asked for by functions and look-ups, and the depleted rows where each changed.
-        self._changed: dict[Name, set[int]] = {}
+        self._changed: dict[Name, tuple[set[int], int]] = {}
 
     def host(self, row: int) -> HostState:
         """The host as the decision sees it."""
@@ -36,25 +39,11 @@ class Overlay:
     def deplete(self, row: int, host: HostState) -> None:
         """Put a host in another state."""
         self.depleted[row] = host
-        for attribute, changed in self._changed.items():
-            if self._differs(row, host, attribute):
-                changed.add(row)
-            else:
-                changed.discard(row)
-        if self._holding is not None:
-            try:
-                self._note_instances(row, host)
-            except Exception:
-                # The boundary to a class derived from HostState: it raises only if somebody asks.
-                self._holding = None
-        for (kind, argument), column in list(self._columns.items()):
-            try:
-                written = put(column, row, self._value(kind, argument, host))
-            except Exception:
-                # The boundary to the plug-in: it raises only if it is asked about this host again.
-                written = False
-            if not written:
-                del self._columns[kind, argument]
+        self._log.append(row)
+
+    def _since(self, count: int) -> Iterable[tuple[int, HostState]]:
+        """The hosts that were depleted after so many, as they are now."""
+        return ((row, self.depleted[row]) for row in dict.fromkeys(self._log[count:]))
 
     def _differs(self, row: int, host: HostState, attribute: Name) -> bool:
         """Whether a depleted host has another value than the host underneath."""
@@ -67,18 +56,21 @@ class Overlay:
     def is_as_underneath(self, attributes: Iterable[Name]) -> bool:
         """Whether no depleted host has another value of these attributes than the host underneath."""
         for attribute in attributes:
-            changed = self._changed.get(attribute)
-            if changed is None:
-                rows = self.depleted.items()
-                changed = self._changed[attribute] = {row for row, host in rows if self._differs(row, host, attribute)}
+            changed, count = self._changed.get(attribute, (set(), 0))
+            for row, host in self._since(count):
+                (changed.add if self._differs(row, host, attribute) else changed.discard)(row)
+            self._changed[attribute] = changed, len(self._log)
             if changed:
                 return False
         return True
 
-    def _note_instances(self, row: int, host: HostState) -> None:
-        assert self._holding is not None
-        for uuid in host.instances:
-            self._holding.setdefault(uuid, set()).add(row)
+    def _holders(self) -> dict[str, set[int]]:
+        holding, count = self._holding
+        for row, host in self._since(count):
+            for uuid in host.instances:
+                holding.setdefault(uuid, set()).add(row)
+        self._holding = holding, len(self._log)
+        return holding
 
     def _value(self, kind: str, argument: Any, host: HostState) -> Any:
         if kind == "column":
@@ -94,15 +86,15 @@ class Overlay:
         """A column of the rows underneath with the depleted ones written over it, kept."""
         if not self.depleted:
             return underneath()
-        column = self._columns.get((kind, argument))
+        column, count = self._columns.pop((kind, argument), (None, 0))
         if column is None:
             below = underneath()
             missing = None if below.missing is None else below.missing.copy()
             column = Column(below.values.copy(), missing, below.max_abs_int)
-            for row, host in self.depleted.items():
-                if not put(column, row, self._value(kind, argument, host)):
-                    raise NotVectorizable
-            self._columns[kind, argument] = column
+        for row, host in self._since(count):
+            if not put(column, row, self._value(kind, argument, host)):
+                raise NotVectorizable
+        self._columns[kind, argument] = column, len(self._log)
         return column
 
     def column(self, attribute: str) -> Column:
@@ -145,12 +137,9 @@ class Overlay:
                 wanted = self._wanted[id(uuids)] = (uuids, frozenset(uuids))
             return self._seen("instances", wanted[1], lambda: self._counted(uuids))
         rows = [row for uuid in uuids for row in self.rows.rows_with(uuid) if row not in self.depleted]
-        if self._holding is None:
-            self._holding = {}
-            for row, host in self.depleted.items():
-                self._note_instances(row, host)
-        holding = ((row, uuid) for uuid in uuids for row in self._holding.get(uuid, ()))
-        rows += [row for row, uuid in holding if uuid in self.depleted[row].instances]
+        holding = self._holders()
+        found = ((row, uuid) for uuid in uuids for row in holding.get(uuid, ()))
+        rows += [row for row, uuid in found if uuid in self.depleted[row].instances]
         return counted(rows, len(self.rows)) if rows else 0
 
     def _counted(self, uuids: Collection[str]) -> Column:

@@ -18,49 +18,61 @@ from filtersched.engine.request_keys import RequestKeys
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
 
-# So many states are unused at most. Fewer than the least are not evaluated at once: asking about each is faster.
+# So many states are evaluated at once. Fewer are not worth it: asking about each is faster.
 _LEAST, _MOST = 16, 256
 
 
 class NextState(NamedTuple):
-    """A host with an instance more, and the answers for it.
+    """A host with an instance more, which is not noted among its instances; and the answers for it.
 
     before : the host without that instance.
     plan : which plug-ins were evaluated.
     refused_by : the place of the first filter that refuses it; -1 if all pass.
-    raws : the raw weights by these weighers, in order.
+    raws : places of weighers, and the raw weights by them.
     """
 
     before: HostState
     depleted: HostState
     plan: Any
     refused_by: int
-    raws: Sequence[float]
+    raws: Sequence[tuple[int, float]]
 
 
 class Prefetch:
-    """The next states that were evaluated and not used yet."""
+    """The next states that were evaluated and not used yet.
+
+    Where other hosts are chosen than those at the front, states stay unused, and fewer are evaluated.
+    """
 
     def __init__(self) -> None:
         # By identity of the host without the instance, which the state holds.
         self._states: dict[int, NextState] = {}
         self._works = True
+        self._n_evaluated = 0
+        self._n_used = 0
+
+    def forget(self) -> None:
+        """Forget all states: other plug-ins run."""
+        self._states = {}
 
     def take(self, host: HostState) -> NextState | None:
         """The next state of a host, if it is known."""
-        return self._states.pop(id(host), None)
+        found = self._states.pop(id(host), None)
+        self._n_used += found is not None
+        return found
 
     def evaluate(self, plan: Any, request: RequestKeys, hosts: Iterator[HostState], most: int) -> None:
-        """Evaluate the next states of the first of these hosts, up to `most`, as far as the plan is about them.
-
-        Where other hosts are chosen, states stay unused, and no more of them are evaluated.
-        """
-        size = min(_MOST - len(self._states), most)
+        """Evaluate the next states of the first of these hosts, up to `most`, as far as the plan is about them."""
+        size = min(2 * self._n_used - self._n_evaluated + 2 * _LEAST, _MOST, most)
         if size < _LEAST or not self._works:
             return
+        self._n_evaluated += size
         missing = list(itertools.islice((host for host in hosts if id(host) not in self._states), size))
+        spec = request.spec.copy()
+        # Which instance of a group it is that a host takes is not known yet.
+        spec.__dict__.update(instance_group=None, instance_groups=())
         try:
-            pairs = [(host, depleted(host, request.spec)) for host in missing]
+            pairs = [(host, depleted(host, spec)) for host in missing]
             pairs = [(host, after) for host, after in pairs if plan.is_about(host, after)]
             answers = _answers(plan, request, HostRows([after for _host, after in pairs]))
         except Exception:
@@ -71,15 +83,20 @@ class Prefetch:
             self._states[id(host)] = NextState(host, after, plan, refused_by, raws)
 
 
-def _answers(plan: Any, request: RequestKeys, rows: HostRows) -> tuple[list[int], list[list[float]]]:
+def _answers(
+    plan: Any, request: RequestKeys, rows: HostRows
+) -> tuple[list[int], Sequence[Sequence[tuple[int, float]]]]:
     """For each of some hosts the place of the first filter that refuses it, or -1, and its raw weights."""
     refused_by = np.full(len(rows), -1, dtype=np.intp)
     for one in plan.filters:
-        passes = one.one.evaluator.evaluate_columns(rows, request).answer
-        refused_by[(refused_by < 0) & np.logical_not(passes)] = one.at
-    raws = np.empty((len(rows), len(plan.weighers)), dtype=np.float64)
-    for at, one in enumerate(plan.weighers):
-        answer = one.one.evaluator.evaluate_columns(rows, request).answer
-        weigher = one.one
-        raws[:, at] = weigher.from_answers(answer) if isinstance(answer, np.ndarray) else weigher.from_answer(answer)
-    return refused_by.tolist(), raws.tolist()
+        if one.is_ahead:
+            passes = one.one.evaluator.evaluate_columns(rows, request).answer
+            refused_by[(refused_by < 0) & np.logical_not(passes)] = one.at
+    raws: list[list[tuple[int, float]]] = []
+    for one in plan.weighers:
+        if one.is_ahead:
+            answer = one.one.evaluator.evaluate_columns(rows, request).answer
+            is_each = isinstance(answer, np.ndarray)
+            each = one.one.from_answers(answer).tolist() if is_each else [one.one.from_answer(answer)] * len(rows)
+            raws.append([(one.at, raw) for raw in each])
+    return refused_by.tolist(), list(zip(*raws, strict=True)) if raws else [()] * len(rows)

@@ -5,12 +5,14 @@ first, and the sort is stable; so equals are in the order in which they were las
 the order of their earlier weights, else in the caller's. While the ends of every weigher's scale
 stay where they are, only the chosen host's weight changes, and the best is either the best of those
 never chosen, in list order, or the best of those chosen, the latest first among equals. When an end
-moves, the list is put in order by the old weights once, and everything is weighed anew.
+moves and that changes more than a few weights, the list is put in order by the old weights once, and
+everything is weighed anew.
 """
 
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -22,6 +24,8 @@ from filtersched.engine.weighing import Floats, Scale, WeigherTerm, multipliers_
 
 Places = NDArray[np.intp]
 
+# If the weights of more hosts change, the list is put in order.
+_FEW = 16
 # Stands for all places never chosen that are not listed yet.
 _END = (-np.inf, 1, -1)
 
@@ -66,18 +70,22 @@ class Ranking:
             term.fit_scale(alive)
         self.totals: Floats = totals_of(self.terms, self.places, self.alive)
         self.scale: Scale = Scale.of(self.terms)
-        self._moved = False
+        # The terms with an end that moved, by place; and whether the list must be put in order for other reasons.
+        self._moved: set[int] = set()
+        self._must_reorder = False
         # The raw weights of all hosts where they are equal, none of them -0.0; and the terms where they are not.
         self._raws = [term.low + 0.0 for term in self.terms]
         self._ranging = [
             (at, term) for at, term in enumerate(self.terms) if term.low != term.high or not term.normalized
         ]
-        # The step at which each place was last chosen.
-        self._latest: dict[int, int] = {}
+        # The step at which each place was last chosen, 0 for never; and the step of the list's last sort.
+        self._latest = np.zeros(self.places, dtype=np.int32)
+        self._sorted_at = self._steps
         # The place taken last, which is the first of the list whatever its weight.
         self._taken = -1
-        # A heap of the best places never chosen, and of those returned: (-weight, -step, place). An entry is
-        # out of date once the place was chosen again. Behind the places never chosen stands an end, if there are more.
+        # A heap of the best places never chosen, and of those returned: (-weight, -step, place). An entry is out of
+        # date once the place was chosen again, or weighs something else. Behind the places never chosen stands an
+        # end, if there are more.
         self._heap: list[tuple[float, int, int]] = [_END]
 
     def row(self, place: int) -> int:
@@ -126,7 +134,7 @@ class Ranking:
         top : it is one of so many at the front of the list; 1 takes the best.
         pick : says which one, given their weights.
         """
-        if self._moved:
+        if self._must_reorder or (self._moved and not self._rescale()):
             self._reorder(self.places_in_order())
         self._steps += 1
         if pick is None:
@@ -159,21 +167,25 @@ class Ranking:
         """
         heap, latest = self._heap, self._latest
         while heap:
-            _weight, step, place = heap[0]
+            weight, step, place = heap[0]
             if step > 0:
                 self._list_fresh(count)
                 heap = self._heap
-            elif latest.get(place, 0) == -step and (self.alive is None or self.alive.item(place)):
+            elif (
+                latest.item(place) == -step
+                and self.totals.item(place) == -weight
+                and (self.alive is None or self.alive.item(place))
+            ):
                 return place
             else:
                 heapq.heappop(heap)
         return None
 
     def _list_fresh(self, count: int) -> None:
-        never = self._living().copy()
-        never[list(self._latest)] = False
-        # More than can be chosen, to name the runner-up, and to have `count` of them every time.
-        most = self._wanted - self._steps + 1 + count
+        never = self._living() & (self._latest == 0)
+        # More than can be chosen, to name the runner-up, and to have `count` of them every time; but few at first,
+        # since the list may soon be sorted again.
+        most = min(self._wanted - self._steps + 1, 64 + 4 * (self._steps - self._sorted_at)) + count
         places = best_of(never, self.totals, most)
         weights = (-self.totals[places]).tolist()
         fresh = [(weight, 0, place) for weight, place in zip(weights, places.tolist(), strict=True)]
@@ -190,7 +202,7 @@ class Ranking:
     def front(self) -> Iterator[int]:
         """The places that are likely to be taken next, in this order."""
         latest = self._latest
-        return (place for _weight, step, place in sorted(self._heap) if latest.get(place, 0) == -step)
+        return (place for _weight, step, place in sorted(self._heap) if step < 1 and latest.item(place) == -step)
 
     def runner_up(self) -> int | None:
         """The place of the best host in the ranking; None if it is empty."""
@@ -224,6 +236,7 @@ class Ranking:
         before : its raw weights when it was chosen; changed : the terms for which they may have changed.
         """
         if raws is None:
+            self.totals[place] = 0.0
             heapq.heappush(self._heap, (0.0, -self._steps, place))
             return
         for at in changed:
@@ -234,22 +247,68 @@ class Ranking:
                     self._written.add(at)
                     term.copy_raw()
                 term.raw[place] = raw
-                if not self._moved and not (term.low < old < term.high and term.low < raw < term.high):
-                    self._moved = term.end_moves_without((old,), self.alive) or term.end_moves_with(raw)
+                if not (term.low < old < term.high and term.low < raw < term.high) and (
+                    term.end_moves_without((old,), self.alive) or term.end_moves_with(raw)
+                ):
+                    self._moved.add(at)
         if not self._moved:
-            weight = self.scale.weight(raws, self.scale.multipliers or self.multipliers(place))
-            self.totals[place] = weight
-            heapq.heappush(self._heap, (-weight, -self._steps, place))
+            self._put_back(place, raws)
+
+    def _put_back(self, place: int, raws: Sequence[float]) -> None:
+        weight = self.scale.weight(raws, self.scale.multipliers or self.multipliers(place))
+        self.totals[place] = weight
+        heapq.heappush(self._heap, (-weight, -self._latest.item(place), place))
+
+    def _rescale(self) -> bool:
+        """Weigh anew only where an end that moved changes a weight; False if the list must be put in order for it.
+
+        While one end of a scale stays, the hosts at that end keep their weight. The few others are found in order
+        without a sort if none of them weighs the same as another host, the one chosen last aside, which is first.
+        """
+        if self.n_trimmed or self.count == 1:
+            return False
+        alive = RowMask(self.alive)
+        places = {self._taken} if self._taken >= 0 and self._living().item(self._taken) else set()
+        for at in self._moved:
+            term = self.terms[at]
+            low, high = term.low, term.high
+            term.fit_scale(alive)
+            if (low, high) == (term.low, term.high):
+                continue
+            stays = low if low == term.low else high
+            if not (low < high and term.low < term.high) or (stays == high != term.high):
+                return False
+            if not math.isfinite(high - low) or not math.isfinite(term.high - term.low):
+                return False
+            differs = (term.raw != stays) & self._living()
+            if np.count_nonzero(differs) > _FEW:
+                return False
+            places.update(np.flatnonzero(differs).tolist())
+        self.scale = Scale.of(self.terms)
+        raws = {place: self.raws(place) for place in places}
+        weights = {place: self.scale.weight(raws[place], self.multipliers(place)) for place in places}
+        for place, weight in weights.items():
+            is_equal = self.totals == weight
+            is_equal[list(places)] = False
+            others = [one for one in places if one != self._taken and weights[one] == weight]
+            if place != self._taken and (len(others) > 1 or is_equal.any()):
+                return False
+        for place in places:
+            self._put_back(place, raws[place])
+        self._moved.clear()
+        return True
 
     def drop(self, places: Places) -> None:
         """Remove hosts that a filter refuses now."""
         alive = self._living()
         alive[places] = False
         self.count -= len(places)
-        if self.count and not self._moved:
+        if self.count:
             # Where all raw weights are equal, those that are left have the same ends.
-            ranging = (term for _at, term in self._ranging)
-            self._moved = any(term.end_moves_without(term.raw[places].tolist(), self.alive) for term in ranging)
+            for at, term in self._ranging:
+                gone = term.raw[places].tolist()
+                if (term.low in gone or term.high in gone) and term.end_moves_without(gone, self.alive):
+                    self._moved.add(at)
 
     def replace_raw(self, term: WeigherTerm, raw: Floats, chosen: int) -> float:
         """Replace the raw weights of one term, given in the order of `candidates`.
@@ -267,34 +326,19 @@ class Ranking:
         if changed.any():
             term.raw = raw
             term.copy_raw()
-            self._moved = True
+            self._must_reorder = True
         return raw.item(chosen)
 
     def places_in_order(self) -> Places:
         """The places in list order: by weight, equals by when they were last chosen."""
-        living = self._living()
-        chosen = sorted((place for place in self._latest if living[place]), key=self._latest.__getitem__)
-        never = living.copy()
-        never[chosen] = False
-        base = np.concatenate((np.array(chosen[::-1], dtype=np.intp), np.flatnonzero(never)))
-        order: Places = base[np.argsort(-self.totals[base], kind="stable")]
-        if self._taken >= 0 and living[self._taken] and order[0] != self._taken:
-            order = np.concatenate(([self._taken], order[order != self._taken]))
-        return order
+        return self.in_list_order(np.flatnonzero(self._living()))
 
     def in_list_order(self, places: Places) -> Places:
         """These of the places alive in list order, without putting all of them in order."""
         if len(places) < 2:
             return places
-        latest = self._latest
-        never: list[int] = np.sort(places).tolist()
-        chosen = [place for place in never if place in latest]
-        if chosen:
-            chosen.sort(key=latest.__getitem__, reverse=True)
-            never = chosen + [place for place in never if place not in latest]
-        base = np.array(never, dtype=np.intp)
-        order: Places = base[np.argsort(-self.totals[base], kind="stable")]
-        if self._taken in chosen and order[0] != self._taken:
+        order: Places = places[np.lexsort((places, -self._latest[places], -self.totals[places]))]
+        if self._taken in order and order[0] != self._taken:
             order = np.concatenate(([self._taken], order[order != self._taken]))
         return order
 

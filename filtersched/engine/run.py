@@ -20,6 +20,7 @@ from filtersched.engine.filtering import FilterRunner, MaskSteps, Steps
 from filtersched.engine.incremental_update import IncrementalUpdate
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.pool_cache import PoolCache
+from filtersched.engine.prefetch import Prefetch
 from filtersched.engine.ranking import Ranking
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.set_aside import SetAside
@@ -102,6 +103,7 @@ class Run:
         self._alike = all(one.asks_alike for one in self.filters)
         self._timed: _Timed = _untimed if decision.seconds is None else timed
         self._set_aside = SetAside(len(rows), self.names)
+        self._prefetch = Prefetch()
 
     def decide(self) -> list[Choice]:
         """One choice per instance. Raises NoValidHost, UseHandlers, and what plug-ins raise."""
@@ -276,7 +278,9 @@ class Run:
     ) -> IncrementalUpdate:
         """Rank the candidates, to be updated from here on."""
         ranking = self._ranked(terms, wanted, weights)
-        self._update = IncrementalUpdate(ranking, self.overlay, self.cache, self.names, self._running)
+        self._update = IncrementalUpdate(
+            ranking, self.overlay, self.cache, self.names, self._running, self._prefetch
+        )
         return self._update
 
     def _set_aside_steps(self) -> Callable[[], Sequence[FilterStep]]:

@@ -384,10 +384,7 @@ class HostState(Declared):
             self._assign(unmeasured_vcpus=self.unmeasured_vcpus + flavor.vcpus)
         if self.resources and spec.resources:
             self._take_resources(spec.resources, 1)
-        has_group = spec.instance_group is not None or spec.instance_groups
-        if has_group and not isinstance(self.instances, GrowingDict):
-            # The next instance of the request looks for it. A pool that commits adds it itself, with the time.
-            self.add_instance(spec)
+        self.note_instance(spec)
         if devices:
             self._assign(**device_usage.changes(self, devices, 1))
         return devices or None
@@ -451,6 +448,15 @@ class HostState(Declared):
         self.free_disk_mb -= (instance_properties["root_gb"] + instance_properties["ephemeral_gb"]) * 1024
         self.vcpus_used += instance_properties["vcpus"]
         self.num_instances += 1
+
+    def note_instance(self, spec: RequestSpec) -> None:
+        """Add the instance of a request with a group to `instances`, where its next instance looks for it.
+
+        A pool that commits adds it itself, with the time.
+        """
+        has_group = spec.instance_group is not None or spec.instance_groups
+        if has_group and not isinstance(self.instances, GrowingDict):
+            self.add_instance(spec)
 
     def add_instance(self, spec: RequestSpec) -> None:
         """Add the instance that `spec` places to `instances`, as one that is being built."""
