@@ -263,15 +263,19 @@ class Decision:
                 asked = self.deplete(asked, spec.for_instance(self.uuids[at]) if self.uuids else spec)
         filters = () if skips_filters(spec) else self.filters
         verdicts = HostFilterHandler().verdicts(filters, asked, spec, index, first=host, passed=passed)
+        excluded = excluded_by(host, spec)
+        found = HostVerdicts(host.host, host.nodename, verdicts, changed, self._called(key, host), excluded)
+        if found.refused_by and isinstance(self.hosts, HostPool):
+            found = replace(found, reserved=self.hosts.run(self.hosts.reserved.kept_from, spec, key, spec.now))
+        return found
+
+    def _called(self, node: Node, host: HostState) -> str:
+        """What texts call the node of a host."""
         several = self.several()
         if isinstance(host._owner, HostPool) and host._owner is not self.hosts:
             # A host of a pool is explained alone; its other nodes are there.
             several = {*several, *host._owner.rows.host_names().several}
-        excluded = excluded_by(host, spec)
-        found = HostVerdicts(host.host, host.nodename, verdicts, changed, called(key, several), excluded)
-        if found.refused_by and isinstance(self.hosts, HostPool):
-            found = replace(found, reserved=self.hosts.run(self.hosts.reserved.kept_from, spec, key, spec.now))
-        return found
+        return called(node, several)
 
     def passed(self, host: HostState) -> HostVerdicts | None:
         """The verdicts on a host that passed every filter for an instance; None if it has changed since."""
@@ -394,7 +398,7 @@ class Decision:
             look_up=self.look_up,
             ask=lambda host: self.ask(host, index, choices),
             passed=self.passed,
-            called=lambda node: called(node, self.several()),
+            called=lambda node: self._called(node, choices[index].host),
             earlier=lambda: self.named([step for one in choices[:index] for step in one.steps() if step.is_final]),
             unread=lambda: self.unread(self.spec, self.filters),
             seconds=self.seconds or {},

@@ -404,7 +404,7 @@ class Explanation:
         shares = [(one.weigher, one.raw, one.normalized, one.multiplier) for one in facts.shares]
         steps, earlier = ([(one.name, one.before, one.after) for one in some] for some in (self.steps, self.earlier))
         # What it can say of these counts it says where it is read.
-        summary = self._summary if steps and facts.chosen is not None else self.summary()
+        summary = self._summary if steps and steps[-1][-1] and facts.chosen is not None else self.summary()
         nearest = None
         if facts.chosen is None or self._nearest is not None:
             nearest = [one.packed() for one in self.near_misses()]

@@ -293,3 +293,29 @@ def test_pickled_choice_knows_the_chosen_host_and_the_next_best_as_they_are(chan
         assert outside.why(name) == chosen.explanation.why(name)
     assert outside.why("a").chosen
     assert repr(outside.shares) == repr(chosen.explanation.shares)
+
+
+def test_pickled_choice_knows_the_chosen_host_that_was_removed_since_and_says_the_counts():
+    pool = HostPool(HostState(name, total_usable_ram_mb=99, free_ram_mb=free) for name, free in (("a", 90), ("b", 8)))
+    scheduler = FilterScheduler(make_conf(enabled_filters="RamFilter,CoreFilter"))
+    (chosen,) = scheduler.select_destinations(RequestSpec(Flavor(memory_mb=70)), pool)
+    pool.remove("a")
+    outside = pickle.loads(pickle.dumps(chosen.explanation))
+    assert str(outside.why("a")) == "a: chosen"
+    assert outside.summary() == "2 hosts, 1 refused by RamFilter."
+    assert str(pickle.loads(pickle.dumps(outside))) == "2 hosts, 1 refused by RamFilter."
+
+
+def test_pickling_a_placed_selection_asks_no_filter():
+    class OnceFilter(BaseHostFilter):
+        asked = 0
+
+        def host_passes(self, host_state, spec):
+            type(self).asked += 1
+            return host_state.free_ram_mb >= spec.memory_mb
+
+    pool = HostPool(HostState(name, total_usable_ram_mb=99, free_ram_mb=free) for name, free in (("a", 90), ("b", 80)))
+    (chosen,) = FilterScheduler().place(RequestSpec(Flavor(memory_mb=70)), pool, filters=[OnceFilter])
+    asked = OnceFilter.asked
+    outside = pickle.loads(pickle.dumps(chosen))
+    assert (OnceFilter.asked, outside.explanation.why("a").chosen) == (asked, True)
