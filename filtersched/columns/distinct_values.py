@@ -120,7 +120,11 @@ class Codes:
         self.codes = np.append(self.codes, first)
         for answers in self._answers():
             answers.append()
-        self.put(len(self.codes) - 1, value)
+        row, before = len(self.codes) - 1, self.stamp
+        self.put(row, value)
+        if self.stamp == before:
+            # Alike to the first one as it is now: answers may know that one as it was.
+            self._changes.append((row, first, False))
 
     def remove(self, row: int) -> None:
         """Take a row out; those behind it move up."""

@@ -48,6 +48,16 @@ def test_codes_and_answers_after_changes_are_those_of_new_ones(values, changes, 
     assert list(map(repr, found)) == list(map(repr, values))
 
 
+def test_a_row_that_is_added_alike_to_a_first_row_that_changed_unseen_has_its_own_answer():
+    codes, answers = Codes(["compute", "compute"]), Answers()
+    codes.seen["length"] = answers
+    assert answer_of(answers, codes, len) == [7, 7]
+    codes.put(0, "volume")
+    codes.append("volume")
+    codes.put(0, "compute")
+    assert answer_of(answers, codes, len) == [7, 7, 6]
+
+
 def test_a_value_that_no_row_has_leaves_its_code_to_the_next_new_one():
     codes = Codes(["a", "b"])
     codes.put(0, "c")
