@@ -47,8 +47,7 @@ from filtersched.requests.seal import ONLY_ANSWERS, Limits, decision, is_sealed
 
 __all__ = ["Aggregate", "HostState", "Instance", "Metric"]
 
-_InstanceLike = Instance | Mapping[str, Any] | str
-_Instances = Mapping[str, Instance | Mapping[str, Any] | None] | Iterable[_InstanceLike]
+_Instances = Mapping[str, Instance | Mapping[str, Any] | None] | Iterable[Instance | Mapping[str, Any] | str]
 _Metrics = Mapping[str, Any] | Iterable[Metric | tuple[str, Any]]
 # What an instance takes beyond its flavor until it is built.
 BUILDING: Mapping[str, Any] = FrozenDict(num_io_ops=1)
@@ -217,11 +216,8 @@ class HostState(Declared):
         if name in _UNWATCHED:
             object.__setattr__(self, name, value)
             return
-        check = self._checks.get(name)
-        if check is None:
-            value = self._further(name, value)
-        else:
-            value = checked(check, self.__dict__.get("host"), name, value)
+        check, host = self._checks.get(name), self.__dict__.get("host")
+        value = self._further(name, value) if check is None else checked(check, host, name, value)
         try:
             is_read_only = is_sealed(self._scratch)
         except AttributeError:
