@@ -6,6 +6,7 @@ import logging
 import math
 import weakref
 from collections.abc import Callable, Iterable, Sequence
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from filtersched.columns.column import EXACT, Column, NotColumnarError, NotVecto
 from filtersched.columns.distinct_values import Codes
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.request_keys import Relevant, RequestKeys, changing
-from filtersched.engine.views import ColumnSource, ColumnView, StandIn, host_view, show, spec_view
+from filtersched.engine.views import ColumnSource, ColumnView, host_view, show, spec_view
 from filtersched.errors import FilterschedError, InvalidAnswer, UndeclaredRead, shown
 from filtersched.hosts.declared_items import Name, attribute_of, names_of
 from filtersched.hosts.host_rows import HostRows
@@ -286,7 +287,7 @@ class PluginEvaluator:
             each = zip(reads, values, strict=True)
             shown = {attribute_of(name): value for name, value in each if value is not MISSING}
             try:
-                known[code] = self.finish(self.method(view_of(StandIn(shown)), spec))
+                known[code] = self.finish(self.method(view_of(SimpleNamespace(**shown)), spec))
             except Exception as problem:
                 # The boundary to the plug-in; raised if a candidate has this value.
                 known[code] = Raised(problem)

@@ -220,10 +220,3 @@ def is_closed(function: Callable[..., Any]) -> bool:
         and function.__defaults__ is None
         and function.__kwdefaults__ is None
     )
-
-
-class StandIn:
-    """An object with some attributes, in the place of the hosts that have these values."""
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self.__dict__.update(values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any, Self
 
 import numpy as np
@@ -19,7 +20,7 @@ from filtersched.engine.plugin_evaluator import PluginEvaluator, evaluator
 from filtersched.engine.questions import Asked
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.top_rows import ColumnExtremes, RowMask
-from filtersched.engine.views import StandIn, host_view
+from filtersched.engine.views import host_view
 from filtersched.errors import UndeclaredRead
 from filtersched.hosts.host_state import HostState
 from filtersched.plugins.notes import asking, note_host, reading_ratios
@@ -162,7 +163,7 @@ class WeigherRunner:
         return values if candidates.order is None else values[candidates.order]
 
     def _multiplier(self, aggregates: Any) -> float:
-        return self._multiplier_on(self._aggregates_view(StandIn({"aggregates": aggregates})))
+        return self._multiplier_on(self._aggregates_view(SimpleNamespace(aggregates=aggregates)))
 
     def _multiplier_on(self, host: Any, instance: str | None = None) -> float:
         try:
