@@ -25,7 +25,6 @@ from filtersched.hosts.reservations import RESERVED, Reservation, Reservations
 from filtersched.hosts.unmoved_hosts import UnmovedHosts
 from filtersched.requests.instance import Instance
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.requests.seal import is_sealed
 
 __all__ = ["HostPool", "Key", "Report"]
 
@@ -238,9 +237,7 @@ class HostPool(UnmovedHosts):
         self._atomic.run(self._adopt, name, instances)
 
     def _adopt(self, name: str | Key, given: Any) -> None:
-        row = self._row(name)
-        host = self.rows.host(row)
-        self._check_unsealed(host.host)
+        row, host = self._to_change(name)
         coming = checked(host._checks["instances"], host.host, "instances", given)
         for uuid in coming:
             self._check_nowhere(uuid)
@@ -260,7 +257,7 @@ class HostPool(UnmovedHosts):
         ops = leaving.instance.consumed.get("num_io_ops", 0)
         if ops:
             host = self.rows.host(leaving.row)
-            self._check_unsealed(host.host)
+            self._check_unsealed(host)
             changed = host.copy()
             changed.num_io_ops = max(0, host.num_io_ops - ops)
             changed.instances = FrozenDict({**host.instances, instance_uuid: as_built(leaving.instance)})
@@ -331,9 +328,7 @@ class HostPool(UnmovedHosts):
         return self._atomic.run(self._report, name, instances, observed_at, figures)
 
     def _report(self, name: str | Key, given: Any, observed_at: Any, figures: Mapping[str, Any]) -> Report:
-        row = self._row(name)
-        host = self.rows.host(row)
-        self._check_unsealed(host.host)
+        row, host = self._to_change(name)
         now = self.clock()
         given_time = now if observed_at is None else observed_at
         # A clock that is ahead, or wrong by years, must not make all later reports old ones.
@@ -445,9 +440,8 @@ class HostPool(UnmovedHosts):
     # -- checks ------------------------------------------------------------------------------
 
     def _check_may_change(self, given: Sequence[str | Placement]) -> None:
-        if given and is_sealed(self._made_in):
-            first = given[0]
-            self._check_unsealed(first if isinstance(first, str) else first.host)
+        if given:
+            self._check_unsealed(given[0])
 
     def _check_absent(self, chosen: Sequence[Placement]) -> None:
         """Raise InvalidRequest for an instance that is on a host, or that is there twice."""

@@ -16,6 +16,7 @@ from filtersched.hosts.host_lists import as_host_class, each_of
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.instance_index import groups_of
+from filtersched.hosts.placement import Placement
 from filtersched.hosts.reports import HostReports
 from filtersched.hosts.shared_amounts import ScopeGenerations, ScopeKey, scopes_changed_by
 from filtersched.hosts.transaction import Transaction
@@ -226,6 +227,13 @@ class KeptHosts:
             raise KeyError(name)
         return row
 
+    def _to_change(self, name: str | Key) -> tuple[int, HostState]:
+        """The row and the host of that name. Raises InvalidHost where none may change."""
+        row = self._row(name)
+        host = self.rows.host(row)
+        self._check_unsealed(host)
+        return row, host
+
     # -- hosts come, go and change -----------------------------------------------------------
 
     def add(self, host: HostState) -> None:
@@ -240,7 +248,7 @@ class KeptHosts:
         """Raise InvalidHost, or InvalidRequest in a transaction, for what cannot be added beside those that come."""
         if not isinstance(host, HostState):
             raise InvalidHost(f"a pool keeps hosts, not {host!r}", value=host)
-        self._check_unsealed(host.host)
+        self._check_unsealed(host)
         self._check_no_transaction("hosts cannot come or go")
         if (host.host, host.nodename) in coming or self.rows.row_of(host.host, host.nodename) is not None:
             raise InvalidHost(
@@ -263,9 +271,7 @@ class KeptHosts:
         return self._atomic.run(self._remove, name)
 
     def _remove(self, name: str | Key) -> HostState:
-        row = self._row(name)
-        host = self.rows.host(row)
-        self._check_unsealed(host.host)
+        row, host = self._to_change(name)
         self._check_no_transaction("hosts cannot come or go")
         self._atomic.publish(self._take_out, host, row, self.generation + 1)
         return host
@@ -307,8 +313,7 @@ class KeptHosts:
         self._atomic.run(self._update, name, changes)
 
     def _update(self, name: str | Key, changes: Mapping[str, Any]) -> None:
-        row = self._row(name)
-        self._check_unsealed(self.rows.host(row).host)
+        row, _host = self._to_change(name)
         changed = self._with_attributes(row, changes)
         self._publish([self._change(row, changed, with_limits="limits" in changes)])
 
@@ -358,9 +363,11 @@ class KeptHosts:
         object.__setattr__(host, name, value)
         return True
 
-    def _check_unsealed(self, host: str) -> None:
+    def _check_unsealed(self, about: HostState | Placement | str) -> None:
+        """Raise InvalidHost about a host, a selection or an instance while a decision is made in this pool."""
         if is_sealed(self._made_in):
-            raise InvalidHost(f"host {host!r}: a pool and its hosts {ONLY_ANSWERS}", host=host)
+            name = about if isinstance(about, str) else about.host
+            raise InvalidHost(f"host {name!r}: a pool and its hosts {ONLY_ANSWERS}", host=name)
 
     def _change(
         self,

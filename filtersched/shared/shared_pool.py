@@ -441,8 +441,7 @@ class SharedPool(Replica):
         self._write_claim(Claim(_token(), coming=new, versions=versions))
 
     def _remove(self, name: str | Key) -> HostState:
-        host = self.rows.host(self._row(name))
-        self._check_unsealed(host.host)
+        _row, host = self._to_change(name)
         self._check_no_transaction("hosts cannot come or go")
         versions = {key: self._versions.get(key, 0) for key in drawn_by(host.instances.values(), ())}
         going = [(self._entry(host).host_id, host._generation)]
