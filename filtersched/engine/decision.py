@@ -164,7 +164,8 @@ class Decision:
             self._several = self.hosts.rows.host_names().several
         self._offered = len(self.hosts)
         self._total = len(self.uuids)
-        self._limiting = () if skips_filters(self.spec) else [one for one in self.filters if _has_limits(one)]
+        limiting = () if skips_filters(self.spec) else [one for one in self.filters if _has_limits(one)]
+        self._limiting = [(one, _asked_for_limits(one)) for one in limiting]
 
     def offered(self) -> list[HostState]:
         """The hosts, in the caller's order."""
@@ -349,10 +350,9 @@ class Decision:
 
     def _limits(self, host: HostState, spec: RequestSpec) -> Any:
         limits = host.limits_written()
-        for limiting in self._limiting:
+        for limiting, ask in self._limiting:
             try:
-                with reading_ratios(limiting):
-                    said = limiting.limits(host, spec)
+                said = ask(host, spec)
             except Exception as problem:
                 # The boundary to the plug-in.
                 note_host(problem, limiting, host, spec.instance_uuid, what="for the limits of")
@@ -438,3 +438,16 @@ class Decision:
 def _has_limits(one: Any) -> bool:
     """Whether the filter has limits to tell."""
     return type(one).limits is not BaseHostFilter.limits
+
+
+def _asked_for_limits(one: Any) -> Callable[[HostState, RequestSpec], Any]:
+    """How to ask a filter for limits: as it is, unless it reads ratios as Nova gives them."""
+    if getattr(one, "configured_ratios", None) is None:
+        limits: Callable[[HostState, RequestSpec], Any] = one.limits
+        return limits
+
+    def ask(host: HostState, spec: RequestSpec) -> Any:
+        with reading_ratios(one):
+            return one.limits(host, spec)
+
+    return ask

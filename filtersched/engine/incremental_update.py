@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -112,14 +112,17 @@ class IncrementalUpdate:
         host = chosen.host
         self._known = self._prefetch.take(host)
         if self._known is None and self._last is not None and self._last[0].ahead is not None:
-            front = map(self._overlay.host, map(self.ranking.row, self.ranking.front()))
-            self._prefetch.evaluate(*self._last, itertools.chain((host,), front), self.ranking.left + 1)
+            self._prefetch.evaluate(*self._last, host, self._front, self.ranking.left + 1)
             self._known = self._prefetch.take(host)
         if self._known is None:
             return depleted(host, chosen.spec)
         after = self._known.depleted
         after.note_instance(chosen.spec)
         return after
+
+    def _front(self, count: int) -> Iterator[HostState]:
+        """The hosts that are likely to be chosen next."""
+        return map(self._overlay.host, map(self.ranking.row, self.ranking.front(count)))
 
     def next(
         self,

@@ -8,7 +8,7 @@ evaluated for the front of the ranking together, on columns, before the hosts ar
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +19,7 @@ from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
 
 # So many states are evaluated at once. Fewer are not worth it: asking about each is faster.
-_LEAST, _MOST = 16, 256
+_LEAST, _MOST = 16, 512
 
 
 class NextState(NamedTuple):
@@ -61,13 +61,22 @@ class Prefetch:
         self._n_used += found is not None
         return found
 
-    def evaluate(self, plan: Any, request: RequestKeys, hosts: Iterator[HostState], most: int) -> None:
-        """Evaluate the next states of the first of these hosts, up to `most`, as far as the plan is about them."""
-        size = min(2 * self._n_used - self._n_evaluated + 2 * _LEAST, _MOST, most)
+    def evaluate(
+        self, plan: Any, request: RequestKeys, chosen: HostState, front: Callable[[int], Iterator[HostState]], most: int
+    ) -> None:
+        """Evaluate the next states of the chosen host and those at the front, as far as the plan is about them.
+
+        front : gives about so many of them, in order.
+        most : so many states are needed at most.
+        """
+        size = min(2 * self._n_used - self._n_evaluated + 4 * _LEAST, _MOST, most)
         if size < _LEAST or not self._works:
             return
-        self._n_evaluated += size
-        missing = list(itertools.islice((host for host in hosts if id(host) not in self._states), size))
+        hosts = itertools.chain((chosen,), front(size + len(self._states)))
+        # A derived class may do anything when an instance is taken, so that it is not asked to in vain.
+        plain = (host for host in hosts if type(host) is HostState and id(host) not in self._states)
+        missing = list(itertools.islice(plain, size))
+        self._n_evaluated += len(missing)
         spec = request.spec.copy()
         # Which instance of a group it is that a host takes is not known yet.
         spec.__dict__.update(instance_group=None, instance_groups=())

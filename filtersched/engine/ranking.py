@@ -24,6 +24,8 @@ from filtersched.engine.weighing import Floats, Scale, WeigherTerm, multipliers_
 
 Places = NDArray[np.intp]
 
+# Of the hosts never chosen so many are listed at first.
+_FRESH = 64
 # If the weights of more hosts change, the list is put in order.
 _FEW = 16
 # Stands for all places never chosen that are not listed yet.
@@ -153,8 +155,8 @@ class Ranking:
         found: list[tuple[float, int, int]] = []
         while len(found) < count and self._first(count) is not None:
             entry = heapq.heappop(self._heap)
-            # Listed again, an entry follows its equal.
-            if not found or entry != found[-1]:
+            # It may have been listed again.
+            if entry not in found:
                 found.append(entry)
         for entry in found:
             heapq.heappush(self._heap, entry)
@@ -185,7 +187,7 @@ class Ranking:
         never = self._living() & (self._latest == 0)
         # More than can be chosen, to name the runner-up, and to have `count` of them every time; but few at first,
         # since the list may soon be sorted again.
-        most = min(self._wanted - self._steps + 1, 64 + 4 * (self._steps - self._sorted_at)) + count
+        most = min(self._wanted - self._steps + 1, _FRESH + 4 * (self._steps - self._sorted_at)) + count
         places = best_of(never, self.totals, most)
         weights = (-self.totals[places]).tolist()
         fresh = [(weight, 0, place) for weight, place in zip(weights, places.tolist(), strict=True)]
@@ -199,10 +201,14 @@ class Ranking:
         """How many times more a best host will be asked for."""
         return self._wanted - self._steps
 
-    def front(self) -> Iterator[int]:
-        """The places that are likely to be taken next, in this order."""
+    def front(self, count: int) -> Iterator[int]:
+        """The places that are likely to be taken next, in this order; about so many."""
+        if sum(step == 0 for _weight, step, _place in self._heap) < count:
+            self._list_fresh(count)
         latest = self._latest
-        return (place for _weight, step, place in sorted(self._heap) if step < 1 and latest.item(place) == -step)
+        for _weight, step, place in sorted(self._heap):
+            if step < 1 and latest.item(place) == -step:
+                yield place
 
     def runner_up(self) -> int | None:
         """The place of the best host in the ranking; None if it is empty."""

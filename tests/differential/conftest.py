@@ -2,7 +2,7 @@
 
 import pytest
 
-from filtersched.engine import prefetch, top_rows
+from filtersched.engine import prefetch, ranking, top_rows
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -14,8 +14,9 @@ def short_top_rows():
 
 
 @pytest.fixture(autouse=True, scope="session")
-def states_of_few_hosts():
-    """The next states of few hosts are evaluated at once too."""
-    usual, prefetch._LEAST = prefetch._LEAST, 1
+def few_hosts_at_once():
+    """The next states of few hosts are evaluated at once too, and few hosts never chosen are listed."""
+    usual = prefetch._LEAST, ranking._FRESH
+    prefetch._LEAST, ranking._FRESH = 1, 0
     yield
-    prefetch._LEAST = usual
+    prefetch._LEAST, ranking._FRESH = usual

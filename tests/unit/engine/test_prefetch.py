@@ -89,6 +89,25 @@ def test_filter_on_columns_is_asked_about_many_next_states_at_once():
     assert Counted.asked < 30
 
 
+class Ticketed(HostState):
+    """Counts in one place what all hosts of the class take."""
+
+    taken = 0
+
+    def consume_from_request(self, spec):
+        type(self).taken += 1
+        return super().consume_from_request(spec)
+
+
+def test_host_of_a_derived_class_takes_only_instances_that_are_placed_on_it():
+    Ticketed.taken = 0
+    kinds = [HostState, HostState, Ticketed]
+    hosts = [kinds[at % 3](f"h{at}", total_usable_ram_mb=999, free_ram_mb=999 - at) for at in range(300)]
+    scheduler = FilterScheduler(make_conf(), filters=["RamFilter"], weighers=["RAMWeigher"])
+    placed = scheduler.select_destinations(RequestSpec(Flavor(memory_mb=100), num_instances=90), HostPool(hosts))
+    assert Ticketed.taken == sum(isinstance(one.host_state, Ticketed) for one in placed) == 30
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_decisions_with_next_states_known_are_those_of_the_handlers(seed, monkeypatch):
     chance = random.Random(seed)

@@ -1,9 +1,11 @@
 """The ranking against a literal list that is sorted again for every instance."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from filtersched.engine import ranking as ranking_module
 from filtersched.engine.candidates import Candidates
 from filtersched.engine.ranking import Ranking
 from filtersched.engine.weighing import WeigherRunner, WeigherTerm
@@ -60,6 +62,14 @@ def rankings(draw):
     return raws, scales, steps, draw(st.permutations(range(count))), draw(st.booleans()), top, picks
 
 
+@pytest.fixture(autouse=True, scope="module")
+def few_listed():
+    """Of the hosts never chosen, few are listed at a time."""
+    usual, ranking_module._FRESH = ranking_module._FRESH, 0
+    yield
+    ranking_module._FRESH = usual
+
+
 @given(rankings())
 def test_one_of_the_best_is_taken_from_a_list_that_is_sorted_for_every_instance(case):
     raws, scales, steps, order, in_order, top, picks = case
@@ -99,3 +109,11 @@ def test_one_of_the_best_is_taken_from_a_list_that_is_sorted_for_every_instance(
             break
         if chosen not in gone:
             ranking.return_chosen(place, None if ranking.count == 1 else new, before, range(len(scales)))
+
+
+def test_host_at_the_front_is_looked_at_once_where_more_are_listed_in_between():
+    term = WeigherTerm(a_weigher(None, None), np.arange(8.0)[::-1].copy(), 1.0)
+    ranking = Ranking(Candidates(8), [term], 2)
+    first = ranking.take(3, lambda weights: len(weights) - 1)
+    ranking.drop(np.array([first, 3, 4], dtype=np.intp))
+    assert (first, ranking.take(3, lambda weights: len(weights) - 1)) == (2, 5)
