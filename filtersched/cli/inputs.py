@@ -16,7 +16,6 @@ from filtersched.columns.values import naive_utc
 from filtersched.errors import FilterschedError, InvalidRequest, InventoryError
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
-from filtersched.hosts.pool_file import without_collections
 from filtersched.inventory import (
     Flavors,
     RequestReader,
@@ -112,8 +111,7 @@ def snapshot_of(args: argparse.Namespace, settings: SchedulerSettings) -> HostPo
     hosts = hosts_of(args, settings)
     if hosts is None:
         raise UsageError(WHICH_HOSTS)
-    with without_collections():
-        pool = HostPool(hosts)
+    pool = HostPool(hosts)
     source = "a shared pool" if args.pool is not None else " and ".join(args.inventory or ["fake"])
     log_inventory(source, len(pool), time.perf_counter() - began)
     return pool

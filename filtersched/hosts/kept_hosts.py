@@ -17,6 +17,7 @@ from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.instance_index import groups_of
 from filtersched.hosts.placement import Placement
+from filtersched.hosts.pool_file import without_collections
 from filtersched.hosts.reports import HostReports
 from filtersched.hosts.shared_amounts import ScopeGenerations, ScopeKey, scopes_changed_by
 from filtersched.hosts.transaction import Transaction
@@ -69,7 +70,7 @@ class KeptHosts:
         """Take the first hosts, all at once."""
         coming: dict[Key, HostState] = {}
         # An assignment to one of them by another thread waits until all have rows.
-        with self.lock:
+        with self.lock, without_collections():
             try:
                 for host in hosts:
                     self._check_may_come(host, coming)

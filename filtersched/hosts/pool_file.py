@@ -172,9 +172,9 @@ def read_pool(path: str | os.PathLike[str], host_class: HostClasses) -> SavedPoo
 
 @contextlib.contextmanager
 def without_collections() -> Iterator[None]:
-    """Within this context the garbage collector waits: of what a file brings, nothing is garbage.
+    """Within this context the garbage collector waits: of the hosts that a pool takes, none is garbage.
 
-    Looking for garbage among millions of new objects takes a third of the time that loading takes.
+    Looking for garbage among millions of new objects takes a third of the time that reading a file takes.
     """
     was_enabled = gc.isenabled()
     gc.disable()

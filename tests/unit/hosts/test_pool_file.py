@@ -252,7 +252,7 @@ def test_missing_file_is_an_os_error(tmp_path):
 
 
 @pytest.mark.parametrize("enabled", [True, False])
-def test_garbage_is_collected_after_loading_if_it_was_before(tmp_path, enabled):
+def test_garbage_is_collected_once_a_pool_is_made_or_loaded_if_it_was_before(tmp_path, enabled):
     HostPool([HostState("a")]).save(tmp_path / "pool.jsonl")
     (tmp_path / "cut.jsonl").write_text("{")
     was_enabled = gc.isenabled()
@@ -261,6 +261,8 @@ def test_garbage_is_collected_after_loading_if_it_was_before(tmp_path, enabled):
         HostPool.load(tmp_path / "pool.jsonl")
         with pytest.raises(InventoryError):
             HostPool.load(tmp_path / "cut.jsonl")
+        with pytest.raises(InvalidHost):
+            HostPool(HostState(name) for name in "aba")
         assert gc.isenabled() is enabled
     finally:
         (gc.enable if was_enabled else gc.disable)()
