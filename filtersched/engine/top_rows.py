@@ -27,11 +27,12 @@ class RowMask:
     mask : (n_rows,) bool; None is all rows.
     """
 
-    __slots__ = ("_covered", "_stable_copy", "_unions", "mask")
+    __slots__ = ("_covered", "_rows", "_stable_copy", "_unions", "mask")
 
     def __init__(self, mask: Mask | None) -> None:
         self.mask: Mask | None = mask
         self._stable_copy: Mask | None = None
+        self._rows: Rows | None = None
         # By identity of the other mask: whether it contains all rows of this one.
         self._covered: dict[int, tuple[Mask, bool]] = {}
         self._unions: dict[int, tuple[Mask, Mask]] = {}
@@ -41,6 +42,15 @@ class RowMask:
         if self.mask is not None and self._stable_copy is None:
             self._stable_copy = self.mask.copy()
         return self._stable_copy
+
+    def best_of(self, values: Floats, sign: float, most: int) -> Rows:
+        """The `most` rows of the mask with the best values; see TopRows."""
+        if self.mask is None:
+            return best_of(None, -sign * values, most)
+        if self._rows is None:
+            # Several columns are searched for the same rows.
+            self._rows = np.flatnonzero(self.mask)
+        return self._rows[best_of(None, -sign * values.take(self._rows), most)]
 
     def union(self, rows: Mask | None) -> Mask | None:
         """The rows of both masks, the same array for the same `rows`; None is all rows."""
@@ -107,7 +117,7 @@ class TopRows:
             self._credit -= _COST
             self._fill(alive.union(self._among) if self._is_filled and not covered else alive.stable_copy())
             found = self._found(alive.mask, count)
-        return best_of(alive.mask, -self._sign * self._values, count).tolist() if found is None else found
+        return alive.best_of(self._values, self._sign, count).tolist() if found is None else found
 
     def _found(self, mask: Mask | None, count: int) -> list[int] | None:
         """The best live rows, all of them covered; None if too few of them are listed."""
