@@ -199,8 +199,8 @@ class Explanation:
     def refused(self) -> dict[str, int]:
         """How many hosts each filter, or field of the request, refused for this instance or an earlier one."""
         counts: dict[str, int] = {}
-        for step in (*self.earlier, *self.steps):
-            counts[step.name] = counts.get(step.name, 0) + step.before - step.after
+        for name, before, after in self.step_counts():
+            counts[name] = counts.get(name, 0) + before - after
         return counts
 
     def step_counts(self) -> Sequence[tuple[str, int, int]]:
