@@ -273,11 +273,13 @@ class Ranking:
         """
         if self.n_trimmed or self.count == 1:
             return False
-        alive = RowMask(self.alive)
-        places = {self._taken} if self._taken >= 0 and self._living().item(self._taken) else set()
+        living, alive = self._living(), RowMask(self.alive)
+        places = {self._taken} if self._taken >= 0 and living.item(self._taken) else set()
         for at in self._moved:
             term = self.terms[at]
             low, high = term.low, term.high
+            if all(np.count_nonzero((term.raw != end) & living) > _FEW for end in (low, high)):
+                return False
             term.fit_scale(alive)
             if (low, high) == (term.low, term.high):
                 continue
@@ -286,7 +288,7 @@ class Ranking:
                 return False
             if not math.isfinite(high - low) or not math.isfinite(term.high - term.low):
                 return False
-            differs = (term.raw != stays) & self._living()
+            differs = (term.raw != stays) & living
             if np.count_nonzero(differs) > _FEW:
                 return False
             places.update(np.flatnonzero(differs).tolist())
