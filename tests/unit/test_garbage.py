@@ -2,9 +2,8 @@
 
 import gc
 import pickle
+import subprocess
 import sys
-
-import pytest
 
 from filtersched import FilterScheduler, HostPool, HostState, NoValidHost, RequestSpec, make_conf
 
@@ -32,18 +31,23 @@ def a_day(scheduler, pool, nr):
     pool.remove(f"n{nr}")
 
 
-@pytest.mark.skipif(sys.gettrace() is not None, reason="a tracer keeps frames")
-def test_nothing_is_left_to_the_collector_of_garbage():
+def garbage_of_days():
+    """How many objects ten days leave that only the collector frees."""
     pool = HostPool(HostState(f"h{nr}", total_usable_ram_mb=4096, free_ram_mb=4096) for nr in range(40))
     scheduler = FilterScheduler(make_conf(enabled_filters=FILTERS))
     a_day(scheduler, pool, 0)
     gc.collect()
-    was_enabled = gc.isenabled()
     gc.disable()
-    try:
-        for nr in range(1, 11):
-            a_day(scheduler, pool, nr)
-        assert gc.collect() == 0
-    finally:
-        if was_enabled:
-            gc.enable()
+    for nr in range(1, 11):
+        a_day(scheduler, pool, nr)
+    return gc.collect()
+
+
+def test_nothing_is_left_to_the_collector_of_garbage():
+    # In a process of its own: what other tests have left in caches is garbage once it is displaced.
+    done = subprocess.run([sys.executable, __file__], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+if __name__ == "__main__":
+    print(garbage_of_days())
