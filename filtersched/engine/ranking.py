@@ -342,10 +342,14 @@ class Ranking:
         return self.in_list_order(np.flatnonzero(self._living()))
 
     def in_list_order(self, places: Places) -> Places:
-        """These of the places alive in list order, without putting all of them in order."""
+        """These of the places alive in list order: equals by when they were last chosen, else by place."""
         if len(places) < 2:
             return places
-        order: Places = places[np.lexsort((places, -self._latest[places], -self.totals[places]))]
+        latest = self._latest[places]
+        chosen = places[latest > 0]
+        chosen = chosen[np.argsort(-self._latest[chosen])]
+        base = np.concatenate((chosen, np.sort(places[latest == 0], kind="stable")))
+        order: Places = base[np.argsort(-self.totals[base], kind="stable")]
         if self._taken in order and order[0] != self._taken:
             order = np.concatenate(([self._taken], order[order != self._taken]))
         return order
