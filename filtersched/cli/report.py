@@ -92,7 +92,7 @@ _of_share = attrgetter("weigher", "raw", "normalized", "multiplier")
 
 @functools.lru_cache(maxsize=10_000)
 def _share_text(*of_share: Any) -> str:
-    """A share as JSON; most are those of many selections."""
+    """A share as JSON, cached: many selections have the same shares."""
     return json.dumps(WeigherShare(*of_share).to_dict())
 
 

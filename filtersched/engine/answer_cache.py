@@ -159,7 +159,7 @@ class AnswerCache:
     def catch_up(self) -> bool:
         """Note which rows have changed since the last call; returns whether none has.
 
-        Whoever asks for answers calls it first, after each change of the rows.
+        Call it after the rows changed, before you ask for answers.
         """
         rows, (version, then) = self.rows, self._state
         now = self._state = (rows.version, rows.change_count)
@@ -178,7 +178,7 @@ class AnswerCache:
         return False
 
     def find(self, questions: Questions, request: RequestKeys) -> Sequence[CachedAnswers | None]:
-        """The cached answers of each plug-in on all rows, those of dirty rows evaluated again; None if unknown.
+        """Each plug-in's cached answers for all rows, brought up to date; None for a plug-in without any.
 
         The same sequence for a request of the same kind, as long as the answers are the same ones.
         """

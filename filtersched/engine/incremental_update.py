@@ -318,7 +318,7 @@ class IncrementalUpdate:
 
 
 def _planned(found: Iterable[_Reevaluation | None]) -> tuple[list[_Reevaluation], list[_Reevaluation]]:
-    """Those that there are, and those of them that are not evaluated ahead."""
+    """The plug-ins to evaluate, and the part of them that is not evaluated ahead."""
     there = [one for one in found if one is not None]
     return there, [one for one in there if not one.is_ahead]
 

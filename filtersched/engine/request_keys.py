@@ -23,7 +23,7 @@ def _changes(spec: RequestSpec, name: Name) -> bool:
         # The first instance may have none, and the next one some.
         return spec.knows_source_cpus
     if name == "member_hosts":
-        # They are those of the group.
+        # The hosts of the members change with the group.
         name = "instance_group"
     return name in _MAY_CHANGE and getattr(spec, name) is not None
 
@@ -72,7 +72,7 @@ class RequestKeys:
     __slots__ = ("_now", "_reads", "changes", "is_rebuild", "keys", "new_refusals", "spec", "verdicts")
 
     def __init__(self, spec: RequestSpec, rows: HostRows | None = None) -> None:
-        """rows : of the hosts that are asked about, where that is known."""
+        """rows : the hosts that the decision is about; None if not known."""
         self.spec: RequestSpec = spec
         self.is_rebuild: bool = spec.is_rebuild
         self.keys: Mapping[Name, Any] = _OfAttributes(functools.partial(_key_of, rows), spec)
@@ -102,5 +102,5 @@ class RequestKeys:
 
 
 def changing(names: Iterable[Name]) -> tuple[Name, ...]:
-    """Those of the names that are others for the next instance of some requests, or later."""
+    """The names whose values may differ for the next instance of a request, or at a later time."""
     return tuple([name for name in names if name in _MAY_CHANGE])

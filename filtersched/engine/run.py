@@ -235,7 +235,7 @@ class Run:
         running = self._running
         needed = [None if one.room is None else one.needed(request) for one in running]
         if self.overlay.depleted or request.is_rebuild:
-            # Cached answers are about hosts as they were, and some filters are not asked about a rebuild.
+            # Cached answers ignore the depletion of this decision; a rebuild skips some filters.
             return [None] * (len(running) + len(self.weighers)), needed
         answers = self.cache.find(self.pool_cache.questions_of(running, self.weighers), request)
         if any(number is None and one.room is not None for one, number in zip(running, needed, strict=True)):
@@ -251,7 +251,7 @@ class Run:
         answers: Sequence[CachedAnswers | None],
         needed: Sequence[float | None],
     ) -> None:
-        """Leave those of the candidates that pass all filters; the rest as `_cached` gives it."""
+        """Leave the candidates that pass all filters. `answers` and `needed` come from `_cached`."""
         for runner, found, number in zip(self._running, answers, needed, strict=False):
             before = self._candidates
             if not before.count:

@@ -206,7 +206,7 @@ class Among(Answer):
     ) -> None:
         """among : the answers of some domains; other : of all others; outside : of hosts in none.
 
-        merge : makes one answer of those of the domains of a host.
+        merge : combines the answers for all domains of a host into one.
         """
         super().__init__()
         self._among = among
