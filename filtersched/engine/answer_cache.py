@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
@@ -171,10 +170,9 @@ class AnswerCache:
             return False
         watching = self._watching
         for name, dirty in changes.items():
-            for entry in itertools.chain.from_iterable(watching.values()) if name is None else watching.get(name, ()):
-                entry.dirty.update(dirty)
-            for entry in watching.get(None, ()):
-                entry.dirty.update(dirty)
+            for touched in watching.values() if name is None else (watching.get(name, {}), watching.get(None, {})):
+                for entry in touched:
+                    entry.dirty.update(dirty)
         return False
 
     def find(self, questions: Questions, request: RequestKeys) -> Sequence[CachedAnswers | None]:
