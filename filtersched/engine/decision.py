@@ -306,13 +306,12 @@ class Decision:
     def selections(self, choices: list[Choice]) -> list[Selection]:
         """What the caller gets."""
         taken = {(one.host.host, one.host.nodename) for one in choices} if self.alternates else set()
-        placed = None
-        if len(choices) > FEW_CHOICES:
+        tell, is_large = self._facts, len(choices) > FEW_CHOICES
+        if is_large:
             placed = PlacedChoices(choices, None if isinstance(self.hosts, HostPool) else self.hosts)
+            tell = functools.partial(self._facts_of_one, placed)
         selections = [
-            self._selection(
-                index, choice, choices if placed is None else ManyChoices(placed, index, choice), taken
-            )
+            self._selection(index, choice, Explanation(tell, index, choice if is_large else choices), taken)
             for index, choice in enumerate(choices)
         ]
         # Explanations keep the decision and its choices, and need not keep all hosts for that.
@@ -321,12 +320,12 @@ class Decision:
             self.spec.shared_resources.forget()
         for choice in choices:
             choice.rest = None
-        if placed is not None and self.spec.instance_group is None:
+        if is_large and self.spec.instance_group is None:
             self.uuids = ()
         return selections
 
     def _selection(
-        self, index: int, choice: Choice, choices: Sequence[Choice], taken: set[tuple[str, str]]
+        self, index: int, choice: Choice, explanation: Explanation, taken: set[tuple[str, str]]
     ) -> Selection:
         host, shared = choice.host, choice.spec.shared_resources
         return Selection(
@@ -339,7 +338,7 @@ class Decision:
             alternates=self._alternates(choice, taken) if self.alternates else (),
             host_state=choice.depleted,
             spec=choice.spec,
-            explanation=Explanation(self._facts, index, choices),
+            explanation=explanation,
             seed=self.seed,
             generation=host._generation,
             pool_generation=self._group_stamp,
@@ -384,6 +383,10 @@ class Decision:
             if host.cell_uuid == choice.host.cell_uuid and (host.host, host.nodename) not in taken:
                 found.append(Alternate(host.host, host.nodename, self._limits(host, choice.spec)))
         return tuple(found)
+
+    def _facts_of_one(self, placed: PlacedChoices, index: int, own: Choice) -> Facts:
+        """Why one of many instances was placed where it was; of the others only the places are kept."""
+        return self._facts(index, ManyChoices(placed, index, own))
 
     def _facts(
         self, index: int, choices: Sequence[Choice], steps: Callable[[], Sequence[FilterStep]] | None = None

@@ -17,11 +17,7 @@ from filtersched.results.weigher_shares import WeigherColumn
 
 
 class RowChoice(NamedTuple):
-    """The row of a ranking that was chosen, and what its weight was made of; no raws if it had no rival.
-
-    next_best : row and weight of the runner-up.
-    columns, rows : every host's weights and the rows of the hosts, in list order, if they are to be kept.
-    """
+    """The row of a ranking that was chosen, and what its weight was made of; see EngineChoice."""
 
     row: int
     weight: float
@@ -29,7 +25,8 @@ class RowChoice(NamedTuple):
     scale: Scale
     raws: Sequence[float]
     multipliers: Sequence[float]
-    next_best: tuple[int, float] | None
+    second: int | None
+    second_weight: float
     columns: Sequence[WeigherColumn] = ()
     rows: Sequence[int] = ()
 
@@ -39,39 +36,49 @@ class EngineChoice(Choice):
 
     row : of the host.
     raws : its raw weights; none if it had no rival.
+    second, second_weight : the row of the runner-up, None if there is none.
+    columns, rows : every host's weights and the rows of the hosts, in list order, if they are to be kept.
     """
 
-    __slots__ = ("_found", "_names", "raws", "row")
+    __slots__ = (
+        *("_columns", "_multipliers", "_names", "_rows", "_scale", "_second", "_second_weight"),
+        *("raws", "row", "steps_made"),
+    )
 
     def __init__(
         self,
         spec: RequestSpec,
         host: HostState,
-        found: RowChoice,
-        *,
         names: HostNames,
         rest: Callable[[], Iterable[HostState]] | None,
+        row: int,
+        weight: float,
+        steps: Steps,
+        scale: Scale,
+        raws: Sequence[float],
+        multipliers: Sequence[float],
+        second: int | None,
+        second_weight: float,
+        columns: Sequence[WeigherColumn] = (),
+        rows: Sequence[int] = (),
     ) -> None:
         # As Choice does, without a call. The caller replaces `depleted` once it has depleted a copy.
-        self.spec, self.host, self.depleted, self.weight, self.rest = spec, host, host, found.weight, rest
-        self.row: int = found.row
-        self.raws: Sequence[float] = found.raws
-        self._found = found
-        self._names = names
+        self.spec, self.host, self.depleted, self.weight, self.rest = spec, host, host, weight, rest
+        self.row: int = row
+        self.steps_made: Steps = steps
+        self.raws: Sequence[float] = raws
+        self._names, self._scale, self._multipliers = names, scale, multipliers
+        self._second, self._second_weight = second, second_weight
+        self._columns, self._rows = columns, rows
 
     def refused_for_good(self) -> Sequence[Refusals]:
-        return self._found.steps.refused_for_good()
-
-    @property
-    def steps_made(self) -> Steps:
-        return self._found.steps
+        return self.steps_made.refused_for_good()
 
     def steps(self) -> Sequence[FilterStep]:
-        return self._found.steps.filter_steps()
+        return self.steps_made.filter_steps()
 
     def explained(self) -> Explained:
         """Without the steps, which are made when they are asked for."""
-        found = self._found
-        shares = found.scale.shares(self.raws, found.multipliers) if self.raws else ()
-        runner_up = None if found.next_best is None else (self._names.node(found.next_best[0]), found.next_best[1])
-        return Explained((), shares, runner_up, found.columns, list(map(self._names.node, found.rows)))
+        shares = self._scale.shares(self.raws, self._multipliers) if self.raws else ()
+        runner_up = None if self._second is None else (self._names.node(self._second), self._second_weight)
+        return Explained((), shares, runner_up, self._columns, list(map(self._names.node, self._rows)))

@@ -308,7 +308,7 @@ class Run:
     ) -> EngineChoice:
         """The choice of a row; `others` gives the other hosts in list order."""
         rest = others if self.decision.alternates else None
-        return EngineChoice(spec, self.overlay.host(found.row), found, names=self.names, rest=rest)
+        return EngineChoice(spec, self.overlay.host(found.row), self.names, rest, *found)
 
     def _terms(self, request: RequestKeys) -> list[WeigherTerm]:
         """Each weigher's term; for a single host only those of weighers that are not normalised."""
@@ -351,7 +351,8 @@ class Run:
             weights.scale(),
             raws_at(weights.terms, row),
             weights.multipliers_at(row),
-            None if second is None else (second, totals.totals.item(second)),
+            second,
+            0.0 if second is None else totals.totals.item(second),
         )
 
     def _ranked(self, terms: Sequence[WeigherTerm], wanted: int, weights: CachedWeights | None) -> Ranking:
@@ -390,7 +391,8 @@ class Run:
             Scale.of(terms),
             raws_at(terms, place),
             multipliers_at(terms, place),
-            (rows[1], float(totals[order[1]])) if len(rows) > 1 else None,
+            rows[1] if len(rows) > 1 else None,
+            float(totals[order[1]]) if len(rows) > 1 else 0.0,
         )
         if self.decision.keep_columns:
             places = np.array(order, dtype=np.intp)
@@ -406,16 +408,20 @@ class Run:
         row = ranking.row(place)
         at = ranking.runner_up()
         # Copy the values now; ranking and pool change later.
-        found = RowChoice(
+        return EngineChoice(
+            spec,
+            self.overlay.host(row),
+            self.names,
+            (lambda: self._hosts(ranking.others())) if self.decision.alternates else None,
             row,
             ranking.weight(place),
             steps,
             ranking.scale,
             ranking.raws(place) if ranking.weighs else (),
             ranking.multipliers(place),
-            None if at is None else (ranking.row(at), ranking.weight(at)),
+            None if at is None else ranking.row(at),
+            0.0 if at is None else ranking.weight(at),
         )
-        return self._chosen(spec, found, lambda: self._hosts(ranking.others()))
 
     def _pick(self, weights: Sequence[float]) -> int:
         """Which of the hosts at the front of the list is drawn."""
