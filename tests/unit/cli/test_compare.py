@@ -187,7 +187,13 @@ def test_end_of_the_command_ends_its_workers_and_keeps_finished_runs(hosts, file
     results = files / "runs.jsonl"
     argv = ("--inventory", hosts, "--requests", files / "requests.jsonl", files / "drawn.conf", "--seeds", "5000")
     command = [sys.executable, "-m", "filtersched", "compare", *argv, "--jobs", "2", "--results", results]
-    with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+
+    def signals():
+        # A shell that runs tests in the background ignores Ctrl-C, and hands that down.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    argv, pipe = list(map(str, command)), subprocess.PIPE
+    with subprocess.Popen(argv, stdout=pipe, stderr=pipe, preexec_fn=signals) as process:
         deadline = time.monotonic() + 120
         while not (results.exists() and results.read_text().count("\n") > 2):
             assert process.poll() is None, process.communicate()
