@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,8 @@ _MASKS = 4
 _MANY_VALUES = 4
 # So many rows tell whether hosts share values.
 _SAMPLE = 64
+# Answers that were not asked for during so many changes are worked out anew.
+_MOST_CHANGES = 8192
 # Evaluating so many dirty rows one by one costs as much as evaluating a column of a thousand.
 _FEW = 8
 
@@ -44,23 +46,23 @@ def few_rows(rows: HostRows) -> int:
 class CachedAnswers:
     """One plug-in's answers for one kind of request: (n_rows,), or one value for all.
 
-    answers : the current ones, once `dirty` is empty; read-only for callers.
-    dirty : the rows of hosts that have changed since in what the plug-in reads.
-    watched_attributes : what it reads of hosts; None is anything.
-    is_kept : whether the cache has them, and puts rows into `dirty`.
+    answers : read-only for callers.
+    change_count : the number of changes of hosts that they include.
+    watched_attributes : what the plug-in reads of hosts; None is anything.
+    is_kept : whether the cache has them.
     ends : the least and largest of the answers, once a caller needs them.
     """
 
     __slots__ = (
-        *("_dtype", "_least", "_n_rows", "_passes", "_passes_all", "answers", "codes", "dirty", "ends", "is_kept"),
-        *("known", "options", "raised", "stamp", "watched_attributes", "window"),
+        *("_dtype", "_least", "_n_rows", "_passes", "_passes_all", "answers", "change_count", "codes", "ends"),
+        *("is_kept", "known", "options", "raised", "stamp", "watched_attributes", "window"),
     )
 
     def __init__(self, answers: Any, kind: Kind, rows: HostRows, watched_attributes: frozenset[str] | None) -> None:
         self.answers: Any = _one_if_same(answers)
         self._n_rows = len(rows)
         self._dtype = kind.dtype
-        self.dirty: set[int] = set()
+        self.change_count: int = rows.change_count
         self.watched_attributes: frozenset[str] | None = watched_attributes
         self.is_kept: bool = False
         # The values that the answers are for, and the number of their changes that the answers include.
@@ -82,10 +84,6 @@ class CachedAnswers:
     def size(self) -> int:
         """How many bytes the answers take."""
         return self.answers.nbytes if isinstance(self.answers, np.ndarray) else 0
-
-    def watched_names(self) -> Collection[str | None]:
-        """The attributes that are watched, None among them for any attribute."""
-        return (None,) if self.watched_attributes is None else self.watched_attributes
 
     def passes_all(self) -> bool:
         """Whether the answer is yes for every row."""
@@ -120,11 +118,14 @@ class CachedAnswers:
             self._passes.clear()
         self.answers[row] = answer
         self._passes_all = None
-        self._least = min(self._least, answer)
-        for needed, passes in self._passes.items():
-            passes[row] = answer >= needed
+        if answer < self._least:
+            self._least = answer
+        if self._passes:
+            for needed, passes in self._passes.items():
+                passes[row] = answer >= needed
         if self.ends is not None:
-            self.ends.changed(row)
+            for top_rows in self.ends.in_use:
+                top_rows.changed(row, answer)
 
 
 def _one_if_same(answers: Any) -> Any:
@@ -148,32 +149,18 @@ class AnswerCache:
         self._entries: Latest[CachedAnswers] = Latest(_ENTRIES)
         # By key of the request to all plug-ins.
         self._found: Latest[Sequence[CachedAnswers | None]] = Latest(_FOUND)
-        # The entries that watch an attribute, by its name; None is any attribute.
-        self._watching: dict[str | None, dict[CachedAnswers, None]] = {}
         self._uniform: Latest[NDArray[np.float64]] = Latest(_UNIFORM)
         self._size = 0
         # Kinds of requests about which hosts were asked one by one, the last ones.
         self._asked_once: Latest[bool] = Latest(_ENTRIES)
 
     def catch_up(self) -> bool:
-        """Note which rows have changed since the last call; returns whether none has.
-
-        Call it after the rows changed, before you ask for answers.
-        """
-        rows, (version, then) = self.rows, self._state
-        now = self._state = (rows.version, rows.change_count)
-        if now == (version, then):
-            return True
-        changes = rows.changes_since(then) if rows.version == version else None
-        if changes is None:
+        """Whether no host has changed since the last call. Call it before you ask for answers."""
+        before, now = self._state, (self.rows.version, self.rows.change_count)
+        if now[0] != before[0]:
             self._forget()
-            return False
-        watching = self._watching
-        for name, dirty in changes.items():
-            for touched in watching.values() if name is None else (watching.get(name, {}), watching.get(None, {})):
-                for entry in touched:
-                    entry.dirty.update(dirty)
-        return False
+        self._state = now
+        return now == before
 
     def find(self, questions: Questions, request: RequestKeys) -> Sequence[CachedAnswers | None]:
         """Each plug-in's cached answers for all rows, brought up to date; None for a plug-in without any.
@@ -189,13 +176,14 @@ class AnswerCache:
     def _are_current(
         self, asked: Sequence[Asked | None], found: Sequence[CachedAnswers | None], request: RequestKeys
     ) -> bool:
+        now = self.rows.change_count
         for one, entry in zip(asked, found, strict=True):
             if one is None:
                 continue
             if entry is None or not entry.is_kept:
                 return False
-            is_touched = entry.dirty or entry.window is not None or entry.options is not one[0].plugin._values
-            if is_touched and not self._is_current(one, entry, request):
+            is_same = entry.change_count == now and entry.window is None and entry.options is one[0].plugin._values
+            if not is_same and not self._is_current(one, entry, request):
                 return False
         return True
 
@@ -206,17 +194,22 @@ class AnswerCache:
 
     def _is_current(self, asked: Asked, entry: CachedAnswers, request: RequestKeys) -> bool:
         """Whether answers hold now; those for dirty rows are worked out again."""
-        evaluator, kind = asked
+        (evaluator, kind), rows = asked, self.rows
         if entry.options is not evaluator.plugin._values:
             return False
         if entry.window is not None and not entry.window.contains(request.now):
             return False
-        if entry.dirty:
-            follow = self._ask_again if entry.codes is None else self._follow_codes
-            if not follow(entry, evaluator, request, kind):
-                # All rows are to be evaluated.
+        if entry.change_count != rows.change_count:
+            is_known = rows.change_count - entry.change_count <= _MOST_CHANGES
+            dirty = rows.dirty_rows_since(entry.change_count, entry.watched_attributes) if is_known else None
+            if dirty is None:
                 return False
-            entry.dirty.clear()
+            if dirty:
+                follow = self._follow_rows if entry.codes is None else self._follow_codes
+                if not follow(entry, evaluator, request, kind, dirty):
+                    # All rows are to be evaluated.
+                    return False
+            entry.change_count = rows.change_count
         return True
 
     def answers_for(
@@ -287,8 +280,6 @@ class AnswerCache:
         if dropped is not None:
             dropped.is_kept = False
             self._size -= dropped.size
-            for name in dropped.watched_names():
-                del self._watching[name][dropped]
 
     def _keep(self, key: Any, entry: CachedAnswers) -> None:
         self._drop(key)
@@ -297,8 +288,6 @@ class AnswerCache:
         while len(self._entries) >= _ENTRIES or (self._size > most and self._entries):
             self._drop(next(iter(self._entries)))
         self._entries.keep(key, entry).is_kept = True
-        for name in entry.watched_names():
-            self._watching.setdefault(name, {})[entry] = None
 
     def _evaluate(self, evaluator: PluginEvaluator, kind: Kind, request: RequestKeys) -> CachedAnswers:
         """New answers, kept if such a request may come again."""
@@ -391,15 +380,15 @@ class AnswerCache:
         entry.raised = np.isin(codes, wrong) if wrong else None
         entry.stamp = entry.codes.stamp
 
-    def _ask_again(
-        self, entry: CachedAnswers, evaluator: PluginEvaluator, request: RequestKeys, kind: Kind
+    def _follow_rows(
+        self, entry: CachedAnswers, evaluator: PluginEvaluator, request: RequestKeys, kind: Kind, dirty: Sequence[int]
     ) -> bool:
         """Whether the dirty rows could be evaluated one by one."""
-        if len(entry.dirty) > self._few:
+        if len(dirty) > self._few:
             return False
         try:
             ask = evaluator.host_evaluator(request)
-            for row in entry.dirty:
+            for row in dirty:
                 host = self.rows.host(row)
                 entry.set_row(row, kind.from_answer(ask(host)))
                 if entry.window is not None:
@@ -410,7 +399,7 @@ class AnswerCache:
         return True
 
     def _follow_codes(
-        self, entry: CachedAnswers, evaluator: PluginEvaluator, request: RequestKeys, kind: Kind
+        self, entry: CachedAnswers, evaluator: PluginEvaluator, request: RequestKeys, kind: Kind, _dirty: Sequence[int]
     ) -> bool:
         """Whether the rows could be given the answers of the values that they have now."""
         codes = entry.codes

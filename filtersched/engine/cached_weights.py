@@ -37,34 +37,40 @@ _FEW = 8
 
 _ANSWERS = attrgetter("answers")
 
-_Ends = tuple[tuple[float, float], ...]
+_Ends = list[tuple[float, float] | None]
 
 
 class Totals:
     """The weights of all rows on given scales."""
 
-    def __init__(self, start: Totals | None, terms: Sequence[WeigherTerm], ends: _Ends, rows: HostRows) -> None:
-        """start : the weights by the weighers before these."""
-        self.ends = ends
-        self.totals: Floats = sums(terms, len(rows), None if start is None else start.totals)
+    def __init__(
+        self, start: Totals | None, terms: Sequence[WeigherTerm], further: Sequence[WeigherTerm], rows: HostRows
+    ) -> None:
+        """start : the weights by the weighers before `further`."""
+        self.ends: _Ends = ends_of(terms)
+        self._terms = terms
+        self._scale = Scale.of(terms)
+        self.totals: Floats = sums(further, len(rows), None if start is None else start.totals)
         self.is_finite: bool = bool(np.isfinite(self.totals).all())
         self._top_rows: TopRows | None = None
         self._change_count = rows.change_count
+        self._few = few_rows(rows)
 
-    def refresh(self, terms: Sequence[WeigherTerm], rows: HostRows, watched: frozenset[str] | None) -> bool:
+    def refresh(self, rows: HostRows, watched: frozenset[str] | None) -> bool:
         """Weigh the dirty rows again; returns False where there are too many, or a weight is not finite.
 
         watched : the attributes that weights depend on; None is any.
         """
         if self._change_count != rows.change_count:
             dirty = rows.dirty_rows_since(self._change_count, watched)
-            if dirty is None or len(dirty) > few_rows(rows):
+            if dirty is None or len(dirty) > self._few:
                 return False
-            scale = Scale.of(terms)
+            terms, scale = self._terms, self._scale
             for row in dirty:
-                self.totals[row] = scale.weight(raws_at(terms, row), scale.multipliers or multipliers_at(terms, row))
+                weight = scale.weight(raws_at(terms, row), scale.multipliers or multipliers_at(terms, row))
+                self.totals[row] = weight
                 if self._top_rows is not None:
-                    self._top_rows.changed(row)
+                    self._top_rows.changed(row, weight)
             self._change_count = rows.change_count
         return True
 
@@ -115,7 +121,7 @@ class CachedWeights:
         self._totals: list[Totals] = []
         self._names = [term.weigher.name for term in terms]
         self._multipliers = uniform_multipliers(terms)
-        self._is_used = False
+        self._fits = 0
 
     def is_current(self, overlay: Overlay, request: RequestKeys, candidates: Candidates) -> bool:
         """Whether the terms are still made of the same arrays; the answers that they are made of are current."""
@@ -132,14 +138,15 @@ class CachedWeights:
 
     def _fit(self, alive: RowMask) -> None:
         """Set the ends of the scales to those of the live rows."""
-        for term in self._moving:
-            if self._is_used:
+        self._fits += 1
+        if self._fits == 2:
+            for term in self._moving:
                 term.use_cached_ends()
+        for term in self._moving:
             term.fit_scale(alive)
             if term.high - term.low == math.inf:
                 # A weight on such a scale may be no number, even if it is multiplied by zero.
                 raise UseHandlers
-        self._is_used = True
 
     def fresh_terms(self) -> list[WeigherTerm]:
         """The terms for a ranking that changes them."""
@@ -161,13 +168,13 @@ class CachedWeights:
             if start is None:
                 return None
         self._fit(alive)
-        ends = tuple([(term.low, term.high) for term in self._telling])
+        ends = ends_of(self._telling)
         for at, found in enumerate(self._totals):
-            if found.ends == ends and found.refresh(self._telling, rows, self._watched):
+            if found.ends == ends and found.refresh(rows, self._watched):
                 if at:
                     self._totals.insert(0, self._totals.pop(at))
                 return found
-        totals = Totals(start, self._further, ends, rows)
+        totals = Totals(start, self._telling, self._further, rows)
         if not totals.is_finite:
             return None
         self._totals = [totals, *(one for one in self._totals[: _SCALES - 1] if one.ends != ends)]

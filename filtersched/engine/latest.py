@@ -17,10 +17,11 @@ class Latest(OrderedDict[Any, _T]):
 
     def find(self, key: Any) -> _T | None:
         """The value of the key; None if there is none."""
-        value = self.get(key)
-        if value is not None:
+        try:
             self.move_to_end(key)
-        return value
+        except KeyError:
+            return None
+        return self[key]
 
     def keep(self, key: Any, value: _T) -> _T:
         """Keep a value, and return it."""

@@ -7,7 +7,7 @@ candidates are mostly the same hosts, so the top k are kept in order and scanned
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,7 +74,7 @@ class RowMask:
 class TopRows:
     """The top k rows by value, best first, equals in order of rows.
 
-    values : (n_rows,); a writer calls `changed` for each row that it writes.
+    values : (n_rows,); a writer calls `changed` for each value that it writes.
     sign : 1.0 if the least are the best, -1.0 if the largest are.
     """
 
@@ -93,23 +93,24 @@ class TopRows:
         self._bound: _Key = (np.inf, 0)
         self._credit = _COST
 
-    def changed(self, row: int) -> None:
-        """Record that the value of a row changed."""
+    def changed(self, row: int, value: float) -> None:
+        """Record that a row has another value."""
         if not self._is_filled:
             return
         old = self._known.pop(row, None)
         if old is not None:
             del self._keys[bisect_left(self._keys, old)]
         if self._among is None or self._among[row]:
-            new = (self._sign * self._values.item(row), row)
+            new = (self._sign * value, row)
             if new < self._bound:
                 insort(self._keys, new)
                 self._known[row] = new
 
     def first(self, alive: RowMask, count: int = 1) -> list[int]:
         """The best live rows, `count` of them or all."""
-        self._credit = min(self._credit + 1, 4 * _COST)
-        covered = self._is_filled and alive.is_subset_of(self._among)
+        if self._credit < 4 * _COST:
+            self._credit += 1
+        covered = self._is_filled and (self._among is None or alive.is_subset_of(self._among))
         found = self._found(alive.mask, count) if covered else None
         if found is not None:
             return found
@@ -121,11 +122,12 @@ class TopRows:
 
     def _found(self, mask: Mask | None, count: int) -> list[int] | None:
         """The best live rows, all of them covered; None if too few of them are listed."""
-        found = []
+        found: list[int] = []
         for _value, row in self._keys:
             if mask is None or mask[row]:
                 found.append(row)
-                if len(found) == count:
+                count -= 1
+                if not count:
                     return found
         return found if self._bound[0] == np.inf else None
 
@@ -183,24 +185,20 @@ def best_first(alive: Mask | None, values: Floats) -> Iterator[int]:
 
 
 class ColumnExtremes:
-    """The minimum and maximum of a column over the live rows."""
+    """The minimum and maximum of a column over the live rows.
 
-    __slots__ = ("_least", "_most", "_values")
+    in_use : the top rows that were asked for; a writer of values calls `changed` of each.
+    """
+
+    __slots__ = ("_ends", "_values", "in_use")
 
     def __init__(self, values: Floats) -> None:
         self._values = values
-        self._least = TopRows(values, 1.0)
-        self._most = TopRows(values, -1.0)
+        self._ends: dict[float, TopRows] = {}
+        self.in_use: Collection[TopRows] = self._ends.values()
 
-    def changed(self, row: int) -> None:
-        """Record that the value of a row changed."""
-        self._least.changed(row)
-        self._most.changed(row)
-
-    def least(self, alive: RowMask) -> float:
-        """The minimum over the live rows."""
-        return self._values.item(self._least.first(alive)[0])
-
-    def most(self, alive: RowMask) -> float:
-        """The maximum over the live rows."""
-        return self._values.item(self._most.first(alive)[0])
+    def end(self, alive: RowMask, sign: float) -> float:
+        """The minimum over the live rows (sign 1.0), or the maximum (-1.0)."""
+        if sign not in self._ends:
+            self._ends[sign] = TopRows(self._values, sign)
+        return self._values.item(self._ends[sign].first(alive)[0])

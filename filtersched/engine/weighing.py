@@ -192,6 +192,7 @@ class WeigherTerm:
     raw, multiplier : (n_places,), or one multiplier for all.
     source : the cached answers that raw weights of all rows are made of; answers : those of it when this was made.
     known : the ends of these.
+    uniform : the raw weight that all hosts have; None if they differ.
     low, high : the ends between which raw weights are normalised.
     rest : the least and largest raw weight of hosts that are among the candidates and have no place here.
     """
@@ -200,7 +201,6 @@ class WeigherTerm:
         "_at_high",
         "_at_low",
         "_known",
-        "_uniform",
         "answers",
         "high",
         "low",
@@ -211,6 +211,7 @@ class WeigherTerm:
         "raw",
         "rest",
         "source",
+        "uniform",
         "weigher",
     )
 
@@ -233,8 +234,7 @@ class WeigherTerm:
         self._known = known
         self.source: CachedAnswers | None = source
         self.answers: Any = None if source is None else source.answers
-        # The raw weight that all hosts have.
-        self._uniform: float | None = self.answers if isinstance(self.answers, float) else None
+        self.uniform: float | None = self.answers if isinstance(self.answers, float) else None
         # How many of those alive are at the ends, where somebody asked.
         self._at_low: int | None = None
         self._at_high: int | None = None
@@ -250,7 +250,7 @@ class WeigherTerm:
     def scale_may_move(self) -> bool:
         """Whether the ends depend on which hosts are alive."""
         has_ends = self.minval is not None and self.maxval is not None
-        return self.normalized and not has_ends and self._uniform is None
+        return self.normalized and not has_ends and self.uniform is None
 
     @property
     def may_tell_hosts_apart(self) -> bool:
@@ -278,7 +278,7 @@ class WeigherTerm:
     def copy_raw(self) -> None:
         """From here on the raw weights may be written to."""
         self.raw = self.raw.copy()
-        self._known = self._uniform = None
+        self._known = self.uniform = None
 
     def fit_scale(self, alive: RowMask) -> None:
         """Set the ends to those of the places that are alive; a scale that is not normalised has none."""
@@ -289,18 +289,18 @@ class WeigherTerm:
         self._at_low = self._at_high = None
 
     def _least(self, alive: RowMask) -> float:
-        if self._uniform is not None:
-            return self._uniform
+        if self.uniform is not None:
+            return self.uniform
         if self._known is not None:
-            return self._known.least(alive)
+            return self._known.end(alive, 1.0)
         least = _end(self.raw, int(self.raw.argmin()), alive.mask, np.min)
         return least if self.rest is None else min(least, self.rest[0])
 
     def _most(self, alive: RowMask) -> float:
-        if self._uniform is not None:
-            return self._uniform
+        if self.uniform is not None:
+            return self.uniform
         if self._known is not None:
-            return self._known.most(alive)
+            return self._known.end(alive, -1.0)
         most = _end(self.raw, int(self.raw.argmax()), alive.mask, np.max)
         return most if self.rest is None else max(most, self.rest[1])
 
@@ -355,7 +355,7 @@ class WeigherTerm:
 
     def take(self, order: NDArray[np.intp]) -> None:
         """Keep only these places, in this order."""
-        self.raw = self.raw[order] if self._uniform is None else self.raw[: len(order)]
+        self.raw = self.raw[order] if self.uniform is None else self.raw[: len(order)]
         self._known = None
         if not isinstance(self.multiplier, float):
             self.multiplier = self.multiplier[order]
@@ -416,7 +416,7 @@ def sums(terms: Sequence[WeigherTerm], places: int, start: Floats | None = None)
 
 def raws_at(terms: Sequence[WeigherTerm], place: int) -> list[float]:
     """The raw weights of the host at `place`."""
-    return [term.raw.item(place) for term in terms]
+    return [term.raw.item(place) if term.uniform is None else term.uniform for term in terms]
 
 
 def multipliers_at(terms: Sequence[WeigherTerm], place: int) -> tuple[float, ...]:

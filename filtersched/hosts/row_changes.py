@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -60,17 +59,6 @@ class RowChanges:
         """
         if then == self.change_count:
             return []
-        dirty = self.changes_since(then)
-        if dirty is None:
-            return None
-        found = dirty.values() if reads is None else [dirty[name] for name in (None, *reads) if name in dirty]
-        return list(dict.fromkeys(itertools.chain.from_iterable(found)))
-
-    def changes_since(self, then: int) -> dict[str | None, dict[int, None]] | None:
-        """The rows that are dirty since then, by attribute; the key None is any attribute.
-
-        None if that is so long ago that all rows may be.
-        """
         if then < self._log_start:
             return None
         dirty = self._dirty.get(then)
@@ -78,8 +66,14 @@ class RowChanges:
             dirty = self._dirty[then] = {}
             for row, names in self._log[then - self._log_start :]:
                 for name in (None,) if names is None else names:
-                    dirty.setdefault(name, {})[row] = None
-        return dirty
+                    if name not in dirty:
+                        dirty[name] = {}
+                    dirty[name][row] = None
+        found: dict[int, None] = {}
+        for key in dirty if reads is None else (None, *reads):
+            if key in dirty:
+                found = {**found, **dirty[key]}
+        return list(found)
 
     def watched_attributes(self, reads: Iterable[Name]) -> frozenset[str] | None:
         """The attributes whose changes affect these reads; None if one of them is computed."""

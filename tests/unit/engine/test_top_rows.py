@@ -43,7 +43,7 @@ def test_a_front_names_the_first_of_all_sorted_after_every_change(story):
     for row, value, alive, count in steps:
         assert cache.first(RowMask(alive), count) == the_best(values, alive, count, sign)
         values[row] = value
-        cache.changed(row)
+        cache.changed(row, value)
         assert cache.first(RowMask(None), count) == the_best(values, None, count, sign)
         assert cache.first(RowMask(alive), count) == the_best(values, alive, count, sign)
 
@@ -77,11 +77,12 @@ def test_ends_are_the_least_and_the_largest_of_those_alive():
     values = np.array([3.0, 1.0, 2.0])
     ends = ColumnExtremes(values)
     alive = RowMask(np.array([True, False, True]))
-    assert (ends.least(RowMask(None)), ends.most(RowMask(None))) == (1.0, 3.0)
-    assert (ends.least(alive), ends.most(alive)) == (2.0, 3.0)
+    assert (ends.end(RowMask(None), 1.0), ends.end(RowMask(None), -1.0)) == (1.0, 3.0)
+    assert (ends.end(alive, 1.0), ends.end(alive, -1.0)) == (2.0, 3.0)
     values[0] = 0.5
-    ends.changed(0)
-    assert (ends.least(alive), ends.most(alive)) == (0.5, 2.0)
+    for one in ends.in_use:
+        one.changed(0, 0.5)
+    assert (ends.end(alive, 1.0), ends.end(alive, -1.0)) == (0.5, 2.0)
 
 
 @given(st.lists(VALUES, min_size=1, max_size=60), st.data())
