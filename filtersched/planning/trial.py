@@ -134,7 +134,8 @@ class Trial:
         try:
             outcome.selections = self._chosen(spec, uuids, seed=seed, **self._options)
         except NoValidHost as refusal:
-            outcome.refusal = refusal
+            # Its traceback leads back to the outcome: a cycle, with all that the decision looked at.
+            outcome.refusal = refusal.with_traceback(None)
             self._count_refusal(outcome)
         except FilterschedError:
             raise

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 from filtersched import FilterScheduler, HostPool, HostState, NoValidHost, RequestSpec, make_conf
+from filtersched.planning.trial import Trial
 
 FILTERS = "AvailabilityZoneFilter,RamFilter,ComputeFilter,JsonFilter,ServerGroupAntiAffinityFilter"
 
@@ -26,6 +27,7 @@ def a_day(scheduler, pool, nr):
         scheduler.select_destinations(RequestSpec(flavor={"memory_mb": 10**6}), pool)
     except NoValidHost as refusal:
         str(refusal)
+    Trial(scheduler, pool).place(RequestSpec(flavor={"memory_mb": 10**6}))
     pool.update("h3", free_ram_mb=1000 + nr, stats={"cpu": nr}, metrics={"load": nr})
     pool.add(HostState(f"n{nr}", total_usable_ram_mb=4096, free_ram_mb=4096))
     pool.remove(f"n{nr}")
