@@ -37,6 +37,11 @@ class NotVectorizable(Exception):
     """A signal from a column: here numbers and arrays differ, so hosts are to be asked one by one."""
 
 
+def _operators(ufunc: np.ufunc) -> tuple[Callable[[Column, Any], Column], Callable[[Column, Any], Column]]:
+    """The method of an operator, and that of its reflection."""
+    return lambda self, other: _apply(ufunc, self, other), lambda self, other: _apply(ufunc, other, self)
+
+
 class Column:
     """Values of one attribute, one a host; arithmetic and comparisons give another Column.
 
@@ -70,6 +75,45 @@ class Column:
         """Whether there is a value: a column, or True where nothing is missing."""
         return True if self.missing is None else Column(np.logical_not(self.missing))
 
+    def put(self, row: int, value: Any) -> None:
+        """Give a row another value. Raises NotVectorizable if the column cannot hold it exactly."""
+        missing = self.missing
+        if value is None:
+            if missing is None:
+                missing = self.missing = np.zeros(len(self.values), dtype=np.bool_)
+            missing[row] = True
+            return
+        kinds = (bool,) if self.values.dtype.char == "?" else (int, float)
+        if type(value) not in kinds or not -EXACT < value < EXACT:
+            raise NotVectorizable
+        self.values[row] = value
+        if type(value) is int:
+            self.max_abs_int = max(self.max_abs_int or 0.0, float(abs(value)))
+        if missing is not None and missing[row]:
+            missing[row] = False
+            if not missing.any():
+                self.missing = None
+
+    def append(self, value: Any) -> None:
+        """Add a row. Raises what `put` raises."""
+        self.values = np.append(self.values, self.values[:1])
+        if self.missing is not None:
+            self.missing = np.append(self.missing, False)
+        self.put(len(self.values) - 1, value)
+
+    def remove(self, row: int) -> None:
+        """Take a row out; those behind it move up."""
+        self.values = np.delete(self.values, row)
+        if self.missing is not None:
+            self.missing = np.delete(self.missing, row)
+            if not self.missing.any():
+                self.missing = None
+
+    def repeat(self, count: int) -> None:
+        """Let each row come so many times."""
+        self.values = self.values.repeat(count)
+        self.missing = None if self.missing is None else self.missing.repeat(count)
+
     def _is_known_truth(self) -> bool:
         """Whether every value is a truth value."""
         return self.missing is None and self.values.dtype.char == "?"
@@ -89,41 +133,15 @@ class Column:
             "numpy.maximum() and plain operators can"
         )
 
-    def __add__(self, other: Any) -> Column:
-        return _apply(np.add, self, other)
-
-    def __radd__(self, other: Any) -> Column:
-        return _apply(np.add, other, self)
-
-    def __sub__(self, other: Any) -> Column:
-        return _apply(np.subtract, self, other)
-
-    def __rsub__(self, other: Any) -> Column:
-        return _apply(np.subtract, other, self)
-
-    def __mul__(self, other: Any) -> Column:
-        return _apply(np.multiply, self, other)
-
-    def __rmul__(self, other: Any) -> Column:
-        return _apply(np.multiply, other, self)
-
-    def __truediv__(self, other: Any) -> Column:
-        return _apply(np.divide, self, other)
-
-    def __rtruediv__(self, other: Any) -> Column:
-        return _apply(np.divide, other, self)
-
-    def __floordiv__(self, other: Any) -> Column:
-        return _apply(np.floor_divide, self, other)
-
-    def __rfloordiv__(self, other: Any) -> Column:
-        return _apply(np.floor_divide, other, self)
-
-    def __mod__(self, other: Any) -> Column:
-        return _apply(np.remainder, self, other)
-
-    def __rmod__(self, other: Any) -> Column:
-        return _apply(np.remainder, other, self)
+    __add__, __radd__ = _operators(np.add)
+    __sub__, __rsub__ = _operators(np.subtract)
+    __mul__, __rmul__ = _operators(np.multiply)
+    __truediv__, __rtruediv__ = _operators(np.divide)
+    __floordiv__, __rfloordiv__ = _operators(np.floor_divide)
+    __mod__, __rmod__ = _operators(np.remainder)
+    __xor__, __rxor__ = _operators(np.bitwise_xor)
+    __lt__, __gt__ = _operators(np.less)
+    __le__, __ge__ = _operators(np.less_equal)
 
     def __pow__(self, other: Any) -> Column:
         return _power(self, other)
@@ -151,23 +169,6 @@ class Column:
 
     __ror__ = __or__
 
-    def __xor__(self, other: Any) -> Column:
-        return _apply(np.bitwise_xor, self, other)
-
-    __rxor__ = __xor__
-
-    def __lt__(self, other: Any) -> Column:
-        return _apply(np.less, self, other)
-
-    def __le__(self, other: Any) -> Column:
-        return _apply(np.less_equal, self, other)
-
-    def __gt__(self, other: Any) -> Column:
-        return _apply(np.greater, self, other)
-
-    def __ge__(self, other: Any) -> Column:
-        return _apply(np.greater_equal, self, other)
-
     def __eq__(self, other: Any) -> Column:  # type: ignore[override]
         return _apply(np.equal, self, other)
 
@@ -180,19 +181,8 @@ class Column:
             "and numpy.maximum() for min and max; no ~, if, in, int(), float(), str(), len() or iteration"
         )
 
-    __bool__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __contains__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __iter__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __len__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __int__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __float__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __index__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __getitem__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __round__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __complex__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __invert__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __str__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __format__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __bool__ = __contains__ = __iter__ = __len__ = __int__ = __float__ = __index__ = __complex__ = _refuse
+    __getitem__ = __round__ = __invert__ = __str__ = __format__ = _refuse
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 
@@ -284,45 +274,10 @@ def _values(value: Any) -> Any:
     return value.values
 
 
-def put(column: Column, row: int, value: Any) -> bool:
-    """Write the value if the column holds it exactly; return whether it was written."""
-    if value is None:
-        if column.missing is None:
-            column.missing = np.zeros(len(column.values), dtype=np.bool_)
-        column.missing[row] = True
-        return True
-    kinds = (bool,) if column.values.dtype.char == "?" else (int, float)
-    if type(value) not in kinds or not -EXACT < value < EXACT:
-        return False
-    column.values[row] = value
-    if type(value) is int:
-        column.max_abs_int = max(column.max_abs_int or 0.0, float(abs(value)))
-    if column.missing is not None and column.missing[row]:
-        column.missing[row] = False
-        if not column.missing.any():
-            column.missing = None
-    return True
-
-
 def counted(rows: Sequence[int], count: int) -> Column:
     """How often each of `count` rows is among `rows`."""
     counts = np.bincount(np.array(rows, dtype=np.intp), minlength=count)
     return Column(counts.astype(np.float64), max_abs_int=float(len(rows)))
-
-
-def with_row(column: Column, value: Any) -> Column | None:
-    """The column of some hosts with one more value behind them; None if a column cannot hold it."""
-    missing = None if column.missing is None else np.append(column.missing, column.missing[:1])
-    longer = Column(np.append(column.values, column.values[:1]), missing, column.max_abs_int)
-    return longer if put(longer, len(column.values), value) else None
-
-
-def without_row(column: Column, row: int) -> Column:
-    """The column without one of its values."""
-    missing = None if column.missing is None else np.delete(column.missing, row)
-    return Column(
-        np.delete(column.values, row), missing if missing is not None and missing.any() else None, column.max_abs_int
-    )
 
 
 class HostColumns:

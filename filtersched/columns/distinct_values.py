@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from filtersched.columns.column import EXACT, Column, NotVectorizable, put, without_row
+from filtersched.columns.column import EXACT, Column, NotVectorizable
 from filtersched.columns.frozen import typed_key
 
 # From so many values on, those that rows rarely share are told apart by identity.
 _FEWEST_VALUES = 64
+# So many results are cached for the values of an attribute.
+_MOST_SEEN = 32
 _NO_KEY = object()
 _NUMBERS = frozenset((int, float))
 
@@ -83,66 +85,83 @@ class Codes:
             return range(len(self.values))
         return [code for code, count in enumerate(self._counts) if count]
 
-    def _count(self) -> None:
+    def _count(self) -> list[int]:
         if self._counts is None:
             self._counts = np.bincount(self.codes, minlength=len(self.values)).tolist()
             self._rarely_share = len(self.values) >= _FEWEST_VALUES and 2 * len(self.values) > len(self.codes)
+        return self._counts
 
     def put(self, row: int, value: Any) -> None:
         """Give a row another value."""
-        self._count()
-        assert self._counts is not None
+        counts = self._count()
         code = self._code_of(value)
         old = self.codes.item(row)
         if code == old:
             return
-        if code == len(self._counts):
-            self._counts.append(0)
+        if code == len(counts):
+            counts.append(0)
         self._free.discard(code)
         known = len(self.codes) + 64
         if len(self._changes) >= 2 * known:
             # More changes than that are read from the codes sooner than from a list.
             del self._changes[:known]
             self._forgotten += known
-        self._changes.append((row, code, not self._counts[code]))
+        self._changes.append((row, code, not counts[code]))
         self.codes[row] = code
-        self._counts[code] += 1
-        self._counts[old] -= 1
-        if not self._counts[old]:
-            self._free.add(old)
+        counts[code] += 1
+        self._drop(old)
 
     def append(self, value: Any) -> None:
         """Add a row with this value behind the others, of which there are some."""
-        self._count()
-        # The new row is alike to the first one, and then given its value: answers follow that change.
+        # Alike to the first one until it is given its value.
         first = self.codes.item(0)
-        self._counts[first] += 1  # type: ignore[index]
+        self._count()[first] += 1
         self.codes = np.append(self.codes, first)
-        for answers in self._answers():
-            answers.append()
-        row, before = len(self.codes) - 1, self.stamp
-        self.put(row, value)
-        if self.stamp == before:
-            # Alike to the first one as it is now: answers may know that one as it was.
-            self._changes.append((row, first, False))
+        self._changes.append((len(self.codes) - 1, first, False))
+        self.put(len(self.codes) - 1, value)
 
     def remove(self, row: int) -> None:
         """Take a row out; those behind it move up."""
-        self._count()
-        code = self.codes.item(row)
-        self._counts[code] -= 1  # type: ignore[index]
-        if not self._counts[code]:  # type: ignore[index]
-            self._free.add(code)
+        self._drop(self.codes.item(row))
         self.codes = np.delete(self.codes, row)
-        # The rows that are noted have other numbers now; answers that know of all changes go on.
-        self._forgotten += len(self._changes)
+        # The rows that are noted have other numbers now.
+        self._forgotten += len(self._changes) + 1
         self._changes.clear()
-        for answers in self._answers():
-            answers.remove(row)
 
-    def _answers(self) -> list[Answers]:
-        seen = (one[1] if isinstance(one, tuple) else one for one in self.seen.values())
-        return [one for one in seen if isinstance(one, Answers)]
+    def _drop(self, code: int) -> None:
+        """Note that a row does not have a code any more."""
+        counts = self._count()
+        counts[code] -= 1
+        if not counts[code]:
+            self._free.add(code)
+
+    def repeat(self, count: int) -> None:
+        """Let each row come so many times."""
+        self.codes = self.codes.repeat(count)
+        self._counts = None
+
+    def column(self, function: Callable[[Any], Any]) -> Column | OneAnswer:
+        """What the function says of each distinct value, and with that of each row. Raises NotVectorizable."""
+        live = self.live()
+        answers = [function(self.values[code]) for code in live]
+        if all(is_same(answer, answers[0]) for answer in answers):
+            return OneAnswer(answers[0])
+        table = as_column(answers)
+        if len(live) == len(self.values):
+            at = self.codes
+        else:
+            places = np.zeros(len(self.values), dtype=np.intp)
+            places[live] = np.arange(len(live), dtype=np.intp)
+            at = places.take(self.codes)
+        missing = None if table.missing is None else table.missing.take(at)
+        return Column(table.values.take(at), missing, table.max_abs_int)
+
+    def keep(self, key: Any, found: Any) -> None:
+        """Cache a result; the oldest goes where there are many."""
+        self.seen.pop(key, None)
+        self.seen[key] = found
+        if len(self.seen) > _MOST_SEEN:
+            del self.seen[next(iter(self.seen))]
 
     def _code_of(self, value: Any) -> int:
         """The code of a value, a free or a new one if no row has it."""
@@ -168,77 +187,25 @@ class Codes:
         return code
 
 
-class Answers:
-    """What a function says of each distinct value, and with that of each row."""
+class OneAnswer:
+    """An answer that all hosts have, in the place of a column."""
 
-    __slots__ = ("_found", "_stamp", "each")
+    __slots__ = ("value",)
 
-    def __init__(self) -> None:
-        # By code; None for codes that no row has.
-        self.each: list[Any] = []
-        self._stamp = -1
-        self._found: Any = None
+    def __init__(self, value: Any) -> None:
+        self.value = value
 
-    def of(self, codes: Codes, function: Callable[[Any], Any]) -> Any:
-        """The answers of all rows: a Column, or the one that all have. Raises NotVectorizable."""
-        if self._stamp == codes.stamp:
-            return self._found
-        changed = codes.changed_since(self._stamp)
-        self._stamp = -1
-        if changed is None:
-            self.each = [None] * len(codes.values)
-            for code in codes.live():
-                self.each[code] = function(codes.values[code])
-            self._found = self._of_all(codes)
-        else:
-            rows, new = changed
-            self.each.extend([None] * (len(codes.values) - len(self.each)))
-            for code in new:
-                self.each[code] = function(codes.values[code])
-            if not self._follows(codes, rows):
-                self._found = self._of_all(codes)
-        self._stamp = codes.stamp
-        return self._found
+    def put(self, _row: int, value: Any) -> None:
+        """Give a row an answer. Raises NotVectorizable for another one."""
+        if not is_same(value, self.value):
+            raise NotVectorizable
 
-    def append(self) -> None:
-        """Add a row with the answer of the first one."""
-        found = self._found
-        if type(found) is Column:
-            missing = None if found.missing is None else np.append(found.missing, found.missing[:1])
-            self._found = Column(np.append(found.values, found.values[:1]), missing, found.max_abs_int)
+    def append(self, value: Any) -> None:
+        """Add a row. Raises what `put` raises."""
+        self.put(0, value)
 
     def remove(self, row: int) -> None:
-        """Take a row out; those behind it move up."""
-        if type(self._found) is Column:
-            self._found = without_row(self._found, row)
-
-    def _follows(self, codes: Codes, rows: list[int]) -> bool:
-        """Whether the answers of these rows could be written over the old ones."""
-        if type(self._found) is not Column:
-            return all(is_same(self.each[codes.codes[row]], self._found) for row in rows)
-        if 8 * len(rows) > len(codes.codes):
-            return False
-        return all(put(self._found, row, self.each[codes.codes[row]]) for row in rows)
-
-    def _of_all(self, codes: Codes) -> Any:
-        live = codes.live()
-        first = self.each[live[0]]
-        if all(is_same(self.each[code], first) for code in live):
-            return first
-        if len(live) < len(self.each):
-            # Answers for values that no row has any more would count for the kind of the column.
-            each, self.each = self.each, [None] * len(self.each)
-            for code in live:
-                self.each[code] = each[code]
-        table = as_column(self.each)
-        if table is None:
-            raise NotVectorizable
-        missing = None if table.missing is None else table.missing.take(codes.codes)
-        return Column(
-            table.values.take(codes.codes),
-            missing if missing is not None and missing.any() else None,
-            table.max_abs_int,
-        )
+        """Take a row out: of the others nothing changes."""
 
 
 def is_same(one: Any, other: Any) -> bool:
@@ -260,39 +227,35 @@ def combined(parts: Sequence[Codes]) -> Codes:
     return codes
 
 
-def as_column(values: Sequence[Any] | None) -> Column | None:
-    """Values as a column, or None if they are not numbers (or truth values) that it holds exactly."""
-    if values is None:
-        return None
+def as_column(values: Sequence[Any]) -> Column:
+    """Values as a column. Raises NotVectorizable unless they are numbers (or truth values) that it holds exactly."""
     if isinstance(values, np.ndarray) and values.dtype.kind in "iufb":
         if values.dtype.kind == "b":
             return Column(values)
         array = values.astype(np.float64)
-        largest = _largest_input(array)
-        return Column(array, max_abs_int=None if values.dtype.kind == "f" else largest) if largest < EXACT else None
+        largest = _exact(array)
+        return Column(array, max_abs_int=None if values.dtype.kind == "f" else largest)
     kinds = set(map(type, values))
     missing = None
     if type(None) in kinds:
         kinds.discard(type(None))
         missing = np.fromiter((value is None for value in values), dtype=np.bool_, count=len(values))
         values = [0 if value is None else value for value in values]
-    if not len(values):
-        # Of no hosts it is not known whether they hold numbers, truth values or text.
-        return None
     if kinds == {bool}:
         return Column(np.array(values, dtype=np.bool_), missing)
-    if not kinds <= _NUMBERS:
-        return None
+    # Of no hosts it is not known whether they hold numbers, truth values or text.
+    if not len(values) or not kinds <= _NUMBERS:
+        raise NotVectorizable
     try:
         array = np.fromiter(values, dtype=np.float64, count=len(values))
     except OverflowError:
-        return None
-    if int not in kinds:
-        return Column(array, missing)
-    largest = _largest_input(array)
-    return Column(array, missing, largest) if largest < EXACT else None
+        raise NotVectorizable from None
+    return Column(array, missing, _exact(array) if int in kinds else None)
 
 
-def _largest_input(array: NDArray[Any]) -> float:
-    """Signs aside; NaN if there is one."""
-    return float(np.abs(array).max()) if len(array) else 0.0
+def _exact(array: NDArray[np.float64]) -> float:
+    """The largest of the numbers, signs aside, all of which are exact. Raises NotVectorizable."""
+    largest = float(np.abs(array).max(initial=0.0))
+    if not largest < EXACT:
+        raise NotVectorizable
+    return largest

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from filtersched.columns.column import Column, NotVectorizable, count_instances, counted, put
+from filtersched.columns.column import Column, NotVectorizable, count_instances, counted
 from filtersched.columns.distinct_values import is_same
 from filtersched.hosts.declared_items import Name, read
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
-from filtersched.hosts.row_caches import MISSING
+from filtersched.hosts.row_changes import MISSING
 
 
 class Overlay:
@@ -92,8 +92,7 @@ class Overlay:
             missing = None if below.missing is None else below.missing.copy()
             column = Column(below.values.copy(), missing, below.max_abs_int)
         for row, host in self._since(count):
-            if not put(column, row, self._value(kind, argument, host)):
-                raise NotVectorizable
+            column.put(row, self._value(kind, argument, host))
         self._columns[kind, argument] = column, len(self._log)
         return column
 

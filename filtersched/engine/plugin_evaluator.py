@@ -19,7 +19,7 @@ from filtersched.engine.views import ColumnSource, ColumnView, host_view, show, 
 from filtersched.errors import FilterschedError, InvalidAnswer, UndeclaredRead, shown
 from filtersched.hosts.declared_items import Name, attribute_of, names_of
 from filtersched.hosts.host_rows import HostRows
-from filtersched.hosts.row_caches import MISSING
+from filtersched.hosts.row_changes import MISSING
 from filtersched.plugins.notes import note_asked, note_host
 from filtersched.plugins.plugin import Plugin, belongs_to, declaration_of
 from filtersched.plugins.request_reads import WITH_ITEMS

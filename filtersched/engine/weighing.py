@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filtersched.columns.column import EXACT, NotVectorizable
-from filtersched.columns.distinct_values import Answers
+from filtersched.columns.distinct_values import OneAnswer
+from filtersched.columns.frozen import OnlyItself
 from filtersched.engine.answer_cache import AnswerCache, CachedAnswers
 from filtersched.engine.candidates import Candidates, Mask
 from filtersched.engine.fallback import UseHandlers
@@ -23,6 +24,7 @@ from filtersched.engine.top_rows import ColumnExtremes, RowMask
 from filtersched.engine.views import host_view
 from filtersched.errors import UndeclaredRead
 from filtersched.hosts.host_state import HostState
+from filtersched.hosts.recipes import answers_of
 from filtersched.plugins.notes import asking, note_host, reading_ratios
 from filtersched.plugins.plugin import belongs_to, declaration_of
 from filtersched.results.weigher_shares import WeigherColumn, WeigherShare
@@ -143,22 +145,20 @@ class WeigherRunner:
             with reading_ratios(self.plugin):
                 each = [self._multiplier_on(overlay.host(row), uuid) for row in candidates.rows().tolist()]
             return _placed(np.array(each, dtype=np.float64), candidates)
-        codes = overlay.rows.codes(("aggregates",))
-        if codes is None:
-            raise UseHandlers
-        options, known = codes.seen.get(self, (None, None))
-        if known is None or options is not self.plugin._values:
-            known = Answers()
+        rows, options = overlay.rows, OnlyItself(self.plugin._values)
         try:
-            found = known.of(codes, self._multiplier)
-        except UndeclaredRead:
-            raise
-        except Exception:
-            # The boundary to the plug-in: it may be a value that no candidate has.
+            found = rows.current(answers_of, "aggregates", self._multiplier, (), options)
+        except NotVectorizable:
+            # The boundary to the plug-in: it may be a value that no candidate has. An undeclared read is one of all.
+            try:
+                list(map(self._multiplier, rows.values("aggregates")))
+            except UndeclaredRead:
+                raise
+            except Exception:
+                raise UseHandlers from None
             raise UseHandlers from None
-        codes.seen[self] = (self.plugin._values, known)
-        if isinstance(found, float):
-            return found
+        if isinstance(found, OneAnswer):
+            return float(found.value)
         values: Floats = found.values
         return values if candidates.order is None else values[candidates.order]
 

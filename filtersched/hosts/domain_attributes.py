@@ -14,7 +14,7 @@ def is_attribute(hosts: HostPool | Sequence[HostState], name: str) -> bool:
         return False
     some = hosts
     if isinstance(hosts, HostPool):
-        if name not in hosts.rows.attribute_names():
+        if not hosts.rows.may_have(name):
             return False
         some = [hosts.rows.host(0)]
     kinds = set(map(type, some))

@@ -15,7 +15,7 @@ from filtersched.hosts.aggregate_metadata import split_values, zones
 from filtersched.hosts.declared_items import Items, Name
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_values import Aggregate
-from filtersched.hosts.row_caches import MISSING
+from filtersched.hosts.row_changes import MISSING
 from filtersched.requests.spread_rules import AGGREGATE, ZONE
 
 #: What of a service says the zone of a host.
@@ -118,7 +118,7 @@ class DomainKey(NamedTuple):
                 each[code] = self.of_values((value,) if is_one else value)
                 for domain in each[code] or (None,):
                     places.setdefault(name_of(domain), []).append(code)
-            codes.seen[self] = (codes.stamp, each, places)
+            codes.keep(self, (codes.stamp, each, places))
         return each, places
 
     def shown(self, domain: Any) -> str:
@@ -148,7 +148,7 @@ def _rows_of_code(codes: Codes, code: int) -> NDArray[np.intp]:
     of, stamp, known = codes.seen.get(_ROWS, (None, -1, {}))
     if of is not codes.codes or stamp != codes.stamp:
         known = {}
-        codes.seen[_ROWS] = (codes.codes, codes.stamp, known)
+        codes.keep(_ROWS, (codes.codes, codes.stamp, known))
     rows: NDArray[np.intp] | None = known.get(code)
     if rows is None:
         rows = known[code] = np.flatnonzero(codes.codes == code)

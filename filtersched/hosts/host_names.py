@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 # A host's name and its node; no node where that tells no more.
 Node = tuple[str, str | None]
@@ -28,59 +25,6 @@ def several_nodes(names: Iterable[str]) -> frozenset[str]:
     """The names that come more than once."""
     counts = Counter(names)
     return frozenset(name for name, count in counts.items() if count > 1)
-
-
-class RowsByName:
-    """The rows of the hosts of each name, in order.
-
-    Each host has a number, which stays the same when rows come and go.
-    """
-
-    __slots__ = ("_made", "_numbers", "_row_of")
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self._made = len(names)
-        self._numbers: dict[str, int | tuple[int, ...]] = dict(zip(names, range(self._made), strict=True))
-        # By number the row; None while no host has been removed.
-        self._row_of: NDArray[np.intp] | None = None
-        if len(self._numbers) < len(names):
-            self._numbers = {}
-            for number, name in enumerate(names):
-                self._note(name, number)
-
-    def _note(self, name: str, number: int) -> None:
-        known = self._numbers.setdefault(name, number)
-        if known != number:
-            self._numbers[name] = (*([known] if isinstance(known, int) else known), number)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._numbers)
-
-    def __getitem__(self, name: str) -> Sequence[int]:
-        found = self._numbers.get(name, ())
-        numbers = (found,) if isinstance(found, int) else found
-        return numbers if self._row_of is None else tuple(map(self._row_of.item, numbers))
-
-    def several(self) -> frozenset[str]:
-        """The names of hosts that have several nodes."""
-        return frozenset(name for name, numbers in self._numbers.items() if not isinstance(numbers, int))
-
-    def append(self, name: str, row: int) -> None:
-        """Note the host of a row that is new, and the last."""
-        self._note(name, self._made)
-        self._made += 1
-        if self._row_of is not None:
-            self._row_of = np.append(self._row_of, row)
-
-    def remove(self, name: str, row: int) -> None:
-        """Forget the host of a row; those behind it move up."""
-        if self._row_of is None:
-            self._row_of = np.arange(self._made, dtype=np.intp)
-        found = self._numbers.pop(name)
-        left = () if isinstance(found, int) else tuple(one for one in found if self._row_of[one] != row)
-        if left:
-            self._numbers[name] = left if len(left) > 1 else left[0]
-        self._row_of[self._row_of > row] -= 1
 
 
 class HostNames:

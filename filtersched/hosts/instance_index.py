@@ -5,96 +5,60 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from filtersched.hosts.row_index import HostNumbers, RowIndex
 
 
-class InstanceIndex:
-    """Uuid of an instance to the rows of the hosts that have it, nearly always one.
+class InstanceIndex(RowIndex):
+    """Uuid of an instance to the rows of the hosts that have it, nearly always one."""
 
-    Each host has a number, which stays the same when rows come and go.
+    __slots__ = ("_known", "_members")
 
-    change_count : how many changes of the rows are in it.
-    """
-
-    __slots__ = ("_known", "_members", "_number_of", "_row_of", "_rows", "change_count")
-
-    def __init__(self, instances: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, instances: Iterable[Mapping[str, Any]], numbers: HostNumbers) -> None:
         """instances : of each row, by uuid."""
-        self.change_count: int = -1
-        # By uuid the numbers of hosts.
-        self._rows: dict[str, int | frozenset[int]] = {}
+        super().__init__(numbers)
         # Of each group the members, as keys in the order in which they came.
         self._members: dict[str, dict[str, None]] = {}
-        self._known = list(instances)
-        # By row the number of its host, and by number the row.
-        self._number_of: NDArray[np.intp] = np.arange(len(self._known), dtype=np.intp)
-        self._row_of: NDArray[np.intp] = self._number_of.copy()
-        for number, known in enumerate(self._known):
-            for uuid, instance in known.items():
-                self._add(uuid, instance, number)
-
-    def rows_with(self, uuid: str) -> Collection[int]:
-        """The rows of the hosts that the instance is on."""
-        if uuid not in self._rows:
-            return ()
-        numbers = self._rows[uuid]
-        if isinstance(numbers, int):
-            return (self._row_of.item(numbers),)
-        return frozenset(map(self._row_of.item, numbers))
-
-    def append(self, instances: Mapping[str, Any]) -> None:
-        """Add a row with these instances."""
-        self._known.append({})
-        self._number_of = np.append(self._number_of, len(self._row_of))
-        self._row_of = np.append(self._row_of, len(self._known) - 1)
-        self.put(len(self._known) - 1, instances)
-
-    def remove(self, row: int) -> None:
-        """Take a row out; those behind it move up."""
-        self.put(row, {})
-        del self._known[row]
-        self._number_of = np.delete(self._number_of, row)
-        self._row_of[self._row_of > row] -= 1
+        self._known: list[Mapping[str, Any]] = []
+        for one in instances:
+            self.append(one)
 
     def members_of(self, group: str) -> Collection[str]:
         """The uuids of the instances that are in a group."""
         return self._members.get(group, {}).keys()
 
+    def append(self, instances: Mapping[str, Any]) -> None:
+        """Add a row with these instances."""
+        self._known.append({})
+        if instances:
+            self.change(len(self._known) - 1, instances, instances, ())
+
+    def remove(self, row: int) -> None:
+        """Take a row out; those behind it move up."""
+        self.put(row, {})
+        del self._known[row]
+
     def put(self, row: int, instances: Mapping[str, Any]) -> None:
         """Note which instances the host of a row has now."""
         known = self._known[row]
-        if instances is known:
-            return
-        changed = {uuid for uuid in instances.keys() & known.keys() if instances[uuid] is not known[uuid]}
-        arrived = [uuid for uuid in instances if uuid not in known or uuid in changed]
-        self.change(row, instances, arrived, (known.keys() - instances.keys()) | changed)
+        if instances is not known:
+            changed = {uuid for uuid in instances.keys() & known.keys() if instances[uuid] is not known[uuid]}
+            arrived = [uuid for uuid in instances if uuid not in known or uuid in changed]
+            self.change(row, instances, arrived, (known.keys() - instances.keys()) | changed)
 
     def change(self, row: int, instances: Mapping[str, Any], arrived: Iterable[str], left: Iterable[str]) -> None:
         """The same, where it is known which instances arrived and which left."""
-        known, number = self._known[row], self._number_of.item(row)
+        known, number = self._known[row], self._numbers.of_rows[row]
         for uuid in left:
             # A change that was interrupted behind this is made again.
-            if uuid in known:
-                self._discard(uuid, known[uuid], number)
+            if uuid in known and self._discard(uuid, number):
+                self._leave_groups(uuid, known[uuid])
         for uuid in arrived:
-            self._add(uuid, instances[uuid], number)
+            self._add(uuid, number)
+            for group in groups_of(instances[uuid]):
+                self._members.setdefault(group, {})[uuid] = None
         self._known[row] = instances
 
-    def _add(self, uuid: str, instance: Any, number: int) -> None:
-        rows = self._rows.setdefault(uuid, number)
-        if rows != number:
-            self._rows[uuid] = frozenset((number, rows)) if isinstance(rows, int) else rows | {number}
-        for group in groups_of(instance):
-            self._members.setdefault(group, {})[uuid] = None
-
-    def _discard(self, uuid: str, instance: Any, number: int) -> None:
-        rows = self._rows.pop(uuid, number)
-        if rows != number:
-            left: frozenset[int] = (frozenset((rows,)) if isinstance(rows, int) else rows) - {number}
-            only = next(iter(left))
-            self._rows[uuid] = left if len(left) > 1 else only
-            return
+    def _leave_groups(self, uuid: str, instance: Any) -> None:
         for group in groups_of(instance):
             members = self._members.get(group, {})
             members.pop(uuid, None)

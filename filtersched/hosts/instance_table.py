@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from array import array
 from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from typing import Any
@@ -9,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_Numbers = NDArray[np.int32]
+from filtersched.columns.column import Column
+
 _SPARE = 1024
 
 
@@ -17,100 +20,78 @@ class InstanceTable:
     """One entry for each instance of each host: the host's row, and a code for each field asked for.
 
     Entries of a host lie side by side. A host that changes gets new ones at the end; the old ones have
-    no code any more, and go when they are as many as the others.
+    no row any more, and go when they are as many as the others.
     """
 
     def __init__(self, instances: Iterable[Mapping[str, Any]]) -> None:
         """instances : of each row, by uuid."""
         self._known = list(instances)
-        self._fields: dict[str, tuple[dict[Any, int], _Numbers]] = {}
         self._pack()
 
     def _pack(self) -> None:
-        """Lay out all entries anew; the codes of fields are made when they are next asked for."""
-        lengths = np.fromiter(map(len, self._known), dtype=np.int64, count=len(self._known))
-        ends = np.cumsum(lengths)
-        self._lengths = lengths
-        self._starts = ends - lengths
-        self._live = self._used = int(ends[-1]) if len(ends) else 0
-        self._row_of: _Numbers = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
-        self._fields.clear()
+        """Lay out all entries anew."""
+        lengths = list(map(len, self._known))
+        # Where the entries of each row begin.
+        self._starts = list(itertools.accumulate(lengths, initial=0))
+        self._live = self._starts.pop()
+        self._entries = [one for instances in self._known for one in instances.values()]
+        self._rows = array("i", np.repeat(np.arange(len(lengths), dtype=np.int32), lengths).tobytes())
+        # By field the codes of its values, and those of the first entries.
+        self._fields: dict[str, tuple[dict[Any, int], array[int]]] = {}
 
     def put(self, row: int, instances: Mapping[str, Any]) -> None:
         """Note which instances the host of a row has now."""
-        if instances is self._known[row]:
+        known = self._known[row]
+        if instances is known:
             return
-        self._known[row] = instances
-        count = len(instances)
-        if self._used + count > 2 * (self._live + count) + _SPARE:
+        start, length, count = self._starts[row], len(known), len(instances)
+        self._rows[start : start + length] = array("i", [-1]) * length
+        self._known[row], self._starts[row] = instances, len(self._entries)
+        self._entries += instances.values()
+        self._rows.extend([row] * count)
+        self._live += count - length
+        if len(self._entries) > 2 * self._live + _SPARE:
             self._pack()
-            return
-        self._drop_codes(row)
-        begin, end = self._used, self._used + count
-        self._row_of = _with_room(self._row_of, end)
-        self._row_of[begin:end] = row
-        for name, (known, codes) in self._fields.items():
-            roomy = _with_room(codes, end)
-            roomy[begin:end] = [_code(known, value) for value in map(attrgetter(name), instances.values())]
-            self._fields[name] = (known, roomy)
-        self._live += count - int(self._lengths[row])
-        self._starts[row], self._lengths[row] = begin, count
-        self._used = end
-
-    def _drop_codes(self, row: int) -> None:
-        """Invalidate the codes of a row's entries, so that no host has them."""
-        start, length = int(self._starts[row]), int(self._lengths[row])
-        for _known, codes in self._fields.values():
-            codes[start : start + length] = -1
 
     def append(self, instances: Mapping[str, Any]) -> None:
         """Add a row with these instances."""
         self._known.append({})
-        self._starts = np.append(self._starts, self._used)
-        self._lengths = np.append(self._lengths, 0)
+        self._starts.append(0)
         self.put(len(self._known) - 1, instances)
 
     def remove(self, row: int) -> None:
         """Take a row out; those behind it move up."""
-        self._drop_codes(row)
-        self._live -= int(self._lengths[row])
-        del self._known[row]
-        self._starts, self._lengths = np.delete(self._starts, row), np.delete(self._lengths, row)
-        self._row_of[self._row_of > row] -= 1
+        self.put(row, {})
+        del self._known[row], self._starts[row]
+        rows = _numbers(self._rows)
+        rows[rows > row] -= 1
 
-    def totals(self) -> NDArray[np.float64]:
-        """(n_rows,) how many instances each host has."""
-        return self._lengths.astype(np.float64)
+    def totals(self) -> Column:
+        """How many instances each host has."""
+        return _counts(np.fromiter(map(len, self._known), dtype=np.intp, count=len(self._known)))
 
     def has(self, field: str, value: Any) -> bool:
         """Whether an instance has, or had, the value in that field."""
-        return value in (self._fields.get(field) or self._coded(field))[0]
+        return value in self._coded(field)[0]
 
-    def counts(self, field: str, value: Any) -> NDArray[np.float64]:
-        """(n_rows,) how many instances of each host have the value in that field, which one has or had."""
-        known, codes = self._fields.get(field) or self._coded(field)
-        rows = self._row_of[: self._used].compress(codes[: self._used] == known[value])
-        return np.bincount(rows, minlength=len(self._known)).astype(np.float64)
+    def counts(self, field: str, value: Any) -> Column:
+        """How many instances of each host have the value in that field, which one has or had."""
+        known, codes = self._coded(field)
+        rows = _numbers(self._rows).compress(_numbers(codes) == known[value])
+        return _counts(np.bincount(rows[rows >= 0], minlength=len(self._known)))
 
-    def _coded(self, field: str) -> tuple[dict[Any, int], _Numbers]:
-        known: dict[Any, int] = {}
-        codes: _Numbers = np.full(len(self._row_of), -1, dtype=np.int32)
-        value_of = attrgetter(field)
-        for instances, start in zip(self._known, self._starts.tolist(), strict=True):
-            if instances:
-                codes[start : start + len(instances)] = [_code(known, value_of(one)) for one in instances.values()]
-        self._fields[field] = (known, codes)
+    def _coded(self, field: str) -> tuple[dict[Any, int], array[int]]:
+        known, codes = self._fields.setdefault(field, ({}, array("i")))
+        if len(codes) < len(self._entries):
+            values = map(attrgetter(field), self._entries[len(codes) :])
+            codes.extend([known.setdefault(value, len(known)) for value in values])
         return known, codes
 
 
-def _code(known: dict[Any, int], value: Any) -> int:
-    return known.setdefault(value, len(known))
+def _numbers(numbers: array[int]) -> NDArray[np.int32]:
+    """The same numbers as an array to compute with, until they become more."""
+    return np.frombuffer(numbers, dtype=np.int32)
 
 
-def _with_room(numbers: _Numbers, count: int) -> _Numbers:
-    """The array, or a longer copy, so that it holds `count` numbers."""
-    if len(numbers) >= count:
-        return numbers
-    longer = np.full(2 * count + _SPARE, -1, dtype=np.int32)
-    longer[: len(numbers)] = numbers
-    return longer
+def _counts(counts: NDArray[np.intp]) -> Column:
+    return Column(counts.astype(np.float64), max_abs_int=float(counts.max(initial=0)))

@@ -7,38 +7,18 @@ updates its row of these caches.
 
 from __future__ import annotations
 
-import contextlib
-import operator
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, NamedTuple, Protocol, TypeVar
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from filtersched.columns.column import Column, HostColumns, NotVectorizable, put, with_row, without_row
+from filtersched.columns.column import Column, HostColumns, NotVectorizable
 from filtersched.columns.distinct_values import as_column
+from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.instance_table import InstanceTable
-
-# The most bytes of columns that a pool keeps for look-ups.
-_KEPT_BYTES = 32 * 1024 * 1024
-_T = TypeVar("_T")
-
-
-class Rows(Protocol):
-    """The rows of a pool; kept : what look-ups keep, until rows come or go."""
-
-    kept: dict[Any, Any]
-    change_count: int
-
-    def __len__(self) -> int: ...
-    def host(self, row: int) -> Any: ...
-    def values(self, attribute: str) -> Any: ...
-    def changed_rows(self, then: int, attributes: Collection[str]) -> list[int] | None: ...
-    def rows_named(self, name: str) -> list[int]: ...
-    def is_plain(self, attribute: str) -> bool: ...
-    def attribute_names(self) -> set[str]: ...
-
+from filtersched.hosts.row_caches import Recipe
 
 # -- what plug-ins call ------------------------------------------------------------------------
 
@@ -84,12 +64,12 @@ def asked(host: Any, look_up: Any) -> Any:
     return host.look_up(look_up) if isinstance(host, HostColumns) else look_up.of(host)
 
 
-def may_have(rows: Rows, attribute: str, key: str | None = None) -> bool:
+def may_have(rows: HostRows, attribute: str, key: str | None = None) -> bool:
     """Whether a host may have an attribute, or an item of a mapping."""
     try:
         if key is not None:
-            return _keys(rows, attribute).has(key)
-        return not rows.is_plain(attribute) or attribute in rows.attribute_names()
+            return rows.current(keys, attribute).has(key)
+        return not rows.is_plain(attribute) or rows.may_have(attribute)
     except Exception:
         # The boundary to a class derived from HostState.
         return True
@@ -115,9 +95,9 @@ class Item(NamedTuple):
         found = getattr(host, self.attribute).get(self.key)
         return found if found is None or self.function is None else self.function(found)
 
-    def column(self, rows: Rows) -> Any:
+    def column(self, rows: HostRows) -> Any:
         """The answers of all hosts, or one that all have. Raises NotVectorizable."""
-        return _kept_column(self, rows) if _keys(rows, self.attribute).has(self.key) else None
+        return rows.current(each_host, type(self), self) if rows.current(keys, self.attribute).has(self.key) else None
 
 
 class HasKey(NamedTuple):
@@ -133,8 +113,8 @@ class HasKey(NamedTuple):
     def of(self, host: Any) -> Any:
         return self.key in getattr(host, self.attribute)
 
-    def column(self, rows: Rows) -> Any:
-        return _kept_column(self, rows) if _keys(rows, self.attribute).has(self.key) else False
+    def column(self, rows: HostRows) -> Any:
+        return rows.current(each_host, type(self), self) if rows.current(keys, self.attribute).has(self.key) else False
 
 
 class HasAttribute(NamedTuple):
@@ -149,13 +129,11 @@ class HasAttribute(NamedTuple):
     def of(self, host: Any) -> Any:
         return hasattr(host, self.name) and not callable(getattr(host, self.name))
 
-    def column(self, rows: Rows) -> Any:
+    def column(self, rows: HostRows) -> Any:
         # Attributes that only some hosts may have are looked for host by host.
         if not rows.is_plain(self.name):
             raise NotVectorizable
-        if self.name in rows.attribute_names():
-            return _kept_column(self, rows)
-        return False
+        return rows.current(each_host, type(self), self) if rows.may_have(self.name) else False
 
 
 class IsNode(NamedTuple):
@@ -170,7 +148,7 @@ class IsNode(NamedTuple):
     def of(self, host: Any) -> Any:
         return any(name == host.host and node in (None, host.nodename) for name, node in self.nodes)
 
-    def column(self, rows: Rows) -> Any:
+    def column(self, rows: HostRows) -> Any:
         mask = np.zeros(len(rows), dtype=np.bool_)
         for name, node in self.nodes:
             mask[rows_of_node(rows, name, node)] = True
@@ -188,15 +166,15 @@ class InstancesWith(NamedTuple):
         return ("instances",)
 
     def of(self, host: Any) -> Any:
-        field = operator.attrgetter(self.field)
+        field = attrgetter(self.field)
         return sum(1 for one in host.instances.values() if field(one) == self.value)
 
-    def column(self, rows: Rows) -> Any:
-        table = _instances(rows)
-        return _kept_column(self, rows, self._of_all) if table.has(self.field, self.value) else 0
+    def column(self, rows: HostRows) -> Any:
+        is_known = rows.current(instance_table).has(self.field, self.value)
+        return rows.current(instance_counts, self) if is_known else 0
 
-    def _of_all(self, rows: Rows) -> Column:
-        return _counts(_instances(rows).counts(self.field, self.value))
+    def counted(self, table: InstanceTable) -> Column:
+        return table.counts(self.field, self.value)
 
 
 class Instances(NamedTuple):
@@ -209,114 +187,42 @@ class Instances(NamedTuple):
     def of(self, host: Any) -> Any:
         return len(host.instances)
 
-    def column(self, rows: Rows) -> Any:
-        return _kept_column(self, rows, self._of_all)
+    def column(self, rows: HostRows) -> Any:
+        return rows.current(instance_counts, self)
 
-    def _of_all(self, rows: Rows) -> Column:
-        return _counts(_instances(rows).totals())
-
-
-# -- what the pool keeps for them --------------------------------------------------------------
+    def counted(self, table: InstanceTable) -> Column:
+        return table.totals()
 
 
-def _kept_column(look_up: Any, rows: Rows, of_all: Callable[[Rows], Column] | None = None) -> Column:
-    """The column of a look-up, kept; the least recently used goes first.
-
-    of_all : makes it; by default the look-up is answered host by host.
-    """
-    columns: OrderedDict[Any, tuple[int, Column]] = rows.kept.setdefault("columns", OrderedDict())
-    found = columns.pop(look_up, None)
-    if found is not None:
-        then, column = found
-        dirty = rows.changed_rows(then, look_up.attributes) if then != rows.change_count else []
-        if dirty is None or not all(put(column, row, look_up.of(rows.host(row))) for row in dirty):
-            found = None
-    if found is None:
-        column = _host_by_host(look_up, rows) if of_all is None else of_all(rows)
-    columns[look_up] = (rows.change_count, column)
-    while len(columns) > 1 and len(columns) * column.values.nbytes > _KEPT_BYTES:
-        columns.popitem(last=False)
-    return column
-
-
-def _counts(counts: NDArray[np.float64]) -> Column:
-    return Column(counts, max_abs_int=float(counts.max(initial=0.0)))
-
-
-def rows_of_node(rows: Rows, host: str, node: str | None) -> list[int]:
+def rows_of_node(rows: HostRows, host: str, node: str | None) -> list[int]:
     """The rows of a node of a host; None is all of its nodes."""
     return [row for row in rows.rows_named(host) if node in (None, rows.host(row).nodename)]
 
 
-def _host_by_host(look_up: Any, rows: Rows) -> Column:
-    column = as_column([look_up.of(rows.host(row)) for row in range(len(rows))])
-    if column is None:
-        raise NotVectorizable
-    return column
+# -- recipes of what the pool keeps for them ---------------------------------------------------
 
 
-def _current(rows: Rows, name: str, attribute: str, make: Callable[[Any], _T]) -> _T:
-    """Something that is made of an attribute of all rows, kept, and brought up to date by its `put`."""
-    # Taken out while it changes: an exception must not leave half-done work in use.
-    then, made = rows.kept.pop((name, attribute), (-1, None))
-    dirty = rows.changed_rows(then, (attribute,)) if made is not None and then != rows.change_count else []
-    if made is None or dirty is None:
-        made = make(rows.values(attribute))
-    else:
-        for row in dirty:
-            made.put(row, getattr(rows.host(row), attribute))
-    rows.kept[name, attribute] = (rows.change_count, made)
-    return made  # type: ignore[no-any-return]
+def each_host(_kind: type, look_up: Any) -> Recipe[Column]:
+    """The answers to a look-up, host by host."""
+    return Recipe(look_up.attributes, look_up.of, lambda rows: as_column(list(map(look_up.of, rows.hosts()))), 1)
 
 
-def kept_with(rows: Rows, host: Any) -> dict[Any, Any]:
-    """What `rows` keeps, with a host more at the end."""
-    return _changed(
-        rows,
-        lambda made, attribute: made.append(getattr(host, attribute)),
-        lambda column, look_up: with_row(column, look_up.of(host)),
-    )
+def instance_counts(look_up: Instances | InstancesWith) -> Recipe[Column]:
+    """The answers to a look-up that counts instances."""
+    return Recipe(look_up.attributes, look_up.of, lambda rows: look_up.counted(rows.current(instance_table)), 1)
 
 
-def kept_without(rows: Rows, row: int) -> dict[Any, Any]:
-    """What `rows` keeps, without a row."""
-    return _changed(
-        rows, lambda made, _attribute: made.remove(row), lambda column, _look_up: without_row(column, row)
-    )
+def keys(attribute: str) -> Recipe[Keys]:
+    """The keys that a mapping has on any host."""
+    return Recipe((attribute,), attrgetter(attribute), lambda rows: Keys(rows.values(attribute)))
 
 
-def _changed(
-    rows: Rows, change: Callable[[Any, str], None], changed: Callable[[Column, Any], Column | None]
-) -> dict[Any, Any]:
-    """What is kept, brought up to date and changed; what cannot be is made anew when it is asked for.
-
-    change : changes what is made of an attribute; changed : returns another column of a look-up.
-    """
-    kept: dict[Any, Any] = {}
-    columns: OrderedDict[Any, tuple[int, Column]] = OrderedDict()
-    for name, attribute in [key for key in rows.kept if type(key) is tuple]:
-        # What an exception leaves half done is not kept.
-        with contextlib.suppress(Exception):
-            made = _current(rows, name, attribute, _MAKERS[name])
-            change(made, attribute)
-            kept[name, attribute] = (rows.change_count, made)
-    for look_up in list(rows.kept.get("columns", ())):
-        with contextlib.suppress(Exception):
-            column = changed(_kept_column(look_up, rows), look_up)
-            if column is not None:
-                columns[look_up] = (rows.change_count, column)
-    return {**kept, "columns": columns} if rows.kept else {}
+def instance_table() -> Recipe[InstanceTable]:
+    """The instances of all hosts."""
+    return Recipe(("instances",), attrgetter("instances"), lambda rows: InstanceTable(rows.values("instances")))
 
 
-def _keys(rows: Rows, attribute: str) -> _Keys:
-    return _current(rows, "keys", attribute, _Keys)
-
-
-def _instances(rows: Rows) -> InstanceTable:
-    return _current(rows, "table", "instances", InstanceTable)
-
-
-class _Keys:
+class Keys:
     """The keys that a mapping has on any host."""
 
     def __init__(self, mappings: Collection[Mapping[str, Any]]) -> None:
@@ -347,7 +253,3 @@ class _Keys:
     def remove(self, row: int) -> None:
         """Take a row out."""
         self._counts.subtract(self._mappings.pop(row).keys())
-
-
-# What is made of an attribute of all hosts, and how.
-_MAKERS: Mapping[str, Callable[[Any], Any]] = {"keys": _Keys, "table": InstanceTable}

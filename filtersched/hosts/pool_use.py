@@ -65,7 +65,7 @@ def _numbers(pool: HostPool, attribute: str) -> NDArray[np.float64]:
 
 
 def _resources(pool: HostPool) -> dict[str, tuple[float, float]]:
-    if "resources" not in pool.rows.attribute_names():
+    if not pool.rows.may_have("resources"):
         return {}
     sums: dict[str, tuple[float, float]] = {}
     for host in pool:

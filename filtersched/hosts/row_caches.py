@@ -1,58 +1,144 @@
-"""RowCaches: what was made of all hosts of a pool, made to fit when one comes or goes."""
+"""RowCaches: what was made of attributes of all hosts of a pool, by what it is, brought up to date row by row."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import Any, NamedTuple
+from abc import abstractmethod
+from collections.abc import Callable, Collection
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from filtersched.columns.column import Column, with_row, without_row
-from filtersched.columns.distinct_values import Codes
-from filtersched.hosts.declared_items import Name, read
+from filtersched.columns.column import NotVectorizable
+from filtersched.hosts.declared_items import Name
 from filtersched.hosts.host_state import HostState
-from filtersched.hosts.instance_index import InstanceIndex
+from filtersched.hosts.row_changes import RowChanges
 
-# The value of an attribute that a host does not have.
-MISSING = object()
-
-
-class RowCaches(NamedTuple):
-    """Columns and codes by attribute, names in order of rows, and the index of instances."""
-
-    columns: dict[str, Column] = {}
-    codes: dict[tuple[Name, ...], Codes] = {}
-    names: list[str] | None = None
-    instances: InstanceIndex | None = None
-
-    def with_host(self, host: HostState) -> RowCaches:
-        """With one more row for a host; codes and index are changed in place. What it does not fit in is left out."""
-        columns, codes, instances = {}, {}, None
-        with contextlib.suppress(Exception):
-            # The boundary to a class derived from HostState: what is left out is read anew.
-            for attribute, column in self.columns.items():
-                longer = with_row(column, getattr(host, attribute))
-                if longer is not None:
-                    columns[attribute] = longer
-            for attributes, coded in self.codes.items():
-                coded.append(coded_value(host, attributes))
-                codes[attributes] = coded
-            if self.instances is not None:
-                self.instances.append(host.instances)
-                instances = self.instances
-        names = None if self.names is None else [*self.names, host.host]
-        return RowCaches(columns, codes, names, instances)
-
-    def without_row(self, row: int) -> RowCaches:
-        """Without a row; codes and index are changed in place."""
-        for coded in self.codes.values():
-            coded.remove(row)
-        if self.instances is not None:
-            self.instances.remove(row)
-        names = None if self.names is None else self.names[:row] + self.names[row + 1 :]
-        columns = {attribute: without_row(column, row) for attribute, column in self.columns.items()}
-        return RowCaches(columns, self.codes, names, self.instances)
+# What requests name is kept up to a total weight: at least, at most, and times the number of rows.
+_LEAST, _MOST, _MOST_ROWS = 128, 512, 4_000_000
 
 
-def coded_value(host: HostState, attributes: tuple[Name, ...]) -> Any:
-    """What is coded of a host: the value of the attribute or its items, or the values of several."""
-    values = tuple(read(host, attribute, MISSING) for attribute in attributes)
-    return values[0] if len(values) == 1 else values
+class Made(Protocol):
+    """What a recipe makes of all rows. If a method raises, it is dropped, and made anew when it is asked for."""
+
+    @abstractmethod
+    def put(self, row: int, value: Any, /) -> None:
+        """Give a row another value."""
+
+    @abstractmethod
+    def append(self, value: Any, /) -> None:
+        """Add a row with this value behind the others."""
+
+    @abstractmethod
+    def remove(self, row: int, /) -> None:
+        """Take a row out; those behind it move up."""
+
+
+_M = TypeVar("_M", bound=Made)
+
+
+class Recipe(NamedTuple, Generic[_M]):
+    """How something is made of all rows.
+
+    attributes : what it reads of a host; None is anything.
+    of : the value of one host.
+    make : what it makes of the rows; raises NotVectorizable.
+    weight : how many columns it takes as much as; 0 for what plug-ins name and not requests: there are few.
+    """
+
+    attributes: Collection[Name] | None
+    of: Callable[[Any], Any]
+    make: Callable[[Any], _M]
+    weight: int = 0
+
+
+class _Cached:
+    """A recipe and what it made when there were so many changes; None if it could not."""
+
+    __slots__ = ("change_count", "made", "recipe")
+
+    def __init__(self, recipe: Recipe[Any]) -> None:
+        self.recipe = recipe
+        self.change_count: int = -1
+        self.made: Any = None
+
+
+class RowCaches(RowChanges):
+    """Rows of hosts with what was made of them; HostRows derives from it.
+
+    version : how often rows came or went.
+    """
+
+    def __init__(self) -> None:
+        self.version: int = 0
+        super().__init__()
+
+    def host(self, row: int) -> HostState:
+        """The object of a row."""
+        raise NotImplementedError
+
+    def _forget(self) -> None:
+        """Drop every cache, and the log of changes."""
+        self.version += 1
+        self._forget_changes()
+        # By what gives the recipe and its arguments; what was used last comes last.
+        self._caches: dict[Any, _Cached] = {}
+        self._weight = 0
+
+    def current(self, kind: Callable[..., Recipe[_M]], *arguments: Any) -> _M:
+        """What `kind(*arguments)` makes of the hosts as they are now. Raises NotVectorizable if it cannot."""
+        key = (kind, *arguments)
+        # Taken out while it changes: what an exception leaves half done is never used.
+        cached = self._caches.pop(key, None)
+        if cached is None:
+            cached = _Cached(kind(*arguments))
+            self._make_room(cached.recipe.weight)
+        if cached.change_count != self.change_count:
+            self._bring_up_to_date(cached)
+        self._caches[key] = cached
+        if cached.made is None:
+            raise NotVectorizable
+        return cached.made  # type: ignore[no-any-return]
+
+    def _bring_up_to_date(self, cached: _Cached) -> None:
+        recipe, made = cached.recipe, cached.made
+        dirty = self.changed_rows(cached.change_count, recipe.attributes)
+        is_current = dirty == []
+        if dirty and made is not None:
+            with contextlib.suppress(Exception):
+                for row in dirty:
+                    made.put(row, recipe.of(self.host(row)))
+                is_current = True
+        if not is_current:
+            cached.made = None
+            # The boundary to a class derived from HostState: it may be a host that is no candidate.
+            with contextlib.suppress(Exception):
+                cached.made = recipe.make(self)
+        cached.change_count = self.change_count
+
+    def _make_room(self, weight: int) -> None:
+        """Drop what was not used for the longest time, if requests named much."""
+        self._weight += weight
+        most = max(_LEAST, min(_MOST, _MOST_ROWS // (len(self._hosts) or 1)))
+        while self._weight > most:
+            key = next(key for key, one in self._caches.items() if one.recipe.weight)
+            self._weight -= self._caches.pop(key).recipe.weight
+
+    def _move_rows(self, change: Callable[[Any, Recipe[Any]], None], move: Callable[[], object]) -> None:
+        """Let a host come or go, and what was made of all hosts follow.
+
+        change : of what was made by a recipe; move : of the rows.
+        """
+        for key in list(self._caches):
+            with contextlib.suppress(Exception):
+                self.current(*key)
+        caches, self._caches = self._caches, {}
+        moved = {}
+        for key, cached in caches.items():
+            # What cannot follow is made anew when it is asked for.
+            with contextlib.suppress(Exception):
+                if cached.made is not None:
+                    change(cached.made, cached.recipe)
+                    moved[key] = cached
+        move()
+        self._forget()
+        self._caches = moved
+        self._weight = sum(one.recipe.weight for one in moved.values())

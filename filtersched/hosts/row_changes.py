@@ -8,8 +8,9 @@ from typing import Any
 from filtersched.columns.frozen import typed_key
 from filtersched.hosts.declared_items import Items, Name, attribute_of, attributes_in
 from filtersched.hosts.host_state import HostState
-from filtersched.hosts.row_caches import MISSING
 
+# The value of an attribute that a host does not have.
+MISSING = object()
 # The rows of so many changes are known, or of one for each host up to the larger number; at most of twice as many.
 _MAX_LOGGED_CHANGES = (4096, 65536)
 # What a plug-in reads may depend on the request: of so many items it is noted whether they changed, and so
@@ -41,7 +42,6 @@ class RowChanges:
         self._watched_attributes: dict[tuple[Name, ...], frozenset[str] | None] = {}
         # By attribute: the keys of the items of which it is noted whether they changed.
         self._watched_keys: dict[str, set[str]] = {}
-        self._kinds: set[type] | None = None
 
     def mark_dirty(self, row: int, attributes: Collection[str] | None = None) -> None:
         """Note that these attributes of the host in `row` have changed; None is any of them."""
@@ -74,6 +74,10 @@ class RowChanges:
             if key in dirty:
                 found = {**found, **dirty[key]}
         return list(found)
+
+    def changed_rows(self, then: int, reads: Iterable[Name] | None) -> list[int] | None:
+        """The same for attributes and items by name, which may be computed from others."""
+        return self.dirty_rows_since(then, None if reads is None else self.watched_attributes(reads))
 
     def watched_attributes(self, reads: Iterable[Name]) -> frozenset[str] | None:
         """The attributes whose changes affect these reads; None if one of them is computed."""
@@ -119,11 +123,9 @@ class RowChanges:
                     further.append(f"{attribute}.{key}")
         return [*names, *further] if further else names
 
-    def kinds(self) -> set[type]:
-        """The classes of the hosts that are objects."""
-        if self._kinds is None:
-            self._kinds = set(map(type, self._hosts)) - {type(None)}
-        return self._kinds
+    def kinds(self) -> Collection[type]:
+        """The classes of the hosts, and perhaps of hosts that went."""
+        raise NotImplementedError
 
     def is_plain(self, attribute: str) -> bool:
         """Whether changes of the attribute are assignments to it on every host."""

@@ -57,10 +57,7 @@ class Obstacle(NamedTuple):
             return True
         if rows.change_count == as_of:
             return False
-        if self.reads is None:
-            changed = rows.dirty_rows_since(as_of, None)
-        else:
-            changed = rows.changed_rows(as_of, self.reads)
+        changed = rows.changed_rows(as_of, self.reads)
         if changed is None or (changed and self.rows is None):
             return True
         if not changed or self.rows is None:

@@ -264,5 +264,5 @@ def test_items_of_many_requests_leave_the_pool_small():
     pool, scheduler = kept_pool(), FilterScheduler(filters=[keyed])
     for at in range(200):
         scheduler.select_destinations(RequestSpec(scheduler_hints={"key": f"k{at}"}), pool)
-    assert len(pool.rows._codes) <= 20
+    assert len(pool.rows._caches) <= 80
     assert sum(map(len, pool.rows._watched_keys.values())) <= 64

@@ -15,7 +15,6 @@ from filtersched.columns.column import (
     filled,
     is_named,
     of_each,
-    put,
 )
 from filtersched.columns.distinct_values import as_column
 from filtersched.hosts.host_state import HostState
@@ -182,11 +181,11 @@ def test_a_quotient_is_a_float_and_may_be_multiplied():
 
 def test_a_number_that_is_put_into_a_column_counts():
     column = whole_column(1, 2)
-    put(column, 0, 2**52)
+    column.put(0, 2**52)
     with pytest.raises(NotVectorizable):
         column + column
     floats = whole_column(1.5, 2.5)
-    put(floats, 0, 2**52)
+    floats.put(0, 2**52)
     with pytest.raises(NotVectorizable):
         floats + floats
 
@@ -202,15 +201,15 @@ def test_what_stands_for_missing_values_counts():
 
 def test_a_column_with_gaps_follows_what_is_put():
     column = whole_column(1, None, None)
-    assert put(column, 1, 5)
-    assert put(column, 0, None)
+    column.put(1, 5)
+    column.put(0, None)
     assert column.missing.tolist() == [True, False, True]
     assert column.filled(9).values.tolist() == [9.0, 5.0, 9.0]
 
 
 def test_a_column_whose_last_gap_is_filled_has_none():
     column = whole_column(1, None)
-    assert put(column, 1, 2)
+    column.put(1, 2)
     assert column.missing is None
     assert (column + 1).values.tolist() == [2.0, 3.0]
 

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from filtersched.columns.column import Column, NotVectorizable
-from filtersched.columns.distinct_values import Answers, Codes
+from filtersched.columns.distinct_values import Codes
 
 # Few values, so that some go and come back; equal ones of different types, and objects equal to others.
 VALUES = st.sampled_from(("a", 1, 1.0, True, None, ("x", 1), ("x", 1.0), 7, 8, 9))
@@ -18,14 +18,14 @@ def measured(value):
     return {"a": None, 7: True, 8: False}.get(value, 5)
 
 
-def answer_of(answers, codes, function):
+def answer_of(codes, function):
     """The answers of all rows, or that there are none."""
     try:
-        found = answers.of(codes, function)
+        found = codes.column(function)
     except (NotVectorizable, LookupError):
         return "none"
     if type(found) is not Column:
-        found = Column(np.array([found] * len(codes.codes), dtype=object), None)
+        found = Column(np.array([found.value] * len(codes.codes), dtype=object), None)
     missing = np.zeros(len(codes.codes), dtype=np.bool_) if found.missing is None else found.missing
     return [None if gap else value for value, gap in zip(found.values.tolist(), missing.tolist(), strict=True)]
 
@@ -37,25 +37,15 @@ def answer_of(answers, codes, function):
 )
 @example(values=["a", "a"], changes=[(0, 1, True), (0, 7, True)], function=measured)
 def test_codes_and_answers_after_changes_are_those_of_new_ones(values, changes, function):
-    codes, answers = Codes(values), Answers()
+    codes = Codes(values)
     for row, value, is_asked in changes:
         row %= len(values)
         values[row] = value
         codes.put(row, value)
         if is_asked:
-            assert answer_of(answers, codes, function) == answer_of(Answers(), Codes(values), function)
+            assert answer_of(codes, function) == answer_of(Codes(values), function)
     found = [codes.values[code] for code in codes.codes.tolist()]
     assert list(map(repr, found)) == list(map(repr, values))
-
-
-def test_a_row_that_is_added_alike_to_a_first_row_that_changed_unseen_has_its_own_answer():
-    codes, answers = Codes(["compute", "compute"]), Answers()
-    codes.seen["length"] = answers
-    assert answer_of(answers, codes, len) == [7, 7]
-    codes.put(0, "volume")
-    codes.append("volume")
-    codes.put(0, "compute")
-    assert answer_of(answers, codes, len) == [7, 7, 6]
 
 
 def test_a_value_that_no_row_has_leaves_its_code_to_the_next_new_one():
@@ -77,7 +67,7 @@ def test_rows_that_changed_are_told_until_there_were_too_many():
 
 
 def test_answers_of_none_are_gaps_in_the_column_of_answers():
-    found = Answers().of(Codes(["a", "b", "a", "c"]), {"a": 1, "b": None, "c": 2}.get)
+    found = Codes(["a", "b", "a", "c"]).column({"a": 1, "b": None, "c": 2}.get)
     assert (found.missing.tolist(), found.values[[0, 2, 3]].tolist()) == ([False, True, False, False], [1.0, 1.0, 2.0])
 
 
@@ -86,7 +76,7 @@ def test_a_new_value_where_rows_rarely_share_values_has_a_code_of_its_own_until_
     codes.put(0, (7,))
     codes.put(1, (7,))
     assert [codes.values[code] for code in codes.codes[[0, 1, 7]].tolist()] == [(7,)] * 3
-    assert Answers().of(codes, lambda value: value[0]).values[[0, 1, 7]].tolist() == [7.0, 7.0, 7.0]
+    assert codes.column(lambda value: value[0]).values[[0, 1, 7]].tolist() == [7.0, 7.0, 7.0]
     codes.put(0, (100,))
     codes.put(1, (101,))
     assert [codes.values[code] for code in codes.codes[[0, 1, 7]].tolist()] == [(100,), (101,), (7,)]

@@ -12,7 +12,7 @@ from filtersched.columns.distinct_values import as_column
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
-from filtersched.hosts.row_caches import MISSING
+from filtersched.hosts.row_changes import MISSING
 
 
 def a_pool(*free, **attributes):
@@ -40,7 +40,8 @@ def test_none_is_missing():
 
 @pytest.mark.parametrize("values", [["a"], [1, "a"], [1, True], [int(EXACT)], [-int(EXACT), 1.0], [10**400], [], [[1]]])
 def test_what_a_column_cannot_hold_exactly_is_no_column(values):
-    assert as_column(values) is None
+    with pytest.raises(NotVectorizable):
+        as_column(values)
 
 
 def test_the_largest_exact_number_is_held():
@@ -178,11 +179,19 @@ def seen(rows):
         [repr([one.values[code] for code in one.codes.tolist()]) for one in codes if one is not None],
         listed(lambda: rows.of_each("hypervisor_type", length)),
         listed(lambda: rows.of_each("topic", length)),
+        listed(lambda: rows.of_each("hypervisor_type", measured)),
         list(rows.names()),
         [rows.rows_named(f"h{nr}") for nr in range(12)],
         [sorted(rows.rows_with(uuid)) for uuid in ("i1", "i2", "i3")],
         listed(lambda: rows.count_instances(("i1", "i2"))),
     )
+
+
+def measured(text):
+    """A number, a truth value, or an exception for one value."""
+    if text == "qemu":
+        raise LookupError("qemu")
+    return text == "kvm" if text in ("kvm", "?") else len(text)
 
 
 def length(text):

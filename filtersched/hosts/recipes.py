@@ -1,0 +1,100 @@
+"""Recipes of what HostRows makes of its hosts and keeps up to date."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from operator import attrgetter
+from typing import Any
+
+from filtersched.columns.column import Column, NotVectorizable
+from filtersched.columns.distinct_values import Codes, OneAnswer, as_column, combined
+from filtersched.hosts.declared_items import Items, Name, read
+from filtersched.hosts.instance_index import InstanceIndex
+from filtersched.hosts.row_caches import Recipe
+from filtersched.hosts.row_changes import MISSING
+from filtersched.hosts.row_index import NameIndex
+
+
+class Gathered(set[Any]):
+    """All that hosts have, or had."""
+
+    def put(self, _row: int, found: Iterable[Any]) -> None:
+        """Note what a host has now."""
+        self.update(found)
+
+    def append(self, found: Iterable[Any]) -> None:
+        """Note what a further host has."""
+        self.update(found)
+
+    def remove(self, _row: int) -> None:
+        """A host goes."""
+
+
+def numbers(attribute: str) -> Recipe[Column]:
+    """An attribute as a column."""
+    return Recipe((attribute,), attrgetter(attribute), lambda rows: rows.made(as_column, attribute))
+
+
+def codes_of(name: Name) -> Recipe[Codes]:
+    """The distinct values of an attribute, or of items of it."""
+    return Recipe((name,), lambda host: read(host, name, MISSING), lambda rows: rows.made(Codes, name), _weight(name))
+
+
+def codes_together(names: tuple[Name, ...]) -> Recipe[Codes]:
+    """The distinct values of several together."""
+    return Recipe(
+        names,
+        lambda host: tuple(read(host, name, MISSING) for name in names),
+        lambda rows: combined([rows.current(codes_of, name) for name in names]),
+        _weight(*names),
+    )
+
+
+def _weight(*names: Name) -> int:
+    """Items may be named by requests."""
+    return 8 if Items in map(type, names) else 0
+
+
+def answers_of(
+    name: Name, function: Callable[..., Any], arguments: tuple[Any, ...], _key: Any
+) -> Recipe[Column | OneAnswer]:
+    """What a function says of an attribute and of further arguments; `_key` tells apart equal ones of other types."""
+
+    def of_value(value: Any) -> Any:
+        if value is MISSING:
+            raise NotVectorizable
+        return function(value, *arguments)
+
+    return Recipe(
+        (name,),
+        lambda host: of_value(read(host, name, MISSING)),
+        lambda rows: rows.current(codes_of, name).column(of_value),
+        1,
+    )
+
+
+def name_index() -> Recipe[NameIndex]:
+    """The rows by the names of the hosts."""
+    return Recipe(("host",), attrgetter("host"), lambda rows: NameIndex(rows.values("host"), rows.numbers))
+
+
+def instance_index() -> Recipe[InstanceIndex]:
+    """The rows by the instances of the hosts."""
+    return Recipe(
+        ("instances",), attrgetter("instances"), lambda rows: InstanceIndex(rows.values("instances"), rows.numbers)
+    )
+
+
+def kinds_of_hosts() -> Recipe[Gathered]:
+    """The classes of the hosts that are objects."""
+    return _gathered(lambda host: (type(host),))
+
+
+def own_attributes() -> Recipe[Gathered]:
+    """The names of the attributes that hosts were given as objects."""
+    return _gathered(vars)
+
+
+def _gathered(of: Callable[[Any], Iterable[Any]]) -> Recipe[Gathered]:
+    return Recipe(None, of, lambda rows: Gathered(itertools.chain.from_iterable(map(of, rows.objects()))))
