@@ -91,11 +91,11 @@ class FilterRunner:
 
     def needed(self, request: RequestKeys) -> float | None:
         """What rooms are compared with; None where they don't tell the verdicts."""
-        if self.room is None:
+        if self.room is None or self.evaluator is None:
             return None
         plugin: Any = self.plugin
         try:
-            needed = self.room[0].of_request(plugin.needed, request)
+            needed = self.evaluator.of_request(plugin.needed, request)
         except Exception:
             # The boundary to the plug-in: it raises again when it judges a candidate.
             return None

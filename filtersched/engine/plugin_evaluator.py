@@ -14,7 +14,7 @@ import numpy as np
 from filtersched.columns.column import EXACT, Column, NotColumnarError, NotVectorizable
 from filtersched.columns.distinct_values import Codes
 from filtersched.engine.overlay import Overlay
-from filtersched.engine.request_keys import Relevant, RequestKeys, changing
+from filtersched.engine.request_keys import Relevant, RequestKeys, changes_reader, keys_reader
 from filtersched.engine.views import ColumnSource, ColumnView, host_view, show, spec_view
 from filtersched.errors import FilterschedError, InvalidAnswer, UndeclaredRead, shown
 from filtersched.hosts.declared_items import Name, attribute_of, names_of
@@ -91,7 +91,10 @@ class PluginEvaluator:
         self.spec_reads: tuple[Name, ...] = (
             names_of(declaration.spec_reads, WITH_ITEMS) if spec_reads is None else spec_reads
         )
-        self._spec_view: Any = spec_view(self.name, declaration.spec_reads)
+        self._spec_view: Any = spec_view(self.name, declaration.spec_reads if spec_reads is None else spec_reads)
+        # What is shown of any request where nothing is declared.
+        self._nothing: Any = None if self._spec_view._names else self._spec_view(None)
+        self._host_view: Any = None if self.reads is None else host_view(self.name, self.reads)
         cls, is_declared = type(plugin), spec_reads is None
         self.tells_changes: bool = (
             self.columnar and is_declared and belongs_to(cls, "changes_at", method.__name__)
@@ -101,7 +104,8 @@ class PluginEvaluator:
         if is_declared and belongs_to(cls, "_relevant_extra_specs", method.__name__):
             self._relevant = Relevant(plugin)
         # What kept answers depend on in the request, at most; answers that know how long they hold have no time in it.
-        self.key_reads: tuple[Name, ...] = self._in_keys(self.spec_reads)
+        self.key_reads: tuple[Name, ...]
+        self._read_keys(self._in_keys(self.spec_reads))
 
     def _in_keys(self, reads: tuple[Name, ...]) -> tuple[Name, ...]:
         if self.tells_changes:
@@ -113,11 +117,15 @@ class PluginEvaluator:
     def note_reads(self, reads: tuple[Name, ...], request: RequestKeys) -> bool:
         """Note what the answers to a request are made of; returns whether they may hold for another request."""
         reads = self._in_keys(reads)
-        if any(request.changes[name] for name in changing(reads)):
+        if changes_reader(reads)(request.spec):
             return False
         known = () if self.key_reads == self._in_keys(self.spec_reads) else self.key_reads
-        self.key_reads = tuple(dict.fromkeys((*known, *reads)))
+        self._read_keys(tuple(dict.fromkeys((*known, *reads))))
         return True
+
+    def _read_keys(self, reads: tuple[Name, ...]) -> None:
+        self.key_reads = reads
+        self._changes, self._key = changes_reader(reads), keys_reader(reads)
 
     def of_request(self, function: Callable[[Any], Any], request: RequestKeys) -> Any:
         """What a function of the plug-in makes of the request, of which it sees what is declared."""
@@ -145,18 +153,17 @@ class PluginEvaluator:
 
         The time is no part of it where answers know how long they hold; elsewhere there is no key.
         """
-        reads = self.key_reads
-        if not reads:
+        if not self.key_reads:
             return self
-        if any(request.changes[name] for name in changing(reads)):
+        if self._changes(request.spec):
             return None
-        return (self, reads, *map(request.keys.__getitem__, reads))
+        return (self, self.key_reads, self._key(request.spec, request.rows))
 
     def changes_between_instances(self, source: Source, request: RequestKeys) -> bool:
         """Whether the answer for a host that stays as it is may be another for the next instance."""
 
         def change(names: Iterable[Name]) -> bool:
-            return any(request.changes[name] for name in changing(names) if name != "now")
+            return bool(changes_reader(name for name in names if name != "now")(request.spec))
 
         if not change(self.spec_reads):
             return False
@@ -201,8 +208,8 @@ class PluginEvaluator:
 
         A later instance of the request may be named, if what is read of it is the same.
         """
-        view: Any = host_view(self.name, request.reads_of(self))(None)
-        seen = self._spec_view(request.spec)
+        view: Any = (self._host_view or host_view(self.name, request.reads_of(self)))(None)
+        seen = self._nothing or self._spec_view(request.spec)
         method, finish = self.method, None if self.finish is _as_it_is else self.finish
 
         def ask(host: Any, instance: RequestSpec = request.spec) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from filtersched.engine.plugin_evaluator import PluginEvaluator
-from filtersched.engine.request_keys import RequestKeys, changing
+from filtersched.engine.request_keys import RequestKeys, changes_reader, keys_reader
 from filtersched.hosts.declared_items import Name
 
 _READS = attrgetter("key_reads")
@@ -38,9 +38,10 @@ class Questions:
         self._asked = asked
         self._evaluators = [one[0] for one in asked if one is not None]
         self._reads: list[tuple[Name, ...]] = []
-        # What may change of what is read, and by what does: what else is read, and which plug-ins read nothing of it.
-        self._changing: tuple[Name, ...] = ()
-        self._lasting: dict[tuple[Name, ...], tuple[tuple[Name, ...], Sequence[Asked | None]]] = {}
+        # What finds what changes of what is read; and by that: a key of what else is read, and which plug-ins read
+        # nothing of it.
+        self._changes = changes_reader(())
+        self._lasting: dict[tuple[Name, ...], tuple[Any, Sequence[Asked | None]]] = {}
 
     def lasting(self, request: RequestKeys) -> tuple[Any, Sequence[Asked | None]]:
         """The plug-ins whose answers may hold for later requests, None for the others; and a key for the answers."""
@@ -48,13 +49,13 @@ class Questions:
         if reads != self._reads:
             # Something is known better than before.
             self._reads = reads
-            self._changing = changing(dict.fromkeys(itertools.chain.from_iterable(reads)))
+            self._changes = changes_reader(dict.fromkeys(itertools.chain.from_iterable(reads)))
             self._lasting = {}
-        changes = tuple([name for name in self._changing if request.changes[name]]) if self._changing else ()
-        known = self._lasting.get(changes)
-        if known is None:
+        changes = self._changes(request.spec)
+        if changes not in self._lasting:
             gone = frozenset(changes)
-            asked = [None if one is None or not gone.isdisjoint(one[0].key_reads) else one for one in self._asked]
-            names = dict.fromkeys(itertools.chain.from_iterable(one[0].key_reads for one in asked if one is not None))
-            known = self._lasting[changes] = tuple(names), asked
-        return (self, known[0], *map(request.keys.__getitem__, known[0])), known[1]
+            lasting = [None if one is None or not gone.isdisjoint(one[0].key_reads) else one for one in self._asked]
+            names = itertools.chain.from_iterable(one[0].key_reads for one in lasting if one is not None)
+            self._lasting[changes] = keys_reader(tuple(dict.fromkeys(names))), lasting
+        read, asked = self._lasting[changes]
+        return (self, read, read(request.spec, request.rows)), asked

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 from typing import Any
 
 from filtersched.columns.frozen import typed_key
@@ -17,33 +17,53 @@ from filtersched.requests.request_spec import RequestSpec
 _OF_GROUPS = ("instance_group", "member_hosts", "topology", "group_rules")
 _MAY_CHANGE = frozenset(("now", "instance_uuid", *_OF_GROUPS, "shared_resources", "source_cpu"))
 
-
-def _changes(spec: RequestSpec, name: Name) -> bool:
-    if name == "source_cpu":
-        # The first instance may have none, and the next one some.
-        return spec.knows_source_cpus
-    if name == "member_hosts":
-        # The hosts of the members change with the group.
-        name = "instance_group"
-    return name in _MAY_CHANGE and getattr(spec, name) is not None
-
+# What of a request tells that an attribute may change, where that is another one.
+_TELLS = {
+    # The first instance may have none, and the next one some.
+    "source_cpu": "knows_source_cpus",
+    # The hosts of the members change with the group.
+    "member_hosts": "instance_group",
+}
 
 # An attribute that some requests do not have.
 _MISSING = object()
 
+Values = tuple[Any, ...]
 
-class _OfAttributes(dict[Name, Any]):
-    """What a function makes of a request and the name of an attribute, by name, worked out once."""
 
-    __slots__ = ("_function", "_spec")
+def _values_reader(names: Sequence[str]) -> Callable[[Any], Values]:
+    """What reads these attributes."""
+    # Of one name it would give no tuple.
+    return attrgetter(*names) if len(names) > 1 else lambda spec: tuple(getattr(spec, name) for name in names)
 
-    def __init__(self, function: Callable[[RequestSpec, Name], Any], spec: RequestSpec) -> None:
-        self._function = function
-        self._spec = spec
 
-    def __missing__(self, name: Name) -> Any:
-        found = self[name] = self._function(self._spec, name)
-        return found
+def changes_reader(names: Iterable[Name]) -> Callable[[RequestSpec], tuple[Name, ...]]:
+    """What finds those of the names whose values may differ for the next instance of a request, or at a later time."""
+    some = tuple([name for name in names if name in _MAY_CHANGE])
+    if not some:
+        return lambda _spec: ()
+    values = _values_reader([_TELLS.get(name, name) for name in some])
+
+    def read(spec: RequestSpec) -> tuple[Name, ...]:
+        found = values(spec)
+        return tuple([name for name, one in zip(some, found, strict=True) if one is not None and one is not False])
+
+    return read
+
+
+def keys_reader(names: Sequence[Name]) -> Callable[[RequestSpec, HostRows | None], Values]:
+    """What makes a key of these attributes, or items of them: equal only where no plug-in can tell the values apart."""
+    always = [name for name in names if type(name) is str and hasattr(RequestSpec, name)]
+    further = [name for name in names if name not in always]
+    values = _values_reader(always)
+
+    def key(spec: RequestSpec, rows: HostRows | None) -> Values:
+        keys = [one if one is None or type(one) is str else typed_key(one) for one in values(spec)]
+        for name in further:
+            keys.append(_key_of(rows, spec, name))
+        return tuple(keys)
+
+    return key
 
 
 class Relevant:
@@ -57,26 +77,22 @@ class Relevant:
 
 def _key_of(rows: HostRows | None, spec: RequestSpec, name: Name) -> Any:
     if type(name) is not Relevant:
-        return (typed_key(read(spec, name, _MISSING)),)
-    return (typed_key(spec.extra_specs) if rows is None else name.plugin._relevant_extra_specs(spec, rows),)
+        return typed_key(read(spec, name, _MISSING))
+    return typed_key(spec.extra_specs) if rows is None else name.plugin._relevant_extra_specs(spec, rows)
 
 
 class RequestKeys:
-    """A request with the keys of what plug-ins read of it, each worked out once.
+    """A request, and what is worked out of it once for all plug-ins.
 
-    keys : of attributes, or items of them: equal only where no plug-in can tell the values apart.
-    changes : of attributes: whether they are others for the request's next instance, such as the uuid, and a group
-        with one host more; or for the same request at another time.
+    rows : the hosts that the decision is about; None if not known.
     """
 
-    __slots__ = ("_now", "_reads", "changes", "is_rebuild", "keys", "new_refusals", "spec", "verdicts")
+    __slots__ = ("_now", "_reads", "is_rebuild", "new_refusals", "rows", "spec", "verdicts")
 
     def __init__(self, spec: RequestSpec, rows: HostRows | None = None) -> None:
-        """rows : the hosts that the decision is about; None if not known."""
         self.spec: RequestSpec = spec
+        self.rows: HostRows | None = rows
         self.is_rebuild: bool = spec.is_rebuild
-        self.keys: Mapping[Name, Any] = _OfAttributes(functools.partial(_key_of, rows), spec)
-        self.changes: Mapping[Name, bool] = _OfAttributes(_changes, spec)
         self._reads: dict[Any, Any] = {}
         self._now: int | None = None
         # By filter, those of filters that are asked twice in the middle of a request.
@@ -99,8 +115,3 @@ class RequestKeys:
         if reads is None:
             reads = self._reads[evaluator] = evaluator.host_reads_for(self.spec)
         return reads
-
-
-def changing(names: Iterable[Name]) -> tuple[Name, ...]:
-    """The names whose values may differ for the next instance of a request, or at a later time."""
-    return tuple([name for name in names if name in _MAY_CHANGE])

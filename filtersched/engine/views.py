@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Collection, Mapping
 from operator import attrgetter
-from types import FunctionType, MemberDescriptorType, MethodType
+from types import FunctionType, MethodType
 from typing import Any, ClassVar, NoReturn, Protocol
 
 from filtersched.columns.column import Column, HostColumns
@@ -52,6 +52,8 @@ class SpecView(View):
 
     __slots__ = ("attributes_read",)
     _names: ClassVar[Mapping[str, Name]] = {}
+    #: Where values are remembered, and what is declared of them.
+    _members: ClassVar[Mapping[str, tuple[Any, Name]]] = {}
 
     def __init__(self, seen: Any) -> None:
         show(self, seen)
@@ -81,12 +83,11 @@ class SpecView(View):
         raise InvalidRequest(f"{name} of the request {ONLY_ANSWERS}", field=name, value=value)
 
     def __getattr__(self, name: str) -> Any:
-        slot = getattr(type(self), name, None)
-        if not isinstance(slot, MemberDescriptorType):
+        if name not in self._members:
             if name in ("get", "keys", "items", "values"):
                 raise self._no_mapping(f".{name}()", "flavor")
             return super().__getattr__("scheduler_hints" if name == "get_scheduler_hint" else name)
-        declared = self._names["scheduler_hints" if name == "get_scheduler_hint" else name]
+        slot, declared = self._members[name]
         self.attributes_read.append(declared)
         value = getattr(self._seen, name)
         if type(declared) is Items:
@@ -109,12 +110,15 @@ def host_view(plugin: str, reads: tuple[Name, ...]) -> type[View]:
 
 
 @functools.lru_cache(maxsize=512)
-def spec_view(plugin: str, reads: tuple[Name, ...]) -> type[View]:
+def spec_view(plugin: str, reads: tuple[Name, ...]) -> type[SpecView]:
     """The class of views on a request for a plug-in that declared `reads`."""
     names = by_attribute(reads, WITH_ITEMS)
     shown = dict.fromkeys((*names, "get_scheduler_hint") if "scheduler_hints" in names else names)
     members = {"_plugin": plugin, "_declaration": "spec_reads", "_names": names, "__slots__": tuple(shown)}
-    return type("SpecView", (SpecView,), members)
+    view: type[SpecView] = type("SpecView", (SpecView,), members)
+    of_hints = {"get_scheduler_hint": "scheduler_hints"}
+    view._members = {name: (vars(view)[name], names[of_hints.get(name, name)]) for name in shown}
+    return view
 
 
 def _reader(plugin: str, attribute: str, name: Name) -> Callable[[Any], Any]:
