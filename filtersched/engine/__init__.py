@@ -18,7 +18,7 @@ from filtersched.engine.answer_cache import AnswerCache
 from filtersched.engine.decision import Choice, Decision
 from filtersched.engine.draw import Draw
 from filtersched.engine.fallback import NeedAllHosts, UseHandlers
-from filtersched.engine.filtering import FilterRunner
+from filtersched.engine.filtering import FilterRunner, Runners
 from filtersched.engine.near_misses import nearest_misses
 from filtersched.engine.pool_cache import PoolCache
 from filtersched.engine.room_ahead import room_ahead
@@ -53,7 +53,7 @@ class Engine:
         self._can_reweigh_one_host = draw.top is not None and all(one.can_reweigh_one_host for one in self._weighers)
         # By identity: a plug-in may define equality without a hash.
         self._filters: dict[int, FilterRunner] = {}
-        self._last: tuple[list[int], list[FilterRunner]] = ([], [])
+        self._last: tuple[list[int], Runners] = ([], Runners(()))
         self._caches: weakref.WeakKeyDictionary[HostRows, PoolCache] = weakref.WeakKeyDictionary()
 
     def choices(self, decision: Decision) -> list[Choice]:
@@ -134,7 +134,7 @@ class Engine:
         cache.catch_up()
         return hosts.rows, cache
 
-    def _runners_of(self, filters: Sequence[BaseHostFilter]) -> list[FilterRunner]:
+    def _runners_of(self, filters: Sequence[BaseHostFilter]) -> Runners:
         """The runners of these filters; the last decision's list if the filters are the same."""
         names = list(map(id, filters))
         if self._last[0] != names:
@@ -144,5 +144,5 @@ class Engine:
             for plugin in filters:
                 if id(plugin) not in self._filters:
                     self._filters[id(plugin)] = FilterRunner(plugin)
-            self._last = (names, [self._filters[name] for name in names])
+            self._last = (names, Runners(self._filters[name] for name in names))
         return self._last[1]

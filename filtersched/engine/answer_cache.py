@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -85,6 +85,10 @@ class CachedAnswers:
         """How many bytes the answers take."""
         return self.answers.nbytes if isinstance(self.answers, np.ndarray) else 0
 
+    def watched_names(self) -> Collection[str | None]:
+        """The attributes that are watched, None among them for any attribute."""
+        return (None,) if self.watched_attributes is None else self.watched_attributes
+
     def passes_all(self) -> bool:
         """Whether the answer is yes for every row."""
         if self._passes_all is None:
@@ -128,6 +132,38 @@ class CachedAnswers:
                 top_rows.changed(row, answer)
 
 
+class Found:
+    """The cached answers to one kind of request to all plug-ins, None for a plug-in without any.
+
+    change_count : how many changes all of them include.
+    """
+
+    __slots__ = ("_watching", "answers", "asked", "change_count")
+
+    def __init__(
+        self, asked: Sequence[Asked | None], answers: Sequence[CachedAnswers | None], change_count: int
+    ) -> None:
+        self.answers = answers
+        self.asked = [(one, entry) for one, entry in zip(asked, answers, strict=True) if one is not None]
+        self.change_count: int = change_count
+        # Those that watch an attribute, by its name; None is any attribute.
+        self._watching: dict[str | None, set[CachedAnswers]] = {}
+
+    def touched_by(self, changed: Collection[str | None]) -> Collection[CachedAnswers]:
+        """Those that watch one of the attributes that changed, None among them for any attribute."""
+        if not self._watching:
+            self._watching[None] = set()
+            for _one, entry in self.asked:
+                if entry is not None:
+                    for name in entry.watched_names():
+                        self._watching.setdefault(name, set()).add(entry)
+        touched: set[CachedAnswers] = set()
+        for name in self._watching if None in changed else (None, *changed):
+            if name in self._watching:
+                touched |= self._watching[name]
+        return touched
+
+
 def _one_if_same(answers: Any) -> Any:
     """One answer for all rows, if they are the same."""
     if not isinstance(answers, np.ndarray) or not len(answers) or not (answers == answers[0]).all():
@@ -148,7 +184,7 @@ class AnswerCache:
         # By the key of the request to the plug-in; never None.
         self._entries: Latest[CachedAnswers] = Latest(_ENTRIES)
         # By key of the request to all plug-ins.
-        self._found: Latest[Sequence[CachedAnswers | None]] = Latest(_FOUND)
+        self._found: Latest[Found] = Latest(_FOUND)
         self._uniform: Latest[NDArray[np.float64]] = Latest(_UNIFORM)
         self._size = 0
         # Kinds of requests about which hosts were asked one by one, the last ones.
@@ -168,23 +204,29 @@ class AnswerCache:
         The same sequence for a request of the same kind, as long as the answers are the same ones.
         """
         key, asked = questions.lasting(request)
-        before = self._found.find(key)
-        if before is not None and self._are_current(asked, before, request):
-            return before
-        return self._found.keep(key, tuple([None if one is None else self._current(one, request) for one in asked]))
+        found = self._found.find(key)
+        if found is None or not self._are_current(found, request):
+            answers = tuple([None if one is None else self._current(one, request) for one in asked])
+            found = self._found.keep(key, Found(asked, answers, self.rows.change_count))
+        return found.answers
 
-    def _are_current(
-        self, asked: Sequence[Asked | None], found: Sequence[CachedAnswers | None], request: RequestKeys
-    ) -> bool:
+    def _are_current(self, found: Found, request: RequestKeys) -> bool:
         now = self.rows.change_count
-        for one, entry in zip(asked, found, strict=True):
-            if one is None:
-                continue
+        touched: Collection[CachedAnswers] = ()
+        if found.change_count != now:
+            changes = self._changes_since(found.change_count)
+            if changes is None:
+                return False
+            touched = found.touched_by(changes)
+        for one, entry in found.asked:
             if entry is None or not entry.is_kept:
                 return False
-            is_same = entry.change_count == now and entry.window is None and entry.options is one[0].plugin._values
-            if not is_same and not self._is_current(one, entry, request):
-                return False
+            if entry in touched or entry.window is not None or entry.options is not one[0].plugin._values:
+                if not self._is_current(one, entry, request):
+                    return False
+            else:
+                entry.change_count = now
+        found.change_count = now
         return True
 
     def _current(self, asked: Asked, request: RequestKeys) -> CachedAnswers | None:
@@ -200,10 +242,9 @@ class AnswerCache:
         if entry.window is not None and not entry.window.contains(request.now):
             return False
         if entry.change_count != rows.change_count:
-            is_known = rows.change_count - entry.change_count <= _MOST_CHANGES
-            dirty = rows.dirty_rows_since(entry.change_count, entry.watched_attributes) if is_known else None
-            if dirty is None:
+            if self._changes_since(entry.change_count) is None:
                 return False
+            dirty = rows.dirty_rows_since(entry.change_count, entry.watched_attributes)
             if dirty:
                 follow = self._follow_rows if entry.codes is None else self._follow_codes
                 if not follow(entry, evaluator, request, kind, dirty):
@@ -211,6 +252,10 @@ class AnswerCache:
                     return False
             entry.change_count = rows.change_count
         return True
+
+    def _changes_since(self, then: int) -> Collection[str | None] | None:
+        """The attributes that have changed since; None where following the changes is not worth it."""
+        return self.rows.changes_since(then) if self.rows.change_count - then <= _MOST_CHANGES else None
 
     def answers_for(
         self, asked: Asked, request: RequestKeys, candidates: Callable[[], NDArray[np.intp]]

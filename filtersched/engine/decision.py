@@ -12,14 +12,13 @@ from typing import Any, NamedTuple, Self
 from filtersched.columns.plain_data import plain_mapping
 from filtersched.engine.many_choices import FEW_CHOICES, ManyChoices, PlacedChoices, Refusals, refusals_in
 from filtersched.errors import InvalidAnswer, InvalidHost, must_be, shown
-from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.handler import HostFilterHandler
 from filtersched.hosts.host_lists import undisturbed
-from filtersched.hosts.host_names import Node, called, several_nodes
+from filtersched.hosts.host_names import HostNames, Node, called, several_nodes
 from filtersched.hosts.host_pool import HostPool, Key
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.narrowing import excluded_by, skips_filters
-from filtersched.plugins.notes import note_host, reading_ratios
+from filtersched.plugins.notes import note_host
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.requests.seal import forget_limits, sealed
 from filtersched.results.explanation import Explanation, Facts
@@ -131,6 +130,7 @@ class Decision:
     look_ahead_for : the instances that must fit together, if they are more than are placed.
     seconds : what each plug-in took, for a decision that keeps columns; else None.
     profile : that decides; None is the main configuration.
+    limiting : the filters that have limits to tell, with how to ask them.
     """
 
     spec: RequestSpec
@@ -149,11 +149,10 @@ class Decision:
     look_ahead_for: Sequence[str] = ()
     seconds: dict[str, float] | None = None
     profile: str | None = None
+    limiting: Sequence[tuple[Any, Callable[[HostState, RequestSpec], Any]]] = ()
     _random: random.Random | None = field(default=None, repr=False)
     _generation: int = 0
     _group_stamp: int = 0
-    _offered: int = 0
-    _several: Collection[str] | None = None
 
     def __post_init__(self) -> None:
         self._pool: str | None = None
@@ -161,11 +160,11 @@ class Decision:
             self._pool = self.hosts.uuid
             self._generation = self.hosts.generation
             self._group_stamp = self.hosts.group_stamp
-            self._several = self.hosts.rows.host_names().several
-        self._offered = len(self.hosts)
+            self._names: HostNames | list[HostState] = self.hosts.rows.host_names()
+        else:
+            self._names = self.hosts
+        self._several: Collection[str] | None = None
         self._total = len(self.uuids)
-        limiting = () if skips_filters(self.spec) else [one for one in self.filters if _has_limits(one)]
-        self._limiting = [(one, _asked_for_limits(one)) for one in limiting]
 
     def offered(self) -> list[HostState]:
         """The hosts, in the caller's order."""
@@ -176,7 +175,8 @@ class Decision:
     def several(self) -> Collection[str]:
         """The names of the hosts that had several nodes when the decision was made."""
         if self._several is None:
-            self._several = several_nodes(host.host for host in self.hosts)
+            names = self._names
+            self._several = names.several if isinstance(names, HostNames) else several_nodes(one.host for one in names)
         return self._several
 
     def find(self, nodes: Collection[Node]) -> list[HostState]:
@@ -349,7 +349,7 @@ class Decision:
 
     def _limits(self, host: HostState, spec: RequestSpec) -> Any:
         limits = host.limits_written()
-        for limiting, ask in self._limiting:
+        for limiting, ask in self.limiting:
             try:
                 said = ask(host, spec)
             except Exception as problem:
@@ -395,7 +395,7 @@ class Decision:
         facts = Facts(
             index=index,
             num_instances=self._total,
-            offered=self._offered,
+            offered=len(self._names),
             steps=self.named((choices[index].steps if steps is None else steps)()),
             find=self.find,
             look_up=self.look_up,
@@ -428,7 +428,7 @@ class Decision:
     def _left(self, choices: Sequence[Choice]) -> int:
         """How many hosts the last of these instances was chosen among."""
         ran = (steps[-1].after for one in reversed(choices) if (steps := one.steps()))
-        return next(ran, self._offered)
+        return next(ran, len(self._names))
 
     def _drawn_from(self, left: Callable[[], int], weights: Sequence[float] | None) -> int | None:
         return None if self.drawn_from is None else self.drawn_from(left(), weights)
@@ -436,21 +436,3 @@ class Decision:
     def named(self, steps: Iterable[FilterStep]) -> list[FilterStep]:
         """The steps with the names that hosts have among all that were offered."""
         return [step.among(self.several) for step in steps]
-
-
-def _has_limits(one: Any) -> bool:
-    """Whether the filter has limits to tell."""
-    return type(one).limits is not BaseHostFilter.limits
-
-
-def _asked_for_limits(one: Any) -> Callable[[HostState, RequestSpec], Any]:
-    """How to ask a filter for limits: as it is, unless it reads ratios as Nova gives them."""
-    if getattr(one, "configured_ratios", None) is None:
-        limits: Callable[[HostState, RequestSpec], Any] = one.limits
-        return limits
-
-    def ask(host: HostState, spec: RequestSpec) -> Any:
-        with reading_ratios(one):
-            return one.limits(host, spec)
-
-    return ask

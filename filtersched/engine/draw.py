@@ -50,7 +50,7 @@ class BestDraw:
 
     @property
     def top(self) -> int | None:
-        return None if self.shuffle else max(self.subset_size, 1)
+        return None if self.shuffle else self.subset_size if self.subset_size > 1 else 1
 
     def __call__(self, weights: Sequence[float], chance: Callable[[], random.Random]) -> list[int]:
         front: list[int] = []

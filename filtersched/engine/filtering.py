@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -217,6 +217,19 @@ class FilterRunner:
         if len(left) == len(hosts) and all(map(_same, left, hosts)):
             return candidates
         return Candidates.of_rows(candidates.n_rows, _rows_of(left, hosts, rows))
+
+
+class Runners(list[FilterRunner]):
+    """Filters in order, and what holds for all of them.
+
+    ask_alike : whether every instance but the first is alike to them.
+    are_declared : whether none is called directly.
+    """
+
+    def __init__(self, runners: Iterable[FilterRunner]) -> None:
+        super().__init__(runners)
+        self.ask_alike: bool = all(one.asks_alike for one in self)
+        self.are_declared: bool = all(one.evaluator is not None for one in self)
 
 
 def _compares_rooms(plugin: CapacityFilter, asked: PluginEvaluator | None) -> bool:

@@ -16,7 +16,7 @@ from filtersched.engine.decision import Choice, Decision, depleted
 from filtersched.engine.draw import Draw, bring_forward
 from filtersched.engine.engine_choice import EngineChoice, RowChoice
 from filtersched.engine.fallback import FilteringEnded, NeedAllHosts, UseHandlers
-from filtersched.engine.filtering import FilterRunner, MaskSteps, Steps
+from filtersched.engine.filtering import MaskSteps, Runners, Steps
 from filtersched.engine.incremental_update import IncrementalUpdate
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.pool_cache import PoolCache
@@ -72,7 +72,7 @@ class Run:
         decision: Decision,
         rows: HostRows,
         cache: PoolCache,
-        filters: Sequence[FilterRunner],
+        filters: Runners,
         weighers: Sequence[WeigherRunner],
         *,
         draw: Draw,
@@ -84,7 +84,7 @@ class Run:
         self.rows = rows
         self.pool_cache = cache
         self.cache: AnswerCache = cache.answers
-        self.filters: Sequence[FilterRunner] = () if skips_filters(decision.spec) else filters
+        self.filters: Runners = Runners(()) if skips_filters(decision.spec) else filters
         self.weighers = weighers
         self.draw = draw
         self.top: int | None = draw.top
@@ -96,13 +96,10 @@ class Run:
             self.overlay.deplete(row, state)
         self.names: HostNames = rows.host_names()
         self.choices: list[Choice] = []
-        self._candidates = Candidates(0)
         self._update: IncrementalUpdate | None = None
-        self._running: list[FilterRunner] = []
-        self._declared = True
-        self._alike = all(one.asks_alike for one in self.filters)
+        self._running = self.filters
         self._timed: _Timed = _untimed if decision.seconds is None else timed
-        self._set_aside = SetAside(len(rows), self.names)
+        self._set_aside = SetAside(rows, self.names)
         self._prefetch = Prefetch()
 
     def decide(self) -> list[Choice]:
@@ -161,7 +158,7 @@ class Run:
         if update is None or last is None:
             self._append(back)
             return self._choose_from_all(index, request)
-        if back or not self._declared:
+        if back or not self._running.are_declared:
             if update.ranking.is_trimmed:
                 raise NeedAllHosts
             # The list changes, or a filter is called directly, which sees the whole list in order.
@@ -178,19 +175,18 @@ class Run:
             update = self._rank(self._terms(request), len(self.decision.uuids) - index)
         return self._best_of(update, spec, steps)
 
-    def _filters_for(self, index: int) -> list[FilterRunner]:
-        if index > 1 and self._alike:
+    def _filters_for(self, index: int) -> Runners:
+        if index != 1 and self.filters.ask_alike:
+            # All run for the first instance, and those for the second run for the others.
             return self._running
         try:
             is_first = index == 0
-            running = [
+            return Runners(
                 one for one in self.filters if (is_first and one.asks_alike) or one.plugin.run_filter_for_index(index)
-            ]
+            )
         except Exception:
             # The boundary to the plug-in: the plain loop stops before it when an earlier filter leaves nothing.
             raise UseHandlers from None
-        self._declared = all(one.evaluator is not None for one in running)
-        return running
 
     def _append(self, rows: Sequence[int]) -> None:
         """Let rows in again, at the end of the list."""
@@ -206,7 +202,7 @@ class Run:
             found = self.pool_cache.choices.find(kind)
             if found is not None:
                 return self._chosen(spec, found)
-        is_narrowed = index == 0 and self._candidates.count < len(self.rows)
+        is_narrowed = index == 0 and self._candidates.count < self._candidates.n_rows
         excluded = ExcludedRows(self.rows, spec).steps if is_narrowed else self._set_aside_steps()
         steps = MaskSteps(self.names, self._candidates, excluded)
         self._filter(request, steps, index, answers, needed)
@@ -238,9 +234,10 @@ class Run:
             # Cached answers ignore the depletion of this decision; a rebuild skips some filters.
             return [None] * (len(running) + len(self.weighers)), needed
         answers = self.cache.find(self.pool_cache.questions_of(running, self.weighers), request)
-        if any(number is None and one.room is not None for one, number in zip(running, needed, strict=True)):
-            # A request that rooms cannot be compared with.
-            answers = [None] * len(running) + list(answers[len(running) :])
+        for one, number in zip(running, needed, strict=True):
+            if number is None and one.room is not None:
+                # A request that rooms cannot be compared with.
+                return [None] * len(running) + list(answers[len(running) :]), needed
         return answers, needed
 
     def _filter(
@@ -295,7 +292,7 @@ class Run:
             or decision.alternates
             or decision.without
             or self.top != 1
-            or not (self.can_reweigh_one_host and self._alike)
+            or not (self.can_reweigh_one_host and self.filters.ask_alike)
             or self._candidates.mask is not None
             or self._candidates.order is not None
             or None in answers

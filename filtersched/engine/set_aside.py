@@ -16,6 +16,7 @@ from filtersched.engine.filtering import FilterRunner, step
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.hosts.host_names import HostNames
+from filtersched.hosts.host_rows import HostRows
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.filter_step import FilterStep
 
@@ -23,8 +24,8 @@ from filtersched.results.filter_step import FilterStep
 class SetAside:
     """Rows in the order in which they were set aside, each with the filter that refused it."""
 
-    def __init__(self, n_rows: int, names: HostNames) -> None:
-        self._n_rows = n_rows
+    def __init__(self, rows: HostRows, names: HostNames) -> None:
+        self._pool = rows
         self._names = names
         # In order; a new list where some leave, so that a part of the old one stays as it was.
         self._entries: list[tuple[FilterRunner, Rows]] = []
@@ -47,7 +48,7 @@ class SetAside:
     def _mask_of(self, runner: FilterRunner) -> Mask:
         mask = self._masks.get(runner)
         if mask is None:
-            mask = self._masks[runner] = np.zeros(self._n_rows, dtype=np.bool_)
+            mask = self._masks[runner] = np.zeros(len(self._pool), dtype=np.bool_)
         return mask
 
     def ask(
@@ -58,7 +59,7 @@ class SetAside:
             return
         entries = self._entries[: self._new]
         for by, rows in self._entries[self._new :]:
-            left = runner.remaining(overlay, cache, request, Candidates(self._n_rows, order=rows))
+            left = runner.remaining(overlay, cache, request, Candidates(len(self._pool), order=rows))
             entries.append((by, left.rows()))
         self._replace(entries)
 

@@ -59,21 +59,32 @@ class RowChanges:
         """
         if then == self.change_count:
             return []
+        dirty = self.changes_since(then)
+        if dirty is None:
+            return None
+        found: dict[int, None] = {}
+        for name in dirty if reads is None else (None, *reads):
+            if name in dirty:
+                found = {**found, **dirty[name]}
+        return list(found)
+
+    def changes_since(self, then: int) -> dict[str | None, dict[int, None]] | None:
+        """The rows that are dirty since then, by attribute; the key None is any attribute.
+
+        None if that is so long ago that all rows may be.
+        """
+        if then in self._dirty:
+            return self._dirty[then]
         if then < self._log_start:
             return None
-        dirty = self._dirty.get(then)
-        if dirty is None:
-            dirty = self._dirty[then] = {}
-            for row, names in self._log[then - self._log_start :]:
-                for name in (None,) if names is None else names:
-                    if name not in dirty:
-                        dirty[name] = {}
-                    dirty[name][row] = None
-        found: dict[int, None] = {}
-        for key in dirty if reads is None else (None, *reads):
-            if key in dirty:
-                found = {**found, **dirty[key]}
-        return list(found)
+        dirty: dict[str | None, dict[int, None]] = {}
+        for row, names in self._log[then - self._log_start :]:
+            for name in (None,) if names is None else names:
+                if name not in dirty:
+                    dirty[name] = {}
+                dirty[name][row] = None
+        self._dirty[then] = dirty
+        return dirty
 
     def changed_rows(self, then: int, reads: Iterable[Name] | None) -> list[int] | None:
         """The same for attributes and items by name, which may be computed from others."""

@@ -19,6 +19,7 @@ from filtersched.filters.base import BaseHostFilter
 from filtersched.hosts.host_lists import undisturbed
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
+from filtersched.hosts.narrowing import skips_filters
 from filtersched.hosts.reservations import Reservation
 from filtersched.hosts.several_decisions import by_decision
 from filtersched.loading import FiltersGiven, bind_options
@@ -434,6 +435,7 @@ class Scheduler(Reloadable, Configurable):
             seconds={} if explain == "full" else None,
             unread=self._unread,
             profile=self.profile,
+            limiting=() if skips_filters(ready) else in_use.limiting,
         )
         open_places(decision, move=move)
         return decision

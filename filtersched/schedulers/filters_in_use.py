@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from filtersched.filters.base import BaseHostFilter
 from filtersched.filters.migration_compatibility_filter import MigrationCompatibilityFilter
 from filtersched.filters.numa_topology_filter import NUMATopologyFilter
 from filtersched.filters.pci_passthrough_filter import PciPassthroughFilter
@@ -13,6 +14,7 @@ from filtersched.filters.prefilter_filter import PrefilterFilter
 from filtersched.hosts.cpu_features import CpuFeatures, cpu_features
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
+from filtersched.plugins.notes import reading_ratios
 from filtersched.requests.prefilters import is_for_project, is_of_zone
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.schedulers.devices import with_devices
@@ -27,6 +29,7 @@ class FiltersInUse:
     numa : fits NUMA cells; None if no filter does.
     prefilters : stand for Nova's request filters.
     cpus : compare the CPUs of the hosts that an instance moves between.
+    limiting : have limits to tell; each with how to ask it.
     """
 
     def __init__(self, driver: Any, filters: Sequence[Any]) -> None:
@@ -38,6 +41,7 @@ class FiltersInUse:
         self._fits_devices: bool = bool(self._of(PciPassthroughFilter))
         self.prefilters: list[PrefilterFilter] = self._of(PrefilterFilter)
         self.cpus: list[MigrationCompatibilityFilter] = self._of(MigrationCompatibilityFilter)
+        self.limiting = [(one, _asked_for_limits(one)) for one in filters if _has_limits(one)]
 
     def _of(self, kind: type[_F]) -> list[_F]:
         return [one for one in self._filters if isinstance(one, kind)]
@@ -97,3 +101,21 @@ def _note_sources(spec: RequestSpec, hosts: HostPool, uuids: Sequence[str]) -> N
 def _is_on_one(hosts: HostPool, uuid: str) -> bool:
     # What is on no host, or on several, is refused as a move a little later.
     return len(hosts.rows.rows_with(uuid)) == 1
+
+
+def _has_limits(one: Any) -> bool:
+    """Whether the filter has limits to tell."""
+    return type(one).limits is not BaseHostFilter.limits
+
+
+def _asked_for_limits(one: Any) -> Callable[[HostState, RequestSpec], Any]:
+    """How to ask a filter for limits: as it is, unless it reads ratios as Nova gives them."""
+    if getattr(one, "configured_ratios", None) is None:
+        limits: Callable[[HostState, RequestSpec], Any] = one.limits
+        return limits
+
+    def ask(host: HostState, spec: RequestSpec) -> Any:
+        with reading_ratios(one):
+            return one.limits(host, spec)
+
+    return ask
