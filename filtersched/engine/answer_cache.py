@@ -21,6 +21,7 @@ from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.top_rows import ColumnExtremes
 from filtersched.hosts.declared_items import Name, reader
 from filtersched.hosts.host_rows import HostRows
+from filtersched.hosts.row_changes import Changes
 
 _ENTRIES, _FOUND, _UNIFORM = 128, 64, 8
 _BYTES = 64 * 1024 * 1024
@@ -149,18 +150,20 @@ class Found:
         # Those that watch an attribute, by its name; None is any attribute.
         self._watching: dict[str | None, set[CachedAnswers]] = {}
 
-    def touched_by(self, changed: Collection[str | None]) -> Collection[CachedAnswers]:
-        """Those that watch one of the attributes that changed, None among them for any attribute."""
+    def touched_by(self, changes: Changes) -> dict[CachedAnswers, dict[int, None]]:
+        """The rows in which something has changed that answers watch."""
         if not self._watching:
             self._watching[None] = set()
             for _one, entry in self.asked:
                 if entry is not None:
                     for name in entry.watched_names():
                         self._watching.setdefault(name, set()).add(entry)
-        touched: set[CachedAnswers] = set()
-        for name in self._watching if None in changed else (None, *changed):
-            if name in self._watching:
-                touched |= self._watching[name]
+        touched: dict[CachedAnswers, dict[int, None]] = {}
+        for watched, entries in self._watching.items():
+            for name in changes if watched is None else (None, watched):
+                if name in changes:
+                    for entry in entries:
+                        touched[entry] = {**touched[entry], **changes[name]} if entry in touched else changes[name]
         return touched
 
 
@@ -211,51 +214,46 @@ class AnswerCache:
         return found.answers
 
     def _are_current(self, found: Found, request: RequestKeys) -> bool:
-        now = self.rows.change_count
-        touched: Collection[CachedAnswers] = ()
-        if found.change_count != now:
-            changes = self._changes_since(found.change_count)
-            if changes is None:
-                return False
-            touched = found.touched_by(changes)
+        changes = self._changes_since(found.change_count)
+        if changes is None:
+            return False
+        now, touched = self.rows.change_count, found.touched_by(changes) if changes else {}
         for one, entry in found.asked:
             if entry is None or not entry.is_kept:
                 return False
-            if entry in touched or entry.window is not None or entry.options is not one[0].plugin._values:
-                if not self._is_current(one, entry, request):
-                    return False
-            else:
-                entry.change_count = now
+            dirty = touched[entry] if entry in touched and entry.change_count != now else ()
+            is_same = not dirty and entry.window is None and entry.options is one[0].plugin._values
+            if not is_same and not self._hold(one, entry, request, dirty):
+                return False
+            entry.change_count = now
         found.change_count = now
         return True
+
+    def _changes_since(self, then: int) -> Changes | None:
+        """The rows that are dirty since then, by attribute; None where it is not worth it to follow them."""
+        count = self.rows.change_count
+        return {} if then == count else self.rows.changes_since(then) if count - then <= _MOST_CHANGES else None
 
     def _current(self, asked: Asked, request: RequestKeys) -> CachedAnswers | None:
         """The cached answers to a request, up to date; None if there are none."""
         entry = self._entries.find(asked[0].key(request))
-        return entry if entry is not None and self._is_current(asked, entry, request) else None
+        if entry is None or self._changes_since(entry.change_count) is None:
+            return None
+        dirty = self.rows.dirty_rows_since(entry.change_count, entry.watched_attributes) or ()
+        if not self._hold(asked, entry, request, dirty):
+            return None
+        entry.change_count = self.rows.change_count
+        return entry
 
-    def _is_current(self, asked: Asked, entry: CachedAnswers, request: RequestKeys) -> bool:
+    def _hold(self, asked: Asked, entry: CachedAnswers, request: RequestKeys, dirty: Collection[int]) -> bool:
         """Whether answers hold now; those for dirty rows are worked out again."""
-        (evaluator, kind), rows = asked, self.rows
-        if entry.options is not evaluator.plugin._values:
+        if entry.options is not asked[0].plugin._values:
             return False
         if entry.window is not None and not entry.window.contains(request.now):
             return False
-        if entry.change_count != rows.change_count:
-            if self._changes_since(entry.change_count) is None:
-                return False
-            dirty = rows.dirty_rows_since(entry.change_count, entry.watched_attributes)
-            if dirty:
-                follow = self._follow_rows if entry.codes is None else self._follow_codes
-                if not follow(entry, evaluator, request, kind, dirty):
-                    # All rows are to be evaluated.
-                    return False
-            entry.change_count = rows.change_count
-        return True
-
-    def _changes_since(self, then: int) -> Collection[str | None] | None:
-        """The attributes that have changed since; None where following the changes is not worth it."""
-        return self.rows.changes_since(then) if self.rows.change_count - then <= _MOST_CHANGES else None
+        # Where they cannot, all rows are to be evaluated.
+        follow = self._follow_rows if entry.codes is None else self._follow_codes
+        return not dirty or follow(entry, asked, request, dirty)
 
     def answers_for(
         self, asked: Asked, request: RequestKeys, candidates: Callable[[], NDArray[np.intp]]
@@ -425,12 +423,11 @@ class AnswerCache:
         entry.raised = np.isin(codes, wrong) if wrong else None
         entry.stamp = entry.codes.stamp
 
-    def _follow_rows(
-        self, entry: CachedAnswers, evaluator: PluginEvaluator, request: RequestKeys, kind: Kind, dirty: Sequence[int]
-    ) -> bool:
+    def _follow_rows(self, entry: CachedAnswers, asked: Asked, request: RequestKeys, dirty: Collection[int]) -> bool:
         """Whether the dirty rows could be evaluated one by one."""
         if len(dirty) > self._few:
             return False
+        evaluator, kind = asked
         try:
             ask = evaluator.host_evaluator(request)
             for row in dirty:
@@ -443,11 +440,9 @@ class AnswerCache:
             return False
         return True
 
-    def _follow_codes(
-        self, entry: CachedAnswers, evaluator: PluginEvaluator, request: RequestKeys, kind: Kind, _dirty: Sequence[int]
-    ) -> bool:
+    def _follow_codes(self, entry: CachedAnswers, asked: Asked, request: RequestKeys, _dirty: Collection[int]) -> bool:
         """Whether the rows could be given the answers of the values that they have now."""
-        codes = entry.codes
+        (evaluator, kind), codes = asked, entry.codes
         assert codes is not None
         if entry.window is not None or self.rows.codes(request.reads_of(evaluator)) is not codes:
             return False

@@ -53,8 +53,10 @@ class Candidates:
 
     def where(self, passes: Mask | bool) -> Candidates:
         """The candidates that pass; `passes` is (n_rows,), or one answer for all."""
-        if isinstance(passes, bool):
-            return self if passes else Candidates(self.n_rows, order=np.zeros(0, dtype=np.intp))
+        if passes is True:
+            return self
+        if passes is False:
+            return Candidates(self.n_rows, order=np.zeros(0, dtype=np.intp))
         if self.order is not None:
             left = Candidates(self.n_rows, order=self.order[passes[self.order]])
         else:

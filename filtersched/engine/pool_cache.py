@@ -39,5 +39,5 @@ class PoolCache:
     def catch_up(self) -> None:
         """Take notice of changed rows."""
         self.is_quiet = self.answers.catch_up()
-        if not self.is_quiet:
+        if not self.is_quiet and self.choices:
             self.choices.clear()

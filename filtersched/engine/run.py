@@ -151,9 +151,11 @@ class Run:
         """The choice for the next instance, not depleted yet."""
         self._running = self._filters_for(index)
         request = RequestKeys(spec, self.rows)
-        set_aside = self._set_aside
-        back = set_aside.returning(self.overlay, request, index, last.spec) if set_aside.count and last else []
-        set_aside.begin()
+        set_aside, back = self._set_aside, []
+        if last is not None:
+            if set_aside.count:
+                back = set_aside.returning(self.overlay, request, index, last.spec)
+            set_aside.begin()
         update = self._update
         if update is None or last is None:
             self._append(back)

@@ -284,23 +284,26 @@ class WeigherTerm:
         """Set the ends to those of the places that are alive; a scale that is not normalised has none."""
         if not self.normalized:
             return
-        self.low = self._least(alive) if self.minval is None else float(self.minval)
-        self.high = self._most(alive) if self.maxval is None else float(self.maxval)
+        known, uniform = self._known, self.uniform
+        if self.minval is not None:
+            self.low = float(self.minval)
+        elif uniform is None:
+            self.low = self._least(alive) if known is None else known.end(alive, 1.0)
+        else:
+            self.low = uniform
+        if self.maxval is not None:
+            self.high = float(self.maxval)
+        elif uniform is None:
+            self.high = self._most(alive) if known is None else known.end(alive, -1.0)
+        else:
+            self.high = uniform
         self._at_low = self._at_high = None
 
     def _least(self, alive: RowMask) -> float:
-        if self.uniform is not None:
-            return self.uniform
-        if self._known is not None:
-            return self._known.end(alive, 1.0)
         least = _end(self.raw, int(self.raw.argmin()), alive.mask, np.min)
         return least if self.rest is None else min(least, self.rest[0])
 
     def _most(self, alive: RowMask) -> float:
-        if self.uniform is not None:
-            return self.uniform
-        if self._known is not None:
-            return self._known.end(alive, -1.0)
         most = _end(self.raw, int(self.raw.argmax()), alive.mask, np.max)
         return most if self.rest is None else max(most, self.rest[1])
 

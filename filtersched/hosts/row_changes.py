@@ -17,6 +17,9 @@ _MAX_LOGGED_CHANGES = (4096, 65536)
 # many sets of attributes are kept.
 _MOST_ITEMS, _MOST_WATCHED = 64, 1024
 
+# Rows by the attribute that has changed; None is any attribute.
+Changes = dict[str | None, dict[int, None]]
+
 
 class RowChanges:
     """The log of changes of hosts in rows; HostRows derives from it.
@@ -36,8 +39,8 @@ class RowChanges:
         self._log_start = self.change_count
         least, most = _MAX_LOGGED_CHANGES
         self._logged = max(least, min(len(self._hosts), most))
-        # By number of changes: the rows that are dirty since, by attribute; None is any attribute.
-        self._dirty: dict[int, dict[str | None, dict[int, None]]] = {}
+        # By number of changes: the rows that are dirty since.
+        self._dirty: dict[int, Changes] = {}
         self._plain: dict[str, bool] = {}
         self._watched_attributes: dict[tuple[Name, ...], frozenset[str] | None] = {}
         # By attribute: the keys of the items of which it is noted whether they changed.
@@ -68,7 +71,7 @@ class RowChanges:
                 found = {**found, **dirty[name]}
         return list(found)
 
-    def changes_since(self, then: int) -> dict[str | None, dict[int, None]] | None:
+    def changes_since(self, then: int) -> Changes | None:
         """The rows that are dirty since then, by attribute; the key None is any attribute.
 
         None if that is so long ago that all rows may be.
@@ -77,7 +80,7 @@ class RowChanges:
             return self._dirty[then]
         if then < self._log_start:
             return None
-        dirty: dict[str | None, dict[int, None]] = {}
+        dirty: Changes = {}
         for row, names in self._log[then - self._log_start :]:
             for name in (None,) if names is None else names:
                 if name not in dirty:

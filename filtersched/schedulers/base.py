@@ -158,13 +158,12 @@ class Scheduler(Reloadable, Configurable):
         between. On a shared pool CommitConflict is raised where others were faster again and again.
         """
         check_pool(pool, "place")
-        check_spec(spec)
+        scheduler = self._deciding(spec, profile)
         pool.check_request(spec)
         spare = pool.spare_alternates if spec.num_instances == 1 and not return_alternates else 0
 
         def decide() -> list[Selection]:
             give_back(pool)
-            scheduler = self._deciding(spec, profile)
             decision = scheduler._prepare(
                 spec,
                 pool,
