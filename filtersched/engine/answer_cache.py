@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
+from operator import attrgetter, is_
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,8 @@ _SAMPLE = 64
 _MOST_CHANGES = 8192
 # Evaluating so many dirty rows one by one costs as much as evaluating a column of a thousand.
 _FEW = 8
+
+_IS_KEPT, _VALUES = attrgetter("is_kept"), attrgetter("_values")
 
 
 def few_rows(rows: HostRows) -> int:
@@ -86,10 +89,6 @@ class CachedAnswers:
         """How many bytes the answers take."""
         return self.answers.nbytes if isinstance(self.answers, np.ndarray) else 0
 
-    def watched_names(self) -> Collection[str | None]:
-        """The attributes that are watched, None among them for any attribute."""
-        return (None,) if self.watched_attributes is None else self.watched_attributes
-
     def passes_all(self) -> bool:
         """Whether the answer is yes for every row."""
         if self._passes_all is None:
@@ -136,34 +135,47 @@ class CachedAnswers:
 class Found:
     """The cached answers to one kind of request to all plug-ins, None for a plug-in without any.
 
+    asked : the plug-ins that have some, each with its answers.
+    timed : the places of those whose answers depend on the time.
     change_count : how many changes all of them include.
     """
 
-    __slots__ = ("_watching", "answers", "asked", "change_count")
+    __slots__ = ("_entries", "_options", "_plugins", "_watching", "answers", "asked", "change_count", "timed")
 
     def __init__(
         self, asked: Sequence[Asked | None], answers: Sequence[CachedAnswers | None], change_count: int
     ) -> None:
         self.answers = answers
-        self.asked = [(one, entry) for one, entry in zip(asked, answers, strict=True) if one is not None]
         self.change_count: int = change_count
-        # Those that watch an attribute, by its name; None is any attribute.
-        self._watching: dict[str | None, set[CachedAnswers]] = {}
+        pairs = [(one, entry) for one, entry in zip(asked, answers, strict=True) if one is not None]
+        self.asked = [(one, entry) for one, entry in pairs if entry is not None]
+        self._entries = [entry for _one, entry in pairs]
+        self._plugins = [one[0].plugin for one, _entry in self.asked]
+        self._options = [entry.options for _one, entry in self.asked]
+        self.timed: list[int] = [at for at, (_one, entry) in enumerate(self.asked) if entry.window is not None]
+        # By attribute, the places of those that watch it; None is any attribute.
+        self._watching: dict[str | None, list[int]] = {}
 
-    def touched_by(self, changes: Changes) -> dict[CachedAnswers, dict[int, None]]:
-        """The rows in which something has changed that answers watch."""
+    def are_kept(self) -> bool:
+        """Whether each plug-in still has its answers, and the options that they are for."""
+        is_whole = None not in self._entries and all(map(_IS_KEPT, self._entries))
+        return is_whole and all(map(is_, map(_VALUES, self._plugins), self._options))
+
+    def touched_by(self, changes: Changes) -> dict[int, Collection[int]]:
+        """The rows in which something has changed that answers are made of, by place."""
         if not self._watching:
-            self._watching[None] = set()
-            for _one, entry in self.asked:
-                if entry is not None:
-                    for name in entry.watched_names():
-                        self._watching.setdefault(name, set()).add(entry)
-        touched: dict[CachedAnswers, dict[int, None]] = {}
-        for watched, entries in self._watching.items():
+            for at, (_one, entry) in enumerate(self.asked):
+                for name in (None,) if entry.watched_attributes is None else entry.watched_attributes:
+                    self._watching.setdefault(name, []).append(at)
+        touched: dict[int, Any] = dict.fromkeys(self.timed, ())
+        for watched, places in self._watching.items():
             for name in changes if watched is None else (None, watched):
                 if name in changes:
-                    for entry in entries:
-                        touched[entry] = {**touched[entry], **changes[name]} if entry in touched else changes[name]
+                    for at in places:
+                        if at not in touched or not touched[at]:
+                            touched[at] = changes[name]
+                        else:
+                            touched[at] = {**touched[at], **changes[name]}
         return touched
 
 
@@ -208,22 +220,19 @@ class AnswerCache:
         """
         key, asked = questions.lasting(request)
         found = self._found.find(key)
-        if found is None or not self._are_current(found, request):
+        if found is None or not (found.are_kept() and self._follow(found, request)):
             answers = tuple([None if one is None else self._current(one, request) for one in asked])
             found = self._found.keep(key, Found(asked, answers, self.rows.change_count))
         return found.answers
 
-    def _are_current(self, found: Found, request: RequestKeys) -> bool:
-        changes = self._changes_since(found.change_count)
+    def _follow(self, found: Found, request: RequestKeys) -> bool:
+        """Whether all of them hold now; those for dirty rows are worked out again."""
+        now, changes = self.rows.change_count, self._changes_since(found.change_count)
         if changes is None:
             return False
-        now, touched = self.rows.change_count, found.touched_by(changes) if changes else {}
-        for one, entry in found.asked:
-            if entry is None or not entry.is_kept:
-                return False
-            dirty = touched[entry] if entry in touched and entry.change_count != now else ()
-            is_same = not dirty and entry.window is None and entry.options is one[0].plugin._values
-            if not is_same and not self._hold(one, entry, request, dirty):
+        for at, dirty in found.touched_by(changes).items():
+            one, entry = found.asked[at]
+            if not self._hold(one, entry, request, dirty if entry.change_count != now else ()):
                 return False
             entry.change_count = now
         found.change_count = now
@@ -246,14 +255,29 @@ class AnswerCache:
         return entry
 
     def _hold(self, asked: Asked, entry: CachedAnswers, request: RequestKeys, dirty: Collection[int]) -> bool:
-        """Whether answers hold now; those for dirty rows are worked out again."""
-        if entry.options is not asked[0].plugin._values:
+        """Whether answers hold now; those for dirty rows are worked out again. If not, all rows are to be."""
+        evaluator, kind = asked
+        if entry.options is not evaluator.plugin._values:
             return False
         if entry.window is not None and not entry.window.contains(request.now):
             return False
-        # Where they cannot, all rows are to be evaluated.
-        follow = self._follow_rows if entry.codes is None else self._follow_codes
-        return not dirty or follow(entry, asked, request, dirty)
+        if not dirty:
+            return True
+        if entry.codes is not None:
+            return self._follow_codes(entry, entry.codes, asked, request)
+        if len(dirty) > self._few:
+            return False
+        try:
+            ask = evaluator.host_evaluator(request)
+            for row in dirty:
+                host = self.rows.host(row)
+                entry.set_row(row, kind.from_answer(ask(host)))
+                if entry.window is not None:
+                    entry.window = entry.window.narrowed(evaluator.window_of(host, request))
+        except Exception:
+            # The boundary to the plug-in: it raises only if the row is a candidate.
+            return False
+        return True
 
     def answers_for(
         self, asked: Asked, request: RequestKeys, candidates: Callable[[], NDArray[np.intp]]
@@ -423,27 +447,9 @@ class AnswerCache:
         entry.raised = np.isin(codes, wrong) if wrong else None
         entry.stamp = entry.codes.stamp
 
-    def _follow_rows(self, entry: CachedAnswers, asked: Asked, request: RequestKeys, dirty: Collection[int]) -> bool:
-        """Whether the dirty rows could be evaluated one by one."""
-        if len(dirty) > self._few:
-            return False
-        evaluator, kind = asked
-        try:
-            ask = evaluator.host_evaluator(request)
-            for row in dirty:
-                host = self.rows.host(row)
-                entry.set_row(row, kind.from_answer(ask(host)))
-                if entry.window is not None:
-                    entry.window = entry.window.narrowed(evaluator.window_of(host, request))
-        except Exception:
-            # The boundary to the plug-in: it raises only if the row is a candidate; evaluate all.
-            return False
-        return True
-
-    def _follow_codes(self, entry: CachedAnswers, asked: Asked, request: RequestKeys, _dirty: Collection[int]) -> bool:
+    def _follow_codes(self, entry: CachedAnswers, codes: Codes, asked: Asked, request: RequestKeys) -> bool:
         """Whether the rows could be given the answers of the values that they have now."""
-        (evaluator, kind), codes = asked, entry.codes
-        assert codes is not None
+        evaluator, kind = asked
         if entry.window is not None or self.rows.codes(request.reads_of(evaluator)) is not codes:
             return False
         changed = codes.changed_since(entry.stamp)

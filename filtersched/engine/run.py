@@ -90,10 +90,10 @@ class Run:
         self.top: int | None = draw.top
         self.can_reweigh_one_host: bool = can_reweigh_one_host and not decision.keep_columns
         self.overlay: Overlay = Overlay(rows)
-        for (host, nodename), state in decision.without.items():
+        for host, nodename in decision.without:
             row = rows.row_of(host, nodename)
             assert row is not None
-            self.overlay.deplete(row, state)
+            self.overlay.deplete(row, decision.without[host, nodename])
         self.names: HostNames = rows.host_names()
         self.choices: list[Choice] = []
         self._update: IncrementalUpdate | None = None

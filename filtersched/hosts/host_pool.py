@@ -190,9 +190,14 @@ class HostPool(UnmovedHosts):
 
     def _filled_by(self, chosen: Sequence[Placement]) -> list[Leaving]:
         """The instances whose reserved places these fill."""
-        if not self.reserved.ever:
+        if not self.ever_reserved:
             return []
         return [self._leaving(uuid) for uuid in self.reserved.filled_by(chosen, self.clock())]
+
+    @property
+    def ever_reserved(self) -> bool:
+        """Whether places were ever held; False spares the look at `reserved`."""
+        return RESERVED in self._group_generations or self._groups_since > 0
 
     @property
     def reservations(self) -> Mapping[str, Reservation]:

@@ -59,8 +59,8 @@ def rules_of(spec: RequestSpec) -> dict[str, Callable[[Named], bool]]:
 
 def permitted_by(spec: RequestSpec) -> Callable[[Named], bool] | None:
     """Whether the request's own rules let a host in; None if they let any in."""
-    rules = list(rules_of(spec).values())
-    return (lambda host: all(rule(host) for rule in rules)) if rules else None
+    rules = rules_of(spec)
+    return (lambda host: all(rule(host) for rule in rules.values())) if rules else None
 
 
 def excluded_by(host: Named, spec: RequestSpec) -> str | None:

@@ -116,11 +116,6 @@ class Reservations(Mapping[str, Reservation]):
             self._places, self._by_node, self._as_of = places, by_node, as_of
         return self._places
 
-    @property
-    def ever(self) -> bool:
-        """Whether there ever were any."""
-        return self._changed() > 0
-
     def _on(self, where: Key) -> Sequence[_Place]:
         """The places on a host, those of a reservation that ends sooner before others."""
         return self._by_node.get(where, ()) if self._by_name() else ()

@@ -405,14 +405,15 @@ class Scheduler(Reloadable, Configurable):
         drawn, drawn_seed = random_uuids_and_seed(0 if given else spec.num_instances)
         uuids = given or drawn
         ready = spec.for_decision(utc_now if pool is None else pool.clock)
-        if len(uuids) == 1:
+        count = len(uuids)
+        if count == 1:
             # Then it is the request of the only instance as well.
             ready.__dict__["instance_uuid"] = uuids[0]
         if settings.default_schedule_zone and not spec.availability_zone:
             ready.availability_zone = settings.default_schedule_zone
         if settings.json_config_location and not spec.config_options:
             ready.config_options = self._json_options.options()
-        add_placements(ready, hosts, uuids, before, len(uuids) if total is None else total)
+        add_placements(ready, hosts, uuids, before, count if total is None else total)
         chosen = self._filters_named(filters)
         further = () if pool is None else pool.further_filters(ready)
         if further:

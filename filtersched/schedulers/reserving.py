@@ -47,7 +47,7 @@ def open_places(decision: Decision, *, move: bool = False) -> None:
     move : the same for its instances, where they are now.
     """
     pool, spec = decision.hosts, decision.spec
-    if isinstance(pool, HostPool) and (move or pool.reserved.ever):
+    if isinstance(pool, HostPool) and (move or pool.ever_reserved):
         uuids = [*(decision.uuids if move else ()), *pool.reserved.open_to(spec, spec.now)]
         if uuids:
             decision.without = pool.without(uuids)
@@ -68,7 +68,7 @@ def where_reserved(decision: Decision, decide: Callable[[Decision], _T]) -> _T:
 
 def give_back(pool: HostPool) -> None:
     """Release the places whose time is over."""
-    if pool.reserved.ever:
+    if pool.ever_reserved:
         over = pool.reserved.over(pool.clock())
         if over:
             pool.release(over)
