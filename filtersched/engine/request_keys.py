@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 
-from filtersched.columns.frozen import typed_key
+from filtersched.columns.frozen import FrozenDict, FrozenList, typed_key
 from filtersched.columns.values import moment
-from filtersched.hosts.declared_items import Name, read
+from filtersched.hosts.declared_items import Items, Name, attribute_of
 from filtersched.hosts.host_rows import HostRows
 from filtersched.plugins.plugin import Plugin
 from filtersched.requests.request_spec import RequestSpec
+from filtersched.requests.request_values import Flavor, Image
 
 # Of these some requests have none, and others another one for each instance; the time goes on between requests.
 _OF_GROUPS = ("instance_group", "member_hosts", "topology", "group_rules")
@@ -27,6 +28,10 @@ _TELLS = {
 
 # An attribute that some requests do not have.
 _MISSING = object()
+
+# Of these classes many requests share a value, which never changes; the keys of so many are remembered.
+_SHARED = frozenset((FrozenDict, FrozenList, Flavor, Image))
+_MOST_KNOWN = 64
 
 Values = tuple[Any, ...]
 
@@ -56,11 +61,28 @@ def keys_reader(names: Sequence[Name]) -> Callable[[RequestSpec, HostRows | None
     always = [name for name in names if type(name) is str and hasattr(RequestSpec, name)]
     further = [name for name in names if name not in always]
     values = _values_reader(always)
+    # Of values that never change and that many requests share: the key, by name and identity.
+    known: dict[tuple[Name, int], tuple[Any, Any]] = {}
+
+    def key_of(name: Name, value: Any) -> Any:
+        seen = known.get((name, id(value)))
+        if seen is None:
+            seen = value, typed_key(name.of(value) if type(name) is Items else value)
+            if type(value) in _SHARED:
+                if len(known) >= _MOST_KNOWN:
+                    known.clear()
+                known[name, id(value)] = seen
+        return seen[1]
 
     def key(spec: RequestSpec, rows: HostRows | None) -> Values:
-        keys = [one if one is None or type(one) is str else typed_key(one) for one in values(spec)]
+        each = zip(always, values(spec), strict=True)
+        keys = [one if one is None or type(one) is str else key_of(name, one) for name, one in each]
         for name in further:
-            keys.append(_key_of(rows, spec, name))
+            keys.append(
+                _relevant_key(name, spec, rows)
+                if type(name) is Relevant
+                else key_of(name, getattr(spec, attribute_of(name), _MISSING))
+            )
         return tuple(keys)
 
     return key
@@ -75,9 +97,7 @@ class Relevant:
         self.plugin: Plugin = plugin
 
 
-def _key_of(rows: HostRows | None, spec: RequestSpec, name: Name) -> Any:
-    if type(name) is not Relevant:
-        return typed_key(read(spec, name, _MISSING))
+def _relevant_key(name: Relevant, spec: RequestSpec, rows: HostRows | None) -> Any:
     return typed_key(spec.extra_specs) if rows is None else name.plugin._relevant_extra_specs(spec, rows)
 
 

@@ -43,8 +43,8 @@ class ExtraSpecsFilter(BaseHostFilter):
     scope: str
     has_paths = True
 
-    # The extra specs of the last request, and what was read from them.
-    _read: tuple[Any, list[Wish]] | None = None
+    # The extra specs of the last request, and what was read from them, each wish with its key.
+    _read: tuple[Any, list[Wish], list[Any]] | None = None
 
     def bind(self, values: Mapping[str, Any]) -> None:
         super().bind(values)
@@ -55,11 +55,15 @@ class ExtraSpecsFilter(BaseHostFilter):
 
         Raises InvalidRequest for one that has more steps or words than allowed.
         """
+        return self._wishes(spec)[1]
+
+    def _wishes(self, spec: RequestSpec) -> tuple[Any, list[Wish], list[Any]]:
         read, given = self._read, spec.extra_specs
         if read is None or not (read[0] is given or (isinstance(given, DeclaredItems) and given.are_of(read[0]))):
-            wishes = [self._checked(*item) for item in self.asked(given)]
-            read = self._read = (given, [wish for wish in wishes if wish is not None])
-        return read[1]
+            checked = [self._checked(*item) for item in self.asked(given)]
+            wishes = [wish for wish in checked if wish is not None]
+            read = self._read = (given, wishes, list(map(typed_key, wishes)))
+        return read
 
     def _relevant(self, spec: RequestSpec, is_known: Callable[[str], bool]) -> Any:
         """A key for what the extra specs ask of hosts that know of no other names than these.
@@ -67,10 +71,11 @@ class ExtraSpecsFilter(BaseHostFilter):
         Wishes for what no host knows are alike, apart from their place and whether they have a scope.
         """
         try:
-            wishes = self.wishes(spec)
+            _given, wishes, keys = self._wishes(spec)
         except InvalidRequest:
             return typed_key(spec.extra_specs)
-        return typed_key(tuple([wish if is_known(wish.steps[0]) else wish.is_bare for wish in wishes]))
+        each = zip(wishes, keys, strict=True)
+        return tuple([key if is_known(wish.steps[0]) else wish.is_bare for wish, key in each])
 
     def asked(self, extra_specs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
         """The extra specs to look at; by default all of them."""

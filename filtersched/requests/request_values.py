@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Never
 
 from filtersched.columns.frozen import FrozenDict, FrozenList, FrozenNames
 from filtersched.columns.plain_data import plain_data, plain_mapping, plain_scalar
+from filtersched.columns.shared_values import shared_made
 from filtersched.columns.stored import NO_ITEMS, NO_VALUES, Names, NameToValue, Stored
 from filtersched.columns.values import name as a_name
 from filtersched.columns.values import number, optional, optional_text, whole
@@ -117,6 +118,12 @@ def wished_amount(value: Any) -> int:
     return whole(value)
 
 
+def _extra_specs(value: Any) -> FrozenDict[str, Any]:
+    """Extra specs; flavors with equal ones share an object, which a plug-in knows again once it has read it."""
+    found: FrozenDict[str, Any] = shared_made(plain_mapping, value) if type(value) is dict else plain_mapping(value)
+    return found
+
+
 def _rules(value: Any) -> Any:
     """The rules of a group; of a list of them the spread rules become the list `spread`."""
     if not isinstance(value, list | tuple):
@@ -162,7 +169,7 @@ _FLAVOR: Checks = {
     **dict.fromkeys(("memory_mb", "vcpus", "root_gb", "ephemeral_gb", "swap"), (0, size)),
     **dict.fromkeys(("name", "flavorid", "id"), _SCALAR),
     **dict.fromkeys(("rxtx_factor", "vcpu_weight"), (None, optional(number))),
-    "extra_specs": (NO_VALUES, plain_mapping),
+    "extra_specs": (NO_VALUES, _extra_specs),
     "is_public": (True, truth),
     "disabled": (False, truth),
     "projects": (NO_ITEMS, names),
