@@ -102,6 +102,8 @@ class CachedWeights:
     def __init__(self, terms: Sequence[WeigherTerm], rows: HostRows, start: CachedWeights | None = None) -> None:
         self.terms = terms
         self._start = start
+        # The first terms on their own, where others follow them for some requests.
+        self._beginning: CachedWeights | None = None
         further = terms if start is None else terms[len(start.terms) :]
         self._sources = [term.source for term in terms]
         self._arrays = [term.answers for term in terms]
@@ -122,6 +124,15 @@ class CachedWeights:
         self._names = [term.weigher.name for term in terms]
         self._multipliers = uniform_multipliers(terms)
         self._fits = 0
+
+    def start_of(self, terms: Sequence[WeigherTerm], rows: HostRows) -> CachedWeights | None:
+        """The terms that these begin with; None if there are none."""
+        count = sum(1 for _same in itertools.takewhile(bool, map(is_, terms, self.terms)))
+        if count and count < len(self.terms):
+            if self._beginning is None or len(self._beginning.terms) != count:
+                self._beginning = CachedWeights(self.terms[:count], rows)
+            return self._beginning
+        return self if count else None
 
     def is_current(self, overlay: Overlay, request: RequestKeys, candidates: Candidates) -> bool:
         """Whether the terms are still made of the same arrays; the answers that they are made of are current."""
@@ -211,8 +222,7 @@ class WeightsCache:
         # The others are asked anew.
         of_known = {term.weigher: term for term in found.terms}
         terms = [of_known.get(one) or one.term(overlay, cache, request, candidates) for one in weighers]
-        is_start = found.terms and terms[: len(found.terms)] == found.terms
-        weights = CachedWeights(terms, cache.rows, found if is_start else None)
+        weights = CachedWeights(terms, cache.rows, found.start_of(terms, cache.rows))
         if all(term.is_lasting for term in terms):
             self._kinds.keep(tuple([term.source for term in terms]), weights)
         return weights

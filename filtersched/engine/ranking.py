@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filtersched.engine.candidates import Candidates, Mask, Rows
-from filtersched.engine.top_rows import RowMask, best_of
+from filtersched.engine.top_rows import RowMask, best_of, largest_first
 from filtersched.engine.weighing import Floats, Scale, WeigherTerm, multipliers_at, totals_of
 
 Places = NDArray[np.intp]
@@ -349,7 +349,7 @@ class Ranking:
         chosen = places[latest > 0]
         chosen = chosen[np.argsort(-self._latest[chosen])]
         base = np.concatenate((chosen, np.sort(places[latest == 0], kind="stable")))
-        order: Places = base[np.argsort(-self.totals[base], kind="stable")]
+        order: Places = base[largest_first(self.totals[base])]
         if self._taken in order and order[0] != self._taken:
             order = np.concatenate(([self._taken], order[order != self._taken]))
         return order

@@ -24,7 +24,7 @@ from filtersched.engine.prefetch import Prefetch
 from filtersched.engine.ranking import Ranking
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.set_aside import SetAside
-from filtersched.engine.top_rows import RowMask
+from filtersched.engine.top_rows import RowMask, largest_first
 from filtersched.engine.trimming import TrimmedRanking
 from filtersched.engine.weighing import Floats, Scale, WeigherRunner, WeigherTerm, multipliers_at, raws_at, totals_of
 from filtersched.hosts.host_names import HostNames
@@ -376,7 +376,7 @@ class Run:
         candidates = self._candidates
         self._fit_scales(terms)
         totals = totals_of(terms, candidates.places, candidates.mask)
-        order = np.argsort(-totals, kind="stable")[: candidates.count].tolist()
+        order = largest_first(totals)[: candidates.count].tolist()
         bring_forward(order, self.draw(totals[order].tolist(), self.decision.random))
         place = order[0]
         rows = order if candidates.order is None else candidates.order[order].tolist()

@@ -90,3 +90,9 @@ def test_all_rows_come_one_after_another_as_they_are_sorted(values, data):
     alive = data.draw(masks(len(values)))
     found = list(top_rows.best_first(alive, np.array(values)))
     assert found == the_best(values, alive, len(values), -1.0)
+
+
+@given(st.lists(st.sampled_from([0.0, -0.0, 1.0, 2.5, 2.5, -np.inf, 7.0]), max_size=40))
+def test_places_are_put_in_order_as_a_stable_sort_does(values):
+    found = top_rows.largest_first(np.array(values, dtype=np.float64)).tolist()
+    assert found == sorted(range(len(values)), key=lambda place: -values[place])
