@@ -41,7 +41,8 @@ class NextState(NamedTuple):
 class Prefetch:
     """The next states that were evaluated and not used yet.
 
-    Where other hosts are chosen than those at the front, states stay unused, and fewer are evaluated.
+    Where other hosts are chosen than those at the front, and more than half of the states stay unused, four times as
+    many of the next hosts are asked one by one before it begins again.
     """
 
     def __init__(self) -> None:
@@ -50,6 +51,8 @@ class Prefetch:
         self._works = True
         self._n_evaluated = 0
         self._n_used = 0
+        # So many hosts are to be asked one by one.
+        self._n_alone = 0
 
     def forget(self) -> None:
         """Forget all states: other plug-ins run."""
@@ -69,9 +72,13 @@ class Prefetch:
         front : gives about so many of them, in order.
         most : so many states are needed at most.
         """
-        size = min(2 * self._n_used - self._n_evaluated + 4 * _LEAST, _MOST, most)
-        if size < _LEAST or not self._works:
+        if self._n_alone or most < _LEAST or not self._works:
+            self._n_alone -= self._n_alone > 0
             return
+        if 2 * self._n_used < self._n_evaluated:
+            self._n_alone, self._n_evaluated, self._n_used = 4 * self._n_evaluated, 0, 0
+            return
+        size = min(self._n_used + 4 * _LEAST, _MOST, most)
         hosts = itertools.chain((chosen,), front(size + len(self._states)))
         # A derived class may do anything when an instance is taken, so that it is not asked to in vain.
         plain = (host for host in hosts if type(host) is HostState and id(host) not in self._states)
