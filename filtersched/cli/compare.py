@@ -73,7 +73,7 @@ def _compared(
     runner: Runner,
 ) -> Comparison:
     with contextlib.closing(trace_of(args)) as trace:
-        requests = [timed(spec, args) for spec in trace]
+        requests = list(timed(trace, args))
     journal = None if args.results is None else Journal(args.results, resume=args.resume)
     done = 0.0
     with terminal.progress("placing", lambda: done) as step, journal or contextlib.nullcontext():

@@ -25,10 +25,10 @@ def log_inventory(source: str, count: int, seconds: float) -> None:
     LOG.debug("inventory: %d hosts of %s in %.1f ms", count, source, 1000 * seconds)
 
 
-def log_outcome(outcome: Outcome, seconds: float) -> None:
+def log_outcome(outcome: Outcome) -> None:
     """How long a decision took, and what replays it."""
     seed = outcome.selections[0].seed if outcome.selections else None
-    LOG.debug("request %s: decided in %.2f ms, seed %s", outcome.name, 1000 * seconds, seed)
+    LOG.debug("request %s: decided in %.2f ms, seed %s", outcome.name, 1000 * outcome.seconds, seed)
 
 
 def _classes(plugins: Sequence[Any]) -> str:

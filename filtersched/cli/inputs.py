@@ -117,12 +117,13 @@ def snapshot_of(args: argparse.Namespace, settings: SchedulerSettings) -> HostPo
     return pool
 
 
-def timed(spec: RequestSpec, args: argparse.Namespace) -> RequestSpec:
-    """The request, to be decided at the time that the command line gives, if it gives one."""
+def timed(specs: Iterable[RequestSpec], args: argparse.Namespace) -> Iterator[RequestSpec]:
+    """The requests, to be decided at the time that the command line gives, if it gives one."""
     now = time_of(args)
-    if now is not None:
-        spec.now = now
-    return spec
+    for spec in specs:
+        if now is not None:
+            spec.now = now
+        yield spec
 
 
 def time_of(args: argparse.Namespace) -> datetime | None:
@@ -188,8 +189,14 @@ class Requests:
         self._line = 0
 
     def __iter__(self) -> Iterator[RequestSpec]:
-        while self.more_than(0):
-            found, self._line = self._ahead.popleft()
+        while True:
+            found: RequestSpec | Exception | None
+            if self._ahead:
+                found, self._line = self._ahead.popleft()
+            else:
+                found, self._line = next(self._specs, None), self._line_read()
+            if found is None:
+                return
             if isinstance(found, Exception):
                 raise found
             yield found
@@ -204,10 +211,13 @@ class Requests:
                 found = error
             if found is None:
                 return False
-            self._ahead.append((found, 0 if self._reader is None else self._reader.line))
+            self._ahead.append((found, self._line_read()))
             if isinstance(found, Exception):
                 return len(self._ahead) > count
         return True
+
+    def _line_read(self) -> int:
+        return 0 if self._reader is None else self._reader.line
 
     def share_read(self) -> float | None:
         """How much of the file was read, 0 to 1; None where that is not known."""

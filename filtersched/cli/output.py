@@ -7,7 +7,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self, TextIO
 
@@ -15,6 +15,23 @@ from filtersched.cli.errors import OutputError, UsageError
 from filtersched.whole_file import WholeFile
 
 _OPEN_FILE = re.compile(r"/(?:dev|proc/(?:self|thread-self))/fd/(?P<number>\d{1,9})")
+
+
+class _Reporting:
+    """Makes an OutputError of what keeps a file from being written; a context that may be entered again."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, OSError | ValueError) and not isinstance(error, BrokenPipeError):
+            problem = getattr(error, "strerror", None) or str(error)
+            raise OutputError(f"{self._path} cannot be written: {problem}") from error
 
 
 class Output:
@@ -32,6 +49,7 @@ class Output:
         self._target = f"/dev/fd/{self._descriptor}" if self._descriptor is not None else os.path.realpath(path)
         self._file: WholeFile | None = None
         self._stream: TextIO | None = None
+        self._reporting = _Reporting(path)
         for source in inputs:
             if source is not None and _same_file(source, self._target):
                 raise UsageError(f"{flag} {path!r} would overwrite what is read from {source!r}")
@@ -46,7 +64,7 @@ class Output:
 
     def begin(self) -> None:
         """Make the file, before there is anything to write."""
-        with self._reporting():
+        with self._reporting:
             if self._descriptor is not None:
                 # The caller's open file, at the caller's place in it: opening it again would begin anew.
                 self._stream = open(os.dup(self._descriptor), "w", encoding="utf-8")  # noqa: SIM115 - closed on exit
@@ -63,7 +81,7 @@ class Output:
 
     def write_text(self, text: str) -> None:
         """Write text as it is."""
-        with self._reporting():
+        with self._reporting:
             self._open().write(text)
 
     def _open(self) -> TextIO:
@@ -86,21 +104,11 @@ class Output:
                 self._file.discard()
 
     def _finish(self, stream: TextIO) -> None:
-        with self._reporting():
+        with self._reporting:
             if self._file is not None:
                 self._file.finish()
             else:
                 stream.close()
-
-    @contextlib.contextmanager
-    def _reporting(self) -> Iterator[None]:
-        try:
-            yield
-        except BrokenPipeError:
-            raise
-        except (OSError, ValueError) as error:
-            problem = getattr(error, "strerror", None) or str(error)
-            raise OutputError(f"{self.path} cannot be written: {problem}") from error
 
 
 def _descriptor(path: str) -> int | None:

@@ -6,7 +6,6 @@ import functools
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from operator import attrgetter
 from typing import Any
 
 from filtersched.cli.listing import FORMAT_VERSION
@@ -84,16 +83,13 @@ def _selection_text(selection: Selection) -> str:
         "left": explanation.left,
         "drawn_from": explanation.drawn_from,
     }
-    return _with_list(json.dumps(record), "shares", (_share_text(*_of_share(share)) for share in explanation.shares))
-
-
-_of_share = attrgetter("weigher", "raw", "normalized", "multiplier")
+    return _with_list(json.dumps(record), "shares", map(_share_text, explanation.shares))
 
 
 @functools.lru_cache(maxsize=10_000)
-def _share_text(*of_share: Any) -> str:
+def _share_text(share: WeigherShare) -> str:
     """A share as JSON, cached: many selections have the same shares."""
-    return json.dumps(WeigherShare(*of_share).to_dict())
+    return json.dumps(share.to_dict())
 
 
 def _with_list(text: str, name: str, items: Iterable[str]) -> str:
@@ -107,9 +103,7 @@ def _refusal_record(outcome: Outcome, refusal: NoValidHost, *, near_misses: bool
     explanation = outcome.why_refused
     if explanation is not None:
         record["refused"] = explanation.refused
-        record["steps"] = [
-            {"filter": step.name, "before": step.before, "after": step.after} for step in explanation.steps
-        ]
+        record["steps"] = [{"filter": name, "before": before, "after": after} for name, before, after in outcome.counts]
         if near_misses:
             nearest = explanation.near_misses(_NEAREST)
             record["near_misses"] = [one.to_dict() for one in nearest]

@@ -65,9 +65,8 @@ def run(args: argparse.Namespace, conf: SchedulerConf, terminal: Terminal) -> in
         only_counted = is_summary(args) and output is None and page is None and requests.more_than(FEW_REQUESTS)
         share = _unknown if tells else requests.share_read
         step = stack.enter_context(terminal.progress("placing", share))
-        for outcome in _outcomes(trial, requests, args, unread, pool):
+        for outcome in _outcomes(trial, requests, args, unread, moves, pool):
             outcome.run = run
-            moves.add_to(outcome, pool)
             if tells:
                 _tell(terminal, outcome)
             # They take asking every filter about every host, and so most of the time of a long run.
@@ -118,19 +117,26 @@ def _requests(args: argparse.Namespace) -> Requests:
 
 
 def _outcomes(
-    trial: Trial, requests: Requests, args: argparse.Namespace, unread: UnreadFields, pool: HostPool
+    trial: Trial,
+    requests: Requests,
+    args: argparse.Namespace,
+    unread: UnreadFields,
+    moves: MoveTrials,
+    pool: HostPool,
 ) -> Iterator[Outcome]:
-    for spec in requests:
+    for spec in timed(requests, args):
         try:
             if args.flavor is not None:
                 resolve_hosts(spec, args, pool)
-            found = unread.of(timed(spec, args))
-            before = trial.seconds
+            found = unread.of(spec)
             outcome = trial.place(spec)
-            log_outcome(outcome, trial.seconds - before)
             outcome.unread = found
         except InvalidRequest as error:
             raise requests.located(error) from error
+        if args.debug:
+            log_outcome(outcome)
+        if args.try_moves:
+            moves.add_to(outcome, pool)
         yield outcome
 
 

@@ -6,6 +6,7 @@ import argparse
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -24,6 +25,7 @@ LOG = logging.getLogger(__name__)
 
 # So many fields are named in a warning.
 _MOST_FIELDS = 8
+_MOST_TALLIES = 1000
 
 
 def filters_in_use(args: argparse.Namespace, scheduler: Any) -> list[str] | FurtherFilters | None:
@@ -50,6 +52,15 @@ def profile_of(args: argparse.Namespace, scheduler: Any) -> dict[str, str]:
     return {"profile": args.profile}
 
 
+@dataclass(slots=True)
+class _Tally:
+    """How many requests have the same unread, and whether no filter looks for the room that they need."""
+
+    found: Sequence[UnreadField]
+    is_without_room: bool
+    requests: int = 0
+
+
 class UnreadFields:
     """What the requests of a run ask for and nothing reads: an error with --strict, else counted and told once."""
 
@@ -66,6 +77,8 @@ class UnreadFields:
         self._counts: Counter[str] = Counter()
         self._found: dict[str, UnreadField] = {}
         self._without_room = 0
+        # What is still to be counted, by id: requests that ask the same share it.
+        self._tallies: dict[int, _Tally] = {}
 
     def of(self, spec: RequestSpec) -> Sequence[UnreadField]:
         """What of this request is unread. Raises InvalidRequest with --strict if anything is."""
@@ -74,23 +87,36 @@ class UnreadFields:
             found = self._unread(spec, filters=self._filters, **self._profile)
         self._requests += 1
         if found:
-            self._note(spec, found)
+            tally = self._tallies.get(id(found))
+            if tally is None:
+                tally = self._note(spec, found)
+            tally.requests += 1
         return found
 
-    def _note(self, spec: RequestSpec, found: Sequence[UnreadField]) -> None:
+    def _note(self, spec: RequestSpec, found: Sequence[UnreadField]) -> _Tally:
         surely = [one for one in found if not one.may_read]
         _check_policy(spec, surely)
         if surely and self._strict:
             said = f"{_listed([_told(one, None) for one in surely])} (--strict)"
             raise InvalidRequest(f"nothing in use reads {said}", field=surely[0].field, value=surely[0].value)
         for one in found:
-            self._counts[one.field] += 1
             self._found.setdefault(one.field, one)
         asked = {one for one in SIZES[:3] if getattr(spec, one)}
-        self._without_room += bool(asked) and asked <= {one.field for one in found}
+        if len(self._tallies) >= _MOST_TALLIES:
+            self._count()
+        tally = _Tally(found, bool(asked) and asked <= {one.field for one in found})
+        self._tallies[id(found)] = tally
+        return tally
+
+    def _count(self) -> None:
+        for tally in self._tallies.values():
+            self._counts.update(dict.fromkeys([one.field for one in tally.found], tally.requests))
+            self._without_room += tally.requests * tally.is_without_room
+        self._tallies.clear()
 
     def tell(self) -> None:
         """Warn of it on the standard error, all requests together."""
+        self._count()
         found = list(self._found.values())
         room = [one for one in found if one.field in SIZES]
         if room and self._without_room == self._requests and not any(one.may_read for one in room):
@@ -107,6 +133,7 @@ class UnreadFields:
 
     def record(self) -> list[dict[str, Any]]:
         """The same as plain data."""
+        self._count()
         return [
             {
                 "field": one.field,

@@ -143,10 +143,10 @@ def _request(
 ) -> tuple[int, RequestSpec]:
     """The request that is asked about, and its place, once those before it are placed as `schedule` places them."""
     known: list[str] = []
-    for number, spec in enumerate(requests, 1):
+    for number, spec in enumerate(timed(requests, args), 1):
         if args.flavor is not None:
             resolve_hosts(spec, args, pool)
-        moves.note(timed(spec, args))
+        moves.note(spec)
         if wanted is None:
             if requests.more_than(0):
                 raise UsageError(f"{args.requests} has several requests; choose one with --request, by its id or place")

@@ -22,7 +22,7 @@ from filtersched.plugins.notes import note_host
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.requests.seal import forget_limits, sealed
 from filtersched.results.explanation import Explanation, Facts
-from filtersched.results.filter_step import FilterStep
+from filtersched.results.filter_step import FilterStep, StepCounts, counts_of
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Alternate, Selection, WeighedHost
 from filtersched.results.unread_field import UnreadField
@@ -99,6 +99,10 @@ class Choice:
     def steps(self) -> Sequence[FilterStep]:
         """The filters that ran for the instance."""
         return self._explained.steps
+
+    def counts(self) -> Sequence[StepCounts]:
+        """What counts of them, sooner."""
+        return counts_of(self.steps())
 
     def refused_for_good(self) -> Sequence[Refusals]:
         """Whom filters refused for this instance and all later ones."""
@@ -293,11 +297,11 @@ class Decision:
         choices: list[Choice],
         *,
         reason: str = "",
-        counts: Callable[[], Sequence[tuple[str, int, int]]] | None = None,
+        counts: Callable[[], Sequence[StepCounts]] | None = None,
     ) -> NoValidHost:
         """The error for an instance that found no host.
 
-        steps : gives the filters that ran for it; counts : their names and numbers of hosts, sooner.
+        steps : gives the filters that ran for it; counts : what counts of these and all before, sooner.
         """
         explanation = Explanation(self._facts, index, choices, steps)
         explanation._counts = counts
@@ -396,7 +400,7 @@ class Decision:
             index=index,
             num_instances=self._total,
             offered=len(self._names),
-            steps=self.named((choices[index].steps if steps is None else steps)()),
+            steps=lambda: self.named((choices[index].steps if steps is None else steps)()),
             find=self.find,
             look_up=self.look_up,
             ask=lambda host: self.ask(host, index, choices),
@@ -414,8 +418,8 @@ class Decision:
             explained = choice.explained()
             facts.shares, facts.weight, facts.columns = explained.shares, choice.weight, explained.columns
             facts.chosen = (choice.host.host, choice.host.nodename)
-            own = facts.steps
-            facts.left = lambda: own[-1].after if own else self._left(choices[:index])
+            facts.counts = choice.counts
+            facts.left = lambda: own[-1][2] if (own := choice.counts()) else self._left(choices[:index])
             if self.drawn_from is not None:
                 weights = totals_of(facts.columns).tolist() if facts.columns else None
                 facts.drawn_from = functools.partial(self._drawn_from, facts.left, weights)

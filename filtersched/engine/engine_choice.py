@@ -12,7 +12,7 @@ from filtersched.engine.weighing import Scale
 from filtersched.hosts.host_names import HostNames
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.results.filter_step import FilterStep
+from filtersched.results.filter_step import FilterStep, StepCounts
 from filtersched.results.weigher_shares import WeigherColumn
 
 
@@ -76,6 +76,9 @@ class EngineChoice(Choice):
 
     def steps(self) -> Sequence[FilterStep]:
         return self.steps_made.filter_steps()
+
+    def counts(self) -> Sequence[StepCounts]:
+        return self.steps_made.counts()
 
     def explained(self) -> Explained:
         """Without the steps, which are made when they are asked for."""

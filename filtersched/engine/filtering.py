@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from filtersched.hosts.host_state import HostState
 from filtersched.plugins.notes import asking
 from filtersched.plugins.plugin import belongs_to
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.results.filter_step import FilterStep, RowsOf
+from filtersched.results.filter_step import FilterStep, RowsOf, StepCounts, counts_of
 
 _DEFAULTS = ("filter_all", "_filter_one", "_passing", "asked_about")
 
@@ -248,17 +248,25 @@ def _rows_of(left: list[HostState], hosts: list[HostState], rows: list[int]) -> 
     return found
 
 
-class Steps(Protocol):
+class Steps:
     """What the filters did for one instance, in numbers until somebody reads it."""
+
+    __slots__ = ()
 
     def filter_steps(self) -> tuple[FilterStep, ...]:
         """The steps for a person to read."""
+        raise NotImplementedError
+
+    def counts(self) -> Sequence[StepCounts]:
+        """What counts of them, sooner."""
+        return counts_of(self.filter_steps())
 
     def refused_for_good(self) -> Sequence[Refusals]:
         """Whom they refused for the rest of the request."""
+        return refusals_in(self.filter_steps())
 
 
-class MaskSteps:
+class MaskSteps(Steps):
     """The steps of an instance for which all hosts were filtered: counts, and packed masks of who was left.
 
     names : of the hosts, in order of rows.
@@ -286,17 +294,14 @@ class MaskSteps:
                 gone = before.order[~mask[before.order]].astype(np.int32)
         self._steps.append((runner, before.count, after.count, left, gone))
 
-    def refused_for_good(self) -> Sequence[Refusals]:
-        return refusals_in(self.filter_steps())
-
     def forget(self) -> None:
         """Note that filtering was ended: as in Nova nothing is said of the filters before."""
         self._steps.clear()
 
-    def counts(self) -> list[tuple[str, int, int]]:
-        """Name, and how many hosts there were before and after, of each step."""
-        first = [(step.name, step.before, step.after) for step in self._before()]
-        return first + [(runner.name, before, after) for runner, before, after, _left, _gone in self._steps]
+    def counts(self) -> Sequence[StepCounts]:
+        found = counts_of(self._before())
+        found += [(runner.name, before, after) for runner, before, after, _left, _gone in self._steps]
+        return found
 
     def filter_steps(self) -> tuple[FilterStep, ...]:
         made, last = list(self._before()), self._start
@@ -317,7 +322,7 @@ class MaskSteps:
         return gone  # type: ignore[no-any-return]
 
 
-class RefusalSteps:
+class RefusalSteps(Steps):
     """The steps of an instance for which single hosts were dropped, or none.
 
     before : how many hosts there were.

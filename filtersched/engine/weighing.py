@@ -485,7 +485,5 @@ class Scale:
 
     def shares(self, raws: Sequence[float], multipliers: Sequence[float]) -> tuple[WeigherShare, ...]:
         """What each weigher added to the weight of such a host."""
-        shares = []
-        for name, ends, raw, factor in zip(self._names, self._ends, raws, multipliers, strict=True):
-            shares.append(WeigherShare(name, raw, raw if ends is None else to_unit(raw, *ends), factor))
-        return tuple(shares)
+        normals = [raw if ends is None else to_unit(raw, *ends) for ends, raw in zip(self._ends, raws, strict=True)]
+        return tuple(map(WeigherShare, self._names, raws, normals, multipliers))

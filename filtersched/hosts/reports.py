@@ -47,9 +47,12 @@ class HostReports:
 
     def without(self, gone: Iterable[Instance], when: datetime) -> HostReports:
         """The same after instances have left the host."""
-        recent = [one for one in self.left if when - one[0] < _REMEMBERED_FOR]
-        left = (*recent, *((when, instance) for instance in gone))
-        return replace(self, left=left[-_MAX_REMEMBERED:])
+        left = self.left
+        # In order of time, so that mostly none has to go.
+        if left and (when - left[0][0] >= _REMEMBERED_FOR or len(left) >= _MAX_REMEMBERED):
+            left = tuple(one for one in left if when - one[0] < _REMEMBERED_FOR)
+        left = (*left, *((when, instance) for instance in gone))
+        return HostReports(self.observed_at, self.listed, left[-_MAX_REMEMBERED:])
 
     def after(self, when: datetime, listed: frozenset[str]) -> HostReports:
         """The same after a report that was made at `when`."""

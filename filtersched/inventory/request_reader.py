@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -101,10 +101,9 @@ class RequestReader(RecordReader[RequestSpec]):
     def _is_record(self, data: Mapping[str, Any]) -> bool:
         return super()._is_record(data) or is_novas_flavor(data)
 
-    def _items(self, name: str, record: Record) -> Iterator[RequestSpec]:
-        for spec in self._made(record.data, self._spec):
-            if self._has_its_time(spec):
-                yield spec
+    def _items(self, name: str, record: Record) -> Sequence[RequestSpec]:
+        made = self._made(record.data, self._spec)
+        return made if all(map(self._has_its_time, made)) else ()
 
     def _spec(self, data: dict[str, Any]) -> RequestSpec:
         if self._kind == "nova":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any, NamedTuple
 
 from filtersched.errors import InventoryError
@@ -71,7 +71,7 @@ class Source:
         while self._first is None or (self._first and not self._first.strip()):
             if self._first is not None:
                 self.line += 1
-            line = self._read(lambda: self._stream.readline(MAX_LINE_BYTES + 1))
+            line = self._read(self._stream.readline, MAX_LINE_BYTES + 1)
             self._first = line.removeprefix(_BYTE_ORDER_MARK) if self.line == 0 else line
         return self._first
 
@@ -88,7 +88,7 @@ class Source:
                     self.path, self.line, f"the line is longer than {MAX_LINE_BYTES // 2**20} MiB; one record a line"
                 )
             yield self._decoded(raw, self.line)
-            raw = self._read(lambda: self._stream.readline(MAX_LINE_BYTES + 1))
+            raw = self._read(self._stream.readline, MAX_LINE_BYTES + 1)
 
     def text(self) -> str:
         """Everything from the first line that is not blank.
@@ -96,7 +96,7 @@ class Source:
         `line` then is the number of lines before it. Raises InventoryError for too large a file.
         """
         raw = self.first()
-        raw += self._read(lambda: self._stream.read(MAX_DOCUMENT_BYTES + 1 - len(raw)))
+        raw += self._read(self._stream.read, MAX_DOCUMENT_BYTES + 1 - len(raw))
         if len(raw) > MAX_DOCUMENT_BYTES:
             raise bad_input(
                 self.path,
@@ -106,9 +106,9 @@ class Source:
             )
         return self._decoded(raw, self.line + 1)
 
-    def _read(self, read: Any) -> bytes:
+    def _read(self, read: Callable[[int], bytes], most: int) -> bytes:
         try:
-            raw: bytes = read()
+            raw = read(most)
         except OSError as error:
             raise bad_input(self.path, self.line or None, f"cannot be read: {error.strerror}") from error
         self.read_bytes += len(raw)

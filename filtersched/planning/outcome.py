@@ -9,6 +9,7 @@ from typing import Any
 from filtersched.planning.move_plan import MovePlan
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.explanation import Explanation
+from filtersched.results.filter_step import StepCounts, counts_of
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Selection
 from filtersched.results.unread_field import UnreadField
@@ -31,7 +32,7 @@ class Outcome:
     run: Mapping[str, str] = field(default_factory=dict)
     #: Moves after which a refused request fits, where somebody asks for them.
     moves: MovePlan | None = None
-    _refused_by: str | None = None
+    _counts: Sequence[StepCounts] | None = None
 
     @property
     def name(self) -> str:
@@ -50,15 +51,17 @@ class Outcome:
         return self.refusal.explanation if self.refusal is not None else None
 
     @property
+    def counts(self) -> Sequence[StepCounts]:
+        """What counts of the steps for the instance that found no host."""
+        if self._counts is None:
+            explained, self._counts = self.why_refused, ()
+            if self.refusal is not None and explained is not None:
+                # They take less time than steps, but do not tell those of earlier instances apart.
+                self._counts = counts_of(explained.steps) if self.refusal.index else explained.step_counts()
+        return self._counts
+
+    @property
     def refused_by(self) -> str:
         """The filter that left no host."""
-        if self._refused_by is None:
-            counts: Sequence[tuple[str, int, int]] = ()
-            explained = self.why_refused
-            if self.refusal is not None and explained is not None:
-                # Counts take less time than steps, but do not tell those of earlier instances apart.
-                steps = explained.steps if self.refusal.index else None
-                counts = explained.step_counts() if steps is None else [(one.name, 0, one.after) for one in steps]
-            name, _before, after = counts[-1] if counts else (NO_FILTER, 0, 0)
-            self._refused_by = NO_FILTER if after else name
-        return self._refused_by
+        name, _before, after = self.counts[-1] if self.counts else (NO_FILTER, 0, 0)
+        return NO_FILTER if after else name

@@ -26,6 +26,10 @@ class RowsOf(NamedTuple):
     rows: Callable[[], NDArray[np.intp]]
 
 
+# The name of a step, and how many hosts there were before and after.
+StepCounts = tuple[str, int, int]
+
+
 class FilterStep:
     """One filter that ran, and how many hosts it refused."""
 
@@ -100,6 +104,11 @@ class FilterStep:
 
     def __repr__(self) -> str:
         return f"{self.name}: (start: {self.before}, end: {self.after})"
+
+
+def counts_of(steps: Iterable[FilterStep]) -> list[StepCounts]:
+    """What counts of these steps."""
+    return [(step.name, step.before, step.after) for step in steps]
 
 
 def _several_of(hosts: Sequence[HostState]) -> Collection[str]:

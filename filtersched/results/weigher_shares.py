@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,8 +48,7 @@ def totals_of(columns: Sequence[WeigherColumn]) -> NDArray[np.float64]:
     return total
 
 
-@dataclass(frozen=True, slots=True)
-class WeigherShare:
+class WeigherShare(NamedTuple):
     """What one weigher added to a host's weight."""
 
     #: The name of the weigher.
