@@ -258,7 +258,7 @@ class Explanation:
     def _chosen(self, chosen: Node) -> HostVerdicts:
         """What the filters said of the chosen host, whatever has become of it since."""
         facts = self._facts
-        filters = dict.fromkeys(step.name for step in (*self.earlier, *self.steps) if not step.by_request)
+        filters = dict.fromkeys(name for name, _before, _after in self.step_counts() if name not in EXCLUSIONS)
         name = facts.called(chosen)
         verdicts = tuple(map(Verdict.passing, filters))
         node = chosen[1] or chosen[0]
@@ -295,21 +295,14 @@ class Explanation:
     def _known_outside(
         self, host: str | HostState, name: str, nearest: Sequence[Packed] | None, behind: Sequence[Packed]
     ) -> HostVerdicts:
-        outside = [HostVerdicts.unpacked(*one) for one in (*(nearest or ()), *behind)]
         chosen = self._facts.chosen
-        known = {one.name: replace(one, chosen=(one.host, one.nodename) == chosen) for one in outside}
-        for verdicts in known.values():
-            is_it = (
-                host in (verdicts.name, verdicts.nodename)
-                if isinstance(host, str)
-                else (host.host, host.nodename)
-                == (
-                    verdicts.host,
-                    verdicts.nodename,
-                )
-            )
-            if is_it:
-                return verdicts
+        outside = [HostVerdicts.unpacked(*one) for one in nearest or ()]
+        outside += [] if chosen is None else [self._chosen(chosen)]
+        known = {one.name: one for one in (*outside, *(HostVerdicts.unpacked(*one) for one in behind))}
+        for one in known.values():
+            asked = (one.name, one.nodename) if isinstance(host, str) else ((one.host, one.nodename),)
+            if (host if isinstance(host, str) else (host.host, host.nodename)) in asked:
+                return one
         listed = ", ".join(map(repr, known)) or "none"
         raise InvalidRequest(
             f"host {name!r} is not among those that a pickled explanation knows: {listed}", field="host", value=name
@@ -404,6 +397,7 @@ class Explanation:
             "offered": facts.offered,
             "weight": facts.weight,
             "chosen": facts.chosen,
+            "called": "" if facts.chosen is None else facts.called(facts.chosen),
             "second": facts.second,
             "unread": self.unread,
             "left": self.left,
@@ -419,12 +413,10 @@ class Explanation:
         return _unpickled, (kept, shares, steps, earlier, summary, nearest, self._left_behind())
 
     def _left_behind(self) -> list[Packed]:
-        """What every filter says of the chosen host and the next best, which stay behind."""
+        """What every filter says of the next best host, which stays behind; of the chosen one `steps` tell it."""
         facts = self._facts
-        behind = [] if facts.chosen is None else [self._chosen(facts.chosen)]
-        if facts.second is not None:
-            behind += [facts.passed(host) or facts.ask(host) for host in facts.look_up(facts.second[0])]
-        return [one.packed() for one in behind]
+        behind = () if facts.second is None else facts.look_up(facts.second[0])
+        return [(facts.passed(host) or facts.ask(host)).packed() for host in behind]
 
 
 # The most refused hosts that are compared.
@@ -483,8 +475,9 @@ def _unpacked(
     *_more: Any,
 ) -> Facts:
     answers = {name: functools.partial(kept.get, name) for name in ("unread", "left", "drawn_from")}
+    name = kept["called"]
     return Facts(
-        **{**kept, **answers},
+        **{**kept, **answers, "called": lambda _node: name},
         shares=tuple(WeigherShare(*share) for share in shares),
         steps=lambda: [FilterStep(*counts) for counts in steps],
         earlier=lambda: [FilterStep(*counts) for counts in earlier],
