@@ -276,8 +276,9 @@ def _values(value: Any) -> Any:
 
 def counted(rows: Sequence[int], count: int) -> Column:
     """How often each of `count` rows is among `rows`."""
-    counts = np.bincount(np.array(rows, dtype=np.intp), minlength=count)
-    return Column(counts.astype(np.float64), max_abs_int=float(len(rows)))
+    counts = np.zeros(count, dtype=np.float64)
+    np.add.at(counts, np.array(rows, dtype=np.intp), 1.0)
+    return Column(counts, max_abs_int=float(len(rows)))
 
 
 class HostColumns:

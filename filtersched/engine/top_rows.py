@@ -144,6 +144,11 @@ class TopRows:
 
 def best_of(alive: Mask | None, values: Floats, most: int) -> Rows:
     """The `most` live rows with the largest values, largest first, equals in order of rows; None is all rows."""
+    if most <= 2:
+        # Nearly always those of all rows are alive.
+        order = _best_two(values)[:most]
+        if alive is None or alive[order].all():
+            return order
     rows = None if alive is None else np.flatnonzero(alive)
     here = values if rows is None else values.take(rows)
     if most <= 2:

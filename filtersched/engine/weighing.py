@@ -78,12 +78,12 @@ class WeigherRunner:
 
     def from_answers(self, answers: NDArray[Any]) -> Floats:
         """All rows' raw weights, likewise. Raises NotVectorizable where one is not finite."""
-        raw: Floats = answers.astype(np.float64)
+        # Adding 0.0 is what plain_float does.
+        raw: Floats = answers.astype(np.float64, copy=False) + 0.0
         if not np.isfinite(raw).all():
             raise NotVectorizable
-        # Adding 0.0 is what plain_float does.
-        clamped: Floats = clamp(raw, self._minval, self._maxval) + 0.0
-        return clamped
+        clamped: Floats = clamp(raw, self._minval, self._maxval)
+        return clamped + 0.0 if self._has_ends else clamped
 
     def term(self, overlay: Overlay, cache: AnswerCache, request: RequestKeys, candidates: Candidates) -> WeigherTerm:
         """What the weigher has to say of the candidates."""

@@ -31,7 +31,7 @@ def add_placements(
     if group is None and not spec.instance_groups and not spec.flavor.extra_specs and not spec.scheduler_hints:
         return
     if group is not None:
-        spec.instance_group = group = completed(group, hosts, uuids)
+        spec.__dict__["instance_group"] = group = completed(group, hosts, uuids)
     if spec.instance_groups:
         spec.instance_groups = [completed(one, hosts, uuids) for one in spec.instance_groups]
     rules, of_groups = spread_rules(spec), group_rules(spec)
