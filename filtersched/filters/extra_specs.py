@@ -43,8 +43,8 @@ class ExtraSpecsFilter(BaseHostFilter):
     scope: str
     has_paths = True
 
-    # The extra specs of the last request, and what was read from them, each wish with its key.
-    _read: tuple[Any, list[Wish], list[Any]] | None = None
+    # The extra specs of the last request, what was read from them, and the keys of wishes that hosts know of.
+    _read: tuple[Any, list[Wish], dict[int, Any]] | None = None
 
     def bind(self, values: Mapping[str, Any]) -> None:
         super().bind(values)
@@ -57,12 +57,12 @@ class ExtraSpecsFilter(BaseHostFilter):
         """
         return self._wishes(spec)[1]
 
-    def _wishes(self, spec: RequestSpec) -> tuple[Any, list[Wish], list[Any]]:
+    def _wishes(self, spec: RequestSpec) -> tuple[Any, list[Wish], dict[int, Any]]:
         read, given = self._read, spec.extra_specs
         if read is None or not (read[0] is given or (isinstance(given, DeclaredItems) and given.are_of(read[0]))):
             checked = [self._checked(*item) for item in self.asked(given)]
             wishes = [wish for wish in checked if wish is not None]
-            read = self._read = (given, wishes, list(map(typed_key, wishes)))
+            read = self._read = (given, wishes, {})
         return read
 
     def _relevant(self, spec: RequestSpec, is_known: Callable[[str], bool]) -> Any:
@@ -74,8 +74,15 @@ class ExtraSpecsFilter(BaseHostFilter):
             _given, wishes, keys = self._wishes(spec)
         except InvalidRequest:
             return typed_key(spec.extra_specs)
-        each = zip(wishes, keys, strict=True)
-        return tuple([key if is_known(wish.steps[0]) else wish.is_bare for wish, key in each])
+        found: list[Any] = []
+        for at, wish in enumerate(wishes):
+            if not is_known(wish.steps[0]):
+                found.append(wish.is_bare)
+                continue
+            if at not in keys:
+                keys[at] = typed_key(wish)
+            found.append(keys[at])
+        return tuple(found)
 
     def asked(self, extra_specs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
         """The extra specs to look at; by default all of them."""
