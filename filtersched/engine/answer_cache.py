@@ -58,8 +58,8 @@ class CachedAnswers:
     """
 
     __slots__ = (
-        *("_dtype", "_least", "_n_rows", "_passes", "_passes_all", "answers", "change_count", "codes", "ends"),
-        *("is_kept", "known", "options", "raised", "stamp", "watched_attributes", "window"),
+        *("_dtype", "_is_lent", "_least", "_n_rows", "_passes", "_passes_all", "answers", "change_count", "codes"),
+        *("ends", "is_kept", "known", "options", "raised", "stamp", "watched_attributes", "window"),
     )
 
     def __init__(self, answers: Any, kind: Kind, rows: HostRows, watched_attributes: frozenset[str] | None) -> None:
@@ -79,6 +79,8 @@ class CachedAnswers:
         self._least: float = -math.inf
         self._passes: dict[float, NDArray[np.bool_]] = {}
         self._passes_all: bool | None = None
+        # Whether an array that `passes` has returned would be written to.
+        self._is_lent = False
         # When the answers hold, where they depend on the time.
         self.window: Window | None = None
         # Options in effect when the answers were computed; a change invalidates them.
@@ -96,9 +98,16 @@ class CachedAnswers:
         return self._passes_all
 
     def passes(self, needed: float | None) -> NDArray[np.bool_] | bool:
-        """Which hosts pass, read-only for callers: those whose answer is yes, or not below a number."""
+        """Which hosts pass: those whose answer is yes, or not below a number.
+
+        The same array as long as no other hosts pass. It is read-only for callers, and never changes.
+        """
         if needed is None:
-            return self.passes_all() or self.answers
+            if self.passes_all():
+                return True
+            self._is_lent = True
+            found: NDArray[np.bool_] | bool = self.answers
+            return found
         if needed <= self._least:
             return True
         if not isinstance(self.answers, np.ndarray):
@@ -111,6 +120,7 @@ class CachedAnswers:
         if passes.all():
             self._least = needed
             return True
+        self._is_lent = True
         return passes
 
     def set_row(self, row: int, answer: Any) -> None:
@@ -120,16 +130,31 @@ class CachedAnswers:
                 return
             self.answers = np.full(self._n_rows, self.answers, dtype=self._dtype)
             self._passes.clear()
+        elif self._dtype is np.bool_:
+            if self.answers[row] == answer:
+                return
+            self._own_masks()
         self.answers[row] = answer
         self._passes_all = None
         if answer < self._least:
             self._least = answer
-        if self._passes:
-            for needed, passes in self._passes.items():
-                passes[row] = answer >= needed
+        for needed in self._passes:
+            if self._passes[needed][row] != (answer >= needed):
+                self._own_masks()
+                self._passes[needed][row] = answer >= needed
         if self.ends is not None:
             for top_rows in self.ends.in_use:
                 top_rows.changed(row, answer)
+
+
+    def _own_masks(self) -> None:
+        """Write to masks that no caller has."""
+        if self._is_lent:
+            self._is_lent = False
+            if self._dtype is np.bool_:
+                self.answers = self.answers.copy()
+            for needed in self._passes:
+                self._passes[needed] = self._passes[needed].copy()
 
 
 class Found:

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from filtersched.engine.answer_cache import AnswerCache
 from filtersched.engine.cached_weights import WeightsCache
+from filtersched.engine.candidates import Candidates
 from filtersched.engine.engine_choice import RowChoice
-from filtersched.engine.filtering import FilterRunner
+from filtersched.engine.filtering import FilterRunner, MaskSteps
 from filtersched.engine.latest import Latest
 from filtersched.engine.questions import Questions
+from filtersched.engine.top_rows import RowMask
 from filtersched.engine.weighing import WeigherRunner
 from filtersched.hosts.host_rows import HostRows
 
-_CHOICES, _QUESTIONS = 64, 16
+_CHOICES, _QUESTIONS, _FILTERED = 64, 16, 4
+
+
+class Kept(NamedTuple):
+    """Whom all filters left: the candidates, as a mask of rows too, and the steps.
+
+    of : the filters, and the arrays of their verdicts.
+    """
+
+    candidates: Candidates
+    alive: RowMask
+    steps: MaskSteps
+    of: tuple[Any, ...]
 
 
 class PoolCache:
@@ -25,6 +40,8 @@ class PoolCache:
         self._questions: Latest[Questions] = Latest(_QUESTIONS)
         # By all cached answers that a choice was made of.
         self.choices: Latest[RowChoice] = Latest(_CHOICES)
+        # By the filters and their verdicts.
+        self.kept: Latest[Kept] = Latest(_FILTERED)
         # Whether no host has changed since the decision before. A pool that changes after each choice has no use for
         # kept choices, and does not pay for them.
         self.is_quiet: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from filtersched.engine.fallback import FilteringEnded, NeedAllHosts, UseHandler
 from filtersched.engine.filtering import MaskSteps, Runners, Steps
 from filtersched.engine.incremental_update import IncrementalUpdate
 from filtersched.engine.overlay import Overlay
-from filtersched.engine.pool_cache import PoolCache
+from filtersched.engine.pool_cache import Kept, PoolCache
 from filtersched.engine.prefetch import Prefetch
 from filtersched.engine.ranking import Ranking
 from filtersched.engine.request_keys import RequestKeys
@@ -204,10 +205,7 @@ class Run:
             found = self.pool_cache.choices.find(kind)
             if found is not None:
                 return self._chosen(spec, found)
-        is_narrowed = index == 0 and self._candidates.count < self._candidates.n_rows
-        excluded = ExcludedRows(self.rows, spec).steps if is_narrowed else self._set_aside_steps()
-        steps = MaskSteps(self.names, self._candidates, excluded)
-        self._filter(request, steps, index, answers, needed)
+        alive, steps = self._passing(request, index, answers, needed)
         if not self._candidates.count:
             counts = None if self.choices else steps.counts
             raise self.decision.refusal(index, steps.filter_steps, self.choices, counts=counts)
@@ -216,7 +214,6 @@ class Run:
         wanted = len(self.decision.uuids) - index
         weights = self._weights_of_pool(request, answers[len(self._running) :])
         if weights is not None and wanted == 1:
-            alive = RowMask(self._candidates.mask)
             totals = weights.totals(alive, self.rows)
             if totals is not None:
                 best = self._best_of_totals(weights, totals, alive, steps)
@@ -241,6 +238,41 @@ class Run:
                 # A request that rooms cannot be compared with.
                 return [None] * len(running) + list(answers[len(running) :]), needed
         return answers, needed
+
+    def _passing(
+        self,
+        request: RequestKeys,
+        index: int,
+        answers: Sequence[CachedAnswers | None],
+        needed: Sequence[float | None],
+    ) -> tuple[RowMask, MaskSteps]:
+        """Leave the candidates that pass all filters; found again where the verdicts are those of a decision before."""
+        kind, of = self._verdicts(answers, needed)
+        known = None if kind is None else self.pool_cache.kept.find(kind)
+        if known is not None:
+            self._candidates = known.candidates
+            return known.alive, known.steps
+        is_narrowed = index == 0 and self._candidates.count < self._candidates.n_rows
+        excluded = ExcludedRows(self.rows, request.spec).steps if is_narrowed else self._set_aside_steps()
+        steps = MaskSteps(self.names, self._candidates, excluded)
+        self._filter(request, steps, index, answers, needed)
+        alive = RowMask(self._candidates.mask)
+        if kind is not None:
+            self.pool_cache.kept.keep(kind, Kept(self._candidates, alive, steps, of))
+        return alive, steps
+
+    def _verdicts(
+        self, answers: Sequence[CachedAnswers | None], needed: Sequence[float | None]
+    ) -> tuple[object, tuple[Any, ...]]:
+        """The filters and their verdicts on all rows as a key, and what it is made of; None if there is more to it."""
+        of: list[Any] = [self.names, self._running]
+        if len(self.decision.uuids) > 1 or self._candidates.mask is not None or self._candidates.order is not None:
+            return None, ()
+        for found, number in zip(answers, needed, strict=False):
+            if found is None or found.raised is not None:
+                return None, ()
+            of.append(found.passes(number))
+        return tuple(map(id, of)), tuple(of)
 
     def _filter(
         self,

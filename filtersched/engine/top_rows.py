@@ -20,6 +20,8 @@ _SIZE = 32
 _COST = 4
 # With fewer runs than one in so many values, these count as nearly in order.
 _RUNS = 16
+# Of so many other masks it is known whether they contain a mask.
+_MOST_OTHERS = 16
 _Key = tuple[float, int]
 
 
@@ -60,6 +62,8 @@ class RowMask:
             return None
         known = self._unions.get(id(rows))
         if known is None:
+            if len(self._unions) >= _MOST_OTHERS:
+                self._unions.clear()
             known = self._unions[id(rows)] = (rows, self.mask | rows)
         return known[1]
 
@@ -69,6 +73,8 @@ class RowMask:
             return rows is None
         known = self._covered.get(id(rows))
         if known is None:
+            if len(self._covered) >= _MOST_OTHERS:
+                self._covered.clear()
             known = self._covered[id(rows)] = (rows, not np.greater(self.mask, rows).any())
         return known[1]
 
