@@ -22,6 +22,7 @@ from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.top_rows import ColumnExtremes
 from filtersched.hosts.declared_items import Name, reader
 from filtersched.hosts.host_rows import HostRows
+from filtersched.hosts.host_state import HostState
 from filtersched.hosts.row_changes import Changes
 
 _ENTRIES, _FOUND, _UNIFORM = 128, 64, 8
@@ -39,6 +40,8 @@ _MOST_CHANGES = 8192
 # Evaluating so many dirty rows one by one costs as much as evaluating a column of a thousand.
 _FEW = 8
 
+# Of these types is one answer for all rows.
+_ONE = (float, bool)
 _IS_KEPT, _VALUES = attrgetter("is_kept"), attrgetter("_values")
 
 
@@ -110,7 +113,7 @@ class CachedAnswers:
             return found
         if needed <= self._least:
             return True
-        if not isinstance(self.answers, np.ndarray):
+        if type(self.answers) in _ONE:
             return bool(self.answers >= needed)
         passes = self._passes.get(needed)
         if passes is None:
@@ -125,7 +128,7 @@ class CachedAnswers:
 
     def set_row(self, row: int, answer: Any) -> None:
         """Give a row another answer."""
-        if not isinstance(self.answers, np.ndarray):
+        if type(self.answers) in _ONE:
             if self.answers == answer:
                 return
             self.answers = np.full(self._n_rows, self.answers, dtype=self._dtype)
@@ -255,9 +258,10 @@ class AnswerCache:
         now, changes = self.rows.change_count, self._changes_since(found.change_count)
         if changes is None:
             return False
+        hosts: dict[int, HostState] = {}
         for at, dirty in found.touched_by(changes).items():
             one, entry = found.asked[at]
-            if not self._hold(one, entry, request, dirty if entry.change_count != now else ()):
+            if not self._hold(one, entry, request, dirty if entry.change_count != now else (), hosts):
                 return False
             entry.change_count = now
         found.change_count = now
@@ -274,13 +278,23 @@ class AnswerCache:
         if entry is None or self._changes_since(entry.change_count) is None:
             return None
         dirty = self.rows.dirty_rows_since(entry.change_count, entry.watched_attributes) or ()
-        if not self._hold(asked, entry, request, dirty):
+        if not self._hold(asked, entry, request, dirty, {}):
             return None
         entry.change_count = self.rows.change_count
         return entry
 
-    def _hold(self, asked: Asked, entry: CachedAnswers, request: RequestKeys, dirty: Collection[int]) -> bool:
-        """Whether answers hold now; those for dirty rows are worked out again. If not, all rows are to be."""
+    def _hold(
+        self,
+        asked: Asked,
+        entry: CachedAnswers,
+        request: RequestKeys,
+        dirty: Collection[int],
+        hosts: dict[int, HostState],
+    ) -> bool:
+        """Whether answers hold now; those for dirty rows are worked out again. If not, all rows are to be.
+
+        hosts : those of dirty rows that are known; others are put there.
+        """
         evaluator, kind = asked
         if entry.options is not evaluator.plugin._values:
             return False
@@ -295,7 +309,9 @@ class AnswerCache:
         try:
             ask = evaluator.host_evaluator(request)
             for row in dirty:
-                host = self.rows.host(row)
+                if row not in hosts:
+                    hosts[row] = self.rows.host(row)
+                host = hosts[row]
                 entry.set_row(row, kind.from_answer(ask(host)))
                 if entry.window is not None:
                     entry.window = entry.window.narrowed(evaluator.window_of(host, request))

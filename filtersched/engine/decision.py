@@ -135,6 +135,7 @@ class Decision:
     seconds : what each plug-in took, for a decision that keeps columns; else None.
     profile : that decides; None is the main configuration.
     limiting : the filters that have limits to tell, with how to ask them.
+    asks_filters : whether they are asked: not where the request forces hosts.
     """
 
     spec: RequestSpec
@@ -154,21 +155,25 @@ class Decision:
     seconds: dict[str, float] | None = None
     profile: str | None = None
     limiting: Sequence[tuple[Any, Callable[[HostState, RequestSpec], Any]]] = ()
+    asks_filters: bool = True
     _random: random.Random | None = field(default=None, repr=False)
     _generation: int = 0
     _group_stamp: int = 0
 
     def __post_init__(self) -> None:
         self._pool: str | None = None
+        #: What the hosts of a pool are called.
+        self.names: HostNames | None = None
         if isinstance(self.hosts, HostPool):
             self._pool = self.hosts.uuid
             self._generation = self.hosts.generation
             self._group_stamp = self.hosts.group_stamp
-            self._names: HostNames | list[HostState] = self.hosts.rows.host_names()
-        else:
-            self._names = self.hosts
+            self.names = self.hosts.rows.host_names()
         self._several: Collection[str] | None = None
         self._total = len(self.uuids)
+
+    def _offered(self) -> int:
+        return len(self.hosts if self.names is None else self.names)
 
     def offered(self) -> list[HostState]:
         """The hosts, in the caller's order."""
@@ -179,8 +184,8 @@ class Decision:
     def several(self) -> Collection[str]:
         """The names of the hosts that had several nodes when the decision was made."""
         if self._several is None:
-            names = self._names
-            self._several = names.several if isinstance(names, HostNames) else several_nodes(one.host for one in names)
+            names = self.names
+            self._several = several_nodes(one.host for one in self.hosts) if names is None else names.several
         return self._several
 
     def find(self, nodes: Collection[Node]) -> list[HostState]:
@@ -399,7 +404,7 @@ class Decision:
         facts = Facts(
             index=index,
             num_instances=self._total,
-            offered=len(self._names),
+            offered=self._offered(),
             steps=lambda: self.named((choices[index].steps if steps is None else steps)()),
             find=self.find,
             look_up=self.look_up,
@@ -432,7 +437,8 @@ class Decision:
     def _left(self, choices: Sequence[Choice]) -> int:
         """How many hosts the last of these instances was chosen among."""
         ran = (steps[-1].after for one in reversed(choices) if (steps := one.steps()))
-        return next(ran, len(self._names))
+        left = next(ran, None)
+        return self._offered() if left is None else left
 
     def _drawn_from(self, left: Callable[[], int], weights: Sequence[float] | None) -> int | None:
         return None if self.drawn_from is None else self.drawn_from(left(), weights)

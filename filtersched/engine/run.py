@@ -31,7 +31,6 @@ from filtersched.engine.weighing import Floats, Scale, WeigherRunner, WeigherTer
 from filtersched.hosts.host_names import HostNames
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
-from filtersched.hosts.narrowing import skips_filters
 from filtersched.plugins.timing import timed
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.filter_step import FilterStep
@@ -85,7 +84,7 @@ class Run:
         self.rows = rows
         self.pool_cache = cache
         self.cache: AnswerCache = cache.answers
-        self.filters: Runners = Runners(()) if skips_filters(decision.spec) else filters
+        self.filters: Runners = filters if decision.asks_filters else Runners(())
         self.weighers = weighers
         self.draw = draw
         self.top: int | None = draw.top
@@ -95,7 +94,7 @@ class Run:
             row = rows.row_of(host, nodename)
             assert row is not None
             self.overlay.deplete(row, decision.without[host, nodename])
-        self.names: HostNames = rows.host_names()
+        self.names: HostNames = decision.names or rows.host_names()
         self.choices: list[Choice] = []
         self._update: IncrementalUpdate | None = None
         self._running = self.filters
@@ -159,7 +158,8 @@ class Run:
             set_aside.begin()
         update = self._update
         if update is None or last is None:
-            self._append(back)
+            if back:
+                self._append(back)
             return self._choose_from_all(index, request)
         if back or not self._running.are_declared:
             if update.ranking.is_trimmed:
@@ -193,9 +193,8 @@ class Run:
 
     def _append(self, rows: Sequence[int]) -> None:
         """Let rows in again, at the end of the list."""
-        if rows:
-            order = np.concatenate((self._candidates.rows(), np.array(rows, dtype=np.intp)))
-            self._candidates = Candidates(len(self.rows), order=order)
+        order = np.concatenate((self._candidates.rows(), np.array(rows, dtype=np.intp)))
+        self._candidates = Candidates(len(self.rows), order=order)
 
     def _choose_from_all(self, index: int, request: RequestKeys) -> EngineChoice:
         spec = request.spec

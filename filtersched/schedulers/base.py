@@ -424,6 +424,7 @@ class Scheduler(Reloadable, Configurable):
             pool.keep_metrics(self.kept_metrics)
         if self.resources:
             self.resources.prepare(ready, hosts, uuids, taken)
+        asks_filters = not skips_filters(ready)
         decision = Decision(
             spec=ready,
             hosts=hosts,
@@ -435,7 +436,8 @@ class Scheduler(Reloadable, Configurable):
             seconds={} if explain == "full" else None,
             unread=self._unread,
             profile=self.profile,
-            limiting=() if skips_filters(ready) else in_use.limiting,
+            limiting=in_use.limiting if asks_filters else (),
+            asks_filters=asks_filters,
         )
         open_places(decision, move=move)
         return decision

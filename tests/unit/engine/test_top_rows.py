@@ -39,8 +39,9 @@ def small_fronts(monkeypatch):
 def test_a_front_names_the_first_of_all_sorted_after_every_change(story):
     given_values, steps, sign = story
     values = np.array(given_values)
-    cache = TopRows(values, sign)
+    cache, everywhere = TopRows(values, sign), RowMask(None)
     for row, value, alive, count in steps:
+        assert cache.end(everywhere) == values[the_best(values, None, 1, sign)[0]]
         assert cache.first(RowMask(alive), count) == the_best(values, alive, count, sign)
         values[row] = value
         cache.changed(row, value)
