@@ -196,7 +196,7 @@ class Found:
                 for name in (None,) if entry.watched_attributes is None else entry.watched_attributes:
                     self._watching.setdefault(name, []).append(at)
         touched: dict[int, Any] = dict.fromkeys(self.timed, ())
-        for watched, places in self._watching.items():
+        for watched, places in self._watching.items() if changes else ():
             for name in changes if watched is None else (None, watched):
                 if name in changes:
                     for at in places:

@@ -38,6 +38,8 @@ class PoolCache:
         self.answers = AnswerCache(rows)
         self.weights = WeightsCache()
         self._questions: Latest[Questions] = Latest(_QUESTIONS)
+        # The filters of the last decision, and the questions to them and the weighers, which are always the same.
+        self._last: tuple[Sequence[FilterRunner], Questions] = ((), Questions(()))
         # By all cached answers that a choice was made of.
         self.choices: Latest[RowChoice] = Latest(_CHOICES)
         # By the filters and their verdicts.
@@ -48,10 +50,13 @@ class PoolCache:
 
     def questions_of(self, filters: Sequence[FilterRunner], weighers: Sequence[WeigherRunner]) -> Questions:
         """The questions to these filters, about rooms where they have them, and to the weighers."""
-        key = (*filters, *weighers)
-        return self._questions.find(key) or self._questions.keep(
-            key, Questions([*(one.room or one.verdicts for one in filters), *(one.asked for one in weighers)])
-        )
+        if filters is not self._last[0]:
+            key = (*filters, *weighers)
+            questions = self._questions.find(key) or self._questions.keep(
+                key, Questions([*(one.room or one.verdicts for one in filters), *(one.asked for one in weighers)])
+            )
+            self._last = filters, questions
+        return self._last[1]
 
     def catch_up(self) -> None:
         """Take notice of changed rows."""

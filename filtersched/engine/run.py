@@ -94,7 +94,7 @@ class Run:
             row = rows.row_of(host, nodename)
             assert row is not None
             self.overlay.deplete(row, decision.without[host, nodename])
-        self.names: HostNames = decision.names or rows.host_names()
+        self.names: HostNames = rows.host_names() if decision.names is None else decision.names
         self.choices: list[Choice] = []
         self._update: IncrementalUpdate | None = None
         self._running = self.filters
@@ -270,7 +270,7 @@ class Run:
         for found, number in zip(answers, needed, strict=False):
             if found is None or found.raised is not None:
                 return None, ()
-            of.append(found.passes(number))
+            of += (found.passes(number),)
         return tuple(map(id, of)), tuple(of)
 
     def _filter(

@@ -84,13 +84,16 @@ class HostPool(UnmovedHosts):
             raise InvalidRequest(said, field="confirm", value=confirm)
 
         def act() -> list[_P]:
-            # Under the lock, nothing has moved since the decision.
             chosen = decide()
-            self._check_may_change(chosen)
-            (self._move_there if move else self._put)(chosen)
+            self.take(chosen, move=move)
             return chosen
 
         return self.decide_and_commit(act)
+
+    def take(self, chosen: Sequence[Placement], *, move: bool = False) -> None:
+        """Commit selections that were decided under the same lock: nothing has moved since. Schedulers call this."""
+        self._check_may_change(chosen)
+        (self._move_there if move else self._put)(chosen)
 
     def check_request(self, spec: RequestSpec) -> None:
         """Raise InvalidRequest for a request that cannot be placed in this pool."""

@@ -296,7 +296,7 @@ class HostState(Declared):
     def limits_written(self) -> dict[str, Any]:
         """A copy of what is in `limits` now."""
         written = decision.limits
-        if written is not None and written is not self._scratch and id(self) in written:
+        if written and written is not self._scratch and id(self) in written:
             return dict(written[id(self)])
         return dict(self.__dict__.get("limits", ()))
 

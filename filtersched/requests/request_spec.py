@@ -316,7 +316,8 @@ class RequestSpec(Attributed, Mapping[str, Any]):
     @property
     def is_rebuild(self) -> bool:
         """Whether this is a rebuild: the hint `_nova_check_type` is exactly ["rebuild"]."""
-        return self.scheduler_hints.get("_nova_check_type") == ("rebuild",)
+        hints = self.scheduler_hints
+        return bool(hints) and hints.get("_nova_check_type") == ("rebuild",)
 
     def obj_attr_is_set(self, name: str) -> bool:
         """Whether the request says something of that name, as Nova's objects say it."""

@@ -76,7 +76,7 @@ def give_back(pool: HostPool) -> None:
 
 def hold(pool: HostPool, reservation: Reservation, selections: Sequence[Selection]) -> Reservation:
     """Commit the selections as places of the reservation."""
-    pool.commit(selections)
+    pool.take(selections)
     for one in selections:
         node = (one.host, one.nodename)
         instances = pool[node].instances

@@ -54,7 +54,7 @@ class Several:
                 taken = {(one.host, one.nodename) for each in found.values() for one in each}
                 decision.without = {**{node: self._pool[node].copy() for node in taken}, **decision.without}
                 raise
-            self._pool.commit(found[number])
+            self._pool.take(found[number])
         return [found[number] for number in range(len(self._specs))]
 
     def _hardest_first(self) -> list[int]:

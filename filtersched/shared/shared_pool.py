@@ -218,15 +218,14 @@ class SharedPool(Replica):
         placing = Placing(self, decide, again, move=move, ttl=None if confirm else self.claim_ttl)
         return placing.run()
 
-    def take(self, chosen: Sequence[Placement], *, move: bool, ttl: float | None) -> None:
+    def take(self, chosen: Sequence[Placement], *, move: bool = False, ttl: float | None = None) -> None:
         """Claim selections that were decided, or asked about again, on the state that the replica has."""
-        self._check_may_change(chosen)
         if ttl is not None:
             self._check_can_expire(chosen)
         self._ttl = ttl
         try:
             self._draw(chosen)
-            (self._move_there if move else self._put)(chosen)
+            super().take(chosen, move=move)
         finally:
             self._ttl = None
 
