@@ -8,7 +8,6 @@ import itertools
 import os
 import random
 import time
-import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +25,16 @@ from filtersched.planning.usage import Usage
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Selection
+
+# What the version of a uuid, and its variant, fix of the 128 bits; and what they are in version 4.
+_FIXED_BITS = 0xF000 << 64 | 0xC000 << 48
+_VERSION_4 = 0x4000 << 64 | 0x8000 << 48
+
+
+def _uuid(bits: int) -> str:
+    """The uuid of version 4 with these random bits; sooner than `uuid.UUID` says it."""
+    digits = f"{bits & ~_FIXED_BITS | _VERSION_4:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def simulate(
@@ -111,9 +120,10 @@ class Trial:
         self.seed: int = int.from_bytes(os.urandom(8)) >> 11 if seed is None else seed
         self._scheduler = scheduler
         self._pool = pool
-        self._filters = filters
-        self._profile = profile
-        self._options: dict[str, Any] = {"return_alternates": alternates, "explain": explain}
+        self._how: dict[str, Any] = {
+            **{"filters": filters, "return_alternates": alternates, "explain": explain},
+            **profile,
+        }
         self._makes_uuids = seed is not None
         self._keeps_inventory = keeps_inventory
         self._is_shared = is_shared
@@ -132,7 +142,7 @@ class Trial:
         if self._keeps_inventory:
             outcome.inventory = [host.to_dict() for host in self._pool]
         try:
-            outcome.selections = self._chosen(spec, uuids, seed=seed, **self._options)
+            outcome.selections = self._chosen(spec, uuids, seed)
         except NoValidHost as refusal:
             # Its traceback leads back to the outcome: a cycle, with all that the decision looked at.
             outcome.refusal = refusal.with_traceback(None)
@@ -155,24 +165,18 @@ class Trial:
         """The selection of a request's first instance, or the refusal, with all hosts' weights; not placed."""
         uuids, seed = self._begin(spec)
         try:
-            return self._select(spec, uuids, seed=seed, explain="full")[0]
+            how = {**self._how, "return_alternates": False, "explain": "full"}
+            selection: Selection = self._scheduler.select_destinations(spec, self._pool, uuids, seed=seed, **how)[0]
+            return selection
         except NoValidHost as refusal:
             return refusal
 
-    def _chosen(self, spec: RequestSpec, uuids: Sequence[str] | None, **options: Any) -> list[Selection]:
+    def _chosen(self, spec: RequestSpec, uuids: Sequence[str] | None, seed: int) -> list[Selection]:
         """The selections of a request, which is placed."""
-        if self._is_shared:
-            options = {**self._profile, **options}
-            placed: list[Selection] = self._scheduler.place(spec, self._pool, uuids, filters=self._filters, **options)
-            return placed
-        selections = self._select(spec, uuids, **options)
-        self._pool.commit(selections)
-        return selections
-
-    def _select(self, spec: RequestSpec, uuids: Sequence[str] | None, **options: Any) -> list[Selection]:
-        selections: list[Selection] = self._scheduler.select_destinations(
-            spec, self._pool, uuids, filters=self._filters, **self._profile, **options
-        )
+        decide = self._scheduler.place if self._is_shared else self._scheduler.select_destinations
+        selections: list[Selection] = decide(spec, self._pool, uuids, seed=seed, **self._how)
+        if not self._is_shared:
+            self._pool.commit(selections)
         return selections
 
     def _begin(self, spec: RequestSpec) -> tuple[list[str] | None, int]:
@@ -181,9 +185,11 @@ class Trial:
         if arrives is not None:
             self._check_times(spec, arrives, departs)
             self._latest = arrives
-            self._release(arrives)
+            if self._leaving and self._leaving[0].when <= arrives:
+                self._release(arrives)
         self.requests += 1
-        return self._uuids(spec), self._next_seed()
+        uuids = self._uuids(spec) if self._makes_uuids else None
+        return uuids, self.seed if self.requests == 1 else self._seeds.getrandbits(63)
 
     def _check_times(self, spec: RequestSpec, arrives: float, departs: float | None) -> None:
         name = spec.request_id or f"#{self.requests + 1}"
@@ -225,15 +231,11 @@ class Trial:
             self.hosts_refused_by.update(outcome.why_refused.refused)
         self.hosts_refused_by[outcome.refused_by] += 0  # has its place among the others even so
 
-    def _next_seed(self) -> int:
-        return self.seed if self.requests == 1 else self._seeds.getrandbits(63)
-
     def _uuids(self, spec: RequestSpec) -> list[str] | None:
-        """Uuids generated from the seed, if there is a seed and the request names none."""
-        if not self._makes_uuids or spec.instance_uuids or spec.instance_uuid is not None:
+        """Uuids generated from the seed, if the request names none."""
+        if spec.instance_uuids or spec.instance_uuid is not None:
             return None
-        bits = (self._uuid_bits.getrandbits(128) for _ in range(spec.num_instances))
-        return [str(uuid.UUID(int=one, version=4)) for one in bits]
+        return [_uuid(self._uuid_bits.getrandbits(128)) for _ in range(spec.num_instances)]
 
     @property
     def refused(self) -> int:

@@ -19,11 +19,11 @@ class Usage:
 
     def add(self, spec: RequestSpec, count: int) -> None:
         """Count that many instances of the request in, or out if negative."""
+        now, peak = self.now, self.peak
         for name, amount in zip(RESOURCES, amounts_of(spec), strict=True):
-            used = self.now[name] + count * amount
-            self.now[name] = used
-            if used > self.peak[name]:
-                self.peak[name] = used
+            used = now[name] = now[name] + count * amount
+            if used > peak[name]:
+                peak[name] = used
 
     def to_dict(self) -> dict[str, Any]:
         """The shares in use, by resource."""

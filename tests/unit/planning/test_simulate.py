@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 
 import numpy as np
 import pytest
@@ -180,3 +181,11 @@ def test_notebook_shows_counts_and_a_drawing(found):
 
 def test_zone_of_a_host_is_that_of_its_service(found):
     assert [(one.name, one.zone) for one in found.hosts] == [("cmp1", None), ("cmp2", "az2")]
+
+
+def test_seed_gives_uuids_of_version_4(scheduler, pool):
+    placed = Trial(scheduler, pool, seed=1).place(asked(100, count=4)).selections
+    made = [uuid.UUID(one.instance_uuid) for one in placed]
+    assert [str(one) for one in made] == [one.instance_uuid for one in placed]
+    assert {(one.version, one.variant) for one in made} == {(4, uuid.RFC_4122)}
+    assert placed[0].instance_uuid == "46349aa3-6b50-48ba-b6c1-a73cf213da50"
