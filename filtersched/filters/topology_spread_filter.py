@@ -50,9 +50,10 @@ class TopologySpreadFilter(BaseHostFilter):
         return passes
 
     def _refused_since(self, before: RequestSpec, spec: RequestSpec) -> NewRefusals | None:
-        if spec.topology is None:
+        topology = spec.topology
+        if topology is None:
             return NewRefusals()
-        filled = spec.topology.filled_since(before.topology, self.option("default_availability_zone"))
+        filled = topology.filled_since(before.topology, self.option("default_availability_zone"))
         return None if filled is None else NewRefusals(among=filled)
 
     def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> Shortage | None:

@@ -21,6 +21,7 @@ class DomainTally:
         """before : the hosts of those that were there before; those that the request places follow, if they count."""
         self.key = key
         self.follows = follows
+        self._is_of_aggregates = key.is_aggregate and not key.alone
         self._of_aggregates: dict[int, tuple[Any, tuple[Any, ...]]] = {}
         self._before = Counter(domain for host in before for domain in self._domains_of(host))
         self._start_over()
@@ -45,7 +46,7 @@ class DomainTally:
         self._count = count
 
     def _domains_of(self, host: HostState) -> tuple[Any, ...]:
-        if self.key.alone or not self.key.is_aggregate:
+        if not self._is_of_aggregates:
             return self.key.of(host)
         # Hosts of the same aggregates share the tuple of them.
         aggregates = host.aggregates
@@ -75,8 +76,10 @@ class DomainCounts(DomainTally):
         named = rule.shares
         others = sum(1 for domain in domains if str(domain) not in named) or 1
         self._share_of_others = (100.0 - sum(named.values())) / others if named else 100.0 / (len(domains) or 1)
-        self._room: tuple[int, Room] | None = None
-        # The domains that have no room any more since so many instances were placed; see filled_since.
+        # Which domains have room, and the domains that filled up since that was made; None if any may be other.
+        self._room: Room | None = None
+        self._since_room: set[Any] | None = None
+        # The domains that filled up since so many instances were placed; see filled_since.
         self._filled: tuple[int, Collection[Any]] | None = None
         self._fullness: tuple[int, Fullness] | None = None
 
@@ -91,6 +94,8 @@ class DomainCounts(DomainTally):
         self._touched: set[Any] | None = None
         self._full: set[Any] = set()
         self._full_when_least = 0
+        # How many instances were placed when it was worked out which domains are full.
+        self._full_at = -1
 
     def _add(self, domain: Any) -> None:
         count = self.counts[domain]
@@ -130,31 +135,35 @@ class DomainCounts(DomainTally):
 
     def room(self) -> Room:
         """Which domains have room for one more; the same object as before if they are the same."""
-        known = self._room
-        if known is not None and known[0] == self._count:
-            return known[1]
         if not self._rule.has_limit:
-            room = Room(self._full, self.counts, others=True, outside=True)
-        else:
-            changed = self._update_full()
-            self._filled = None if known is None or changed is None else (known[0], changed)
+            return Room(self._full, self.counts, others=True, outside=True)
+        self._note_filled()
+        since = self._since_room
+        if self._room is None or since is None or since:
+            base = None if since is None else self._room
             others = self._share_of_others > 0
-            if known is None or changed is None:
-                room = Room(self._full, self.counts, others=others, outside=False)
-            elif changed:
-                room = Room(self._full, self.counts, others=others, outside=False, base=known[1], changed=changed)
-            else:
-                room = known[1]
-        self._room = (self._count, room)
-        return room
+            self._room = Room(self._full, self.counts, others=others, outside=False, base=base, changed=since or ())
+            self._since_room = set()
+        return self._room
 
     def filled_since(self, count: int) -> Collection[Any] | None:
         """The domains that have no room any more since `count` instances were placed, where a rule has a limit.
 
         None if others may have room again.
         """
-        self.room()
+        self._note_filled()
         return None if self._filled is None or self._filled[0] != count else self._filled[1]
+
+    def _note_filled(self) -> None:
+        if self._full_at == self._count:
+            return
+        filled = self._update_full()
+        self._filled = None if filled is None else (self._full_at, filled)
+        self._full_at = self._count
+        if filled is None or self._since_room is None:
+            self._since_room = None
+        else:
+            self._since_room |= filled
 
     def _update_full(self) -> set[Any] | None:
         """Work out which domains are full; returns those that are now and were not, None if any may be other."""

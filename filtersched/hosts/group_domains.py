@@ -124,7 +124,8 @@ class GroupRules:
             counts = self._tally(rule, key).counts
             domains = key.of(self._journal.placed[self._count - 1])
             if not rule.is_together:
-                filled.append(InDomains(key, [one for one in domains if counts[one] == rule.most + 1]))
+                full = [one for one in domains if counts[one] == rule.most + 1]
+                filled += [InDomains(key, full)] if full else []
             elif any(counts[one] == 1 for one in domains) or not domains:
                 # The first there, so that hosts pass, or stop to, in this domain or in all.
                 return None

@@ -116,12 +116,12 @@ class Topology:
         if before is None or before._journal is not self._journal or before._count != self._count - 1:
             return None
         filled = []
-        for rule in self.rules:
-            if rule.has_limit:
-                counts = self._counts(rule, default_zone)
-                domains = counts.filled_since(before._count)
-                if domains is None:
-                    return None
+        for rule in self._journal.facts.limiting:
+            counts = self._counts(rule, default_zone)
+            domains = counts.filled_since(before._count)
+            if domains is None:
+                return None
+            if domains:
                 filled.append(InDomains(counts.key, domains))
         return tuple(filled)
 
@@ -198,6 +198,7 @@ class _Facts:
         self._hosts = hosts
         self._placing = placing
         self.rules = rules
+        self.limiting = tuple(rule for rule in rules if rule.has_limit)
         self.group_rules = group_rules
         self._groups = [group for _field, group in groups_of_request(spec)]
         # By rule that looks ahead: how many instances are to fit, and how many do by domain.
