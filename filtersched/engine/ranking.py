@@ -28,6 +28,8 @@ Places = NDArray[np.intp]
 _FRESH = 64
 # If the weights of more hosts change, the list is put in order.
 _FEW = 16
+# So many places are put in order faster by one call that knows nothing of nearly sorted arrays.
+_SOME = 512
 # Stands for all places never chosen that are not listed yet.
 _END = (-np.inf, 1, -1)
 
@@ -346,10 +348,14 @@ class Ranking:
         if len(places) < 2:
             return places
         latest = self._latest[places]
-        chosen = places[latest > 0]
-        chosen = chosen[np.argsort(-self._latest[chosen])]
-        base = np.concatenate((chosen, np.sort(places[latest == 0], kind="stable")))
-        order: Places = base[largest_first(self.totals[base])]
+        order: Places
+        if len(places) <= _SOME:
+            order = places[np.lexsort((places, -latest, -self.totals[places]))]
+        else:
+            chosen = places[latest > 0]
+            chosen = chosen[np.argsort(-self._latest[chosen])]
+            base = np.concatenate((chosen, np.sort(places[latest == 0], kind="stable")))
+            order = base[largest_first(self.totals[base])]
         if self._taken in order and order[0] != self._taken:
             order = np.concatenate(([self._taken], order[order != self._taken]))
         return order
