@@ -45,19 +45,16 @@ class CapacityFilter(BaseHostFilter):
         """How many times its total the host may give out."""
         raise NotImplementedError
 
-    def available(self, host: HostState) -> Any:
-        """What is left to give out, below zero on an overfull host."""
-        return self.total(host) * self.ratio(host) - self.used(host)
-
     def room(self, host: HostState) -> Any:
-        """The most that one instance may need; the engine caches it for all requests."""
-        return least(self.total(host), self.available(host))
+        """The most that one instance may need, below zero on an overfull host; cached for all requests."""
+        total = self.total(host)
+        return least(total, total * self.ratio(host) - self.used(host))
 
     def host_passes(self, host_state: HostState, spec: RequestSpec) -> Any:
         return self.room(host_state) >= self.needed(spec)
 
     def rejection_reason(self, host_state: HostState, spec: RequestSpec) -> Shortage:
-        have = least(self.total(host_state), self.available(host_state))
+        have = CapacityFilter.room(self, host_state)
         return Shortage(self.what, need=self.needed(spec), have=have, unit=self.unit)
 
 
