@@ -27,12 +27,12 @@ class Codes:
 
     codes : (n_rows,) intp into `values`. The code of a value that no row has any more is given to
         the next new value. Where rows rarely share values, equal ones may have several codes.
+    stamp : how many changes there were.
     seen : results that callers cache for these values, by a key that each caller chooses.
     """
 
     __slots__ = (
-        *("_by_identity", "_by_key", "_changes", "_counts", "_forgotten", "_free", "_keys", "_rarely_share"),
-        *("codes", "seen", "values"),
+        *("_by_identity", "_by_key", "_counts", "_free", "_keys", "_rarely_share", "codes", "seen", "stamp", "values"),
     )
 
     def __init__(self, given: Sequence[Any]) -> None:
@@ -43,9 +43,7 @@ class Codes:
         # How many rows have each code, and the codes that no row has; counted at the first change.
         self._counts: list[int] | None = None
         self._free: set[int] = set()
-        # (row, its new code, whether the code has a new value), and how many earlier ones were dropped.
-        self._changes: list[tuple[int, int, bool]] = []
-        self._forgotten = 0
+        self.stamp = 0
         # Where nearly every row has a value of its own, a new value is not compared with the others.
         self._rarely_share = False
         self.codes: NDArray[np.intp] = self._coded(given)
@@ -65,19 +63,6 @@ class Codes:
         identities = list(map(id, given))
         code_of = {name: self._code_of(value) for name, value in dict(zip(identities, given, strict=True)).items()}
         return np.fromiter(map(code_of.__getitem__, identities), dtype=np.intp, count=len(given))
-
-    @property
-    def stamp(self) -> int:
-        """How many changes there were."""
-        return self._forgotten + len(self._changes)
-
-    def changed_since(self, stamp: int) -> tuple[list[int], list[int]] | None:
-        """The rows with other codes, and the codes with other values; None if that is too long ago."""
-        if stamp < self._forgotten:
-            return None
-        changes = self._changes[stamp - self._forgotten :]
-        counts = self._counts or ()
-        return [row for row, _, _ in changes], [code for _, code, is_new in changes if is_new and counts[code]]
 
     def live(self) -> Sequence[int]:
         """The codes that some row has."""
@@ -101,12 +86,7 @@ class Codes:
         if code == len(counts):
             counts.append(0)
         self._free.discard(code)
-        known = len(self.codes) + 64
-        if len(self._changes) >= 2 * known:
-            # More changes than that are read from the codes sooner than from a list.
-            del self._changes[:known]
-            self._forgotten += known
-        self._changes.append((row, code, not counts[code]))
+        self.stamp += 1
         self.codes[row] = code
         counts[code] += 1
         self._drop(old)
@@ -117,16 +97,14 @@ class Codes:
         first = self.codes.item(0)
         self._count()[first] += 1
         self.codes = np.append(self.codes, first)
-        self._changes.append((len(self.codes) - 1, first, False))
+        self.stamp += 1
         self.put(len(self.codes) - 1, value)
 
     def remove(self, row: int) -> None:
         """Take a row out; those behind it move up."""
         self._drop(self.codes.item(row))
         self.codes = np.delete(self.codes, row)
-        # The rows that are noted have other numbers now.
-        self._forgotten += len(self._changes) + 1
-        self._changes.clear()
+        self.stamp += 1
 
     def _drop(self, code: int) -> None:
         """Note that a row does not have a code any more."""

@@ -39,9 +39,9 @@ _SAMPLE = 64
 _MOST_CHANGES = 8192
 # Evaluating so many dirty rows one by one costs as much as evaluating a column of a thousand.
 _FEW = 8
-
 # Of these types is one answer for all rows.
 _ONE = (float, bool)
+_NO_VALUE = object()
 _IS_KEPT, _VALUES = attrgetter("is_kept"), attrgetter("_values")
 
 
@@ -62,7 +62,7 @@ class CachedAnswers:
 
     __slots__ = (
         *("_dtype", "_is_lent", "_least", "_n_rows", "_passes", "_passes_all", "answers", "change_count", "codes"),
-        *("ends", "is_kept", "known", "options", "raised", "stamp", "watched_attributes", "window"),
+        *("ends", "is_kept", "known", "options", "raised", "values", "watched_attributes", "window"),
     )
 
     def __init__(self, answers: Any, kind: Kind, rows: HostRows, watched_attributes: frozenset[str] | None) -> None:
@@ -72,10 +72,10 @@ class CachedAnswers:
         self.change_count: int = rows.change_count
         self.watched_attributes: frozenset[str] | None = watched_attributes
         self.is_kept: bool = False
-        # The values that the answers are for, and the number of their changes that the answers include.
+        # The values that were asked about, if these were; and by code, the value that an answer is known for.
         self.codes: Codes | None = None
-        self.stamp: int = 0
         self.known: dict[int, Any] = {}
+        self.values: list[Any] = []
         self.raised: NDArray[np.bool_] | None = None
         self.ends: ColumnExtremes | None = None
         # A number that no answer is below; and by number, which answers are not below it.
@@ -303,7 +303,7 @@ class AnswerCache:
         if not dirty:
             return True
         if entry.codes is not None:
-            return self._follow_codes(entry, entry.codes, asked, request)
+            return self._follow_codes(entry, entry.codes, asked, request, dirty)
         if len(dirty) > self._few:
             return False
         try:
@@ -432,8 +432,7 @@ class AnswerCache:
         entry.codes = self.rows.codes(reads)
         if entry.codes is None:
             raise NotVectorizable
-        evaluator.evaluate_distinct_values(entry.codes, request, entry.known, entry.codes.live())
-        self._fill(entry, kind)
+        self._fill(entry, entry.codes, (evaluator, kind), request)
         return entry, evaluator.spec_reads
 
     def _on_columns(
@@ -468,42 +467,49 @@ class AnswerCache:
         """Whether this kind of request was not seen lately; None never comes again."""
         return key is None or (self._asked_once.find(key) is None and self._asked_once.keep(key, True))
 
-    def _fill(self, entry: CachedAnswers, kind: Kind) -> None:
+    @staticmethod
+    def _answers(
+        entry: CachedAnswers, codes: Codes, evaluator: PluginEvaluator, request: RequestKeys, asked: Sequence[int]
+    ) -> list[Any]:
+        """The answers for these codes; the plug-in is asked once about each value."""
+        known, values = entry.values, codes.values
+        known += [_NO_VALUE] * (len(values) - len(known))
+        new = [code for code in dict.fromkeys(asked) if known[code] is not values[code]]
+        evaluator.evaluate_distinct_values(codes, request, entry.known, new)
+        for code in new:
+            known[code] = values[code]
+        return [entry.known[code] for code in asked]
+
+    def _fill(self, entry: CachedAnswers, codes: Codes, asked: Asked, request: RequestKeys) -> None:
         """The answers of all rows from those of the codes."""
-        assert entry.codes is not None
+        evaluator, kind = asked
         wrong = []
-        table = np.zeros(len(entry.codes.values), dtype=kind.dtype)
-        for code in entry.codes.live():
-            answer = entry.known[code]
+        table = np.zeros(len(codes.values), dtype=kind.dtype)
+        live = codes.live()
+        for code, answer in zip(live, self._answers(entry, codes, evaluator, request, live), strict=True):
             if isinstance(answer, Raised):
                 wrong.append(code)
             else:
                 table[code] = kind.from_answer(answer)
-        codes = entry.codes.codes
-        entry.answers = _one_if_same(table.take(codes))
+        entry.answers = _one_if_same(table.take(codes.codes))
         entry._passes.clear()
         entry._passes_all = None
         entry._least = -math.inf
         entry.ends = None
-        entry.raised = np.isin(codes, wrong) if wrong else None
-        entry.stamp = entry.codes.stamp
+        entry.raised = np.isin(codes.codes, wrong) if wrong else None
 
-    def _follow_codes(self, entry: CachedAnswers, codes: Codes, asked: Asked, request: RequestKeys) -> bool:
-        """Whether the rows could be given the answers of the values that they have now."""
+    def _follow_codes(
+        self, entry: CachedAnswers, codes: Codes, asked: Asked, request: RequestKeys, dirty: Collection[int]
+    ) -> bool:
+        """Whether the dirty rows could be given the answers of the values that they have now."""
         evaluator, kind = asked
         if entry.window is not None or self.rows.codes(request.reads_of(evaluator)) is not codes:
             return False
-        changed = codes.changed_since(entry.stamp)
-        if changed is None:
-            return False
-        rows, new = changed
-        evaluator.evaluate_distinct_values(codes, request, entry.known, new)
-        answers = [entry.known[codes.codes.item(row)] for row in rows]
+        answers = self._answers(entry, codes, evaluator, request, [codes.codes.item(row) for row in dirty])
         is_exception = entry.raised is not None or any(isinstance(answer, Raised) for answer in answers)
-        if is_exception or 8 * len(rows) > len(codes.codes):
-            self._fill(entry, kind)
+        if is_exception or 8 * len(dirty) > len(codes.codes):
+            self._fill(entry, codes, asked, request)
             return True
-        for row, answer in zip(rows, answers, strict=True):
+        for row, answer in zip(dirty, answers, strict=True):
             entry.set_row(row, kind.from_answer(answer))
-        entry.stamp = codes.stamp
         return True

@@ -34,6 +34,7 @@ from filtersched.hosts.row_caches import RowCaches
 from filtersched.hosts.row_changes import MISSING
 from filtersched.hosts.row_index import HostNumbers
 
+_MOST_GONE = 65536
 _Repeated = TypeVar("_Repeated", Column, Codes)
 
 
@@ -129,8 +130,8 @@ class HostRows(RowCaches):
         if row < len(self._hosts) and self._hosts[row] is host:
             self._move_rows(lambda made, _recipe: made.remove(row), lambda: self._hosts.pop(row))
             self.numbers.remove(row)
-            if not self._hosts:
-                # Of no hosts it is not known what kind of column their values make.
+            if self.numbers.next > 2 * len(self._hosts) + _MOST_GONE or not self._hosts:
+                # Most numbers are those of hosts that went; or nothing says what kind of column the values make.
                 self.drop_caches()
 
     def _use_objects(self) -> None:

@@ -16,8 +16,8 @@ import numpy as np
 
 from filtersched.columns.column import Column, HostColumns, NotVectorizable
 from filtersched.columns.distinct_values import as_column
+from filtersched.hosts.field_table import FieldTable
 from filtersched.hosts.host_rows import HostRows
-from filtersched.hosts.instance_table import InstanceTable
 from filtersched.hosts.row_caches import Recipe
 
 # -- what plug-ins call ------------------------------------------------------------------------
@@ -170,11 +170,8 @@ class InstancesWith(NamedTuple):
         return sum(1 for one in host.instances.values() if field(one) == self.value)
 
     def column(self, rows: HostRows) -> Any:
-        is_known = rows.current(instance_table).has(self.field, self.value)
-        return rows.current(instance_counts, self) if is_known else 0
-
-    def counted(self, table: InstanceTable) -> Column:
-        return table.counts(self.field, self.value)
+        is_known = rows.current(field_table, self.field).has(self.value)
+        return rows.current(instances_with, *self) if is_known else 0
 
 
 class Instances(NamedTuple):
@@ -188,10 +185,7 @@ class Instances(NamedTuple):
         return len(host.instances)
 
     def column(self, rows: HostRows) -> Any:
-        return rows.current(instance_counts, self)
-
-    def counted(self, table: InstanceTable) -> Column:
-        return table.totals()
+        return rows.current(each_host, type(self), self)
 
 
 def rows_of_node(rows: HostRows, host: str, node: str | None) -> list[int]:
@@ -207,19 +201,25 @@ def each_host(_kind: type, look_up: Any) -> Recipe[Column]:
     return Recipe(look_up.attributes, look_up.of, lambda rows: as_column(list(map(look_up.of, rows.hosts()))), 1)
 
 
-def instance_counts(look_up: Instances | InstancesWith) -> Recipe[Column]:
-    """The answers to a look-up that counts instances."""
-    return Recipe(look_up.attributes, look_up.of, lambda rows: look_up.counted(rows.current(instance_table)), 1)
+def instances_with(field: str, value: Any) -> Recipe[Column]:
+    """How many instances with a value each host has."""
+    of = InstancesWith(field, value).of
+    return Recipe(("instances",), of, lambda rows: rows.current(field_table, field).counts(value), 1)
+
+
+def field_table(field: str) -> Recipe[FieldTable]:
+    """A field of the instances of all hosts."""
+    return Recipe(
+        ("instances",),
+        attrgetter("instances"),
+        lambda rows: FieldTable(rows.values("instances"), rows.numbers, field),
+        1,
+    )
 
 
 def keys(attribute: str) -> Recipe[Keys]:
     """The keys that a mapping has on any host."""
     return Recipe((attribute,), attrgetter(attribute), lambda rows: Keys(rows.values(attribute)))
-
-
-def instance_table() -> Recipe[InstanceTable]:
-    """The instances of all hosts."""
-    return Recipe(("instances",), attrgetter("instances"), lambda rows: InstanceTable(rows.values("instances")))
 
 
 class Keys:

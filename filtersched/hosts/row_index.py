@@ -6,19 +6,22 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from filtersched.hosts.host_names import HostNames
 
 
 class HostNumbers:
     """A number of each host in the rows, which stays the same when others come and go. Later rows have larger ones.
 
-    of_rows : in order of rows.
+    of_rows : in order of rows; next : of the host that comes next.
     """
 
-    __slots__ = ("_next", "of_rows")
+    __slots__ = ("next", "of_rows")
 
     def __init__(self, count: int) -> None:
-        self._next = count
+        self.next = count
         self.of_rows: Sequence[int] = range(count)
 
     def rows(self, numbers: Sequence[int]) -> Sequence[int]:
@@ -26,13 +29,17 @@ class HostNumbers:
         of_rows = self.of_rows
         return numbers if type(of_rows) is range else [bisect_left(of_rows, number) for number in numbers]
 
+    def in_rows(self, each: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Values by number, in order of rows."""
+        return each.take(self.of_rows) if isinstance(self.of_rows, array) else each
+
     def append(self) -> None:
         """Give a number to a host in a new row behind the others."""
         if isinstance(self.of_rows, array):
-            self.of_rows.append(self._next)
+            self.of_rows.append(self.next)
         else:
-            self.of_rows = range(self._next + 1)
-        self._next += 1
+            self.of_rows = range(self.next + 1)
+        self.next += 1
 
     def remove(self, row: int) -> None:
         """Forget the host in a row; those behind it move up."""

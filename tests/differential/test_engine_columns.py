@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import datetime
 
 import numpy as np
 import pytest
@@ -61,6 +62,8 @@ def test_a_pool_of_columns_decides_as_a_pool_of_objects(number):
     of_columns = HostPool.from_columns(names, nodenames, **columns)
     of_objects = HostPool(made_host(host) for host in hosts)
     assert len(of_columns) == len(of_objects)
+    # Metrics are noted with the time of the pool.
+    of_columns.clock = of_objects.clock = lambda: datetime(2026, 1, 31, 12)
     for nr in range(3):
         wanted, filters = request(draw), filter_names(draw)
         expected, on_objects = decided(plain, of_objects, wanted, filters, nr)
