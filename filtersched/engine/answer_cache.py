@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from operator import attrgetter, is_
 from typing import Any
 
@@ -168,7 +168,10 @@ class Found:
     change_count : how many changes all of them include.
     """
 
-    __slots__ = ("_entries", "_options", "_plugins", "_watching", "answers", "asked", "change_count", "timed")
+    __slots__ = (
+        *("_anything", "_entries", "_options", "_plugins", "_watching"),
+        *("answers", "asked", "change_count", "timed"),
+    )
 
     def __init__(
         self, asked: Sequence[Asked | None], answers: Sequence[CachedAnswers | None], change_count: int
@@ -181,8 +184,9 @@ class Found:
         self._plugins = [one[0].plugin for one, _entry in self.asked]
         self._options = [entry.options for _one, entry in self.asked]
         self.timed: list[int] = [at for at, (_one, entry) in enumerate(self.asked) if entry.window is not None]
-        # By attribute, the places of those that watch it; None is any attribute.
-        self._watching: dict[str | None, list[int]] = {}
+        # The places of those that watch any attribute; and by attribute, of those that watch it.
+        self._anything: list[int] = []
+        self._watching: dict[str, list[int]] | None = None
 
     def are_kept(self) -> bool:
         """Whether each plug-in still has its answers, and the options that they are for."""
@@ -190,20 +194,28 @@ class Found:
         return is_whole and all(map(is_, map(_VALUES, self._plugins), self._options))
 
     def touched_by(self, changes: Changes) -> dict[int, Collection[int]]:
-        """The rows in which something has changed that answers are made of, by place."""
-        if not self._watching:
-            for at, (_one, entry) in enumerate(self.asked):
-                for name in (None,) if entry.watched_attributes is None else entry.watched_attributes:
-                    self._watching.setdefault(name, []).append(at)
-        touched: dict[int, Any] = dict.fromkeys(self.timed, ())
-        for watched, places in self._watching.items() if changes else ():
-            for name in changes if watched is None else (None, watched):
-                if name in changes:
-                    for at in places:
-                        if at not in touched or not touched[at]:
-                            touched[at] = changes[name]
-                        else:
-                            touched[at] = {**touched[at], **changes[name]}
+        """By place: the rows where something has changed that answers are made of; none where only the time has."""
+        watching = self._watching
+        if watching is None:
+            watched = [entry.watched_attributes for _one, entry in self.asked]
+            self._anything = [at for at, names in enumerate(watched) if names is None]
+            every = frozenset[str]().union(*(names for names in watched if names is not None))
+            watching = self._watching = {
+                name: [at for at, names in enumerate(watched) if names is None or name in names] for name in every
+            }
+        touched: dict[int, Any] = {}
+        for name, rows in changes.items():
+            if name in watching:
+                places: Iterable[int] = watching[name]
+            elif name is None:
+                places = range(len(self.asked))
+            else:
+                places = self._anything
+            for at in places:
+                touched[at] = {**touched[at], **rows} if at in touched else rows
+        for at in self.timed:
+            if at not in touched:
+                touched[at] = ()
         return touched
 
 

@@ -124,6 +124,11 @@ class CachedWeights:
         self._names = [term.weigher.name for term in terms]
         self._multipliers = uniform_multipliers(terms)
         self._fits = 0
+        # Between requests only the ends of some scales move, and only some raw weights differ between hosts.
+        self._scales = [term for term in terms if term.scale_may_move]
+        self._scale: tuple[_Ends, Scale] | None = None
+        self._raws = [0.0 if term.uniform is None else term.uniform for term in terms]
+        self._columns = [(at, term.raw) for at, term in enumerate(terms) if term.uniform is None]
 
     def start_of(self, terms: Sequence[WeigherTerm], rows: HostRows) -> CachedWeights | None:
         """The terms that these begin with; None if there are none."""
@@ -165,7 +170,17 @@ class CachedWeights:
 
     def scale(self) -> Scale:
         """The scales as they are."""
-        return Scale(self._names, ends_of(self.terms), self._multipliers)
+        ends = ends_of(self._scales)
+        if self._scale is None or self._scale[0] != ends:
+            self._scale = ends, Scale(self._names, ends_of(self.terms), self._multipliers)
+        return self._scale[1]
+
+    def raws_at(self, row: int) -> list[float]:
+        """The raw weights of the host in that row."""
+        raws = self._raws.copy()
+        for at, column in self._columns:
+            raws[at] = column.item(row)
+        return raws
 
     def multipliers_at(self, row: int) -> tuple[float, ...]:
         """The multipliers of the host in that row."""

@@ -379,7 +379,7 @@ class Run:
             totals.totals.item(row),
             steps,
             weights.scale(),
-            raws_at(weights.terms, row),
+            weights.raws_at(row),
             weights.multipliers_at(row),
             second,
             0.0 if second is None else totals.totals.item(second),

@@ -117,6 +117,15 @@ class TopRows:
             if new < self._bound:
                 insort(self._keys, new)
                 self._known[row] = new
+                if len(self._keys) > 4 * _SIZE:
+                    self._shorten()
+
+    def _shorten(self) -> None:
+        """Forget all but the first, so that changes are cheap to note."""
+        self._bound = self._keys[_SIZE]
+        for _value, row in self._keys[_SIZE:]:
+            del self._known[row]
+        del self._keys[_SIZE:]
 
     def end(self, alive: RowMask) -> float:
         """The value of the best live row."""

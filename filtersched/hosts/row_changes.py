@@ -66,7 +66,7 @@ class RowChanges:
         if dirty is None:
             return None
         found: dict[int, None] = {}
-        for name in dirty if reads is None else (None, *reads):
+        for name in dirty if reads is None else (None, *reads.intersection(dirty)):
             if name in dirty:
                 found = {**found, **dirty[name]}
         return list(found)
