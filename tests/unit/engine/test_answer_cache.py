@@ -227,3 +227,14 @@ def test_answers_follow_each_changed_host_or_all_anew_after_more_changes_than_th
         for nr in range(changes):
             pool[f"h{nr}"].num_io_ops = 0
         assert first(scheduler, pool) == "h0"
+
+
+def test_whom_a_filter_refused_is_read_later_as_it_was_then():
+    scheduler = FilterScheduler(make_conf(scheduler_default_filters=["IoOpsFilter"], scheduler_weight_classes=[]))
+    pool = HostPool(HostState(f"h{nr}", num_io_ops=9 if nr == 3 else 0) for nr in range(4))
+    explained = []
+    for io_ops in (0, 0, 9, 9, 0):
+        pool["h2"].num_io_ops = io_ops
+        explained.append(scheduler.select_destinations(RequestSpec(), pool)[0].explanation)
+    refused = [[host for step in one.steps for host in step.refused] for one in explained]
+    assert refused == [["h3"], ["h3"], ["h2", "h3"], ["h2", "h3"], ["h3"]]
