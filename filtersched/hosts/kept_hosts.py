@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import threading
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from operator import is_not
 from typing import Any, NoReturn, Self, TypeVar
 
 from filtersched.errors import InvalidHost, InvalidRequest, nearest
@@ -393,11 +395,9 @@ class KeptHosts:
         names = None
         if type(host) is HostState:
             # A subclass may change something inside of an attribute; then any may have changed.
-            names = [
-                name
-                for name, value in attributes.items()
-                if name not in known or (known[name] is not value and not is_unchanged(known[name], value))
-            ]
+            before = map(known.get, attributes, itertools.repeat(_MISSING))
+            others = itertools.compress(attributes, map(is_not, attributes.values(), before))
+            names = [name for name in others if name not in known or not is_unchanged(known[name], attributes[name])]
         groups: Collection[str] = ()
         if arrived or left:
             moved = [*map(changed.instances.__getitem__, arrived), *map(host.instances.__getitem__, left)]
