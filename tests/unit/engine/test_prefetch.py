@@ -11,6 +11,7 @@ from filtersched import (
     Flavor,
     HostPool,
     HostState,
+    InstanceGroup,
     NoValidHost,
     RequestSpec,
     make_conf,
@@ -87,6 +88,30 @@ def test_filter_on_columns_is_asked_about_many_next_states_at_once():
     pool = HostPool(HostState(f"h{number}", total_usable_ram_mb=99999, free_ram_mb=99999) for number in range(100))
     scheduler.select_destinations(RequestSpec(Flavor(memory_mb=1), num_instances=300), pool)
     assert Counted.asked < 30
+
+
+class Sized(BaseHostFilter):
+    """Notes of how many hosts it is asked at once."""
+
+    host_reads = ("free_ram_mb",)
+    spec_reads = ("memory_mb",)
+    columnar = True
+    sizes = []
+
+    def host_passes(self, host_state, spec):
+        self.sizes.append(len(getattr(host_state.free_ram_mb, "values", "1")))
+        return host_state.free_ram_mb >= spec.memory_mb
+
+
+def test_next_states_are_not_evaluated_again_where_most_of_them_stayed_unused():
+    Sized.sizes.clear()
+    weighers = ["RAMWeigher", "ServerGroupSoftAffinityWeigher"]
+    scheduler = FilterScheduler(make_conf(), filters=[Sized], weighers=weighers)
+    pool = HostPool(HostState(f"h{at}", total_usable_ram_mb=3000, free_ram_mb=3000 - at) for at in range(300))
+    group = InstanceGroup(uuid="g", policy="soft-affinity")
+    # A host is filled up before the next one gets an instance.
+    scheduler.select_destinations(RequestSpec(Flavor(memory_mb=500), num_instances=200, instance_group=group), pool)
+    assert [size for size in Sized.sizes if size > 1] == [300, 64]
 
 
 class Ticketed(HostState):
