@@ -309,7 +309,7 @@ class Decision:
         steps : gives the filters that ran for it; counts : what counts of these and all before, sooner.
         """
         explanation = Explanation(self._facts, index, choices, steps)
-        explanation._counts = counts
+        explanation._sooner = None if counts is None else (counts, self.profile)
         return NoValidHost(reason, index=index, num_instances=len(self.uuids), explanation=explanation)
 
     def selections(self, choices: list[Choice]) -> list[Selection]:

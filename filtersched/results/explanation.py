@@ -84,7 +84,7 @@ class Explanation:
     Texts and verdicts are computed when you first read them, then cached.
     """
 
-    __slots__ = ("_counts", "_known", "_nearest", "_of", "_packed", "_places", "_steps", "_summary", "_tell")
+    __slots__ = ("_known", "_nearest", "_of", "_packed", "_places", "_sooner", "_steps", "_summary", "_tell")
 
     def __init__(self, tell: Callable[..., Facts], *of: Any) -> None:
         self._tell = tell
@@ -97,8 +97,8 @@ class Explanation:
         # What was pickled, once the hosts stayed behind.
         self._packed: tuple[Any, ...] | None = None
         self._steps: tuple[FilterStep, ...] | None = None
-        # Gives what counts of `earlier` and `steps` without the facts; None where that takes them.
-        self._counts: Callable[[], Sequence[StepCounts]] | None = None
+        # Known without the facts: what gives the counts of `earlier` and `steps`, and the profile.
+        self._sooner: tuple[Callable[[], Sequence[StepCounts]], str | None] | None = None
 
     @classmethod
     def not_recorded(cls, index: int, num_instances: int, chosen: Node, weight: float) -> Self:
@@ -126,7 +126,7 @@ class Explanation:
     @property
     def profile(self) -> str | None:
         """The profile that decided; None for the main configuration."""
-        return self._facts.profile
+        return self._facts.profile if self._sooner is None else self._sooner[1]
 
     @property
     def offered(self) -> int:
@@ -213,7 +213,9 @@ class Explanation:
 
         Takes a tenth of the time of reading those.
         """
-        return self._counts() if self._counts is not None else [*counts_of(self.earlier), *self._own_counts()]
+        if self._sooner is not None:
+            return self._sooner[0]()
+        return [*counts_of(self.earlier), *self._own_counts()]
 
     def _own_counts(self) -> Sequence[StepCounts]:
         """The same of `steps` alone."""

@@ -17,6 +17,8 @@ from filtersched.requests.request_spec import RequestSpec
 
 def checked_seed(seed: Any) -> int:
     """A seed that a caller gives."""
+    if type(seed) is int and 0 <= seed < 2**63:
+        return seed
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise InvalidRequest(must_be("seed", "a whole number", seed), field="seed", value=seed)
     return int(checked("seed", seed, plain_data))
