@@ -9,7 +9,8 @@ from operator import attrgetter, is_
 
 import numpy as np
 
-from filtersched.engine.answer_cache import AnswerCache, CachedAnswers, few_rows
+from filtersched.engine.answer_cache import AnswerCache, few_rows
+from filtersched.engine.cached_answers import CachedAnswers
 from filtersched.engine.candidates import Candidates
 from filtersched.engine.fallback import UseHandlers
 from filtersched.engine.latest import Latest

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from filtersched.engine.answer_cache import AnswerCache, CachedAnswers
+from filtersched.engine.answer_cache import AnswerCache
+from filtersched.engine.cached_answers import CachedAnswers
 from filtersched.engine.cached_weights import CachedWeights, Totals
 from filtersched.engine.candidate_rows import ExcludedRows, candidate_rows
 from filtersched.engine.candidates import Candidates

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from filtersched.columns.column import EXACT, NotVectorizable
 from filtersched.columns.distinct_values import OneAnswer
 from filtersched.columns.frozen import OnlyItself
-from filtersched.engine.answer_cache import AnswerCache, CachedAnswers
+from filtersched.engine.answer_cache import AnswerCache
+from filtersched.engine.cached_answers import CachedAnswers
 from filtersched.engine.candidates import Candidates, Mask
 from filtersched.engine.fallback import UseHandlers
 from filtersched.engine.overlay import Overlay

@@ -1,0 +1,208 @@
+"""CachedAnswers: one plug-in's answers for all rows; Found: those of all plug-ins."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Sequence
+from operator import attrgetter, is_
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from filtersched.columns.distinct_values import Codes
+from filtersched.engine.plugin_evaluator import Window
+from filtersched.engine.questions import Asked, Kind
+from filtersched.engine.top_rows import ColumnExtremes
+from filtersched.hosts.host_rows import HostRows
+from filtersched.hosts.row_changes import Changes
+
+# Of so many numbers it is remembered which answers are not below; a byte for each row and number.
+_MASKS = 4
+# Of these types is one answer for all rows.
+_ONE = (float, bool)
+_IS_KEPT, _VALUES = attrgetter("is_kept"), attrgetter("_values")
+
+
+class CachedAnswers:
+    """One plug-in's answers for one kind of request: (n_rows,), or one value for all.
+
+    answers : read-only for callers.
+    change_count : the number of changes of hosts that they include.
+    watched_attributes : what the plug-in reads of hosts; None is anything.
+    is_kept : whether the cache has them.
+    ends : the least and largest of the answers, once a caller needs them.
+    """
+
+    __slots__ = (
+        *("_dtype", "_is_lent", "_least", "_n_rows", "_passes", "_passes_all", "answers", "change_count", "codes"),
+        *("ends", "is_kept", "known", "options", "raised", "values", "watched_attributes", "window"),
+    )
+
+    def __init__(self, answers: Any, kind: Kind, rows: HostRows, watched_attributes: frozenset[str] | None) -> None:
+        self.answers: Any = _one_if_same(answers)
+        self._n_rows = len(rows)
+        self._dtype = kind.dtype
+        self.change_count: int = rows.change_count
+        self.watched_attributes: frozenset[str] | None = watched_attributes
+        self.is_kept: bool = False
+        # The values that were asked about, if these were; and by code, the value that an answer is known for.
+        self.codes: Codes | None = None
+        self.known: dict[int, Any] = {}
+        self.values: list[Any] = []
+        self.raised: NDArray[np.bool_] | None = None
+        self.ends: ColumnExtremes | None = None
+        # A number that no answer is below; and by number, which answers are not below it.
+        self._least: float = -math.inf
+        self._passes: dict[float, NDArray[np.bool_]] = {}
+        self._passes_all: bool | None = None
+        # Whether an array that `passes` has returned would be written to.
+        self._is_lent = False
+        # When the answers hold, where they depend on the time.
+        self.window: Window | None = None
+        # Options in effect when the answers were computed; a change invalidates them.
+        self.options: object = None
+
+    @property
+    def size(self) -> int:
+        """How many bytes the answers take."""
+        return self.answers.nbytes if isinstance(self.answers, np.ndarray) else 0
+
+    def passes_all(self) -> bool:
+        """Whether the answer is yes for every row."""
+        if self._passes_all is None:
+            self._passes_all = bool(np.all(self.answers))
+        return self._passes_all
+
+    def passes(self, needed: float | None) -> NDArray[np.bool_] | bool:
+        """Which hosts pass: those whose answer is yes, or not below a number.
+
+        The same array as long as no other hosts pass. It is read-only for callers, and never changes.
+        """
+        if needed is None:
+            if self.passes_all():
+                return True
+            self._is_lent = True
+            found: NDArray[np.bool_] | bool = self.answers
+            return found
+        if needed <= self._least:
+            return True
+        if type(self.answers) in _ONE:
+            return bool(self.answers >= needed)
+        passes = self._passes.get(needed)
+        if passes is None:
+            if len(self._passes) >= _MASKS:
+                del self._passes[next(iter(self._passes))]
+            passes = self._passes[needed] = self.answers >= needed
+        if passes.all():
+            self._least = needed
+            return True
+        self._is_lent = True
+        return passes
+
+    def replace(self, answers: NDArray[Any]) -> None:
+        """Give all rows other answers."""
+        self.answers = _one_if_same(answers)
+        self._passes = {}
+        self._passes_all = None
+        self._least = -math.inf
+        self.ends = None
+
+    def set_row(self, row: int, answer: Any) -> None:
+        """Give a row another answer."""
+        if type(self.answers) in _ONE:
+            if self.answers == answer:
+                return
+            self.answers = np.full(self._n_rows, self.answers, dtype=self._dtype)
+            self._passes.clear()
+        elif self._dtype is np.bool_:
+            if self.answers[row] == answer:
+                return
+            self._own_masks()
+        self.answers[row] = answer
+        self._passes_all = None
+        if answer < self._least:
+            self._least = answer
+        for needed in self._passes:
+            if self._passes[needed][row] != (answer >= needed):
+                self._own_masks()
+                self._passes[needed][row] = answer >= needed
+        if self.ends is not None:
+            for top_rows in self.ends.in_use:
+                top_rows.changed(row, answer)
+
+
+    def _own_masks(self) -> None:
+        """Write to masks that no caller has."""
+        if self._is_lent:
+            self._is_lent = False
+            if self._dtype is np.bool_:
+                self.answers = self.answers.copy()
+            for needed in self._passes:
+                self._passes[needed] = self._passes[needed].copy()
+
+
+class Found:
+    """The cached answers to one kind of request to all plug-ins, None for a plug-in without any.
+
+    asked : the plug-ins that have some, each with its answers.
+    timed : the places of those whose answers depend on the time.
+    change_count : how many changes all of them include.
+    """
+
+    __slots__ = (
+        *("_anything", "_entries", "_options", "_plugins", "_watching"),
+        *("answers", "asked", "change_count", "timed"),
+    )
+
+    def __init__(
+        self, asked: Sequence[Asked | None], answers: Sequence[CachedAnswers | None], change_count: int
+    ) -> None:
+        self.answers = answers
+        self.change_count: int = change_count
+        pairs = [(one, entry) for one, entry in zip(asked, answers, strict=True) if one is not None]
+        self.asked = [(one, entry) for one, entry in pairs if entry is not None]
+        self._entries = [entry for _one, entry in pairs]
+        self._plugins = [one[0].plugin for one, _entry in self.asked]
+        self._options = [entry.options for _one, entry in self.asked]
+        self.timed: list[int] = [at for at, (_one, entry) in enumerate(self.asked) if entry.window is not None]
+        # The places of those that watch any attribute; and by attribute, of those that watch it.
+        self._anything: list[int] = []
+        self._watching: dict[str, list[int]] | None = None
+
+    def are_kept(self) -> bool:
+        """Whether each plug-in still has its answers, and the options that they are for."""
+        is_whole = None not in self._entries and all(map(_IS_KEPT, self._entries))
+        return is_whole and all(map(is_, map(_VALUES, self._plugins), self._options))
+
+    def touched_by(self, changes: Changes) -> dict[int, Collection[int]]:
+        """By place: the rows where something has changed that answers are made of; none where only the time has."""
+        watching = self._watching
+        if watching is None:
+            watched = [entry.watched_attributes for _one, entry in self.asked]
+            self._anything = [at for at, names in enumerate(watched) if names is None]
+            every = frozenset[str]().union(*(names for names in watched if names is not None))
+            watching = self._watching = {
+                name: [at for at, names in enumerate(watched) if names is None or name in names] for name in every
+            }
+        touched: dict[int, Any] = {}
+        for name, rows in changes.items():
+            if name in watching:
+                places: Iterable[int] = watching[name]
+            elif name is None:
+                places = range(len(self.asked))
+            else:
+                places = self._anything
+            for at in places:
+                touched[at] = {**touched[at], **rows} if at in touched else rows
+        for at in self.timed:
+            if at not in touched:
+                touched[at] = ()
+        return touched
+
+
+def _one_if_same(answers: Any) -> Any:
+    """One answer for all rows, if they are the same."""
+    if not isinstance(answers, np.ndarray) or not len(answers) or not (answers == answers[0]).all():
+        return answers
+    return answers.item(0)
