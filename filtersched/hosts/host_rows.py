@@ -16,20 +16,12 @@ import numpy as np
 from filtersched.columns.column import Column, NotVectorizable, counted
 from filtersched.columns.distinct_values import Codes, OneAnswer
 from filtersched.columns.frozen import typed_key
+from filtersched.hosts import recipes
 from filtersched.hosts.declared_items import Items, Name, attribute_of, read
 from filtersched.hosts.host_names import HostNames
 from filtersched.hosts.host_state import HostState
+from filtersched.hosts.instance_index import InstanceIndex
 from filtersched.hosts.owner import Owner
-from filtersched.hosts.recipes import (
-    answers_of,
-    codes_of,
-    codes_together,
-    instance_index,
-    kinds_of_hosts,
-    name_index,
-    numbers,
-    own_attributes,
-)
 from filtersched.hosts.row_caches import RowCaches
 from filtersched.hosts.row_changes import MISSING
 from filtersched.hosts.row_index import HostNumbers
@@ -57,7 +49,7 @@ class HostRows(RowCaches):
     ) -> None:
         self._hosts: list[HostState | None] = list(hosts)
         self._given = dict(given or {})
-        self._host_class = host_class
+        self.host_class: type[HostState] = host_class
         self._made: list[int] = []
         self._owner = owner
         super().__init__()
@@ -96,17 +88,12 @@ class HostRows(RowCaches):
         return (host for host in self._hosts if host is not None)
 
     def _make(self, row: int) -> HostState:
-        made = self._host_class(**{name: _python(values[row]) for name, values in self._given.items()})
+        made = self.host_class(**{name: _python(values[row]) for name, values in self._given.items()})
         made._owner = self._owner
         made._scratch = None
         self._hosts[row] = made
         self._made.append(row)
         return made
-
-    @property
-    def host_class(self) -> type[HostState]:
-        """The class of hosts that are made when they are asked for."""
-        return self._host_class
 
     def exchange(self, row: int, host: HostState) -> None:
         """Let another object of the same name and values have a row."""
@@ -146,13 +133,13 @@ class HostRows(RowCaches):
     ) -> None:
         """Mark a host whose instances have changed by these, and no others."""
         # Taken out while it changes, as by `current`.
-        cached = self._caches.pop((instance_index,), None)
+        cached = self._caches.pop((recipes.instance_index,), None)
         is_current = cached is not None and cached.made is not None and cached.change_count == self.change_count
         self.mark_dirty(row, attributes)
         if cached is not None and is_current:
             cached.made.change(row, self.host(row).instances, arrived, left)
             cached.change_count = self.change_count
-            self._caches[instance_index,] = cached
+            self._caches[recipes.instance_index,] = cached
 
     # -- attributes of all hosts -------------------------------------------------------------
 
@@ -161,14 +148,14 @@ class HostRows(RowCaches):
 
         Raises NotVectorizable if they are not numbers that a column holds exactly.
         """
-        return self.current(numbers, attribute)
+        return self.current(recipes.numbers, attribute)
 
     def codes(self, attributes: tuple[Name, ...]) -> Codes | None:
         """The distinct values of an attribute or its items, or of several together; None if they cannot be read."""
         try:
             if len(attributes) == 1:
-                return self.current(codes_of, attributes[0])
-            return self.current(codes_together, attributes)
+                return self.current(recipes.codes_of, attributes[0])
+            return self.current(recipes.codes_together, attributes)
         except NotVectorizable:
             return None
 
@@ -179,7 +166,10 @@ class HostRows(RowCaches):
         """
         asked = (attribute, function, arguments, typed_key(arguments) if arguments else None)
         try:
-            found = self.current(answers_of, *asked) if _is_lasting(function) else answers_of(*asked).make(self)
+            if _is_lasting(function):
+                found = self.current(recipes.answers_of, *asked)
+            else:
+                found = recipes.answers_of(*asked).make(self)
         except Exception:
             # The boundary to the plug-in: what raises here may be a value that no candidate has.
             raise NotVectorizable from None
@@ -209,7 +199,7 @@ class HostRows(RowCaches):
                 return [getattr(host, attribute, MISSING) for host in hosts]
         values = self._given.get(attribute)
         if values is None:
-            values = [getattr(self._host_class, attribute, MISSING)] * len(self._hosts)
+            values = [getattr(self.host_class, attribute, MISSING)] * len(self._hosts)
         if not self._made:
             return values
         made = [getattr(self._hosts[row], attribute, MISSING) for row in self._made]
@@ -225,48 +215,44 @@ class HostRows(RowCaches):
         """What is made of the values of every row; of one value if all hosts have the default of their class."""
         attribute = attribute_of(name)
         is_given = not self._given or bool(self._made) or attribute in self._given or not self.is_plain(attribute)
-        if is_given or not hasattr(self._host_class, attribute):
+        if is_given or not hasattr(self.host_class, attribute):
             return make(self.values(name))
-        made = make([read(self._host_class, name)])
+        made = make([read(self.host_class, name)])
         made.repeat(len(self))
         return made
 
     def kinds(self) -> Collection[type]:
         """The classes of the hosts, and perhaps of hosts that went."""
-        kinds = self.current(kinds_of_hosts)
-        return {*kinds, self._host_class} if self._given else kinds
+        kinds = self.current(recipes.kinds_of_hosts)
+        return {*kinds, self.host_class} if self._given else kinds
 
     def may_have(self, attribute: str) -> bool:
         """Whether some host may have an attribute."""
         if attribute in self._given or any(hasattr(kind, attribute) for kind in self.kinds()):
             return True
-        return attribute in self.current(own_attributes)
+        return attribute in self.current(recipes.own_attributes)
 
     # -- indexes -----------------------------------------------------------------------------
 
-    def names(self) -> Sequence[str]:
-        """The names of the hosts, in order of rows; the same sequence until rows come or go."""
-        return self.current(name_index).names
-
     def host_names(self) -> HostNames:
         """What the hosts are called; the same object until rows come or go."""
-        index = self.current(name_index)
+        index = self.current(recipes.name_index)
         if index.host_names is None:
             index.host_names = HostNames(index.names, index.several(), lambda: self.values("nodename"))
         return index.host_names
 
     def rows_named(self, name: str) -> list[int]:
         """The rows of the host of that name, several if it has several nodes."""
-        return list(self.current(name_index).rows(name))
+        return list(self.current(recipes.name_index).rows(name))
 
     def rows_named_like(self, name: str) -> list[int]:
         """The rows of the hosts of that name without regard to case."""
-        index = self.current(name_index)
+        index = self.current(recipes.name_index)
         return sorted(row for known in index.like(name) for row in index.rows(known))
 
     def row_of(self, host: str, nodename: str) -> int | None:
         """The row of a node of a host; None if there is none."""
-        for row in self.current(name_index).rows(host):
+        for row in self.current(recipes.name_index).rows(host):
             if self._node(row) == nodename:
                 return row
         return None
@@ -284,17 +270,24 @@ class HostRows(RowCaches):
 
     def rows_with(self, uuid: str) -> Collection[int]:
         """The rows of the hosts that an instance is on."""
-        return self.current(instance_index).rows(uuid)
+        return self._index().rows(uuid)
 
     def members_of(self, group: str) -> Collection[str]:
         """The uuids of the instances that are in a server group."""
-        return self.current(instance_index).members_of(group)
+        return self._index().members_of(group)
 
     def count_instances(self, uuids: Collection[str]) -> Any:
         """How many of these instances are on the host: a Column, or 0 if none is on any."""
-        index = self.current(instance_index)
+        index = self._index()
         found = [row for uuid in frozenset(uuids) for row in index.rows(uuid)]
         return counted(found, len(self)) if found else 0
+
+    def _index(self) -> InstanceIndex:
+        try:
+            return self.current(recipes.instance_index)
+        except NotVectorizable:
+            # A class derived from HostState raises again what it raised.
+            return InstanceIndex([host.instances for host in self.hosts()], self.numbers)
 
 
 def _holds(dtype: np.dtype[Any], values: Sequence[Any]) -> bool:

@@ -23,9 +23,7 @@ class Gathered(set[Any]):
         """Note what a host has now."""
         self.update(found)
 
-    def append(self, found: Iterable[Any]) -> None:
-        """Note what a further host has."""
-        self.update(found)
+    append = set.update
 
     def remove(self, _row: int) -> None:
         """A host goes."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from abc import abstractmethod
 from collections.abc import Callable, Collection
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -19,15 +18,12 @@ _LEAST, _MOST, _MOST_ROWS = 128, 512, 4_000_000
 class Made(Protocol):
     """What a recipe makes of all rows. If a method raises, it is dropped, and made anew when it is asked for."""
 
-    @abstractmethod
     def put(self, row: int, value: Any, /) -> None:
         """Give a row another value."""
 
-    @abstractmethod
     def append(self, value: Any, /) -> None:
         """Add a row with this value behind the others."""
 
-    @abstractmethod
     def remove(self, row: int, /) -> None:
         """Take a row out; those behind it move up."""
 
@@ -118,9 +114,11 @@ class RowCaches(RowChanges):
         """Drop what was not used for the longest time, if requests named much."""
         self._weight += weight
         most = max(_LEAST, min(_MOST, _MOST_ROWS // (len(self._hosts) or 1)))
-        while self._weight > most:
-            key = next(key for key, one in self._caches.items() if one.recipe.weight)
-            self._weight -= self._caches.pop(key).recipe.weight
+        if self._weight > most:
+            for key in [key for key, one in self._caches.items() if one.recipe.weight]:
+                self._weight -= self._caches.pop(key).recipe.weight
+                if self._weight <= most:
+                    break
 
     def _move_rows(self, change: Callable[[Any, Recipe[Any]], None], move: Callable[[], object]) -> None:
         """Let a host come or go, and what was made of all hosts follow.

@@ -129,6 +129,21 @@ def test_hosts_are_found_by_name_with_and_without_regard_to_case():
     assert pool.rows.rows_named_like("a") == [0, 1, 2]
 
 
+class Halved(HostState):
+    """A host that computes an attribute from another."""
+
+    @property
+    def half(self):
+        return self.free_ram_mb / 2
+
+
+def test_what_hosts_of_a_pool_from_columns_compute_follows_what_they_are_given():
+    pool = HostPool.from_columns(["a", "b"], host_class=Halved, free_ram_mb=[2, 4])
+    assert pool.rows.column("half").values.tolist() == [1.0, 2.0]
+    pool["a"].free_ram_mb = 8
+    assert pool.rows.column("half").values.tolist() == [4.0, 2.0]
+
+
 def test_instances_are_counted_where_they_are_now():
     pool = a_pool(1, 2, instances=("i1", "i2"))
     assert pool.rows.count_instances(["i1", "i2", "i1", "i9"]).values.tolist() == [2, 2]
@@ -180,7 +195,7 @@ def seen(rows):
         listed(lambda: rows.of_each("hypervisor_type", length)),
         listed(lambda: rows.of_each("topic", length)),
         listed(lambda: rows.of_each("hypervisor_type", measured)),
-        list(rows.names()),
+        [rows.host_names().called(row) for row in range(len(rows))],
         [rows.rows_named(f"h{nr}") for nr in range(12)],
         [sorted(rows.rows_with(uuid)) for uuid in ("i1", "i2", "i3")],
         listed(lambda: rows.count_instances(("i1", "i2"))),
