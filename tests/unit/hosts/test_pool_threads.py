@@ -168,7 +168,7 @@ def stopped_at_line(number: int, act: Callable[[], Any], meanwhile: Callable[[],
 
     def trace(frame: FrameType, event: str, _arg: object) -> Any:
         nonlocal left
-        if event == "call" and not frame.f_code.co_filename.endswith(("host_rows.py", "host_names.py")):
+        if event == "call" and not frame.f_code.co_filename.endswith(("host_rows.py", "row_index.py")):
             return None
         if event == "line":
             left -= 1
