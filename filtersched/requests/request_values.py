@@ -242,10 +242,21 @@ class InstanceGroup(Record, _SharedHosts):
         """The policy as the list it once was: of one item, or empty."""
         return FrozenList(() if self.policy is None else (self.policy,))
 
+    def _without(self, field: str) -> InstanceGroup:
+        """A copy that lacks a field; the others were checked when they came, and a large group has many members."""
+        new = object.__new__(type(self))
+        for name in (*_GROUP, "further"):
+            if name != field:
+                object.__setattr__(new, name, getattr(self, name))
+        return new
+
     def with_members(self, uuids: Iterable[str]) -> InstanceGroup:
         """The group with instances that are about to be placed as members of it."""
         known = set(self.members)
-        return replace(self, members=self.members + tuple(uuid for uuid in uuids if uuid not in known))
+        members = FrozenNames((*self.members, *[uuid for uuid in uuids if uuid not in known]))
+        new = self._without("members")
+        object.__setattr__(new, "members", members)
+        return new
 
     def with_known(self, where: Mapping[str, str]) -> InstanceGroup:
         """The group with members that are known to be on hosts, uuid to host."""
@@ -262,10 +273,7 @@ class InstanceGroup(Record, _SharedHosts):
 
     def with_host(self, host: str) -> InstanceGroup:
         """The group with one more instance on `host`; a host is listed once per instance."""
-        # As they are: they were checked when they came, and a large group has many.
-        new = object.__new__(type(self))
-        for name in ("policy", "rules", "members", "uuid", "name", "further"):
-            object.__setattr__(new, name, getattr(self, name))
+        new = self._without("hosts")
         shared, count = getattr(self, "_shared_hosts", None) or (list(self.hosts), len(self.hosts))
         shared.append(host)
         if len(shared) != count + 1:
