@@ -153,9 +153,7 @@ class HostRows(RowCaches):
     def codes(self, attributes: tuple[Name, ...]) -> Codes | None:
         """The distinct values of an attribute or its items, or of several together; None if they cannot be read."""
         try:
-            if len(attributes) == 1:
-                return self.current(recipes.codes_of, attributes[0])
-            return self.current(recipes.codes_together, attributes)
+            return self.current(recipes.codes_of, attributes)
         except NotVectorizable:
             return None
 
@@ -223,14 +221,14 @@ class HostRows(RowCaches):
 
     def kinds(self) -> Collection[type]:
         """The classes of the hosts, and perhaps of hosts that went."""
-        kinds = self.current(recipes.kinds_of_hosts)
+        kinds = self.current(recipes.gathered, _kind_of)
         return {*kinds, self.host_class} if self._given else kinds
 
     def may_have(self, attribute: str) -> bool:
         """Whether some host may have an attribute."""
         if attribute in self._given or any(hasattr(kind, attribute) for kind in self.kinds()):
             return True
-        return attribute in self.current(recipes.own_attributes)
+        return attribute in self.current(recipes.gathered, vars)
 
     # -- indexes -----------------------------------------------------------------------------
 
@@ -288,6 +286,10 @@ class HostRows(RowCaches):
         except NotVectorizable:
             # A class derived from HostState raises again what it raised.
             return InstanceIndex([host.instances for host in self.hosts()], self.numbers)
+
+
+def _kind_of(host: HostState) -> tuple[type]:
+    return (type(host),)
 
 
 def _holds(dtype: np.dtype[Any], values: Sequence[Any]) -> bool:

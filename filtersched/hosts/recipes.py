@@ -34,24 +34,16 @@ def numbers(attribute: str) -> Recipe[Column]:
     return Recipe((attribute,), attrgetter(attribute), lambda rows: rows.made(as_column, attribute))
 
 
-def codes_of(name: Name) -> Recipe[Codes]:
-    """The distinct values of an attribute, or of items of it."""
-    return Recipe((name,), lambda host: read(host, name, MISSING), lambda rows: rows.made(Codes, name), _weight(name))
+def codes_of(names: tuple[Name, ...]) -> Recipe[Codes]:
+    """The distinct values of an attribute, or of items of it, or of several together."""
+    (first, *others), of_all = names, lambda host: tuple([read(host, name, MISSING) for name in names])
 
+    def make(rows: Any) -> Codes:
+        return combined([rows.current(codes_of, (name,)) for name in names]) if others else rows.made(Codes, first)
 
-def codes_together(names: tuple[Name, ...]) -> Recipe[Codes]:
-    """The distinct values of several together."""
-    return Recipe(
-        names,
-        lambda host: tuple(read(host, name, MISSING) for name in names),
-        lambda rows: combined([rows.current(codes_of, name) for name in names]),
-        _weight(*names),
-    )
-
-
-def _weight(*names: Name) -> int:
-    """Items may be named by requests."""
-    return 8 if Items in map(type, names) else 0
+    # Requests may name items.
+    weight = 8 if Items in map(type, names) else 0
+    return Recipe(names, of_all if others else lambda host: read(host, first, MISSING), make, weight)
 
 
 def answers_of(
@@ -67,7 +59,7 @@ def answers_of(
     return Recipe(
         (name,),
         lambda host: of_value(read(host, name, MISSING)),
-        lambda rows: rows.current(codes_of, name).column(of_value),
+        lambda rows: rows.current(codes_of, (name,)).column(of_value),
         1,
     )
 
@@ -84,15 +76,6 @@ def instance_index() -> Recipe[InstanceIndex]:
     )
 
 
-def kinds_of_hosts() -> Recipe[Gathered]:
-    """The classes of the hosts that are objects."""
-    return _gathered(lambda host: (type(host),))
-
-
-def own_attributes() -> Recipe[Gathered]:
-    """The names of the attributes that hosts were given as objects."""
-    return _gathered(vars)
-
-
-def _gathered(of: Callable[[Any], Iterable[Any]]) -> Recipe[Gathered]:
+def gathered(of: Callable[[Any], Iterable[Any]]) -> Recipe[Gathered]:
+    """All that a function finds on hosts that are objects."""
     return Recipe(None, of, lambda rows: Gathered(itertools.chain.from_iterable(map(of, rows.objects()))))
