@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from filtersched.columns.frozen import typed_key
 from filtersched.requests.group_rules import RULE_KEYS, groups_of_request
 from filtersched.requests.request_spec import RequestSpec
 
@@ -11,15 +12,18 @@ SIZES = ("memory_mb", "vcpus", "root_gb", "ephemeral_gb", "swap")
 # What many requests say nothing of, and `asked_of` reads.
 _SELDOM = frozenset(
     (
-        *("scheduler_hints", "image", "instance_group", "instance_groups", "requested_destination", "retry"),
+        *("scheduler_hints", "instance_group", "instance_groups", "requested_destination", "retry"),
         *("ignore_hosts", "force_hosts", "force_nodes", "numa_topology", "pci_requests", "network_metadata"),
     )
 )
 
 
 def kind_of(spec: RequestSpec) -> tuple[Any, ...] | None:
-    """A key of the requests that ask the same; None for one that asks more than a flavor and a zone."""
-    return (spec.flavor, spec.availability_zone) if _SELDOM.isdisjoint(vars(spec)) else None
+    """A key of the requests that ask the same; None for one that asks more than a flavor, an image and a zone."""
+    if not _SELDOM.isdisjoint(vars(spec)):
+        return None
+    image = spec.image
+    return spec.flavor, spec.availability_zone, None if image is None else typed_key(image.properties)
 
 
 def asked_of(spec: RequestSpec) -> dict[str, Any]:

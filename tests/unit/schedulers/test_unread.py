@@ -39,6 +39,13 @@ def test_requests_of_one_flavor_are_told_apart_by_what_else_they_ask():
     ]
 
 
+def test_image_properties_that_are_equal_and_of_other_types_are_told_apart():
+    scheduler = FilterScheduler(make_conf(enabled_filters=["RamFilter"]))
+    images = [{"properties": {"img_x": value}} for value in (1, True, 1.0, "1")]
+    found = [scheduler.unread(RequestSpec(image=image)) for image in images]
+    assert [str(one.value) for (one,) in found] == ["1", "True", "1.0", "1"]
+
+
 @pytest.mark.parametrize(
     ("attributes", "field", "would_read"),
     [
