@@ -66,10 +66,6 @@ class RowIndex:
         found = self._found.get(key, ())
         return self._numbers.rows((found,) if isinstance(found, int) else found)
 
-    def several(self) -> frozenset[str]:
-        """The keys that several rows have."""
-        return frozenset(key for key, numbers in self._found.items() if not isinstance(numbers, int))
-
     def _add(self, key: str, number: int) -> None:
         known = self._found.setdefault(key, number)
         if known != number:
@@ -107,6 +103,12 @@ class NameIndex(RowIndex):
         #: What the hosts are called, once somebody asked.
         self.host_names: HostNames | None = None
         self._by_lower: dict[str, list[str]] | None = None
+
+    def several(self) -> frozenset[str]:
+        """The names that several rows have."""
+        if len(self._found) == len(self.names):
+            return frozenset()
+        return frozenset(name for name, numbers in self._found.items() if not isinstance(numbers, int))
 
     def like(self, name: str) -> list[str]:
         """The names that are equal to this one without regard to case."""
