@@ -37,11 +37,6 @@ class NotVectorizable(Exception):
     """A signal from a column: here numbers and arrays differ, so hosts are to be asked one by one."""
 
 
-def _operators(ufunc: np.ufunc) -> tuple[Callable[[Column, Any], Column], Callable[[Column, Any], Column]]:
-    """The method of an operator, and that of its reflection."""
-    return lambda self, other: _apply(ufunc, self, other), lambda self, other: _apply(ufunc, other, self)
-
-
 class Column:
     """Values of one attribute, one a host; arithmetic and comparisons give another Column.
 
@@ -133,15 +128,41 @@ class Column:
             "numpy.maximum() and plain operators can"
         )
 
-    __add__, __radd__ = _operators(np.add)
-    __sub__, __rsub__ = _operators(np.subtract)
-    __mul__, __rmul__ = _operators(np.multiply)
-    __truediv__, __rtruediv__ = _operators(np.divide)
-    __floordiv__, __rfloordiv__ = _operators(np.floor_divide)
-    __mod__, __rmod__ = _operators(np.remainder)
-    __xor__, __rxor__ = _operators(np.bitwise_xor)
-    __lt__, __gt__ = _operators(np.less)
-    __le__, __ge__ = _operators(np.less_equal)
+    def __add__(self, other: Any) -> Column:
+        return _apply(np.add, self, other)
+
+    def __radd__(self, other: Any) -> Column:
+        return _apply(np.add, other, self)
+
+    def __sub__(self, other: Any) -> Column:
+        return _apply(np.subtract, self, other)
+
+    def __rsub__(self, other: Any) -> Column:
+        return _apply(np.subtract, other, self)
+
+    def __mul__(self, other: Any) -> Column:
+        return _apply(np.multiply, self, other)
+
+    def __rmul__(self, other: Any) -> Column:
+        return _apply(np.multiply, other, self)
+
+    def __truediv__(self, other: Any) -> Column:
+        return _apply(np.divide, self, other)
+
+    def __rtruediv__(self, other: Any) -> Column:
+        return _apply(np.divide, other, self)
+
+    def __floordiv__(self, other: Any) -> Column:
+        return _apply(np.floor_divide, self, other)
+
+    def __rfloordiv__(self, other: Any) -> Column:
+        return _apply(np.floor_divide, other, self)
+
+    def __mod__(self, other: Any) -> Column:
+        return _apply(np.remainder, self, other)
+
+    def __rmod__(self, other: Any) -> Column:
+        return _apply(np.remainder, other, self)
 
     def __pow__(self, other: Any) -> Column:
         return _power(self, other)
@@ -169,6 +190,23 @@ class Column:
 
     __ror__ = __or__
 
+    def __xor__(self, other: Any) -> Column:
+        return _apply(np.bitwise_xor, self, other)
+
+    __rxor__ = __xor__
+
+    def __lt__(self, other: Any) -> Column:
+        return _apply(np.less, self, other)
+
+    def __le__(self, other: Any) -> Column:
+        return _apply(np.less_equal, self, other)
+
+    def __gt__(self, other: Any) -> Column:
+        return _apply(np.greater, self, other)
+
+    def __ge__(self, other: Any) -> Column:
+        return _apply(np.greater_equal, self, other)
+
     def __eq__(self, other: Any) -> Column:  # type: ignore[override]
         return _apply(np.equal, self, other)
 
@@ -181,8 +219,19 @@ class Column:
             "and numpy.maximum() for min and max; no ~, if, in, int(), float(), str(), len() or iteration"
         )
 
-    __bool__ = __contains__ = __iter__ = __len__ = __int__ = __float__ = __index__ = __complex__ = _refuse
-    __getitem__ = __round__ = __invert__ = __str__ = __format__ = _refuse
+    __bool__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __contains__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __iter__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __len__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __int__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __float__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __index__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __getitem__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __round__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __complex__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __invert__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __str__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __format__: ClassVar[Callable[..., NoReturn]] = _refuse
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 

@@ -43,7 +43,7 @@ class Codes:
         # How many rows have each code, and the codes that no row has; counted at the first change.
         self._counts: list[int] | None = None
         self._free: set[int] = set()
-        self.stamp = 0
+        self.stamp: int = 0
         # Where nearly every row has a value of its own, a new value is not compared with the others.
         self._rarely_share = False
         self.codes: NDArray[np.intp] = self._coded(given)
@@ -171,7 +171,7 @@ class OneAnswer:
     __slots__ = ("value",)
 
     def __init__(self, value: Any) -> None:
-        self.value = value
+        self.value: Any = value
 
     def put(self, _row: int, value: Any) -> None:
         """Give a row an answer. Raises NotVectorizable for another one."""

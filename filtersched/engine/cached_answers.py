@@ -161,7 +161,7 @@ class Found:
         self.answers = answers
         self.change_count: int = change_count
         pairs = [(one, entry) for one, entry in zip(asked, answers, strict=True) if one is not None]
-        self.asked = [(one, entry) for one, entry in pairs if entry is not None]
+        self.asked: Sequence[tuple[Asked, CachedAnswers]] = [(one, entry) for one, entry in pairs if entry is not None]
         self._entries = [entry for _one, entry in pairs]
         self._plugins = [one[0].plugin for one, _entry in self.asked]
         self._options = [entry.options for _one, entry in self.asked]

@@ -59,7 +59,7 @@ class HostRows(RowCaches):
         """Forget everything that was made of the hosts, whatever state it may be in."""
         self._made = [row for row, host in enumerate(self._hosts) if host is not None] if self._given else []
         #: Of the hosts.
-        self.numbers = HostNumbers(len(self._hosts))
+        self.numbers: HostNumbers = HostNumbers(len(self._hosts))
         self._forget()
 
     def __len__(self) -> int:

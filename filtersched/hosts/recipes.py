@@ -23,7 +23,9 @@ class Gathered(set[Any]):
         """Note what a host has now."""
         self.update(found)
 
-    append = set.update
+    def append(self, found: Iterable[Any]) -> None:
+        """Note what a further host has."""
+        self.update(found)
 
     def remove(self, _row: int) -> None:
         """A host goes."""

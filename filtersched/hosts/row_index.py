@@ -21,7 +21,7 @@ class HostNumbers:
     __slots__ = ("next", "of_rows")
 
     def __init__(self, count: int) -> None:
-        self.next = count
+        self.next: int = count
         self.of_rows: Sequence[int] = range(count)
 
     def rows(self, numbers: Sequence[int]) -> Sequence[int]:
@@ -99,7 +99,7 @@ class NameIndex(RowIndex):
         self._take(names)
 
     def _take(self, names: Sequence[str]) -> None:
-        self.names = names
+        self.names: Sequence[str] = names
         #: What the hosts are called, once somebody asked.
         self.host_names: HostNames | None = None
         self._by_lower: dict[str, list[str]] | None = None

@@ -41,7 +41,9 @@ class FiltersInUse:
         self._fits_devices: bool = bool(self._of(PciPassthroughFilter))
         self.prefilters: list[PrefilterFilter] = self._of(PrefilterFilter)
         self.cpus: list[MigrationCompatibilityFilter] = self._of(MigrationCompatibilityFilter)
-        self.limiting = [(one, _asked_for_limits(one)) for one in filters if _has_limits(one)]
+        self.limiting: Sequence[tuple[Any, Callable[[HostState, RequestSpec], Any]]] = [
+            (one, _asked_for_limits(one)) for one in filters if _has_limits(one)
+        ]
 
     def _of(self, kind: type[_F]) -> list[_F]:
         return [one for one in self._filters if isinstance(one, kind)]
