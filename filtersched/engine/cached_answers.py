@@ -131,7 +131,6 @@ class CachedAnswers:
             for top_rows in self.ends.in_use:
                 top_rows.changed(row, answer)
 
-
     def _own_masks(self) -> None:
         """Write to masks that no caller has."""
         if self._is_lent:
