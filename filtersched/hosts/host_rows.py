@@ -151,9 +151,12 @@ class HostRows(RowCaches):
         return self.current(recipes.numbers, attribute)
 
     def codes(self, attributes: tuple[Name, ...]) -> Codes | None:
-        """The distinct values of an attribute or its items, or of several together; None if they cannot be read."""
+        """The distinct values of an attribute or its items, or of several together.
+
+        None if they cannot be read, and of no attributes.
+        """
         try:
-            return self.current(recipes.codes_of, attributes)
+            return self.current(recipes.codes_of, attributes) if attributes else None
         except NotVectorizable:
             return None
 

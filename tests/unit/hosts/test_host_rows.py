@@ -91,6 +91,10 @@ def test_codes_tell_apart_what_code_can_tell_apart():
     assert [repr(value) for value in codes.values] == ["1", "1.0", "2"]
 
 
+def test_no_attributes_have_no_codes():
+    assert a_pool(1).rows.codes(()) is None
+
+
 def test_codes_of_several_attributes_follow_assignments():
     pool = a_pool(1, 1, 1, hypervisor_type="kvm", topic="compute")
     read = ("hypervisor_type", "topic")
