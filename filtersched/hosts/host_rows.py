@@ -132,14 +132,16 @@ class HostRows(RowCaches):
         self, row: int, attributes: Collection[str] | None, arrived: Iterable[str], left: Iterable[str]
     ) -> None:
         """Mark a host whose instances have changed by these, and no others."""
-        # Taken out while it changes, as by `current`.
-        cached = self._caches.pop((recipes.instance_index,), None)
+        key = (recipes.instance_index,)
+        cached = self._caches.get(key)
         is_current = cached is not None and cached.made is not None and cached.change_count == self.change_count
         self.mark_dirty(row, attributes)
         if cached is not None and is_current:
+            # Taken out while it changes, as by `current`.
+            del self._caches[key]
             cached.made.change(row, self.host(row).instances, arrived, left)
             cached.change_count = self.change_count
-            self._caches[recipes.instance_index,] = cached
+            self._caches[key] = cached
 
     # -- attributes of all hosts -------------------------------------------------------------
 

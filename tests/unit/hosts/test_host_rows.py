@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from filtersched import FilterScheduler, Flavor, RequestSpec, make_conf
 from filtersched.columns.column import EXACT, Column, NotVectorizable
 from filtersched.columns.distinct_values import as_column
+from filtersched.hosts import recipes
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
@@ -89,6 +91,16 @@ def test_codes_tell_apart_what_code_can_tell_apart():
     codes = pool.rows.codes(("free_ram_mb",))
     assert codes.codes.tolist() == [0, 1, 2, 0]
     assert [repr(value) for value in codes.values] == ["1", "1.0", "2"]
+
+
+def test_index_of_instances_is_kept_where_a_host_reports_before_an_instance_leaves():
+    pool = a_pool(1, 3)
+    (placed,) = FilterScheduler(make_conf()).place(RequestSpec(Flavor()), pool)
+    index = pool.rows.current(recipes.instance_index)
+    pool.update("h0", free_ram_mb=2)
+    pool.release(placed)
+    assert pool.rows.current(recipes.instance_index) is index
+    assert list(index.rows(placed.instance_uuid)) == []
 
 
 def test_no_attributes_have_no_codes():
