@@ -25,16 +25,7 @@ from filtersched.planning.usage import Usage
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Selection
-
-# What the version of a uuid, and its variant, fix of the 128 bits; and what they are in version 4.
-_FIXED_BITS = 0xF000 << 64 | 0xC000 << 48
-_VERSION_4 = 0x4000 << 64 | 0x8000 << 48
-
-
-def _uuid(bits: int) -> str:
-    """The uuid of version 4 with these random bits; sooner than `uuid.UUID` says it."""
-    digits = f"{bits & ~_FIXED_BITS | _VERSION_4:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+from filtersched.schedulers.uuids import uuid_of
 
 
 def simulate(
@@ -235,7 +226,7 @@ class Trial:
         """Uuids generated from the seed, if the request names none."""
         if spec.instance_uuids or spec.instance_uuid is not None:
             return None
-        return [_uuid(self._uuid_bits.getrandbits(128)) for _ in range(spec.num_instances)]
+        return [uuid_of(self._uuid_bits.getrandbits(128)) for _ in range(spec.num_instances)]
 
     @property
     def refused(self) -> int:
