@@ -152,7 +152,7 @@ def flavors_of(args: argparse.Namespace) -> Flavors:
 
 
 def trace_of(args: argparse.Namespace) -> Requests:
-    """The requests of the command line, read from a file or made up. The caller closes them.
+    """The requests that the command line asks for, from a file or made from flags. The caller closes them.
 
     Raises UsageError without any, and for both.
     """

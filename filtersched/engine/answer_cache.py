@@ -122,7 +122,7 @@ class AnswerCache:
     ) -> bool:
         """Whether answers hold now; those for dirty rows are worked out again. If not, all rows are to be.
 
-        hosts : those of dirty rows that are known; others are put there.
+        hosts : host objects by row; the ones that are looked at are added.
         """
         evaluator, kind = asked
         if entry.options is not evaluator.plugin._values:

@@ -1,4 +1,4 @@
-"""CachedAnswers: one plug-in's answers for all rows; Found: those of all plug-ins."""
+"""What plug-ins answered for all rows: CachedAnswers of one plug-in, Found of all of them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class CachedAnswers:
         self.change_count: int = rows.change_count
         self.watched_attributes: frozenset[str] | None = watched_attributes
         self.is_kept: bool = False
-        # The values that were asked about, if these were; and by code, the value that an answer is known for.
+        # Where a plug-in is asked once per distinct value: the codes of all rows, and by code the value asked about.
         self.codes: Codes | None = None
         self.known: dict[int, Any] = {}
         self.values: list[Any] = []

@@ -43,7 +43,7 @@ def _values_reader(names: Sequence[str]) -> Callable[[Any], Values]:
 
 
 def changes_reader(names: Iterable[Name]) -> Callable[[RequestSpec], tuple[Name, ...]]:
-    """What finds those of the names whose values may differ for the next instance of a request, or at a later time."""
+    """A function that returns the names whose values may differ for the next instance of a request, or later."""
     some = tuple([name for name in names if name in _MAY_CHANGE])
     if not some:
         return lambda _spec: ()

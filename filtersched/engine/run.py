@@ -246,7 +246,7 @@ class Run:
         answers: Sequence[CachedAnswers | None],
         needed: Sequence[float | None],
     ) -> tuple[RowMask, MaskSteps]:
-        """Leave the candidates that pass all filters; found again where the verdicts are those of a decision before."""
+        """Keep the candidates that pass all filters; if an earlier decision had the same verdicts, reuse its result."""
         kind, of = self._verdicts(answers, needed)
         known = None if kind is None else self.pool_cache.kept.find(kind)
         if known is not None:

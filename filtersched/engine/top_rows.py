@@ -171,7 +171,7 @@ class TopRows:
 def best_of(alive: Mask | None, values: Floats, most: int) -> Rows:
     """The `most` live rows with the largest values, largest first, equals in order of rows; None is all rows."""
     if most <= 2:
-        # Nearly always those of all rows are alive.
+        # The best of all rows are nearly always alive, so look there first.
         order = _best_two(values)[:most]
         if alive is None or alive[order].all():
             return order

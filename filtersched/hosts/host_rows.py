@@ -118,7 +118,7 @@ class HostRows(RowCaches):
             self._move_rows(lambda made, _recipe: made.remove(row), lambda: self._hosts.pop(row))
             self.numbers.remove(row)
             if self.numbers.next > 2 * len(self._hosts) + _MOST_GONE or not self._hosts:
-                # Most numbers are those of hosts that went; or nothing says what kind of column the values make.
+                # Most numbers belong to hosts that went, or no host is left whose values tell the kind of a column.
                 self.drop_caches()
 
     def _use_objects(self) -> None:

@@ -56,7 +56,7 @@ class Outcome:
         if self._counts is None:
             explained, self._counts = self.why_refused, ()
             if self.refusal is not None and explained is not None:
-                # They take less time than steps, but do not tell those of earlier instances apart.
+                # Counts are cheaper than steps, but include the filters of earlier instances.
                 self._counts = counts_of(explained.steps) if self.refusal.index else explained.step_counts()
         return self._counts
 
