@@ -115,11 +115,15 @@ class HostRows(RowCaches):
         """Take the host out of its row, unless that is done; the ones behind move up."""
         self._use_objects()
         if row < len(self._hosts) and self._hosts[row] is host:
-            self._move_rows(lambda made, _recipe: made.remove(row), lambda: self._hosts.pop(row))
-            self.numbers.remove(row)
+            self._move_rows(lambda made, _recipe: made.remove(row), lambda: self._take_out(row))
             if self.numbers.next > 2 * len(self._hosts) + _MOST_GONE or not self._hosts:
                 # Most numbers belong to hosts that went, or no host is left whose values tell the kind of a column.
                 self.drop_caches()
+
+    def _take_out(self, row: int) -> None:
+        del self._hosts[row]
+        self.numbers.remove(row)
+        self._move_up(row)
 
     def _use_objects(self) -> None:
         """From here on every host is an object: rows are about to move."""
@@ -226,14 +230,13 @@ class HostRows(RowCaches):
 
     def kinds(self) -> Collection[type]:
         """The classes of the hosts, and perhaps of hosts that went."""
-        kinds = self.current(recipes.gathered, _kind_of)
-        return {*kinds, self.host_class} if self._given else kinds
+        return {self.host_class, *self.current(recipes.gathered, _kind_of, ())}
 
     def may_have(self, attribute: str) -> bool:
         """Whether some host may have an attribute."""
         if attribute in self._given or any(hasattr(kind, attribute) for kind in self.kinds()):
             return True
-        return attribute in self.current(recipes.gathered, vars)
+        return attribute in self.current(recipes.gathered, vars, None)
 
     # -- indexes -----------------------------------------------------------------------------
 

@@ -78,6 +78,6 @@ def instance_index() -> Recipe[InstanceIndex]:
     )
 
 
-def gathered(of: Callable[[Any], Iterable[Any]]) -> Recipe[Gathered]:
-    """All that a function finds on hosts that are objects."""
-    return Recipe(None, of, lambda rows: Gathered(itertools.chain.from_iterable(map(of, rows.objects()))))
+def gathered(of: Callable[[Any], Iterable[Any]], attributes: tuple[Name, ...] | None) -> Recipe[Gathered]:
+    """All that a function finds on hosts that are objects; `attributes` as of Recipe."""
+    return Recipe(attributes, of, lambda rows: Gathered(itertools.chain.from_iterable(map(of, rows.objects()))))

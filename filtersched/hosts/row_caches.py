@@ -121,13 +121,10 @@ class RowCaches(RowChanges):
                     break
 
     def _move_rows(self, change: Callable[[Any, Recipe[Any]], None], move: Callable[[], object]) -> None:
-        """Let a host come or go, and what was made of all hosts follow.
+        """Let a host come or go, and what was made of all hosts follow; what is not up to date stays so.
 
-        change : of what was made by a recipe; move : of the rows.
+        change : of what was made by a recipe; move : of the rows, and of the log of changes.
         """
-        for key in list(self._caches):
-            with contextlib.suppress(Exception):
-                self.current(*key)
         caches, self._caches = self._caches, {}
         moved = {}
         for key, cached in caches.items():
@@ -137,6 +134,7 @@ class RowCaches(RowChanges):
                     change(cached.made, cached.recipe)
                     moved[key] = cached
         move()
-        self._forget()
+        self.version += 1
+        self._forget_reads()
         self._caches = moved
         self._weight = sum(one.recipe.weight for one in moved.values())

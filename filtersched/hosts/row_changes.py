@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
+
+import numpy as np
 
 from filtersched.columns.frozen import typed_key
 from filtersched.hosts.declared_items import Items, Name, attribute_of, attributes_in
@@ -35,8 +38,14 @@ class RowChanges:
 
     def _forget_changes(self) -> None:
         """From here on nobody can tell what changed before."""
-        self._log: list[tuple[int, Collection[str] | None]] = []
+        # The rows that were marked, and the attributes of each.
+        self._log_rows = array("q")
+        self._log_names: list[Collection[str] | None] = []
         self._log_start = self.change_count
+        self._forget_reads()
+
+    def _forget_reads(self) -> None:
+        """Forget what is read, by whom, and what of it holds for the hosts that there were."""
         least, most = _MAX_LOGGED_CHANGES
         self._logged = max(least, min(len(self._hosts), most))
         # By number of changes: the rows that are dirty since.
@@ -48,12 +57,20 @@ class RowChanges:
 
     def mark_dirty(self, row: int, attributes: Collection[str] | None = None) -> None:
         """Note that these attributes of the host in `row` have changed; None is any of them."""
-        if len(self._log) >= 2 * self._logged:
-            del self._log[: self._logged]
+        if len(self._log_rows) >= 2 * self._logged:
+            del self._log_rows[: self._logged], self._log_names[: self._logged]
             self._log_start += self._logged
-        self._log.append((row, attributes))
+        self._log_rows.append(row)
+        self._log_names.append(attributes)
         self._dirty.clear()
         self.change_count += 1
+
+    def _move_up(self, gone: int) -> None:
+        """A row is gone, and those behind it move up."""
+        rows = np.frombuffer(self._log_rows, dtype=np.int64)
+        for at in np.flatnonzero(rows == gone).tolist():
+            self._log_names[at] = ()
+        rows -= rows > gone
 
     def dirty_rows_since(self, then: int, reads: frozenset[str] | None) -> list[int] | None:
         """The rows in which something of `reads` was dirty since, each once; None reads anything.
@@ -81,7 +98,8 @@ class RowChanges:
         if then < self._log_start:
             return None
         dirty: Changes = {}
-        for row, names in self._log[then - self._log_start :]:
+        start = then - self._log_start
+        for row, names in zip(self._log_rows[start:], self._log_names[start:], strict=True):
             for name in (None,) if names is None else names:
                 if name not in dirty:
                     dirty[name] = {}

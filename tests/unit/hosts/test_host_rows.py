@@ -160,6 +160,14 @@ def test_what_hosts_of_a_pool_from_columns_compute_follows_what_they_are_given()
     assert pool.rows.column("half").values.tolist() == [4.0, 2.0]
 
 
+def test_what_they_compute_follows_when_another_host_has_gone():
+    pool = HostPool.from_columns(["a", "b"], host_class=Halved, free_ram_mb=[2, 4])
+    assert pool.rows.column("half").values.tolist() == [1.0, 2.0]
+    pool.remove("b")
+    pool["a"].free_ram_mb = 8
+    assert pool.rows.column("half").values.tolist() == [4.0]
+
+
 def test_instances_are_counted_where_they_are_now():
     pool = a_pool(1, 2, instances=("i1", "i2"))
     assert pool.rows.count_instances(["i1", "i2", "i1", "i9"]).values.tolist() == [2, 2]
