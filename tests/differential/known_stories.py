@@ -315,4 +315,15 @@ STORIES = {
             ("ask", {"vcpus": 4, "seed": 1}, ["SameFilter"]),
         ],
     },
+    "what the class of a pool from columns computes, after a host has gone": {
+        "columns": "BrokenHost",
+        "conf": {},
+        "hosts": _TWO,
+        "events": [
+            ("ask", {}, ["TemperatureFilter"]),
+            ("remove", 1),
+            ("set", 0, ("num_instances", 1)),
+            ("ask", {"vcpus": 2}, ["TemperatureFilter"]),
+        ],
+    },
 }

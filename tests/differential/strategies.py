@@ -343,6 +343,42 @@ def move_story(chance):
     return {"conf": draw.one(*CONFIGURATIONS), "hosts": cluster(draw), "events": events}
 
 
+def pool_story(chance):
+    """Few kinds of requests, while hosts come, go and report, and while what was tried is kept or undone."""
+    draw = Draw(chance)
+    columns = draw.one("HostState", "GpuHost", "TurningHost", "BrokenHost") if draw.rarely(3) else None
+    # Of these the first is computed by the class.
+    read = (["TemperatureFilter"], ("num_instances",)) if columns == "BrokenHost" else ([], HOST_VALUES)
+    wanted = [(request(draw, (1, 1, 1, 3)), [*read[0], *filter_names(draw, 2)]) for _ in range(2)]
+
+    def step(kinds):
+        kind = draw.one(*kinds)
+        if kind in ("ask", "place", "other"):
+            return kind, *draw.one(*wanted)
+        if kind == "add":
+            return kind, chance.randrange(10), _host(draw)
+        if kind == "try":
+            return kind, draw.rarely(2), [step(kinds[:-3]) for _ in range(chance.randint(1, 4))]
+        number = chance.randrange(10)
+        if kind == "set":
+            name = draw.one(*read[1])
+            return kind, number, change(draw) if draw.rarely(2) else (name, draw.one(*HOST_VALUES[name]))
+        if kind == "report":
+            figures = {name: draw.one(*HOST_VALUES[name]) for name in draw.any(_MEASURED, 0, 4)}
+            return kind, number, figures, draw.one(0, 0, 1, 9)
+        return kind, number
+
+    kinds = (*("ask", "place", "place", "other", "set", "set", "report", "report", "release"), "add", "remove", "try")
+    story = {
+        "conf": draw.one(*CONFIGURATIONS),
+        "other_conf": draw.one(*CONFIGURATIONS),
+        "hosts": cluster(draw),
+        "events": [step(kinds) for _ in range(chance.randint(6, 14))],
+    }
+    return story if columns is None else {**story, "columns": columns}
+
+
+_MEASURED = ("free_ram_mb", "free_disk_mb", "vcpus_used", "num_io_ops", "stats", "metrics", "service", "hypervisor_type")
 _LONG_FILTERS = (
     *("RamFilter", "CoreFilter", "NumInstancesFilter", "EverySecondFilter", "OnceFilter", "UuidFilter", "GpuFilter"),
     *("ServerGroupAntiAffinityFilter", "AverageFilter", "TagFilter", "FirstHalfFilter", "ComputeFilter", "EachFilter"),
@@ -534,6 +570,7 @@ _NUMBERS = st.integers(0, 2**63)
 STORIES = _NUMBERS.map(lambda number: story(random.Random(number)))
 LIVE_STORIES = _NUMBERS.map(lambda number: live_story(random.Random(number)))
 MOVE_STORIES = _NUMBERS.map(lambda number: move_story(random.Random(number)))
+POOL_STORIES = _NUMBERS.map(lambda number: pool_story(random.Random(number)))
 LONG_STORIES = _NUMBERS.map(lambda number: long_story(random.Random(number)))
 SPREAD_STORIES = _NUMBERS.map(lambda number: spread_story(random.Random(number)))
 EXPRESSION_STORIES = _NUMBERS.map(lambda number: expression_story(random.Random(number)))

@@ -25,6 +25,7 @@ from tests.differential.strategies import (
     LIVE_STORIES,
     LONG_STORIES,
     MOVE_STORIES,
+    POOL_STORIES,
     SPREAD_STORIES,
     STORIES,
     long_story,
@@ -94,6 +95,12 @@ def test_the_same_requests_on_hosts_that_report_are_decided_alike(story):
 @stories(300)
 @given(MOVE_STORIES)
 def test_instances_are_moved_alike(story):
+    check(story)
+
+
+@stories(300)
+@given(POOL_STORIES)
+def test_requests_on_hosts_that_come_go_report_and_are_tried_are_decided_alike(story):
     check(story)
 
 

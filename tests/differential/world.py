@@ -7,7 +7,7 @@ import functools
 import json
 import pickle
 
-from filtersched.errors import InvalidRequest
+from filtersched.errors import InvalidHost, InvalidRequest
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.request_spec import RequestSpec
@@ -246,6 +246,19 @@ def _step(step):
     return step.name, step.before, step.after, step.refused
 
 
+class _Undone(Exception):
+    """Ends a transaction."""
+
+
+def made_of_columns(hosts, kind):
+    """A pool of hosts of one class that is given columns; of those with the same name the last one counts."""
+    hosts = list({(one["host"], one.get("nodename")): one for one in hosts}.values())
+    given = [name for name in HostState.attributes if all(name in one for one in hosts)]
+    columns = {name: [one[name] for one in hosts] for name in given if name not in ("host", "nodename")}
+    names, nodes = [one["host"] for one in hosts], [one.get("nodename", one["host"]) for one in hosts]
+    return StillPool.from_columns(names, nodes, host_class=kind, **columns)
+
+
 class World:
     """A pool and what happens to it. Every request is decided with and without the engine."""
 
@@ -254,8 +267,11 @@ class World:
         self.conf, self.other_conf = story["conf"], story.get("other_conf", story["conf"])
         self.extra = [host.copy() for host in hosts[:2]]
         self.pool = StillPool()
-        for host in hosts:
-            self._add(host)
+        if "columns" in story:
+            self.pool = made_of_columns(story["hosts"], KINDS[story["columns"]])
+        else:
+            for host in hosts:
+                self._add(host)
         self.placed = []
         self.nr = 0
 
@@ -271,6 +287,8 @@ class World:
         for kind, *arguments in events:
             if kind in ("ask", "place", "list", "other", "move"):
                 yield self._ask(kind, *arguments)
+            elif kind == "try":
+                yield from self._try(*arguments)
             elif kind == "add":
                 self._add(made_host({"host": f"a{arguments[0]}", **arguments[1]}))
             elif kind == "release":
@@ -285,9 +303,30 @@ class World:
             self.pool.remove((host.host, host.nodename))
         elif kind == "update":
             self.pool.update((host.host, host.nodename), free_ram_mb=arguments[0], num_io_ops=1)
+        elif kind == "report":
+            figures, listed = arguments
+            here = dict(list(host.instances.items())[:listed])
+            # A class may not know how to give back an instance, or be too fragile for one.
+            with contextlib.suppress(InvalidHost, OverflowError):
+                self.pool.report((host.host, host.nodename), instances=here if listed else None, **figures)
         else:
             name, value = arguments[0]
             setattr(host, name, value)
+
+    def _try(self, keeps, events):
+        """Events in a transaction, which may be undone; no host comes or goes in one."""
+        placed, found = list(self.placed), []
+
+        def act():
+            found.extend(self.run([one for one in events if one[0] not in ("add", "remove")]))
+            if not keeps:
+                raise _Undone
+
+        try:
+            self.pool.transaction(act)
+        except _Undone:
+            self.placed = placed
+        return found
 
     def _release(self, selections):
         with contextlib.suppress(InvalidRequest, TypeError):
