@@ -378,7 +378,9 @@ def pool_story(chance):
     return story if columns is None else {**story, "columns": columns}
 
 
-_MEASURED = ("free_ram_mb", "free_disk_mb", "vcpus_used", "num_io_ops", "stats", "metrics", "service", "hypervisor_type")
+_MEASURED = ("free_ram_mb", "free_disk_mb", "vcpus_used", "num_io_ops", "stats", "metrics", "hypervisor_type")
+
+
 _LONG_FILTERS = (
     *("RamFilter", "CoreFilter", "NumInstancesFilter", "EverySecondFilter", "OnceFilter", "UuidFilter", "GpuFilter"),
     *("ServerGroupAntiAffinityFilter", "AverageFilter", "TagFilter", "FirstHalfFilter", "ComputeFilter", "EachFilter"),
