@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filtersched.columns.column import NotVectorizable
-from filtersched.columns.distinct_values import Codes
 from filtersched.engine.cached_answers import CachedAnswers, Found
 from filtersched.engine.candidates import Candidates
 from filtersched.engine.fallback import UseHandlers
 from filtersched.engine.latest import Latest
 from filtersched.engine.overlay import Overlay
-from filtersched.engine.plugin_evaluator import ColumnAnswer, PluginEvaluator, Raised
+from filtersched.engine.plugin_evaluator import RAISED, ColumnAnswer, PluginEvaluator
 from filtersched.engine.questions import Asked, Kind, Questions
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.hosts.declared_items import Name, reader
@@ -23,7 +22,7 @@ from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.row_changes import Changes
 
-_ENTRIES, _FOUND, _UNIFORM = 128, 64, 8
+_ENTRIES, _FOUND = 128, 64
 _BYTES = 64 * 1024 * 1024
 # In a pool for which that is less, the most bytes for each row: 24 answers that are numbers.
 _BYTES_PER_ROW = 192
@@ -33,14 +32,6 @@ _MANY_VALUES = 4
 _SAMPLE = 64
 # Answers that were not asked for during so many changes are worked out anew.
 _MOST_CHANGES = 8192
-# Evaluating so many dirty rows one by one costs as much as evaluating a column of a thousand.
-_FEW = 8
-_NO_VALUE = object()
-
-
-def few_rows(rows: HostRows) -> int:
-    """How many dirty rows are evaluated one by one; more cost as much as all."""
-    return _FEW + len(rows) // 1000
 
 
 class AnswerCache:
@@ -52,12 +43,10 @@ class AnswerCache:
 
     def _forget(self) -> None:
         self._state = (self.rows.version, self.rows.change_count)
-        self._few = few_rows(self.rows)
         # By the key of the request to the plug-in; never None.
         self._entries: Latest[CachedAnswers] = Latest(_ENTRIES)
         # By key of the request to all plug-ins.
         self._found: Latest[Found] = Latest(_FOUND)
-        self._uniform: Latest[NDArray[np.float64]] = Latest(_UNIFORM)
         self._size = 0
         # Kinds of requests about which hosts were asked one by one, the last ones.
         self._asked_once: Latest[bool] = Latest(_ENTRIES)
@@ -131,22 +120,21 @@ class AnswerCache:
             return False
         if not dirty:
             return True
-        if entry.codes is not None:
-            return self._follow_codes(entry, entry.codes, asked, request, dirty)
-        if len(dirty) > self._few:
+        if entry.raised is not None or len(dirty) > entry.most_dirty:
             return False
+        answers = []
         try:
             ask = evaluator.host_evaluator(request)
             for row in dirty:
                 if row not in hosts:
                     hosts[row] = self.rows.host(row)
-                host = hosts[row]
-                entry.set_row(row, kind.from_answer(ask(host)))
+                answers.append(kind.from_answer(ask(hosts[row])))
                 if entry.window is not None:
-                    entry.window = entry.window.narrowed(evaluator.window_of(host, request))
+                    entry.window = entry.window.narrowed(evaluator.window_of(hosts[row], request))
         except Exception:
             # The boundary to the plug-in: it raises only if the row is a candidate.
             return False
+        entry.set_rows(dirty, answers)
         return True
 
     def answers_for(
@@ -205,13 +193,6 @@ class AnswerCache:
             answers[row] = answer
         return answers
 
-    def all_rows(self, value: float) -> NDArray[np.float64]:
-        """The same value for every row, (n_rows,), read-only for callers; the same array each time."""
-        values = self._uniform.find(value)
-        if values is None:
-            values = self._uniform.keep(value, np.full(len(self.rows), value, dtype=np.float64))
-        return values
-
     def _drop(self, key: Any) -> None:
         dropped = self._entries.pop(key, None)
         if dropped is not None:
@@ -257,12 +238,7 @@ class AnswerCache:
         if self.rows.has_objects and self._rarely_shared(reads) and self._is_first(evaluator.key(request)):
             # Asking the candidates costs less than asking about all values, unless the request comes again.
             raise NotVectorizable
-        entry = CachedAnswers(np.zeros(0, dtype=kind.dtype), kind, self.rows, self.rows.watched_items(reads))
-        entry.codes = self.rows.codes(reads)
-        if entry.codes is None:
-            raise NotVectorizable
-        self._fill(entry, entry.codes, (evaluator, kind), request)
-        return entry, evaluator.spec_reads
+        return self._by_value(evaluator, kind, request, reads), evaluator.spec_reads
 
     def _on_columns(
         self, evaluator: PluginEvaluator, request: RequestKeys, reads: tuple[Name, ...]
@@ -296,45 +272,21 @@ class AnswerCache:
         """Whether this kind of request was not seen lately; None never comes again."""
         return key is None or (self._asked_once.find(key) is None and self._asked_once.keep(key, True))
 
-    @staticmethod
-    def _answers(
-        entry: CachedAnswers, codes: Codes, evaluator: PluginEvaluator, request: RequestKeys, asked: Sequence[int]
-    ) -> list[Any]:
-        """The answers for these codes; the plug-in is asked once about each value."""
-        known, values = entry.values, codes.values
-        known += [_NO_VALUE] * (len(values) - len(known))
-        new = [code for code in dict.fromkeys(asked) if known[code] is not values[code]]
-        evaluator.evaluate_distinct_values(codes, request, entry.known, new)
-        for code in new:
-            known[code] = values[code]
-        return [entry.known[code] for code in asked]
-
-    def _fill(self, entry: CachedAnswers, codes: Codes, asked: Asked, request: RequestKeys) -> None:
-        """The answers of all rows from those of the codes."""
-        evaluator, kind = asked
-        wrong = []
-        table = np.zeros(len(codes.values), dtype=kind.dtype)
-        live = codes.live()
-        for code, answer in zip(live, self._answers(entry, codes, evaluator, request, live), strict=True):
-            if isinstance(answer, Raised):
+    def _by_value(
+        self, evaluator: PluginEvaluator, kind: Kind, request: RequestKeys, reads: tuple[Name, ...]
+    ) -> CachedAnswers:
+        """New answers, asked for once per distinct value. Raises NotVectorizable if there are no codes of values."""
+        codes = self.rows.codes(reads)
+        if codes is None:
+            raise NotVectorizable
+        table, wrong = np.zeros(len(codes.values), dtype=kind.dtype), []
+        for code, answer in evaluator.evaluate_distinct_values(codes, request):
+            if answer is RAISED:
                 wrong.append(code)
             else:
                 table[code] = kind.from_answer(answer)
-        entry.replace(table.take(codes.codes))
+        # All rows cost one call for each value.
+        entry = CachedAnswers(table.take(codes.codes), kind, self.rows, self.rows.watched_items(reads))
+        entry.most_dirty = max(entry.most_dirty, len(codes.values))
         entry.raised = np.isin(codes.codes, wrong) if wrong else None
-
-    def _follow_codes(
-        self, entry: CachedAnswers, codes: Codes, asked: Asked, request: RequestKeys, dirty: Collection[int]
-    ) -> bool:
-        """Whether the dirty rows could be given the answers of the values that they have now."""
-        evaluator, kind = asked
-        if entry.window is not None or self.rows.codes(request.reads_of(evaluator)) is not codes:
-            return False
-        answers = self._answers(entry, codes, evaluator, request, [codes.codes.item(row) for row in dirty])
-        is_exception = entry.raised is not None or any(isinstance(answer, Raised) for answer in answers)
-        if is_exception or 8 * len(dirty) > len(codes.codes):
-            self._fill(entry, codes, asked, request)
-            return True
-        for row, answer in zip(dirty, answers, strict=True):
-            entry.set_row(row, kind.from_answer(answer))
-        return True
+        return entry

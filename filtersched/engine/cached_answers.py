@@ -10,18 +10,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from filtersched.columns.distinct_values import Codes
 from filtersched.engine.plugin_evaluator import Window
 from filtersched.engine.questions import Asked, Kind
 from filtersched.engine.top_rows import ColumnExtremes
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.row_changes import Changes
 
+# Evaluating so many dirty rows one by one costs as much as evaluating a column of a thousand.
+_FEW = 8
 # Of so many numbers it is remembered which answers are not below; a byte for each row and number.
 _MASKS = 4
 # Of these types is one answer for all rows.
 _ONE = (float, bool)
 _IS_KEPT, _VALUES = attrgetter("is_kept"), attrgetter("_values")
+
+
+def few_rows(rows: HostRows) -> int:
+    """How many dirty rows are evaluated one by one; more cost as much as all."""
+    return _FEW + len(rows) // 1000
 
 
 class CachedAnswers:
@@ -31,12 +37,14 @@ class CachedAnswers:
     change_count : the number of changes of hosts that they include.
     watched_attributes : what the plug-in reads of hosts; None is anything.
     is_kept : whether the cache has them.
+    raised : (n_rows,) for which hosts the plug-in raised, None for none; these have no answer.
+    most_dirty : if more rows are dirty, evaluating all costs less.
     ends : the least and largest of the answers, once a caller needs them.
     """
 
     __slots__ = (
-        *("_dtype", "_is_lent", "_least", "_n_rows", "_passes", "_passes_all", "answers", "change_count", "codes"),
-        *("ends", "is_kept", "known", "options", "raised", "values", "watched_attributes", "window"),
+        *("_dtype", "_least", "_n_rows", "_passes", "_passes_all", "answers", "change_count"),
+        *("ends", "is_kept", "most_dirty", "options", "raised", "watched_attributes", "window"),
     )
 
     def __init__(self, answers: Any, kind: Kind, rows: HostRows, watched_attributes: frozenset[str] | None) -> None:
@@ -46,18 +54,13 @@ class CachedAnswers:
         self.change_count: int = rows.change_count
         self.watched_attributes: frozenset[str] | None = watched_attributes
         self.is_kept: bool = False
-        # Where a plug-in is asked once per distinct value: the codes of all rows, and by code the value asked about.
-        self.codes: Codes | None = None
-        self.known: dict[int, Any] = {}
-        self.values: list[Any] = []
+        self.most_dirty: int = few_rows(rows)
         self.raised: NDArray[np.bool_] | None = None
         self.ends: ColumnExtremes | None = None
         # A number that no answer is below; and by number, which answers are not below it.
         self._least: float = -math.inf
         self._passes: dict[float, NDArray[np.bool_]] = {}
         self._passes_all: bool | None = None
-        # Whether an array that `passes` has returned would be written to.
-        self._is_lent = False
         # When the answers hold, where they depend on the time.
         self.window: Window | None = None
         # Options in effect when the answers were computed; a change invalidates them.
@@ -80,10 +83,7 @@ class CachedAnswers:
         The same array as long as no other hosts pass. It is read-only for callers, and never changes.
         """
         if needed is None:
-            if self.passes_all():
-                return True
-            self._is_lent = True
-            found: NDArray[np.bool_] | bool = self.answers
+            found: NDArray[np.bool_] | bool = True if self.passes_all() else self.answers
             return found
         if needed <= self._least:
             return True
@@ -97,48 +97,34 @@ class CachedAnswers:
         if passes.all():
             self._least = needed
             return True
-        self._is_lent = True
         return passes
 
-    def replace(self, answers: NDArray[Any]) -> None:
-        """Give all rows other answers."""
-        self.answers = _one_if_same(answers)
-        self._passes = {}
-        self._passes_all = None
-        self._least = -math.inf
-        self.ends = None
-
-    def set_row(self, row: int, answer: Any) -> None:
-        """Give a row another answer."""
+    def set_rows(self, rows: Iterable[int], answers: Sequence[Any]) -> None:
+        """Give rows other answers. An array that `passes` has returned is replaced, not written to."""
         if type(self.answers) in _ONE:
-            if self.answers == answer:
+            if all(answer == self.answers for answer in answers):
                 return
             self.answers = np.full(self._n_rows, self.answers, dtype=self._dtype)
             self._passes.clear()
-        elif self._dtype is np.bool_:
-            if self.answers[row] == answer:
-                return
-            self._own_masks()
-        self.answers[row] = answer
-        self._passes_all = None
-        if answer < self._least:
-            self._least = answer
-        for needed in self._passes:
-            if self._passes[needed][row] != (answer >= needed):
-                self._own_masks()
-                self._passes[needed][row] = answer >= needed
-        if self.ends is not None:
-            for top_rows in self.ends.in_use:
+        each = zip(rows, answers, strict=True)
+        changed = [(row, answer) for row, answer in each if self.answers.item(row) != answer]
+        if not changed:
+            return
+        if self._dtype is np.bool_:
+            self.answers = self.answers.copy()
+        for needed, passes in self._passes.items():
+            moved = [(row, answer >= needed) for row, answer in changed if passes.item(row) is not (answer >= needed)]
+            if moved:
+                self._passes[needed] = passes.copy()
+                for row, passes_now in moved:
+                    self._passes[needed][row] = passes_now
+        for row, answer in changed:
+            self.answers[row] = answer
+            if answer < self._least:
+                self._least = answer
+            for top_rows in () if self.ends is None else self.ends.in_use:
                 top_rows.changed(row, answer)
-
-    def _own_masks(self) -> None:
-        """Write to masks that no caller has."""
-        if self._is_lent:
-            self._is_lent = False
-            if self._dtype is np.bool_:
-                self.answers = self.answers.copy()
-            for needed in self._passes:
-                self._passes[needed] = self._passes[needed].copy()
+        self._passes_all = None
 
 
 class Found:

@@ -9,8 +9,8 @@ from operator import attrgetter, is_
 
 import numpy as np
 
-from filtersched.engine.answer_cache import AnswerCache, few_rows
-from filtersched.engine.cached_answers import CachedAnswers
+from filtersched.engine.answer_cache import AnswerCache
+from filtersched.engine.cached_answers import CachedAnswers, few_rows
 from filtersched.engine.candidates import Candidates
 from filtersched.engine.fallback import UseHandlers
 from filtersched.engine.latest import Latest
@@ -55,7 +55,6 @@ class Totals:
         self.is_finite: bool = bool(np.isfinite(self.totals).all())
         self._top_rows: TopRows | None = None
         self._change_count = rows.change_count
-        self._few = few_rows(rows)
 
     def refresh(self, rows: HostRows, watched: frozenset[str] | None) -> bool:
         """Weigh the dirty rows again; returns False where there are too many, or a weight is not finite.
@@ -64,7 +63,7 @@ class Totals:
         """
         if self._change_count != rows.change_count:
             dirty = rows.dirty_rows_since(self._change_count, watched)
-            if dirty is None or len(dirty) > self._few:
+            if dirty is None or len(dirty) > few_rows(rows):
                 return False
             terms, scale = self._terms, self._scale
             for row in dirty:

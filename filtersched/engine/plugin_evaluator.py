@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -28,6 +28,9 @@ from filtersched.requests.request_spec import RequestSpec
 LOG = logging.getLogger(__name__)
 
 Source = HostRows | Overlay
+
+# In the place of an answer: the plug-in raised an exception.
+RAISED = object()
 
 # The classes and methods that were said to be slow.
 _warned: weakref.WeakKeyDictionary[type, set[str]] = weakref.WeakKeyDictionary()
@@ -283,34 +286,22 @@ class PluginEvaluator:
                 why,
             )
 
-    def evaluate_distinct_values(
-        self, codes: Codes, request: RequestKeys, known: dict[int, Any], asked: Iterable[int]
-    ) -> None:
-        """Put the answers of these codes into `known`.
-
-        An answer that raised is kept as the exception, since no candidate may have that value.
-        """
+    def evaluate_distinct_values(self, codes: Codes, request: RequestKeys) -> Iterator[tuple[int, Any]]:
+        """Each code that some row has, with the answer for its value, or RAISED."""
         reads = request.reads_of(self)
         spec = self._spec_view(request.spec)
-        view_of = host_view(self.name, reads)
-        for code in asked:
+        view: Any = host_view(self.name, reads)(None)
+        for code in codes.live():
             values = codes.values[code] if len(reads) > 1 else (codes.values[code],)
             each = zip(reads, values, strict=True)
             shown = {attribute_of(name): value for name, value in each if value is not MISSING}
+            show(view, SimpleNamespace(**shown))
             try:
-                known[code] = self.finish(self.method(view_of(SimpleNamespace(**shown)), spec))
-            except Exception as problem:
-                # The boundary to the plug-in; raised if a candidate has this value.
-                known[code] = Raised(problem)
-
-
-class Raised:
-    """An answer that is an exception."""
-
-    __slots__ = ("problem",)
-
-    def __init__(self, problem: Exception) -> None:
-        self.problem: Exception = problem
+                answer = self.finish(self.method(view, spec))
+            except Exception:
+                # The boundary to the plug-in; it raises again when it judges a candidate that has this value.
+                answer = RAISED
+            yield code, answer
 
 
 def _as_it_is(answer: Any) -> Any:

@@ -118,7 +118,7 @@ class WeigherRunner:
             each = [self.from_answer(ask(overlay.host(row))) for row in candidates.rows().tolist()]
             return _placed(np.array(each, dtype=np.float64), candidates), None
         if not isinstance(answers, np.ndarray):
-            answers = cache.all_rows(answers)
+            answers = np.broadcast_to(np.float64(answers), candidates.n_rows)
         return (answers, found) if candidates.order is None else (answers[candidates.order], None)
 
     def _on_columns(self, overlay: Overlay, request: RequestKeys) -> Any:

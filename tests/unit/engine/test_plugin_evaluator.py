@@ -3,7 +3,7 @@
 import pytest
 
 from filtersched.columns.column import NotVectorizable, filled, of_each
-from filtersched.engine.plugin_evaluator import Raised, evaluator
+from filtersched.engine.plugin_evaluator import RAISED, evaluator
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.views import ColumnView
 from filtersched.errors import UndeclaredRead
@@ -147,14 +147,11 @@ def test_a_body_that_fills_its_gaps_is_answered_on_columns():
     assert answer.tolist() == [True, False, False]
 
 
-def test_a_distinct_value_is_asked_about_once_and_what_raises_is_kept():
-    known = {}
+def test_a_distinct_value_is_asked_about_once_and_what_raises_is_marked():
     codes = rows(hypervisor_type=["kvm", "odd", "xen", "kvm"]).codes(("hypervisor_type",))
-    asked(ByValue).evaluate_distinct_values(codes, request(), known, codes.live())
+    found = asked(ByValue).evaluate_distinct_values(codes, request())
+    assert list(found) == [(0, True), (1, RAISED), (2, False)]
     assert codes.codes.tolist() == [0, 1, 2, 0]
-    assert (known[0], known[2]) == (True, False)
-    assert isinstance(known[1], Raised)
-    assert isinstance(known[1].problem, KeyError)
 
 
 def test_one_host_is_asked_about_with_what_is_declared_only():
