@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,31 +36,36 @@ class _Reevaluation(NamedTuple):
     """One plug-in to evaluate again.
 
     at : its place among the filters, or the weighers.
-    ask : evaluates the host chosen last; None if all hosts must be evaluated.
-    of_others : whether the answers for other hosts may change too. Then `ask` makes of each request what
-        evaluates the host. The filter tells which others it refuses; the weigher reads nothing of hosts, and
-        gives all of them the same.
+    of_chosen : whether it is asked about the host chosen last.
+    of_all : whether it is asked about all hosts.
+    tells : whether it knows what changes for all hosts: the filter which ones it refuses, the weigher, which reads
+        nothing of hosts, what it gives all of them.
+    ask : asks about single hosts, where the request changes nothing.
     is_ahead : whether it is evaluated on columns of the hosts that come next, before they are chosen.
     """
 
     at: int
     one: Any
+    of_chosen: bool = False
+    of_all: bool = False
+    tells: bool = False
     ask: Callable[..., Any] | None = None
-    of_others: bool = False
     is_ahead: bool = False
+
+    def answer(self, host: HostState, request: RequestKeys) -> Any:
+        """What the plug-in answers for a host."""
+        ask = self.ask or self.one.evaluator.host_evaluator(request)
+        return ask(host, request.spec)
 
 
 class _Plan(NamedTuple):
     """The plug-ins to evaluate when these of the watched attributes of the chosen host changed; None is any.
 
-    filters_left, weighers_left : those that are not evaluated ahead.
     ahead : what changes before an instance of a group is noted; None if nothing is evaluated ahead.
     """
 
     filters: Sequence[_Reevaluation]
     weighers: Sequence[_Reevaluation]
-    filters_left: Sequence[_Reevaluation]
-    weighers_left: Sequence[_Reevaluation]
     watched: tuple[str, ...]
     ahead: tuple[str, ...] | None
 
@@ -112,7 +117,7 @@ class IncrementalUpdate:
         host = chosen.host
         self._known = self._prefetch.take(host)
         if self._known is None and self._last is not None and self._last[0].ahead is not None:
-            self._prefetch.evaluate(*self._last, host, self._front, self.ranking.left + 1)
+            self._prefetch.evaluate(*self._last, itertools.chain((host,), self._next_hosts()), self.ranking.left + 1)
             self._known = self._prefetch.take(host)
         if self._known is None:
             return depleted(host, chosen.spec)
@@ -120,9 +125,9 @@ class IncrementalUpdate:
         after.note_instance(chosen.spec)
         return after
 
-    def _front(self, count: int) -> Iterator[HostState]:
-        """The hosts that are likely to be chosen next."""
-        return map(self._overlay.host, map(self.ranking.row, self.ranking.front(count)))
+    def _next_hosts(self) -> Iterator[HostState]:
+        """The hosts that are likely to be chosen next, in order."""
+        return map(self._overlay.host, map(self.ranking.row, self.ranking.next_places()))
 
     def next(
         self,
@@ -134,15 +139,13 @@ class IncrementalUpdate:
     ) -> RefusalSteps:
         """Filter and weigh for the next instance; the ranking may be left empty."""
         plan = self._plan(running, request, last)
-        known = self._known
         before = self.ranking.count
         first = set_aside.steps(before) if set_aside.count else None
-        asked = plan.filters if known is None or known.refused_by >= 0 else plan.filters_left
-        stays, refusals = self._filter(asked, request, last.depleted, last.spec)
+        stays, refusals = self._filter(plan.filters, request, last.depleted, last.spec)
         if refusals and not self._are_final:
             self._set_aside(set_aside, running, refusals, request, index)
         if self.ranking.count:
-            self._weigh(plan.weighers if known is None else plan.weighers_left, request, last, stays=stays)
+            self._weigh(plan.weighers, request, last, stays=stays)
         if refusals or first is not None:
             self._no_refusals = None
             return RefusalSteps(self._names, running, before, refusals, tuple if first is None else first)
@@ -197,15 +200,15 @@ class IncrementalUpdate:
         of_weighers = [
             self._evaluate(at, term.weigher, request, changed, again=True) for at, term in enumerate(self.ranking.terms)
         ]
-        filters, filters_left = _planned(of_filters)
-        weighers, weighers_left = _planned(of_weighers)
+        filters = [one for one in of_filters if one is not None]
+        weighers = [one for one in of_weighers if one is not None]
         ahead = changed
         if changed is not None and _has_group(request.spec):
             notes = _INSTANCES in changed or _INSTANCES not in self._watched
             ahead = tuple([name for name in changed if name != _INSTANCES]) if notes else None
-        if len(filters) + len(weighers) == len(filters_left) + len(weighers_left):
+        if not any(one.is_ahead for one in (*filters, *weighers)):
             ahead = None
-        return _Plan(filters, weighers, filters_left, weighers_left, self._watched, ahead)
+        return _Plan(filters, weighers, self._watched, ahead)
 
     def _evaluate(
         self,
@@ -218,23 +221,26 @@ class IncrementalUpdate:
     ) -> _Reevaluation | None:
         evaluator = one.evaluator
         assert evaluator is not None
-        if isinstance(one, WeigherRunner) and one.changes_for_chosen_only:
-            changes = False
-        else:
-            changes = not again or evaluator.changes_between_instances(self._overlay, request)
-        tells = again and isinstance(one, FilterRunner) and one.tells_new_refusals
-        if changes and isinstance(one, WeigherRunner) and not request.reads_of(evaluator):
-            return _Reevaluation(at, one, evaluator.host_evaluator, of_others=True)
-        if changes and not tells:
-            return _Reevaluation(at, one)
         reads = self._overlay.rows.watched_attributes(request.reads_of(evaluator))
         stays = reads is not None and changed is not None and reads.isdisjoint(changed)
+        if isinstance(one, FilterRunner):
+            changes = not again or evaluator.changes_between_instances(self._overlay, request)
+            tells = again and one.tells_new_refusals
+        else:
+            changes = not one.changes_for_chosen_only and evaluator.changes_between_instances(self._overlay, request)
+            tells = not request.reads_of(evaluator)
         if changes:
-            return _Reevaluation(at, one, _tells if stays else evaluator.host_evaluator, of_others=True)
+            return _Reevaluation(at, one, of_chosen=tells and not stays, of_all=not tells, tells=tells)
         if stays:
             return None
         notes = _has_group(request.spec) and (reads is None or _INSTANCES in reads)
-        return _Reevaluation(at, one, evaluator.host_evaluator(request), is_ahead=evaluator.columnar and not notes)
+        return _Reevaluation(
+            at,
+            one,
+            of_chosen=True,
+            ask=evaluator.host_evaluator(request),
+            is_ahead=evaluator.columnar and not notes,
+        )
 
     def _filter(
         self, asked: Sequence[_Reevaluation], request: RequestKeys, host: HostState, before: RequestSpec
@@ -246,13 +252,13 @@ class IncrementalUpdate:
             gone = self._gone(one, request, before)
             if len(gone):
                 stays = stays and place not in gone
-            if stays and one.ask is not None:
+            if stays and one.of_chosen:
                 if one.is_ahead and self._known is not None:
                     stays = self._known.refused_by != one.at
                 else:
-                    stays = bool(one.ask(request)(host) if one.of_others else one.ask(host, request.spec))
+                    stays = bool(one.answer(host, request))
                 if not stays:
-                    gone = np.append(gone, place) if len(gone) else np.array([place], dtype=np.intp)
+                    gone = np.append(gone, place)
             if len(gone):
                 refusals[one.at] = ranking.rows(ranking.in_list_order(gone))
                 ranking.drop(gone)
@@ -262,9 +268,9 @@ class IncrementalUpdate:
 
     def _gone(self, one: _Reevaluation, request: RequestKeys, before: RequestSpec) -> Places:
         """The places of the hosts that a filter refuses now; the host chosen last may not be among them."""
-        if one.ask is None:
+        if one.of_all:
             return self._refused(one.one, request)
-        if not one.of_others:
+        if not one.tells:
             return _NOWHERE
         told = one.one.refused_since(self._overlay, before, request)
         if told is None:
@@ -301,12 +307,14 @@ class IncrementalUpdate:
             changed.append(at)
         for one in asked:
             weigher: WeigherRunner = one.one
-            if one.ask is not None and not one.of_others:
-                if stays:
-                    raws[one.at] = weigher.from_answer(one.ask(last.depleted, request.spec))
-                    changed.append(one.at)
+            if one.is_ahead and self._known is not None:
                 continue
-            if one.ask is not None and weigher.from_answer(one.ask(request)(last.depleted)) == raws[one.at]:
+            if one.tells and weigher.from_answer(one.answer(last.depleted, request)) == raws[one.at]:
+                continue
+            if not (one.tells or one.of_all):
+                if stays:
+                    raws[one.at] = weigher.from_answer(one.answer(last.depleted, request))
+                    changed.append(one.at)
                 continue
             if ranking.is_trimmed:
                 raise NeedAllHosts
@@ -317,24 +325,9 @@ class IncrementalUpdate:
             ranking.return_chosen(place, raws, last.raws, changed)
 
 
-def _planned(found: Iterable[_Reevaluation | None]) -> tuple[list[_Reevaluation], list[_Reevaluation]]:
-    """The plug-ins to evaluate, and the part of them that is not evaluated ahead."""
-    there = [one for one in found if one is not None]
-    return there, [one for one in there if not one.is_ahead]
-
-
 def _has_group(spec: RequestSpec) -> bool:
     """Whether hosts note the instances of the request, each of which is another."""
     return spec.instance_group is not None or bool(spec.instance_groups)
-
-
-def _passes(_host: HostState) -> bool:
-    return True
-
-
-def _tells(_request: RequestKeys) -> Callable[[HostState], bool]:
-    """Evaluates the host chosen last where the filter reads nothing that changed: the filter tells if it refuses it."""
-    return _passes
 
 
 def _changed(before: HostState, after: HostState, watched: Sequence[str]) -> tuple[str, ...] | None:

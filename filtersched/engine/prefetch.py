@@ -8,7 +8,7 @@ evaluated for the front of the ranking together, on columns, before the hosts ar
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,18 +41,14 @@ class NextState(NamedTuple):
 class Prefetch:
     """The next states that were evaluated and not used yet.
 
-    Where other hosts are chosen than those at the front, and more than half of the states stay unused, four times as
-    many of the next hosts are asked one by one before it begins again.
+    While more of them wait than were used, no others are evaluated: other hosts are chosen than those at the front.
     """
 
     def __init__(self) -> None:
         # By identity of the host without the instance, which the state holds.
         self._states: dict[int, NextState] = {}
         self._works = True
-        self._n_evaluated = 0
         self._n_used = 0
-        # So many hosts are to be asked one by one.
-        self._n_alone = 0
 
     def forget(self) -> None:
         """Forget all states: other plug-ins run."""
@@ -64,26 +60,17 @@ class Prefetch:
         self._n_used += found is not None
         return found
 
-    def evaluate(
-        self, plan: Any, request: RequestKeys, chosen: HostState, front: Callable[[int], Iterator[HostState]], most: int
-    ) -> None:
-        """Evaluate the next states of the chosen host and those at the front, as far as the plan is about them.
+    def evaluate(self, plan: Any, request: RequestKeys, hosts: Iterator[HostState], most: int) -> None:
+        """Evaluate the next states of the hosts that come first, as far as the plan is about them.
 
-        front : gives about so many of them, in order.
         most : so many states are needed at most.
         """
-        if self._n_alone or most < _LEAST or not self._works:
-            self._n_alone -= self._n_alone > 0
-            return
-        if 2 * self._n_used < self._n_evaluated:
-            self._n_alone, self._n_evaluated, self._n_used = 4 * self._n_evaluated, 0, 0
+        if most < _LEAST or len(self._states) > self._n_used or not self._works:
             return
         size = min(self._n_used + 4 * _LEAST, _MOST, most)
-        hosts = itertools.chain((chosen,), front(size + len(self._states)))
         # A derived class may do anything when an instance is taken, so that it is not asked to in vain.
         plain = (host for host in hosts if type(host) is HostState and id(host) not in self._states)
         missing = list(itertools.islice(plain, size))
-        self._n_evaluated += len(missing)
         spec = request.spec.copy()
         # Which instance of a group it is that a host takes is not known yet.
         spec.__dict__.update(instance_group=None, instance_groups=())

@@ -5,14 +5,12 @@ first, and the sort is stable; so equals are in the order in which they were las
 the order of their earlier weights, else in the caller's. While the ends of every weigher's scale
 stay where they are, only the chosen host's weight changes, and the best is either the best of those
 never chosen, in list order, or the best of those chosen, the latest first among equals. When an end
-moves and that changes more than a few weights, the list is put in order by the old weights once, and
-everything is weighed anew.
+moves, the list is put in order by the old weights once, and everything is weighed anew.
 """
 
 from __future__ import annotations
 
 import heapq
-import math
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -24,14 +22,14 @@ from filtersched.engine.weighing import Floats, Scale, WeigherTerm, multipliers_
 
 Places = NDArray[np.intp]
 
-# Of the hosts never chosen so many are listed at first.
-_FRESH = 64
-# If the weights of more hosts change, the list is put in order.
-_FEW = 16
 # So many places are put in order faster by one call that knows nothing of nearly sorted arrays.
 _SOME = 512
 # Stands for all places never chosen that are not listed yet.
 _END = (-np.inf, 1, -1)
+
+
+def _first_of(_weights: Sequence[float]) -> int:
+    return 0
 
 
 class Ranking:
@@ -40,12 +38,21 @@ class Ranking:
     candidates : the hosts, in list order. A place is a row, or an index into its order, until the next
         `take`.
     parts : each weigher's raw weights by place; normalised ones only.
-    wanted : how many times a best host will be asked for.
+    wanted : how many times a host will be taken.
+    pick : says which of the `top` hosts at the front of the list is taken, given their weights.
     """
 
     is_trimmed = False
 
-    def __init__(self, candidates: Candidates, terms: Sequence[WeigherTerm], wanted: int) -> None:
+    def __init__(
+        self,
+        candidates: Candidates,
+        terms: Sequence[WeigherTerm],
+        wanted: int,
+        *,
+        top: int = 1,
+        pick: Callable[[Sequence[float]], int] = _first_of,
+    ) -> None:
         # Candidates that are not in this ranking; see trimming.
         self.n_trimmed = 0
         self._n_rows = candidates.n_rows
@@ -59,6 +66,8 @@ class Ranking:
         # Weighers that are not normalised weigh a host without rivals too.
         self._weighs_one = bool(terms) and not any(term.normalized for term in terms)
         self._wanted = wanted
+        self._top = top
+        self._pick = pick
         self._steps = 0
         # The terms whose raw weights are arrays of this ranking, which it writes to.
         self._written: set[int] = set()
@@ -74,17 +83,15 @@ class Ranking:
             term.fit_scale(alive)
         self.totals: Floats = totals_of(self.terms, self.places, self.alive)
         self.scale: Scale = Scale.of(self.terms)
-        # The terms with an end that moved, by place; and whether the list must be put in order for other reasons.
-        self._moved: set[int] = set()
+        # Whether an end moved, or more than the chosen host's weight changed.
         self._must_reorder = False
         # The raw weights of all hosts where they are equal, none of them -0.0; and the terms where they are not.
         self._raws = [term.low + 0.0 for term in self.terms]
         self._ranging = [
             (at, term) for at, term in enumerate(self.terms) if term.low != term.high or not term.normalized
         ]
-        # The step at which each place was last chosen, 0 for never; and the step of the list's last sort.
+        # The step at which each place was last chosen, 0 for never.
         self._latest = np.zeros(self.places, dtype=np.int32)
-        self._sorted_at = self._steps
         # The place taken last, which is the first of the list whatever its weight.
         self._taken = -1
         # A heap of the best places never chosen, and of those returned: (-weight, -step, place). An entry is out of
@@ -132,30 +139,26 @@ class Ranking:
             self.alive = np.ones(self.places, dtype=np.bool_)
         return self.alive
 
-    def take(self, top: int = 1, pick: Callable[[Sequence[float]], int] | None = None) -> int:
-        """Take a host out of the ranking until it is returned or dropped; returns its place.
-
-        top : it is one of so many at the front of the list; 1 takes the best.
-        pick : says which one, given their weights.
-        """
-        if self._must_reorder or (self._moved and not self._rescale()):
+    def take(self) -> int:
+        """Take a host out of the ranking until it is returned or dropped; returns its place."""
+        if self._must_reorder:
             self._reorder(self.places_in_order())
         self._steps += 1
-        if pick is None:
+        if self._top == 1:
             place = self.runner_up()
             assert place is not None
             heapq.heappop(self._heap)
         else:
-            best = self._best(top)
-            place = best[pick([self.weight(each) for each in best])]
+            front = self._front()
+            place = front[self._pick([self.weight(each) for each in front])]
         self._latest[place] = self._steps
         self._taken = place
         return place
 
-    def _best(self, count: int) -> list[int]:
-        """The places at the front of the list, so many or all."""
+    def _front(self) -> list[int]:
+        """The places of the `top` hosts at the front of the list, or of all."""
         found: list[tuple[float, int, int]] = []
-        while len(found) < count and self._first(count) is not None:
+        while len(found) < self._top and self._first() is not None:
             entry = heapq.heappop(self._heap)
             # It may have been listed again.
             if entry not in found:
@@ -164,17 +167,13 @@ class Ranking:
             heapq.heappush(self._heap, entry)
         return [place for _weight, _step, place in found]
 
-    def _first(self, count: int = 1) -> int | None:
-        """The place of the entry at the top of the heap, which is up to date; None if it is empty.
-
-        count : so many places never chosen may be looked at.
-        """
-        heap, latest = self._heap, self._latest
-        while heap:
-            weight, step, place = heap[0]
+    def _first(self) -> int | None:
+        """The place of the entry at the top of the heap, which is up to date; None if it is empty."""
+        latest = self._latest
+        while self._heap:
+            weight, step, place = self._heap[0]
             if step > 0:
-                self._list_fresh(count)
-                heap = self._heap
+                self._list_fresh()
             elif (
                 latest.item(place) == -step
                 and self.totals.item(place) == -weight
@@ -182,14 +181,13 @@ class Ranking:
             ):
                 return place
             else:
-                heapq.heappop(heap)
+                heapq.heappop(self._heap)
         return None
 
-    def _list_fresh(self, count: int) -> None:
+    def _list_fresh(self) -> None:
         never = self._living() & (self._latest == 0)
-        # More than can be chosen, to name the runner-up, and to have `count` of them every time; but few at first,
-        # since the list may soon be sorted again.
-        most = min(self._wanted - self._steps + 1, _FRESH + 4 * (self._steps - self._sorted_at)) + count
+        # More than will be taken, to name the runner-up, and to have `top` of them every time.
+        most = self.left + self._top + 1
         places = best_of(never, self.totals, most)
         weights = (-self.totals[places]).tolist()
         fresh = [(weight, 0, place) for weight, place in zip(weights, places.tolist(), strict=True)]
@@ -200,13 +198,11 @@ class Ranking:
 
     @property
     def left(self) -> int:
-        """How many times more a best host will be asked for."""
+        """How many times more a host will be taken."""
         return self._wanted - self._steps
 
-    def front(self, count: int) -> Iterator[int]:
-        """The places that are likely to be taken next, in this order; about so many."""
-        if sum(step == 0 for _weight, step, _place in self._heap) < count:
-            self._list_fresh(count)
+    def next_places(self) -> Iterator[int]:
+        """The places that are likely to be taken next, in this order."""
         latest = self._latest
         for _weight, step, place in sorted(self._heap):
             if step < 1 and latest.item(place) == -step:
@@ -258,55 +254,11 @@ class Ranking:
                 if not (term.low < old < term.high and term.low < raw < term.high) and (
                     term.end_moves_without((old,), self.alive) or term.end_moves_with(raw)
                 ):
-                    self._moved.add(at)
-        if not self._moved:
-            self._put_back(place, raws)
-
-    def _put_back(self, place: int, raws: Sequence[float]) -> None:
-        weight = self.scale.weight(raws, self.scale.multipliers or self.multipliers(place))
-        self.totals[place] = weight
-        heapq.heappush(self._heap, (-weight, -self._latest.item(place), place))
-
-    def _rescale(self) -> bool:
-        """Weigh anew only where an end that moved changes a weight; False if the list must be put in order for it.
-
-        While one end of a scale stays, the hosts at that end keep their weight. The few others are found in order
-        without a sort if none of them weighs the same as another host, the one chosen last aside, which is first.
-        """
-        if self.n_trimmed or self.count == 1:
-            return False
-        living, alive = self._living(), RowMask(self.alive)
-        places = {self._taken} if self._taken >= 0 and living.item(self._taken) else set()
-        for at in self._moved:
-            term = self.terms[at]
-            low, high = term.low, term.high
-            if all(np.count_nonzero((term.raw != end) & living) > _FEW for end in (low, high)):
-                return False
-            term.fit_scale(alive)
-            if (low, high) == (term.low, term.high):
-                continue
-            stays = low if low == term.low else high
-            if not (low < high and term.low < term.high) or (stays == high != term.high):
-                return False
-            if not math.isfinite(high - low) or not math.isfinite(term.high - term.low):
-                return False
-            differs = (term.raw != stays) & living
-            if np.count_nonzero(differs) > _FEW:
-                return False
-            places.update(np.flatnonzero(differs).tolist())
-        self.scale = Scale.of(self.terms)
-        raws = {place: self.raws(place) for place in places}
-        weights = {place: self.scale.weight(raws[place], self.multipliers(place)) for place in places}
-        for place, weight in weights.items():
-            is_equal = self.totals == weight
-            is_equal[list(places)] = False
-            others = [one for one in places if one != self._taken and weights[one] == weight]
-            if place != self._taken and (len(others) > 1 or is_equal.any()):
-                return False
-        for place in places:
-            self._put_back(place, raws[place])
-        self._moved.clear()
-        return True
+                    self._must_reorder = True
+        if not self._must_reorder:
+            weight = self.scale.weight(raws, self.scale.multipliers or self.multipliers(place))
+            self.totals[place] = weight
+            heapq.heappush(self._heap, (-weight, -self._steps, place))
 
     def drop(self, places: Places) -> None:
         """Remove hosts that a filter refuses now."""
@@ -315,10 +267,10 @@ class Ranking:
         self.count -= len(places)
         if self.count:
             # Where all raw weights are equal, those that are left have the same ends.
-            for at, term in self._ranging:
+            for _at, term in self._ranging:
                 gone = term.raw[places].tolist()
                 if (term.low in gone or term.high in gone) and term.end_moves_without(gone, self.alive):
-                    self._moved.add(at)
+                    self._must_reorder = True
 
     def replace_raw(self, term: WeigherTerm, raw: Floats, chosen: int) -> float:
         """Replace the raw weights of one term, given in the order of `candidates`.

@@ -389,10 +389,11 @@ class Run:
     def _ranked(self, terms: Sequence[WeigherTerm], wanted: int, weights: CachedWeights | None) -> Ranking:
         """The candidates by weight."""
         candidates = self._candidates
+        assert self.top is not None
         # Trim where the list is long, few hosts are wanted, and neither draws nor alternates need more of it.
         worth_it = wanted > 1 and candidates.count >= self.trim_from and candidates.count > 4 * wanted
         if not worth_it or self.decision.alternates or self.top != 1:
-            return Ranking(candidates, terms, wanted)
+            return Ranking(candidates, terms, wanted, top=self.top, pick=self._pick)
         return TrimmedRanking(candidates, terms, wanted, self._totals(terms, weights))
 
     def _totals(self, terms: Sequence[WeigherTerm], weights: CachedWeights | None) -> Floats:
@@ -434,8 +435,7 @@ class Run:
 
     def _best_of(self, update: IncrementalUpdate, spec: RequestSpec, steps: Steps) -> EngineChoice:
         ranking = update.ranking
-        assert self.top is not None
-        place = update.place = ranking.take() if self.top == 1 else ranking.take(self.top, self._pick)
+        place = update.place = ranking.take()
         row = ranking.row(place)
         at = ranking.runner_up()
         # Copy the values now; ranking and pool change later.

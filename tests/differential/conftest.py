@@ -2,7 +2,7 @@
 
 import pytest
 
-from filtersched.engine import prefetch, ranking, top_rows
+from filtersched.engine import prefetch, top_rows
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -15,8 +15,7 @@ def short_top_rows():
 
 @pytest.fixture(autouse=True, scope="session")
 def few_hosts_at_once():
-    """The next states of few hosts are evaluated at once too, and few hosts never chosen are listed."""
-    usual = prefetch._LEAST, ranking._FRESH
-    prefetch._LEAST, ranking._FRESH = 1, 0
+    """The next states of few hosts are evaluated at once too."""
+    usual, prefetch._LEAST = prefetch._LEAST, 1
     yield
-    prefetch._LEAST, ranking._FRESH = usual
+    prefetch._LEAST = usual

@@ -1,11 +1,9 @@
 """The ranking against a literal list that is sorted again for every instance."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filtersched.engine import ranking as ranking_module
 from filtersched.engine.candidates import Candidates
 from filtersched.engine.ranking import Ranking
 from filtersched.engine.weighing import WeigherRunner, WeigherTerm
@@ -62,14 +60,6 @@ def rankings(draw):
     return raws, scales, steps, draw(st.permutations(range(count))), draw(st.booleans()), top, picks
 
 
-@pytest.fixture(autouse=True, scope="module")
-def few_listed():
-    """Of the hosts never chosen, few are listed at a time."""
-    usual, ranking_module._FRESH = ranking_module._FRESH, 0
-    yield
-    ranking_module._FRESH = usual
-
-
 @given(rankings())
 def test_one_of_the_best_is_taken_from_a_list_that_is_sorted_for_every_instance(case):
     raws, scales, steps, order, in_order, top, picks = case
@@ -87,13 +77,18 @@ def test_one_of_the_best_is_taken_from_a_list_that_is_sorted_for_every_instance(
         )
         for at, (minval, maxval, multipliers) in enumerate(scales)
     ]
-    ranking = Ranking(candidates, terms, len(steps) + 1)
+    turns = iter(picks)
+
+    def next_pick(weights):
+        return min(next(turns), len(weights) - 1)
+
+    ranking = Ranking(candidates, terms, len(steps) + 1, top=top, pick=next_pick)
     for (new, refused), pick in zip([*steps, (None, set())], picks, strict=True):
         expected = literal.sort()
         at = min(pick, top - 1, len(expected) - 1)
         literal.list.insert(0, literal.list.pop(at))
         expected.insert(0, expected.pop(at))
-        place = ranking.take(top, lambda weights, at=at: at) if top > 1 else ranking.take()
+        place = ranking.take()
         before, second = ranking.raws(place), ranking.runner_up()
         assert (ranking.row(place), ranking.weight(place)) == expected[0]
         assert (None if second is None else ranking.row(second)) == (expected[1][0] if len(expected) > 1 else None)
@@ -113,7 +108,7 @@ def test_one_of_the_best_is_taken_from_a_list_that_is_sorted_for_every_instance(
 
 def test_host_at_the_front_is_looked_at_once_where_more_are_listed_in_between():
     term = WeigherTerm(a_weigher(None, None), np.arange(8.0)[::-1].copy(), 1.0)
-    ranking = Ranking(Candidates(8), [term], 2)
-    first = ranking.take(3, lambda weights: len(weights) - 1)
+    ranking = Ranking(Candidates(8), [term], 2, top=3, pick=lambda weights: len(weights) - 1)
+    first = ranking.take()
     ranking.drop(np.array([first, 3, 4], dtype=np.intp))
-    assert (first, ranking.take(3, lambda weights: len(weights) - 1)) == (2, 5)
+    assert (first, ranking.take()) == (2, 5)
