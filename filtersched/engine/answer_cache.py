@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
@@ -14,24 +15,19 @@ from filtersched.engine.candidates import Candidates
 from filtersched.engine.fallback import UseHandlers
 from filtersched.engine.latest import Latest
 from filtersched.engine.overlay import Overlay
-from filtersched.engine.plugin_evaluator import RAISED, ColumnAnswer, PluginEvaluator
-from filtersched.engine.questions import Asked, Kind, Questions
+from filtersched.engine.plugin_evaluator import RAISED, PluginEvaluator
+from filtersched.engine.questions import Asked, Kind, Questions, as_answers
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.hosts.declared_items import Name, reader
 from filtersched.hosts.host_rows import HostRows
-from filtersched.hosts.host_state import HostState
-from filtersched.hosts.row_changes import Changes
+from filtersched.hosts.row_changes import rows_in
 
 _ENTRIES, _FOUND = 128, 64
 _BYTES = 64 * 1024 * 1024
 # In a pool for which that is less, the most bytes for each row: 24 answers that are numbers.
 _BYTES_PER_ROW = 192
-# Where a value is shared by fewer hosts than this on average, values are not worth being told apart.
-_MANY_VALUES = 4
 # So many rows tell whether hosts share values.
 _SAMPLE = 64
-# Answers that were not asked for during so many changes are worked out anew.
-_MOST_CHANGES = 8192
 
 
 class AnswerCache:
@@ -73,46 +69,34 @@ class AnswerCache:
 
     def _follow(self, found: Found, request: RequestKeys) -> bool:
         """Whether all of them hold now; those for dirty rows are worked out again."""
-        now, changes = self.rows.change_count, self._changes_since(found.change_count)
+        now, changes = self.rows.change_count, self.rows.changes_since(found.change_count)
         if changes is None:
             return False
-        hosts: dict[int, HostState] = {}
-        for at, dirty in found.touched_by(changes).items():
-            one, entry = found.asked[at]
-            if not self._hold(one, entry, request, dirty if entry.change_count != now else (), hosts):
+        dirty: Collection[int]
+        may_be_any = None in changes
+        for asked, entry in found.asked:
+            watched, dirty = entry.watched_attributes, ()
+            if entry.change_count != now and (may_be_any or watched is None or not watched.isdisjoint(changes)):
+                dirty = rows_in(changes, watched)
+            if (dirty or entry.window is not None) and not self._hold(asked, entry, request, dirty):
                 return False
             entry.change_count = now
         found.change_count = now
         return True
 
-    def _changes_since(self, then: int) -> Changes | None:
-        """The rows that are dirty since then, by attribute; None where it is not worth it to follow them."""
-        count = self.rows.change_count
-        return {} if then == count else self.rows.changes_since(then) if count - then <= _MOST_CHANGES else None
-
     def _current(self, asked: Asked, request: RequestKeys) -> CachedAnswers | None:
         """The cached answers to a request, up to date; None if there are none."""
         entry = self._entries.find(asked[0].key(request))
-        if entry is None or self._changes_since(entry.change_count) is None:
+        if entry is None:
             return None
-        dirty = self.rows.dirty_rows_since(entry.change_count, entry.watched_attributes) or ()
-        if not self._hold(asked, entry, request, dirty, {}):
+        dirty = self.rows.dirty_rows_since(entry.change_count, entry.watched_attributes)
+        if dirty is None or not self._hold(asked, entry, request, dirty):
             return None
         entry.change_count = self.rows.change_count
         return entry
 
-    def _hold(
-        self,
-        asked: Asked,
-        entry: CachedAnswers,
-        request: RequestKeys,
-        dirty: Collection[int],
-        hosts: dict[int, HostState],
-    ) -> bool:
-        """Whether answers hold now; those for dirty rows are worked out again. If not, all rows are to be.
-
-        hosts : host objects by row; the ones that are looked at are added.
-        """
+    def _hold(self, asked: Asked, entry: CachedAnswers, request: RequestKeys, dirty: Collection[int]) -> bool:
+        """Whether answers hold now; those for dirty rows are worked out again. If not, all rows are to be."""
         evaluator, kind = asked
         if entry.options is not evaluator.plugin._values:
             return False
@@ -126,11 +110,10 @@ class AnswerCache:
         try:
             ask = evaluator.host_evaluator(request)
             for row in dirty:
-                if row not in hosts:
-                    hosts[row] = self.rows.host(row)
-                answers.append(kind.from_answer(ask(hosts[row])))
+                host = self.rows.host(row)
+                answers.append(kind.from_answer(ask(host)))
                 if entry.window is not None:
-                    entry.window = entry.window.narrowed(evaluator.window_of(hosts[row], request))
+                    entry.window = entry.window.narrowed(evaluator.window_of(host, request))
         except Exception:
             # The boundary to the plug-in: it raises only if the row is a candidate.
             return False
@@ -161,36 +144,28 @@ class AnswerCache:
 
     def answers_over(
         self, overlay: Overlay, asked: Asked, request: RequestKeys, candidates: Candidates
-    ) -> Any:
+    ) -> NDArray[Any] | None:
         """The same as a decision sees the rows: those that it has depleted are asked again, if they are candidates.
 
-        (n_rows,), or one answer for all; not to be written to. None if hosts are to be asked one by one, as
-        where one of them raises.
+        (n_rows,). None if hosts are to be asked one by one, as where one of them raises.
         """
         is_candidate = candidates.as_mask()
         untouched = is_candidate.copy()
         untouched[list(overlay.depleted)] = False
-        evaluator, kind = asked
-        ask = evaluator.host_evaluator(request)
+        ask = asked[0].host_evaluator(request)
         try:
             found = self.answers_for(asked, request, lambda: np.flatnonzero(untouched))
             if found is None:
                 return None
-            changed = {row: kind.from_answer(ask(one)) for row, one in overlay.depleted.items() if is_candidate[row]}
+            answers = np.array(np.broadcast_to(found.answers, len(self.rows)))
+            for row, host in overlay.depleted.items():
+                if is_candidate[row]:
+                    answers[row] = asked[1].from_answer(ask(host))
         except UseHandlers:
             raise
         except Exception:
             # The boundary to the plug-in: asked one by one, the first host of the list raises.
             return None
-        answers = found.answers
-        if not isinstance(answers, np.ndarray):
-            if all(answer == answers for answer in changed.values()):
-                return answers
-            answers = np.full(len(self.rows), answers, dtype=kind.dtype)
-        else:
-            answers = answers.copy()
-        for row, answer in changed.items():
-            answers[row] = answer
         return answers
 
     def _drop(self, key: Any) -> None:
@@ -222,12 +197,13 @@ class AnswerCache:
     ) -> tuple[CachedAnswers, tuple[Name, ...]]:
         """New answers, and the request attributes that they depend on."""
         reads = request.reads_of(evaluator)
-        found = self._on_columns(evaluator, request, reads) if evaluator.columnar else None
+        found = None
+        if evaluator.columnar:
+            with contextlib.suppress(NotVectorizable):
+                found = evaluator.evaluate_columns(self.rows, request)
         if found is not None:
-            answer = found.answer
-            made = kind.from_answers(answer) if isinstance(answer, np.ndarray) else kind.from_answer(answer)
             watched = self.rows.watched_items(found.host_reads)
-            return CachedAnswers(made, kind, self.rows, watched), found.spec_reads
+            return CachedAnswers(as_answers(found.answer, kind), kind, self.rows, watched), found.spec_reads
         if not reads:
             try:
                 answer = evaluator.of(None, request)
@@ -239,21 +215,6 @@ class AnswerCache:
             # Asking the candidates costs less than asking about all values, unless the request comes again.
             raise NotVectorizable
         return self._by_value(evaluator, kind, request, reads), evaluator.spec_reads
-
-    def _on_columns(
-        self, evaluator: PluginEvaluator, request: RequestKeys, reads: tuple[Name, ...]
-    ) -> ColumnAnswer | None:
-        """The answer on columns; None if it is to be asked for once per distinct value.
-
-        Raises NotVectorizable if the hosts are to be asked one by one.
-        """
-        try:
-            return evaluator.evaluate_columns(self.rows, request)
-        except NotVectorizable:
-            codes = self.rows.codes(reads)
-            if codes is None or _MANY_VALUES * len(codes.values) > len(self.rows):
-                raise
-            return None
 
     def _rarely_shared(self, reads: tuple[Name, ...]) -> bool:
         """Whether hosts rarely share the values of these attributes, by a sample of the rows."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from operator import attrgetter, is_
 from typing import Any
 
@@ -14,7 +14,6 @@ from filtersched.engine.plugin_evaluator import Window
 from filtersched.engine.questions import Asked, Kind
 from filtersched.engine.top_rows import ColumnExtremes
 from filtersched.hosts.host_rows import HostRows
-from filtersched.hosts.row_changes import Changes
 
 # Evaluating so many dirty rows one by one costs as much as evaluating a column of a thousand.
 _FEW = 8
@@ -102,10 +101,11 @@ class CachedAnswers:
     def set_rows(self, rows: Iterable[int], answers: Sequence[Any]) -> None:
         """Give rows other answers. An array that `passes` has returned is replaced, not written to."""
         if type(self.answers) in _ONE:
-            if all(answer == self.answers for answer in answers):
+            if answers.count(self.answers) == len(answers):
                 return
             self.answers = np.full(self._n_rows, self.answers, dtype=self._dtype)
             self._passes.clear()
+            self.ends = None
         each = zip(rows, answers, strict=True)
         changed = [(row, answer) for row, answer in each if self.answers.item(row) != answer]
         if not changed:
@@ -131,14 +131,10 @@ class Found:
     """The cached answers to one kind of request to all plug-ins, None for a plug-in without any.
 
     asked : the plug-ins that have some, each with its answers.
-    timed : the places of those whose answers depend on the time.
     change_count : how many changes all of them include.
     """
 
-    __slots__ = (
-        *("_anything", "_entries", "_options", "_plugins", "_watching"),
-        *("answers", "asked", "change_count", "timed"),
-    )
+    __slots__ = ("_entries", "_options", "_plugins", "answers", "asked", "change_count")
 
     def __init__(
         self, asked: Sequence[Asked | None], answers: Sequence[CachedAnswers | None], change_count: int
@@ -150,40 +146,10 @@ class Found:
         self._entries = [entry for _one, entry in pairs]
         self._plugins = [one[0].plugin for one, _entry in self.asked]
         self._options = [entry.options for _one, entry in self.asked]
-        self.timed: list[int] = [at for at, (_one, entry) in enumerate(self.asked) if entry.window is not None]
-        # The places of those that watch any attribute; and by attribute, of those that watch it.
-        self._anything: list[int] = []
-        self._watching: dict[str, list[int]] | None = None
-
     def are_kept(self) -> bool:
         """Whether each plug-in still has its answers, and the options that they are for."""
         is_whole = None not in self._entries and all(map(_IS_KEPT, self._entries))
         return is_whole and all(map(is_, map(_VALUES, self._plugins), self._options))
-
-    def touched_by(self, changes: Changes) -> dict[int, Collection[int]]:
-        """By place: the rows where something has changed that answers are made of; none where only the time has."""
-        watching = self._watching
-        if watching is None:
-            watched = [entry.watched_attributes for _one, entry in self.asked]
-            self._anything = [at for at, names in enumerate(watched) if names is None]
-            every = frozenset[str]().union(*(names for names in watched if names is not None))
-            watching = self._watching = {
-                name: [at for at, names in enumerate(watched) if names is None or name in names] for name in every
-            }
-        touched: dict[int, Any] = {}
-        for name, rows in changes.items():
-            if name in watching:
-                places: Iterable[int] = watching[name]
-            elif name is None:
-                places = range(len(self.asked))
-            else:
-                places = self._anything
-            for at in places:
-                touched[at] = {**touched[at], **rows} if at in touched else rows
-        for at in self.timed:
-            if at not in touched:
-                touched[at] = ()
-        return touched
 
 
 def _one_if_same(answers: Any) -> Any:

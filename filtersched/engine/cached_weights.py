@@ -26,7 +26,6 @@ from filtersched.engine.weighing import (
     multipliers_at,
     raws_at,
     sums,
-    uniform_multipliers,
 )
 from filtersched.hosts.host_rows import HostRows
 
@@ -38,8 +37,6 @@ _FEW = 8
 
 _ANSWERS = attrgetter("answers")
 
-_Ends = list[tuple[float, float] | None]
-
 
 class Totals:
     """The weights of all rows on given scales."""
@@ -48,7 +45,6 @@ class Totals:
         self, start: Totals | None, terms: Sequence[WeigherTerm], further: Sequence[WeigherTerm], rows: HostRows
     ) -> None:
         """start : the weights by the weighers before `further`."""
-        self.ends: _Ends = ends_of(terms)
         self._terms = terms
         self._scale = Scale.of(terms)
         self.totals: Floats = sums(further, len(rows), None if start is None else start.totals)
@@ -106,7 +102,7 @@ class CachedWeights:
         self._beginning: CachedWeights | None = None
         further = terms if start is None else terms[len(start.terms) :]
         self._sources = [term.source for term in terms]
-        self._arrays = [term.answers for term in terms]
+        self._arrays = [None if source is None else source.answers for source in self._sources]
         self._change_count = rows.change_count
         self._aggregates = rows.watched_attributes(("aggregates",))
         watched = [self._aggregates, *(None if one.source is None else one.source.watched_attributes for one in terms)]
@@ -120,15 +116,10 @@ class CachedWeights:
                 term.fit_scale(RowMask(None))
         self._further = [term for term in further if term.may_tell_hosts_apart]
         self._telling: list[WeigherTerm] = [*([] if start is None else start._telling), *self._further]
-        self._totals: list[Totals] = []
-        self._names = [term.weigher.name for term in terms]
-        self._multipliers = uniform_multipliers(terms)
+        # By the ends of the scales.
+        self._totals: Latest[Totals] = Latest(_SCALES)
         self._fits = 0
-        # Between requests only the ends of some scales move, and only some raw weights differ between hosts.
-        self._scales = [term for term in terms if term.scale_may_move]
-        self._scale: tuple[_Ends, Scale] | None = None
-        self._raws = [0.0 if term.uniform is None else term.uniform for term in terms]
-        self._columns = [(at, term.raw) for at, term in enumerate(terms) if term.uniform is None]
+        self._scale = Scale.of(terms)
 
     def start_of(self, terms: Sequence[WeigherTerm], rows: HostRows) -> CachedWeights | None:
         """The terms that these begin with; None if there are none."""
@@ -170,21 +161,9 @@ class CachedWeights:
 
     def scale(self) -> Scale:
         """The scales as they are."""
-        ends = ends_of(self._scales)
-        if self._scale is None or self._scale[0] != ends:
-            self._scale = ends, Scale(self._names, ends_of(self.terms), self._multipliers)
-        return self._scale[1]
-
-    def raws_at(self, row: int) -> list[float]:
-        """The raw weights of the host in that row."""
-        raws = self._raws.copy()
-        for at, column in self._columns:
-            raws[at] = column.item(row)
-        return raws
-
-    def multipliers_at(self, row: int) -> tuple[float, ...]:
-        """The multipliers of the host in that row."""
-        return self._multipliers or multipliers_at(self.terms, row)
+        if self._scale.ends != ends_of(self.terms):
+            self._scale = Scale.of(self.terms)
+        return self._scale
 
     def totals(self, alive: RowMask, rows: HostRows) -> Totals | None:
         """The weights of all rows on the scales of the live ones; None if one is not finite."""
@@ -194,17 +173,12 @@ class CachedWeights:
             if start is None:
                 return None
         self._fit(alive)
-        ends = ends_of(self._telling)
-        for at, found in enumerate(self._totals):
-            if found.ends == ends and found.refresh(rows, self._watched):
-                if at:
-                    self._totals.insert(0, self._totals.pop(at))
-                return found
+        ends = tuple(ends_of(self._telling))
+        found = self._totals.find(ends)
+        if found is not None and found.refresh(rows, self._watched):
+            return found
         totals = Totals(start, self._telling, self._further, rows)
-        if not totals.is_finite:
-            return None
-        self._totals = [totals, *(one for one in self._totals[: _SCALES - 1] if one.ends != ends)]
-        return totals
+        return self._totals.keep(ends, totals) if totals.is_finite else None
 
 
 class WeightsCache:

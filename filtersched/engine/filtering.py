@@ -17,7 +17,7 @@ from filtersched.engine.fallback import FilteringEnded, UseHandlers
 from filtersched.engine.many_choices import Refusals, refusals_in
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.plugin_evaluator import PluginEvaluator, evaluator
-from filtersched.engine.questions import Asked
+from filtersched.engine.questions import Asked, answers_now
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.filters.base import BaseHostFilter, left_by, truth
 from filtersched.filters.capacity import CapacityFilter
@@ -141,24 +141,10 @@ class FilterRunner:
 
     def passes_now(self, overlay: Overlay, request: RequestKeys) -> NDArray[np.bool_] | bool | None:
         """The verdicts of all rows in the middle of a request, or one for all; None: ask one by one."""
-        if self.evaluator is None or not self.evaluator.columnar:
-            return None
-        if self.is_final:
-            return self._passes_now(self.evaluator, overlay, request)
-        # Asked about hosts that were set aside, and about the others.
         if self not in request.verdicts:
-            request.verdicts[self] = self._passes_now(self.evaluator, overlay, request)
+            request.verdicts[self] = answers_now(self.verdicts, overlay, request)
         found: NDArray[np.bool_] | bool | None = request.verdicts[self]
         return found
-
-    def _passes_now(
-        self, asked: PluginEvaluator, overlay: Overlay, request: RequestKeys
-    ) -> NDArray[np.bool_] | bool | None:
-        try:
-            answer = asked.evaluate_columns(overlay, request).answer
-        except NotVectorizable:
-            return None
-        return answer.astype(np.bool_, copy=False) if isinstance(answer, np.ndarray) else bool(answer)
 
     def refused_since(self, overlay: Overlay, before: RequestSpec, request: RequestKeys) -> Sequence[Rows] | None:
         """The rows that are refused now though nothing about their hosts changed since the instance before.

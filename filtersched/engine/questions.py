@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
-from filtersched.engine.plugin_evaluator import PluginEvaluator
+from filtersched.columns.column import NotVectorizable
+from filtersched.engine.plugin_evaluator import PluginEvaluator, Source
 from filtersched.engine.request_keys import RequestKeys, changes_reader, keys_reader
 from filtersched.hosts.declared_items import Name
 
@@ -29,6 +31,21 @@ class Kind(Protocol):
 
 
 Asked = tuple[PluginEvaluator, Kind]
+
+
+def as_answers(answer: Any, kind: Kind) -> Any:
+    """What a plug-in answered on columns as the values of an array, or as one value for all rows."""
+    return kind.from_answers(answer) if isinstance(answer, np.ndarray) else kind.from_answer(answer)
+
+
+def answers_now(asked: Asked | None, source: Source, request: RequestKeys) -> Any:
+    """The answers of a columnar plug-in for all rows, in the middle of a request; None where columns don't tell."""
+    if asked is None or not asked[0].columnar:
+        return None
+    try:
+        return as_answers(asked[0].evaluate_columns(source, request).answer, asked[1])
+    except NotVectorizable:
+        return None
 
 
 class Questions:

@@ -375,13 +375,14 @@ class Run:
         rows = totals.best(alive, self.top + 1)
         row = rows.pop(self._pick(totals.totals[rows[: self.top]].tolist()) if self.top > 1 else 0)
         second = rows[0] if rows else None
+        scale = weights.scale()
         return RowChoice(
             row,
             totals.totals.item(row),
             steps,
-            weights.scale(),
-            weights.raws_at(row),
-            weights.multipliers_at(row),
+            scale,
+            raws_at(weights.terms, row),
+            scale.multipliers or multipliers_at(weights.terms, row),
             second,
             0.0 if second is None else totals.totals.item(second),
         )

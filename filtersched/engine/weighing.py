@@ -19,7 +19,7 @@ from filtersched.engine.candidates import Candidates, Mask
 from filtersched.engine.fallback import UseHandlers
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.plugin_evaluator import PluginEvaluator, evaluator
-from filtersched.engine.questions import Asked
+from filtersched.engine.questions import Asked, answers_now
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.top_rows import ColumnExtremes, RowMask
 from filtersched.engine.views import host_view
@@ -104,13 +104,10 @@ class WeigherRunner:
         """The raw weights, and the cached answers that they are made of."""
         if self.evaluator is None or self.asked is None:
             return _placed(self._called(overlay, request, candidates), candidates), None
-        answers: Any = None
-        found: CachedAnswers | None = None
-        if not overlay.depleted:
-            found = cache.answers_for(self.asked, request, candidates.rows)
-            answers = None if found is None else found.answers
-        else:
-            answers = self._on_columns(overlay, request) if self.evaluator.columnar else None
+        found = None if overlay.depleted else cache.answers_for(self.asked, request, candidates.rows)
+        answers = found.answers if found is not None else None
+        if overlay.depleted:
+            answers = answers_now(self.asked, overlay, request)
             if answers is None:
                 answers = cache.answers_over(overlay, self.asked, request, candidates)
         if answers is None:
@@ -120,14 +117,6 @@ class WeigherRunner:
         if not isinstance(answers, np.ndarray):
             answers = np.broadcast_to(np.float64(answers), candidates.n_rows)
         return (answers, found) if candidates.order is None else (answers[candidates.order], None)
-
-    def _on_columns(self, overlay: Overlay, request: RequestKeys) -> Any:
-        assert self.evaluator is not None
-        try:
-            answers = self.evaluator.evaluate_columns(overlay, request).answer
-            return self.from_answers(answers) if isinstance(answers, np.ndarray) else self.from_answer(answers)
-        except NotVectorizable:
-            return None
 
     def _called(self, overlay: Overlay, request: RequestKeys, candidates: Candidates) -> Floats:
         """The raw weights as the weigher itself gives them, in list order."""
@@ -191,29 +180,14 @@ class WeigherTerm:
     """One weigher's part in the weights of the candidates, each in its place.
 
     raw, multiplier : (n_places,), or one multiplier for all.
-    source : the cached answers that raw weights of all rows are made of; answers : those of it when this was made.
+    source : the cached answers that raw weights of all rows are made of.
     known : the ends of these.
-    uniform : the raw weight that all hosts have; None if they differ.
     low, high : the ends between which raw weights are normalised.
     rest : the least and largest raw weight of hosts that are among the candidates and have no place here.
     """
 
     __slots__ = (
-        "_at_high",
-        "_at_low",
-        "_known",
-        "answers",
-        "high",
-        "low",
-        "maxval",
-        "minval",
-        "multiplier",
-        "normalized",
-        "raw",
-        "rest",
-        "source",
-        "uniform",
-        "weigher",
+        *("_known", "high", "low", "maxval", "minval", "multiplier", "normalized", "raw", "rest", "source", "weigher"),
     )
 
     def __init__(
@@ -234,11 +208,6 @@ class WeigherTerm:
         self.high: float = 0.0
         self._known = known
         self.source: CachedAnswers | None = source
-        self.answers: Any = None if source is None else source.answers
-        self.uniform: float | None = self.answers if isinstance(self.answers, float) else None
-        # How many of those alive are at the ends, where somebody asked.
-        self._at_low: int | None = None
-        self._at_high: int | None = None
         self.rest: tuple[float, float] | None = None
 
     @property
@@ -250,8 +219,8 @@ class WeigherTerm:
     @property
     def scale_may_move(self) -> bool:
         """Whether the ends depend on which hosts are alive."""
-        has_ends = self.minval is not None and self.maxval is not None
-        return self.normalized and not has_ends and self.uniform is None
+        is_uniform = self.source is not None and isinstance(self.source.answers, float)
+        return self.normalized and not is_uniform and (self.minval is None or self.maxval is None)
 
     @property
     def may_tell_hosts_apart(self) -> bool:
@@ -279,26 +248,21 @@ class WeigherTerm:
     def copy_raw(self) -> None:
         """From here on the raw weights may be written to."""
         self.raw = self.raw.copy()
-        self._known = self.uniform = None
+        self._known = None
 
     def fit_scale(self, alive: RowMask) -> None:
         """Set the ends to those of the places that are alive; a scale that is not normalised has none."""
         if not self.normalized:
             return
-        known, uniform = self._known, self.uniform
+        known = self._known
         if self.minval is not None:
             self.low = float(self.minval)
-        elif uniform is None:
-            self.low = self._least(alive) if known is None else known.end(alive, 1.0)
         else:
-            self.low = uniform
+            self.low = self._least(alive) if known is None else known.end(alive, 1.0)
         if self.maxval is not None:
             self.high = float(self.maxval)
-        elif uniform is None:
-            self.high = self._most(alive) if known is None else known.end(alive, -1.0)
         else:
-            self.high = uniform
-        self._at_low = self._at_high = None
+            self.high = self._most(alive) if known is None else known.end(alive, -1.0)
 
     def _least(self, alive: RowMask) -> float:
         least = _end(self.raw, int(self.raw.argmin()), alive.mask, np.min)
@@ -309,46 +273,21 @@ class WeigherTerm:
         return most if self.rest is None else max(most, self.rest[1])
 
     def end_moves_without(self, raws: Sequence[float], alive: Mask | None) -> bool:
-        """Note that those alive no longer have these raw weights; whether an end moves for it."""
-        end_moves = False
+        """Whether an end moves now that those alive no longer have these raw weights."""
         if not self.normalized:
             return False
-        if self.minval is None:
-            gone = raws.count(self.low)
-            if gone:
-                self._at_low = self._count_at_end(self._at_low, gone, self.low, alive)
-                end_moves = not self._at_low and (self.rest is None or self.rest[0] != self.low)
-        if self.maxval is None:
-            gone = raws.count(self.high)
-            if gone:
-                self._at_high = self._count_at_end(self._at_high, gone, self.high, alive)
-                end_moves = end_moves or (
-                    not self._at_high and (self.rest is None or self.rest[1] != self.high)
-                )
-        return end_moves
-
-    def _count_at_end(self, known: int | None, gone: int, end: float, alive: Mask | None) -> int:
-        """How many of those alive are at an end; the first call counts, after the removal; later calls subtract."""
-        if known is not None:
-            return known - gone
-        at_end = self.raw == end
-        return int(np.count_nonzero(at_end if alive is None else at_end & alive))
+        rest = (None, None) if self.rest is None else self.rest
+        for fixed, end, end_of_rest in ((self.minval, self.low, rest[0]), (self.maxval, self.high, rest[1])):
+            if fixed is None and end in raws and end != end_of_rest:
+                at_end = self.raw == end
+                if not (at_end if alive is None else at_end & alive).any():
+                    return True
+        return False
 
     def end_moves_with(self, raw: float) -> bool:
-        """Note that one of those alive has this raw weight now; whether an end moves for it."""
-        if not self.normalized:
-            return False
-        if self.minval is None and raw <= self.low:
-            if raw < self.low:
-                return True
-            if self._at_low is not None:
-                self._at_low += 1
-        if self.maxval is None and raw >= self.high:
-            if raw > self.high:
-                return True
-            if self._at_high is not None:
-                self._at_high += 1
-        return False
+        """Whether an end moves when one of those alive has this raw weight now."""
+        is_below, is_above = self.minval is None and raw < self.low, self.maxval is None and raw > self.high
+        return self.normalized and (is_below or is_above)
 
     def of(self, places: NDArray[np.intp]) -> WeigherTerm:
         """The part in the weights of these places only, what is known of the rest included."""
@@ -359,7 +298,7 @@ class WeigherTerm:
 
     def take(self, order: NDArray[np.intp]) -> None:
         """Keep only these places, in this order."""
-        self.raw = self.raw[order] if self.uniform is None else self.raw[: len(order)]
+        self.raw = self.raw[order]
         self._known = None
         if not isinstance(self.multiplier, float):
             self.multiplier = self.multiplier[order]
@@ -420,7 +359,7 @@ def sums(terms: Sequence[WeigherTerm], places: int, start: Floats | None = None)
 
 def raws_at(terms: Sequence[WeigherTerm], place: int) -> list[float]:
     """The raw weights of the host at `place`."""
-    return [term.raw.item(place) if term.uniform is None else term.uniform for term in terms]
+    return [term.raw.item(place) for term in terms]
 
 
 def multipliers_at(terms: Sequence[WeigherTerm], place: int) -> tuple[float, ...]:
@@ -443,17 +382,17 @@ def uniform_multipliers(terms: Sequence[WeigherTerm]) -> tuple[float, ...] | Non
 class Scale:
     """The scales of all weighers as plain numbers, for one host at a time.
 
+    ends : None for a weigher that is not normalised.
     multipliers : one per weigher, where all hosts have the same; else None.
     """
 
-    __slots__ = ("_ends", "_names", "_telling", "multipliers")
+    __slots__ = ("_names", "_telling", "ends", "multipliers")
 
     def __init__(
         self, names: Sequence[str], ends: Sequence[tuple[float, float] | None], multipliers: tuple[float, ...] | None
     ) -> None:
-        """ends : None for a weigher that is not normalised."""
         self._names = names
-        self._ends = ends
+        self.ends: Sequence[tuple[float, float] | None] = ends
         self.multipliers: tuple[float, ...] | None = multipliers
         # The weighers that may give a host another number than 0.0, each with its lower end and its range.
         self._telling: list[tuple[int, float, float]] | None = None
@@ -475,9 +414,9 @@ class Scale:
         return total
 
     def _find_telling(self) -> list[tuple[int, float, float]]:
-        same = self.multipliers or [1.0] * len(self._ends)
+        same = self.multipliers or [1.0] * len(self.ends)
         found = []
-        for at, (ends, factor) in enumerate(zip(self._ends, same, strict=True)):
+        for at, (ends, factor) in enumerate(zip(self.ends, same, strict=True)):
             low, high = ends or (0.0, 1.0)
             # On an infinite range even zero times a raw weight may be no number.
             if low != high and not (factor == 0.0 and math.isfinite(high - low)):
@@ -486,5 +425,5 @@ class Scale:
 
     def shares(self, raws: Sequence[float], multipliers: Sequence[float]) -> tuple[WeigherShare, ...]:
         """What each weigher added to the weight of such a host."""
-        normals = [raw if ends is None else to_unit(raw, *ends) for ends, raw in zip(self._ends, raws, strict=True)]
+        normals = [raw if ends is None else to_unit(raw, *ends) for ends, raw in zip(self.ends, raws, strict=True)]
         return tuple(map(WeigherShare, self._names, raws, normals, multipliers))

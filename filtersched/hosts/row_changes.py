@@ -82,11 +82,7 @@ class RowChanges:
         dirty = self.changes_since(then)
         if dirty is None:
             return None
-        found: dict[int, None] = {}
-        for name in dirty if reads is None else (None, *reads.intersection(dirty)):
-            if name in dirty:
-                found = {**found, **dirty[name]}
-        return list(found)
+        return list(rows_in(dirty, reads))
 
     def changes_since(self, then: int) -> Changes | None:
         """The rows that are dirty since then, by attribute; the key None is any attribute.
@@ -169,3 +165,12 @@ class RowChanges:
             made_up = any(hasattr(kind, "__getattr__") for kind in kinds)
             known = self._plain[attribute] = watched and not worked_out and not made_up
         return known
+
+
+def rows_in(changes: Changes, reads: frozenset[str] | None) -> Collection[int]:
+    """The rows in which something of `reads` has changed, each once; None reads anything."""
+    found: dict[int, None] = {}
+    for name, rows in changes.items():
+        if reads is None or name is None or name in reads:
+            found = {**found, **rows} if found else rows
+    return found

@@ -214,12 +214,11 @@ def test_a_need_that_all_rooms_met_is_compared_again_once_a_room_is_smaller():
     assert rooms.passes(2.0) is True
 
 
-def test_answers_follow_each_changed_host_or_all_anew_after_more_changes_than_that_is_worth(asked, monkeypatch):
-    monkeypatch.setattr(answer_cache, "_MOST_CHANGES", 3)
+def test_answers_follow_each_changed_host_or_all_anew_after_more_changes_than_that_is_worth(asked):
     scheduler = scheduler_of(LicenceFilter)
-    pool = HostPool(HostState(f"h{nr}", num_io_ops=0, topic="compute") for nr in range(8))
+    pool = HostPool(HostState(f"h{nr}", num_io_ops=0, topic="compute") for nr in range(12))
     assert first(scheduler, pool) == "h0"
-    for changes, chosen, reads in ((3, "h3", 3), (4, "h4", 1)):
+    for changes, chosen, reads in ((8, "h8", 8), (9, "h9", 1)):
         asked.clear()
         for nr in range(changes):
             pool[f"h{nr}"].num_io_ops = 8
