@@ -106,18 +106,16 @@ class AnswerCache:
             return True
         if entry.raised is not None or len(dirty) > entry.most_dirty:
             return False
-        answers = []
         try:
             ask = evaluator.host_evaluator(request)
             for row in dirty:
                 host = self.rows.host(row)
-                answers.append(kind.from_answer(ask(host)))
+                entry.set_row(row, kind.from_answer(ask(host)))
                 if entry.window is not None:
                     entry.window = entry.window.narrowed(evaluator.window_of(host, request))
         except Exception:
             # The boundary to the plug-in: it raises only if the row is a candidate.
             return False
-        entry.set_rows(dirty, answers)
         return True
 
     def answers_for(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from operator import attrgetter, is_
 from typing import Any
 
@@ -98,33 +98,29 @@ class CachedAnswers:
             return True
         return passes
 
-    def set_rows(self, rows: Iterable[int], answers: Sequence[Any]) -> None:
-        """Give rows other answers. An array that `passes` has returned is replaced, not written to."""
+    def set_row(self, row: int, answer: Any) -> None:
+        """Give a row another answer. An array that `passes` has returned is replaced, not written to."""
         if type(self.answers) in _ONE:
-            if answers.count(self.answers) == len(answers):
+            if self.answers == answer:
                 return
             self.answers = np.full(self._n_rows, self.answers, dtype=self._dtype)
             self._passes.clear()
             self.ends = None
-        each = zip(rows, answers, strict=True)
-        changed = [(row, answer) for row, answer in each if self.answers.item(row) != answer]
-        if not changed:
-            return
-        if self._dtype is np.bool_:
+        elif self._dtype is np.bool_:
+            if self.answers[row] == answer:
+                return
             self.answers = self.answers.copy()
-        for needed, passes in self._passes.items():
-            moved = [(row, answer >= needed) for row, answer in changed if passes.item(row) is not (answer >= needed)]
-            if moved:
-                self._passes[needed] = passes.copy()
-                for row, passes_now in moved:
-                    self._passes[needed][row] = passes_now
-        for row, answer in changed:
-            self.answers[row] = answer
-            if answer < self._least:
-                self._least = answer
-            for top_rows in () if self.ends is None else self.ends.in_use:
-                top_rows.changed(row, answer)
+        self.answers[row] = answer
         self._passes_all = None
+        if answer < self._least:
+            self._least = answer
+        for needed, passes in self._passes.items():
+            if passes[row] != (answer >= needed):
+                self._passes[needed] = passes.copy()
+                self._passes[needed][row] = answer >= needed
+        if self.ends is not None:
+            for top_rows in self.ends.in_use:
+                top_rows.changed(row, answer)
 
 
 class Found:

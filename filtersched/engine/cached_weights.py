@@ -119,7 +119,7 @@ class CachedWeights:
         # By the ends of the scales.
         self._totals: Latest[Totals] = Latest(_SCALES)
         self._fits = 0
-        self._scale = Scale.of(terms)
+        self._scale: Scale | None = None
 
     def start_of(self, terms: Sequence[WeigherTerm], rows: HostRows) -> CachedWeights | None:
         """The terms that these begin with; None if there are none."""
@@ -161,7 +161,7 @@ class CachedWeights:
 
     def scale(self) -> Scale:
         """The scales as they are."""
-        if self._scale.ends != ends_of(self.terms):
+        if self._scale is None or self._scale.ends != ends_of(self.terms):
             self._scale = Scale.of(self.terms)
         return self._scale
 

@@ -109,8 +109,6 @@ class PluginEvaluator:
         # What kept answers depend on in the request, at most; answers that know how long they hold have no time in it.
         self.key_reads: tuple[Name, ...]
         self._read_keys(self._in_keys(self.spec_reads))
-        # What was noted last, and what of it may change.
-        self._noted = ((), changes_reader(()))
 
     def _in_keys(self, reads: tuple[Name, ...]) -> tuple[Name, ...]:
         if self.tells_changes:
@@ -122,9 +120,7 @@ class PluginEvaluator:
     def note_reads(self, reads: tuple[Name, ...], request: RequestKeys) -> bool:
         """Note what the answers to a request are made of; returns whether they may hold for another request."""
         reads = self._in_keys(reads)
-        if reads != self._noted[0]:
-            self._noted = (reads, changes_reader(reads))
-        if self._noted[1](request.spec):
+        if changes_reader(reads)(request.spec):
             return False
         known = () if self.key_reads == self._in_keys(self.spec_reads) else self.key_reads
         self._read_keys(tuple(dict.fromkeys((*known, *reads))))

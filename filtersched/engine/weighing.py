@@ -176,6 +176,19 @@ def _placed(values: Floats, candidates: Candidates) -> Floats:
     return placed
 
 
+class _OneWeight:
+    """The ends of raw weights that are all the same, as of ColumnExtremes."""
+
+    __slots__ = ("_weight",)
+
+    def __init__(self, weight: float) -> None:
+        self._weight = weight
+
+    def end(self, _alive: RowMask, _sign: float) -> float:
+        """The weight."""
+        return self._weight
+
+
 class WeigherTerm:
     """One weigher's part in the weights of the candidates, each in its place.
 
@@ -196,7 +209,7 @@ class WeigherTerm:
         raw: Floats,
         multipliers: float | Floats,
         source: CachedAnswers | None = None,
-        known: ColumnExtremes | None = None,
+        known: ColumnExtremes | _OneWeight | None = None,
     ) -> None:
         self.weigher: WeigherRunner = weigher
         self.raw: Floats = raw
@@ -206,8 +219,10 @@ class WeigherTerm:
         self.maxval: float | None = weigher.plugin.maxval
         self.low: float = 0.0
         self.high: float = 0.0
-        self._known = known
         self.source: CachedAnswers | None = source
+        self._known = known
+        if source is not None and isinstance(source.answers, float):
+            self._known = _OneWeight(source.answers)
         self.rest: tuple[float, float] | None = None
 
     @property
@@ -219,8 +234,8 @@ class WeigherTerm:
     @property
     def scale_may_move(self) -> bool:
         """Whether the ends depend on which hosts are alive."""
-        is_uniform = self.source is not None and isinstance(self.source.answers, float)
-        return self.normalized and not is_uniform and (self.minval is None or self.maxval is None)
+        has_ends = self.minval is not None and self.maxval is not None
+        return self.normalized and not has_ends and type(self._known) is not _OneWeight
 
     @property
     def may_tell_hosts_apart(self) -> bool:

@@ -209,7 +209,7 @@ def test_a_pool_too_large_for_the_usual_limit_keeps_its_answers_all_the_same(ask
 def test_a_need_that_all_rooms_met_is_compared_again_once_a_room_is_smaller():
     rooms = answer_cache.CachedAnswers(np.array([4.0, 8.0]), Rooms(), HostRows(map(HostState, "ab")), frozenset())
     assert rooms.passes(3.0) is True
-    rooms.set_rows([0], [2.0])
+    rooms.set_row(0, 2.0)
     assert rooms.passes(3.0).tolist() == [False, True]
     assert rooms.passes(2.0) is True
 
