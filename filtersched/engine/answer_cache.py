@@ -72,6 +72,7 @@ class AnswerCache:
         now, changes = self.rows.change_count, self.rows.changes_since(found.change_count)
         if changes is None:
             return False
+        watched: frozenset[Any] | None
         dirty: Collection[int]
         may_be_any = None in changes
         for asked, entry in found.asked:
