@@ -72,12 +72,11 @@ class AnswerCache:
         now, changes = self.rows.change_count, self.rows.changes_since(found.change_count)
         if changes is None:
             return False
-        watched: frozenset[Any] | None
+        names: Collection[Any] = changes.keys()
         dirty: Collection[int]
-        may_be_any = None in changes
         for asked, entry in found.asked:
             watched, dirty = entry.watched_attributes, ()
-            if entry.change_count != now and (may_be_any or watched is None or not watched.isdisjoint(changes)):
+            if entry.change_count != now and (watched is None or None in names or not watched.isdisjoint(names)):
                 dirty = rows_in(changes, watched)
             if (dirty or entry.window is not None) and not self._hold(asked, entry, request, dirty):
                 return False
