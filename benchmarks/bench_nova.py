@@ -28,7 +28,7 @@ import numpy as np
 from nova_peer.client import VARIABLE, NovaPeer, nova_python
 
 from filtersched import FilterScheduler, HostPool, HostState, RequestSpec, make_conf
-from filtersched.engine import decision, filtering
+from filtersched.engine import decision, steps
 
 NOW = "2026-01-31T12:00:00"
 FILTERS = [
@@ -299,19 +299,19 @@ class Bench:
     def unread_explanation(self) -> None:
         pool, spec = self.pool(), spec_of(request())
         self.scheduler.select_destinations(spec, pool)
-        kept = (decision.Explanation, filtering.MaskSteps.add)
+        kept = (decision.Explanation, steps.RowSteps.add)
         taken: dict[bool, list[float]] = {True: [], False: []}
         # In turns, so that what else the machine does falls on both alike.
         for nr in range(2000):
             explained = nr % 2 == 0
             if not explained:
-                decision.Explanation = filtering.MaskSteps.add = lambda *_args: None  # type: ignore[assignment,method-assign,misc]
+                decision.Explanation = steps.RowSteps.add = lambda *_args: None  # type: ignore[assignment,method-assign,misc]
             try:
                 began = time.perf_counter()
                 self.scheduler.select_destinations(spec, pool)
                 taken[explained].append(time.perf_counter() - began)
             finally:
-                decision.Explanation, filtering.MaskSteps.add = kept  # type: ignore[method-assign,misc]
+                decision.Explanation, steps.RowSteps.add = kept  # type: ignore[method-assign,misc]
         without = statistics.median(taken[False])
         more = statistics.median(taken[True]) - without
         missed = "MISSED " if more > 0.05 * without else ""

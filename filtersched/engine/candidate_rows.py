@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
 from filtersched.engine.candidates import Candidates
-from filtersched.engine.filtering import step_of_rows
+from filtersched.engine.steps import step
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.narrowing import is_bound_to_cell, permitted_by, rules_of
 from filtersched.requests.request_spec import RequestSpec
@@ -71,7 +72,7 @@ class ExcludedRows:
             passed = [row for row in remaining if rule(self._node(row))]
             if len(passed) < len(remaining):
                 gone = np.setdiff1d(remaining, passed, assume_unique=True).astype(np.intp)
-                steps.append(step_of_rows(field, len(remaining), len(passed), self._names, gone))
+                steps.append(step(field, len(remaining), len(passed), self._names, functools.partial(np.array, gone)))
             remaining = passed
         return steps
 

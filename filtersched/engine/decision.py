@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import itertools
 import random
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Self
 
 from filtersched.columns.plain_data import plain_mapping
-from filtersched.engine.many_choices import FEW_CHOICES, ManyChoices, PlacedChoices, Refusals, refusals_in
+from filtersched.engine.many_choices import FEW_CHOICES, ManyChoices, PlacedChoices
+from filtersched.engine.steps import Steps
 from filtersched.errors import InvalidAnswer, InvalidHost, must_be, shown
 from filtersched.filters.handler import HostFilterHandler
 from filtersched.hosts.host_lists import undisturbed
@@ -22,7 +23,7 @@ from filtersched.plugins.notes import note_host
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.requests.seal import forget_limits, sealed
 from filtersched.results.explanation import Explanation, Facts
-from filtersched.results.filter_step import FilterStep, StepCounts, counts_of
+from filtersched.results.filter_step import FilterStep, StepCounts
 from filtersched.results.no_valid_host import NoValidHost
 from filtersched.results.selection import Alternate, Selection, WeighedHost
 from filtersched.results.unread_field import UnreadField
@@ -49,36 +50,36 @@ class Explained(NamedTuple):
     columns, ranked : every host's weights, if they are to be kept.
     """
 
-    steps: Sequence[FilterStep] = ()
     shares: tuple[WeigherShare, ...] = ()
     runner_up: tuple[Node, float] | None = None
     columns: Sequence[WeigherColumn] = ()
     ranked: Sequence[Node] = ()
 
     @classmethod
-    def of_ranking(cls, ranking: Sequence[WeighedHost], steps: Sequence[FilterStep], keep_columns: bool) -> Self:
+    def of_ranking(cls, ranking: Sequence[WeighedHost], keep_columns: bool) -> Self:
         """What explains the choice of the first of a ranking."""
         chosen = ranking[0]
         # The draw may take another than the best, so the next best is looked for by weight.
         best = max(itertools.islice(ranking, 1, None), key=lambda one: one.weight, default=None)
         runner_up = None if best is None else ((best.obj.host, best.obj.nodename), best.weight)
         if not keep_columns:
-            return cls(steps, chosen.shares, runner_up)
+            return cls(chosen.shares, runner_up)
         columns = [column.ordered([one.place for one in ranking]) for column in chosen.columns]
-        return cls(steps, chosen.shares, runner_up, columns, [(one.obj.host, one.obj.nodename) for one in ranking])
+        return cls(chosen.shares, runner_up, columns, [(one.obj.host, one.obj.nodename) for one in ranking])
 
 
-_UNEXPLAINED = Explained()
+_NO_STEPS, _UNEXPLAINED = Steps(), Explained()
 
 
 class Choice:
     """One instance's host: as it was, as it is with the instance, and how it was chosen.
 
+    steps : the filters that ran for the instance; the same object means the same steps.
     weight : the sum that made it win.
     rest : gives the others in list order; None if nobody will ask.
     """
 
-    __slots__ = ("_explained", "depleted", "host", "rest", "spec", "weight")
+    __slots__ = ("_explained", "depleted", "host", "rest", "spec", "steps", "weight")
 
     def __init__(
         self,
@@ -87,6 +88,7 @@ class Choice:
         depleted: HostState,
         weight: float,
         rest: Callable[[], Iterable[HostState]] | None = None,
+        steps: Steps = _NO_STEPS,
         explained: Explained = _UNEXPLAINED,
     ) -> None:
         self.spec: RequestSpec = spec
@@ -94,24 +96,8 @@ class Choice:
         self.depleted: HostState = depleted
         self.weight: float = weight
         self.rest: Callable[[], Iterable[HostState]] | None = rest
+        self.steps: Steps = steps
         self._explained = explained
-
-    def steps(self) -> Sequence[FilterStep]:
-        """The filters that ran for the instance."""
-        return self._explained.steps
-
-    def counts(self) -> Sequence[StepCounts]:
-        """What counts of them, sooner."""
-        return counts_of(self.steps())
-
-    def refused_for_good(self) -> Sequence[Refusals]:
-        """Whom filters refused for this instance and all later ones."""
-        return refusals_in(self.steps())
-
-    @property
-    def steps_made(self) -> Any:
-        """What `steps` are made of; the same object means the same steps."""
-        return self._explained.steps
 
     def explained(self) -> Explained:
         """What explains the choice."""
@@ -237,8 +223,8 @@ class Decision:
         """The choice of the first of a ranking."""
         best = ranked[0]
         rest = (lambda: [one.obj for one in ranked[1:]]) if self.alternates else None
-        explained = Explained.of_ranking(ranked, self.named(steps), self.keep_columns)
-        return Choice(spec, best.obj, depleted, best.weight, rest, explained)
+        explained = Explained.of_ranking(ranked, self.keep_columns)
+        return Choice(spec, best.obj, depleted, best.weight, rest, Steps(self.named(steps)), explained)
 
     def ask(
         self, host: HostState, index: int, choices: Sequence[Choice] = (), passed: Collection[int] = ()
@@ -259,7 +245,7 @@ class Decision:
         key = (host.host, host.nodename)
         spec = self.spec_asked(index, choices)
         if isinstance(choices, ManyChoices):
-            before = choices.indexes_of(key, index)
+            before = choices.placed.indexes_of(key, index)
         else:
             before = [at for at, one in enumerate(choices[:index]) if (one.host.host, one.host.nodename) == key]
         start = self.without.get(key, host)
@@ -317,8 +303,7 @@ class Decision:
         taken = {(one.host.host, one.host.nodename) for one in choices} if self.alternates else set()
         tell, is_large = self._facts, len(choices) > FEW_CHOICES
         if is_large:
-            placed = PlacedChoices(choices, None if isinstance(self.hosts, HostPool) else self.hosts)
-            tell = functools.partial(self._facts_of_one, placed)
+            tell = functools.partial(self._facts_of_one, PlacedChoices(choices))
         selections = [
             self._selection(index, choice, Explanation(tell, index, choice if is_large else choices), taken)
             for index, choice in enumerate(choices)
@@ -405,13 +390,13 @@ class Decision:
             index=index,
             num_instances=self._total,
             offered=self._offered(),
-            steps=lambda: self.named((choices[index].steps if steps is None else steps)()),
+            steps=lambda: self.named(choices[index].steps.filter_steps() if steps is None else steps()),
             find=self.find,
             look_up=self.look_up,
             ask=lambda host: self.ask(host, index, choices),
             passed=self.passed,
             called=lambda node: self._called(node, choices[index].host),
-            earlier=lambda: self.named([step for one in choices[:index] for step in one.steps() if step.is_final]),
+            earlier=lambda: self.named([step for one in _steps_of(choices[:index]) for step in one if step.is_final]),
             unread=lambda: self.unread(self.spec, self.filters),
             seconds=self.seconds or {},
             profile=self.profile,
@@ -423,8 +408,8 @@ class Decision:
             explained = choice.explained()
             facts.shares, facts.weight, facts.columns = explained.shares, choice.weight, explained.columns
             facts.chosen = (choice.host.host, choice.host.nodename)
-            facts.counts = choice.counts
-            facts.left = lambda: own[-1][2] if (own := choice.counts()) else self._left(choices[:index])
+            facts.counts = choice.steps.counts
+            facts.left = lambda: own[-1][2] if (own := choice.steps.counts()) else self._left(choices[:index])
             if self.drawn_from is not None:
                 weights = totals_of(facts.columns).tolist() if facts.columns else None
                 facts.drawn_from = functools.partial(self._drawn_from, facts.left, weights)
@@ -436,8 +421,7 @@ class Decision:
 
     def _left(self, choices: Sequence[Choice]) -> int:
         """How many hosts the last of these instances was chosen among."""
-        ran = (steps[-1].after for one in reversed(choices) if (steps := one.steps()))
-        left = next(ran, None)
+        left = next((steps[-1].after for steps in _steps_of(reversed(choices)) if steps), None)
         return self._offered() if left is None else left
 
     def _drawn_from(self, left: Callable[[], int], weights: Sequence[float] | None) -> int | None:
@@ -446,3 +430,7 @@ class Decision:
     def named(self, steps: Iterable[FilterStep]) -> list[FilterStep]:
         """The steps with the names that hosts have among all that were offered."""
         return [step.among(self.several) for step in steps]
+
+
+def _steps_of(choices: Iterable[Choice]) -> Iterator[Sequence[FilterStep]]:
+    return (one.steps.filter_steps() for one in choices)

@@ -1,10 +1,10 @@
-"""Filtering: which rows are left, and who was refused by what."""
+"""Filtering: how each filter is asked which rows are left."""
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,19 +14,16 @@ from filtersched.columns.column import EXACT, NotVectorizable
 from filtersched.engine.answer_cache import AnswerCache
 from filtersched.engine.candidates import Candidates, Rows
 from filtersched.engine.fallback import FilteringEnded, UseHandlers
-from filtersched.engine.many_choices import Refusals, refusals_in
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.plugin_evaluator import PluginEvaluator, evaluator
 from filtersched.engine.questions import Asked, answers_now
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.filters.base import BaseHostFilter, left_by, truth
 from filtersched.filters.capacity import CapacityFilter
-from filtersched.hosts.host_names import HostNames, Node
 from filtersched.hosts.host_state import HostState
 from filtersched.plugins.notes import asking
 from filtersched.plugins.plugin import belongs_to
 from filtersched.requests.request_spec import RequestSpec
-from filtersched.results.filter_step import FilterStep, RowsOf, StepCounts, counts_of
 
 _DEFAULTS = ("filter_all", "_filter_one", "_passing", "asked_about")
 
@@ -61,7 +58,6 @@ class Rooms:
         return answers.astype(np.float64)
 
 
-_NO_ROWS: Rows = np.zeros(0, dtype=np.intp)
 _VERDICTS, _ROOMS = Verdicts(), Rooms()
 
 
@@ -232,148 +228,3 @@ def _rows_of(left: list[HostState], hosts: list[HostState], rows: list[int]) -> 
     if -1 in found or len(set(found)) < len(found) or len(place) < len(hosts):
         raise UseHandlers
     return found
-
-
-class Steps:
-    """What the filters did for one instance, in numbers until somebody reads it."""
-
-    __slots__ = ()
-
-    def filter_steps(self) -> tuple[FilterStep, ...]:
-        """The steps for a person to read."""
-        raise NotImplementedError
-
-    def counts(self) -> Sequence[StepCounts]:
-        """What counts of them, sooner."""
-        return counts_of(self.filter_steps())
-
-    def refused_for_good(self) -> Sequence[Refusals]:
-        """Whom they refused for the rest of the request."""
-        return refusals_in(self.filter_steps())
-
-
-class MaskSteps(Steps):
-    """The steps of an instance for which all hosts were filtered: counts, and packed masks of who was left.
-
-    names : of the hosts, in order of rows.
-    start : who was there before the first filter.
-    before : gives the steps before that one.
-    """
-
-    __slots__ = ("_before", "_names", "_start", "_steps")
-
-    def __init__(
-        self, names: HostNames, start: Candidates, before: Callable[[], Sequence[FilterStep]] = tuple
-    ) -> None:
-        self._names = names
-        self._before = before
-        self._start = None if start.count == start.n_rows else np.packbits(start.as_mask())
-        self._steps: list[tuple[FilterRunner, int, int, Any, Any]] = []
-
-    def add(self, runner: FilterRunner, before: Candidates, after: Candidates) -> None:
-        """Note whom of those before a filter left."""
-        left = gone = None
-        if after.count < before.count:
-            mask = after.as_mask()
-            left = np.packbits(mask)
-            if before.order is not None:
-                gone = before.order[~mask[before.order]].astype(np.int32)
-        self._steps.append((runner, before.count, after.count, left, gone))
-
-    def forget(self) -> None:
-        """Note that filtering was ended: as in Nova nothing is said of the filters before."""
-        self._steps.clear()
-
-    def counts(self) -> Sequence[StepCounts]:
-        found = counts_of(self._before())
-        found += [(runner.name, before, after) for runner, before, after, _left, _gone in self._steps]
-        return found
-
-    def filter_steps(self) -> tuple[FilterStep, ...]:
-        made, last = list(self._before()), self._start
-        for runner, before, after, left, gone in self._steps:
-            rows: Callable[[], Rows] = _no_rows
-            if left is not None:
-                rows = functools.partial(self._gone, last, left, gone)
-                last = left
-            made.append(step(runner.name, before, after, self._names, rows, is_final=runner.is_final))
-        return tuple(made)
-
-    def _gone(self, before: Any, after: Any, gone: Any) -> Rows:
-        """The rows of those that were dropped, in list order; `gone` are these where that is another."""
-        if gone is None:
-            count = len(self._names)
-            there = np.ones(count, dtype=np.bool_) if before is None else np.unpackbits(before, count=count)
-            gone = np.flatnonzero(np.greater(there, np.unpackbits(after, count=count)))
-        return gone  # type: ignore[no-any-return]
-
-
-class RefusalSteps(Steps):
-    """The steps of an instance for which single hosts were dropped, or none.
-
-    before : how many hosts there were.
-    refusals : the rows that filters refused, in list order, by the filter's place among `filters`, in that order.
-    first : gives the steps before those of the filters.
-    """
-
-    __slots__ = ("_before", "_filters", "_first", "_names", "_refusals")
-
-    def __init__(
-        self,
-        names: HostNames,
-        filters: Sequence[FilterRunner],
-        before: int,
-        refusals: Mapping[int, Rows],
-        first: Callable[[], Sequence[FilterStep]] = tuple,
-    ) -> None:
-        self._first = first
-        self._names = names
-        self._filters = filters
-        self._before = before
-        self._refusals = refusals
-
-    def refused_for_good(self) -> Sequence[Refusals]:
-        found, count = [], self._before
-        for at, gone in self._refusals.items():
-            if self._filters[at].is_final:
-                found.append((self._filters[at].name, count, list(map(self._names.node, gone.tolist()))))
-            count -= len(gone)
-        return found
-
-    def filter_steps(self) -> tuple[FilterStep, ...]:
-        steps = list(self._first())
-        count = self._before
-        for at, runner in enumerate(self._filters):
-            if not count:
-                break
-            gone = self._refusals.get(at, _NO_ROWS)
-            after = count - len(gone)
-            steps.append(step_of_rows(runner.name, count, after, self._names, gone, is_final=runner.is_final))
-            count -= len(gone)
-        return tuple(steps)
-
-
-def _same_rows(rows: Rows) -> Rows:
-    return rows
-
-
-def _no_rows() -> Rows:
-    return _NO_ROWS
-
-
-def step_of_rows(
-    name: str, before: int, after: int, names: HostNames, gone: Rows, *, is_final: bool = True
-) -> FilterStep:
-    """The step of a rule that dropped these rows."""
-    return step(name, before, after, names, functools.partial(_same_rows, gone), is_final=is_final)
-
-
-def step(
-    name: str, before: int, after: int, names: HostNames, rows: Callable[[], Rows], *, is_final: bool
-) -> FilterStep:
-    """The step of a filter that dropped the hosts in these rows."""
-
-    def who() -> list[Node]:
-        return [names.node(row) for row in rows().tolist()]
-
-    return FilterStep(name, before, after, who, rows=RowsOf(names, rows), is_final=is_final)

@@ -19,12 +19,13 @@ from filtersched.engine.candidates import Rows
 from filtersched.engine.decision import depleted
 from filtersched.engine.engine_choice import EngineChoice
 from filtersched.engine.fallback import NeedAllHosts
-from filtersched.engine.filtering import FilterRunner, RefusalSteps
+from filtersched.engine.filtering import FilterRunner
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.prefetch import NextState, Prefetch
 from filtersched.engine.ranking import Places, Ranking
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.set_aside import SetAside
+from filtersched.engine.steps import RowSteps
 from filtersched.engine.weighing import WeigherRunner
 from filtersched.hosts.declared_items import attributes_in
 from filtersched.hosts.host_names import HostNames
@@ -109,7 +110,7 @@ class IncrementalUpdate:
         self._prefetch = prefetch
         prefetch.forget()
         self._known: NextState | None = None
-        self._no_refusals: RefusalSteps | None = None
+        self._no_refusals: RowSteps | None = None
         self._are_final = False
 
     def deplete(self, chosen: EngineChoice) -> HostState:
@@ -136,7 +137,7 @@ class IncrementalUpdate:
         last: EngineChoice,
         set_aside: SetAside,
         index: int,
-    ) -> RefusalSteps:
+    ) -> RowSteps:
         """Filter and weigh for the next instance; the ranking may be left empty."""
         plan = self._plan(running, request, last)
         before = self.ranking.count
@@ -148,9 +149,9 @@ class IncrementalUpdate:
             self._weigh(plan.weighers, request, last, stays=stays)
         if refusals or first is not None:
             self._no_refusals = None
-            return RefusalSteps(self._names, running, before, refusals, tuple if first is None else first)
+            return RowSteps(self._names, running, before, refusals, tuple if first is None else first)
         if self._no_refusals is None:
-            self._no_refusals = RefusalSteps(self._names, running, before, {})
+            self._no_refusals = RowSteps(self._names, running, before, {})
         return self._no_refusals
 
     def _set_aside(
@@ -258,7 +259,7 @@ class IncrementalUpdate:
                 else:
                     stays = bool(one.answer(host, request))
                 if not stays:
-                    gone = np.append(gone, place)
+                    gone = np.append(gone, place) if len(gone) else np.array([place], dtype=np.intp)
             if len(gone):
                 refusals[one.at] = ranking.rows(ranking.in_list_order(gone))
                 ranking.drop(gone)
@@ -300,7 +301,7 @@ class IncrementalUpdate:
             if stays:
                 ranking.return_chosen(place, None, (), ())
             return
-        raws = list(last.raws)
+        raws = list(last.found.raws)
         changed = []
         for at, raw in () if self._known is None else self._known.raws:
             raws[at] = raw
@@ -322,7 +323,7 @@ class IncrementalUpdate:
             raws[one.at] = ranking.replace_raw(ranking.terms[one.at], of_all, place)
             changed.append(one.at)
         if stays:
-            ranking.return_chosen(place, raws, last.raws, changed)
+            ranking.return_chosen(place, raws, last.found.raws, changed)
 
 
 def _has_group(spec: RequestSpec) -> bool:

@@ -9,9 +9,10 @@ from filtersched.engine.answer_cache import AnswerCache
 from filtersched.engine.cached_weights import WeightsCache
 from filtersched.engine.candidates import Candidates
 from filtersched.engine.engine_choice import RowChoice
-from filtersched.engine.filtering import FilterRunner, MaskSteps
+from filtersched.engine.filtering import FilterRunner
 from filtersched.engine.latest import Latest
 from filtersched.engine.questions import Questions
+from filtersched.engine.steps import RowSteps
 from filtersched.engine.top_rows import RowMask
 from filtersched.engine.weighing import WeigherRunner
 from filtersched.hosts.host_rows import HostRows
@@ -27,7 +28,7 @@ class Kept(NamedTuple):
 
     candidates: Candidates
     alive: RowMask
-    steps: MaskSteps
+    steps: RowSteps
     of: tuple[Any, ...]
 
 

@@ -28,10 +28,6 @@ _SOME = 512
 _END = (-np.inf, 1, -1)
 
 
-def _first_of(_weights: Sequence[float]) -> int:
-    return 0
-
-
 class Ranking:
     """The candidates by weight, touched only where they change.
 
@@ -39,19 +35,13 @@ class Ranking:
         `take`.
     parts : each weigher's raw weights by place; normalised ones only.
     wanted : how many times a host will be taken.
-    pick : says which of the `top` hosts at the front of the list is taken, given their weights.
+    top : it is one of so many at the front of the list; 1 takes the best.
     """
 
     is_trimmed = False
 
     def __init__(
-        self,
-        candidates: Candidates,
-        terms: Sequence[WeigherTerm],
-        wanted: int,
-        *,
-        top: int = 1,
-        pick: Callable[[Sequence[float]], int] = _first_of,
+        self, candidates: Candidates, terms: Sequence[WeigherTerm], wanted: int, *, top: int = 1
     ) -> None:
         # Candidates that are not in this ranking; see trimming.
         self.n_trimmed = 0
@@ -67,7 +57,6 @@ class Ranking:
         self._weighs_one = bool(terms) and not any(term.normalized for term in terms)
         self._wanted = wanted
         self._top = top
-        self._pick = pick
         self._steps = 0
         # The terms whose raw weights are arrays of this ranking, which it writes to.
         self._written: set[int] = set()
@@ -139,8 +128,11 @@ class Ranking:
             self.alive = np.ones(self.places, dtype=np.bool_)
         return self.alive
 
-    def take(self) -> int:
-        """Take a host out of the ranking until it is returned or dropped; returns its place."""
+    def take(self, pick: Callable[[Sequence[float]], int]) -> int:
+        """Take a host out of the ranking until it is returned or dropped; returns its place.
+
+        pick : says which one of several at the front, given their weights.
+        """
         if self._must_reorder:
             self._reorder(self.places_in_order())
         self._steps += 1
@@ -150,7 +142,7 @@ class Ranking:
             heapq.heappop(self._heap)
         else:
             front = self._front()
-            place = front[self._pick([self.weight(each) for each in front])]
+            place = front[pick([self.weight(each) for each in front])]
         self._latest[place] = self._steps
         self._taken = place
         return place

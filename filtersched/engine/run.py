@@ -18,7 +18,7 @@ from filtersched.engine.decision import Choice, Decision, depleted
 from filtersched.engine.draw import Draw, bring_forward
 from filtersched.engine.engine_choice import EngineChoice, RowChoice
 from filtersched.engine.fallback import FilteringEnded, NeedAllHosts, UseHandlers
-from filtersched.engine.filtering import MaskSteps, Runners, Steps
+from filtersched.engine.filtering import Runners
 from filtersched.engine.incremental_update import IncrementalUpdate
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.pool_cache import Kept, PoolCache
@@ -26,6 +26,7 @@ from filtersched.engine.prefetch import Prefetch
 from filtersched.engine.ranking import Ranking
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.set_aside import SetAside
+from filtersched.engine.steps import RowSteps
 from filtersched.engine.top_rows import RowMask, largest_first
 from filtersched.engine.trimming import TrimmedRanking
 from filtersched.engine.weighing import Floats, Scale, WeigherRunner, WeigherTerm, multipliers_at, raws_at, totals_of
@@ -118,7 +119,7 @@ class Run:
                 raise UseHandlers
             self.choices.append(last)
             if total > 1:
-                self.overlay.deplete(last.row, last.depleted)
+                self.overlay.deplete(last.found.row, last.depleted)
         if decision.alternates and total > 1:
             decision.left = self._remaining_hosts(total - 1, last)
         return self.choices
@@ -129,7 +130,8 @@ class Run:
         self._candidates = candidate_rows(self.rows, spec)
         self._running = self._filters_for(0)
         request = RequestKeys(spec, self.rows)
-        self._filter(request, MaskSteps(self.names, self._candidates), 0, *self._cached(request))
+        steps = RowSteps(self.names, self._running, self._candidates.count, {})
+        self._filter(request, steps, 0, *self._cached(request))
         return self._candidates.count
 
     @property
@@ -144,7 +146,7 @@ class Run:
         except NoValidHost:
             return []
         assert found.rest is not None
-        return Replayed(itertools.chain((self.overlay.host(found.row),), found.rest()))
+        return Replayed(itertools.chain((found.host,), found.rest()))
 
     # -- one instance ------------------------------------------------------------------------
 
@@ -245,7 +247,7 @@ class Run:
         index: int,
         answers: Sequence[CachedAnswers | None],
         needed: Sequence[float | None],
-    ) -> tuple[RowMask, MaskSteps]:
+    ) -> tuple[RowMask, RowSteps]:
         """Keep the candidates that pass all filters; if an earlier decision had the same verdicts, reuse its result."""
         kind, of = self._verdicts(answers, needed)
         known = None if kind is None else self.pool_cache.kept.find(kind)
@@ -254,7 +256,7 @@ class Run:
             return known.alive, known.steps
         is_narrowed = index == 0 and self._candidates.count < self._candidates.n_rows
         excluded = ExcludedRows(self.rows, request.spec).steps if is_narrowed else self._set_aside_steps()
-        steps = MaskSteps(self.names, self._candidates, excluded)
+        steps = RowSteps(self.names, self._running, self._candidates.count, {}, excluded)
         self._filter(request, steps, index, answers, needed)
         alive = RowMask(self._candidates.mask)
         if kind is not None:
@@ -277,13 +279,13 @@ class Run:
     def _filter(
         self,
         request: RequestKeys,
-        steps: MaskSteps,
+        steps: RowSteps,
         index: int,
         answers: Sequence[CachedAnswers | None],
         needed: Sequence[float | None],
     ) -> None:
         """Leave the candidates that pass all filters. `answers` and `needed` come from `_cached`."""
-        for runner, found, number in zip(self._running, answers, needed, strict=False):
+        for at, (runner, found, number) in enumerate(zip(self._running, answers, needed, strict=False)):
             before = self._candidates
             if not before.count:
                 return
@@ -298,7 +300,7 @@ class Run:
                 self._candidates = Candidates.of_rows(len(self.rows), ())
                 return
             self._candidates = after
-            steps.add(runner, before, after)
+            steps.add(at, before, after)
             if self._set_aside.count:
                 self._set_aside.ask(runner, self.overlay, self.cache, request, index)
             if not runner.is_final and after.count < before.count:
@@ -339,7 +341,7 @@ class Run:
     ) -> EngineChoice:
         """The choice of a row; `others` gives the other hosts in list order."""
         rest = others if self.decision.alternates else None
-        return EngineChoice(spec, self.overlay.host(found.row), self.names, rest, *found)
+        return EngineChoice(spec, self.overlay.host(found.row), rest, self.names, found)
 
     def _terms(self, request: RequestKeys) -> list[WeigherTerm]:
         """Each weigher's term; for a single host only those of weighers that are not normalised."""
@@ -368,7 +370,7 @@ class Run:
             term.fit_scale(alive)
 
     def _best_of_totals(
-        self, weights: CachedWeights, totals: Totals, alive: RowMask, steps: Steps
+        self, weights: CachedWeights, totals: Totals, alive: RowMask, steps: RowSteps
     ) -> RowChoice:
         """The choice for the only instance."""
         assert self.top is not None
@@ -394,7 +396,7 @@ class Run:
         # Trim where the list is long, few hosts are wanted, and neither draws nor alternates need more of it.
         worth_it = wanted > 1 and candidates.count >= self.trim_from and candidates.count > 4 * wanted
         if not worth_it or self.decision.alternates or self.top != 1:
-            return Ranking(candidates, terms, wanted, top=self.top, pick=self._pick)
+            return Ranking(candidates, terms, wanted, top=self.top)
         return TrimmedRanking(candidates, terms, wanted, self._totals(terms, weights))
 
     def _totals(self, terms: Sequence[WeigherTerm], weights: CachedWeights | None) -> Floats:
@@ -406,7 +408,7 @@ class Run:
 
     # -- the list in order for every instance ------------------------------------------------
 
-    def _choose_by_draw(self, terms: Sequence[WeigherTerm], spec: RequestSpec, steps: Steps) -> EngineChoice:
+    def _choose_by_draw(self, terms: Sequence[WeigherTerm], spec: RequestSpec, steps: RowSteps) -> EngineChoice:
         candidates = self._candidates
         self._fit_scales(terms)
         totals = totals_of(terms, candidates.places, candidates.mask)
@@ -434,17 +436,13 @@ class Run:
 
     # -- the ranking, touched only where something changed -----------------------------------
 
-    def _best_of(self, update: IncrementalUpdate, spec: RequestSpec, steps: Steps) -> EngineChoice:
+    def _best_of(self, update: IncrementalUpdate, spec: RequestSpec, steps: RowSteps) -> EngineChoice:
         ranking = update.ranking
-        place = update.place = ranking.take()
+        place = update.place = ranking.take(self._pick)
         row = ranking.row(place)
         at = ranking.runner_up()
         # Copy the values now; ranking and pool change later.
-        return EngineChoice(
-            spec,
-            self.overlay.host(row),
-            self.names,
-            (lambda: self._hosts(ranking.others())) if self.decision.alternates else None,
+        found = RowChoice(
             row,
             ranking.weight(place),
             steps,
@@ -454,6 +452,7 @@ class Run:
             None if at is None else ranking.row(at),
             0.0 if at is None else ranking.weight(at),
         )
+        return self._chosen(spec, found, lambda: self._hosts(ranking.others()))
 
     def _pick(self, weights: Sequence[float]) -> int:
         """Which of the hosts at the front of the list is drawn."""

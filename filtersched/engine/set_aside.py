@@ -12,9 +12,10 @@ import numpy as np
 
 from filtersched.engine.answer_cache import AnswerCache
 from filtersched.engine.candidates import Candidates, Mask, Rows
-from filtersched.engine.filtering import FilterRunner, step
+from filtersched.engine.filtering import FilterRunner
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.request_keys import RequestKeys
+from filtersched.engine.steps import step
 from filtersched.hosts.host_names import HostNames
 from filtersched.hosts.host_rows import HostRows
 from filtersched.requests.request_spec import RequestSpec

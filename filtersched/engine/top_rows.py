@@ -20,32 +20,24 @@ _SIZE = 32
 _COST = 4
 # With fewer runs than one in so many values, these count as nearly in order.
 _RUNS = 16
-# Of so many other masks it is known whether they contain a mask.
+# With so many other masks the union of a mask is known.
 _MOST_OTHERS = 16
 _Key = tuple[float, int]
 
 
 class RowMask:
-    """A mask of rows, and which other masks contain it.
+    """A mask of rows that stays as it is, and its unions with others.
 
     mask : (n_rows,) bool; None is all rows.
     """
 
-    __slots__ = ("_covered", "_rows", "_stable_copy", "_unions", "mask")
+    __slots__ = ("_rows", "_unions", "mask")
 
     def __init__(self, mask: Mask | None) -> None:
         self.mask: Mask | None = mask
-        self._stable_copy: Mask | None = None
         self._rows: Rows | None = None
-        # By identity of the other mask: whether it contains all rows of this one.
-        self._covered: dict[int, tuple[Mask, bool]] = {}
+        # By identity of another mask: that mask, and the union.
         self._unions: dict[int, tuple[Mask, Mask]] = {}
-
-    def stable_copy(self) -> Mask | None:
-        """A copy of the mask, made once, unaffected by later writes."""
-        if self.mask is not None and self._stable_copy is None:
-            self._stable_copy = self.mask.copy()
-        return self._stable_copy
 
     def best_of(self, values: Floats, sign: float, most: int) -> Rows:
         """The `most` rows of the mask with the best values; see TopRows."""
@@ -57,25 +49,18 @@ class RowMask:
         return self._rows[best_of(None, -sign * values.take(self._rows), most)]
 
     def union(self, rows: Mask | None) -> Mask | None:
-        """The rows of both masks, the same array for the same `rows`; None is all rows."""
+        """The rows of both masks, the same array for the same `rows`: `rows` itself if it has all of these.
+
+        None is all rows.
+        """
         if rows is None or self.mask is None:
             return None
         known = self._unions.get(id(rows))
         if known is None:
             if len(self._unions) >= _MOST_OTHERS:
                 self._unions.clear()
-            known = self._unions[id(rows)] = (rows, self.mask | rows)
-        return known[1]
-
-    def is_subset_of(self, rows: Mask | None) -> bool:
-        """Whether `rows` contains every row of this mask; None is all rows."""
-        if rows is None or self.mask is None:
-            return rows is None
-        known = self._covered.get(id(rows))
-        if known is None:
-            if len(self._covered) >= _MOST_OTHERS:
-                self._covered.clear()
-            known = self._covered[id(rows)] = (rows, not np.greater(self.mask, rows).any())
+            contains = not np.greater(self.mask, rows).any()
+            known = self._unions[id(rows)] = (rows, rows if contains else self.mask | rows)
         return known[1]
 
 
@@ -118,14 +103,9 @@ class TopRows:
                 insort(self._keys, new)
                 self._known[row] = new
                 if len(self._keys) > 4 * _SIZE:
-                    self._shorten()
-
-    def _shorten(self) -> None:
-        """Forget all but the first, so that changes are cheap to note."""
-        self._bound = self._keys[_SIZE]
-        for _value, row in self._keys[_SIZE:]:
-            del self._known[row]
-        del self._keys[_SIZE:]
+                    # Fewer make changes cheap to note.
+                    self._bound = self._keys.pop()
+                    del self._known[self._bound[1]]
 
     def end(self, alive: RowMask) -> float:
         """The value of the best live row."""
@@ -138,13 +118,12 @@ class TopRows:
         """The best live rows, `count` of them or all."""
         if self._credit < 4 * _COST:
             self._credit += 1
-        covered = self._is_filled and (self._among is None or alive.is_subset_of(self._among))
+        among = alive.union(self._among) if self._is_filled else alive.mask
+        covered = self._is_filled and among is self._among
         found = self._found(alive.mask, count) if covered else None
-        if found is not None:
-            return found
-        if self._credit >= _COST:
+        if found is None and self._credit >= _COST:
             self._credit -= _COST
-            self._fill(alive.union(self._among) if self._is_filled and not covered else alive.stable_copy())
+            self._fill(alive.mask if covered else among)
             found = self._found(alive.mask, count)
         return alive.best_of(self._values, self._sign, count).tolist() if found is None else found
 

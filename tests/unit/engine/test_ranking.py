@@ -82,13 +82,13 @@ def test_one_of_the_best_is_taken_from_a_list_that_is_sorted_for_every_instance(
     def next_pick(weights):
         return min(next(turns), len(weights) - 1)
 
-    ranking = Ranking(candidates, terms, len(steps) + 1, top=top, pick=next_pick)
+    ranking = Ranking(candidates, terms, len(steps) + 1, top=top)
     for (new, refused), pick in zip([*steps, (None, set())], picks, strict=True):
         expected = literal.sort()
         at = min(pick, top - 1, len(expected) - 1)
         literal.list.insert(0, literal.list.pop(at))
         expected.insert(0, expected.pop(at))
-        place = ranking.take()
+        place = ranking.take(next_pick)
         before, second = ranking.raws(place), ranking.runner_up()
         assert (ranking.row(place), ranking.weight(place)) == expected[0]
         assert (None if second is None else ranking.row(second)) == (expected[1][0] if len(expected) > 1 else None)
@@ -106,9 +106,13 @@ def test_one_of_the_best_is_taken_from_a_list_that_is_sorted_for_every_instance(
             ranking.return_chosen(place, None if ranking.count == 1 else new, before, range(len(scales)))
 
 
+def the_last(weights):
+    return len(weights) - 1
+
+
 def test_host_at_the_front_is_looked_at_once_where_more_are_listed_in_between():
     term = WeigherTerm(a_weigher(None, None), np.arange(8.0)[::-1].copy(), 1.0)
-    ranking = Ranking(Candidates(8), [term], 2, top=3, pick=lambda weights: len(weights) - 1)
-    first = ranking.take()
+    ranking = Ranking(Candidates(8), [term], 2, top=3)
+    first = ranking.take(the_last)
     ranking.drop(np.array([first, 3, 4], dtype=np.intp))
-    assert (first, ranking.take()) == (2, 5)
+    assert (first, ranking.take(the_last)) == (2, 5)
