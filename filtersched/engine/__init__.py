@@ -19,6 +19,7 @@ from filtersched.engine.decision import Choice, Decision
 from filtersched.engine.draw import Draw
 from filtersched.engine.fallback import NeedAllHosts, UseHandlers
 from filtersched.engine.filtering import FilterRunner, Runners
+from filtersched.engine.latest import Latest
 from filtersched.engine.near_misses import nearest_misses
 from filtersched.engine.pool_cache import PoolCache
 from filtersched.engine.room_ahead import room_ahead
@@ -33,7 +34,7 @@ from filtersched.results.verdict import HostVerdicts
 from filtersched.weighers.base import BaseWeigher
 
 _NODE = attrgetter("host", "nodename")
-_MOST_FILTERS = 256
+_LISTS, _MOST_FILTERS = 16, 256
 
 __all__ = ["Engine", "UseHandlers"]
 
@@ -53,7 +54,7 @@ class Engine:
         self._can_reweigh_one_host = draw.top is not None and all(one.can_reweigh_one_host for one in self._weighers)
         # By identity: a plug-in may define equality without a hash.
         self._filters: dict[int, FilterRunner] = {}
-        self._last: tuple[list[int], Runners] = ([], Runners(()))
+        self._runners: Latest[Runners] = Latest(_LISTS)
         self._caches: weakref.WeakKeyDictionary[HostRows, PoolCache] = weakref.WeakKeyDictionary()
 
     def choices(self, decision: Decision) -> list[Choice]:
@@ -135,14 +136,15 @@ class Engine:
         return hosts.rows, cache
 
     def _runners_of(self, filters: Sequence[BaseHostFilter]) -> Runners:
-        """The runners of these filters; the last decision's list if the filters are the same."""
-        names = list(map(id, filters))
-        if self._last[0] != names:
+        """The runners of these filters; those of an earlier decision if the filters are the same."""
+        names = tuple(map(id, filters))
+        found = self._runners.find(names)
+        if found is None:
             if len(self._filters) > _MOST_FILTERS:
                 # A program makes filters anew for each request: let those of earlier ones go.
                 self._filters.clear()
             for plugin in filters:
                 if id(plugin) not in self._filters:
                     self._filters[id(plugin)] = FilterRunner(plugin)
-            self._last = (names, Runners(self._filters[name] for name in names))
-        return self._last[1]
+            found = self._runners.keep(names, Runners(map(self._filters.__getitem__, names)))
+        return found

@@ -62,9 +62,11 @@ class AnswerCache:
         """
         key, asked = questions.lasting(request)
         found = self._found.find(key)
-        if found is None or not (found.are_kept() and self._follow(found, request)):
-            answers = tuple([None if one is None else self._current(one, request) for one in asked])
-            found = self._found.keep(key, Found(asked, answers, self.rows.change_count))
+        if found is None or not self._follow(found, request):
+            answers = [None if one is None else self._current(one, request) for one in asked]
+            found = Found(asked, answers, self.rows.change_count)
+            if found.is_whole:
+                self._found.keep(key, found)
         return found.answers
 
     def _follow(self, found: Found, request: RequestKeys) -> bool:
@@ -75,6 +77,8 @@ class AnswerCache:
         names: Collection[Any] = changes.keys()
         dirty: Collection[int]
         for asked, entry in found.asked:
+            if not entry.is_kept or entry.options is not asked[0].plugin._values:
+                return False
             watched, dirty = entry.watched_attributes, ()
             if entry.change_count != now and (watched is None or None in names or not watched.isdisjoint(names)):
                 dirty = rows_in(changes, watched)
@@ -134,7 +138,7 @@ class AnswerCache:
         if entry.raised is not None:
             for row in candidates()[entry.raised[candidates()]][:1].tolist():
                 # Evaluate the first candidate that raised once more, for the exception.
-                evaluator.of(self.rows.host(row), request)
+                evaluator.host_evaluator(request)(self.rows.host(row))
                 # No exception: the first one was not the plug-in's, such as a timeout's signal. Ask host by host.
                 self._drop(evaluator.key(request))
                 return None
@@ -204,7 +208,7 @@ class AnswerCache:
             return CachedAnswers(as_answers(found.answer, kind), kind, self.rows, watched), found.spec_reads
         if not reads:
             try:
-                answer = evaluator.of(None, request)
+                answer = evaluator.host_evaluator(request)(None)
             except Exception:
                 # The boundary to the plug-in: it raises again about the first candidate, and names it.
                 raise NotVectorizable from None

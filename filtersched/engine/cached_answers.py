@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from operator import attrgetter, is_
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,6 @@ _FEW = 8
 _MASKS = 4
 # Of these types is one answer for all rows.
 _ONE = (float, bool)
-_IS_KEPT, _VALUES = attrgetter("is_kept"), attrgetter("_values")
 
 
 def few_rows(rows: HostRows) -> int:
@@ -127,25 +125,20 @@ class Found:
     """The cached answers to one kind of request to all plug-ins, None for a plug-in without any.
 
     asked : the plug-ins that have some, each with its answers.
+    is_whole : whether all have some whose answers may hold for later requests.
     change_count : how many changes all of them include.
     """
 
-    __slots__ = ("_entries", "_options", "_plugins", "answers", "asked", "change_count")
+    __slots__ = ("answers", "asked", "change_count", "is_whole")
 
     def __init__(
         self, asked: Sequence[Asked | None], answers: Sequence[CachedAnswers | None], change_count: int
     ) -> None:
-        self.answers = answers
+        self.answers: Sequence[CachedAnswers | None] = tuple(answers)
         self.change_count: int = change_count
         pairs = [(one, entry) for one, entry in zip(asked, answers, strict=True) if one is not None]
         self.asked: Sequence[tuple[Asked, CachedAnswers]] = [(one, entry) for one, entry in pairs if entry is not None]
-        self._entries = [entry for _one, entry in pairs]
-        self._plugins = [one[0].plugin for one, _entry in self.asked]
-        self._options = [entry.options for _one, entry in self.asked]
-    def are_kept(self) -> bool:
-        """Whether each plug-in still has its answers, and the options that they are for."""
-        is_whole = None not in self._entries and all(map(_IS_KEPT, self._entries))
-        return is_whole and all(map(is_, map(_VALUES, self._plugins), self._options))
+        self.is_whole: bool = len(self.asked) == len(pairs)
 
 
 def _one_if_same(answers: Any) -> Any:

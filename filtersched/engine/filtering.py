@@ -16,7 +16,7 @@ from filtersched.engine.candidates import Candidates, Rows
 from filtersched.engine.fallback import FilteringEnded, UseHandlers
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.plugin_evaluator import PluginEvaluator, evaluator
-from filtersched.engine.questions import Asked, answers_now
+from filtersched.engine.questions import Asked, Questions, answers_now
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.filters.base import BaseHostFilter, left_by, truth
 from filtersched.filters.capacity import CapacityFilter
@@ -212,6 +212,14 @@ class Runners(list[FilterRunner]):
         super().__init__(runners)
         self.ask_alike: bool = all(one.asks_alike for one in self)
         self.are_declared: bool = all(one.evaluator is not None for one in self)
+        self._questions: Questions | None = None
+
+    def questions(self, further: Iterable[Asked | None]) -> Questions:
+        """The questions to them, about rooms where they have them, and `further` ones, which are always the same."""
+        if self._questions is None:
+            asked = [*(one.room or one.verdicts for one in self), *further]
+            self._questions = Questions(asked)
+        return self._questions
 
 
 def _compares_rooms(plugin: CapacityFilter, asked: PluginEvaluator | None) -> bool:

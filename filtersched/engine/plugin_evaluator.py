@@ -227,10 +227,6 @@ class PluginEvaluator:
 
         return ask
 
-    def of(self, host: Any, request: RequestKeys) -> Any:
-        """The answer for one host."""
-        return self.host_evaluator(request)(host)
-
     def evaluate_columns(self, source: ColumnSource, request: RequestKeys) -> ColumnAnswer:
         """The answer for all rows.
 

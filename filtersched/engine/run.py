@@ -234,7 +234,7 @@ class Run:
         if self.overlay.depleted or request.is_rebuild:
             # Cached answers ignore the depletion of this decision; a rebuild skips some filters.
             return [None] * (len(running) + len(self.weighers)), needed
-        answers = self.cache.find(self.pool_cache.questions_of(running, self.weighers), request)
+        answers = self.cache.find(running.questions(one.asked for one in self.weighers), request)
         for one, number in zip(running, needed, strict=True):
             if number is None and one.room is not None:
                 # A request that rooms cannot be compared with.
@@ -267,9 +267,9 @@ class Run:
         self, answers: Sequence[CachedAnswers | None], needed: Sequence[float | None]
     ) -> tuple[object, tuple[Any, ...]]:
         """The filters and their verdicts on all rows as a key, and what it is made of; None if there is more to it."""
-        of: list[Any] = [self.names, self._running]
-        if len(self.decision.uuids) > 1 or self._candidates.mask is not None or self._candidates.order is not None:
+        if not self._is_one_of_all:
             return None, ()
+        of: list[Any] = [self.names, self._running]
         for found, number in zip(answers, needed, strict=False):
             if found is None or found.raised is not None:
                 return None, ()
@@ -321,20 +321,16 @@ class Run:
 
     def _kind(self, answers: Sequence[CachedAnswers | None], needed: Sequence[float | None]) -> object:
         """All cached answers that the choice is made of; None if it is made of more, or not worth keeping."""
-        decision = self.decision
-        if (
-            not self.pool_cache.is_quiet
-            or len(decision.uuids) > 1
-            or decision.alternates
-            or decision.without
-            or self.top != 1
-            or not (self.can_reweigh_one_host and self.filters.ask_alike)
-            or self._candidates.mask is not None
-            or self._candidates.order is not None
-            or None in answers
-        ):
+        is_best = self.top == 1 and self.can_reweigh_one_host and not self.decision.alternates
+        if not (is_best and self.pool_cache.is_quiet and self._is_one_of_all) or None in answers:
             return None
         return (*answers, *needed)
+
+    @property
+    def _is_one_of_all(self) -> bool:
+        """Whether one host is chosen, and all are candidates, in the order of the pool."""
+        candidates = self._candidates
+        return len(self.decision.uuids) == 1 and candidates.mask is None and candidates.order is None
 
     def _chosen(
         self, spec: RequestSpec, found: RowChoice, others: Callable[[], Iterable[HostState]] | None = None

@@ -156,7 +156,7 @@ def test_a_distinct_value_is_asked_about_once_and_what_raises_is_marked():
 
 def test_one_host_is_asked_about_with_what_is_declared_only():
     host = HostState("h", hypervisor_type="kvm")
-    assert asked(ByValue).of(host, request()) is True
+    assert asked(ByValue).host_evaluator(request())(host) is True
 
     class Quiet(BaseHostFilter):
         host_reads = ("topic",)
@@ -165,7 +165,7 @@ def test_one_host_is_asked_about_with_what_is_declared_only():
             return getattr(host_state, "hypervisor_type", None) == "kvm"
 
     with pytest.raises(UndeclaredRead, match="hypervisor_type"):
-        asked(Quiet).of(host, request())
+        asked(Quiet).host_evaluator(request())(host)
 
 
 def test_the_key_of_a_request_tells_apart_what_a_plug_in_can_tell_apart():
