@@ -16,7 +16,7 @@ from filtersched.engine.fallback import UseHandlers
 from filtersched.engine.latest import Latest
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.plugin_evaluator import RAISED, PluginEvaluator
-from filtersched.engine.questions import Asked, Kind, Questions, as_answers
+from filtersched.engine.questions import Questions
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.hosts.declared_items import Name, reader
 from filtersched.hosts.host_rows import HostRows
@@ -76,32 +76,33 @@ class AnswerCache:
             return False
         names: Collection[Any] = changes.keys()
         dirty: Collection[int]
-        for asked, entry in found.asked:
-            if not entry.is_kept or entry.options is not asked[0].plugin._values:
+        for evaluator, entry in found.asked:
+            if not entry.is_kept or entry.options is not evaluator.plugin._values:
                 return False
             watched, dirty = entry.watched_attributes, ()
             if entry.change_count != now and (watched is None or None in names or not watched.isdisjoint(names)):
                 dirty = rows_in(changes, watched)
-            if (dirty or entry.window is not None) and not self._hold(asked, entry, request, dirty):
+            if (dirty or entry.window is not None) and not self._hold(evaluator, entry, request, dirty):
                 return False
             entry.change_count = now
         found.change_count = now
         return True
 
-    def _current(self, asked: Asked, request: RequestKeys) -> CachedAnswers | None:
+    def _current(self, evaluator: PluginEvaluator, request: RequestKeys) -> CachedAnswers | None:
         """The cached answers to a request, up to date; None if there are none."""
-        entry = self._entries.find(asked[0].key(request))
+        entry = self._entries.find(evaluator.key(request))
         if entry is None:
             return None
         dirty = self.rows.dirty_rows_since(entry.change_count, entry.watched_attributes)
-        if dirty is None or not self._hold(asked, entry, request, dirty):
+        if dirty is None or not self._hold(evaluator, entry, request, dirty):
             return None
         entry.change_count = self.rows.change_count
         return entry
 
-    def _hold(self, asked: Asked, entry: CachedAnswers, request: RequestKeys, dirty: Collection[int]) -> bool:
+    def _hold(
+        self, evaluator: PluginEvaluator, entry: CachedAnswers, request: RequestKeys, dirty: Collection[int]
+    ) -> bool:
         """Whether answers hold now; those for dirty rows are worked out again. If not, all rows are to be."""
-        evaluator, kind = asked
         if entry.options is not evaluator.plugin._values:
             return False
         if entry.window is not None and not entry.window.contains(request.now):
@@ -114,7 +115,7 @@ class AnswerCache:
             ask = evaluator.host_evaluator(request)
             for row in dirty:
                 host = self.rows.host(row)
-                entry.set_row(row, kind.from_answer(ask(host)))
+                entry.set_row(row, evaluator.kind.from_answer(ask(host)))
                 if entry.window is not None:
                     entry.window = entry.window.narrowed(evaluator.window_of(host, request))
         except Exception:
@@ -123,16 +124,16 @@ class AnswerCache:
         return True
 
     def answers_for(
-        self, asked: Asked, request: RequestKeys, candidates: Callable[[], NDArray[np.intp]]
+        self, evaluator: PluginEvaluator, request: RequestKeys, candidates: Callable[[], NDArray[np.intp]]
     ) -> CachedAnswers | None:
         """The answers of all rows; None if hosts are to be asked one by one.
 
         candidates : the rows that must be asked; an exception of another row does not surface.
         """
-        entry, evaluator = self._current(asked, request), asked[0]
+        entry = self._current(evaluator, request)
         if entry is None:
             try:
-                entry = self._evaluate(*asked, request)
+                entry = self._evaluate(evaluator, request)
             except NotVectorizable:
                 return None
         if entry.raised is not None:
@@ -145,7 +146,7 @@ class AnswerCache:
         return entry
 
     def answers_over(
-        self, overlay: Overlay, asked: Asked, request: RequestKeys, candidates: Candidates
+        self, overlay: Overlay, evaluator: PluginEvaluator, request: RequestKeys, candidates: Candidates
     ) -> NDArray[Any] | None:
         """The same as a decision sees the rows: those that it has depleted are asked again, if they are candidates.
 
@@ -154,15 +155,15 @@ class AnswerCache:
         is_candidate = candidates.as_mask()
         untouched = is_candidate.copy()
         untouched[list(overlay.depleted)] = False
-        ask = asked[0].host_evaluator(request)
+        ask = evaluator.host_evaluator(request)
         try:
-            found = self.answers_for(asked, request, lambda: np.flatnonzero(untouched))
+            found = self.answers_for(evaluator, request, lambda: np.flatnonzero(untouched))
             if found is None:
                 return None
             answers = np.array(np.broadcast_to(found.answers, len(self.rows)))
             for row, host in overlay.depleted.items():
                 if is_candidate[row]:
-                    answers[row] = asked[1].from_answer(ask(host))
+                    answers[row] = evaluator.kind.from_answer(ask(host))
         except UseHandlers:
             raise
         except Exception:
@@ -184,9 +185,9 @@ class AnswerCache:
             self._drop(next(iter(self._entries)))
         self._entries.keep(key, entry).is_kept = True
 
-    def _evaluate(self, evaluator: PluginEvaluator, kind: Kind, request: RequestKeys) -> CachedAnswers:
+    def _evaluate(self, evaluator: PluginEvaluator, request: RequestKeys) -> CachedAnswers:
         """New answers, kept if such a request may come again."""
-        entry, spec_reads = self._evaluated(evaluator, request, kind)
+        entry, spec_reads = self._evaluated(evaluator, request)
         entry.options = evaluator.plugin._values
         if evaluator.tells_changes and "now" in spec_reads:
             entry.window = evaluator.window(self.rows, request)
@@ -195,17 +196,16 @@ class AnswerCache:
         return entry
 
     def _evaluated(
-        self, evaluator: PluginEvaluator, request: RequestKeys, kind: Kind
+        self, evaluator: PluginEvaluator, request: RequestKeys
     ) -> tuple[CachedAnswers, tuple[Name, ...]]:
         """New answers, and the request attributes that they depend on."""
-        reads = request.reads_of(evaluator)
-        found = None
+        reads, kind, found = request.reads_of(evaluator), evaluator.kind, None
         if evaluator.columnar:
             with contextlib.suppress(NotVectorizable):
                 found = evaluator.evaluate_columns(self.rows, request)
         if found is not None:
             watched = self.rows.watched_items(found.host_reads)
-            return CachedAnswers(as_answers(found.answer, kind), kind, self.rows, watched), found.spec_reads
+            return CachedAnswers(evaluator.as_answers(found.answer), kind, self.rows, watched), found.spec_reads
         if not reads:
             try:
                 answer = evaluator.host_evaluator(request)(None)
@@ -216,7 +216,7 @@ class AnswerCache:
         if self.rows.has_objects and self._rarely_shared(reads) and self._is_first(evaluator.key(request)):
             # Asking the candidates costs less than asking about all values, unless the request comes again.
             raise NotVectorizable
-        return self._by_value(evaluator, kind, request, reads), evaluator.spec_reads
+        return self._by_value(evaluator, request, reads), evaluator.spec_reads
 
     def _rarely_shared(self, reads: tuple[Name, ...]) -> bool:
         """Whether hosts rarely share the values of these attributes, by a sample of the rows."""
@@ -236,10 +236,10 @@ class AnswerCache:
         return key is None or (self._asked_once.find(key) is None and self._asked_once.keep(key, True))
 
     def _by_value(
-        self, evaluator: PluginEvaluator, kind: Kind, request: RequestKeys, reads: tuple[Name, ...]
+        self, evaluator: PluginEvaluator, request: RequestKeys, reads: tuple[Name, ...]
     ) -> CachedAnswers:
         """New answers, asked for once per distinct value. Raises NotVectorizable if there are no codes of values."""
-        codes = self.rows.codes(reads)
+        codes, kind = self.rows.codes(reads), evaluator.kind
         if codes is None:
             raise NotVectorizable
         table, wrong = np.zeros(len(codes.values), dtype=kind.dtype), []

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from filtersched.engine.plugin_evaluator import Window
-from filtersched.engine.questions import Asked, Kind
+from filtersched.engine.plugin_evaluator import Kind, PluginEvaluator, Window
 from filtersched.engine.top_rows import ColumnExtremes
 from filtersched.hosts.host_rows import HostRows
 
@@ -132,12 +131,14 @@ class Found:
     __slots__ = ("answers", "asked", "change_count", "is_whole")
 
     def __init__(
-        self, asked: Sequence[Asked | None], answers: Sequence[CachedAnswers | None], change_count: int
+        self, asked: Sequence[PluginEvaluator | None], answers: Sequence[CachedAnswers | None], change_count: int
     ) -> None:
         self.answers: Sequence[CachedAnswers | None] = tuple(answers)
         self.change_count: int = change_count
         pairs = [(one, entry) for one, entry in zip(asked, answers, strict=True) if one is not None]
-        self.asked: Sequence[tuple[Asked, CachedAnswers]] = [(one, entry) for one, entry in pairs if entry is not None]
+        self.asked: Sequence[tuple[PluginEvaluator, CachedAnswers]] = [
+            (one, entry) for one, entry in pairs if entry is not None
+        ]
         self.is_whole: bool = len(self.asked) == len(pairs)
 
 

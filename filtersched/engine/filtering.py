@@ -16,7 +16,7 @@ from filtersched.engine.candidates import Candidates, Rows
 from filtersched.engine.fallback import FilteringEnded, UseHandlers
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.plugin_evaluator import PluginEvaluator, evaluator
-from filtersched.engine.questions import Asked, Questions, answers_now
+from filtersched.engine.questions import Questions
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.filters.base import BaseHostFilter, left_by, truth
 from filtersched.filters.capacity import CapacityFilter
@@ -68,14 +68,12 @@ class FilterRunner:
         self.plugin = plugin
         self.name: str = type(plugin).__name__
         self.evaluator: PluginEvaluator | None = evaluator(
-            plugin, "host_passes", BaseHostFilter, _DEFAULTS, functools.partial(truth, plugin)
+            plugin, "host_passes", BaseHostFilter, _DEFAULTS, _VERDICTS, functools.partial(truth, plugin)
         )
-        self.verdicts: Asked | None = None if self.evaluator is None else (self.evaluator, _VERDICTS)
         # What a CapacityFilter compares with what is needed; cached for all requests.
-        self.room: Asked | None = None
+        self.room: PluginEvaluator | None = None
         if isinstance(plugin, CapacityFilter) and _compares_rooms(plugin, self.evaluator):
-            room = PluginEvaluator(plugin, lambda host, _spec: plugin.room(host), None, spec_reads=())
-            self.room = (room, _ROOMS)
+            self.room = PluginEvaluator(plugin, lambda host, _spec: plugin.room(host), _ROOMS, spec_reads=())
         # Whether it can tell which hosts it refuses from one instance to the next.
         self.tells_new_refusals: bool = self.evaluator is not None and belongs_to(
             type(plugin), "_refused_since", "host_passes"
@@ -101,7 +99,7 @@ class FilterRunner:
         self, overlay: Overlay, cache: AnswerCache, request: RequestKeys, candidates: Candidates
     ) -> Candidates:
         """Those of the candidate rows that pass."""
-        if self.evaluator is None or self.verdicts is None:
+        if self.evaluator is None:
             return self._called(overlay, request, candidates) if candidates.count else candidates
         if not candidates.count or (request.is_rebuild and not self.plugin.asked_about(request.spec)):
             return candidates
@@ -109,7 +107,7 @@ class FilterRunner:
         if overlay.depleted:
             passes = self.passes_now(overlay, request)
             if passes is None:
-                passes = cache.answers_over(overlay, self.verdicts, request, candidates)
+                passes = cache.answers_over(overlay, self.evaluator, request, candidates)
         else:
             passes = self.cached(cache, request, candidates.rows)
         if passes is None:
@@ -126,19 +124,20 @@ class FilterRunner:
 
         candidates : as of AnswerCache.answers_for.
         """
-        assert self.verdicts is not None
+        assert self.evaluator is not None
         needed = self.needed(request)
         found = None
         if self.room is not None and needed is not None:
             found = cache.answers_for(self.room, request, candidates)
         if found is None:
-            found, needed = cache.answers_for(self.verdicts, request, candidates), None
+            found, needed = cache.answers_for(self.evaluator, request, candidates), None
         return None if found is None else found.passes(needed)
 
     def passes_now(self, overlay: Overlay, request: RequestKeys) -> NDArray[np.bool_] | bool | None:
         """The verdicts of all rows in the middle of a request, or one for all; None: ask one by one."""
         if self not in request.verdicts:
-            request.verdicts[self] = answers_now(self.verdicts, overlay, request)
+            evaluator = self.evaluator
+            request.verdicts[self] = None if evaluator is None else evaluator.answers_now(overlay, request)
         found: NDArray[np.bool_] | bool | None = request.verdicts[self]
         return found
 
@@ -214,10 +213,10 @@ class Runners(list[FilterRunner]):
         self.are_declared: bool = all(one.evaluator is not None for one in self)
         self._questions: Questions | None = None
 
-    def questions(self, further: Iterable[Asked | None]) -> Questions:
+    def questions(self, further: Iterable[PluginEvaluator | None]) -> Questions:
         """The questions to them, about rooms where they have them, and `further` ones, which are always the same."""
         if self._questions is None:
-            asked = [*(one.room or one.verdicts for one in self), *further]
+            asked = [*(one.room or one.evaluator for one in self), *further]
             self._questions = Questions(asked)
         return self._questions
 

@@ -7,9 +7,10 @@ import math
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from filtersched.columns.column import EXACT, Column, NotColumnarError, NotVectorizable
 from filtersched.columns.distinct_values import Codes
@@ -49,6 +50,18 @@ class ColumnAnswer(NamedTuple):
     host_reads: tuple[Name, ...]
 
 
+class Kind(Protocol):
+    """What kind of answers a plug-in gives, and how they are made an array's values."""
+
+    dtype: Any
+
+    def from_answer(self, answer: Any) -> Any:
+        """One host's answer."""
+
+    def from_answers(self, answers: NDArray[Any]) -> NDArray[Any]:
+        """Answers of all rows, as a new array."""
+
+
 class Window(NamedTuple):
     """When answers hold: between two moments, ends excluded, and at the moment they were computed."""
 
@@ -68,6 +81,7 @@ class Window(NamedTuple):
 class PluginEvaluator:
     """A declared plug-in and the method that answers for a host and a request.
 
+    kind : of its answers; None for those that are used as they are, and not cached.
     finish : makes of what the method returns the answer for one host.
     spec_reads : what the method reads of the request, if not all that is declared.
     """
@@ -76,7 +90,8 @@ class PluginEvaluator:
         self,
         plugin: Plugin,
         method: Callable[[Any, Any], Any],
-        finish: Callable[[Any], Any] | None,
+        kind: Kind | None,
+        finish: Callable[[Any], Any] | None = None,
         *,
         spec_reads: tuple[str, ...] | None = None,
     ) -> None:
@@ -85,6 +100,7 @@ class PluginEvaluator:
         self.plugin = plugin
         self.name: str = type(plugin).__name__
         self.method = method
+        self.kind: Any = kind
         self.finish: Callable[[Any], Any] = _as_it_is if finish is None else finish
         self.columnar: bool = declaration.columnar
         # What is read of hosts; None if that depends on the request.
@@ -156,8 +172,6 @@ class PluginEvaluator:
 
         The time is no part of it where answers know how long they hold; elsewhere there is no key.
         """
-        if not self.key_reads:
-            return self
         if self._changes(request.spec):
             return None
         return (self, self.key_reads, self._key(request.spec, request.rows))
@@ -265,6 +279,19 @@ class PluginEvaluator:
             return ColumnAnswer(answer, self.spec_reads, reads)
         return ColumnAnswer(answer, tuple(spec.attributes_read), tuple(view.attributes_read))
 
+    def as_answers(self, answer: Any) -> Any:
+        """An answer for all rows as the values of an array, or as one value."""
+        return self.kind.from_answers(answer) if isinstance(answer, np.ndarray) else self.kind.from_answer(answer)
+
+    def answers_now(self, source: Source, request: RequestKeys) -> Any:
+        """The answers for all rows in the middle of a request; None where columns don't tell."""
+        if not self.columnar:
+            return None
+        try:
+            return self.as_answers(self.evaluate_columns(source, request).answer)
+        except NotVectorizable:
+            return None
+
     def _warn_once(self, why: str) -> None:
         """Say that a columnar body is asked host by host, once for each class."""
         methods = _warned.setdefault(type(self.plugin), set())
@@ -305,14 +332,15 @@ def evaluator(
     method: str,
     base: type[Plugin],
     defaults: Sequence[str],
+    kind: Kind,
     finish: Callable[[Any], Any] | None = None,
 ) -> PluginEvaluator | None:
     """How to ask a declared plug-in fast; None for one that must be called directly.
 
-    finish : as of PluginEvaluator.
+    kind, finish : as of PluginEvaluator.
     defaults : methods of `base` that must not be overridden, since they are not called.
     """
     cls = type(plugin)
     if declaration_of(cls) is None or any(getattr(cls, name) is not getattr(base, name) for name in defaults):
         return None
-    return PluginEvaluator(plugin, getattr(plugin, method), finish)
+    return PluginEvaluator(plugin, getattr(plugin, method), kind, finish)

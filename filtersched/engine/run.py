@@ -234,7 +234,7 @@ class Run:
         if self.overlay.depleted or request.is_rebuild:
             # Cached answers ignore the depletion of this decision; a rebuild skips some filters.
             return [None] * (len(running) + len(self.weighers)), needed
-        answers = self.cache.find(running.questions(one.asked for one in self.weighers), request)
+        answers = self.cache.find(running.questions(one.evaluator for one in self.weighers), request)
         for one, number in zip(running, needed, strict=True):
             if number is None and one.room is not None:
                 # A request that rooms cannot be compared with.

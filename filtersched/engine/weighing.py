@@ -19,7 +19,6 @@ from filtersched.engine.candidates import Candidates, Mask
 from filtersched.engine.fallback import UseHandlers
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.plugin_evaluator import PluginEvaluator, evaluator
-from filtersched.engine.questions import Asked, answers_now
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.top_rows import ColumnExtremes, RowMask
 from filtersched.engine.views import host_view
@@ -46,8 +45,7 @@ class WeigherRunner:
     def __init__(self, plugin: BaseWeigher, *, normalizes: bool = True) -> None:
         self.plugin = plugin
         self.name: str = type(plugin).__name__
-        self.evaluator: PluginEvaluator | None = evaluator(plugin, "_weigh_object", BaseWeigher, _DEFAULTS)
-        self.asked: Asked | None = None if self.evaluator is None else (self.evaluator, self)
+        self.evaluator: PluginEvaluator | None = evaluator(plugin, "_weigh_object", BaseWeigher, _DEFAULTS, self)
         self.normalized: bool = plugin.normalized and normalizes
         self._minval = plugin.minval
         self._maxval = plugin.maxval
@@ -102,14 +100,14 @@ class WeigherRunner:
         self, overlay: Overlay, cache: AnswerCache, request: RequestKeys, candidates: Candidates
     ) -> tuple[Floats, CachedAnswers | None]:
         """The raw weights, and the cached answers that they are made of."""
-        if self.evaluator is None or self.asked is None:
+        if self.evaluator is None:
             return _placed(self._called(overlay, request, candidates), candidates), None
-        found = None if overlay.depleted else cache.answers_for(self.asked, request, candidates.rows)
+        found = None if overlay.depleted else cache.answers_for(self.evaluator, request, candidates.rows)
         answers = found.answers if found is not None else None
         if overlay.depleted:
-            answers = answers_now(self.asked, overlay, request)
+            answers = self.evaluator.answers_now(overlay, request)
             if answers is None:
-                answers = cache.answers_over(overlay, self.asked, request, candidates)
+                answers = cache.answers_over(overlay, self.evaluator, request, candidates)
         if answers is None:
             ask = self.evaluator.host_evaluator(request)
             each = [self.from_answer(ask(overlay.host(row))) for row in candidates.rows().tolist()]
@@ -194,7 +192,6 @@ class WeigherTerm:
 
     raw, multiplier : (n_places,), or one multiplier for all.
     source : the cached answers that raw weights of all rows are made of.
-    known : the ends of these.
     low, high : the ends between which raw weights are normalised.
     rest : the least and largest raw weight of hosts that are among the candidates and have no place here.
     """
@@ -209,7 +206,6 @@ class WeigherTerm:
         raw: Floats,
         multipliers: float | Floats,
         source: CachedAnswers | None = None,
-        known: ColumnExtremes | _OneWeight | None = None,
     ) -> None:
         self.weigher: WeigherRunner = weigher
         self.raw: Floats = raw
@@ -220,9 +216,10 @@ class WeigherTerm:
         self.low: float = 0.0
         self.high: float = 0.0
         self.source: CachedAnswers | None = source
-        self._known = known
-        if source is not None and isinstance(source.answers, float):
-            self._known = _OneWeight(source.answers)
+        # The ends of raw weights that are cached answers, if they are known.
+        self._known: ColumnExtremes | _OneWeight | None = None
+        if source is not None:
+            self._known = _OneWeight(source.answers) if isinstance(source.answers, float) else source.ends
         self.rest: tuple[float, float] | None = None
 
     @property
@@ -258,7 +255,7 @@ class WeigherTerm:
 
     def fresh(self) -> WeigherTerm:
         """The same term, for a ranking that changes it."""
-        return WeigherTerm(self.weigher, self.raw, self.multiplier, self.source, self._known)
+        return WeigherTerm(self.weigher, self.raw, self.multiplier, self.source)
 
     def copy_raw(self) -> None:
         """From here on the raw weights may be written to."""

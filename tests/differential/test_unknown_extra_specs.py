@@ -5,6 +5,7 @@ import random
 import pytest
 
 from filtersched import FilterScheduler, Flavor, HostPool, HostState, RequestSpec, make_conf
+from filtersched.engine.filtering import Verdicts
 from filtersched.engine.plugin_evaluator import evaluator
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.filters.base import BaseHostFilter
@@ -55,7 +56,7 @@ def test_engine_and_handlers_agree_while_hosts_learn_and_forget_names(seed):
 @pytest.mark.parametrize("kind", [ComputeFilter, ComputeCapabilitiesFilter])
 def test_extra_specs_that_no_host_knows_have_one_key(kind):
     rows = pool_of([{"stats": {"known": 1}, "capabilities": {"known": 1}}]).rows
-    asked = evaluator(kind(), "host_passes", BaseHostFilter, ())
+    asked = evaluator(kind(), "host_passes", BaseHostFilter, (), Verdicts())
     keys = [
         asked.key(RequestKeys(RequestSpec(Flavor(extra_specs=extra_specs)), rows))
         for extra_specs in ({"acme_1": "1"}, {"acme_2": ">= 2"}, {"known": "1"}, {"capabilities:acme_1": "1"}, {})

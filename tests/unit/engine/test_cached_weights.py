@@ -53,7 +53,7 @@ class World:
         rows = self.pool.rows
         request = RequestKeys(RequestSpec(project_id=project))
         self.answers.catch_up()
-        sources = self.answers.find(Questions([self.weigher.asked]), request)
+        sources = self.answers.find(Questions([self.weigher.evaluator]), request)
         return self.weights.weights(
             [self.weigher], sources, Overlay(rows), self.answers, request, Candidates(len(rows))
         )

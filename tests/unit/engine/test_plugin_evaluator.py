@@ -3,6 +3,7 @@
 import pytest
 
 from filtersched.columns.column import NotVectorizable, filled, of_each
+from filtersched.engine.filtering import Verdicts
 from filtersched.engine.plugin_evaluator import RAISED, evaluator
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.views import ColumnView
@@ -48,7 +49,7 @@ class Undeclared(ByValue):
 
 
 def asked(kind):
-    return evaluator(kind(), "host_passes", BaseHostFilter, DEFAULTS)
+    return evaluator(kind(), "host_passes", BaseHostFilter, DEFAULTS, Verdicts())
 
 
 def rows(**columns):
