@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.row_changes import rows_in
 
 _ENTRIES, _FOUND = 128, 64
+_SIZE = attrgetter("size")
 _BYTES = 64 * 1024 * 1024
 # In a pool for which that is less, the most bytes for each row: 24 answers that are numbers.
 _BYTES_PER_ROW = 192
@@ -43,7 +45,6 @@ class AnswerCache:
         self._entries: Latest[CachedAnswers] = Latest(_ENTRIES)
         # By key of the request to all plug-ins.
         self._found: Latest[Found] = Latest(_FOUND)
-        self._size = 0
         # Kinds of requests about which hosts were asked one by one, the last ones.
         self._asked_once: Latest[bool] = Latest(_ENTRIES)
 
@@ -175,13 +176,11 @@ class AnswerCache:
         dropped = self._entries.pop(key, None)
         if dropped is not None:
             dropped.is_kept = False
-            self._size -= dropped.size
 
     def _keep(self, key: Any, entry: CachedAnswers) -> None:
         self._drop(key)
-        self._size += entry.size
-        most = max(_BYTES, _BYTES_PER_ROW * len(self.rows))
-        while len(self._entries) >= _ENTRIES or (self._size > most and self._entries):
+        most = max(_BYTES, _BYTES_PER_ROW * len(self.rows)) - entry.size
+        while len(self._entries) >= _ENTRIES or (self._entries and sum(map(_SIZE, self._entries.values())) > most):
             self._drop(next(iter(self._entries)))
         self._entries.keep(key, entry).is_kept = True
 

@@ -67,19 +67,15 @@ class CachedAnswers:
         """How many bytes the answers take."""
         return self.answers.nbytes if isinstance(self.answers, np.ndarray) else 0
 
-    def passes_all(self) -> bool:
-        """Whether the answer is yes for every row."""
-        if self._passes_all is None:
-            self._passes_all = bool(np.all(self.answers))
-        return self._passes_all
-
     def passes(self, needed: float | None) -> NDArray[np.bool_] | bool:
         """Which hosts pass: those whose answer is yes, or not below a number.
 
         The same array as long as no other hosts pass. It is read-only for callers, and never changes.
         """
         if needed is None:
-            found: NDArray[np.bool_] | bool = True if self.passes_all() else self.answers
+            if self._passes_all is None:
+                self._passes_all = bool(np.all(self.answers))
+            found: NDArray[np.bool_] | bool = self._passes_all or self.answers
             return found
         if needed <= self._least:
             return True

@@ -29,8 +29,7 @@ from filtersched.engine.weighing import (
 )
 from filtersched.hosts.host_rows import HostRows
 
-# Of so many kinds of requests what weighers say is cached, and of each on so many scales the sums.
-_KINDS = 4
+# For each kind of requests sums are cached on so many scales.
 _SCALES = 4
 # So many of the best are looked for first where alternates are wanted.
 _FEW = 8
@@ -92,12 +91,14 @@ class CachedWeights:
 
     A term that gives every host 0.0 is left out of all sums. Where its scale cannot move, it costs nothing.
 
-    start : the first terms, whose sums are cached already.
+    start : the first terms, where their sums may be cached already.
     """
 
     def __init__(self, terms: Sequence[WeigherTerm], rows: HostRows, start: CachedWeights | None = None) -> None:
         self.terms = terms
         self._start = start
+        # The first terms on their own, where others follow them for some requests.
+        self._beginning: CachedWeights | None = None
         further = terms if start is None else terms[len(start.terms) :]
         self._sources = [term.source for term in terms]
         self._arrays = [None if source is None else source.answers for source in self._sources]
@@ -118,6 +119,15 @@ class CachedWeights:
         self._totals: Latest[Totals] = Latest(_SCALES)
         self._fits = 0
         self._scale: Scale | None = None
+
+    def start_of(self, terms: Sequence[WeigherTerm], rows: HostRows) -> CachedWeights | None:
+        """The terms that these begin with; None if there are none."""
+        count = sum(1 for _same in itertools.takewhile(bool, map(is_, terms, self.terms)))
+        if count and count < len(self.terms):
+            if self._beginning is None or len(self._beginning.terms) != count:
+                self._beginning = CachedWeights(self.terms[:count], rows)
+            return self._beginning
+        return self if count else None
 
     def is_current(self, overlay: Overlay, request: RequestKeys, candidates: Candidates) -> bool:
         """Whether the terms are still made of the same arrays; the answers that they are made of are current."""
@@ -144,10 +154,6 @@ class CachedWeights:
                 # A weight on such a scale may be no number, even if it is multiplied by zero.
                 raise UseHandlers
 
-    def fresh_terms(self) -> list[WeigherTerm]:
-        """The terms for a ranking that changes them."""
-        return [term.fresh() for term in self.terms]
-
     def scale(self) -> Scale:
         """The scales as they are."""
         if self._scale is None or self._scale.ends != ends_of(self.terms):
@@ -170,40 +176,32 @@ class CachedWeights:
         return self._totals.keep(ends, totals) if totals.is_finite else None
 
 
-class WeightsCache:
-    """What the weighers of a scheduler say of the last few kinds of requests, by their cached answers."""
+def weights_of(
+    kinds: Latest[CachedWeights],
+    weighers: Sequence[WeigherRunner],
+    sources: Sequence[CachedAnswers | None],
+    overlay: Overlay,
+    cache: AnswerCache,
+    request: RequestKeys,
+    candidates: Candidates,
+) -> CachedWeights:
+    """The weights of all rows, of which no host is depleted; the candidates are several, in order of rows.
 
-    def __init__(self) -> None:
-        self._kinds: Latest[CachedWeights] = Latest(_KINDS)
-
-    def weights(
-        self,
-        weighers: Sequence[WeigherRunner],
-        sources: Sequence[CachedAnswers | None],
-        overlay: Overlay,
-        cache: AnswerCache,
-        request: RequestKeys,
-        candidates: Candidates,
-    ) -> CachedWeights:
-        """The weights of all rows, of which no host is depleted; the candidates are several, in order of rows.
-
-        sources : of each weigher what it finds in the cache.
-        """
-        known = tuple(itertools.takewhile(_holds_for_all, sources))
-        found = self._kinds.find(known)
-        if found is None or not found.is_current(overlay, request, candidates):
-            terms = [one.term(overlay, cache, request, candidates) for one in weighers[: len(known)]]
-            found = self._kinds.keep(known, CachedWeights(terms, cache.rows))
-        if len(known) == len(weighers):
-            return found
-        # The others are asked anew.
-        terms = [*found.terms, *(one.term(overlay, cache, request, candidates) for one in weighers[len(known) :])]
-        weights = CachedWeights(terms, cache.rows, found if known else None)
-        if all(term.is_lasting for term in terms):
-            self._kinds.keep(tuple([term.source for term in terms]), weights)
-        return weights
-
-
-def _holds_for_all(source: CachedAnswers | None) -> bool:
-    """Whether these are answers about all rows."""
-    return source is not None and source.raised is None
+    kinds : what is cached of the last few kinds of requests, by the answers that weights are made of.
+    sources : of each weigher what it finds in the cache.
+    """
+    kind = tuple(sources)
+    found = kinds.find(kind)
+    if found is None or not found.is_current(overlay, request, candidates):
+        known = [one for one, source in zip(weighers, sources, strict=True) if source is not None]
+        terms = [one.term(overlay, cache, request, candidates) for one in known]
+        found = kinds.keep(kind, CachedWeights([one for one in terms if one.is_lasting], cache.rows))
+    if len(found.terms) == len(weighers):
+        return found
+    # The others are asked anew.
+    of_known = {term.weigher: term for term in found.terms}
+    terms = [of_known.get(one) or one.term(overlay, cache, request, candidates) for one in weighers]
+    weights = CachedWeights(terms, cache.rows, found.start_of(terms, cache.rows))
+    if all(term.is_lasting for term in terms):
+        kinds.keep(tuple([term.source for term in terms]), weights)
+    return weights

@@ -319,7 +319,7 @@ class IncrementalUpdate:
                 continue
             if ranking.is_trimmed:
                 raise NeedAllHosts
-            of_all = weigher.raw(self._overlay, self._cache, request, ranking.candidates())
+            of_all = weigher.raw(self._overlay, self._cache, request, ranking.candidates())[0]
             raws[one.at] = ranking.replace_raw(ranking.terms[one.at], of_all, place)
             changed.append(one.at)
         if stays:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 from filtersched.columns.column import Column, NotVectorizable, count_instances, counted
 from filtersched.columns.distinct_values import is_same
+from filtersched.columns.frozen import typed_key
 from filtersched.hosts.declared_items import Name, read
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
@@ -72,54 +74,47 @@ class Overlay:
         self._holding = holding, len(self._log)
         return holding
 
-    def _value(self, kind: str, argument: Any, host: HostState) -> Any:
-        if kind == "column":
-            return getattr(host, argument)
-        if kind == "of_each":
-            attribute, function, *arguments = argument
-            return function(read(host, attribute), *arguments)
-        if kind == "look_up":
-            return argument.of(host)
-        return count_instances(host, argument)
+    def _seen(self, key: Any, underneath: Callable[[], Column], of_host: Callable[[HostState], Any]) -> Column:
+        """A column of the rows underneath with the depleted ones written over it, kept by the key.
 
-    def _seen(self, kind: str, argument: Any, underneath: Callable[[], Column]) -> Column:
-        """A column of the rows underneath with the depleted ones written over it, kept."""
+        of_host : the value of one host.
+        """
         if not self.depleted:
             return underneath()
-        column, count = self._columns.pop((kind, argument), (None, 0))
+        column, count = self._columns.pop(key, (None, 0))
         if column is None:
             below = underneath()
             missing = None if below.missing is None else below.missing.copy()
             column = Column(below.values.copy(), missing, below.max_abs_int)
         for row, host in self._since(count):
-            column.put(row, self._value(kind, argument, host))
-        self._columns[kind, argument] = column, len(self._log)
+            column.put(row, of_host(host))
+        self._columns[key] = column, len(self._log)
         return column
 
     def column(self, attribute: str) -> Column:
         """The attribute as numbers; see HostRows."""
-        return self._seen("column", attribute, lambda: self.rows.column(attribute))
+        return self._seen(attribute, lambda: self.rows.column(attribute), attrgetter(attribute))
 
     def of_each(self, attribute: Name, function: Callable[..., Any], *arguments: Any) -> Any:
         """`function` of each distinct value of the attribute; see HostRows."""
         below = self.rows.of_each(attribute, function, *arguments)
         if self.is_as_underneath((attribute,)):
             return below
-        return self._over("of_each", (attribute, function, *arguments), below)
+        key = (attribute, function, typed_key(arguments))
+        return self._over(key, below, lambda host: function(read(host, attribute), *arguments))
 
     def look_up(self, look_up: Any) -> Any:
         """The answer to a look-up; see HostRows."""
         below = self.rows.look_up(look_up)
         if self.is_as_underneath(look_up.attributes):
             return below
-        return self._over("look_up", look_up, below)
+        return self._over(look_up, below, look_up.of)
 
-    def _over(self, kind: str, argument: Any, below: Any) -> Any:
+    def _over(self, key: Any, below: Any, of_host: Callable[[HostState], Any]) -> Any:
         """What all rows answer, with the depleted ones; the answer underneath may be one for all."""
         if isinstance(below, Column):
-            return self._seen(kind, argument, lambda: below)
-        answers = (self._value(kind, argument, host) for host in self.depleted.values())
-        if all(is_same(answer, below) for answer in answers):
+            return self._seen(key, lambda: below, of_host)
+        if all(is_same(of_host(host), below) for host in self.depleted.values()):
             return below
         raise NotVectorizable
 
@@ -134,7 +129,7 @@ class Overlay:
             wanted = self._wanted.get(id(uuids))
             if wanted is None:
                 wanted = self._wanted[id(uuids)] = (uuids, frozenset(uuids))
-            return self._seen("instances", wanted[1], lambda: self._counted(uuids))
+            return self._seen(wanted[1], lambda: self._counted(uuids), lambda host: count_instances(host, uuids))
         rows = [row for uuid in uuids for row in self.rows.rows_with(uuid) if row not in self.depleted]
         holding = self._holders()
         found = ((row, uuid) for uuid in uuids for row in holding.get(uuid, ()))

@@ -139,7 +139,9 @@ class PluginEvaluator:
         if changes_reader(reads)(request.spec):
             return False
         known = () if self.key_reads == self._in_keys(self.spec_reads) else self.key_reads
-        self._read_keys(tuple(dict.fromkeys((*known, *reads))))
+        found = tuple(dict.fromkeys((*known, *reads)))
+        if found != self.key_reads:
+            self._read_keys(found)
         return True
 
     def _read_keys(self, reads: tuple[Name, ...]) -> None:

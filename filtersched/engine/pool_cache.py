@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from filtersched.engine.answer_cache import AnswerCache
-from filtersched.engine.cached_weights import WeightsCache
+from filtersched.engine.cached_weights import CachedWeights
 from filtersched.engine.candidates import Candidates
 from filtersched.engine.engine_choice import RowChoice
 from filtersched.engine.latest import Latest
@@ -13,7 +13,7 @@ from filtersched.engine.steps import RowSteps
 from filtersched.engine.top_rows import RowMask
 from filtersched.hosts.host_rows import HostRows
 
-_CHOICES, _FILTERED = 64, 4
+_CHOICES, _FILTERED, _WEIGHTS = 64, 4, 4
 
 
 class Kept(NamedTuple):
@@ -33,7 +33,8 @@ class PoolCache:
 
     def __init__(self, rows: HostRows) -> None:
         self.answers = AnswerCache(rows)
-        self.weights = WeightsCache()
+        # By the cached answers that they are made of.
+        self.weights: Latest[CachedWeights] = Latest(_WEIGHTS)
         # By all cached answers that a choice was made of.
         self.choices: Latest[RowChoice] = Latest(_CHOICES)
         # By the filters and their verdicts.

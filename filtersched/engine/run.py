@@ -11,7 +11,7 @@ import numpy as np
 
 from filtersched.engine.answer_cache import AnswerCache
 from filtersched.engine.cached_answers import CachedAnswers
-from filtersched.engine.cached_weights import CachedWeights, Totals
+from filtersched.engine.cached_weights import CachedWeights, Totals, weights_of
 from filtersched.engine.candidate_rows import ExcludedRows, candidate_rows
 from filtersched.engine.candidates import Candidates
 from filtersched.engine.decision import Choice, Decision, depleted
@@ -224,7 +224,7 @@ class Run:
                 return self._chosen(spec, best, lambda: self._hosts(totals.others(alive, best.row)))
         if self.decision.alternates and wanted > 1:
             wanted += 1
-        terms = self._terms(request) if weights is None else weights.fresh_terms()
+        terms = self._terms(request) if weights is None else [term.fresh() for term in weights.terms]
         return self._best_of(self._rank(terms, wanted, weights), spec, steps)
 
     def _cached(self, request: RequestKeys) -> tuple[Sequence[CachedAnswers | None], Sequence[float | None]]:
@@ -356,8 +356,8 @@ class Run:
         candidates = self._candidates
         if not self.weighers or candidates.count < 2 or candidates.order is not None or self.overlay.depleted:
             return None
-        weights = self.pool_cache.weights
-        return weights.weights(self.weighers, sources, self.overlay, self.cache, request, candidates)
+        kinds = self.pool_cache.weights
+        return weights_of(kinds, self.weighers, sources, self.overlay, self.cache, request, candidates)
 
     def _fit_scales(self, terms: Sequence[WeigherTerm]) -> None:
         """Fit the parts to the candidates."""

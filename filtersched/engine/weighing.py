@@ -86,20 +86,17 @@ class WeigherRunner:
 
     def term(self, overlay: Overlay, cache: AnswerCache, request: RequestKeys, candidates: Candidates) -> WeigherTerm:
         """What the weigher has to say of the candidates."""
-        raw, source = self._raw(overlay, cache, request, candidates)
+        raw, source = self.raw(overlay, cache, request, candidates)
         return WeigherTerm(self, raw, self.multipliers(overlay, request, candidates), source)
 
-    def raw(self, overlay: Overlay, cache: AnswerCache, request: RequestKeys, candidates: Candidates) -> Floats:
-        """The raw weights, (n_rows,), or (count,) where the list is not in order of rows.
-
-        Those of rows that are not among the candidates may be anything. Not to be written to.
-        """
-        return self._raw(overlay, cache, request, candidates)[0]
-
-    def _raw(
+    def raw(
         self, overlay: Overlay, cache: AnswerCache, request: RequestKeys, candidates: Candidates
     ) -> tuple[Floats, CachedAnswers | None]:
-        """The raw weights, and the cached answers that they are made of."""
+        """The raw weights, and the cached answers that they are made of.
+
+        (n_rows,), or (count,) where the list is not in order of rows. Those of rows that are not among the
+        candidates may be anything. Not to be written to.
+        """
         if self.evaluator is None:
             return _placed(self._called(overlay, request, candidates), candidates), None
         found = None if overlay.depleted else cache.answers_for(self.evaluator, request, candidates.rows)

@@ -5,8 +5,9 @@ import pytest
 
 from filtersched import FilterScheduler, HostPool, HostState, RequestSpec, make_conf
 from filtersched.engine.answer_cache import AnswerCache
-from filtersched.engine.cached_weights import WeightsCache
+from filtersched.engine.cached_weights import CachedWeights, weights_of
 from filtersched.engine.candidates import Candidates
+from filtersched.engine.latest import Latest
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.questions import Questions
 from filtersched.engine.request_keys import RequestKeys
@@ -42,7 +43,7 @@ class World:
             HostState(f"h{nr}", free_ram_mb=free, aggregates=aggregate) for nr, (free, aggregate) in enumerate(given)
         )
         self.answers = AnswerCache(self.pool.rows)
-        self.weights = WeightsCache()
+        self.weights: Latest[CachedWeights] = Latest(4)
         self.use(Free)
 
     def use(self, kind, multiplier=1.0):
@@ -54,9 +55,8 @@ class World:
         request = RequestKeys(RequestSpec(project_id=project))
         self.answers.catch_up()
         sources = self.answers.find(Questions([self.weigher.evaluator]), request)
-        return self.weights.weights(
-            [self.weigher], sources, Overlay(rows), self.answers, request, Candidates(len(rows))
-        )
+        candidates = Candidates(len(rows))
+        return weights_of(self.weights, [self.weigher], sources, Overlay(rows), self.answers, request, candidates)
 
     def totals(self, project="once"):
         return self.found(project).totals(RowMask(None), self.pool.rows)

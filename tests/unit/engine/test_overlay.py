@@ -34,3 +34,14 @@ def test_depleted_host_closes_its_gap_here_and_not_underneath():
     overlay.deplete(0, HostState("h0", vcpus_total=4))
     assert gaps(overlay.column("vcpus_total")) == [False, True]
     assert gaps(overlay.rows.column("vcpus_total")) == [True, True]
+
+
+def signed(total, argument):
+    return total if argument is True else -total
+
+
+def test_equal_arguments_of_other_types_have_answers_of_their_own():
+    overlay = overlay_of(4, 8)
+    overlay.deplete(0, HostState("h0", vcpus_total=2))
+    found = [overlay.of_each("vcpus_total", signed, argument).values.tolist() for argument in (True, 1)]
+    assert found == [[2.0, 8.0], [-2.0, -8.0]]
