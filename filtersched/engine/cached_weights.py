@@ -45,7 +45,7 @@ class Totals:
     ) -> None:
         """start : the weights by the weighers before `further`."""
         self._terms = terms
-        self._scale = Scale.of(terms)
+        self._scale = Scale(terms)
         self.totals: Floats = sums(further, len(rows), None if start is None else start.totals)
         self.is_finite: bool = bool(np.isfinite(self.totals).all())
         self._top_rows: TopRows | None = None
@@ -137,7 +137,8 @@ class CachedWeights:
                 return False
             if rows.dirty_rows_since(self._change_count, self._aggregates) != []:
                 for term in self.terms:
-                    if not term.has_multipliers(term.weigher.multipliers(overlay, request, candidates)):
+                    # One number, or an array of numbers that follows dirty rows.
+                    if term.multiplier is not term.weigher.multipliers(overlay, request, candidates):
                         return False
             self._change_count = rows.change_count
         return True
@@ -157,7 +158,7 @@ class CachedWeights:
     def scale(self) -> Scale:
         """The scales as they are."""
         if self._scale is None or self._scale.ends != ends_of(self.terms):
-            self._scale = Scale.of(self.terms)
+            self._scale = Scale(self.terms)
         return self._scale
 
     def totals(self, alive: RowMask, rows: HostRows) -> Totals | None:

@@ -6,8 +6,6 @@ from collections.abc import Callable, Collection, Iterable
 from operator import attrgetter
 from typing import Any
 
-import numpy as np
-
 from filtersched.columns.column import Column, NotVectorizable, count_instances, counted
 from filtersched.columns.distinct_values import is_same
 from filtersched.columns.frozen import typed_key
@@ -129,18 +127,12 @@ class Overlay:
             wanted = self._wanted.get(id(uuids))
             if wanted is None:
                 wanted = self._wanted[id(uuids)] = (uuids, frozenset(uuids))
-            return self._seen(wanted[1], lambda: self._counted(uuids), lambda host: count_instances(host, uuids))
+            holders = (row for uuid in wanted[1] for row in self.rows.rows_with(uuid))
+            return self._seen(
+                wanted[1], lambda: counted(list(holders), len(self.rows)), lambda host: count_instances(host, uuids)
+            )
         rows = [row for uuid in uuids for row in self.rows.rows_with(uuid) if row not in self.depleted]
         holding = self._holders()
         found = ((row, uuid) for uuid in uuids for row in holding.get(uuid, ()))
         rows += [row for row, uuid in found if uuid in self.depleted[row].instances]
         return counted(rows, len(self.rows)) if rows else 0
-
-    def _counted(self, uuids: Collection[str]) -> Column:
-        counts = self.rows.count_instances(uuids)
-        return (
-            counts
-            if isinstance(counts, Column)
-            else Column(np.zeros(len(self.rows), dtype=np.float64), max_abs_int=0.0)
-        )
-

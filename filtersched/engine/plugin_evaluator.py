@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 
 from filtersched.columns.column import EXACT, Column, NotColumnarError, NotVectorizable
 from filtersched.columns.distinct_values import Codes
-from filtersched.engine.overlay import Overlay
 from filtersched.engine.request_keys import Relevant, RequestKeys, changes_reader, keys_reader
 from filtersched.engine.views import ColumnSource, ColumnView, host_view, show, spec_view
 from filtersched.errors import FilterschedError, InvalidAnswer, UndeclaredRead, shown
 from filtersched.hosts.declared_items import Name, attribute_of, names_of
-from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.row_changes import MISSING
 from filtersched.plugins.notes import note_asked, note_host
 from filtersched.plugins.plugin import Plugin, belongs_to, declaration_of
@@ -27,8 +25,6 @@ from filtersched.plugins.request_reads import WITH_ITEMS
 from filtersched.requests.request_spec import RequestSpec
 
 LOG = logging.getLogger(__name__)
-
-Source = HostRows | Overlay
 
 # In the place of an answer: the plug-in raised an exception.
 RAISED = object()
@@ -178,7 +174,7 @@ class PluginEvaluator:
             return None
         return (self, self.key_reads, self._key(request.spec, request.rows))
 
-    def changes_between_instances(self, source: Source, request: RequestKeys) -> bool:
+    def changes_between_instances(self, source: ColumnSource, request: RequestKeys) -> bool:
         """Whether the answer for a host that stays as it is may be another for the next instance."""
 
         def change(names: Iterable[Name]) -> bool:
@@ -194,7 +190,7 @@ class PluginEvaluator:
             return True
         return change(found.spec_reads)
 
-    def window(self, source: Source, request: RequestKeys) -> Window:
+    def window(self, source: ColumnSource, request: RequestKeys) -> Window:
         """Between which moments the answers of all rows hold, if they were computed now."""
         reads = request.reads_of(self)
         return self._window(ColumnView(self.name, reads, source), request)
@@ -285,7 +281,7 @@ class PluginEvaluator:
         """An answer for all rows as the values of an array, or as one value."""
         return self.kind.from_answers(answer) if isinstance(answer, np.ndarray) else self.kind.from_answer(answer)
 
-    def answers_now(self, source: Source, request: RequestKeys) -> Any:
+    def answers_now(self, source: ColumnSource, request: RequestKeys) -> Any:
         """The answers for all rows in the middle of a request; None where columns don't tell."""
         if not self.columnar:
             return None

@@ -71,7 +71,7 @@ class Ranking:
         for term in self.terms:
             term.fit_scale(alive)
         self.totals: Floats = totals_of(self.terms, self.places, self.alive)
-        self.scale: Scale = Scale.of(self.terms)
+        self.scale: Scale = Scale(self.terms)
         # Whether an end moved, or more than the chosen host's weight changed.
         self._must_reorder = False
         # The raw weights of all hosts where they are equal, none of them -0.0; and the terms where they are not.

@@ -56,7 +56,7 @@ def changes_reader(names: Iterable[Name]) -> Callable[[RequestSpec], tuple[Name,
     return read
 
 
-def keys_reader(names: Sequence[Name]) -> Callable[[RequestSpec, HostRows | None], Values]:
+def keys_reader(names: Sequence[Name]) -> Callable[[RequestSpec, HostRows], Values]:
     """What makes a key of these attributes, or items of them: equal only where no plug-in can tell the values apart."""
     always = [name for name in names if type(name) is str and hasattr(RequestSpec, name)]
     further = [name for name in names if name not in always]
@@ -74,7 +74,7 @@ def keys_reader(names: Sequence[Name]) -> Callable[[RequestSpec, HostRows | None
                 known[name, id(value)] = seen
         return seen[1]
 
-    def key(spec: RequestSpec, rows: HostRows | None) -> Values:
+    def key(spec: RequestSpec, rows: HostRows) -> Values:
         each = zip(always, values(spec), strict=True)
         keys = [one if one is None or type(one) is str else key_of(name, one) for name, one in each]
         for name in further:
@@ -97,21 +97,21 @@ class Relevant:
         self.plugin: Plugin = plugin
 
 
-def _relevant_key(name: Relevant, spec: RequestSpec, rows: HostRows | None) -> Any:
-    return typed_key(spec.extra_specs) if rows is None else name.plugin._relevant_extra_specs(spec, rows)
+def _relevant_key(name: Relevant, spec: RequestSpec, rows: HostRows) -> Any:
+    return name.plugin._relevant_extra_specs(spec, rows)
 
 
 class RequestKeys:
     """A request, and what is worked out of it once for all plug-ins.
 
-    rows : the hosts that the decision is about; None if not known.
+    rows : the hosts that the decision is about.
     """
 
     __slots__ = ("_now", "_reads", "is_rebuild", "new_refusals", "rows", "spec", "verdicts")
 
-    def __init__(self, spec: RequestSpec, rows: HostRows | None = None) -> None:
+    def __init__(self, spec: RequestSpec, rows: HostRows) -> None:
         self.spec: RequestSpec = spec
-        self.rows: HostRows | None = rows
+        self.rows: HostRows = rows
         self.is_rebuild: bool = spec.is_rebuild
         self._reads: dict[Any, Any] = {}
         self._now: int | None = None

@@ -107,7 +107,7 @@ def room_ahead(
     spec = first.for_instance(uuids[1])
     # What the rules of groups and of spreads count is on other hosts too.
     spec.__dict__.pop("_placements", None)
-    source, request = DepletedRows(rows, spec), RequestKeys(spec)
+    source, request = DepletedRows(rows, spec), RequestKeys(spec, rows)
     alive, lasting = passing, dict[FilterRunner, Any]()
     try:
         for index in range(1, len(uuids)):

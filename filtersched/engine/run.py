@@ -419,7 +419,7 @@ class Run:
             rows[0],
             float(totals[place]),
             steps,
-            Scale.of(terms),
+            Scale(terms),
             raws_at(terms, place),
             multipliers_at(terms, place),
             rows[1] if len(rows) > 1 else None,

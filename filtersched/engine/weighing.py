@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,9 +47,8 @@ class WeigherRunner:
         self.name: str = type(plugin).__name__
         self.evaluator: PluginEvaluator | None = evaluator(plugin, "_weigh_object", BaseWeigher, _DEFAULTS, self)
         self.normalized: bool = plugin.normalized and normalizes
-        self._minval = plugin.minval
-        self._maxval = plugin.maxval
-        self._has_ends = not (plugin.minval is None and plugin.maxval is None)
+        self.minval: float | None = plugin.minval
+        self.maxval: float | None = plugin.maxval
         self.multiplier_of: Callable[[HostState], Any] = multiplier(plugin)
         by_aggregates = type(plugin).weight_multiplier is BaseWeigher.weight_multiplier and not hasattr(
             plugin, "_weight_multiplier"
@@ -70,19 +69,17 @@ class WeigherRunner:
         """One host's raw weight, moved to the ends of the scale. Raises UseHandlers."""
         if not (type(answer) is int and -EXACT < answer < EXACT) and not is_weight(answer):
             raise UseHandlers
-        if self._has_ends:
-            answer = clamp(answer, self._minval, self._maxval)
+        answer = clamp(answer, self.minval, self.maxval)
         # Adding 0.0 is what plain_float does.
         return answer + 0.0 if type(answer) in (int, float) else plain_float(answer)
 
     def from_answers(self, answers: NDArray[Any]) -> Floats:
         """All rows' raw weights, likewise. Raises NotVectorizable where one is not finite."""
-        # Adding 0.0 is what plain_float does.
-        raw: Floats = answers.astype(np.float64, copy=False) + 0.0
-        if not np.isfinite(raw).all():
+        if not np.isfinite(answers).all():
             raise NotVectorizable
-        clamped: Floats = clamp(raw, self._minval, self._maxval)
-        return clamped + 0.0 if self._has_ends else clamped
+        raw: Floats = clamp(answers.astype(np.float64, copy=False), self.minval, self.maxval)
+        # Adding 0.0 is what plain_float does.
+        return raw + 0.0
 
     def term(self, overlay: Overlay, cache: AnswerCache, request: RequestKeys, candidates: Candidates) -> WeigherTerm:
         """What the weigher has to say of the candidates."""
@@ -143,7 +140,7 @@ class WeigherRunner:
                 raise UseHandlers from None
             raise UseHandlers from None
         if isinstance(found, OneAnswer):
-            return float(found.value)
+            return found.value  # type: ignore[no-any-return]
         values: Floats = found.values
         return values if candidates.order is None else values[candidates.order]
 
@@ -194,7 +191,7 @@ class WeigherTerm:
     """
 
     __slots__ = (
-        *("_known", "high", "low", "maxval", "minval", "multiplier", "normalized", "raw", "rest", "source", "weigher"),
+        *("_known", "high", "low", "multiplier", "normalized", "raw", "rest", "source", "weigher"),
     )
 
     def __init__(
@@ -208,8 +205,6 @@ class WeigherTerm:
         self.raw: Floats = raw
         self.multiplier: float | Floats = multipliers
         self.normalized: bool = weigher.normalized
-        self.minval: float | None = weigher.plugin.minval
-        self.maxval: float | None = weigher.plugin.maxval
         self.low: float = 0.0
         self.high: float = 0.0
         self.source: CachedAnswers | None = source
@@ -228,7 +223,7 @@ class WeigherTerm:
     @property
     def scale_may_move(self) -> bool:
         """Whether the ends depend on which hosts are alive."""
-        has_ends = self.minval is not None and self.maxval is not None
+        has_ends = self.weigher.minval is not None and self.weigher.maxval is not None
         return self.normalized and not has_ends and type(self._known) is not _OneWeight
 
     @property
@@ -237,12 +232,6 @@ class WeigherTerm:
         if isinstance(self.multiplier, float) and self.multiplier == 0.0:
             return False
         return not self.normalized or self.scale_may_move or self.low != self.high
-
-    def has_multipliers(self, multipliers: float | Floats) -> bool:
-        """Whether the multipliers are these."""
-        if isinstance(self.multiplier, float) and isinstance(multipliers, float):
-            return self.multiplier == multipliers
-        return self.multiplier is multipliers
 
     def use_cached_ends(self) -> None:
         """Cache which rows have the least and the largest raw weights, from the second use on."""
@@ -264,12 +253,12 @@ class WeigherTerm:
         if not self.normalized:
             return
         known = self._known
-        if self.minval is not None:
-            self.low = float(self.minval)
+        if self.weigher.minval is not None:
+            self.low = float(self.weigher.minval)
         else:
             self.low = self._least(alive) if known is None else known.end(alive, 1.0)
-        if self.maxval is not None:
-            self.high = float(self.maxval)
+        if self.weigher.maxval is not None:
+            self.high = float(self.weigher.maxval)
         else:
             self.high = self._most(alive) if known is None else known.end(alive, -1.0)
 
@@ -285,8 +274,8 @@ class WeigherTerm:
         """Whether an end moves now that those alive no longer have these raw weights."""
         if not self.normalized:
             return False
-        rest = (None, None) if self.rest is None else self.rest
-        for fixed, end, end_of_rest in ((self.minval, self.low, rest[0]), (self.maxval, self.high, rest[1])):
+        weigher, rest = self.weigher, self.rest or (None, None)
+        for fixed, end, end_of_rest in ((weigher.minval, self.low, rest[0]), (weigher.maxval, self.high, rest[1])):
             if fixed is None and end in raws and end != end_of_rest:
                 at_end = self.raw == end
                 if not (at_end if alive is None else at_end & alive).any():
@@ -295,8 +284,8 @@ class WeigherTerm:
 
     def end_moves_with(self, raw: float) -> bool:
         """Whether an end moves when one of those alive has this raw weight now."""
-        is_below, is_above = self.minval is None and raw < self.low, self.maxval is None and raw > self.high
-        return self.normalized and (is_below or is_above)
+        is_below = self.weigher.minval is None and raw < self.low
+        return self.normalized and (is_below or (self.weigher.maxval is None and raw > self.high))
 
     def of(self, places: NDArray[np.intp]) -> WeigherTerm:
         """The part in the weights of these places only, what is known of the rest included."""
@@ -382,12 +371,6 @@ def ends_of(terms: Sequence[WeigherTerm]) -> list[tuple[float, float] | None]:
     return [(term.low, term.high) if term.normalized else None for term in terms]
 
 
-def uniform_multipliers(terms: Sequence[WeigherTerm]) -> tuple[float, ...] | None:
-    """The multipliers, if each is the same for all hosts."""
-    same = [term.multiplier for term in terms if isinstance(term.multiplier, float)]
-    return tuple(same) if len(same) == len(terms) else None
-
-
 class Scale:
     """The scales of all weighers as plain numbers, for one host at a time.
 
@@ -397,19 +380,14 @@ class Scale:
 
     __slots__ = ("_names", "_telling", "ends", "multipliers")
 
-    def __init__(
-        self, names: Sequence[str], ends: Sequence[tuple[float, float] | None], multipliers: tuple[float, ...] | None
-    ) -> None:
-        self._names = names
-        self.ends: Sequence[tuple[float, float] | None] = ends
-        self.multipliers: tuple[float, ...] | None = multipliers
+    def __init__(self, terms: Sequence[WeigherTerm]) -> None:
+        """terms : whose scales these are, as they are now."""
+        self._names = [term.weigher.name for term in terms]
+        self.ends: Sequence[tuple[float, float] | None] = ends_of(terms)
+        same = [term.multiplier for term in terms if isinstance(term.multiplier, float)]
+        self.multipliers: tuple[float, ...] | None = tuple(same) if len(same) == len(terms) else None
         # The weighers that may give a host another number than 0.0, each with its lower end and its range.
         self._telling: list[tuple[int, float, float]] | None = None
-
-    @classmethod
-    def of(cls, terms: Sequence[WeigherTerm]) -> Self:
-        """The scales as they are."""
-        return cls([term.weigher.name for term in terms], ends_of(terms), uniform_multipliers(terms))
 
     def weight(self, raws: Sequence[float], multipliers: Sequence[float]) -> float:
         """The weight of a host with these raw weights: the operations on columns, on plain numbers."""

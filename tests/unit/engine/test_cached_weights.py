@@ -52,7 +52,7 @@ class World:
 
     def found(self, project="once"):
         rows = self.pool.rows
-        request = RequestKeys(RequestSpec(project_id=project))
+        request = RequestKeys(RequestSpec(project_id=project), rows)
         self.answers.catch_up()
         sources = self.answers.find(Questions([self.weigher.evaluator]), request)
         candidates = Candidates(len(rows))

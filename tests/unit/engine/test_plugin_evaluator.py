@@ -18,6 +18,7 @@ from filtersched.requests.request_values import InstanceGroup
 from filtersched.schedulers.groups import add_placements
 
 DEFAULTS = ("filter_all",)
+NO_HOSTS = HostRows([])
 
 
 class Columnar(BaseHostFilter):
@@ -58,7 +59,7 @@ def rows(**columns):
 
 
 def request(**attributes):
-    return RequestKeys(RequestSpec(Flavor(memory_mb=2), **attributes))
+    return RequestKeys(RequestSpec(Flavor(memory_mb=2), **attributes), NO_HOSTS)
 
 
 @pytest.mark.parametrize("kind", [Overridden, Undeclared])
@@ -172,7 +173,7 @@ def test_one_host_is_asked_about_with_what_is_declared_only():
 def test_the_key_of_a_request_tells_apart_what_a_plug_in_can_tell_apart():
     columnar = asked(Columnar)
     sizes = [2, 2.0, 3]
-    keys = [columnar.key(RequestKeys(RequestSpec(Flavor(memory_mb=size)))) for size in sizes]
+    keys = [columnar.key(RequestKeys(RequestSpec(Flavor(memory_mb=size)), NO_HOSTS)) for size in sizes]
     assert len(set(keys)) == 3
     assert columnar.key(request(project_id="p")) == columnar.key(request(project_id="q"))
 
@@ -192,8 +193,8 @@ class OfLargeOnes(BaseHostFilter):
 
 def test_a_body_of_operators_depends_on_what_it_was_seen_to_read():
     body, hosts = asked(OfLargeOnes), rows(vcpus_total=[4, 1], num_io_ops=[2, 2])
-    small = RequestKeys(RequestSpec(Flavor(memory_mb=2), instance_uuid="a"))
-    large = RequestKeys(RequestSpec(Flavor(memory_mb=20), instance_uuid="a"))
+    small = RequestKeys(RequestSpec(Flavor(memory_mb=2), instance_uuid="a"), NO_HOSTS)
+    large = RequestKeys(RequestSpec(Flavor(memory_mb=20), instance_uuid="a"), NO_HOSTS)
     assert body.evaluate_columns(hosts, small)[1:] == (("memory_mb",), ("vcpus_total",))
     assert body.evaluate_columns(hosts, large)[1:] == (("memory_mb", "instance_uuid"), ("num_io_ops",))
     assert (body.changes_between_instances(hosts, small), body.changes_between_instances(hosts, large)) == (False, True)
@@ -214,14 +215,14 @@ def test_the_spread_of_a_group_without_spread_rules_is_the_same_for_all_its_inst
     for rules in ({}, {"spread": "zone"}):
         spec = RequestSpec(Flavor(), instance_group=InstanceGroup(policy="soft-affinity", rules=rules))
         add_placements(spec, [], ["a", "b"], {}, 2)
-        found.append(body.changes_between_instances(hosts, RequestKeys(spec)))
+        found.append(body.changes_between_instances(hosts, RequestKeys(spec, hosts)))
     assert found == [False, True]
 
 
 def test_answers_of_which_the_uuid_is_no_part_are_kept_for_other_instances():
     body = asked(OfLargeOnes)
-    small, other = (RequestKeys(RequestSpec(Flavor(memory_mb=2), instance_uuid=uuid)) for uuid in "ab")
-    large = RequestKeys(RequestSpec(Flavor(memory_mb=20), instance_uuid="a"))
+    small, other = (RequestKeys(RequestSpec(Flavor(memory_mb=2), instance_uuid=uuid), NO_HOSTS) for uuid in "ab")
+    large = RequestKeys(RequestSpec(Flavor(memory_mb=20), instance_uuid="a"), NO_HOSTS)
     assert body.note_reads(("memory_mb",), small) is True
     assert body.note_reads(("memory_mb", "instance_uuid"), large) is False
     assert body.key(small) == body.key(other) != body.key(large)

@@ -43,7 +43,7 @@ def test_sums_of_columns_are_those_of_a_plain_loop_bit_for_bit(case):
         term.fit_scale(RowMask(None))
     found = totals_of(terms, count, None).tolist()
     assert [each.hex() for each in found] == [each.hex() for each in expected]
-    scale = Scale.of(terms)
+    scale = Scale(terms)
     again = [scale.weight(raws_at(terms, place), multipliers_at(terms, place)) for place in range(count)]
     assert [each.hex() for each in again] == [each.hex() for each in expected]
 
@@ -65,7 +65,7 @@ def test_a_weigher_that_is_not_normalised_adds_its_weights_as_they_are():
     term = a_part([2.0, 4.5], np.array([1.0, -2.0]), normalized=False)
     term.fit_scale(RowMask(None))
     assert totals_of([term], 2, None).tolist() == [2.0, -9.0]
-    scale = Scale.of([term])
+    scale = Scale([term])
     assert (scale.weight([4.5], [-2.0]), scale.shares([4.5], [-2.0])[0].normalized) == (-9.0, 4.5)
 
 
@@ -104,6 +104,6 @@ def test_answers_are_moved_to_the_ends_of_the_scale_as_the_weigher_does(answers,
 def test_a_share_has_the_normalised_weight_of_the_handler():
     term = a_part([0.1, 0.3, 0.7], 1.0)
     term.fit_scale(RowMask(None))
-    scale = Scale.of([term])
+    scale = Scale([term])
     normal = [scale.shares([raw], [1.0])[0].normalized for raw in (0.1, 0.3, 0.7)]
     assert normal == normalize([0.1, 0.3, 0.7], None, None)
