@@ -100,7 +100,7 @@ class CachedAnswers:
             self._passes.clear()
             self.ends = None
         elif self._dtype is np.bool_:
-            if self.answers[row] == answer:
+            if self.answers.item(row) is answer:
                 return
             self.answers = self.answers.copy()
         self.answers[row] = answer
@@ -108,7 +108,7 @@ class CachedAnswers:
         if answer < self._least:
             self._least = answer
         for needed, passes in self._passes.items():
-            if passes[row] != (answer >= needed):
+            if passes.item(row) is not (answer >= needed):
                 self._passes[needed] = passes.copy()
                 self._passes[needed][row] = answer >= needed
         if self.ends is not None:

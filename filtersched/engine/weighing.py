@@ -38,7 +38,7 @@ _DEFAULTS = ("weigh_objects", "_weigh_one")
 
 
 class WeigherRunner:
-    """A weigher and how to ask it; `question` is None for one that is called directly."""
+    """A weigher and how to ask it; `evaluator` is None for one that is called directly."""
 
     dtype = np.float64
 
