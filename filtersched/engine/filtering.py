@@ -135,11 +135,7 @@ class FilterRunner:
 
     def passes_now(self, overlay: Overlay, request: RequestKeys) -> NDArray[np.bool_] | bool | None:
         """The verdicts of all rows in the middle of a request, or one for all; None: ask one by one."""
-        if self not in request.verdicts:
-            evaluator = self.evaluator
-            request.verdicts[self] = None if evaluator is None else evaluator.answers_now(overlay, request)
-        found: NDArray[np.bool_] | bool | None = request.verdicts[self]
-        return found
+        return None if self.evaluator is None else self.evaluator.answers_now(overlay, request)
 
     def refused_since(self, overlay: Overlay, before: RequestSpec, request: RequestKeys) -> Sequence[Rows] | None:
         """The rows that are refused now though nothing about their hosts changed since the instance before.
@@ -149,13 +145,6 @@ class FilterRunner:
         """
         if not self.tells_new_refusals:
             return None
-        if self in request.new_refusals:
-            found: Sequence[Rows] | None = request.new_refusals[self]
-            return found
-        found = request.new_refusals[self] = self._refused_since(overlay, before, request)
-        return found
-
-    def _refused_since(self, overlay: Overlay, before: RequestSpec, request: RequestKeys) -> list[Rows] | None:
         try:
             told = self.plugin._refused_since(before, request.spec)
         except Exception:
@@ -205,12 +194,14 @@ class Runners(list[FilterRunner]):
 
     ask_alike : whether every instance but the first is alike to them.
     are_declared : whether none is called directly.
+    are_final : whether hosts that one of them refused are not asked about again.
     """
 
     def __init__(self, runners: Iterable[FilterRunner]) -> None:
         super().__init__(runners)
         self.ask_alike: bool = all(one.asks_alike for one in self)
         self.are_declared: bool = all(one.evaluator is not None for one in self)
+        self.are_final: bool = all(one.is_final for one in self)
         self._questions: Questions | None = None
 
     def questions(self, further: Iterable[PluginEvaluator | None]) -> Questions:

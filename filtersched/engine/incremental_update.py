@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +19,7 @@ from filtersched.engine.candidates import Rows
 from filtersched.engine.decision import depleted
 from filtersched.engine.engine_choice import EngineChoice
 from filtersched.engine.fallback import NeedAllHosts
-from filtersched.engine.filtering import FilterRunner
+from filtersched.engine.filtering import FilterRunner, Runners
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.prefetch import NextState, Prefetch
 from filtersched.engine.ranking import Places, Ranking
@@ -111,7 +111,6 @@ class IncrementalUpdate:
         prefetch.forget()
         self._known: NextState | None = None
         self._no_refusals: RowSteps | None = None
-        self._are_final = False
 
     def deplete(self, chosen: EngineChoice) -> HostState:
         """The chosen host with the instance."""
@@ -131,20 +130,18 @@ class IncrementalUpdate:
         return map(self._overlay.host, map(self.ranking.row, self.ranking.next_places()))
 
     def next(
-        self,
-        running: Sequence[FilterRunner],
-        request: RequestKeys,
-        last: EngineChoice,
-        set_aside: SetAside,
-        index: int,
+        self, running: Runners, request: RequestKeys, last: EngineChoice, set_aside: SetAside, index: int
     ) -> RowSteps:
         """Filter and weigh for the next instance; the ranking may be left empty."""
         plan = self._plan(running, request, last)
         before = self.ranking.count
         first = set_aside.steps(before) if set_aside.count else None
         stays, refusals = self._filter(plan.filters, request, last.depleted, last.spec)
-        if refusals and not self._are_final:
-            self._set_aside(set_aside, running, refusals, request, index)
+        if refusals and not running.are_final:
+            for at, runner in enumerate(running):
+                set_aside.ask(runner, self._overlay, self._cache, request, index)
+                if not runner.is_final and at in refusals:
+                    set_aside.add(runner, refusals[at])
         if self.ranking.count:
             self._weigh(plan.weighers, request, last, stays=stays)
         if refusals or first is not None:
@@ -153,19 +150,6 @@ class IncrementalUpdate:
         if self._no_refusals is None:
             self._no_refusals = RowSteps(self._names, running, before, {})
         return self._no_refusals
-
-    def _set_aside(
-        self,
-        set_aside: SetAside,
-        running: Sequence[FilterRunner],
-        refusals: Mapping[int, Rows],
-        request: RequestKeys,
-        index: int,
-    ) -> None:
-        for at, runner in enumerate(running):
-            set_aside.ask(runner, self._overlay, self._cache, request, index)
-            if not runner.is_final and at in refusals:
-                set_aside.add(runner, refusals[at])
 
     def _plan(self, running: Sequence[FilterRunner], request: RequestKeys, last: EngineChoice) -> _Plan:
         """What to evaluate."""
@@ -178,7 +162,6 @@ class IncrementalUpdate:
             self._prefetch.forget()
             self._known = None
             self._no_refusals = None
-            self._are_final = all(one.is_final for one in running)
         if self._known is not None:
             known: _Plan = self._known.plan
             return known

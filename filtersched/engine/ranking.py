@@ -100,12 +100,7 @@ class Ranking:
         """The live places that do not pass; `passes` is (n_rows,), or one verdict for all."""
         if not isinstance(passes, bool) and self._rows is not None:
             passes = passes.take(self._rows)
-        refused = np.greater(self._living(), passes)
-        count = np.count_nonzero(refused)
-        if count <= 1:
-            # argmax finds a single place faster than flatnonzero.
-            return np.array([refused.argmax()] if count else [], dtype=np.intp)
-        return np.flatnonzero(refused)
+        return np.flatnonzero(np.greater(self._living(), passes))
 
     def places_of(self, rows: Rows) -> Places:
         """The live places of these rows, in order if the rows are."""

@@ -107,7 +107,7 @@ class RequestKeys:
     rows : the hosts that the decision is about.
     """
 
-    __slots__ = ("_now", "_reads", "is_rebuild", "new_refusals", "rows", "spec", "verdicts")
+    __slots__ = ("_now", "_reads", "is_rebuild", "rows", "spec")
 
     def __init__(self, spec: RequestSpec, rows: HostRows) -> None:
         self.spec: RequestSpec = spec
@@ -115,10 +115,6 @@ class RequestKeys:
         self.is_rebuild: bool = spec.is_rebuild
         self._reads: dict[Any, Any] = {}
         self._now: int | None = None
-        # By filter, those of filters that are asked twice in the middle of a request.
-        self.verdicts: dict[Any, Any] = {}
-        # By filter, the rows that are refused since the instance before.
-        self.new_refusals: dict[Any, Any] = {}
 
     @property
     def now(self) -> int:

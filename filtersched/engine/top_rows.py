@@ -31,22 +31,12 @@ class RowMask:
     mask : (n_rows,) bool; None is all rows.
     """
 
-    __slots__ = ("_rows", "_unions", "mask")
+    __slots__ = ("_unions", "mask")
 
     def __init__(self, mask: Mask | None) -> None:
         self.mask: Mask | None = mask
-        self._rows: Rows | None = None
         # By identity of another mask: that mask, and the union.
         self._unions: dict[int, tuple[Mask, Mask]] = {}
-
-    def best_of(self, values: Floats, sign: float, most: int) -> Rows:
-        """The `most` rows of the mask with the best values; see TopRows."""
-        if self.mask is None:
-            return best_of(None, -sign * values, most)
-        if self._rows is None:
-            # Several columns are searched for the same rows.
-            self._rows = np.flatnonzero(self.mask)
-        return self._rows[best_of(None, -sign * values.take(self._rows), most)]
 
     def union(self, rows: Mask | None) -> Mask | None:
         """The rows of both masks, the same array for the same `rows`: `rows` itself if it has all of these.
@@ -125,7 +115,9 @@ class TopRows:
             self._credit -= _COST
             self._fill(alive.mask if covered else among)
             found = self._found(alive.mask, count)
-        return alive.best_of(self._values, self._sign, count).tolist() if found is None else found
+        if found is None:
+            found = best_of(alive.mask, -self._sign * self._values, count).tolist()
+        return found
 
     def _found(self, mask: Mask | None, count: int) -> list[int] | None:
         """The best live rows, all of them covered; None if too few of them are listed."""
