@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Collection, Sequence
 from operator import attrgetter
 from typing import Any
@@ -17,12 +18,12 @@ from filtersched.engine.fallback import UseHandlers
 from filtersched.engine.latest import Latest
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.plugin_evaluator import RAISED, PluginEvaluator
-from filtersched.engine.questions import Questions
-from filtersched.engine.request_keys import RequestKeys
+from filtersched.engine.request_keys import RequestKeys, changes_reader, keys_reader
 from filtersched.hosts.declared_items import Name, reader
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.row_changes import rows_in
 
+_READS = attrgetter("key_reads")
 _ENTRIES, _FOUND = 128, 64
 _SIZE = attrgetter("size")
 _BYTES = 64 * 1024 * 1024
@@ -30,6 +31,34 @@ _BYTES = 64 * 1024 * 1024
 _BYTES_PER_ROW = 192
 # So many rows tell whether hosts share values.
 _SAMPLE = 64
+
+
+class Questions:
+    """The plug-ins in order; None for one that is called directly. Several threads may ask about several pools."""
+
+    def __init__(self, asked: Sequence[PluginEvaluator | None]) -> None:
+        self._asked = asked
+        self._evaluators = [one for one in asked if one is not None]
+        # What the plug-ins read of requests; what finds what changes of that; and by that: a key of what else is read,
+        # and which plug-ins read nothing of it.
+        self._known: tuple[list[tuple[Name, ...]], Any, dict[tuple[Name, ...], Any]] = ([], changes_reader(()), {})
+
+    def lasting(self, request: RequestKeys) -> tuple[Any, Sequence[PluginEvaluator | None]]:
+        """The plug-ins whose answers may hold for later requests, None for the others; and a key for the answers."""
+        reads = list(map(_READS, self._evaluators))
+        known = self._known
+        if reads != known[0]:
+            # Something is known better than before.
+            known = self._known = (reads, changes_reader(dict.fromkeys(itertools.chain.from_iterable(reads))), {})
+        changes = known[1](request.spec)
+        found = known[2].get(changes)
+        if found is None:
+            gone = frozenset(changes)
+            asked = [None if one is None or not gone.isdisjoint(one.key_reads) else one for one in self._asked]
+            names = itertools.chain.from_iterable(one.key_reads for one in asked if one is not None)
+            found = known[2][changes] = keys_reader(tuple(dict.fromkeys(names))), asked
+        read, asked = found
+        return (self, read, read(request.spec, request.rows)), asked
 
 
 class AnswerCache:
@@ -191,7 +220,10 @@ class AnswerCache:
         if evaluator.tells_changes and "now" in spec_reads:
             entry.window = evaluator.window(self.rows, request)
         if evaluator.note_reads(spec_reads, request):
-            self._keep(evaluator.key(request), entry)
+            key = evaluator.key(request)
+            # Answers to other requests may be made of something that changes for this one.
+            if key is not None:
+                self._keep(key, entry)
         return entry
 
     def _evaluated(

@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filtersched.columns.column import EXACT, NotVectorizable
-from filtersched.engine.answer_cache import AnswerCache
+from filtersched.engine.answer_cache import AnswerCache, Questions
 from filtersched.engine.candidates import Candidates, Rows
 from filtersched.engine.fallback import FilteringEnded, UseHandlers
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.plugin_evaluator import PluginEvaluator, evaluator
-from filtersched.engine.questions import Questions
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.filters.base import BaseHostFilter, left_by, truth
 from filtersched.filters.capacity import CapacityFilter

@@ -19,9 +19,9 @@ class Latest(OrderedDict[Any, _T]):
         """The value of the key; None if there is none."""
         try:
             self.move_to_end(key)
+            return self[key]
         except KeyError:
             return None
-        return self[key]
 
     def keep(self, key: Any, value: _T) -> _T:
         """Keep a value, and return it."""

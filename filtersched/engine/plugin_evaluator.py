@@ -108,7 +108,7 @@ class PluginEvaluator:
         )
         self._spec_view: Any = spec_view(self.name, declaration.spec_reads if spec_reads is None else spec_reads)
         # What is shown of any request where nothing is declared.
-        self._nothing: Any = None if self._spec_view._names else self._spec_view(None)
+        self._nothing: Any = None if self._spec_view._members else self._spec_view(None)
         self._host_view: Any = None if self.reads is None else host_view(self.name, self.reads)
         cls, is_declared = type(plugin), spec_reads is None
         self.tells_changes: bool = (
@@ -119,6 +119,8 @@ class PluginEvaluator:
         if is_declared and belongs_to(cls, "_relevant_extra_specs", method.__name__):
             self._relevant = Relevant(plugin)
         # What kept answers depend on in the request, at most; answers that know how long they hold have no time in it.
+        # Until answers are noted, that is all that is declared.
+        self._noted: tuple[Name, ...] | None = None
         self.key_reads: tuple[Name, ...]
         self._read_keys(self._in_keys(self.spec_reads))
 
@@ -134,15 +136,16 @@ class PluginEvaluator:
         reads = self._in_keys(reads)
         if changes_reader(reads)(request.spec):
             return False
-        known = () if self.key_reads == self._in_keys(self.spec_reads) else self.key_reads
-        found = tuple(dict.fromkeys((*known, *reads)))
-        if found != self.key_reads:
-            self._read_keys(found)
+        noted = tuple(dict.fromkeys((*(self._noted or ()), *reads)))
+        if noted != self._noted:
+            self._noted = noted
+            self._read_keys(noted)
         return True
 
     def _read_keys(self, reads: tuple[Name, ...]) -> None:
+        # All at once: other threads may ask about other pools.
+        self._keys = (reads, changes_reader(reads), keys_reader(reads))
         self.key_reads = reads
-        self._changes, self._key = changes_reader(reads), keys_reader(reads)
 
     def of_request(self, function: Callable[[Any], Any], request: RequestKeys) -> Any:
         """What a function of the plug-in makes of the request, of which it sees what is declared."""
@@ -170,9 +173,8 @@ class PluginEvaluator:
 
         The time is no part of it where answers know how long they hold; elsewhere there is no key.
         """
-        if self._changes(request.spec):
-            return None
-        return (self, self.key_reads, self._key(request.spec, request.rows))
+        reads, changes, key = self._keys
+        return None if changes(request.spec) else (self, reads, key(request.spec, request.rows))
 
     def changes_between_instances(self, source: ColumnSource, request: RequestKeys) -> bool:
         """Whether the answer for a host that stays as it is may be another for the next instance."""

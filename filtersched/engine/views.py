@@ -51,7 +51,6 @@ class SpecView(View):
     """
 
     __slots__ = ("attributes_read",)
-    _names: ClassVar[Mapping[str, Name]] = {}
     #: Where values are remembered, and what is declared of them.
     _members: ClassVar[Mapping[str, tuple[Any, Name]]] = {}
 
@@ -114,7 +113,7 @@ def spec_view(plugin: str, reads: tuple[Name, ...]) -> type[SpecView]:
     """The class of views on a request for a plug-in that declared `reads`."""
     names = by_attribute(reads, WITH_ITEMS)
     shown = dict.fromkeys((*names, "get_scheduler_hint") if "scheduler_hints" in names else names)
-    members = {"_plugin": plugin, "_declaration": "spec_reads", "_names": names, "__slots__": tuple(shown)}
+    members = {"_plugin": plugin, "_declaration": "spec_reads", "__slots__": tuple(shown)}
     view: type[SpecView] = type("SpecView", (SpecView,), members)
     of_hints = {"get_scheduler_hint": "scheduler_hints"}
     view._members = {name: (vars(view)[name], names[of_hints.get(name, name)]) for name in shown}

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 
 from filtersched import FilterScheduler, HostPool, HostState, RequestSpec, make_conf
-from filtersched.engine.answer_cache import AnswerCache
+from filtersched.engine.answer_cache import AnswerCache, Questions
 from filtersched.engine.cached_weights import CachedWeights, weights_of
 from filtersched.engine.candidates import Candidates
 from filtersched.engine.latest import Latest
 from filtersched.engine.overlay import Overlay
-from filtersched.engine.questions import Questions
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.top_rows import RowMask
 from filtersched.engine.weighing import WeigherRunner

@@ -158,3 +158,26 @@ def test_answers_that_could_not_follow_many_changes_are_not_taken_for_current_la
     for user in ("nobody", "somebody"):
         with pytest.raises(NoValidHost):
             scheduler.select_destinations(RequestSpec(user_id=user), pool)
+
+
+class GroupsOfLargeOnes(BaseHostFilter):
+    """Reads the group of large requests only."""
+
+    host_reads = ("num_io_ops",)
+    spec_reads = ("memory_mb", "instance_group", "project_id")
+    columnar = True
+
+    def host_passes(self, host_state, spec):
+        if spec.memory_mb < 10:
+            return host_state.num_io_ops < 9
+        return host_state.num_io_ops < (5 if spec.instance_group is None else 1)
+
+
+def test_answers_made_without_the_group_are_not_taken_for_a_request_that_reads_it(pool):
+    group = {"policy": "affinity", "uuid": "g", "members": [], "hosts": []}
+    scheduler = FilterScheduler(filters=[GroupsOfLargeOnes], weighers=["RAMWeigher"])
+    for nr in range(4):
+        pool.update(f"h{nr}", num_io_ops=2 * nr)
+    requests = [{"flavor": Flavor(64)}, {"flavor": Flavor(2), "instance_group": group}]
+    requests.append({"flavor": Flavor(64), "instance_group": group})
+    assert [chosen(scheduler, pool, **one) for one in requests] == ["h2", "h3", "h0"]
