@@ -191,7 +191,8 @@ class WeigherTerm:
     """
 
     __slots__ = (
-        *("_known", "high", "low", "multiplier", "normalized", "raw", "rest", "source", "weigher"),
+        *("_at_high", "_at_low", "_known", "high", "low", "multiplier", "normalized"),
+        *("raw", "rest", "source", "weigher"),
     )
 
     def __init__(
@@ -213,6 +214,9 @@ class WeigherTerm:
         if source is not None:
             self._known = _OneWeight(source.answers) if isinstance(source.answers, float) else source.ends
         self.rest: tuple[float, float] | None = None
+        # How many of those alive are at the ends, where somebody asked.
+        self._at_low: int | None = None
+        self._at_high: int | None = None
 
     @property
     def is_lasting(self) -> bool:
@@ -261,6 +265,7 @@ class WeigherTerm:
             self.high = float(self.weigher.maxval)
         else:
             self.high = self._most(alive) if known is None else known.end(alive, -1.0)
+        self._at_low = self._at_high = None
 
     def _least(self, alive: RowMask) -> float:
         least = _end(self.raw, int(self.raw.argmin()), alive.mask, np.min)
@@ -271,21 +276,46 @@ class WeigherTerm:
         return most if self.rest is None else max(most, self.rest[1])
 
     def end_moves_without(self, raws: Sequence[float], alive: Mask | None) -> bool:
-        """Whether an end moves now that those alive no longer have these raw weights."""
+        """Note that those alive no longer have these raw weights; whether an end moves for it."""
+        end_moves = False
         if not self.normalized:
             return False
-        weigher, rest = self.weigher, self.rest or (None, None)
-        for fixed, end, end_of_rest in ((weigher.minval, self.low, rest[0]), (weigher.maxval, self.high, rest[1])):
-            if fixed is None and end in raws and end != end_of_rest:
-                at_end = self.raw == end
-                if not (at_end if alive is None else at_end & alive).any():
-                    return True
-        return False
+        if self.weigher.minval is None:
+            gone = raws.count(self.low)
+            if gone:
+                self._at_low = self._count_at_end(self._at_low, gone, self.low, alive)
+                end_moves = not self._at_low and (self.rest is None or self.rest[0] != self.low)
+        if self.weigher.maxval is None:
+            gone = raws.count(self.high)
+            if gone:
+                self._at_high = self._count_at_end(self._at_high, gone, self.high, alive)
+                end_moves = end_moves or (
+                    not self._at_high and (self.rest is None or self.rest[1] != self.high)
+                )
+        return end_moves
+
+    def _count_at_end(self, known: int | None, gone: int, end: float, alive: Mask | None) -> int:
+        """How many of those alive are at an end; the first call counts, after the removal; later calls subtract."""
+        if known is not None:
+            return known - gone
+        at_end = self.raw == end
+        return int(np.count_nonzero(at_end if alive is None else at_end & alive))
 
     def end_moves_with(self, raw: float) -> bool:
-        """Whether an end moves when one of those alive has this raw weight now."""
-        is_below = self.weigher.minval is None and raw < self.low
-        return self.normalized and (is_below or (self.weigher.maxval is None and raw > self.high))
+        """Note that one of those alive has this raw weight now; whether an end moves for it."""
+        if not self.normalized:
+            return False
+        if self.weigher.minval is None and raw <= self.low:
+            if raw < self.low:
+                return True
+            if self._at_low is not None:
+                self._at_low += 1
+        if self.weigher.maxval is None and raw >= self.high:
+            if raw > self.high:
+                return True
+            if self._at_high is not None:
+                self._at_high += 1
+        return False
 
     def of(self, places: NDArray[np.intp]) -> WeigherTerm:
         """The part in the weights of these places only, what is known of the rest included."""
@@ -296,8 +326,10 @@ class WeigherTerm:
 
     def take(self, order: NDArray[np.intp]) -> None:
         """Keep only these places, in this order."""
-        self.raw = self.raw[order]
-        self._known = None
+        if type(self._known) is _OneWeight:
+            self.raw = self.raw[: len(order)]
+        else:
+            self.raw, self._known = self.raw[order], None
         if not isinstance(self.multiplier, float):
             self.multiplier = self.multiplier[order]
 
