@@ -79,7 +79,7 @@ def keys_reader(names: Sequence[Name]) -> Callable[[RequestSpec, HostRows], Valu
         keys = [one if one is None or type(one) is str else key_of(name, one) for name, one in each]
         for name in further:
             keys.append(
-                _relevant_key(name, spec, rows)
+                name.plugin._relevant_extra_specs(spec, rows)
                 if type(name) is Relevant
                 else key_of(name, getattr(spec, attribute_of(name), _MISSING))
             )
@@ -95,10 +95,6 @@ class Relevant:
 
     def __init__(self, plugin: Plugin) -> None:
         self.plugin: Plugin = plugin
-
-
-def _relevant_key(name: Relevant, spec: RequestSpec, rows: HostRows) -> Any:
-    return name.plugin._relevant_extra_specs(spec, rows)
 
 
 class RequestKeys:

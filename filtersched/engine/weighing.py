@@ -55,15 +55,12 @@ class WeigherRunner:
         )
         # A declared weigher's multiplier promises to read nothing but aggregates.
         self.multiplier_by_value: bool = by_aggregates or declaration_of(type(plugin)) is not None
+        # Whether it can be asked again about single hosts only.
+        self.can_reweigh_one_host: bool = self.evaluator is not None and self.multiplier_by_value
         self.changes_for_chosen_only: bool = plugin._changes_for_chosen_only and belongs_to(
             type(plugin), "_changes_for_chosen_only", "_weigh_object"
         )
         self._aggregates_view: Any = host_view(self.name, ("aggregates",))
-
-    @property
-    def can_reweigh_one_host(self) -> bool:
-        """Whether it can be asked again about single hosts only."""
-        return self.evaluator is not None and self.multiplier_by_value
 
     def from_answer(self, answer: Any) -> float:
         """One host's raw weight, moved to the ends of the scale. Raises UseHandlers."""
@@ -337,10 +334,7 @@ class WeigherTerm:
         """The weights of these places, in this order, with all that they are made of."""
         raw = self.raw[order]
         normalized = to_unit(raw, self.low, self.high) if self.normalized else raw
-        if isinstance(self.multiplier, float):
-            multipliers = np.full(len(raw), self.multiplier, dtype=np.float64)
-        else:
-            multipliers = self.multiplier[order]
+        multipliers = np.broadcast_to(self.multiplier, len(self.raw))[order]
         return WeigherColumn(self.weigher.name, raw, normalized, multipliers)
 
     def weighted(self, scratch: Floats) -> Floats | None:
