@@ -25,7 +25,6 @@ from filtersched.hosts.row_changes import rows_in
 
 _READS = attrgetter("key_reads")
 _ENTRIES, _FOUND = 128, 64
-_SIZE = attrgetter("size")
 _BYTES = 64 * 1024 * 1024
 # In a pool for which that is less, the most bytes for each row: 24 answers that are numbers.
 _BYTES_PER_ROW = 192
@@ -76,6 +75,8 @@ class AnswerCache:
         self._found: Latest[Found] = Latest(_FOUND)
         # Kinds of requests about which hosts were asked one by one, the last ones.
         self._asked_once: Latest[bool] = Latest(_ENTRIES)
+        # How many bytes all answers take.
+        self._size = 0
 
     def catch_up(self) -> bool:
         """Whether no host has changed since the last call. Call it before you ask for answers."""
@@ -205,11 +206,13 @@ class AnswerCache:
         dropped = self._entries.pop(key, None)
         if dropped is not None:
             dropped.is_kept = False
+            self._size -= dropped.size
 
     def _keep(self, key: Any, entry: CachedAnswers) -> None:
         self._drop(key)
-        most = max(_BYTES, _BYTES_PER_ROW * len(self.rows)) - entry.size
-        while len(self._entries) >= _ENTRIES or (self._entries and sum(map(_SIZE, self._entries.values())) > most):
+        self._size += entry.size
+        most = max(_BYTES, _BYTES_PER_ROW * len(self.rows))
+        while len(self._entries) >= _ENTRIES or (self._entries and self._size > most):
             self._drop(next(iter(self._entries)))
         self._entries.keep(key, entry).is_kept = True
 

@@ -29,7 +29,7 @@ def few_rows(rows: HostRows) -> int:
 class CachedAnswers:
     """One plug-in's answers for one kind of request: (n_rows,), or one value for all.
 
-    answers : read-only for callers.
+    answers : read-only for callers; size : how many bytes they took at first.
     change_count : the number of changes of hosts that they include.
     watched_attributes : what the plug-in reads of hosts; None is anything.
     is_kept : whether the cache has them.
@@ -40,11 +40,12 @@ class CachedAnswers:
 
     __slots__ = (
         *("_dtype", "_least", "_n_rows", "_passes", "_passes_all", "answers", "change_count"),
-        *("ends", "is_kept", "most_dirty", "options", "raised", "watched_attributes", "window"),
+        *("ends", "is_kept", "most_dirty", "options", "raised", "size", "watched_attributes", "window"),
     )
 
     def __init__(self, answers: Any, kind: Kind, rows: HostRows, watched_attributes: frozenset[str] | None) -> None:
         self.answers: Any = _one_if_same(answers)
+        self.size: int = self.answers.nbytes if isinstance(self.answers, np.ndarray) else 0
         self._n_rows = len(rows)
         self._dtype = kind.dtype
         self.change_count: int = rows.change_count
@@ -61,11 +62,6 @@ class CachedAnswers:
         self.window: Window | None = None
         # Options in effect when the answers were computed; a change invalidates them.
         self.options: object = None
-
-    @property
-    def size(self) -> int:
-        """How many bytes the answers take."""
-        return self.answers.nbytes if isinstance(self.answers, np.ndarray) else 0
 
     def passes(self, needed: float | None) -> NDArray[np.bool_] | bool:
         """Which hosts pass: those whose answer is yes, or not below a number.
