@@ -84,8 +84,7 @@ class Ranking:
         # The place taken last, which is the first of the list whatever its weight.
         self._taken = -1
         # A heap of the best places never chosen, and of those returned: (-weight, -step, place). An entry is out of
-        # date once the place was chosen again, or weighs something else. Behind the places never chosen stands an
-        # end, if there are more.
+        # date once the place was chosen again. Behind the places never chosen stands an end, if there are more.
         self._heap: list[tuple[float, int, int]] = [_END]
 
     def row(self, place: int) -> int:
@@ -129,7 +128,7 @@ class Ranking:
         pick : says which one of several at the front, given their weights.
         """
         if self._must_reorder:
-            self._reorder(self.places_in_order())
+            self._reorder()
         self._steps += 1
         if self._top == 1:
             place = self.runner_up()
@@ -145,7 +144,7 @@ class Ranking:
     def _front(self) -> list[int]:
         """The places of the `top` hosts at the front of the list, or of all."""
         found: list[tuple[float, int, int]] = []
-        while len(found) < self._top and self._first() is not None:
+        while len(found) < self._top and self.runner_up() is not None:
             entry = heapq.heappop(self._heap)
             # It may have been listed again.
             if entry not in found:
@@ -154,18 +153,13 @@ class Ranking:
             heapq.heappush(self._heap, entry)
         return [place for _weight, _step, place in found]
 
-    def _first(self) -> int | None:
-        """The place of the entry at the top of the heap, which is up to date; None if it is empty."""
-        latest = self._latest
+    def runner_up(self) -> int | None:
+        """The place of the best host in the ranking; None if it is empty."""
         while self._heap:
-            weight, step, place = self._heap[0]
+            _weight, step, place = self._heap[0]
             if step > 0:
                 self._list_fresh()
-            elif (
-                latest.item(place) == -step
-                and self.totals.item(place) == -weight
-                and (self.alive is None or self.alive.item(place))
-            ):
+            elif self._latest.item(place) == -step and (self.alive is None or self.alive.item(place)):
                 return place
             else:
                 heapq.heappop(self._heap)
@@ -195,10 +189,6 @@ class Ranking:
             if step < 1 and latest.item(place) == -step:
                 yield place
 
-    def runner_up(self) -> int | None:
-        """The place of the best host in the ranking; None if it is empty."""
-        return self._first()
-
     @property
     def weighs(self) -> bool:
         """Whether the hosts in the ranking are weighed; one without rivals is not, by normalised terms."""
@@ -206,7 +196,7 @@ class Ranking:
 
     def weight(self, place: int) -> float:
         """The weight of the host at `place`; 0.0 for one that is not weighed."""
-        return self.totals.item(place) if self.count > 1 or self._weighs_one else 0.0
+        return self.totals.item(place) if self.weighs else 0.0
 
     def raws(self, place: int) -> list[float]:
         """The raw weights of the host at `place`."""
@@ -243,7 +233,7 @@ class Ranking:
                 ):
                     self._must_reorder = True
         if not self._must_reorder:
-            weight = self.scale.weight(raws, self.scale.multipliers or self.multipliers(place))
+            weight = self.scale.weight(raws, self.multipliers(place))
             self.totals[place] = weight
             heapq.heappush(self._heap, (-weight, -self._steps, place))
 
@@ -304,12 +294,9 @@ class Ranking:
         others: list[int] = self.rows(self.places_in_order())[1:].tolist()
         return others
 
-    def _reorder(self, order: Places) -> None:
-        self._keep(order)
-        self._start()
-
-    def _keep(self, order: Places) -> None:
-        """Keep these places only, in this order."""
+    def _reorder(self) -> None:
+        """Put the list in order, and weigh all hosts anew."""
+        order = self.places_in_order()
         self._rows = self.rows(order)
         self._place_of = None
         self.places = len(order)
@@ -318,3 +305,4 @@ class Ranking:
         self._written.clear()
         for term in self.terms:
             term.take(order)
+        self._start()

@@ -102,8 +102,8 @@ class TrimmedRanking(Ranking):
         """Whether no trimmed host comes first; at the start those of equal weight stand behind the top."""
         return weight >= self._bound if self._exact else weight > self._bound
 
-    def _reorder(self, order: Places) -> None:
-        super()._reorder(order)
+    def _reorder(self) -> None:
+        super()._reorder()
         if self.n_trimmed:
             self._bound = self._bound_now()
             self._exact = False
