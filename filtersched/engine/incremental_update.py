@@ -94,7 +94,6 @@ class IncrementalUpdate:
         cache: AnswerCache,
         names: HostNames,
         ran: Sequence[FilterRunner],
-        prefetch: Prefetch,
     ) -> None:
         self.ranking = ranking
         self.place = -1
@@ -107,8 +106,7 @@ class IncrementalUpdate:
         self._plans: dict[tuple[str, ...] | None, _Plan] | None = None
         # The plan and the request of the last step.
         self._last: tuple[_Plan, RequestKeys] | None = None
-        self._prefetch = prefetch
-        prefetch.forget()
+        self._prefetch = Prefetch()
         self._known: NextState | None = None
         self._no_refusals: RowSteps | None = None
 

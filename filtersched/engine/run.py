@@ -22,7 +22,6 @@ from filtersched.engine.filtering import Runners
 from filtersched.engine.incremental_update import IncrementalUpdate
 from filtersched.engine.overlay import Overlay
 from filtersched.engine.pool_cache import Kept, PoolCache
-from filtersched.engine.prefetch import Prefetch
 from filtersched.engine.ranking import Ranking
 from filtersched.engine.request_keys import RequestKeys
 from filtersched.engine.set_aside import SetAside
@@ -102,7 +101,6 @@ class Run:
         self._running = self.filters
         self._timed: _Timed = _untimed if decision.seconds is None else timed
         self._set_aside = SetAside(rows, self.names)
-        self._prefetch = Prefetch()
 
     def decide(self) -> list[Choice]:
         """One choice per instance. Raises NoValidHost, UseHandlers, and what plug-ins raise."""
@@ -311,9 +309,7 @@ class Run:
     ) -> IncrementalUpdate:
         """Rank the candidates, to be updated from here on."""
         ranking = self._ranked(terms, wanted, weights)
-        self._update = IncrementalUpdate(
-            ranking, self.overlay, self.cache, self.names, self._running, self._prefetch
-        )
+        self._update = IncrementalUpdate(ranking, self.overlay, self.cache, self.names, self._running)
         return self._update
 
     def _set_aside_steps(self) -> Callable[[], Sequence[FilterStep]]:
