@@ -411,8 +411,9 @@ class Decision:
             facts.counts = choice.steps.counts
             facts.left = lambda: own[-1][2] if (own := choice.steps.counts()) else self._left(choices[:index])
             if self.drawn_from is not None:
+                drawn_from, left = self.drawn_from, facts.left
                 weights = totals_of(facts.columns).tolist() if facts.columns else None
-                facts.drawn_from = functools.partial(self._drawn_from, facts.left, weights)
+                facts.drawn_from = lambda: drawn_from(left(), weights)
             facts.ranked = [called(node, self.several()) for node in explained.ranked]
             if explained.runner_up is not None:
                 second, weight = explained.runner_up
@@ -423,9 +424,6 @@ class Decision:
         """How many hosts the last of these instances was chosen among."""
         left = next((steps[-1].after for steps in _steps_of(reversed(choices)) if steps), None)
         return self._offered() if left is None else left
-
-    def _drawn_from(self, left: Callable[[], int], weights: Sequence[float] | None) -> int | None:
-        return None if self.drawn_from is None else self.drawn_from(left(), weights)
 
     def named(self, steps: Iterable[FilterStep]) -> list[FilterStep]:
         """The steps with the names that hosts have among all that were offered."""
