@@ -61,7 +61,7 @@ class TopRows:
     sign : 1.0 if the least are the best, -1.0 if the largest are.
     """
 
-    __slots__ = ("_among", "_bound", "_credit", "_end", "_is_filled", "_keys", "_known", "_sign", "_values")
+    __slots__ = ("_among", "_bound", "_credit", "_is_filled", "_keys", "_known", "_sign", "_values")
 
     def __init__(self, values: Floats, sign: float) -> None:
         self._values = values
@@ -75,13 +75,9 @@ class TopRows:
         # Every covered row that is not listed has a key >= this one.
         self._bound: _Key = (np.inf, 0)
         self._credit = _COST
-        # The key of the best row of a mask, until a change may move it.
-        self._end: tuple[RowMask, _Key] | None = None
 
     def changed(self, row: int, value: float) -> None:
         """Record that a row has another value."""
-        if self._end is not None and (row == self._end[1][1] or self._sign * value < self._end[1][0]):
-            self._end = None
         if not self._is_filled:
             return
         old = self._known.pop(row, None)
@@ -99,10 +95,7 @@ class TopRows:
 
     def end(self, alive: RowMask) -> float:
         """The value of the best live row."""
-        if self._end is None or self._end[0] is not alive:
-            row = self.first(alive)[0]
-            self._end = alive, (self._sign * self._values.item(row), row)
-        return self._sign * self._end[1][0]
+        return self._values.item(self.first(alive)[0])
 
     def first(self, alive: RowMask, count: int = 1) -> list[int]:
         """The best live rows, `count` of them or all."""
