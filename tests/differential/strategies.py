@@ -349,12 +349,17 @@ def pool_story(chance):
     columns = draw.one("HostState", "GpuHost", "TurningHost", "BrokenHost") if draw.rarely(3) else None
     # Of these the first is computed by the class.
     read = (["TemperatureFilter"], ("num_instances",)) if columns == "BrokenHost" else ([], HOST_VALUES)
-    wanted = [(request(draw, (1, 1, 1, 3)), [*read[0], *filter_names(draw, 2)]) for _ in range(2)]
+    # The same filters for kinds of requests that differ in little, as at a site.
+    filters = [*read[0], *filter_names(draw, 2), *draw.any(third_party_filters.PLACEMENT_NAMES, 0, 2)]
+    asked, group, wanted = request(draw, (1, 1, 1, 3)), _group(draw), []
+    for _ in range(4):
+        further = {"instance_group": group} if draw.rarely(2) else {}
+        wanted.append({**asked, "memory_mb": draw.one(64, 512, 1024), **further})
 
     def step(kinds):
         kind = draw.one(*kinds)
         if kind in ("ask", "place", "other"):
-            return kind, *draw.one(*wanted)
+            return kind, draw.one(*wanted), filters
         if kind == "add":
             return kind, chance.randrange(10), _host(draw)
         if kind == "try":

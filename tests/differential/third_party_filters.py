@@ -545,6 +545,22 @@ class TurnPlainFilter(BaseHostFilter):
         return (host_state.num_instances + len(spec.member_hosts)) % 3 != 1
 
 
+class LargeOnesFilter(BaseHostFilter):
+    """Read the group and the time for large requests only."""
+
+    host_reads = ("num_io_ops",)
+    spec_reads = ("memory_mb", "instance_group", "now", "project_id")
+    columnar = True
+
+    def host_passes(self, host_state, spec):
+        if spec.memory_mb < 512:
+            return host_state.num_io_ops < 8
+        most = 1 if spec.instance_group is None else 3
+        if spec.memory_mb > 512:
+            most += spec.now.second // 10
+        return host_state.num_io_ops <= most
+
+
 def full_kinds(spec):
     """The kinds of hosts with two members of the group and more."""
     kinds = [host.hypervisor_type for host in spec.member_hosts]
@@ -569,5 +585,6 @@ def every_filter():
 PLACEMENT_NAMES = (
     *("MatesFilter", "MatesByValueFilter", "MatesPlainFilter"),
     *("TurnFilter", "TurnByValueFilter", "TurnPlainFilter"),
+    "LargeOnesFilter",
 )
 NAMES = tuple(each.__name__ for each in every_filter() if each.__name__ not in PLACEMENT_NAMES)
