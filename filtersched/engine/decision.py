@@ -15,7 +15,7 @@ from filtersched.engine.steps import Steps
 from filtersched.errors import InvalidAnswer, InvalidHost, must_be, shown
 from filtersched.filters.handler import HostFilterHandler
 from filtersched.hosts.host_lists import undisturbed
-from filtersched.hosts.host_names import HostNames, Node, called, several_nodes
+from filtersched.hosts.host_names import HostNames, NamesOfHosts, Node, called, several_nodes
 from filtersched.hosts.host_pool import HostPool, Key
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.narrowing import excluded_by, skips_filters
@@ -148,18 +148,21 @@ class Decision:
 
     def __post_init__(self) -> None:
         self._pool: str | None = None
-        #: What the hosts of a pool are called.
-        self.names: HostNames | None = None
+        #: What the hosts are called.
+        self.names: HostNames
         if isinstance(self.hosts, HostPool):
             self._pool = self.hosts.uuid
             self._generation = self.hosts.generation
             self._group_stamp = self.hosts.group_stamp
             self.names = self.hosts.rows.host_names()
-        self._several: Collection[str] | None = None
+        else:
+            hosts = self.hosts
+            several = several_nodes(one.host for one in hosts)
+            self.names = HostNames(NamesOfHosts(hosts), several, lambda: [one.nodename for one in hosts])
         self._total = len(self.uuids)
 
     def _offered(self) -> int:
-        return len(self.hosts if self.names is None else self.names)
+        return len(self.names)
 
     def offered(self) -> list[HostState]:
         """The hosts, in the caller's order."""
@@ -169,10 +172,7 @@ class Decision:
 
     def several(self) -> Collection[str]:
         """The names of the hosts that had several nodes when the decision was made."""
-        if self._several is None:
-            names = self.names
-            self._several = several_nodes(one.host for one in self.hosts) if names is None else names.several
-        return self._several
+        return self.names.several
 
     def find(self, nodes: Collection[Node]) -> list[HostState]:
         """These of the hosts, in the caller's order; all nodes where none is named."""

@@ -38,32 +38,32 @@ class PlacedChoice(NamedTuple):
 
 
 class _Nodes:
-    """Many hosts and their nodes, in 8 bytes each where nodes are called as their hosts are."""
+    """Many hosts and their nodes, in 8 bytes each where nodes are called as their hosts are, or by no name."""
 
     __slots__ = ("_hosts", "_nodes")
 
     def __init__(self, nodes: Sequence[Node]) -> None:
         self._hosts = tuple([host for host, _node in nodes])
         named = tuple([node for _host, node in nodes])
-        self._nodes: Sequence[str | None] = self._hosts if named == self._hosts else named
+        self._nodes: Sequence[str | None] = self._hosts if named == self._hosts else named if any(named) else ()
 
     def __getitem__(self, at: int) -> Node:
-        return self._hosts[at], self._nodes[at]
+        return self._hosts[at], self._nodes[at] if self._nodes else None
 
 
 class PlacedChoices:
     """Where all instances of a request went, and who was refused for each."""
 
-    __slots__ = ("_at", "_before", "_filters", "_first", "_nodes", "_refused", "count")
+    __slots__ = ("_at", "_before", "_filter_at", "_filters", "_first", "_nodes", "_refused", "count")
 
     def __init__(self, choices: Sequence[Any]) -> None:
         self.count: int = len(choices)
         self._first: Steps = choices[0].steps
         self._nodes = _Nodes([(one.host.host, one.host.nodename) for one in choices])
         # One each for a host that a filter refused for a later instance: which instance, how many hosts
-        # there were before, the name of the filter.
-        self._at, self._before = array("I"), array("I")
-        filters: list[str] = []
+        # there were before, the filter's place among the names.
+        self._at, self._before, self._filter_at = array("I"), array("I"), array("H")
+        filters: dict[str, int] = {}
         refused: list[Node] = []
         last: Any = None
         for index, choice in enumerate(choices):
@@ -75,7 +75,7 @@ class PlacedChoices:
                 refused += nodes
                 self._at.extend([index] * len(nodes))
                 self._before.extend([before] * len(nodes))
-                filters += [name] * len(nodes)
+                self._filter_at.extend([filters.setdefault(name, len(filters))] * len(nodes))
             last = None if of_instance else choice.steps
         self._filters = tuple(filters)
         self._refused = _Nodes(refused)
@@ -95,7 +95,8 @@ class PlacedChoices:
             return self._first
         gone: dict[tuple[str, int], list[Node]] = {}
         for place in range(bisect.bisect_left(self._at, index), bisect.bisect_right(self._at, index)):
-            gone.setdefault((self._filters[place], self._before[place]), []).append(self._refused[place])
+            name = self._filters[self._filter_at[place]]
+            gone.setdefault((name, self._before[place]), []).append(self._refused[place])
         return Steps(
             [FilterStep(name, before, before - len(nodes), nodes.copy) for (name, before), nodes in gone.items()]
         )

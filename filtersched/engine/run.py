@@ -95,7 +95,7 @@ class Run:
             row = rows.row_of(host, nodename)
             assert row is not None
             self.overlay.deplete(row, decision.without[host, nodename])
-        self.names: HostNames = rows.host_names() if decision.names is None else decision.names
+        self.names: HostNames = decision.names
         self.choices: list[Choice] = []
         self._update: IncrementalUpdate | None = None
         self._running = self.filters

@@ -27,6 +27,21 @@ def several_nodes(names: Iterable[str]) -> frozenset[str]:
     return frozenset(name for name, count in counts.items() if count > 1)
 
 
+class NamesOfHosts(Sequence[str]):
+    """The names of hosts in a list, read when somebody asks: a list of names would double what an answer holds."""
+
+    __slots__ = ("_hosts",)
+
+    def __init__(self, hosts: Sequence[Any]) -> None:
+        self._hosts = hosts
+
+    def __len__(self) -> int:
+        return len(self._hosts)
+
+    def __getitem__(self, row: Any) -> Any:
+        return self._hosts[row].host
+
+
 class HostNames:
     """The names of many hosts by row, as they were at one time.
 

@@ -121,7 +121,7 @@ ONE_EACH = RequestSpec(Flavor(memory_mb=700_000, vcpus=1))
 @pytest.mark.parametrize("spec", [MANY, ONE_EACH], ids=["many", "one each"])
 @pytest.mark.parametrize("on_a_pool", [True, False], ids=["pool", "list"])
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
-def test_one_selection_kept_of_a_thousand_takes_at_most_100_kilobytes(scheduler, on_a_pool, spec):
+def test_one_selection_kept_of_a_thousand_takes_at_most_50_kilobytes(scheduler, on_a_pool, spec):
     made = SCHEDULERS[scheduler]()
     count = COUNTS.get(scheduler, 60)
     many = spec.copy()
@@ -141,7 +141,7 @@ def test_one_selection_kept_of_a_thousand_takes_at_most_100_kilobytes(scheduler,
         held = before - tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()
-    assert 0 < held < 100_000
+    assert 0 < held < 50_000
     assert first.index == 0
 
 
