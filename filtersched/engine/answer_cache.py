@@ -28,6 +28,8 @@ _ENTRIES, _FOUND = 128, 64
 _BYTES = 64 * 1024 * 1024
 # In a pool for which that is less, the most bytes for each row: 24 answers that are numbers.
 _BYTES_PER_ROW = 192
+# Answers that were not asked for during so many changes are worked out anew.
+_MOST_CHANGES = 8192
 # So many rows tell whether hosts share values.
 _SAMPLE = 64
 
@@ -92,17 +94,18 @@ class AnswerCache:
         The same sequence for a request of the same kind, as long as the answers are the same ones.
         """
         key, asked = questions.lasting(request)
-        found = self._found.find(key)
+        found = self._found.pop(key, None)
         if found is None or not self._follow(found, request):
             answers = [None if one is None else self._current(one, request) for one in asked]
             found = Found(asked, answers, self.rows.change_count)
-            if found.is_whole:
-                self._found.keep(key, found)
+        if found.is_whole:
+            self._found.keep(key, found)
         return found.answers
 
     def _follow(self, found: Found, request: RequestKeys) -> bool:
         """Whether all of them hold now; those for dirty rows are worked out again."""
-        now, changes = self.rows.change_count, self.rows.changes_since(found.change_count)
+        now = self.rows.change_count
+        changes = self.rows.changes_since(found.change_count) if now - found.change_count <= _MOST_CHANGES else None
         if changes is None:
             return False
         names: Collection[Any] = changes.keys()
@@ -122,7 +125,7 @@ class AnswerCache:
     def _current(self, evaluator: PluginEvaluator, request: RequestKeys) -> CachedAnswers | None:
         """The cached answers to a request, up to date; None if there are none."""
         entry = self._entries.find(evaluator.key(request))
-        if entry is None:
+        if entry is None or self.rows.change_count - entry.change_count > _MOST_CHANGES:
             return None
         dirty = self.rows.dirty_rows_since(entry.change_count, entry.watched_attributes)
         if dirty is None or not self._hold(evaluator, entry, request, dirty):
