@@ -37,7 +37,7 @@ REQUESTS_A_SECOND = 20
 # Hosts that go, and hosts that come, each so many seconds.
 REPLACED_EVERY = 30
 # In a minute every host reports once and is made of new objects: too many to look at in one pause.
-FREEZE_EVERY = 10
+FREEZE_EVERY = 5
 LIFE_S = 120.0
 GOAL_PAUSE_S = 0.05
 # What waits for the processor is not this program's on a machine that others use too.
