@@ -134,7 +134,11 @@ class FilterRunner:
 
     def passes_now(self, overlay: Overlay, request: RequestKeys) -> NDArray[np.bool_] | bool | None:
         """The verdicts of all rows in the middle of a request, or one for all; None: ask one by one."""
-        return None if self.evaluator is None else self.evaluator.answers_now(overlay, request)
+        asked = self.evaluator
+        # A filter that sets hosts aside is asked about them and about the others.
+        found: NDArray[np.bool_] | bool | None
+        found = None if asked is None else request.once(self, lambda: asked.answers_now(overlay, request))
+        return found
 
     def refused_since(self, overlay: Overlay, before: RequestSpec, request: RequestKeys) -> Sequence[Rows] | None:
         """The rows that are refused now though nothing about their hosts changed since the instance before.
@@ -144,6 +148,11 @@ class FilterRunner:
         """
         if not self.tells_new_refusals:
             return None
+        found: Sequence[Rows] | None
+        found = request.once((self, before), lambda: self._refused_since(overlay, before, request))
+        return found
+
+    def _refused_since(self, overlay: Overlay, before: RequestSpec, request: RequestKeys) -> list[Rows] | None:
         try:
             told = self.plugin._refused_since(before, request.spec)
         except Exception:

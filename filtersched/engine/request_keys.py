@@ -103,13 +103,13 @@ class RequestKeys:
     rows : the hosts that the decision is about.
     """
 
-    __slots__ = ("_now", "_reads", "is_rebuild", "rows", "spec")
+    __slots__ = ("_made", "_now", "is_rebuild", "rows", "spec")
 
     def __init__(self, spec: RequestSpec, rows: HostRows) -> None:
         self.spec: RequestSpec = spec
         self.rows: HostRows = rows
         self.is_rebuild: bool = spec.is_rebuild
-        self._reads: dict[Any, Any] = {}
+        self._made: dict[Any, Any] = {}
         self._now: int | None = None
 
     @property
@@ -123,7 +123,10 @@ class RequestKeys:
         """What a plug-in reads of hosts for this request, asked once."""
         if evaluator.reads is not None:
             return evaluator.reads
-        reads = self._reads.get(evaluator)
-        if reads is None:
-            reads = self._reads[evaluator] = evaluator.host_reads_for(self.spec)
-        return reads
+        return self.once(evaluator, lambda: evaluator.host_reads_for(self.spec))
+
+    def once(self, key: Any, make: Callable[[], Any]) -> Any:
+        """What is made at the first call with a key."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
