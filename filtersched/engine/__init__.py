@@ -9,7 +9,6 @@ import sys
 import weakref
 from collections.abc import Sequence
 from operator import attrgetter
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,7 +93,7 @@ class Engine:
         return run.rows, room_ahead(run.rows, run.filters, spec, uuids, run.candidates.as_mask())
 
     def _run(self, decision: Decision, trim_from: int) -> Run:
-        rows, cache = self._rows_of(decision.hosts)
+        rows, cache = self._rows_of(decision)
         return Run(
             decision,
             rows,
@@ -115,17 +114,18 @@ class Engine:
 
         def find() -> list[HostVerdicts]:
             if isinstance(hosts, HostPool):
-                rows, cache = self._rows_of(hosts)
+                rows, cache = self._rows_of(decision)
                 return nearest_misses(rows, cache.answers, filters, decision, index, choices, steps, wanted)
             rows = HostRows(hosts)
             return nearest_misses(rows, AnswerCache(rows), filters, decision, index, choices, steps, wanted)
 
         return hosts.run(find) if isinstance(hosts, HostPool) else undisturbed(hosts, find)
 
-    def _rows_of(self, hosts: Any) -> tuple[HostRows, PoolCache]:
+    def _rows_of(self, decision: Decision) -> tuple[HostRows, PoolCache]:
+        hosts = decision.hosts
         if not isinstance(hosts, HostPool):
             rows = HostRows(hosts)
-            if rows.host_names().several and len(set(map(_NODE, hosts))) < len(hosts):
+            if decision.names.several and len(set(map(_NODE, hosts))) < len(hosts):
                 raise UseHandlers
             return rows, PoolCache(rows)
         cache = self._caches.get(hosts.rows)
@@ -136,7 +136,7 @@ class Engine:
         return hosts.rows, cache
 
     def _runners_of(self, filters: Sequence[BaseHostFilter]) -> Runners:
-        """The runners of these filters; those of an earlier decision if the filters are the same."""
+        """The runners of these filters. Decisions with the same filters share them."""
         names = tuple(map(id, filters))
         found = self._runners.find(names)
         if found is None:

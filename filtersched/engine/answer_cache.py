@@ -125,7 +125,9 @@ class AnswerCache:
     def _current(self, evaluator: PluginEvaluator, request: RequestKeys) -> CachedAnswers | None:
         """The cached answers to a request, up to date; None if there are none."""
         entry = self._entries.find(evaluator.key(request))
-        if entry is None or self.rows.change_count - entry.change_count > _MOST_CHANGES:
+        if entry is None or entry.options is not evaluator.plugin._values:
+            return None
+        if self.rows.change_count - entry.change_count > _MOST_CHANGES:
             return None
         dirty = self.rows.dirty_rows_since(entry.change_count, entry.watched_attributes)
         if dirty is None or not self._hold(evaluator, entry, request, dirty):
@@ -136,9 +138,7 @@ class AnswerCache:
     def _hold(
         self, evaluator: PluginEvaluator, entry: CachedAnswers, request: RequestKeys, dirty: Collection[int]
     ) -> bool:
-        """Whether answers hold now; those for dirty rows are worked out again. If not, all rows are to be."""
-        if entry.options is not evaluator.plugin._values:
-            return False
+        """Whether answers by the same options hold now; those for dirty rows are worked out again."""
         if entry.window is not None and not entry.window.contains(request.now):
             return False
         if not dirty:
