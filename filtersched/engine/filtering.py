@@ -135,7 +135,7 @@ class FilterRunner:
     def passes_now(self, overlay: Overlay, request: RequestKeys) -> NDArray[np.bool_] | bool | None:
         """The verdicts of all rows in the middle of a request, or one for all; None: ask one by one."""
         asked = self.evaluator
-        # A filter that sets hosts aside is asked about them and about the others.
+        # A filter that sets hosts aside is asked twice: about those hosts, and about the rest.
         found: NDArray[np.bool_] | bool | None
         found = None if asked is None else request.once(self, lambda: asked.answers_now(overlay, request))
         return found
@@ -202,7 +202,7 @@ class Runners(list[FilterRunner]):
 
     ask_alike : whether every instance but the first is alike to them.
     are_declared : whether none is called directly.
-    are_final : whether hosts that one of them refused are not asked about again.
+    are_final : whether a refused host stays refused for the rest of the request.
     """
 
     def __init__(self, runners: Iterable[FilterRunner]) -> None:

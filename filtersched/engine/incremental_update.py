@@ -37,8 +37,8 @@ class _Reevaluation(NamedTuple):
     """One plug-in to evaluate again.
 
     at : its place among the filters, or the weighers.
-    of_chosen : whether it is asked about the host chosen last.
-    of_all : whether it is asked about all hosts.
+    of_chosen : whether to ask it about the host chosen last.
+    of_all : whether to ask it about all hosts.
     tells : whether it knows what changes for all hosts: the filter which ones it refuses, the weigher, which reads
         nothing of hosts, what it gives all of them.
     ask : asks about single hosts, where the request changes nothing.

@@ -44,7 +44,7 @@ class RowSteps(Steps):
     names : of the hosts, in order of rows.
     filters : that ran, in order; any with `name` and `is_final`. None runs where no host is left.
     before : how many hosts there were before the first.
-    first : gives the steps before those of the filters.
+    first : makes the steps that come before the filters.
     """
 
     __slots__ = ("_before", "_filters", "_first", "_names", "_refused")

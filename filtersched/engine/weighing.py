@@ -88,8 +88,8 @@ class WeigherRunner:
     ) -> tuple[Floats, CachedAnswers | None]:
         """The raw weights, and the cached answers that they are made of.
 
-        (n_rows,), or (count,) where the list is not in order of rows. Those of rows that are not among the
-        candidates may be anything. Not to be written to.
+        (n_rows,), or (count,) if the list is not in row order. Rows outside the candidates have arbitrary
+        values. Read-only.
         """
         if self.evaluator is None:
             return _placed(self._called(overlay, request, candidates), candidates), None
