@@ -32,3 +32,7 @@ class UnitError(OvirtError):
 
 class NoProcess(UnitError):
     """A unit could not be asked, which says nothing about its file: no process or descriptor is left."""
+
+
+class ForkServerDied(NoProcess):
+    """The process that was asked went with the fork server before it answered; another may be asked."""

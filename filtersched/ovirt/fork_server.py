@@ -59,7 +59,7 @@ class ForkServer:
                         _import(json.loads(message))
 
     def _fork(self, line: int, *channel_stdout_stderr: int) -> None:
-        to_daemon = socket.socket(fileno=line)
+        to_daemon, parent = socket.socket(fileno=line), os.getpid()
         try:
             pid = os.fork()
         except OSError as error:
@@ -71,6 +71,8 @@ class ForkServer:
                     os.closerange(low + 1, high)  # what belongs to us and to other workers
                 os.setpgid(0, 0)
                 _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+                if os.getppid() != parent:
+                    os._exit(1)  # it died before the signal was asked for
                 adopt_orphans()
                 worker.work(*channel_stdout_stderr)
             with contextlib.suppress(OSError):

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from filtersched.ovirt.errors import NoProcess, UnitError
+from filtersched.ovirt.errors import ForkServerDied, NoProcess, UnitError
 from filtersched.ovirt.fork_server import BEGUN, adopt_orphans, kill_children
 from filtersched.ovirt.settings import Settings
 
@@ -69,29 +69,39 @@ class Workers:
         Raises UnitError if there is no answer in time.
         """
         async with version.slots:
-            worker = _alive(version.idle) or _alive(self._ready) or self._fork()
-            self._busy += 1
-            self._most_busy = max(self._most_busy, self._busy)
-            usable = False
             try:
-                asked = b"{%b, %b}\n" % (version.setup, question)
-                reply = await worker.ask(asked, self._settings.plugin_timeout, reply_bytes)
-                usable = not reply.get("spoiled")
-                stderr = worker.stderr()
-            except UnitError as error:
-                if error.late and not worker.begun():
-                    self._modules = {}  # it did not get as far as to fork: maybe something that it imports hangs
+                return await self._ask(version, question, reply_bytes)
+            except ForkServerDied:  # maybe by what another plug-in did
+                return await self._ask(version, question, reply_bytes)
+
+    async def _ask(self, version: Version, question: bytes, reply_bytes: int) -> tuple[dict[str, Any], str]:
+        worker = _alive(version.idle) or _alive(self._ready) or self._fork()
+        self._busy += 1
+        self._most_busy = max(self._most_busy, self._busy)
+        usable = False
+        try:
+            asked = b"{%b, %b}\n" % (version.setup, question)
+            reply = await worker.ask(asked, self._settings.plugin_timeout, reply_bytes)
+            usable = not reply.get("spoiled")
+            stderr = worker.stderr()
+        except UnitError as error:
+            if error.late and not worker.begun():
+                self._modules = {}  # it did not get as far as to fork: maybe something that it imports hangs
+                self.close()
+            if isinstance(error, ForkServerDied):
+                _end_all(version.idle)  # they are dying, too, and so are those that are ready
+                if worker.control is self._control:
                     self.close()
-                error.details = worker.stderr()
-                raise
-            finally:
-                self._busy -= 1
-                if usable and version.keep_alive and not version.retired:
-                    version.idle.append(worker)
-                else:
-                    worker.end(gently=usable)
-                    # Not now: the answer goes first, and so do other units of the call.
-                    asyncio.get_running_loop().call_later(0.002, self._refill)
+            error.details = worker.stderr()
+            raise
+        finally:
+            self._busy -= 1
+            if usable and version.keep_alive and not version.retired:
+                version.idle.append(worker)
+            else:
+                worker.end(gently=usable)
+                # Not now: the answer goes first, and so do other units of the call.
+                asyncio.get_running_loop().call_later(0.002, self._refill)
         if "error" in reply:
             raise UnitError(reply["error"], details=f"{reply.get('traceback', '')}\n{stderr}")
         return reply, stderr
@@ -159,6 +169,7 @@ class Worker:
     """One forked process: a channel for questions, a line to the fork server about it, and its stderr."""
 
     def __init__(self, control: socket.socket, output_bytes: int) -> None:
+        self.control = control
         self._bound = output_bytes
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
 
@@ -214,9 +225,10 @@ class Worker:
             return ""
         except OSError:
             said.clear()
+        if said and said[0] != BEGUN:
+            raise NoProcess(f"no process could be started: {said[0].decode()}")
         if len(said) < 2:
-            problem = said[0].decode() if said and said[0] != BEGUN else "the fork server has died"
-            raise NoProcess(f"no process could be started, or it was lost: {problem}")
+            raise ForkServerDied("its process was lost: the fork server has died")
         return said[1].decode()
 
     def begun(self) -> bool:

@@ -100,6 +100,14 @@ def test_a_last_good_version_survives_the_death_of_its_processes(start, hosts, v
     assert result(daemon, hosts, vm) == hosts[:1]
 
 
+def test_a_call_whose_processes_died_is_asked_again(start, hosts, vm):
+    kill = "open('died', 'w').close(); os.kill(os.getppid(), 9); time.sleep(9)"
+    dying = FIRST.replace("return", f"\n        if not os.path.exists('died'): {kill}\n        return")
+    daemon = start({"a.py": "import os, time\n" + dying})
+    assert daemon.proxy.runFilters(["A"], hosts, vm, {}) == {"result_code": 0, "result": hosts[:1]}
+    assert (daemon.plugins / "died").exists()
+
+
 def test_a_load_during_which_processes_died_is_tried_again(start, hosts, vm, until):
     daemon = start({"a.py": FIRST})
     daemon.write("a.py", "import os, time\nopen(f'begun{os.getppid()}', 'w').close()\ntime.sleep(1)\n" + SECOND)
