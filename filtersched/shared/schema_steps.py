@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
+
 from sqlalchemy import Connection, Engine, inspect, text
 
 from filtersched.errors import PoolError
 from filtersched.shared.database_errors import error_of, shown_url
 from filtersched.shared.engines import reading, writing
 from filtersched.shared.schema import REVISIONS
+
+
+def load_steps() -> None:
+    """Import what makes the tables. Before a transaction: it would stand still for that time, and others wait."""
+    importlib.import_module("alembic.command")
 
 
 def make_schema(connection: Connection) -> None:
@@ -27,6 +34,7 @@ def make_schema(connection: Connection) -> None:
 
 def upgrade_schema(engine: Engine) -> tuple[str, ...]:
     """Bring the tables up to date. Returns the steps that ran. Raises PoolError for none, and newer ones."""
+    load_steps()
     with writing(engine) as connection:
         found = _known_revision(connection)
         _run_steps(connection)

@@ -30,7 +30,7 @@ from filtersched.shared.host_records import changed_data
 from filtersched.shared.new_hosts import fill, new_hosts
 from filtersched.shared.placing import Placing
 from filtersched.shared.replica import Replica, observed
-from filtersched.shared.schema_steps import check_schema, make_schema
+from filtersched.shared.schema_steps import check_schema, load_steps, make_schema
 from filtersched.shared.store import Store
 
 _T = TypeVar("_T")
@@ -113,6 +113,7 @@ class SharedPool(Replica):
         limits = options.get("timeouts") or Timeouts()
         engine = open_engine(url, timeouts=limits, may_create=True)
         try:
+            load_steps()
             with writing(engine) as connection:
                 make_schema(connection)
                 fill(connection, new)
