@@ -55,6 +55,7 @@ class Workers:
         self._modules: dict[str, None] = {}
         self._ready: list[Worker] = []
         self._busy = self._most_busy = 0
+        self._again = asyncio.Lock()
         self._settings = Settings()
 
     def configure(self, settings: Settings) -> None:
@@ -72,7 +73,9 @@ class Workers:
             try:
                 return await self._ask(version, question, reply_bytes)
             except ForkServerDied:  # maybe by what another plug-in did
-                return await self._ask(version, question, reply_bytes)
+                # One at a time: if that other one does it again, it does it alone.
+                async with self._again:
+                    return await self._ask(version, question, reply_bytes)
 
     async def _ask(self, version: Version, question: bytes, reply_bytes: int) -> tuple[dict[str, Any], str]:
         worker = _alive(version.idle) or _alive(self._ready) or self._fork()
@@ -218,7 +221,7 @@ class Worker:
         said: list[bytes] = []
         self._channel.close()
         try:
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(5):
                 while message := await asyncio.get_running_loop().sock_recv(self._line, 200):
                     said.append(message)
         except TimeoutError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
 import resource
@@ -19,7 +20,7 @@ from filtersched import __version__
 
 FIRST = "class A:\n    def do_filter(self, hosts, vm, args): return hosts[:1]\n"
 SECOND = "class A:\n    def do_filter(self, hosts, vm, args): return hosts[:2]\n"
-SLOW = "import time\nclass Slow:\n    def do_filter(self, hosts, vm, args):\n        time.sleep(30)\n"
+SLOW = "import time\nclass Slow:\n    def do_filter(self, hosts, vm, args):\n        time.sleep(600)\n"
 BROKEN = "class A(:\n"
 
 
@@ -28,7 +29,7 @@ def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "filtersched.ovirt", *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         env={**os.environ, **environ},
     )
 
@@ -108,14 +109,39 @@ def test_a_call_whose_processes_died_is_asked_again(start, hosts, vm):
     assert (daemon.plugins / "died").exists()
 
 
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_plugin_that_kills_the_processes_at_each_call_fails_alone(start, hosts, vm, keep):
+    victim = f"""
+        import os, time
+        KEEP_ALIVE = {keep}
+        def do_filter(hosts, vm, args):
+            again = os.path.exists("begun-" + __name__)
+            open("begun-" + __name__, "w").close()
+            time.sleep(0.3 if again else 600)
+            return hosts[:1]
+    """
+    kills = """
+        import glob, os, time
+        def do_filter(hosts, vm, args):
+            while len(glob.glob("begun-*")) < 3: time.sleep(0.01)
+            os.kill(os.getppid(), 9)
+            time.sleep(600)
+    """
+    victims = ["a", "b", "c"]
+    daemon = start({"kills.py": kills, **{f"{name}.py": victim for name in victims}})
+    answer = daemon.proxy.runFilters(["kills", *victims], hosts, vm, {})
+    assert (answer["result"], list(answer["plugin_errors"])) == (hosts[:1], ["kills"])
+    assert "the fork server has died" in answer["plugin_errors"]["kills"][0]
+
+
 def test_a_load_during_which_processes_died_is_tried_again(start, hosts, vm, until):
     daemon = start({"a.py": FIRST})
     daemon.write("a.py", "import os, time\nopen(f'begun{os.getppid()}', 'w').close()\ntime.sleep(1)\n" + SECOND)
     caller = threading.Thread(target=result, args=(daemon, hosts, vm))
     caller.start()
-    (begun,) = until(lambda: list(daemon.plugins.glob("begun*")), seconds=20)
+    (begun,) = until(lambda: list(daemon.plugins.glob("begun*")))
     os.kill(int(begun.name.removeprefix("begun")), signal.SIGKILL)
-    caller.join(20)
+    caller.join(60)
     assert daemon.proxy.runFilters(["A"], hosts, vm, {}) == {"result_code": 0, "result": hosts[:2]}
 
 
@@ -176,7 +202,7 @@ def test_a_file_changed_broken_and_mended_while_calls_run(start, hosts, vm):
         found.append(list(daemon.proxy.discover()["filters"]))
     stop.set()
     for caller in callers:
-        caller.join(30)
+        caller.join(60)
     assert found == [["A"]] * 5
     assert problems == []
     assert set(seen) <= {1, 2}
@@ -202,15 +228,15 @@ def test_a_changed_module_beside_a_plugin_is_used_at_the_next_call(start, hosts,
 
 
 def test_a_file_that_hangs_on_import_costs_its_time_once_and_reloads_nobody_else(start, hosts, vm):
-    hanging = "import time\ntime.sleep(600)\ndef do_filter(hosts, vm, args): return hosts\n"
-    counting = "open('loads', 'a').write('x')\n" + FIRST
-    daemon = start({"slow.py": hanging, "a.py": counting}, {"plugin_timeout": "2"})
-    daemon.wait_for(r"slow\.py is left out: gave no answer within 2 s")
+    hanging = "open('loads', 'a').write('slow,')\nimport time\ntime.sleep(600)\n"
+    hanging += "def do_filter(hosts, vm, args): return hosts\n"
+    counting = "open('loads', 'a').write('a,')\n" + FIRST
+    daemon = start({"slow.py": hanging, "a.py": counting}, {"plugin_timeout": "5"})
+    daemon.wait_for(r"slow\.py is left out: gave no answer within 5 s")
     loads = (daemon.plugins / "loads").read_text()
-    started = time.monotonic()
+    assert loads.count("slow") == 1
     for _time in range(5):
         assert list(daemon.proxy.discover()["filters"]) == ["A"]
-    assert time.monotonic() - started < 2
     assert (daemon.plugins / "loads").read_text() == loads
     daemon.write("slow.py", hanging.replace("600", "0"))
     assert daemon.proxy.runFilters(["slow"], hosts, vm, {}) == {"result_code": 0, "result": hosts}
@@ -224,14 +250,14 @@ def test_a_discover_without_changes_keeps_the_processes(start, hosts, vm, until)
     assert daemon.processes() == before
 
 
-def test_sigterm_ends_everything_within_seconds_even_under_load(start, hosts, vm):
-    daemon = start({"a.py": FIRST, "slow.py": SLOW}, {"plugin_timeout": "30", "request_timeout": "30"})
+def test_sigterm_ends_everything_and_waits_for_no_plugin_even_under_load(start, hosts, vm, until):
+    daemon = start({"a.py": FIRST, "slow.py": SLOW}, {"plugin_timeout": "600", "request_timeout": "600"})
     outcomes: list[str] = []
 
     def call(name: str) -> None:
         try:
             outcomes.append(str(daemon.proxy.runFilters([name], hosts, vm, {})["result_code"]))
-        except (OSError, xmlrpc.client.Error) as error:
+        except (OSError, xmlrpc.client.Error, http.client.HTTPException) as error:
             outcomes.append(type(error).__name__)
 
     callers = [threading.Thread(target=call, args=(name,)) for name in ["Slow"] * 10 + ["A"] * 20]
@@ -240,13 +266,11 @@ def test_sigterm_ends_everything_within_seconds_even_under_load(start, hosts, vm
     daemon.wait_for("'A' 1 hosts")
     workers = daemon.processes()
     assert workers
-    started = time.monotonic()
     assert daemon.stop() == 0
-    assert time.monotonic() - started < 9
     for caller in callers:
-        caller.join(10)
+        caller.join(60)
     assert len(outcomes) == 30
-    assert daemon.processes() == []
+    until(lambda: not daemon.processes())
 
 
 WAITS = """
@@ -272,17 +296,17 @@ def in_flight(daemon, hosts, vm, until) -> tuple[threading.Thread, list[object]]
 
     caller = threading.Thread(target=call)
     caller.start()
-    until((daemon.plugins / "begun").exists, seconds=20)
+    until((daemon.plugins / "begun").exists)
     return caller, outcome
 
 
 def test_a_call_in_flight_is_answered_after_sigterm(start, hosts, vm, until):
-    daemon = start({"waits.py": WAITS}, {"plugin_timeout": "60", "request_timeout": "60"})
+    daemon = start({"waits.py": WAITS})
     caller, outcome = in_flight(daemon, hosts, vm, until)
     daemon.process.send_signal(signal.SIGTERM)
     until(lambda: refuses(daemon.port))
     (daemon.plugins / "go").touch()
-    caller.join(20)
+    caller.join(60)
     assert outcome == [{"result_code": 0, "result": hosts[:1]}]
     assert daemon.stop() == 0
 
@@ -296,7 +320,7 @@ def test_a_daemon_that_is_told_again_and_again_to_end_ends_well(start, until):
         return daemon.process.poll() is not None
 
     daemon.process.send_signal(signal.SIGTERM)
-    until(ended, seconds=20)
+    until(ended)
     assert daemon.stop() == 0
 
 
@@ -309,10 +333,10 @@ def refuses(port: int) -> bool:
 
 
 def test_a_call_that_does_not_end_is_reset_at_sigterm_and_blamed_on_no_unit(start, hosts, vm, until):
-    daemon = start({"waits.py": WAITS}, {"plugin_timeout": "60", "request_timeout": "60"})
+    daemon = start({"waits.py": WAITS}, {"plugin_timeout": "600", "request_timeout": "600"})
     caller, outcome = in_flight(daemon, hosts, vm, until)
     assert daemon.stop() == 0
-    caller.join(20)
+    caller.join(60)
     assert isinstance(outcome[0], OSError), outcome
     assert not any("gave no answer" in line or "all filters failed" in line for line in daemon.lines)
 
@@ -321,11 +345,11 @@ def test_out_of_descriptors_is_a_line_a_second_and_passes(start, hosts, vm):
     daemon = start({"a.py": FIRST})
     limit = len(os.listdir(f"/proc/{daemon.process.pid}/fd")) + 20
     resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (limit, limit))
-    line = len(daemon.lines)
+    line, started = len(daemon.lines), time.monotonic()
     clients = [socket.create_connection(("127.0.0.1", daemon.port)) for _ in range(100)]
     daemon.wait_for("Too many open files", start=line)
     time.sleep(3)
-    assert 1 <= len(daemon.lines) - line <= 6, daemon.lines[line:]
+    assert 1 <= len(daemon.lines) - line <= 2 + time.monotonic() - started, daemon.lines[line:]
     for client in clients:
         client.close()
     assert result(daemon, hosts, vm) == hosts[:1]
@@ -374,25 +398,23 @@ def test_systemd_is_told_when_the_port_answers(tmp_path):
             assert channel.recv(100) == b"READY=1"
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
 
-def test_sigterm_ends_a_daemon_that_still_loads_plugins(tmp_path):
+def test_sigterm_ends_a_daemon_that_still_loads_plugins(tmp_path, until):
     folder = tmp_path / "plugged"
     folder.mkdir()
     for number in range(4):
-        (folder / f"sleepy{number}.py").write_text(f"open('begun{number}', 'w').close()\nimport time\ntime.sleep(60)\n")
+        sleepy = f"open('begun{number}', 'w').close()\nimport time\ntime.sleep(600)\n"
+        (folder / f"sleepy{number}.py").write_text(sleepy)
     conf = tmp_path / "scheduler.conf"
-    conf.write_text(f"port=0\nplugins_path={folder}\nplugin_timeout=30\n")
+    conf.write_text(f"port=0\nplugins_path={folder}\nplugin_timeout=600\n")
     command = [sys.executable, "-m", "filtersched.ovirt", "--config-file", str(conf)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE)
     try:
-        give_up = time.monotonic() + 30
-        while not (folder / "begun0").exists():
-            assert time.monotonic() < give_up
-            time.sleep(0.02)
+        until((folder / "begun0").exists)
         process.terminate()
-        assert process.wait(6) == 0
+        assert process.wait(60) == 0
     finally:
         process.kill()
         process.communicate()
@@ -438,22 +460,15 @@ def test_a_bad_file_at_sighup_leaves_the_old_configuration_running(start, hosts,
 
 
 def test_a_call_that_runs_at_a_reload_ends_on_what_it_began_with(start, hosts, vm, until):
-    slow = '''
-        import time
-        def do_filter(hosts, vm, args):
-            open("begun", "w").close()
-            time.sleep(1)
-            return hosts[:1]
-    '''
-    daemon = start({"slow.py": slow}, {"plugin_timeout": "5", "request_timeout": "5"})
-    answers: list[object] = []
-    caller = threading.Thread(target=lambda: answers.append(daemon.proxy.runFilters(["slow"], hosts, vm, {})))
-    caller.start()
-    until((daemon.plugins / "begun").exists)
+    daemon = start({"waits.py": WAITS})
+    caller, outcome = in_flight(daemon, hosts, vm, until)
+    daemon.write("waits.py", WAITS.replace("hosts[:1]", "hosts[:2]"))
     daemon.process.send_signal(signal.SIGHUP)
     daemon.wait_for("reloaded")
-    caller.join(10)
-    assert answers == [{"result_code": 0, "result": hosts[:1]}]
+    (daemon.plugins / "go").touch()
+    caller.join(60)
+    assert outcome == [{"result_code": 0, "result": hosts[:1]}]
+    assert daemon.proxy.runFilters(["Waits"], hosts, vm, {})["result"] == hosts[:2]
 
 
 @pytest.mark.parametrize(
@@ -498,27 +513,28 @@ def test_a_conf_broken_by_an_edit_leaves_the_last_good_one(start, hosts, vm):
 
 
 def test_calls_need_not_wait_for_an_edit_that_hangs_when_another_call_has_met_it(start, hosts, vm, until):
-    daemon = start({"a.py": FIRST}, {"plugin_timeout": "8", "request_timeout": "30"})
-    daemon.write("a.py", "open('begun', 'w').close()\nimport time\ntime.sleep(600)\n" + SECOND)
+    daemon = start({"a.py": FIRST}, {"plugin_timeout": "600", "request_timeout": "600"})
+    hanging = "open('begun', 'w').close()\nimport os, time\nwhile not os.path.exists('go'): time.sleep(0.01)\n"
+    daemon.write("a.py", hanging + SECOND)
     first = threading.Thread(target=result, args=(daemon, hosts, vm))
     first.start()
-    until((daemon.plugins / "begun").exists, seconds=20)
-    started = time.monotonic()
+    until((daemon.plugins / "begun").exists)
     assert result(daemon, hosts, vm) == hosts[:1]
-    assert time.monotonic() - started < 4
-    first.join(30)
+    assert first.is_alive()
+    (daemon.plugins / "go").touch()
+    first.join(60)
+    assert result(daemon, hosts, vm) == hosts[:2]
 
 
-def test_a_folder_that_can_not_be_read_for_a_moment_keeps_its_units(start, hosts, vm):
+def test_a_folder_that_can_not_be_read_for_a_moment_keeps_its_units(start, hosts, vm, until):
     daemon = start({"a.py": FIRST})
-    with socket.create_connection(("127.0.0.1", daemon.port)) as client:
-        daemon.wait_for("serving")
-        client.sendall(b"POST / HTTP/1.1\r\n")
-        time.sleep(0.3)
+    with socket.create_connection(("127.0.0.1", daemon.port), timeout=240) as client:
+        until(lambda: is_taken(daemon.port, client.getsockname()[1]))
         _soft, hard = resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (3, hard))
         body = xmlrpc.client.dumps((), "discover").encode()
-        client.sendall(b"Host: x\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n"
+        client.sendall(head % len(body) + body)
         answer = client.recv(100_000)
     resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (hard, hard))
     assert b"<name>A</name>" in answer
@@ -526,12 +542,17 @@ def test_a_folder_that_can_not_be_read_for_a_moment_keeps_its_units(start, hosts
     assert result(daemon, hosts, vm) == hosts[:1]
 
 
+def is_taken(port: int, client: int) -> bool:
+    """Whether a connection from a client's port is accepted: until then its socket belongs to no process."""
+    with open("/proc/net/tcp") as table:
+        rows = [line.split() for line in table][1:]
+    return any(row[1].endswith(f":{port:04X}") and row[2].endswith(f":{client:04X}") and row[9] != "0" for row in rows)
+
+
 def test_a_stop_does_not_wait_for_a_reload_that_hangs(start, until):
     hanging = "open('begun', 'w').close()\nimport time\ntime.sleep(600)\n"
-    daemon = start({"a.py": FIRST}, {"plugin_timeout": "60"})
+    daemon = start({"a.py": FIRST}, {"plugin_timeout": "600"})
     daemon.write("b.py", hanging)
     daemon.process.send_signal(signal.SIGHUP)
-    until((daemon.plugins / "begun").exists, seconds=20)
-    started = time.monotonic()
+    until((daemon.plugins / "begun").exists)
     assert daemon.stop() == 0
-    assert time.monotonic() - started < 9
