@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 IN_WHEEL = ("filtersched", "setup.cfg", "pyproject.toml", "README.md", "LICENSE")
-TIMEOUT_S = 120
+TIMEOUT_S = 240
 PROXY = "/opt/filtersched-proxy"
 
 _SYSTEMCTL = """\
@@ -59,7 +59,7 @@ def start():
     os.makedirs(logs, exist_ok=True)
     os.chown(logs, USER, USER)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    listener.settimeout(60)
+    listener.settimeout(240)
     address = f"{logs}/notify"
     if os.path.exists(address):
         os.unlink(address)

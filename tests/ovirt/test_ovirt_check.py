@@ -36,10 +36,10 @@ def check(tmp_path: Path, folder: Path) -> Check:
         for name, text in files.items():
             (folder / name).write_text(text)
         path = tmp_path / "scheduler.conf"
-        path.write_text(f"plugins_path={folder}\n" if conf is None else conf)
+        path.write_text(f"plugins_path={folder}\nplugin_timeout=60\n" if conf is None else conf)
         command = [sys.executable, "-m", "filtersched.ovirt", "--check", "--config-file", str(path)]
         environ = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "OSCHEDPROXY_PLUGINS")}
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environ, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=240, env=environ, check=False)
 
     return run
 
@@ -186,7 +186,7 @@ def test_a_service_whose_memory_is_limited_from_outside_runs_plugins_within_that
         "from filtersched.ovirt.main import main\n"
         f"exit(main(['--check', '--config-file', '{tmp_path}/scheduler.conf']))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240, check=False)
     assert done.stdout.endswith("filters: 1, cost functions: 0, balancers: 0. No problem.\n"), done.stderr
 
 
@@ -218,7 +218,7 @@ def test_root_is_told_how_to_check_as_the_service_does(check, tmp_path):
 
 def test_a_missing_extra_is_a_sentence_with_what_to_install():
     code = "import sys; sys.modules['aiohttp'] = None; from filtersched.ovirt.main import main; exit(main(['--check']))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("filtersched-proxy: import of aiohttp halted")
     assert done.stderr.endswith("Install filtersched with its extra: filtersched[ovirt].\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import select
 import socket
 import threading
 import time
@@ -24,7 +25,13 @@ class Slow:
 
 @pytest.fixture(scope="module")
 def daemon(start_for_module):
-    return start_for_module({"half.py": PLUGIN}, {"max_request_bytes": "1000000", "request_timeout": "2"})
+    return start_for_module({"half.py": PLUGIN}, {"max_request_bytes": "1000000"})
+
+
+@pytest.fixture(scope="module")
+def impatient(start_for_module):
+    """A daemon that waits two seconds for a client, and for a plug-in, too."""
+    return start_for_module({"half.py": PLUGIN}, {"request_timeout": "2"})
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +39,13 @@ def still_answers(daemon, hosts, vm):
     """Whatever a test did, the next call is answered."""
     yield
     assert daemon.proxy.runFilters(["Half"], hosts, vm, {}) == {"result_code": 0, "result": hosts[:3]}
+
+
+@pytest.fixture
+def hurried(impatient, hosts, vm, until):
+    """The impatient daemon, which answers afterwards; on a busy machine not the first call."""
+    yield impatient
+    until(lambda: impatient.proxy.runFilters(["Half"], hosts, vm, {}) == {"result_code": 0, "result": hosts[:3]})
 
 
 def call(*values: str) -> bytes:
@@ -203,45 +217,42 @@ def test_a_chunked_body_is_read(daemon):
         b"PO",
     ],
 )
-def test_a_request_that_stops_halfway_is_timed_out_with_a_status(daemon, data):
+def test_a_request_that_stops_halfway_is_timed_out_with_a_status(hurried, data):
     started = time.monotonic()
-    assert daemon.send(data).startswith(b"HTTP/1.1 408")
-    assert 1.5 < time.monotonic() - started < 5
+    assert hurried.send(data).startswith(b"HTTP/1.1 408")
+    assert time.monotonic() - started > 1.5
 
 
-def test_a_request_that_drips_is_timed_out_as_a_whole(daemon):
-    with socket.create_connection(("127.0.0.1", daemon.port), timeout=10) as connection:
-        connection.sendall(request("Content-Type: text/xml\r\nContent-Length: 100\r\n"))
+def test_a_request_that_drips_is_timed_out_as_a_whole(hurried):
+    with socket.create_connection(("127.0.0.1", hurried.port), timeout=240) as connection:
+        # It would take longer than the test may: only its end by the daemon ends it.
+        connection.sendall(request("Content-Type: text/xml\r\nContent-Length: 1000000\r\n"))
         connection.settimeout(0.2)
-        started = time.monotonic()
         answer = b""
-        while not answer and time.monotonic() - started < 8:
+        while not answer:
             try:
                 connection.sendall(b"x")
                 answer = connection.recv(100)
             except TimeoutError:
                 continue
         assert answer.startswith(b"HTTP/1.1 408")
-        assert time.monotonic() - started < 5
 
 
-def test_a_silent_connection_is_closed_in_the_end(daemon):
-    started = time.monotonic()
-    assert daemon.send(b"").startswith(b"HTTP/1.1 408")
-    assert time.monotonic() - started < 5
+def test_a_silent_connection_is_closed_in_the_end(hurried):
+    assert hurried.send(b"").startswith(b"HTTP/1.1 408")
 
 
-def test_a_client_that_does_not_take_its_answer_is_let_go(daemon, until):
+def test_a_client_that_does_not_take_its_answer_is_let_go(hurried, until):
     ids = "".join(f"<value>{number:036d}</value>" for number in range(9000))
     body = call(NAMES, f"<array><data>{ids}</data></array>", "v", "<struct/>")
     connections = []
     for _client in range(20):
         connection = socket.socket()
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-        connection.connect(("127.0.0.1", daemon.port))
+        connection.connect(("127.0.0.1", hurried.port))
         connection.sendall(request(f"Content-Type: text/xml\r\nContent-Length: {len(body)}\r\n", body))
         connections.append(connection)
-    until(lambda: not established(daemon.port), seconds=30)
+    until(lambda: not established(hurried.port))
     for connection in connections:
         connection.close()
 
@@ -266,20 +277,24 @@ def test_names_and_ids_of_megabytes_make_no_long_line_in_the_log(start, hosts):
 
 def test_silent_connections_do_not_keep_others_waiting(daemon, hosts, vm):
     silent = [socket.create_connection(("127.0.0.1", daemon.port)) for _ in range(400)]
-    started = time.monotonic()
     assert daemon.proxy.runFilters(["Half"], hosts, vm, {})["result"] == hosts[:3]
-    assert time.monotonic() - started < 1.5
+    assert not any(heard(connection) for connection in silent)
     for connection in silent:
         connection.close()
 
 
+def heard(connection: socket.socket) -> bool:
+    """Whether the daemon said anything, or hung up."""
+    return select.select([connection], [], [], 0)[0] != []
+
+
 def test_two_hundred_clients_at_once_are_all_answered(start, hosts, vm):
-    daemon = start({"half.py": PLUGIN}, {"request_timeout": "100", "plugin_timeout": "100"})
+    daemon = start({"half.py": PLUGIN}, {"request_timeout": "200", "plugin_timeout": "200"})
     answers: list[object] = []
     ready = threading.Barrier(200)
 
     def client() -> None:
-        ready.wait(60)
+        ready.wait(120)
         with daemon.proxy as proxy:
             answers.append(proxy.runFilters(["Half"], hosts, vm, {}))
 
@@ -292,7 +307,7 @@ def test_two_hundred_clients_at_once_are_all_answered(start, hosts, vm):
 
 
 def test_calls_beyond_the_workers_of_a_file_wait_their_turn(start, hosts, vm):
-    daemon = start({"half.py": PLUGIN}, {"request_timeout": "60", "plugin_timeout": "60"})
+    daemon = start({"half.py": PLUGIN}, {"request_timeout": "200", "plugin_timeout": "200"})
     answers: list[object] = []
 
     def client() -> None:

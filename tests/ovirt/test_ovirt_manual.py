@@ -114,6 +114,8 @@ def type_console(machine: Machine, block: Block) -> None:
 def start_engine(machine: Machine) -> None:
     machine.write("/opt/engine.py", ENGINE)
     machine.run("/opt/python/bin/python3 /opt/engine.py > /dev/null 2>&1 &")
+    connect = """/opt/python/bin/python3 -c 'import socket; socket.create_connection(("127.0.0.1", 8080))'"""
+    machine.run(f"until {connect} 2> /dev/null; do sleep 0.1; done")
     authority = "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=ca -keyout /dev/null -out ca.pem"
     machine.run(f"mkdir -p /etc/pki/ovirt-engine && (cd /etc/pki/ovirt-engine && {authority})")
 

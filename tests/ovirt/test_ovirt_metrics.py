@@ -42,7 +42,7 @@ class Broken:
 
 def metrics(daemon):
     """The samples of the daemon's page by name and labels."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{daemon.port}/metrics", timeout=30) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{daemon.port}/metrics", timeout=240) as answer:
         text = answer.read().decode()
     found = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
     return {(one.name, *sorted(one.labels.values())): one.value for one in found}
@@ -100,7 +100,7 @@ def test_failures_are_counted_by_known_units_only(counted):
 def test_post_to_metrics_is_no_call(daemon):
     request = urllib.request.Request(f"http://127.0.0.1:{daemon.port}/metrics", b"<x/>", {"Content-Type": "text/xml"})
     with pytest.raises(urllib.error.HTTPError) as refusal:
-        urllib.request.urlopen(request, timeout=30)
+        urllib.request.urlopen(request, timeout=240)
     assert refusal.value.code == 404
     refusal.value.close()
 
@@ -120,7 +120,7 @@ def test_reload_is_counted_and_forgets_no_count(daemon, counted, hosts, vm, unti
 def test_without_the_setting_there_are_no_metrics(start):
     daemon = start({"units.py": UNITS})
     with pytest.raises(urllib.error.HTTPError) as refusal:
-        urllib.request.urlopen(f"http://127.0.0.1:{daemon.port}/metrics", timeout=30)
+        urllib.request.urlopen(f"http://127.0.0.1:{daemon.port}/metrics", timeout=240)
     assert refusal.value.code == 404
     refusal.value.close()
 
