@@ -38,11 +38,11 @@ class PostgresqlServer:
 
     def start(self) -> None:
         options = f"{self._options} -h ''"
-        self._run("pg_ctl", "start", "-w", "-t", "60", "-l", f"{self.directory}/log", "-o", options)
+        self._run("pg_ctl", "start", "-w", "-t", "240", "-l", f"{self.directory}/log", "-o", options)
 
     def stop(self, mode: str = "immediate") -> None:
         """mode "immediate" is a crash, "fast" an orderly end."""
-        self._run("pg_ctl", "stop", "-w", "-t", "60", "-m", mode)
+        self._run("pg_ctl", "stop", "-w", "-t", "240", "-m", mode)
 
     def make(self) -> None:
         self._run("initdb", "--auth=trust", "-U", "filtersched", "-E", "UTF8", "--locale=C", "--no-sync")

@@ -315,7 +315,7 @@ for use_engine in (True, False):
 def test_a_recorded_seed_replays_a_decision_in_another_process():
     def runs(seed):
         done = subprocess.run(
-            [sys.executable, "-c", _REPLAY, json.dumps(seed)], capture_output=True, text=True, check=True, timeout=60
+            [sys.executable, "-c", _REPLAY, json.dumps(seed)], capture_output=True, text=True, check=True, timeout=240
         )
         return [json.loads(line) for line in done.stdout.splitlines()]
 

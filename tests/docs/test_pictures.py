@@ -14,7 +14,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 @pytest.mark.slow
 def test_picture_is_what_the_command_prints_now(tmp_path):
-    subprocess.run([sys.executable, str(DOCS / "generate_pictures.py"), str(tmp_path)], check=True, timeout=120)
+    subprocess.run([sys.executable, str(DOCS / "generate_pictures.py"), str(tmp_path)], check=True, timeout=240)
     made = sorted(path.name for path in tmp_path.iterdir())
     assert made == ["terminal-50.svg", "terminal-80.svg"]
     for name in made:

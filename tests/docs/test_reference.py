@@ -16,7 +16,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 def made(tmp_path_factory) -> Path:
     target = tmp_path_factory.mktemp("reference")
     for name in ("generate_reference.py", "generate_command_reference.py"):
-        subprocess.run([sys.executable, str(DOCS / name), str(target)], check=True, timeout=120)
+        subprocess.run([sys.executable, str(DOCS / name), str(target)], check=True, timeout=240)
     return target
 
 

@@ -60,7 +60,7 @@ def site(tmp_path_factory):
 def command(site, *arguments):
     env = {**os.environ, "PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "filtersched", "plugins", *arguments]
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=240, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_command_prints_what_a_plug_in_raised_and_who_was_asked(site):
     hosts = Path(__file__).parents[2] / "examples" / "hosts.jsonl"
     settings = ["--scheduler_available_filters", "RaisingFilter", "--scheduler_default_filters", "RaisingFilter"]
     command = [sys.executable, "-m", "filtersched", "schedule", "--inventory", hosts, "--flavor", "ram=512,vcpus=1"]
-    done = subprocess.run([*command, *settings], env=env, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([*command, *settings], env=env, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 2
     assert "KeyError: 'eth0'; RaisingFilter was asked about <HostState " in done.stderr
 
@@ -121,5 +121,5 @@ def test_distribution_that_is_only_installed_harms_nobody(site):
     env = {**os.environ, "PYTHONPATH": str(site)}
     hosts = Path(__file__).parents[2] / "examples" / "hosts.jsonl"
     command = [sys.executable, "-m", "filtersched", "schedule", "--inventory", hosts, "--flavor", "ram=512,vcpus=1"]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=240, check=False)
     assert (done.returncode, "acme" in done.stderr) == (0, False)

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 
 def answers(*command: str) -> dict:
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

@@ -37,7 +37,7 @@ def race(url: str, *flags: str) -> dict[str, object]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(0 if REQUESTS > 2000 else 300)
+@pytest.mark.timeout(0 if REQUESTS > 2000 else 900)
 def test_no_host_is_over_its_capacity_no_group_broken_and_no_claim_lost(database_url):
     found = race(database_url, "--requests", str(REQUESTS))
     # The hosts were full, and so many requests met each other there.
@@ -46,13 +46,13 @@ def test_no_host_is_over_its_capacity_no_group_broken_and_no_claim_lost(database
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(0 if REQUESTS > 2000 else 300)
+@pytest.mark.timeout(0 if REQUESTS > 2000 else 900)
 def test_processes_killed_at_random_leave_claims_whole_or_absent(database_url):
     found = race(database_url, "--requests", str(WITH_FAULTS), "--kill")
     assert found["killed"] > 0
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(0 if REQUESTS > 2000 else 300)
+@pytest.mark.timeout(0 if REQUESTS > 2000 else 900)
 def test_claims_whose_connections_are_cut_are_looked_up(postgresql):
     race(postgresql.new_database(), "--requests", str(WITH_FAULTS), "--cut", "--processes", "4")

@@ -47,7 +47,7 @@ def garbage_of_days():
 
 def test_nothing_is_left_to_the_collector_of_garbage():
     # In a separate process: no cache there holds anything from other tests.
-    done = subprocess.run([sys.executable, __file__], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([sys.executable, __file__], capture_output=True, text=True, timeout=240, check=False)
     assert (done.stdout, done.stderr) == ("0\n", "")
 
 

@@ -30,7 +30,7 @@ delattr(time, "tzset")
 
 def run_without_unix(code, *arguments):
     command = [sys.executable, "-c", WITHOUT_UNIX + code, *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

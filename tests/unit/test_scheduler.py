@@ -786,7 +786,7 @@ def in_threads(*bodies) -> list[BaseException]:
 
     def run(body):
         try:
-            start.wait(timeout=60)
+            start.wait(timeout=240)
             body()
         except BaseException as problem:
             raised.append(problem)
@@ -795,7 +795,7 @@ def in_threads(*bodies) -> list[BaseException]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=120)
+        thread.join(timeout=240)
     assert not [thread for thread in threads if thread.is_alive()]
     return raised
 

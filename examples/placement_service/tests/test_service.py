@@ -141,6 +141,6 @@ def test_text_that_utf8_lacks_is_stored_and_answered(server):
 
 def test_second_service_on_one_folder_is_refused(server):
     command = [sys.executable, "-c", "from placement_service.main import main; main()", "--data", str(server.folder)]
-    second = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    second = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert second.returncode == 1
     assert second.stderr == f"another placement service uses {server.folder}\n"

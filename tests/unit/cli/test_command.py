@@ -22,7 +22,7 @@ COMMAND = (sys.executable, "-m", "filtersched")
 
 
 def shell(line, **options):
-    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=120, check=False, **options)
+    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=240, check=False, **options)
 
 
 # Arguments
@@ -286,7 +286,7 @@ def _on_a_terminal(*argv, path="", variables=(), status=0):
             if not piece:
                 break
             said += piece
-        assert process.wait(timeout=60) == status
+        assert process.wait(timeout=240) == status
     os.close(ours)
     return said.decode()
 
@@ -300,7 +300,7 @@ def test_module_is_the_same_command(hosts):
         [*COMMAND, "schedule", "--inventory", hosts, "--flavor", "ram=1", "--format", "json"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
@@ -336,7 +336,7 @@ def test_full_standard_output_is_one_line_and_status_2(hosts):
 def test_signal_ends_quietly_and_leaves_no_half_file(tmp_path, hosts, number, status):
     with waiting_for_requests(tmp_path, hosts) as process:
         process.send_signal(number)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=240)
     assert (process.returncode, out, err) == (status, "", "")
     assert sorted(os.listdir(tmp_path)) == ["hosts.jsonl", "requests"]
 
@@ -349,7 +349,7 @@ def test_kill_leaves_no_half_file_where_files_need_no_name(tmp_path, hosts):
         pytest.skip("this system makes no files without a name")
     with waiting_for_requests(tmp_path, hosts) as process:
         process.kill()
-        process.communicate(timeout=60)
+        process.communicate(timeout=240)
     assert sorted(os.listdir(tmp_path)) == ["hosts.jsonl", "requests"]
 
 
@@ -384,7 +384,7 @@ def waiting_for_requests(tmp_path, hosts, ignored=None):
                 if line.startswith("  time:"):
                     break
             yield process
-        process.communicate(timeout=60)
+        process.communicate(timeout=240)
 
 
 @pytest.mark.slow
@@ -403,7 +403,7 @@ def test_interrupt_while_modules_are_loaded_ends_quietly(package, module, argume
         f"sys.argv[1:] = ['{argument}']\n"
         "sys.exit(main())\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
@@ -416,7 +416,7 @@ def test_command_is_ready_for_an_interrupt_before_it_loads_anything(package):
         f"from {package}.main import main\n"
         "print(*sorted(set(sys.modules) - before))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240, check=True)
     assert done.stdout.split() == ["filtersched", package, f"{package}.main"]
 
 
@@ -431,7 +431,7 @@ def test_interrupt_once_the_command_is_done_prints_nothing():
         "main()\n"
         "os.kill(os.getpid(), signal.SIGINT)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240, check=False)
     assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
 
 
@@ -442,7 +442,7 @@ def test_version_is_printed_without_loading_numpy(program):
         f"import sys, atexit\nfrom {program} import main\nsys.argv[1:] = ['--version']\n"
         "atexit.register(lambda: print('numpy' in sys.modules))\nsys.exit(main())\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240, check=False)
     name = {"filtersched.cli.main": "filtersched", "filtersched.ovirt.main": "filtersched-proxy"}[program]
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{name} {__version__}\nFalse\n", "")
 
@@ -487,7 +487,7 @@ def test_ascii_terminal_gets_escapes_and_no_error(tmp_path):
         [*COMMAND, "schedule", "--inventory", path, "--flavor", "ram=1"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         env=environment,
         check=False,
     )

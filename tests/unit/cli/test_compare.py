@@ -201,7 +201,7 @@ def test_end_of_the_command_ends_its_workers_and_keeps_finished_runs(hosts, file
             time.sleep(0.05)
         process.send_signal(number)
         # The workers have the same standard error: it ends when the last of them has.
-        _out, err = process.communicate(timeout=120)
+        _out, err = process.communicate(timeout=240)
     assert process.returncode in (130, -number), err
     assert err == b""
     lines = [line for line in results.read_text().splitlines(keepends=True) if line.endswith("\n")]

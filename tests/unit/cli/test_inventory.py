@@ -190,7 +190,7 @@ def test_pages_without_end_are_an_error(read, cloud):
         name: records[:1],
         f"{name}_links": [{"rel": "next", "href": "http://inside.invalid/?marker=1"}],
     }
-    result, hosts = read("--timeout", "5")
+    result, hosts = read("--timeout", "60")
     assert (result.status, hosts) == (2, None)
     assert "a page that was read before" in result.err
 
@@ -260,7 +260,7 @@ def test_no_permission_at_all_is_an_error(read, cloud):
 
 
 def test_a_server_that_is_too_slow_is_an_error(read, cloud):
-    cloud.slow = {f"{NOVA}/servers/detail": 1.0}
+    cloud.slow = {f"{NOVA}/servers/detail": 60.0}
     result, hosts = read("--timeout", "0.2")
     assert (result.status, hosts) == (2, None)
     assert "no answer in 0.2 s" in result.err

@@ -134,7 +134,7 @@ def test_output_to_an_open_file_that_is_not_open_is_an_error(run, hosts):
 def bash(arguments, directory):
     """Run the command by bash in a directory."""
     command = f"{sys.executable} -m filtersched {arguments}"
-    subprocess.run(["bash", "-c", command], cwd=directory, check=True, capture_output=True, timeout=60)
+    subprocess.run(["bash", "-c", command], cwd=directory, check=True, capture_output=True, timeout=240)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no /dev/full")

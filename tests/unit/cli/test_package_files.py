@@ -30,7 +30,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 def completed(path, *words):
     """What bash offers for the last of the words."""
     command = ["bash", "-c", COMPLETE_IN_BASH, "bash", str(path), *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.split()
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=True).stdout.split()
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_bash_offers_commands_flags_settings_and_choices(script):
 def test_fish_offers_commands_and_settings(script):
     def offered(line):
         command = ["fish", "-c", f"source {script('fish')}; complete -C '{line}'"]
-        lines = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.splitlines()
+        lines = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True).stdout.splitlines()
         return [line.partition("\t")[0] for line in lines]
 
     assert offered("filtersched sch") == ["schedule"]
@@ -101,7 +101,7 @@ def test_fish_offers_commands_and_settings(script):
 def test_shell_can_parse_its_script(script, shell):
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not installed")
-    subprocess.run([shell, "-n", str(script(shell))], capture_output=True, timeout=60, check=True)
+    subprocess.run([shell, "-n", str(script(shell))], capture_output=True, timeout=240, check=True)
 
 
 def test_man_page_of_the_proxy_knows_every_flag_and_setting(run):
@@ -129,7 +129,7 @@ def test_man_page_that_is_not_there_is_refused_with_the_choices(run):
 @pytest.mark.parametrize("page", ["filtersched", "filtersched-proxy"])
 def test_man_page_is_rendered_without_a_warning(run, page):
     command = ["groff", "-ww", "-man", "-Tutf8", "-P-bcou"]
-    done = subprocess.run(command, input=run("man", page).out, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, input=run("man", page).out, capture_output=True, text=True, timeout=240, check=True)
     assert done.stderr == ""
     assert "EXIT STATUS" in done.stdout
 

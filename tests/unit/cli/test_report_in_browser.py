@@ -19,7 +19,7 @@ from filtersched.cli.main import main
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-TIMEOUT_S = 120
+TIMEOUT_S = 240
 
 
 class Opened(NamedTuple):

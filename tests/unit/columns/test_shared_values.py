@@ -67,7 +67,7 @@ def test_a_value_that_is_not_used_any_more_goes():
 def test_reports_of_any_size_pile_up_to_a_few_megabytes(count, size):
     # In a process of its own: what other tests left running would count too.
     done = subprocess.run(
-        [sys.executable, "-c", GROWTH, str(count), str(size)], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", GROWTH, str(count), str(size)], capture_output=True, text=True, timeout=240, check=False
     )
     assert done.stderr == ""
     assert int(done.stdout) < 6 * 1024 * 1024

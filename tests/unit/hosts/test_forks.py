@@ -24,7 +24,7 @@ def in_child(act):
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
-        threading.Timer(20, os._exit, [1]).start()
+        threading.Timer(200, os._exit, [1]).start()
         os.write(writing, json.dumps(act()).encode())
         os._exit(0)
     os.close(writing)
@@ -41,7 +41,7 @@ def forking(code: str) -> Any:
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", _BEGIN + code],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -164,7 +164,7 @@ LONG = bool(os.environ.get("FILTERSCHED_ENGINE_STORIES"))
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(0 if LONG else 300)
+@pytest.mark.timeout(0 if LONG else 900)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")
 @pytest.mark.parametrize("exception", [Struck, TimeoutError])
 @pytest.mark.parametrize("name", ACTIONS)

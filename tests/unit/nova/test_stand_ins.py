@@ -49,7 +49,7 @@ def site(tmp_path):
     def run(*argv: str) -> str:
         command = [sys.executable, *argv] if argv[0] == "-c" else [sys.executable, "-m", "filtersched", *argv]
         environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
-        done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=240)
         return done.stdout + done.stderr
 
     run.path = tmp_path

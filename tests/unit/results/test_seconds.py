@@ -32,12 +32,16 @@ def hosts():
 @pytest.mark.parametrize("offered", [hosts, lambda: HostPool(hosts())], ids=["list", "pool"])
 def test_seconds_are_added_up_over_all_instances(offered, use_engine):
     scheduler = FilterScheduler(filters=["RamFilter", SleepyFilter], weighers=[SleepyWeigher], use_engine=use_engine)
-    spec = RequestSpec(num_instances=2)
-    for explanation in (one.explanation for one in scheduler.select_destinations(spec, offered(), explain="full")):
-        assert list(explanation.seconds) == ["RamFilter", "SleepyFilter", "SleepyWeigher"]
-        assert explanation.seconds["SleepyFilter"] >= 2 * 3 * 0.002
-        assert explanation.seconds["SleepyWeigher"] >= 2 * 3 * 0.001
-        assert explanation.seconds["RamFilter"] < 2 * 3 * 0.002
+    spec, quick = RequestSpec(num_instances=2), []
+    for _try in range(50):
+        for explanation in (one.explanation for one in scheduler.select_destinations(spec, offered(), explain="full")):
+            assert list(explanation.seconds) == ["RamFilter", "SleepyFilter", "SleepyWeigher"]
+            assert explanation.seconds["SleepyFilter"] >= 2 * 3 * 0.002
+            assert explanation.seconds["SleepyWeigher"] >= 2 * 3 * 0.001
+            quick.append(explanation.seconds["RamFilter"])
+        if min(quick) < 2 * 3 * 0.002:  # a busy machine may keep any single try waiting
+            return
+    raise AssertionError(quick)
 
 
 @pytest.mark.parametrize("use_engine", [True, False])

@@ -318,12 +318,12 @@ def test_missing_prometheus_client_is_named_with_its_extra(registry, monkeypatch
 def test_port_serves_the_metrics_until_it_is_closed(registry, metrics):
     metrics.reload_ends(None)
     with serve_metrics(registry, port=0) as server:
-        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=30) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=240) as answer:
             text = answer.read().decode()
         port = server.port
     assert 'filtersched_reloads_total{result="success"} 1.0' in text
     with pytest.raises(OSError, match="refused"):
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30)
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=240)
 
 
 def test_port_that_is_taken_is_named(registry):

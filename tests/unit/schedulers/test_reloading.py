@@ -228,5 +228,5 @@ def test_signal_reloads(file):
         """
     )
     run = [sys.executable, "-c", program, file]
-    done = subprocess.run(run, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(run, capture_output=True, text=True, timeout=240, check=True)
     assert done.stdout == "9\n"

@@ -69,7 +69,7 @@ LONG = bool(os.environ.get("FILTERSCHED_ENGINE_STORIES"))
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(0 if LONG else 300)
+@pytest.mark.timeout(0 if LONG else 900)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")
 @pytest.mark.parametrize("act", ACTIONS)
 def test_claim_that_is_interrupted_anywhere_is_whole_or_absent_in_the_replica_too(act, tmp_path):

@@ -136,7 +136,7 @@ def test_claim_whose_answer_is_lost_is_made_once(wire, url, after, group):
 
 
 def test_scheduler_that_is_stopped_inside_a_transaction_holds_up_the_others_briefly(wire, url):
-    limits = Timeouts(idle_s=0.3)
+    limits = Timeouts(idle_s=1.5)
     group = InstanceGroup(policy="soft-affinity", uuid="g1")
     with SharedPool(wire.url(url), timeouts=limits) as stopped, SharedPool(url) as other:
         wire.cut_at(b"COMMIT", stop=True)
@@ -181,7 +181,7 @@ def test_server_that_restarts_is_found_again(tmp_path):
     try:
         with postgresql_server() as server:
             url = server.new_database()
-            with SharedPool.create(url, make_hosts(), timeouts=Timeouts(connect_s=2.0)) as pool:
+            with SharedPool.create(url, make_hosts(), timeouts=Timeouts(connect_s=5.0)) as pool:
                 scheduler.place(make_spec(instance_uuid="u1"), pool)
                 server.stop("immediate")
                 with pytest.raises(PoolError) as caught:

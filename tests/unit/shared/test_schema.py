@@ -245,9 +245,9 @@ def test_full_disk_is_an_error_and_changes_nothing(tmp_path, open_engine):
 def test_transaction_that_stands_still_is_ended_for_the_others(postgresql, open_engine):
     url = postgresql.new_database()
     stopped = open_engine(url, timeouts=Timeouts(idle_s=0.2))
-    with writing(stopped) as connection:
+    patient = open_engine(url, timeouts=Timeouts(lock_s=60, idle_s=60))
+    with writing(patient) as connection:
         make_schema(connection)
-    patient = open_engine(url, timeouts=Timeouts(lock_s=60))
     update = text("UPDATE alembic_version SET version_num = version_num")
 
     def stop_in_a_transaction():
