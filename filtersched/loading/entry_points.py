@@ -146,12 +146,16 @@ def _path_state() -> tuple[tuple[str, int], ...]:
 
 @functools.lru_cache(maxsize=8)
 def _installed(
-    group: str, _state: tuple[tuple[str, int], ...]
+    group: str, state: tuple[tuple[str, int], ...]
 ) -> tuple[dict[str, tuple[Candidate, ...]], tuple[str, ...]]:
     found: dict[str, dict[str, Candidate]] = {}
-    entries, unreadable = _entry_points(group)
+    entries, unreadable = _entry_points(group, state)
+    origins: dict[int, str] = {}  # by id of the distribution, whose entry points share it
     for entry in entries:
-        origin = _labelled(entry.dist) if entry.dist is not None else ""
+        origin = ""
+        if entry.dist is not None:
+            known_origin = origins.get(id(entry.dist))
+            origin = origins[id(entry.dist)] = _labelled(entry.dist) if known_origin is None else known_origin
         target = entry.value.partition("[")[0].replace(" ", "")
         if entry.name.startswith("_") or target.rpartition(":")[2].startswith("_"):
             continue  # private
@@ -163,10 +167,18 @@ def _installed(
     return {name: tuple(found[name].values()) for name in names}, unreadable
 
 
-def _entry_points(group: str) -> tuple[list[importlib.metadata.EntryPoint], tuple[str, ...]]:
+@functools.lru_cache(maxsize=1)
+def _all_entry_points(_state: tuple[tuple[str, int], ...]) -> Any:
+    """The entry points of all groups: each distribution is read once. Raises what a garbled one raises."""
+    return importlib.metadata.entry_points()
+
+
+def _entry_points(
+    group: str, state: tuple[tuple[str, int], ...]
+) -> tuple[list[importlib.metadata.EntryPoint], tuple[str, ...]]:
     """The entry points of a group, and a sentence for each distribution that hides some of them."""
     try:
-        return list(importlib.metadata.entry_points(group=group)), ()
+        return list(_all_entry_points(state).select(group=group)), ()
     except Exception:
         # The boundary to other people's files: one that is garbled fails all, so ask each by itself.
         pass
@@ -193,8 +205,10 @@ def _entry_points(group: str) -> tuple[list[importlib.metadata.EntryPoint], tupl
 def _labelled(dist: importlib.metadata.Distribution) -> str:
     """Name and version of a distribution, or where it is if it does not say."""
     try:
-        if dist.name:
-            return f"{dist.name} {dist.version}"
+        # Each look at `metadata` parses the file anew.
+        metadata = dist.metadata
+        if metadata["Name"]:
+            return f"{metadata['Name']} {metadata['Version']}"
     except Exception:
         # The boundary to other people's files: here a METADATA that is missing or garbled.
         pass
