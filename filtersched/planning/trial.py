@@ -197,10 +197,12 @@ class Trial:
             )
 
     def _release(self, now: float) -> None:
+        gone: list[_Leaving] = []
         while self._leaving and self._leaving[0].when <= now:
-            leaving = heapq.heappop(self._leaving)
+            gone.append(heapq.heappop(self._leaving))
+        self._pool.release([one for leaving in gone for one in leaving.placed])
+        for leaving in gone:
             placed = leaving.placed
-            self._pool.release(placed)
             self.released += len(placed)
             self.usage.add(placed[0].spec, -len(placed))
             if self._recorder is not None:
