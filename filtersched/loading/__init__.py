@@ -15,6 +15,7 @@ from filtersched.loading.listing import (
     describe_plugins,
     list_installed_opts,
     list_opts,
+    own_meets,
 )
 from filtersched.loading.loader import (
     FiltersGiven,
@@ -48,6 +49,7 @@ __all__ = [
     "load_resources",
     "load_weighers",
     "make_plugin",
+    "own_meets",
     "problem_with",
     "registered_by_plugins",
     "share_settings",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import logging
 from collections.abc import Iterable, Iterator, Sequence
@@ -95,6 +96,22 @@ def _at_paths(settings: SchedulerSettings) -> Iterator[PluginDescription]:
 def describe_own_plugins() -> list[PluginDescription]:
     """The library's own filters and weighers."""
     return list(_described(*_KINDS[:2], own=True))
+
+
+def own_meets() -> list[tuple[str, Reads]]:
+    """What of a request each of the library's own filters and weighers meets, by name, where it says so.
+
+    The same as `describe_own_plugins` says, without describing them.
+    """
+    found = []
+    for _kind, group, base in _KINDS[:2]:
+        for candidate in Registry(group).all_candidates():
+            if candidate.is_own:
+                with contextlib.suppress(ConfigurationError):
+                    meets = meets_of(candidate.load(base))
+                    if meets is not None:
+                        found.append((candidate.name, meets))
+    return found
 
 
 def _described(*kinds: _Kind, own: bool | None = None) -> Iterator[PluginDescription]:

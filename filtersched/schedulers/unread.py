@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from filtersched.hosts.narrowing import skips_filters
-from filtersched.loading import describe_own_plugins
+from filtersched.loading import own_meets
 from filtersched.plugins.plugin import Reads, meets_of
 from filtersched.plugins.request_reads import covers
 from filtersched.requests.asked import asked_of, kind_of
@@ -99,4 +99,4 @@ def _would_read(field: str) -> tuple[str, ...]:
 
 @functools.cache
 def _own() -> tuple[tuple[str, Reads], ...]:
-    return tuple((one.name, one.meets) for one in describe_own_plugins() if one.meets is not None)
+    return tuple(own_meets())

@@ -17,12 +17,14 @@ from filtersched import scheduler_from
 from filtersched.errors import ConfigurationError, DuplicatePlugin, PluginLoadError, PluginNotFound
 from filtersched.filters import BaseHostFilter
 from filtersched.loading import (
+    describe_own_plugins,
     describe_plugins,
     list_installed_opts,
     list_opts,
     load_driver,
     load_filters,
     load_weighers,
+    own_meets,
 )
 from filtersched.loading.paths import local_name
 from filtersched.settings import make_conf, read_scheduler_settings, split_args
@@ -807,3 +809,8 @@ def test_a_home_that_cannot_be_written_to_is_no_hindrance(acme):
 
 def test_the_environment_of_these_tests_has_no_plug_ins_of_others():
     assert list_installed_opts() == []
+
+
+def test_own_plug_ins_meet_what_their_descriptions_say():
+    described = [(one.name, one.meets) for one in describe_own_plugins() if one.meets is not None]
+    assert own_meets() == described
