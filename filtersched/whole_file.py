@@ -11,6 +11,9 @@ import stat
 from types import TracebackType
 from typing import TextIO
 
+# Nobody sees the file before it is finished, so what is written may wait.
+_BUFFER_BYTES = 2**18
+
 
 class WholeFile:
     """Text for a file that appears under its name when it is finished; until then an earlier file stays.
@@ -54,9 +57,9 @@ class WholeFile:
         nameless = _nameless(self._folder)
         self._is_nameless = nameless is not None
         if nameless is None:
-            self._stream = open(self._temporary, "x", encoding="utf-8")  # noqa: SIM115 - closed by discard
+            self._stream = open(self._temporary, "x", _BUFFER_BYTES, encoding="utf-8")  # noqa: SIM115 - closed by discard
         else:
-            self._stream = open(nameless, "w", encoding="utf-8")  # noqa: SIM115 - closed by discard
+            self._stream = open(nameless, "w", _BUFFER_BYTES, encoding="utf-8")  # noqa: SIM115 - closed by discard
         return self._stream
 
     def finish(self) -> None:

@@ -6,6 +6,7 @@ import functools
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from filtersched.cli.listing import FORMAT_VERSION
@@ -30,26 +31,39 @@ _MOST_HOSTS = 20
 
 def outcome_line(outcome: Outcome, *, near_misses: bool = True) -> str:
     """An outcome as JSON, on one line: selections, or the refusal with counts and, if wanted, nearest misses."""
-    spec = outcome.spec
-    record: dict[str, Any] = {
-        "version": FORMAT_VERSION,
-        "request": outcome.number,
-        "request_id": spec.request_id,
-        "num_instances": len(outcome.selections) or spec.num_instances,
-        "profile": outcome.profile,
-        "arrives_at": spec.arrives_at,
-        "departs_at": spec.departs_at,
-        "placed": outcome.refusal is None,
-        **outcome.run,
-    }
+    spec, refusal = outcome.spec, outcome.refusal
+    members = [
+        f'"version": {FORMAT_VERSION}, "request": {outcome.number}, "request_id": {_json(spec.request_id)}, '
+        f'"num_instances": {len(outcome.selections) or spec.num_instances}, "profile": {_json(outcome.profile)}, '
+        f'"arrives_at": {_json(spec.arrives_at)}, "departs_at": {_json(spec.departs_at)}, '
+        f'"placed": {"true" if refusal is None else "false"}'
+    ]
+    members += [f"{_json(name)}: {_json(value)}" for name, value in outcome.run.items()]
     if outcome.inventory is not None:
-        record["inventory"] = outcome.inventory
-    if outcome.refusal is not None:
-        record["refusal"] = _refusal_record(outcome, outcome.refusal, near_misses=near_misses)
-    text = _with_list(json.dumps(record), "unread", map(_unread_text, outcome.unread))
-    return text if outcome.refusal is not None else _with_list(
-        text, "selections", map(_selection_text, outcome.selections)
-    )
+        members.append(f'"inventory": {json.dumps(outcome.inventory)}')
+    if refusal is not None:
+        members.append(f'"refusal": {json.dumps(_refusal_record(outcome, refusal, near_misses=near_misses))}')
+    members.append(f'"unread": {_list(map(_unread_text, outcome.unread))}')
+    if refusal is None:
+        members.append(f'"selections": {_list(map(_selection_text, outcome.selections))}')
+    return f"{{{', '.join(members)}}}"
+
+
+def _json(value: Any) -> str:
+    """The value as JSON: what `json.dumps` gives, sooner for what is in every line."""
+    kind = type(value)
+    if kind is str:
+        return encode_basestring_ascii(value)
+    if value is None:
+        return "null"
+    # A number that is not finite differs from itself.
+    if kind is int or (kind is float and value - value == 0):
+        return repr(value)
+    return json.dumps(thaw(value))
+
+
+def _list(items: Iterable[str]) -> str:
+    return f"[{', '.join(items)}]"
 
 
 def _unread_text(unread: UnreadField) -> str:
@@ -68,33 +82,29 @@ def _known_unread_text(unread: UnreadField) -> str:
 def _selection_text(selection: Selection) -> str:
     """A selection as JSON, with what weighers added to the weight, the next best host, and how many were left."""
     explanation = selection.explanation
-    record = {
-        "index": selection.index,
-        "instance_uuid": selection.instance_uuid,
-        "host": selection.host,
-        "nodename": selection.nodename,
-        "weight": selection.weight,
-        "limits": thaw(selection.limits),
-        "alternates": [{"host": other.host, "nodename": other.nodename} for other in selection.alternates],
-        # A program that reads numbers as floats, as jq does, would round it.
-        "seed": None if selection.seed is None else str(selection.seed),
-        "runner_up": explanation.runner_up,
-        "margin": explanation.margin,
-        "left": explanation.left,
-        "drawn_from": explanation.drawn_from,
-    }
-    return _with_list(json.dumps(record), "shares", map(_share_text, explanation.shares))
+    others = [{"host": other.host, "nodename": other.nodename} for other in selection.alternates]
+    host = _json(selection.host)
+    node = host if selection.nodename == selection.host else _json(selection.nodename)
+    limits = ", ".join([f"{_json(name)}: {_json(value)}" for name, value in selection.limits.items()])
+    # A program that reads numbers as floats, as jq does, would round the seed.
+    seed = "null" if selection.seed is None else f'"{selection.seed}"'
+    return (
+        f'{{"index": {selection.index}, "instance_uuid": {_json(selection.instance_uuid)}, "host": {host}, '
+        f'"nodename": {node}, "weight": {_json(selection.weight)}, "limits": {{{limits}}}, '
+        f'"alternates": {json.dumps(others) if others else "[]"}, "seed": {seed}, '
+        f'"runner_up": {_json(explanation.runner_up)}, "margin": {_json(explanation.margin)}, '
+        f'"left": {explanation.left}, "drawn_from": {_json(explanation.drawn_from)}, '
+        f'"shares": {_list(map(_share_text, explanation.shares))}}}'
+    )
 
 
 @functools.lru_cache(maxsize=10_000)
 def _share_text(share: WeigherShare) -> str:
     """A share as JSON, cached: many selections have the same shares."""
-    return json.dumps(share.to_dict())
-
-
-def _with_list(text: str, name: str, items: Iterable[str]) -> str:
-    """An object as JSON with one member more, a list of items as JSON."""
-    return f'{text[:-1]}, "{name}": [{", ".join(items)}]}}'
+    return (
+        f'{{"weigher": {_json(share.weigher)}, "raw": {_json(share.raw)}, "normalized": {_json(share.normalized)}, '
+        f'"multiplier": {_json(share.multiplier)}, "contribution": {_json(share.contribution)}}}'
+    )
 
 
 def _refusal_record(outcome: Outcome, refusal: NoValidHost, *, near_misses: bool) -> dict[str, Any]:

@@ -409,7 +409,9 @@ class Decision:
             facts.shares, facts.weight, facts.columns = explained.shares, choice.weight, explained.columns
             facts.chosen = (choice.host.host, choice.host.nodename)
             facts.counts = choice.steps.counts
-            facts.left = lambda: own[-1][2] if (own := choice.steps.counts()) else self._left(choices[:index])
+            facts.left = functools.cache(
+                lambda: own[-1][2] if (own := choice.steps.counts()) else self._left(choices[:index])
+            )
             if self.drawn_from is not None:
                 drawn_from, left = self.drawn_from, facts.left
                 weights = totals_of(facts.columns).tolist() if facts.columns else None

@@ -42,6 +42,21 @@ def test_output_is_a_line_for_each_request(run, hosts, requests_file, tmp_path):
     assert (list(refused), refused["RamFilter"]["need"], refused["RamFilter"]["have"]) == (["RamFilter"], 99999, 14336)
 
 
+def test_lines_are_what_json_writes(run, hosts, requests_file, tmp_path):
+    output = tmp_path / "placements.jsonl"
+    wishes = {"scheduler_hints": {"odd": [1, "ü", None, True]}, "project_id": 'a "b"\\'}
+    path = requests_file(
+        request('réq "1"\n\t\\', 1024, 2, arrives_at=3, departs_at=1e22, **wishes),
+        request("two", 512.5, arrives_at=3.25),
+        {"flavor": {"memory_mb": 99999}},
+    )
+    flags = ("--alternates", "--host-subset-size", "2", "--allow-partial", "--capacity-filters")
+    run("schedule", "--inventory", hosts, "--requests", path, "--output", output, *flags)
+    lines = output.read_text().splitlines()
+    assert [json.dumps(json.loads(line)) for line in lines] == lines
+    assert [json.loads(line)["request_id"] for line in lines] == ['réq "1"\n\t\\', "two", None]
+
+
 def test_output_replaces_a_file_and_keeps_its_permissions(run, hosts, tmp_path):
     output = tmp_path / "placements.jsonl"
     output.write_text("before\n")
