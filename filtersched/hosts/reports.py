@@ -48,8 +48,8 @@ class HostReports:
     def without(self, gone: Iterable[Instance], when: datetime) -> HostReports:
         """The same after instances have left the host."""
         left = self.left
-        # In order of time, so that mostly none has to go.
-        if left and (when - left[0][0] >= _REMEMBERED_FOR or len(left) >= _MAX_REMEMBERED):
+        # In order of time, so that mostly none has to go for its age; the slice drops those that are too many.
+        if left and when - left[0][0] >= _REMEMBERED_FOR:
             left = tuple(one for one in left if when - one[0] < _REMEMBERED_FOR)
         left = (*left, *((when, instance) for instance in gone))
         return HostReports(self.observed_at, self.listed, left[-_MAX_REMEMBERED:])

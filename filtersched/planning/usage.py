@@ -20,7 +20,7 @@ class Usage:
     def add(self, spec: RequestSpec, count: int) -> None:
         """Count that many instances of the request in, or out if negative."""
         now, peak = self.now, self.peak
-        for name, amount in zip(RESOURCES, amounts_of(spec), strict=True):
+        for name, amount in zip(RESOURCES, amounts_of(spec.flavor), strict=True):
             used = now[name] = now[name] + count * amount
             if used > peak[name]:
                 peak[name] = used
