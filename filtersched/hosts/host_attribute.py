@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, dataclass_transfor
 from filtersched.columns.frozen import thaw
 from filtersched.columns.plain_data import plain_data
 from filtersched.columns.stored import Stored
-from filtersched.columns.values import amount, number, optional
+from filtersched.columns.values import amount, number, optional, optional_text, text
 from filtersched.errors import InvalidHost, must_be, nearest, shown
 from filtersched.hosts.attribute_kinds import RATIO, Kind, kind_of, whole_number
 from filtersched.requests.parts import Malformed
@@ -108,9 +108,11 @@ class Declared:
 
     _checks: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
     _required: ClassVar[tuple[str, ...]] = ()
-    # The name as Python's own text (attributes are found by it twice as fast as by a copy of it), the check, and
-    # whether this keeps a whole number of zero or more, below USUAL, as it is.
-    _rows: ClassVar[Mapping[str, tuple[str, Callable[[Any], Any], bool]]] = {}
+    # The name as Python's own text (attributes are found by it twice as fast as by a copy of it), the check, and the
+    # type of values that it returns unchanged: text, or whole numbers of zero or more, below USUAL.
+    _rows: ClassVar[Mapping[str, tuple[str, Callable[[Any], Any], type | None]]] = {}
+    # Attributes that the class sets by a property of its own.
+    _with_setters: ClassVar[tuple[str, ...]] = ()
     # Attributes with read-only values.
     _read_only: ClassVar[frozenset[str]] = frozenset()
 
@@ -151,10 +153,8 @@ class Declared:
                 delattr(cls, name)
         cls.attributes = MappingProxyType(table)
         cls._checks = {name: attribute.check for name, attribute in table.items()}
-        cls._rows = {
-            name: (sys.intern(name), check, check in (number, amount, whole_number))
-            for name, check in cls._checks.items()
-        }
+        cls._rows = {name: (sys.intern(name), one.check, _unchanged(one)) for name, one in table.items()}
+        cls._with_setters = tuple(name for name in table if _has_setter(cls, name))
         cls._required = tuple(name for name, attribute in table.items() if attribute.is_required and name != "host")
         cls._read_only = frozenset(name for name, attribute in table.items() if attribute.kind.is_read_only)
 
@@ -177,6 +177,21 @@ class _Ratio:
 
     def __set__(self, host: Any, value: Any) -> None:
         host.__dict__[self.name] = value
+
+
+def _unchanged(attribute: HostAttribute) -> type | None:
+    """The type of values that the check returns unchanged; of whole numbers those of zero or more, below USUAL."""
+    kind = attribute.kind
+    if attribute.is_optional and kind.or_none not in (None, optional_text):
+        return None
+    if kind.check in (number, amount, whole_number):
+        return int
+    return str if kind.check is text else None
+
+
+def _has_setter(cls: type, name: str) -> bool:
+    found = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
+    return hasattr(type(found), "__set__") and type(found) is not _Ratio
 
 
 def _type_of(cls: type, annotation: Any) -> Any:

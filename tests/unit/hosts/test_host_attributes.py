@@ -152,6 +152,32 @@ def test_value_that_an_attribute_cannot_have_is_refused_however_it_comes(name, v
         assert (str(caught.value), caught.value.attribute) == (f"host 'cmp1': {problem}", name)
 
 
+class ShoutingHost(HostState):
+    """A host whose topic and name are set by properties."""
+
+    @property
+    def topic(self) -> str:
+        return self.__dict__["shouted"].upper()
+
+    @topic.setter
+    def topic(self, value: str) -> None:
+        self.__dict__["shouted"] = f"{value} of {self.host}"
+
+    @property
+    def nodename(self) -> str:
+        return self.__dict__["node"]
+
+    @nodename.setter
+    def nodename(self, value: str) -> None:
+        self.__dict__["node"] = f"node {value}"
+
+
+def test_setter_of_a_subclass_is_called_by_the_constructor():
+    host = ShoutingHost("h", topic="storage", uuid="1")
+
+    assert (host.topic, host.nodename, host.uuid) == ("STORAGE OF H", "node h", "1")
+
+
 def test_unknown_keyword_names_the_subclass_and_the_nearest_public_name():
     with pytest.raises(InvalidHost) as caught:
         MetalHost("cmp1", rak="r1")
