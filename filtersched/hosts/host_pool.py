@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Self, TypeVar
 
 from filtersched.columns.frozen import FrozenDict, GrowingDict
+from filtersched.columns.lasting import without_collections
 from filtersched.columns.values import naive_utc, utc_now
 from filtersched.errors import InvalidHost, InvalidRequest, InventoryError, nearest
 from filtersched.hosts.arrivals import Leaving, put_on, take_off
@@ -19,7 +20,7 @@ from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import BUILDING, HostState
 from filtersched.hosts.metric_history import checked_reports, note_metrics
 from filtersched.hosts.placement import Placement
-from filtersched.hosts.pool_file import HostClasses, SavedHost, SavedPool, read_pool, without_collections, write_pool
+from filtersched.hosts.pool_file import HostClasses, SavedHost, SavedPool, read_pool, write_pool
 from filtersched.hosts.reports import NEVER, Report, as_built, counted_by
 from filtersched.hosts.reservations import RESERVED, Reservation, Reservations
 from filtersched.hosts.unmoved_hosts import UnmovedHosts

@@ -202,7 +202,8 @@ class HostState(Declared):
             kept["nodename"] = kept["host"] if nodename is None else self._checks["nodename"](nodename)
             for attribute, value in attributes.items():
                 name, check, usual = rows[attribute]
-                is_usual = type(value) is usual and (usual is str or 0 <= value < USUAL)
+                kind: Any = type(value)
+                is_usual = kind is usual and (kind is str or 0 <= value < USUAL)
                 kept[name] = value if is_usual else check(value)
             for attribute in self._with_setters:
                 if attribute in kept:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from operator import is_not
 from typing import Any, NoReturn, Self, TypeVar
 
+from filtersched.columns.lasting import without_collections
 from filtersched.errors import InvalidHost, InvalidRequest, nearest
 from filtersched.hosts.atomic import Atomic
 from filtersched.hosts.given_columns import checked_columns
@@ -19,7 +20,6 @@ from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.instance_index import groups_of
 from filtersched.hosts.placement import Placement
-from filtersched.hosts.pool_file import without_collections
 from filtersched.hosts.reports import HostReports
 from filtersched.hosts.shared_amounts import ScopeGenerations, ScopeKey, scopes_changed_by
 from filtersched.hosts.transaction import Transaction

@@ -12,7 +12,6 @@ Flavors stand in the first line once, since many instances have the same.
 from __future__ import annotations
 
 import contextlib
-import gc
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -168,21 +167,6 @@ def read_pool(path: str | os.PathLike[str], host_class: HostClasses) -> SavedPoo
     or of other classes; and OSError.
     """
     return _Reader(os.fspath(path), host_class).pool()
-
-
-@contextlib.contextmanager
-def without_collections() -> Iterator[None]:
-    """Within this context the garbage collector waits: of the hosts that a pool takes, none is garbage.
-
-    Looking for garbage among millions of new objects takes a third of the time that reading a file takes.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 class _Reader:

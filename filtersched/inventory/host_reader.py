@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
+from filtersched.columns.lasting import without_collections
 from filtersched.errors import InvalidHost, InventoryError, shown
 from filtersched.hosts.host_lists import as_host_class
 from filtersched.hosts.host_state import HostState
@@ -22,6 +23,8 @@ LOG = logging.getLogger(__name__)
 _Host = TypeVar("_Host", bound=HostState)
 _HYPERVISORS = "hypervisors"
 _LINKS = "hypervisors_links"
+# So many hosts of a file, or those of so many bytes, are made before the first of them is given out.
+_BATCH, _BATCH_BYTES = 1000, 4 * 2**20
 
 
 class _Together:
@@ -114,6 +117,46 @@ class HostReader(RecordReader[_Host]):
 
     def _end(self) -> None:
         self._together.check()
+
+    def __iter__(self) -> Iterator[_Host]:
+        if self._source.size is None:
+            # Such as a pipe, from which each host may come at its time.
+            yield from super().__iter__()
+            return
+        lined = self._lined()
+        while True:
+            batch, problem = self._batch(lined)
+            reached = self.line
+            for line, host in batch:
+                self.line = line
+                yield host
+            self.line = reached
+            if problem is not None:
+                try:
+                    raise problem
+                finally:
+                    # It knows this frame, and would be garbage only the collector could free.
+                    del problem
+            if not batch:
+                return
+
+    def _batch(self, lined: Iterator[tuple[int, _Host]]) -> tuple[list[tuple[int, _Host]], Exception | None]:
+        """The next hosts with their lines, none at the end; and the exception that came instead of a further one.
+
+        The garbage collector waits meanwhile, see `without_collections`, and not while the caller has a host.
+        """
+        batch: list[tuple[int, _Host]] = []
+        most_bytes = self._source.read_bytes + _BATCH_BYTES
+        with without_collections():
+            try:
+                for one in lined:
+                    batch.append(one)
+                    if len(batch) == _BATCH or self._source.read_bytes > most_bytes:
+                        break
+            except Exception as problem:
+                # Mistakes, or what the caller's class of hosts raised: after the hosts before it were given out.
+                return batch, problem
+        return batch, None
 
     def _is_record(self, data: Mapping[str, Any]) -> bool:
         return super()._is_record(data) or is_hypervisor(data)

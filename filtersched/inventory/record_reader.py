@@ -70,6 +70,12 @@ class RecordReader(Generic[_Read]):
         self._source.close()
 
     def __iter__(self) -> Iterator[_Read]:
+        for line, item in self._lined():
+            self.line = line
+            yield item
+
+    def _lined(self) -> Iterator[tuple[int, _Read]]:
+        """Each item with the line that it begins on. Raises all mistakes at the end."""
         empty = True
         mistakes = self._mistakes
         try:
@@ -77,11 +83,11 @@ class RecordReader(Generic[_Read]):
                 if isinstance(record, InventoryError):
                     mistakes.add(record)
                 else:
-                    self.line = record.line
+                    self.line = line = record.line
                     for item in self._items(name, record):
                         empty = False
                         if not mistakes:
-                            yield item
+                            yield line, item
                 if mistakes and (mistakes.is_full or not self._reads_on()):
                     break
         except InventoryError as error:
