@@ -39,6 +39,7 @@ _MAX_ITEMS = 1_000_000
 _TOO_LARGE = 10**MAX_DIGITS
 # Whole numbers below this are plain data without a closer look.
 USUAL = 2**63
+_INFINITE = math.inf
 
 
 class NotPlainData(ValueError):
@@ -132,10 +133,10 @@ def _flat(value: dict[Any, Any]) -> FrozenDict[str, Any] | None:
         kind = type(item)
         if type(key) is not str or not (
             kind is str
+            or (kind is float and -_INFINITE < item < _INFINITE)
+            or (kind is int and -USUAL < item < USUAL)
             or kind is bool
             or item is None
-            or (kind is int and -USUAL < item < USUAL)
-            or (kind is float and -math.inf < item < math.inf)
         ):
             return None
         # Many mappings have the same keys.

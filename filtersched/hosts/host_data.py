@@ -31,7 +31,7 @@ def as_data(attributes: Mapping[str, HostAttribute], values: Mapping[str, Any]) 
 
 def keywords_of(data: Any) -> dict[str, Any]:
     """What the data of a host gives to its class."""
-    if not isinstance(data, Mapping):
+    if type(data) is not dict and not isinstance(data, Mapping):
         raise InvalidHost(f"a host must be a mapping, not {shown(data)}", value=data)
     known = dict(data)
     name = known.get("host")

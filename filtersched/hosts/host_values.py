@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -159,10 +158,12 @@ def _metrics(value: Any) -> Metrics:
     if type(value) is Metrics:
         return value
     if type(value) is dict:
-        with contextlib.suppress(ValueError, TypeError):
+        try:
             return Metrics(
                 [_new(Metric, (sys.intern(key), number(item))) for key, item in value.items() if item is not None]
             )
+        except (ValueError, TypeError):
+            pass  # the slower way says what is wrong
     pairs = value.items() if isinstance(value, Mapping) else items(value or ())
     metrics = (_metric(one) for one in pairs)
     return Metrics(metric for metric in metrics if metric is not None)
@@ -185,6 +186,9 @@ def _metric(given: Any) -> Metric | None:
 
 
 def _instances(value: Any) -> FrozenDict[str, Any]:
+    ordinary = Instance.all_of_data(value) if type(value) is dict else None
+    if ordinary is not None:
+        return FrozenDict(ordinary) if ordinary else EMPTY
     if isinstance(value, FrozenDict) and all(isinstance(one, Instance) for one in value.values()):
         return value
     if not isinstance(value, Mapping):

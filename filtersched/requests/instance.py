@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from filtersched.columns.frozen import by_values
-from filtersched.columns.plain_data import plain_mapping, plain_scalar
+from filtersched.columns.plain_data import USUAL, plain_mapping, plain_scalar
 from filtersched.columns.stored import ABSENT, NO_ITEMS, NO_VALUES, Names, NameToValue, Stored
 from filtersched.columns.values import naive_utc, optional_text, text, whole
 from filtersched.errors import InvalidHost, InvalidRequest, must_be
@@ -75,22 +75,35 @@ class Instance:
     @staticmethod
     def of_data(uuid: Any, data: Any) -> Instance | None:
         """The record of data as a file has them; None for what the constructor has to explain."""
-        if type(data) is not dict or type(uuid) is not str:
-            return None
-        values = _NOTHING.copy()
+        found = Instance.all_of_data({uuid: data}) if type(uuid) is str else None
+        return found[uuid] if found else None
+
+    @staticmethod
+    def all_of_data(instances: dict[Any, Any]) -> dict[str, Instance] | None:
+        """The same of several, by uuid; None if there is one that the constructor has to explain."""
+        made: dict[str, Instance] = {}
         try:
-            for name, value in data.items():
-                at, is_text, check = _PLACES[name]
-                # Owners and images are the same of many instances.
-                values[at] = sys.intern(value) if is_text and type(value) is str else check(value)
+            for uuid, data in instances.items():
+                if type(data) is not dict or type(uuid) is not str:
+                    return None
+                new: Any = _Draft(uuid)
+                for name, value in data.items():
+                    own_name, may_be_text, may_be_number, check = _FIELDS[name]
+                    kind: Any = type(value)
+                    if kind is str and may_be_text:
+                        # Owners and images are the same of many instances.
+                        value = sys.intern(value)
+                    elif kind is not int or not may_be_number or not 0 <= value < USUAL:
+                        value = check(value)
+                    setattr(new, own_name, value)
+                if new.uuid != uuid:
+                    return None
+                new.uuid = uuid
+                new.__class__ = Instance
+                made[uuid] = new
         except (KeyError, ValueError):
             return None
-        if values[0] not in (None, uuid):
-            return None
-        values[0] = uuid
-        new: Any = _Draft(*values)
-        new.__class__ = Instance
-        return new  # type: ignore[no-any-return]
+        return made
 
     def to_dict(self, *, without: Collection[str] = ()) -> dict[str, Any]:
         """The fields that differ from their defaults, as plain data; the constructor takes them back."""
@@ -140,9 +153,9 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "created_at": naive_utc,
 }
 _DEFAULTS: dict[str, Any] = {one.name: one.default if one.name != "uuid" else "" for one in fields(Instance)}
-# For each field its place among the others, whether it may be text, and its check.
-_PLACES = {
-    name: (at, name != "uuid" and _CHECKS[name] in (optional_text, plain_scalar), _CHECKS[name])
-    for at, name in enumerate(_DEFAULTS)
+# Each field: its name as Python's own text, which is written twice as fast as a copy of it; whether it may be text or a
+# number without a closer look; and its check.
+_FIELDS = {
+    name: (sys.intern(name), check in (optional_text, plain_scalar), check is plain_scalar, check)
+    for name, check in _CHECKS.items()
 }
-_NOTHING = [None, *list(_DEFAULTS.values())[1:]]
