@@ -66,6 +66,8 @@ class HostReader(RecordReader[_Host]):
     reserved_ram_mb, reserved_disk_mb : what a host keeps for itself, in MiB. Taken off where a record
         tells a total and not what is free of it; what is free was measured with it.
 
+    A file is read up to 1000 hosts ahead of the one that is given out; a pipe is not.
+
     Raises InventoryError, with path, line and field, for anything that is not a host, for a second
     host (or node) of the same name, for a page of Nova's answer without those that follow, and for a
     file without hosts.
