@@ -96,7 +96,7 @@ def line_records(source: Source) -> Iterator[Record | InventoryError]:
     """One record from each line that is not blank, or what is wrong with the line."""
     counted = CountingDecoder()
     for text in source.lines():
-        if not text.strip():
+        if text.isspace():
             continue
         try:
             data = _decode(text, counted)
@@ -105,7 +105,7 @@ def line_records(source: Source) -> Iterator[Record | InventoryError]:
         except (ValueError, RecursionError) as error:
             yield bad_input(source.path, source.line, _words(error))
         else:
-            yield as_record(data, source.path, source.line)
+            yield Record(source.line, data) if type(data) is dict else as_record(data, source.path, source.line)
 
 
 class Document(NamedTuple):

@@ -81,14 +81,19 @@ class Source:
         Raises InventoryError for one that is too long, without having read it, or not UTF-8.
         """
         raw = self.first()
+        readline = self._stream.readline
         while raw:
             self.line += 1
             if len(raw) > MAX_LINE_BYTES:
                 raise bad_input(
                     self.path, self.line, f"the line is longer than {MAX_LINE_BYTES // 2**20} MiB; one record a line"
                 )
-            yield self._decoded(raw, self.line)
-            raw = self._read(self._stream.readline, MAX_LINE_BYTES + 1)
+            try:
+                text = raw.decode()
+            except UnicodeDecodeError:
+                text = self._decoded(raw, self.line)
+            yield text
+            raw = self._read(readline, MAX_LINE_BYTES + 1)
 
     def text(self) -> str:
         """Everything from the first line that is not blank.
