@@ -78,9 +78,7 @@ def _refused(outcome: Outcome) -> dict[str, Any]:
 
 def why_refused(outcome: Outcome) -> str:
     """Which filters refused how many hosts, in few words."""
-    explanation = outcome.why_refused
-    counts = {} if explanation is None else explanation.refused
-    said = ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)
+    said = ", ".join(f"{name} {count:,}" for name, count in outcome.refused.items() if count)
     return f"refused by {said}" if said else f"refused: {outcome.refused_by}"
 
 

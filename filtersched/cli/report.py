@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
@@ -42,7 +42,7 @@ def outcome_line(outcome: Outcome, *, near_misses: bool = True) -> str:
     if outcome.inventory is not None:
         members.append(f'"inventory": {json.dumps(outcome.inventory)}')
     if refusal is not None:
-        members.append(f'"refusal": {json.dumps(_refusal_record(outcome, refusal, near_misses=near_misses))}')
+        members.append(f'"refusal": {_refusal_text(outcome, refusal, near_misses=near_misses)}')
     members.append(f'"unread": {_list(map(_unread_text, outcome.unread))}')
     if refusal is None:
         members.append(f'"selections": {_list(map(_selection_text, outcome.selections))}')
@@ -60,6 +60,10 @@ def _json(value: Any) -> str:
     if kind is int or (kind is float and value - value == 0):
         return repr(value)
     return json.dumps(thaw(value))
+
+
+def _object(values: Mapping[str, Any]) -> str:
+    return f"{{{', '.join([f'{_json(name)}: {_json(value)}' for name, value in values.items()])}}}"
 
 
 def _list(items: Iterable[str]) -> str:
@@ -85,12 +89,11 @@ def _selection_text(selection: Selection) -> str:
     others = [{"host": other.host, "nodename": other.nodename} for other in selection.alternates]
     host = _json(selection.host)
     node = host if selection.nodename == selection.host else _json(selection.nodename)
-    limits = ", ".join([f"{_json(name)}: {_json(value)}" for name, value in selection.limits.items()])
     # A program that reads numbers as floats, as jq does, would round the seed.
     seed = "null" if selection.seed is None else f'"{selection.seed}"'
     return (
         f'{{"index": {selection.index}, "instance_uuid": {_json(selection.instance_uuid)}, "host": {host}, '
-        f'"nodename": {node}, "weight": {_json(selection.weight)}, "limits": {{{limits}}}, '
+        f'"nodename": {node}, "weight": {_json(selection.weight)}, "limits": {_object(selection.limits)}, '
         f'"alternates": {json.dumps(others) if others else "[]"}, "seed": {seed}, '
         f'"runner_up": {_json(explanation.runner_up)}, "margin": {_json(explanation.margin)}, '
         f'"left": {explanation.left}, "drawn_from": {_json(explanation.drawn_from)}, '
@@ -107,17 +110,21 @@ def _share_text(share: WeigherShare) -> str:
     )
 
 
-def _refusal_record(outcome: Outcome, refusal: NoValidHost, *, near_misses: bool) -> dict[str, Any]:
+def _refusal_text(outcome: Outcome, refusal: NoValidHost, *, near_misses: bool) -> str:
+    """A refusal as JSON."""
     message = f"No valid host was found. {refusal.args[0] or _which(refusal)}"
-    record: dict[str, Any] = {"message": message, "index": refusal.index, "refused_by": outcome.refused_by}
+    members = [f'"message": {_json(message)}, "index": {refusal.index}, "refused_by": {_json(outcome.refused_by)}']
     explanation = outcome.why_refused
     if explanation is not None:
-        record["refused"] = explanation.refused
-        record["steps"] = [{"filter": name, "before": before, "after": after} for name, before, after in outcome.counts]
+        steps = [
+            f'{{"filter": {_json(name)}, "before": {before}, "after": {after}}}'
+            for name, before, after in outcome.counts
+        ]
+        members.append(f'"refused": {_object(outcome.refused)}, "steps": {_list(steps)}')
         if near_misses:
-            nearest = explanation.near_misses(_NEAREST)
-            record["near_misses"] = [one.to_dict() for one in nearest]
-    return record | moves_record(outcome.moves)
+            members.append(f'"near_misses": {json.dumps([one.to_dict() for one in explanation.near_misses(_NEAREST)])}')
+    members += [f"{_json(name)}: {_json(value)}" for name, value in moves_record(outcome.moves).items()]
+    return f"{{{', '.join(members)}}}"
 
 
 def _which(refusal: NoValidHost) -> str:
@@ -167,7 +174,7 @@ def refusal_lines(outcome: Outcome, *, near_misses: bool = True) -> tuple[list[t
     if explanation is None:
         return [], []
     nearest = explanation.near_misses(_NEAREST) if near_misses else []
-    return list(explanation.refused.items()), [miss.miss for miss in nearest]
+    return list(outcome.refused.items()), [miss.miss for miss in nearest]
 
 
 def show_hosts(terminal: Terminal, outcome: Outcome) -> None:

@@ -61,6 +61,20 @@ class Outcome:
         return self._counts
 
     @property
+    def refused(self) -> Mapping[str, int]:
+        """How many hosts each filter refused, for the instance that found none or an earlier one."""
+        explained = self.why_refused
+        if explained is None:
+            return {}
+        if self.refusal is not None and self.refusal.index:
+            return explained.refused
+        # The same, of what is counted already.
+        found: dict[str, int] = {}
+        for name, before, after in self.counts:
+            found[name] = found.get(name, 0) + before - after
+        return found
+
+    @property
     def refused_by(self) -> str:
         """The filter that left no host."""
         name, _before, after = self.counts[-1] if self.counts else (NO_FILTER, 0, 0)

@@ -220,8 +220,7 @@ class Trial:
 
     def _count_refusal(self, outcome: Outcome) -> None:
         self.refused_by[outcome.refused_by] += 1
-        if outcome.why_refused is not None:
-            self.hosts_refused_by.update(outcome.why_refused.refused)
+        self.hosts_refused_by.update(outcome.refused)
         self.hosts_refused_by[outcome.refused_by] += 0  # has its place among the others even so
 
     def _uuids(self, spec: RequestSpec) -> list[str] | None:
