@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -95,61 +95,57 @@ class AnswerCache:
         """
         key, asked = questions.lasting(request)
         found = self._found.pop(key, None)
-        if found is None or not self._follow(found, request):
+        if found is not None and self._hold(found.asked, found.change_count, request):
+            found.change_count = self.rows.change_count
+        else:
             answers = [None if one is None else self._current(one, request) for one in asked]
             found = Found(asked, answers, self.rows.change_count)
         if found.is_whole:
             self._found.keep(key, found)
         return found.answers
 
-    def _follow(self, found: Found, request: RequestKeys) -> bool:
-        """Whether all of them hold now; those for dirty rows are worked out again."""
-        now = self.rows.change_count
-        changes = self.rows.changes_since(found.change_count) if now - found.change_count <= _MOST_CHANGES else None
-        if changes is None:
-            return False
-        names: Collection[Any] = changes.keys()
-        dirty: Collection[int]
-        for evaluator, entry in found.asked:
-            if not entry.is_kept or entry.options is not evaluator.plugin._values:
-                return False
-            watched, dirty = entry.watched_attributes, ()
-            if entry.change_count != now and (watched is None or None in names or not watched.isdisjoint(names)):
-                dirty = rows_in(changes, watched)
-            if (dirty or entry.window is not None) and not self._hold(evaluator, entry, request, dirty):
-                return False
-            entry.change_count = now
-        found.change_count = now
-        return True
-
     def _current(self, evaluator: PluginEvaluator, request: RequestKeys) -> CachedAnswers | None:
         """The cached answers to a request, up to date; None if there are none."""
         entry = self._entries.find(evaluator.key(request))
-        if entry is None or entry.options is not evaluator.plugin._values:
+        if entry is None or not self._hold(((evaluator, entry),), entry.change_count, request):
             return None
-        if self.rows.change_count - entry.change_count > _MOST_CHANGES:
-            return None
-        dirty = self.rows.dirty_rows_since(entry.change_count, entry.watched_attributes)
-        if dirty is None or not self._hold(evaluator, entry, request, dirty):
-            return None
-        entry.change_count = self.rows.change_count
         return entry
 
     def _hold(
+        self, asked: Iterable[tuple[PluginEvaluator, CachedAnswers]], then: int, request: RequestKeys
+    ) -> bool:
+        """Whether all of these answers hold now; those for dirty rows are worked out again.
+
+        then : how many changes all of them include at least.
+        """
+        rows, now = self.rows, self.rows.change_count
+        changes = rows.changes_since(then) if now - then <= _MOST_CHANGES else None
+        if changes is None:
+            return False
+        for evaluator, entry in asked:
+            if not entry.is_kept or entry.options is not evaluator.plugin._values:
+                return False
+            if entry.window is not None and not entry.window.contains(request.now):
+                return False
+            if entry.change_count != now:
+                watched = entry.watched_attributes
+                is_dirty = watched is None or None in changes or not watched.isdisjoint(changes)
+                if is_dirty and not self._ask_again(evaluator, entry, request, rows_in(changes, watched)):
+                    return False
+                entry.change_count = now
+        return True
+
+    def _ask_again(
         self, evaluator: PluginEvaluator, entry: CachedAnswers, request: RequestKeys, dirty: Collection[int]
     ) -> bool:
-        """Whether answers by the same options hold now; those for dirty rows are worked out again."""
-        if entry.window is not None and not entry.window.contains(request.now):
-            return False
-        if not dirty:
-            return True
+        """Work out the answers for dirty rows; returns False if all are to be worked out."""
         if entry.raised is not None or len(dirty) > entry.most_dirty:
             return False
         try:
-            ask = evaluator.host_evaluator(request)
+            ask, as_value = entry.ask or evaluator.host_evaluator(request), evaluator.kind.from_answer
             for row in dirty:
                 host = self.rows.host(row)
-                entry.set_row(row, evaluator.kind.from_answer(ask(host)))
+                entry.set_row(row, as_value(ask(host)))
                 if entry.window is not None:
                     entry.window = entry.window.narrowed(evaluator.window_of(host, request))
         except Exception:
@@ -222,7 +218,7 @@ class AnswerCache:
     def _evaluate(self, evaluator: PluginEvaluator, request: RequestKeys) -> CachedAnswers:
         """New answers, kept if such a request may come again."""
         entry, spec_reads = self._evaluated(evaluator, request)
-        entry.options = evaluator.plugin._values
+        entry.options, entry.ask = evaluator.plugin._values, evaluator.asks_alike(request)
         if evaluator.tells_changes and "now" in spec_reads:
             entry.window = evaluator.window(self.rows, request)
         if evaluator.note_reads(spec_reads, request):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,7 @@ class CachedAnswers:
     """
 
     __slots__ = (
-        *("_dtype", "_least", "_n_rows", "_passes", "_passes_all", "answers", "change_count"),
+        *("_dtype", "_least", "_n_rows", "_passes", "_passes_all", "answers", "ask", "change_count"),
         *("ends", "is_kept", "most_dirty", "options", "raised", "size", "watched_attributes", "window"),
     )
 
@@ -58,6 +58,8 @@ class CachedAnswers:
         self._least: float = -math.inf
         self._passes: dict[float, NDArray[np.bool_]] = {}
         self._passes_all: bool | None = None
+        # Asks about one host of the pool after another, if that is the same for every request.
+        self.ask: Callable[..., Any] | None = None
         # When the answers hold, where they depend on the time.
         self.window: Window | None = None
         # Options in effect when the answers were computed; a change invalidates them.
@@ -83,7 +85,7 @@ class CachedAnswers:
                 del self._passes[next(iter(self._passes))]
             passes = self._passes[needed] = self.answers >= needed
         if passes.all():
-            self._least = needed
+            self._least = self.answers.min().item() if self._n_rows else needed
             return True
         return passes
 

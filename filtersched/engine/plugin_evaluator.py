@@ -241,6 +241,10 @@ class PluginEvaluator:
 
         return ask
 
+    def asks_alike(self, request: RequestKeys) -> Callable[..., Any] | None:
+        """The same for all requests, where nothing is read of them; one thread at a time may ask so."""
+        return None if self._nothing is None or self.reads is None else self.host_evaluator(request)
+
     def evaluate_columns(self, source: ColumnSource, request: RequestKeys) -> ColumnAnswer:
         """The answer for all rows.
 

@@ -95,6 +95,8 @@ class TopRows:
 
     def end(self, alive: RowMask) -> float:
         """The value of the best live row."""
+        if self._keys and alive.mask is self._among and (alive.mask is None or alive.mask[self._keys[0][1]]):
+            return self._sign * self._keys[0][0]
         return self._values.item(self.first(alive)[0])
 
     def first(self, alive: RowMask, count: int = 1) -> list[int]:

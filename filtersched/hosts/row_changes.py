@@ -95,6 +95,11 @@ class RowChanges:
             return None
         dirty: Changes = {}
         start = then - self._log_start
+        if then == self.change_count - 1:
+            # All names share the row.
+            names, rows = self._log_names[start], {self._log_rows[start]: None}
+            dirty = dict.fromkeys((None,) if names is None else names, rows)
+            start += 1
         for row, names in zip(self._log_rows[start:], self._log_names[start:], strict=True):
             for name in (None,) if names is None else names:
                 if name not in dirty:
@@ -169,8 +174,10 @@ class RowChanges:
 
 def rows_in(changes: Changes, reads: frozenset[str] | None) -> Collection[int]:
     """The rows in which something of `reads` has changed, each once; None reads anything."""
+    if reads is not None and None not in changes and reads.isdisjoint(changes):
+        return ()
     found: dict[int, None] = {}
     for name, rows in changes.items():
-        if reads is None or name is None or name in reads:
+        if rows is not found and (reads is None or name is None or name in reads):
             found = {**found, **rows} if found else rows
     return found
