@@ -107,6 +107,8 @@ class PluginEvaluator:
             names_of(declaration.spec_reads, WITH_ITEMS) if spec_reads is None else spec_reads
         )
         self._spec_view: Any = spec_view(self.name, declaration.spec_reads if spec_reads is None else spec_reads)
+        # A request for a function that reads little: nothing is remembered.
+        self._few_reads: Any = host_view(self.name, self.spec_reads)
         # What is shown of any request where nothing is declared.
         self._nothing: Any = None if self._spec_view._members else self._spec_view(None)
         self._host_view: Any = None if self.reads is None else host_view(self.name, self.reads)
@@ -148,8 +150,8 @@ class PluginEvaluator:
         self.key_reads = reads
 
     def of_request(self, function: Callable[[Any], Any], request: RequestKeys) -> Any:
-        """What a function of the plug-in makes of the request, of which it sees what is declared."""
-        return function(self._spec_view(request.spec))
+        """What a function of the plug-in makes of the request, of which it sees the declared attributes."""
+        return function(self._few_reads(request.spec))
 
     def host_reads_for(self, spec: RequestSpec) -> tuple[Name, ...]:
         """The host attributes, or items of them, that the answer depends on, where that depends on the request."""

@@ -128,8 +128,7 @@ class Run:
         self._candidates = candidate_rows(self.rows, spec)
         self._running = self._filters_for(0)
         request = RequestKeys(spec, self.rows)
-        steps = RowSteps(self.names, self._running, self._candidates.count, {})
-        self._filter(request, steps, 0, *self._cached(request))
+        self._passing(request, 0, *self._cached(request))
         return self._candidates.count
 
     @property

@@ -374,6 +374,7 @@ class HostState(Declared):
         """
         flavor = spec.flavor
         devices = device_usage.taken_by(self, spec)
+        unmeasured = {"unmeasured_vcpus": self.unmeasured_vcpus + flavor.vcpus} if self.metrics else {}
         self._assign(
             free_ram_mb=self.free_ram_mb - flavor.memory_mb,
             free_disk_mb=self.free_disk_mb - (flavor.root_gb + flavor.ephemeral_gb) * 1024,
@@ -381,9 +382,8 @@ class HostState(Declared):
             num_instances=self.num_instances + 1,
             num_io_ops=self.num_io_ops + 1,
             updated=spec.now,
+            **unmeasured,
         )
-        if self.metrics:
-            self._assign(unmeasured_vcpus=self.unmeasured_vcpus + flavor.vcpus)
         if self.resources and spec.resources:
             self._take_resources(spec.resources, 1)
         self.note_instance(spec)

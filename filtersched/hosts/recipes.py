@@ -67,8 +67,8 @@ def answers_of(
 
 
 def name_index() -> Recipe[NameIndex]:
-    """The rows by the names of the hosts."""
-    return Recipe(("host",), attrgetter("host"), lambda rows: NameIndex(rows.values("host"), rows.numbers))
+    """The rows by the names of the hosts, which hosts keep."""
+    return Recipe((), attrgetter("host"), lambda rows: NameIndex(rows.values("host"), rows.numbers))
 
 
 def instance_index() -> Recipe[InstanceIndex]:

@@ -34,7 +34,7 @@ _M = TypeVar("_M", bound=Made)
 class Recipe(NamedTuple, Generic[_M]):
     """How something is made of all rows.
 
-    attributes : what it reads of a host; None is anything.
+    attributes : what it reads of a host; None is anything, () is nothing that changes.
     of : the value of one host.
     make : what it makes of the rows; raises NotVectorizable.
     weight : how many columns it takes as much as; 0 for what plug-ins name and not requests: there are few.
@@ -87,7 +87,7 @@ class RowCaches(RowChanges):
         if cached is None:
             cached = _Cached(kind(*arguments))
             self._make_room(cached.recipe.weight)
-        if cached.change_count != self.change_count:
+        if cached.change_count != self.change_count and (cached.made is None or cached.recipe.attributes != ()):
             self._bring_up_to_date(cached)
         self._caches[key] = cached
         if cached.made is None:
