@@ -210,14 +210,16 @@ class Runners(list[FilterRunner]):
         self.ask_alike: bool = all(one.asks_alike for one in self)
         self.are_declared: bool = all(one.evaluator is not None for one in self)
         self.are_final: bool = all(one.is_final for one in self)
-        self._questions: Questions | None = None
+        # By number of weighers: all of a scheduler, or none.
+        self._questions: dict[int, Questions] = {}
 
-    def questions(self, further: Iterable[PluginEvaluator | None]) -> Questions:
-        """The questions to them, about rooms where they have them, and `further` ones, which are always the same."""
-        if self._questions is None:
-            asked = [*(one.room or one.evaluator for one in self), *further]
-            self._questions = Questions(asked)
-        return self._questions
+    def questions(self, weighers: Sequence[Any]) -> Questions:
+        """The questions to them, about rooms where they have them, and to weighers."""
+        found = self._questions.get(len(weighers))
+        if found is None:
+            asked = [*(one.room or one.evaluator for one in self), *(one.evaluator for one in weighers)]
+            found = self._questions[len(weighers)] = Questions(asked)
+        return found
 
 
 def _compares_rooms(plugin: CapacityFilter, asked: PluginEvaluator | None) -> bool:

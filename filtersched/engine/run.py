@@ -124,6 +124,7 @@ class Run:
 
     def count(self) -> int:
         """How many hosts pass all filters for the first instance. Raises UseHandlers, and what filters raise."""
+        self.weighers = ()
         spec = self.decision.spec_for(0, ())
         self._candidates = candidate_rows(self.rows, spec)
         self._running = self._filters_for(0)
@@ -231,7 +232,7 @@ class Run:
         if self.overlay.depleted or request.is_rebuild:
             # Cached answers ignore the depletion of this decision; a rebuild skips some filters.
             return [None] * (len(running) + len(self.weighers)), needed
-        answers = self.cache.find(running.questions(one.evaluator for one in self.weighers), request)
+        answers = self.cache.find(running.questions(self.weighers), request)
         for one, number in zip(running, needed, strict=True):
             if number is None and one.room is not None:
                 # A request that rooms cannot be compared with.
