@@ -94,14 +94,15 @@ class AnswerCache:
         The same sequence for a request of the same kind, as long as the answers are the same ones.
         """
         key, asked = questions.lasting(request)
-        found = self._found.pop(key, None)
-        if found is not None and self._hold(found.asked, found.change_count, request):
-            found.change_count = self.rows.change_count
-        else:
+        found = self._found.find(key)
+        if found is None or not self._hold(found.asked, found.change_count, request):
             answers = [None if one is None else self._current(one, request) for one in asked]
-            found = Found(asked, answers, self.rows.change_count)
-        if found.is_whole:
-            self._found.keep(key, found)
+            found = Found(asked, answers)
+            if found.is_whole:
+                self._found.keep(key, found)
+            else:
+                self._found.pop(key, None)
+        found.change_count = self.rows.change_count
         return found.answers
 
     def _current(self, evaluator: PluginEvaluator, request: RequestKeys) -> CachedAnswers | None:

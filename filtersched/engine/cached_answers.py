@@ -125,10 +125,10 @@ class Found:
     __slots__ = ("answers", "asked", "change_count", "is_whole")
 
     def __init__(
-        self, asked: Sequence[PluginEvaluator | None], answers: Sequence[CachedAnswers | None], change_count: int
+        self, asked: Sequence[PluginEvaluator | None], answers: Sequence[CachedAnswers | None]
     ) -> None:
         self.answers: Sequence[CachedAnswers | None] = tuple(answers)
-        self.change_count: int = change_count
+        self.change_count: int = -1
         pairs = [(one, entry) for one, entry in zip(asked, answers, strict=True) if one is not None]
         self.asked: Sequence[tuple[PluginEvaluator, CachedAnswers]] = [
             (one, entry) for one, entry in pairs if entry is not None

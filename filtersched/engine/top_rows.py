@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from filtersched.engine.candidates import Mask, Rows
 
 Floats = NDArray[np.float64]
-_SIZE = 32
+_SIZE = 64
 # A refill costs about as much as four full searches; refill only after that many calls.
 _COST = 4
 # With fewer runs than one in so many values, these count as nearly in order.
