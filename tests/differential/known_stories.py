@@ -20,6 +20,11 @@ _ALL_REFUSED_AT_LAST = ("ask", {"num_instances": 4, "memory_mb": 1, "vcpus": 5},
 _SOFT = ["ServerGroupSoftAffinityWeigher", "ServerGroupSoftAntiAffinityWeigher", "RAMWeigher"]
 
 STORIES = {
+    "room is asked for where there are no hosts": {
+        "conf": {},
+        "hosts": [],
+        "events": [("place", {}, ["DiskFilter"]), ("ask", {}, ["DiskFilter"])],
+    },
     "soft groups of many instances, some of them on hosts already": {
         "conf": {"weighers": _SOFT},
         "hosts": [
