@@ -37,6 +37,16 @@ class NotVectorizable(Exception):
     """A signal from a column: here numbers and arrays differ, so hosts are to be asked one by one."""
 
 
+def _operator(ufunc: np.ufunc) -> Callable[[Any, Any], Column]:
+    """A method that applies the function to a column and another value."""
+    return lambda column, other: _apply(ufunc, column, other)
+
+
+def _both_ways(ufunc: np.ufunc) -> tuple[Callable[[Any, Any], Column], Callable[[Any, Any], Column]]:
+    """The same, and the method for a column on the right."""
+    return _operator(ufunc), lambda column, other: _apply(ufunc, other, column)
+
+
 class Column:
     """Values of one attribute, one a host; arithmetic and comparisons give another Column.
 
@@ -109,14 +119,10 @@ class Column:
         self.values = self.values.repeat(count)
         self.missing = None if self.missing is None else self.missing.repeat(count)
 
-    def _is_known_truth(self) -> bool:
-        """Whether every value is a truth value."""
-        return self.missing is None and self.values.dtype.char == "?"
-
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Column:
         if method != "__call__" or kwargs:
             raise NotColumnarError(f"numpy.{ufunc.__name__}.{method} cannot be used on a column; use plain operators")
-        return _power(*inputs) if ufunc is np.power else _apply(ufunc, *inputs)
+        return _apply(ufunc, *inputs)
 
     def __array_function__(
         self, function: Callable[..., Any], _types: object, arguments: Sequence[Any], options: Mapping[str, Any]
@@ -128,90 +134,25 @@ class Column:
             "numpy.maximum() and plain operators can"
         )
 
-    def __add__(self, other: Any) -> Column:
-        return _apply(np.add, self, other)
-
-    def __radd__(self, other: Any) -> Column:
-        return _apply(np.add, other, self)
-
-    def __sub__(self, other: Any) -> Column:
-        return _apply(np.subtract, self, other)
-
-    def __rsub__(self, other: Any) -> Column:
-        return _apply(np.subtract, other, self)
-
-    def __mul__(self, other: Any) -> Column:
-        return _apply(np.multiply, self, other)
-
-    def __rmul__(self, other: Any) -> Column:
-        return _apply(np.multiply, other, self)
-
-    def __truediv__(self, other: Any) -> Column:
-        return _apply(np.divide, self, other)
-
-    def __rtruediv__(self, other: Any) -> Column:
-        return _apply(np.divide, other, self)
-
-    def __floordiv__(self, other: Any) -> Column:
-        return _apply(np.floor_divide, self, other)
-
-    def __rfloordiv__(self, other: Any) -> Column:
-        return _apply(np.floor_divide, other, self)
-
-    def __mod__(self, other: Any) -> Column:
-        return _apply(np.remainder, self, other)
-
-    def __rmod__(self, other: Any) -> Column:
-        return _apply(np.remainder, other, self)
-
-    def __pow__(self, other: Any) -> Column:
-        return _power(self, other)
-
-    def __rpow__(self, other: Any) -> Column:
-        return _power(other, self)
+    __add__, __radd__ = _both_ways(np.add)
+    __sub__, __rsub__ = _both_ways(np.subtract)
+    __mul__, __rmul__ = _both_ways(np.multiply)
+    __truediv__, __rtruediv__ = _both_ways(np.divide)
+    __floordiv__, __rfloordiv__ = _both_ways(np.floor_divide)
+    __mod__, __rmod__ = _both_ways(np.remainder)
+    __pow__, __rpow__ = _both_ways(np.power)
+    __and__, __rand__ = _both_ways(np.bitwise_and)
+    __or__, __ror__ = _both_ways(np.bitwise_or)
+    __xor__, __rxor__ = _both_ways(np.bitwise_xor)
+    __lt__, __gt__ = _operator(np.less), _operator(np.greater)
+    __le__, __ge__ = _operator(np.less_equal), _operator(np.greater_equal)
+    __eq__, __ne__ = _operator(np.equal), _operator(np.not_equal)  # type: ignore[assignment]
 
     def __neg__(self) -> Column:
         return _apply(np.negative, self)
 
     def __abs__(self) -> Column:
         return _apply(np.absolute, self)
-
-    def __and__(self, other: Any) -> Column:
-        if other is True and self._is_known_truth():
-            return self
-        return _apply(np.bitwise_and, self, other)
-
-    __rand__ = __and__
-
-    def __or__(self, other: Any) -> Column:
-        if other is False and self._is_known_truth():
-            return self
-        return _apply(np.bitwise_or, self, other)
-
-    __ror__ = __or__
-
-    def __xor__(self, other: Any) -> Column:
-        return _apply(np.bitwise_xor, self, other)
-
-    __rxor__ = __xor__
-
-    def __lt__(self, other: Any) -> Column:
-        return _apply(np.less, self, other)
-
-    def __le__(self, other: Any) -> Column:
-        return _apply(np.less_equal, self, other)
-
-    def __gt__(self, other: Any) -> Column:
-        return _apply(np.greater, self, other)
-
-    def __ge__(self, other: Any) -> Column:
-        return _apply(np.greater_equal, self, other)
-
-    def __eq__(self, other: Any) -> Column:  # type: ignore[override]
-        return _apply(np.equal, self, other)
-
-    def __ne__(self, other: Any) -> Column:  # type: ignore[override]
-        return _apply(np.not_equal, self, other)
 
     def _refuse(self, *_args: Any) -> NoReturn:
         raise NotColumnarError(
@@ -238,6 +179,8 @@ class Column:
 def _apply(ufunc: np.ufunc, *inputs: Any) -> Column:
     if ufunc is np.invert:
         raise NotColumnarError("~ means something else on one host; write numpy.logical_not(...)")
+    if ufunc is np.power:
+        return _power(*inputs)
     arrays = [_values(value) for value in inputs]
     if ufunc in _ARITHMETIC:
         if not all(map(_is_float, arrays)):
