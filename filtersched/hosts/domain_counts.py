@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
-from filtersched.hosts.domains import Answer, DomainKey
+from filtersched.hosts.domains import Among, Answer, DomainKey
 from filtersched.hosts.host_state import HostState
 from filtersched.requests.spread_rules import SpreadRule
 
@@ -30,9 +30,21 @@ class DomainTally:
         """Count what there was before the first instance."""
         self.counts: Counter[Any] = Counter(self._before)
         self._count = 0
+        # The domains that got an instance since the last answers were made; None before the first.
+        self._touched: set[Any] | None = None
+        self._answer = Among({}, 0, 0, max)
 
     def _add(self, domain: Any) -> None:
         self.counts[domain] += 1
+        if self._touched is not None:
+            self._touched.add(domain)
+
+    def near(self) -> Among:
+        """How many there are in the fullest of a host's domains, until the next instance is counted."""
+        if self._touched is None or self._touched:
+            self._answer = Among(self.counts, 0, 0, max, self._answer, self._touched)
+            self._touched = set()
+        return self._answer
 
     def follow(self, placed: Sequence[HostState], count: int) -> None:
         """Count the first so many of the hosts that were chosen."""
@@ -76,11 +88,6 @@ class DomainCounts(DomainTally):
         named = rule.shares
         others = sum(1 for domain in domains if str(domain) not in named) or 1
         self._share_of_others = (100.0 - sum(named.values())) / others if named else 100.0 / (len(domains) or 1)
-        # Which domains have room, and the domains that filled up since that was made; None if any may be other.
-        self._room: Room | None = None
-        self._since_room: set[Any] | None = None
-        # The domains that filled up since so many instances were placed; see filled_since.
-        self._filled: tuple[int, Collection[Any]] | None = None
         self._fullness: tuple[int, Fullness] | None = None
 
     def _start_over(self) -> None:
@@ -90,12 +97,11 @@ class DomainCounts(DomainTally):
         # How many of the domains have how many instances, and the least.
         self._having = Counter(self.counts[domain] for domain in self._domains)
         self._least = min(self._having, default=0)
-        # The domains that got an instance since it was last worked out which are full, and when it was.
-        self._touched: set[Any] | None = None
-        self._full: set[Any] = set()
-        self._full_when_least = 0
-        # How many instances were placed when it was worked out which domains are full.
-        self._full_at = -1
+        # Whether each domain has room, when so many instances were placed and with that least.
+        self._has_room: dict[Any, bool] = {}
+        self._room_at = self._room_when_least = -1
+        # The domains that filled up since so many instances were placed; see filled_since.
+        self._filled: tuple[int, Collection[Any]] | None = None
 
     def _add(self, domain: Any) -> None:
         count = self.counts[domain]
@@ -105,8 +111,6 @@ class DomainCounts(DomainTally):
             self._having[count + 1] += 1
             if count == self._least and not self._having[count]:
                 self._least += 1
-        if self._touched is not None:
-            self._touched.add(domain)
 
     def _share(self, domain: Any) -> float:
         """The per cent of all instances that a domain is to have."""
@@ -133,53 +137,41 @@ class DomainCounts(DomainTally):
         most, why = min(limits, key=lambda one: one[0])
         return int(most), why
 
-    def room(self) -> Room:
+    def room(self) -> Among:
         """Which domains have room for one more; the same object as before if they are the same."""
-        if not self._rule.has_limit:
-            return Room(self._full, self.counts, others=True, outside=True)
-        self._note_filled()
-        since = self._since_room
-        if self._room is None or since is None or since:
-            base = None if since is None else self._room
-            others = self._share_of_others > 0
-            self._room = Room(self._full, self.counts, others=others, outside=False, base=base, changed=since or ())
-            self._since_room = set()
-        return self._room
+        if self._room_at != self._count:
+            filled = self._update_room()
+            if filled is None or filled:
+                # A host in no domain passes only where nothing limits any.
+                others, outside = self._share_of_others > 0, not self._rule.has_limit
+                self._answer = Among(self._has_room, others, outside, all, self._answer, filled)
+            self._filled = None if filled is None else (self._room_at, filled)
+            self._room_at = self._count
+        return self._answer
 
     def filled_since(self, count: int) -> Collection[Any] | None:
         """The domains that have no room any more since `count` instances were placed, where a rule has a limit.
 
         None if others may have room again.
         """
-        self._note_filled()
+        self.room()
         return None if self._filled is None or self._filled[0] != count else self._filled[1]
 
-    def _note_filled(self) -> None:
-        if self._full_at == self._count:
-            return
-        filled = self._update_full()
-        self._filled = None if filled is None else (self._full_at, filled)
-        self._full_at = self._count
-        if filled is None or self._since_room is None:
-            self._since_room = None
-        else:
-            self._since_room |= filled
-
-    def _update_full(self) -> set[Any] | None:
-        """Work out which domains are full; returns those that are now and were not, None if any may be other."""
+    def _update_room(self) -> set[Any] | None:
+        """Note which domains have room; returns those that have none any more, None if any may be other."""
         rule = self._rule
         most = _NO_LIMIT if rule.max_skew is None else self._least + rule.max_skew
-        is_new = self._touched is None or self._least != self._full_when_least
-        asked = self.counts if is_new else self._touched or ()
-        full = {domain for domain in asked if self.counts[domain] >= most or self.counts[domain] >= self._most(domain)}
-        self._touched, self._full_when_least = set(), self._least
-        if is_new:
-            self._full = full
+        touched = self._touched if self._least == self._room_when_least else None
+        asked = self.counts if touched is None else touched
+        full = {domain for domain in asked if self.counts[domain] >= min(most, self._most(domain))}
+        self._touched, self._room_when_least = set(), self._least
+        if touched is None:
+            self._has_room = {domain: domain not in full for domain in self.counts}
             return None
         # While the limit stays, domains only fill up.
-        full -= self._full
-        self._full |= full
-        return full
+        filled = {domain for domain in full if self._has_room.get(domain, True)}
+        self._has_room.update(dict.fromkeys(filled, False))
+        return filled
 
     def fullness(self) -> Fullness:
         """How full each domain would be with one more."""
@@ -192,42 +184,6 @@ class DomainCounts(DomainTally):
         # A share of nothing counts as the smallest that anybody writes.
         own = max(self._share(domain), 0.01) * self._total / 100
         return (self.counts[domain] + 1) / own
-
-
-class Room(Answer):
-    """Which domains have room for one more instance, until the next instance is counted.
-
-    full : the domains that have none.
-    """
-
-    __slots__ = ("_full", "_known", "_others", "_outside")
-
-    def __init__(
-        self,
-        full: Collection[Any],
-        known: Collection[Any],
-        *,
-        others: bool,
-        outside: bool,
-        base: Room | None = None,
-        changed: Collection[Any] = (),
-    ) -> None:
-        """others : whether domains that are not known have room; outside : whether hosts in no domain pass.
-
-        base, changed : the answers from before, and the domains where they are others.
-        """
-        super().__init__(base, changed)
-        self._full = full
-        self._known = known
-        self._others = others
-        self._outside = outside
-
-    def of(self, domains: tuple[Any, ...]) -> bool:
-        """Whether a host in these domains has room; one in none has none."""
-        for domain in domains:
-            if domain in self._full or not (self._others or domain in self._known):
-                return False
-        return bool(domains) or self._outside
 
 
 class Fullness(Answer):

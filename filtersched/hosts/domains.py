@@ -22,7 +22,6 @@ from filtersched.requests.spread_rules import AGGREGATE, ZONE
 SERVICE_ZONE = Items("service", ("availability_zone",))
 #: The aggregates themselves as domains.
 AGGREGATES = "aggregate"
-_ROWS = "rows by code"
 
 
 def name_of(domain: Any) -> Any:
@@ -99,31 +98,37 @@ class DomainKey(NamedTuple):
             )
         return (value,)
 
-    def of_codes(self, codes: Codes) -> list[tuple[Any, ...]]:
-        """The domains of each code of the attributes that it reads; of codes that no row has anything."""
-        return self._known(codes)[0]
-
-    def codes_by_domain(self, codes: Codes) -> dict[Any, list[int]]:
-        """The codes that are in each domain, by its name; by None those that are in none."""
-        return self._known(codes)[1]
-
-    def _known(self, codes: Codes) -> tuple[list[tuple[Any, ...]], dict[Any, list[int]]]:
-        """Domains by code, and codes by domain, until the codes change."""
-        stamp, each, places = codes.seen.get(self, (-1, [], {}))
-        if stamp != codes.stamp:
+    def of_codes(self, codes: Codes) -> DomainsOfCodes:
+        """The domains of the codes of the attributes that it reads, until the codes change."""
+        known: DomainsOfCodes | None = codes.seen.get(self)
+        if known is None or known.stamp != codes.stamp:
             is_one = len(self.names) == 1
-            each, places = [()] * len(codes.values), {}
+            known = DomainsOfCodes(codes.stamp, [()] * len(codes.values), {}, {})
             for code in codes.live():
                 value = codes.values[code]
-                each[code] = self.of_values((value,) if is_one else value)
-                for domain in each[code] or (None,):
-                    places.setdefault(name_of(domain), []).append(code)
-            codes.keep(self, (codes.stamp, each, places))
-        return each, places
+                known.each[code] = self.of_values((value,) if is_one else value)
+                for domain in known.each[code] or (None,):
+                    known.places.setdefault(name_of(domain), []).append(code)
+            codes.keep(self, known)
+        return known
 
     def shown(self, domain: Any) -> str:
         """A domain in a text."""
         return f"of host {domain.host!r} alone" if type(domain) is Alone else repr(domain)
+
+
+class DomainsOfCodes(NamedTuple):
+    """Which code of hosts' attributes is in which domains.
+
+    each : the domains by code; of codes that no row has anything.
+    places : the codes by the name of the domain; by None those that are in none.
+    rows : by code the rows that have it, where somebody asked.
+    """
+
+    stamp: int
+    each: list[tuple[Any, ...]]
+    places: dict[Any, list[int]]
+    rows: dict[int, NDArray[np.intp]]
 
 
 class InDomains(NamedTuple):
@@ -139,61 +144,61 @@ class InDomains(NamedTuple):
         codes = rows.codes(self.key.names)
         if codes is None:
             return None
-        places = self.key.codes_by_domain(codes)
-        return [_rows_of_code(codes, code) for domain in self.domains for code in places.get(domain, ())]
+        known = self.key.of_codes(codes)
+        found = [code for domain in self.domains for code in known.places.get(domain, ())]
+        for code in found:
+            if code not in known.rows:
+                known.rows[code] = np.flatnonzero(codes.codes == code)
+        return [known.rows[code] for code in found]
 
 
-def _rows_of_code(codes: Codes, code: int) -> NDArray[np.intp]:
-    """The rows that have a code, cached."""
-    of, stamp, known = codes.seen.get(_ROWS, (None, -1, {}))
-    if of is not codes.codes or stamp != codes.stamp:
-        known = {}
-        codes.keep(_ROWS, (codes.codes, codes.stamp, known))
-    rows: NDArray[np.intp] | None = known.get(code)
-    if rows is None:
-        rows = known[code] = np.flatnonzero(codes.codes == code)
-    return rows
+class _Table(NamedTuple):
+    """The answer for each code, and with that the column, of codes with that stamp."""
+
+    codes: Codes
+    stamp: int
+    answers: NDArray[Any]
+    column: Column
+
+    def is_of(self, codes: Codes) -> bool:
+        return self.codes is codes and self.stamp == codes.stamp
 
 
 class Answer:
     """Answers for the domains of hosts: floats, whole numbers or truth values; equal only to itself."""
 
-    __slots__ = ("_of_rows", "_start")
+    __slots__ = ("_before", "_changed", "_known")
 
     def __init__(self, before: Answer | None = None, changed: Collection[Any] | None = None) -> None:
         """before, changed : the answers from before, and the names of the domains where they are others."""
-        # The codes and their stamp that answers were computed for, and the answers: a column.
-        self._of_rows: Any = None
-        self._start: Any = (None, ()) if before is None or changed is None else (before._of_rows, changed)
+        self._known: _Table | None = None
+        self._before = None if before is None or changed is None else before._known
+        self._changed = changed or ()
 
     def of(self, domains: tuple[Any, ...]) -> Any:
         """The answer for a host in these domains."""
         raise NotImplementedError
 
-    def table(self, key: DomainKey, codes: Codes) -> NDArray[Any]:
+    def table(self, known: DomainsOfCodes) -> NDArray[Any]:
         """The answers for each code."""
-        return np.array(list(map(self.of, key.of_codes(codes))))
+        return np.array(list(map(self.of, known.each)))
 
     def column(self, key: DomainKey, codes: Codes) -> Column:
         """The answers of all hosts, cached; of earlier answers only those are computed that differ."""
-        before, changed = self._start
-        if not _is_of(self._of_rows, codes):
-            if _is_of(before, codes):
-                values = before[2].values.copy()
-                each, places = key.of_codes(codes), key.codes_by_domain(codes)
-                for code in {code for domain in changed for code in places.get(domain, ())}:
-                    values[codes.codes == code] = self.of(each[code])
+        if self._known is None or not self._known.is_of(codes):
+            known = key.of_codes(codes)
+            if self._before is not None and self._before.is_of(codes):
+                answers = self._before.answers.copy()
+                for domain in self._changed:
+                    for code in known.places.get(domain, ()):
+                        answers[code] = self.of(known.each[code])
             else:
-                values = self.table(key, codes).take(codes.codes)
-            is_whole = values.dtype.kind == "i"
-            column = Column(values, max_abs_int=float(abs(values).max(initial=0)) if is_whole else None)
-            self._of_rows = (codes.codes, codes.stamp, column)
-        found: Column = self._of_rows[2]
-        return found
-
-
-def _is_of(known: Any, codes: Codes) -> bool:
-    return known is not None and known[0] is codes.codes and known[1] == codes.stamp
+                answers = self.table(known)
+            numbers, largest = answers, None
+            if answers.dtype.kind == "i":
+                numbers, largest = answers.astype(np.float64), float(abs(answers).max(initial=0))
+            self._known = _Table(codes, codes.stamp, answers, Column(numbers.take(codes.codes), None, largest))
+        return self._known.column
 
 
 class Among(Answer):
@@ -202,13 +207,19 @@ class Among(Answer):
     __slots__ = ("_among", "_else", "_merge", "_outside")
 
     def __init__(
-        self, among: Mapping[Any, Any], other: Any, outside: Any, merge: Callable[[Iterable[Any]], Any]
+        self,
+        among: Mapping[Any, Any],
+        other: Any,
+        outside: Any,
+        merge: Callable[[Iterable[Any]], Any],
+        before: Answer | None = None,
+        changed: Collection[Any] | None = None,
     ) -> None:
         """among : the answers of some domains; other : of all others; outside : of hosts in none.
 
         merge : combines the answers for all domains of a host into one.
         """
-        super().__init__()
+        super().__init__(before, changed)
         self._among = among
         self._else = other
         self._outside = outside
@@ -217,13 +228,12 @@ class Among(Answer):
     def of(self, domains: tuple[Any, ...]) -> Any:
         return self._merge(self._among.get(one, self._else) for one in domains) if domains else self._outside
 
-    def table(self, key: DomainKey, codes: Codes) -> NDArray[Any]:
-        each, places = key.of_codes(codes), key.codes_by_domain(codes)
-        table = np.full(len(codes.values), self._else, dtype=type(self._else))
-        table[places.get(None, [])] = self._outside
-        for domain in self._among:
-            for code in places.get(domain, ()):
-                table[code] = self.of(each[code])
+    def table(self, known: DomainsOfCodes) -> NDArray[Any]:
+        table = np.full(len(known.each), self._else, dtype=type(self._else))
+        table[known.places.get(None, [])] = self._outside
+        for domain, answer in self._among.items():
+            for code in known.places.get(domain, ()):
+                table[code] = answer if len(known.each[code]) == 1 else self.of(known.each[code])
         return table
 
 

@@ -59,7 +59,7 @@ class GroupRules:
 
     def members_near(self, host: Any, rule: GroupRule, key: DomainKey) -> Any:
         """How many members the rule's domain has: those of the fullest of a host's domains."""
-        return asked(host, OfDomains(key, Among(self._tally(rule, key).counts, 0, 0, max)))
+        return asked(host, OfDomains(key, self._tally(rule, key).near()))
 
     def refusal(self, host: Any, rule: GroupRule, key: DomainKey, *, unknown: bool) -> tuple[str, int, int] | None:
         """Why a rule refuses a host: a sentence, what it needs and what it has. None if it does not."""

@@ -92,7 +92,7 @@ def _room_on_columns(
         if codes is None or (on_host.default < math.inf and rows.host_names().several):
             # Rules about hosts count all nodes of a host.
             return None
-        domains = key.of_codes(codes)
+        domains = key.of_codes(codes).each
     except (UseHandlers, InvalidRequest):
         return None
     for name, count in on_host.others.items():

@@ -55,7 +55,7 @@ class GroupRulesWeigher(BaseWeigher):
         for rule, key in keys:
             near = weight_properties.group_rules.members_near(host_state, rule, key)
             weight = weight + near if rule.is_together else weight - near
-        return weight * (multiplier != 0)
+        return weight * (multiplier != 0) if type(multiplier) is Column else weight
 
     def _keys(self, spec: Any) -> list[tuple[Any, Any]]:
         rules = spec.group_rules
