@@ -185,6 +185,8 @@ def typed_key(value: Any) -> Any:
         return kind, tuple(map(typed_key, value))
     if isinstance(value, frozenset):
         return kind, frozenset(map(typed_key, value))
+    if kind is datetime and value.tzinfo is None:
+        return kind, value, value.fold
     if getattr(kind, "is_canonical", False):
         # Equal ones cannot be told apart.
         return value

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import pytest
 
-from filtersched.columns.frozen import EMPTY, FrozenDict, thaw
+from filtersched.columns.frozen import EMPTY, FrozenDict, thaw, typed_key
 from filtersched.columns.plain_data import plain_data
 
 
@@ -63,3 +63,9 @@ def test_thawing_gives_plain_data():
     assert thawed == {"a": [1, {"b": [2, 3]}], "t": "2026-01-31T00:00:00"}
     assert type(thawed) is dict
     assert type(thawed["a"]) is list
+
+
+def test_key_of_a_time_is_that_of_an_equal_one_with_the_same_fold():
+    time = datetime(2026, 1, 31, 12)
+    assert typed_key(time) == typed_key(time.replace())
+    assert typed_key(time) != typed_key(time.replace(fold=1))

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from filtersched.errors import InvalidHost
+from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_state import HostState
 from filtersched.hosts.service import Service, service_is_up
 
@@ -127,3 +128,13 @@ def test_key_that_no_service_record_has_is_refused(key, hint):
     assert str(caught.value).startswith(
         f"host 'cmp1': service must be a service record; {key!r} is no key of one. {hint}"
     )
+
+
+def test_equal_records_with_times_of_their_own_change_nothing():
+    seen = datetime(2026, 1, 31, 12)
+    pool = HostPool([HostState("h1", service={"last_seen_up": seen})])
+    before = pool.generation
+    pool.update("h1", service={"last_seen_up": seen.replace()})
+    assert pool.generation == before
+    pool.update("h1", service={"last_seen_up": seen.replace(second=1)})
+    assert pool.generation == before + 1
