@@ -7,7 +7,6 @@ a million.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar, NoReturn
 
@@ -180,7 +179,8 @@ def _apply(ufunc: np.ufunc, *inputs: Any) -> Column:
     if ufunc is np.invert:
         raise NotColumnarError("~ means something else on one host; write numpy.logical_not(...)")
     if ufunc is np.power:
-        return _power(*inputs)
+        # numpy's may differ from Python's in the last bit.
+        raise NotVectorizable
     arrays = [_values(value) for value in inputs]
     if ufunc in _ARITHMETIC:
         if not all(map(_is_float, arrays)):
@@ -192,25 +192,6 @@ def _apply(ufunc: np.ufunc, *inputs: Any) -> Column:
             raise NotVectorizable
         return Column(ufunc(*arrays), max_abs_int=_max_abs_int_of_result(ufunc, list(map(_max_abs_int_of, inputs))))
     return Column(ufunc(*arrays), max_abs_int=_largest_input(inputs) if ufunc in _CHOICES else None)
-
-
-def _power(base: Any, exponent: Any) -> Column:
-    """`base ** exponent` of each host, by Python itself: numpy's may differ in the last bit."""
-    numbers = [_as_numbers(_values(value)) for value in (base, exponent)]
-    bases, exponents = (array.tolist() for array in np.broadcast_arrays(*numbers))
-    try:
-        results = list(map(operator.pow, bases, exponents))
-    except ArithmeticError:
-        raise NotVectorizable from None
-    if any(type(result) is complex for result in results):
-        raise NotVectorizable
-    powers = np.array(results, dtype=np.float64)
-    largest = None
-    if _max_abs_int_of(base) is not None and _max_abs_int_of(exponent) is not None:
-        largest = float(np.abs(powers).max(initial=0.0))
-        if largest >= EXACT:
-            raise NotVectorizable
-    return Column(powers, max_abs_int=largest)
 
 
 def _max_abs_int_of(value: Any) -> float | None:
@@ -268,9 +249,8 @@ def _values(value: Any) -> Any:
 
 def counted(rows: Sequence[int], count: int) -> Column:
     """How often each of `count` rows is among `rows`."""
-    counts = np.zeros(count, dtype=np.float64)
-    np.add.at(counts, np.array(rows, dtype=np.intp), 1.0)
-    return Column(counts, max_abs_int=float(len(rows)))
+    counts = np.bincount(np.array(rows, dtype=np.intp), minlength=count)
+    return Column(counts.astype(np.float64), max_abs_int=float(len(rows)))
 
 
 class HostColumns:
@@ -288,10 +268,6 @@ class HostColumns:
 
     def look_up(self, look_up: Any) -> Any:
         """The answer to a look-up: a Column, or one value that all hosts have."""
-        raise NotImplementedError
-
-    def named(self, names: Collection[str]) -> Column:
-        """Whether the host's name is one of `names`."""
         raise NotImplementedError
 
     def count_instances(self, uuids: Collection[str]) -> Any:
@@ -346,11 +322,6 @@ def opposite(value: Any) -> Any:
 def is_known(value: Any) -> Any:
     """Whether `value` is not None: one host's, or a column of them."""
     return value.is_known() if type(value) is Column else value is not None
-
-
-def is_named(host: Any, names: Collection[str]) -> Any:
-    """Whether the host's name is one of `names`, on one host (reading `host`) or on columns."""
-    return host.named(names) if isinstance(host, HostColumns) else host.host in names
 
 
 def count_instances(host: Any, uuids: Collection[str]) -> Any:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -53,8 +51,6 @@ class Codes:
         if isinstance(given, np.ndarray):
             # Its items are made when read, and gone again: they have no identity.
             given = given.tolist()
-        if len(given) and all(map(operator.is_, given, itertools.repeat(given[0]))):
-            return np.full(len(given), self._code_of(given[0]), dtype=np.intp)
         if len(given) and isinstance(given[0], str | None) and set(map(type, given)) <= {str, type(None)}:
             # Text is its own key, and hashed already.
             for value in dict.fromkeys(given):
@@ -125,12 +121,9 @@ class Codes:
         if all(is_same(answer, answers[0]) for answer in answers):
             return OneAnswer(answers[0])
         table = as_column(answers)
-        if len(live) == len(self.values):
-            at = self.codes
-        else:
-            places = np.zeros(len(self.values), dtype=np.intp)
-            places[live] = np.arange(len(live), dtype=np.intp)
-            at = places.take(self.codes)
+        places = np.zeros(len(self.values), dtype=np.intp)
+        places[live] = np.arange(len(live), dtype=np.intp)
+        at = places.take(self.codes)
         missing = None if table.missing is None else table.missing.take(at)
         return Column(table.values.take(at), missing, table.max_abs_int)
 

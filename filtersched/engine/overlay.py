@@ -116,10 +116,6 @@ class Overlay:
             return below
         raise NotVectorizable
 
-    def named(self, names: Collection[str]) -> Column:
-        """Whether the host's name is one of `names`; a host that is depleted keeps its name."""
-        return self.rows.named(names)
-
     def count_instances(self, uuids: Collection[str]) -> Any:
         """How many of these instances are on the host: a Column, or 0 if none is on any."""
         if len(uuids) > 1:

@@ -74,10 +74,6 @@ class DepletedRows:
         self._check(look_up.attributes)
         return self._rows.look_up(look_up)
 
-    def named(self, names: Collection[str]) -> Column:
-        """Whether the host's name is one of `names`."""
-        return self._rows.named(names)
-
     def count_instances(self, uuids: Collection[str]) -> Any:
         """Raises NotVectorizable."""
         raise NotVectorizable

@@ -138,8 +138,6 @@ class ColumnSource(Protocol):
 
     def look_up(self, look_up: Any) -> Any: ...
 
-    def named(self, names: Collection[str]) -> Column: ...
-
     def count_instances(self, uuids: Collection[str]) -> Column: ...
 
 
@@ -203,11 +201,6 @@ class ColumnView(HostColumns):
             self.gaps.append(column)
             self.reads_may_differ |= bool(column.missing.all())
         return column
-
-    def named(self, names: Collection[str]) -> Column:
-        """Whether the host's name is one of `names`."""
-        self._declared("host")
-        return self._source.named(names)
 
     def count_instances(self, uuids: Collection[str]) -> Any:
         """How many of these instances are on the host."""

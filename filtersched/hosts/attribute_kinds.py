@@ -130,9 +130,9 @@ def _container(annotation: Any) -> Kind:
         return _mapping(_SIMPLE.get(inner[1], DATA) if len(inner) == 2 and inner[0] is str else DATA)
     of = _SIMPLE.get(inner[0], DATA) if inner and (found is not tuple or inner[1:] == (...,)) else DATA
     if issubclass(found, Set):
-        return _set(of) if of.array_kinds or of.is_text else OBJECT
+        return _several("set", frozenset, of) if of.array_kinds or of.is_text else OBJECT
     if issubclass(found, list | tuple) or found in (Sequence, Collection, Iterable):
-        return _list(of)
+        return _several("list", FrozenList, of)
     return OBJECT
 
 
@@ -156,18 +156,11 @@ def _mapping(of: Kind) -> Kind:
     return _kind(f"{of.words} by name", alike(check), {}, *({"a": value} for value in some))
 
 
-def _list(of: Kind) -> Kind:
-    def check(value: Any) -> tuple[Any, ...]:
-        return FrozenList(_item(of, "an item", item) for item in items(value))
+def _several(words: str, make: Callable[[Iterator[Any]], Any], of: Kind) -> Kind:
+    def check(value: Any) -> Any:
+        return make(_item(of, "an item", item) for item in items(value))
 
-    return _kind(f"list of {of.words}", alike(check), [], [*of.samples[:1]], [*of.samples[:2]])
-
-
-def _set(of: Kind) -> Kind:
-    def check(value: Any) -> frozenset[Any]:
-        return frozenset(_item(of, "an item", item) for item in items(value))
-
-    return _kind(f"set of {of.words}", alike(check), [], [*of.samples[:1]], [*of.samples[:2]])
+    return _kind(f"{words} of {of.words}", alike(check), [], [*of.samples[:1]], [*of.samples[:2]])
 
 
 def _item(of: Kind, which: str, value: Any) -> Any:

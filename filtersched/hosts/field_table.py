@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -11,49 +11,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filtersched.columns.column import Column
+from filtersched.hosts.instance_index import InstancesOfRows
 from filtersched.hosts.row_index import HostNumbers
 
 _SPARE = 1024
 
 
-class FieldTable:
+class FieldTable(InstancesOfRows):
     """By value of the field the hosts that instances with it came to, and those that they left, each once for each."""
 
-    def __init__(self, instances: Sequence[Mapping[str, Any]], numbers: HostNumbers, field: str) -> None:
-        """instances : of each row, by uuid."""
-        self._numbers = numbers
+    def __init__(self, instances: Iterable[Mapping[str, Any]], numbers: HostNumbers, field: str) -> None:
         self._value_of = attrgetter(field)
         self._moves: dict[Any, tuple[array[int], array[int]]] = {}
-        self._known: list[Mapping[str, Any]] = []
-        for one in instances:
-            self.append(one)
+        super().__init__(instances, numbers)
 
-    def append(self, instances: Mapping[str, Any]) -> None:
-        """Add a row with these instances."""
-        self._known.append({})
-        self.put(len(self._known) - 1, instances)
+    def _arrive(self, number: int, instance: Any, uuid: str) -> None:
+        self._of(instance)[0].append(number)
 
-    def remove(self, row: int) -> None:
-        """Take a row out; those behind it move up."""
-        self.put(row, {})
-        del self._known[row]
+    def _leave(self, number: int, instance: Any, uuid: str) -> None:
+        self._of(instance)[1].append(number)
 
-    def put(self, row: int, instances: Mapping[str, Any]) -> None:
-        """Note which instances the host of a row has now."""
-        known, self._known[row] = self._known[row], instances
-        if known is not instances:
-            self._note(row, 0, instances, known)
-            self._note(row, 1, known, instances)
-
-    def _note(self, row: int, side: int, some: Mapping[str, Any], others: Mapping[str, Any]) -> None:
-        """Note the instances that are among some and not among others."""
-        number = self._numbers.of_rows[row]
-        for uuid, instance in some.items():
-            if others.get(uuid) is not instance:
-                value = self._value_of(instance)
-                if value not in self._moves:
-                    self._moves[value] = array("i"), array("i")
-                self._moves[value][side].append(number)
+    def _of(self, instance: Any) -> tuple[array[int], array[int]]:
+        value = self._value_of(instance)
+        if value not in self._moves:
+            self._moves[value] = array("i"), array("i")
+        return self._moves[value]
 
     def has(self, value: Any) -> bool:
         """Whether an instance has, or had, the value."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -25,8 +26,7 @@ def checked_columns(
     given: dict[str, Sequence[Any]] = {"host": _checked(table["host"], hosts, hosts)}
     given["nodename"] = _checked(table["nodename"], nodes, hosts)
     if len(set(zip(hosts, nodes, strict=False))) < len(hosts):
-        seen: set[Any] = set()
-        twice = next(key for key in zip(hosts, nodes, strict=False) if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        twice = next(key for key, count in Counter(zip(hosts, nodes, strict=False)).items() if count > 1)
         raise InvalidHost(f"host {twice[0]!r}, node {twice[1]!r}: there is one of that name in the pool", host=twice[0])
     for attribute, values in columns.items():
         if attribute not in table or attribute in given:

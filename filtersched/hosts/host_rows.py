@@ -211,7 +211,9 @@ class HostRows(RowCaches):
             return values
         made = [getattr(self._hosts[row], attribute, MISSING) for row in self._made]
         if isinstance(values, np.ndarray):
-            values = values.copy() if _holds(values.dtype, made) else values.tolist()
+            array = np.array(made)
+            is_held = array.dtype == values.dtype and len(set(map(type, made))) == 1
+            values = values.copy() if is_held else values.tolist()
         else:
             values = list(values)
         for row, value in zip(self._made, made, strict=True):
@@ -267,13 +269,6 @@ class HostRows(RowCaches):
         found = self._hosts[row]
         return str(self._given["nodename"][row]) if found is None else found.nodename
 
-    def named(self, names: Collection[str]) -> Column:
-        """Whether the host's name is one of `names`."""
-        mask = np.zeros(len(self), dtype=np.bool_)
-        for name in names:
-            mask[self.rows_named(name)] = True
-        return Column(mask)
-
     def rows_with(self, uuid: str) -> Collection[int]:
         """The rows of the hosts that an instance is on."""
         return self._index().rows(uuid)
@@ -298,17 +293,6 @@ class HostRows(RowCaches):
 
 def _kind_of(host: HostState) -> tuple[type]:
     return (type(host),)
-
-
-def _holds(dtype: np.dtype[Any], values: Sequence[Any]) -> bool:
-    """Whether an array of that type holds Python values as they are."""
-    kinds = set(map(type, values))
-    if dtype == np.float64 or dtype == np.bool_:
-        return kinds <= {float if dtype == np.float64 else bool}
-    if dtype.kind not in "iu" or not kinds <= {int}:
-        return False
-    ends = np.iinfo(dtype)
-    return all(ends.min <= value <= ends.max for value in values)
 
 
 def _is_lasting(function: Callable[[Any], Any]) -> bool:

@@ -1,4 +1,4 @@
-"""InstanceIndex: which rows an instance is on, and which instances a group has."""
+"""What is made of the instances of hosts in rows: which rows an instance is on, which instances a group has."""
 
 from __future__ import annotations
 
@@ -8,23 +8,15 @@ from typing import Any
 from filtersched.hosts.row_index import HostNumbers, RowIndex
 
 
-class InstanceIndex(RowIndex):
-    """Uuid of an instance to the rows of the hosts that have it, nearly always one."""
-
-    __slots__ = ("_known", "_members")
+class InstancesOfRows:
+    """What is made of the instances of each row; a class derived from it notes which arrive and which leave."""
 
     def __init__(self, instances: Iterable[Mapping[str, Any]], numbers: HostNumbers) -> None:
         """instances : of each row, by uuid."""
-        super().__init__(numbers)
-        # Of each group the members, as keys in the order in which they came.
-        self._members: dict[str, dict[str, None]] = {}
+        self._numbers = numbers
         self._known: list[Mapping[str, Any]] = []
         for one in instances:
             self.append(one)
-
-    def members_of(self, group: str) -> Collection[str]:
-        """The uuids of the instances that are in a group."""
-        return self._members.get(group, {}).keys()
 
     def append(self, instances: Mapping[str, Any]) -> None:
         """Add a row with these instances."""
@@ -50,20 +42,46 @@ class InstanceIndex(RowIndex):
         known, number = self._known[row], self._numbers.of_rows[row]
         for uuid in left:
             # A change that was interrupted behind this is made again.
-            if uuid in known and self._discard(uuid, number):
-                self._leave_groups(uuid, known[uuid])
+            if uuid in known:
+                self._leave(number, known[uuid], uuid)
         for uuid in arrived:
-            self._add(uuid, number)
-            for group in groups_of(instances[uuid]):
-                self._members.setdefault(group, {})[uuid] = None
+            self._arrive(number, instances[uuid], uuid)
         self._known[row] = instances
 
-    def _leave_groups(self, uuid: str, instance: Any) -> None:
+    def _arrive(self, number: int, instance: Any, uuid: str) -> None:
+        """An instance came to the host of that number."""
+        raise NotImplementedError
+
+    def _leave(self, number: int, instance: Any, uuid: str) -> None:
+        """An instance left it."""
+        raise NotImplementedError
+
+
+class InstanceIndex(InstancesOfRows, RowIndex):
+    """Uuid of an instance to the rows of the hosts that have it, nearly always one."""
+
+    def __init__(self, instances: Iterable[Mapping[str, Any]], numbers: HostNumbers) -> None:
+        RowIndex.__init__(self, numbers)
+        # Of each group the members, as keys in the order in which they came.
+        self._members: dict[str, dict[str, None]] = {}
+        super().__init__(instances, numbers)
+
+    def members_of(self, group: str) -> Collection[str]:
+        """The uuids of the instances that are in a group."""
+        return self._members.get(group, {}).keys()
+
+    def _arrive(self, number: int, instance: Any, uuid: str) -> None:
+        self._add(uuid, number)
         for group in groups_of(instance):
-            members = self._members.get(group, {})
-            members.pop(uuid, None)
-            if not members:
-                self._members.pop(group, None)
+            self._members.setdefault(group, {})[uuid] = None
+
+    def _leave(self, number: int, instance: Any, uuid: str) -> None:
+        if self._discard(uuid, number):
+            for group in groups_of(instance):
+                members = self._members.get(group, {})
+                members.pop(uuid, None)
+                if not members:
+                    self._members.pop(group, None)
 
 
 def groups_of(instance: Any) -> Sequence[str]:

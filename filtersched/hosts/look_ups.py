@@ -7,8 +7,8 @@ updates its row of these caches.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
+from itertools import chain
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from filtersched.columns.column import Column, HostColumns, NotVectorizable
 from filtersched.columns.distinct_values import as_column
 from filtersched.hosts.field_table import FieldTable
 from filtersched.hosts.host_rows import HostRows
+from filtersched.hosts.recipes import Gathered
 from filtersched.hosts.row_caches import Recipe
 
 # -- what plug-ins call ------------------------------------------------------------------------
@@ -39,6 +40,13 @@ def has_key(host: Any, attribute: str, key: str) -> Any:
 def has_attribute(host: Any, name: str) -> Any:
     """Whether the host has an attribute of that name that is no method."""
     return asked(host, HasAttribute(name))
+
+
+def is_named(host: Any, names: Collection[str]) -> Any:
+    """Whether the host's name is one of `names`. Reads `host`."""
+    if not isinstance(host, HostColumns):
+        return host.host in names
+    return host.look_up(IsNode(tuple((name, None) for name in names)))
 
 
 def is_node(host: Any, nodes: Collection[tuple[str, str | None]]) -> Any:
@@ -68,7 +76,7 @@ def may_have(rows: HostRows, attribute: str, key: str | None = None) -> bool:
     """Whether a host may have an attribute, or an item of a mapping."""
     try:
         if key is not None:
-            return rows.current(keys, attribute).has(key)
+            return key in rows.current(keys, attribute)
         return not rows.is_plain(attribute) or rows.may_have(attribute)
     except Exception:
         # The boundary to a class derived from HostState.
@@ -97,7 +105,7 @@ class Item(NamedTuple):
 
     def column(self, rows: HostRows) -> Any:
         """The answers of all hosts, or one that all have. Raises NotVectorizable."""
-        return rows.current(each_host, type(self), self) if rows.current(keys, self.attribute).has(self.key) else None
+        return rows.current(each_host, type(self), self) if self.key in rows.current(keys, self.attribute) else None
 
 
 class HasKey(NamedTuple):
@@ -114,7 +122,7 @@ class HasKey(NamedTuple):
         return self.key in getattr(host, self.attribute)
 
     def column(self, rows: HostRows) -> Any:
-        return rows.current(each_host, type(self), self) if rows.current(keys, self.attribute).has(self.key) else False
+        return rows.current(each_host, type(self), self) if self.key in rows.current(keys, self.attribute) else False
 
 
 class HasAttribute(NamedTuple):
@@ -143,7 +151,7 @@ class IsNode(NamedTuple):
 
     @property
     def attributes(self) -> tuple[str, ...]:
-        return ("host", "nodename")
+        return ("host", "nodename") if any(node is not None for _name, node in self.nodes) else ("host",)
 
     def of(self, host: Any) -> Any:
         return any(name == host.host and node in (None, host.nodename) for name, node in self.nodes)
@@ -190,7 +198,8 @@ class Instances(NamedTuple):
 
 def rows_of_node(rows: HostRows, host: str, node: str | None) -> list[int]:
     """The rows of a node of a host; None is all of its nodes."""
-    return [row for row in rows.rows_named(host) if node in (None, rows.host(row).nodename)]
+    found = rows.rows_named(host)
+    return found if node is None else [row for row in found if rows.host(row).nodename == node]
 
 
 # -- recipes of what the pool keeps for them ---------------------------------------------------
@@ -217,39 +226,14 @@ def field_table(field: str) -> Recipe[FieldTable]:
     )
 
 
-def keys(attribute: str) -> Recipe[Keys]:
-    """The keys that a mapping has on any host."""
-    return Recipe((attribute,), attrgetter(attribute), lambda rows: Keys(rows.values(attribute)))
+def keys(attribute: str) -> Recipe[Gathered]:
+    """The keys that a mapping has on any host, or had."""
 
+    def of(host: Any) -> Collection[str]:
+        found: Collection[str] = getattr(host, attribute).keys()
+        return found
 
-class Keys:
-    """The keys that a mapping has on any host."""
+    def make(rows: HostRows) -> Gathered:
+        return Gathered(chain.from_iterable(mapping.keys() for mapping in rows.values(attribute)))
 
-    def __init__(self, mappings: Collection[Mapping[str, Any]]) -> None:
-        self._mappings = list(mappings)
-        self._counts: Counter[str] = Counter()
-        for mapping in self._mappings:
-            self._counts.update(mapping.keys())
-
-    def has(self, key: str) -> bool:
-        """Whether a host has it."""
-        return self._counts[key] > 0
-
-    def put(self, row: int, mapping: Mapping[str, Any]) -> None:
-        """Give a row another mapping."""
-        known = self._mappings[row]
-        if mapping is not known:
-            self._counts.subtract(known.keys())
-            self._counts.update(mapping.keys())
-            self._mappings[row] = mapping
-            if len(self._counts) > 10_000:
-                self._counts = +self._counts
-
-    def append(self, mapping: Mapping[str, Any]) -> None:
-        """Add a row with this mapping."""
-        self._mappings.append(mapping)
-        self._counts.update(mapping.keys())
-
-    def remove(self, row: int) -> None:
-        """Take a row out."""
-        self._counts.subtract(self._mappings.pop(row).keys())
+    return Recipe((attribute,), of, make)

@@ -15,17 +15,21 @@ from filtersched.hosts.row_caches import Recipe
 from filtersched.hosts.row_changes import MISSING
 from filtersched.hosts.row_index import NameIndex
 
+_MOST_GATHERED = 100_000
+
 
 class Gathered(set[Any]):
     """All that hosts have, or had."""
 
     def put(self, _row: int, found: Iterable[Any]) -> None:
-        """Note what a host has now."""
+        """Note what a host has now. Raises NotVectorizable if there is too much of what hosts have, or had."""
         self.update(found)
+        if len(self) > _MOST_GATHERED:
+            raise NotVectorizable
 
     def append(self, found: Iterable[Any]) -> None:
         """Note what a further host has."""
-        self.update(found)
+        self.put(-1, found)
 
     def remove(self, _row: int) -> None:
         """A host goes."""

@@ -14,8 +14,8 @@ from filtersched.hosts.host_state import HostState
 
 # The value of an attribute that a host does not have.
 MISSING = object()
-# The rows of so many changes are known, or of one for each host up to the larger number; at most of twice as many.
-_MAX_LOGGED_CHANGES = (4096, 65536)
+# The rows of so many changes are known, at most of twice as many.
+_LOGGED = 16384
 # What a plug-in reads may depend on the request: of so many items it is noted whether they changed, and so
 # many sets of attributes are kept.
 _MOST_ITEMS, _MOST_WATCHED = 64, 1024
@@ -46,8 +46,6 @@ class RowChanges:
 
     def _forget_reads(self) -> None:
         """Forget what is read, by whom, and what of it holds for the hosts that there were."""
-        least, most = _MAX_LOGGED_CHANGES
-        self._logged = max(least, min(len(self._hosts), most))
         # By number of changes: the rows that are dirty since.
         self._dirty: dict[int, Changes] = {}
         self._plain: dict[str, bool] = {}
@@ -57,9 +55,9 @@ class RowChanges:
 
     def mark_dirty(self, row: int, attributes: Collection[str] | None = None) -> None:
         """Note that these attributes of the host in `row` have changed; None is any of them."""
-        if len(self._log_rows) >= 2 * self._logged:
-            del self._log_rows[: self._logged], self._log_names[: self._logged]
-            self._log_start += self._logged
+        if len(self._log_rows) >= 2 * _LOGGED:
+            del self._log_rows[:_LOGGED], self._log_names[:_LOGGED]
+            self._log_start += _LOGGED
         self._log_rows.append(row)
         self._log_names.append(attributes)
         self._dirty.clear()

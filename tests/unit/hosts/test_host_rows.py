@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from filtersched import FilterScheduler, Flavor, RequestSpec, make_conf
 from filtersched.columns.column import EXACT, Column, NotVectorizable
 from filtersched.columns.distinct_values import as_column
-from filtersched.hosts import recipes
+from filtersched.hosts import look_ups, recipes
 from filtersched.hosts.host_pool import HostPool
 from filtersched.hosts.host_rows import HostRows
 from filtersched.hosts.host_state import HostState
@@ -135,7 +135,8 @@ def test_rows_that_come_and_go_are_rows_of_columns_too():
     pool.remove("h1")
     pool.add(HostState("new", free_ram_mb=9))
     assert pool.rows.column("free_ram_mb").values.tolist() == [1, 3, 9]
-    assert pool.rows.named(["new", "h1", "h2"]).values.tolist() == [False, True, True]
+    named = look_ups.IsNode(tuple((name, None) for name in ("new", "h1", "h2")))
+    assert pool.rows.look_up(named).values.tolist() == [False, True, True]
 
 
 def test_hosts_are_found_by_name_with_and_without_regard_to_case():
@@ -183,9 +184,9 @@ def test_marks_are_read_back_each_once_until_there_were_too_many():
     pool["h1"].free_ram_mb = 6
     assert list(pool.rows.dirty_rows_since(then, frozenset(("free_ram_mb",)))) == [1]
     assert list(pool.rows.dirty_rows_since(pool.rows.change_count, None)) == []
-    for value in range(10_000):
+    for value in range(40_000):
         pool["h0"].free_ram_mb = value
-    assert pool.rows.dirty_rows_since(pool.rows.change_count - 4096, None) == [0]
+    assert pool.rows.dirty_rows_since(pool.rows.change_count - 16_384, None) == [0]
     assert pool.rows.dirty_rows_since(then, None) is None
 
 

@@ -104,3 +104,10 @@ def test_services_that_differ_in_their_heartbeats_are_told_apart_by_their_zones_
     pool = HostPool(HostState(f"h{nr}", service=service) for nr, service in enumerate(services))
     key = DomainKey("zone", "nova")
     assert key.of_codes(pool.rows.codes(key.names)).each == [("az0",), ("az1",)]
+
+
+def test_an_item_of_what_has_none_is_asked_of_each_host():
+    rows = HostPool([HostState("h1", metrics={"load": 1}), HostState("h2")]).rows
+    with pytest.raises(NotVectorizable):
+        rows.look_up(look_ups.Item("metrics", "load"))
+    assert look_ups.may_have(rows, "metrics", "load")
