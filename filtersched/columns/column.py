@@ -159,19 +159,9 @@ class Column:
             "and numpy.maximum() for min and max; no ~, if, in, int(), float(), str(), len() or iteration"
         )
 
-    __bool__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __contains__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __iter__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __len__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __int__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __float__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __index__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __getitem__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __round__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __complex__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __invert__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __str__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __format__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __bool__ = __int__ = __float__ = __complex__ = __index__ = __round__ = _refuse
+    __len__ = __iter__ = __contains__ = __getitem__ = _refuse
+    __str__ = __format__ = __invert__ = _refuse
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 

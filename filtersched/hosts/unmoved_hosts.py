@@ -42,7 +42,7 @@ class UnmovedHosts(KeptHosts):
 
     def _conflict_about(self, moved: Sequence[Placement], foreign: bool = False) -> CommitConflict:
         """The error for selections that were decided on another state, or in another pool."""
-        names = sorted({one.host for one in moved if foreign or not self._is_same_host(one)})
+        names = sorted({one.host for one in moved if foreign or self._row_decided(one) is None})
         groups = sorted({self._moved_group(one) or "" for one in moved} - {""})
         scopes = [] if foreign else list(dict.fromkeys(scope for one in moved for scope in self._moved_scopes(one)))
         what = _in_words(names, [] if foreign else groups, scopes)
@@ -60,16 +60,13 @@ class UnmovedHosts(KeptHosts):
         return shared_by_decisions(chosen, groups_named)
 
     def _is_unmoved(self, selection: Placement) -> bool:
-        is_same = self._is_same_host(selection) and self._moved_group(selection) is None
+        is_same = self._row_decided(selection) is not None and self._moved_group(selection) is None
         return is_same and not self._moved_scopes(selection)
 
     def _moved_scopes(self, selection: Placement) -> list[ScopeKey]:
         """The scopes of shared resources that the instance takes of, if their use has changed since the decision."""
         taken = selection.resources
         return self.scope_generations.changed_since(taken, selection.pool_generation) if taken else []
-
-    def _is_same_host(self, selection: Placement) -> bool:
-        return self._row_decided(selection) is not None
 
     def _row_decided(self, selection: Placement) -> int | None:
         """The row of the selection's host; None if the host has changed since the decision, or is gone."""
