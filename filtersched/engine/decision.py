@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import itertools
 import random
@@ -111,7 +112,7 @@ class Decision:
     spec : a private copy, its time set and its group complete.
     uuids : one per instance.
     alternates : how many further hosts each selection names.
-    left : the hosts in order after the last instance, where alternates come from.
+    left : the hosts in order after the last instance, where alternates come from; read as copies.
     nearest : finds near misses; see Facts.
     without : hosts that are looked at without an instance that is to move, by name and node.
     deplete : what the scheduler makes of a host that takes an instance.
@@ -371,7 +372,7 @@ class Decision:
 
     def _alternates(self, choice: Choice, taken: set[tuple[str, str]]) -> tuple[Alternate, ...]:
         found: list[Alternate] = []
-        for host in choice.rest() if self.left is None and choice.rest is not None else self.left or ():
+        for host in choice.rest() if self.left is None and choice.rest is not None else copy.copy(self.left or ()):
             if len(found) == self.alternates:
                 break
             if host.cell_uuid == choice.host.cell_uuid and (host.host, host.nodename) not in taken:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -192,7 +193,7 @@ class FilterRunner:
             left = left_by(self.plugin, hosts, request.spec)
         if left is None:
             raise FilteringEnded
-        if len(left) == len(hosts) and all(map(_same, left, hosts)):
+        if len(left) == len(hosts) and all(map(operator.is_, left, hosts)):
             return candidates
         return Candidates.of_rows(candidates.n_rows, _rows_of(left, hosts, rows))
 
@@ -224,10 +225,6 @@ class Runners(list[FilterRunner]):
 
 def _compares_rooms(plugin: CapacityFilter, asked: PluginEvaluator | None) -> bool:
     return asked is not None and asked.columnar and type(plugin).host_passes is CapacityFilter.host_passes
-
-
-def _same(one: object, other: object) -> bool:
-    return one is other
 
 
 def _rows_of(left: list[HostState], hosts: list[HostState], rows: list[int]) -> list[int]:

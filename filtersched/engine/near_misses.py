@@ -31,8 +31,6 @@ from filtersched.results.explanation import MOST_ASKED, distance
 from filtersched.results.filter_step import FilterStep
 from filtersched.results.verdict import HostVerdicts, Shortage
 
-# After so many hosts asked in vain, filters are looked at that take longer to ask about all hosts.
-_FEW_ASKED = 24
 _Floats = NDArray[np.float64]
 _Counts = NDArray[np.int32]
 
@@ -56,28 +54,21 @@ def nearest_misses(
     refused = _refused_rows(rows, steps)
     spec = decision.spec_asked(index, choices)
     bounds = _Bounds(rows, cache, RequestKeys(spec, rows), refused)
-    asked: dict[int, HostVerdicts] = {}
-    asked_filters = [] if skips_filters(spec) else filters
     # Chosen hosts are asked in another state than that of their rows: nothing is known of them.
     others = [*(one.host.host for one in choices[:index]), *(host for host, _node in decision.without)]
     taken = [row for name in others for row in rows.rows_named(name)]
-    found: list[tuple[tuple[int, float], int]] = []
-    for most, sure in ((_FEW_ASKED + wanted, False), (len(refused), True)):
-        counts, shares = bounds.of(asked_filters, thorough=sure, unknown=taken)
-        for place in _in_order(counts, shares):
-            row = int(refused[place])
-            if row in asked:
-                continue
-            if len(found) >= wanted and found[wanted - 1] < ((int(counts[place]), float(shares[place])), row):
-                return [asked[row] for _distance, row in found[:wanted]]
-            if len(asked) >= most:
-                break
-            passed = () if row in taken else bounds.passed_by(place)
-            verdicts = asked[row] = decision.ask(rows.host(row), index, choices, passed)
-            if verdicts.refused_by:
-                bisect.insort(found, (distance(verdicts), row))
-                del found[wanted:]
-    return [asked[row] for _distance, row in found[:wanted]]
+    counts, shares = bounds.of([] if skips_filters(spec) else filters, unknown=taken)
+    found: list[tuple[tuple[int, float], int, HostVerdicts]] = []
+    for place in _in_order(counts, shares):
+        row = int(refused[place])
+        if len(found) >= wanted and found[wanted - 1][:2] < ((int(counts[place]), float(shares[place])), row):
+            break
+        passed = () if row in taken else bounds.passed_by(place)
+        verdicts = decision.ask(rows.host(row), index, choices, passed)
+        if verdicts.refused_by:
+            bisect.insort(found, (distance(verdicts), row, verdicts))
+            del found[wanted:]
+    return [verdicts for _distance, _row, verdicts in found]
 
 
 def _refused_rows(rows: HostRows, steps: Sequence[FilterStep]) -> Rows:
@@ -116,18 +107,15 @@ class _Bounds:
         # By the id of a filter: which of the hosts pass it, or True for all.
         self._known: dict[int, Any] = {}
 
-    def of(
-        self, filters: Sequence[FilterRunner], *, thorough: bool, unknown: Sequence[int]
-    ) -> tuple[_Counts, _Floats]:
+    def of(self, filters: Sequence[FilterRunner], *, unknown: Sequence[int]) -> tuple[_Counts, _Floats]:
         """By how many filters each host is refused at least, and what share is missing at least.
 
-        thorough : ask all declared filters, not only those that answer for all hosts at once.
         unknown : rows of which nothing is known.
         """
         counts = np.zeros(len(self._refused), dtype=np.int32)
         shares = np.zeros(len(self._refused), dtype=np.float64)
         for runner in filters:
-            passes = self._passes(runner, thorough=thorough)
+            passes = self._passes(runner)
             if passes is True or isinstance(passes, np.ndarray):
                 self._known[id(runner.plugin)] = passes
             if passes is None or passes is True:
@@ -150,10 +138,9 @@ class _Bounds:
         """The ids of the filters that are known to pass a host, whose state is that of its row."""
         return [name for name, passes in self._known.items() if passes is True or passes[place]]
 
-    def _passes(self, runner: FilterRunner, *, thorough: bool) -> NDArray[np.bool_] | bool | None:
+    def _passes(self, runner: FilterRunner) -> NDArray[np.bool_] | bool | None:
         """Which of the hosts pass, or one verdict for all; None if only the filter itself can tell."""
-        evaluator = runner.evaluator
-        if evaluator is None or not (thorough or evaluator.columnar):
+        if runner.evaluator is None:
             return None
         try:
             if self._request.is_rebuild and not runner.plugin.asked_about(self._request.spec):

@@ -17,13 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filtersched.engine.candidates import Candidates, Mask, Rows
-from filtersched.engine.top_rows import RowMask, best_of, largest_first
+from filtersched.engine.top_rows import RowMask, best_of
 from filtersched.engine.weighing import Floats, Scale, WeigherTerm, multipliers_at, totals_of
 
 Places = NDArray[np.intp]
 
-# So many places are put in order faster by one call that knows nothing of nearly sorted arrays.
-_SOME = 512
 # Stands for all places never chosen that are not listed yet.
 _END = (-np.inf, 1, -1)
 
@@ -70,7 +68,8 @@ class Ranking:
         alive = RowMask(self.alive)
         for term in self.terms:
             term.fit_scale(alive)
-        self.totals: Floats = totals_of(self.terms, self.places, self.alive)
+        # The weights by place; 0.0 for a host that is not weighed.
+        self.totals: Floats = totals_of(self.terms if self.weighs else (), self.places, self.alive)
         self.scale: Scale = Scale(self.terms)
         # Whether an end moved, or more than the chosen host's weight changed.
         self._must_reorder = False
@@ -136,7 +135,7 @@ class Ranking:
             heapq.heappop(self._heap)
         else:
             front = self._front()
-            place = front[pick([self.weight(each) for each in front])]
+            place = front[pick(self.totals[front].tolist())]
         self._latest[place] = self._steps
         self._taken = place
         return place
@@ -194,10 +193,6 @@ class Ranking:
         """Whether the hosts in the ranking are weighed; one without rivals is not, by normalised terms."""
         return self.count > 1 or self._weighs_one
 
-    def weight(self, place: int) -> float:
-        """The weight of the host at `place`; 0.0 for one that is not weighed."""
-        return self.totals.item(place) if self.weighs else 0.0
-
     def raws(self, place: int) -> list[float]:
         """The raw weights of the host at `place`."""
         raws = self._raws.copy()
@@ -217,7 +212,6 @@ class Ranking:
         before : its raw weights when it was chosen; changed : the terms for which they may have changed.
         """
         if raws is None:
-            self.totals[place] = 0.0
             heapq.heappush(self._heap, (0.0, -self._steps, place))
             return
         for at in changed:
@@ -242,6 +236,8 @@ class Ranking:
         alive = self._living()
         alive[places] = False
         self.count -= len(places)
+        if not self.weighs:
+            self.totals[:] = 0.0
         if self.count:
             # Where all raw weights are equal, those that are left have the same ends.
             for _at, term in self._ranging:
@@ -276,15 +272,7 @@ class Ranking:
         """These of the places alive in list order: equals by when they were last chosen, else by place."""
         if len(places) < 2:
             return places
-        latest = self._latest[places]
-        order: Places
-        if len(places) <= _SOME:
-            order = places[np.lexsort((places, -latest, -self.totals[places]))]
-        else:
-            chosen = places[latest > 0]
-            chosen = chosen[np.argsort(-self._latest[chosen])]
-            base = np.concatenate((chosen, np.sort(places[latest == 0], kind="stable")))
-            order = base[largest_first(self.totals[base])]
+        order: Places = places[np.lexsort((places, -self._latest[places], -self.totals[places]))]
         if self._taken in order and order[0] != self._taken:
             order = np.concatenate(([self._taken], order[order != self._taken]))
         return order

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -36,27 +35,6 @@ from filtersched.plugins.timing import timed
 from filtersched.requests.request_spec import RequestSpec
 from filtersched.results.filter_step import FilterStep
 from filtersched.results.no_valid_host import NoValidHost
-
-_Timed = Callable[[object], contextlib.AbstractContextManager[None]]
-_UNTIMED = contextlib.nullcontext()
-
-
-def _untimed(_plugin: object) -> contextlib.AbstractContextManager[None]:
-    return _UNTIMED
-
-
-class Replayed:
-    """The items of an iterator, read once, as often as they are asked for."""
-
-    def __init__(self, items: Iterator[HostState]) -> None:
-        self._read: list[HostState] = []
-        self._unread = items
-
-    def __iter__(self) -> Iterator[HostState]:
-        yield from self._read
-        for one in self._unread:
-            self._read.append(one)
-            yield one
 
 
 class Run:
@@ -99,7 +77,6 @@ class Run:
         self.choices: list[Choice] = []
         self._update: IncrementalUpdate | None = None
         self._running = self.filters
-        self._timed: _Timed = _untimed if decision.seconds is None else timed
         self._set_aside = SetAside(rows, self.names)
 
     def decide(self) -> list[Choice]:
@@ -144,7 +121,8 @@ class Run:
         except NoValidHost:
             return []
         assert found.rest is not None
-        return Replayed(itertools.chain((found.host,), found.rest()))
+        # One that can be copied: each selection reads it from the start.
+        return itertools.tee(itertools.chain((found.host,), found.rest()), 1)[0]
 
     # -- one instance ------------------------------------------------------------------------
 
@@ -291,7 +269,7 @@ class Run:
                 if found is not None and found.raised is None:
                     after = before.where(found.passes(number))
                 else:
-                    with self._timed(runner.plugin):
+                    with timed(runner.plugin):
                         after = runner.remaining(self.overlay, self.cache, request, before)
             except FilteringEnded:
                 steps.forget()
@@ -307,8 +285,15 @@ class Run:
     def _rank(
         self, terms: Sequence[WeigherTerm], wanted: int, weights: CachedWeights | None = None
     ) -> IncrementalUpdate:
-        """Rank the candidates, to be updated from here on."""
-        ranking = self._ranked(terms, wanted, weights)
+        """Rank the candidates by weight, to be updated from here on."""
+        candidates = self._candidates
+        assert self.top is not None
+        # Trim where the list is long, few hosts are wanted, and neither draws nor alternates need more of it.
+        worth_it = wanted > 1 and candidates.count >= self.trim_from and candidates.count > 4 * wanted
+        if not worth_it or self.decision.alternates or self.top != 1:
+            ranking = Ranking(candidates, terms, wanted, top=self.top)
+        else:
+            ranking = TrimmedRanking(candidates, terms, wanted, self._totals(terms, weights))
         self._update = IncrementalUpdate(ranking, self.overlay, self.cache, self.names, self._running)
         return self._update
 
@@ -341,7 +326,7 @@ class Run:
         terms = []
         for weigher in self.weighers:
             if candidates.count > 1 or not weigher.normalized:
-                with self._timed(weigher.plugin):
+                with timed(weigher.plugin):
                     terms.append(weigher.term(self.overlay, self.cache, request, candidates))
         return terms
 
@@ -355,11 +340,14 @@ class Run:
         kinds = self.pool_cache.weights
         return weights_of(kinds, self.weighers, sources, self.overlay, self.cache, request, candidates)
 
-    def _fit_scales(self, terms: Sequence[WeigherTerm]) -> None:
-        """Fit the parts to the candidates."""
-        alive = RowMask(self._candidates.mask)
+    def _totals(self, terms: Sequence[WeigherTerm], weights: CachedWeights | None = None) -> Floats:
+        """The weights by place, cached ones if they are at hand; the parts are fit to the candidates."""
+        candidates = self._candidates
+        alive = RowMask(candidates.mask)
         for term in terms:
             term.fit_scale(alive)
+        found = None if weights is None else weights.totals(alive, self.rows)
+        return totals_of(terms, candidates.places, candidates.mask) if found is None else found.totals
 
     def _best_of_totals(
         self, weights: CachedWeights, totals: Totals, alive: RowMask, steps: RowSteps
@@ -381,29 +369,11 @@ class Run:
             0.0 if second is None else totals.totals.item(second),
         )
 
-    def _ranked(self, terms: Sequence[WeigherTerm], wanted: int, weights: CachedWeights | None) -> Ranking:
-        """The candidates by weight."""
-        candidates = self._candidates
-        assert self.top is not None
-        # Trim where the list is long, few hosts are wanted, and neither draws nor alternates need more of it.
-        worth_it = wanted > 1 and candidates.count >= self.trim_from and candidates.count > 4 * wanted
-        if not worth_it or self.decision.alternates or self.top != 1:
-            return Ranking(candidates, terms, wanted, top=self.top)
-        return TrimmedRanking(candidates, terms, wanted, self._totals(terms, weights))
-
-    def _totals(self, terms: Sequence[WeigherTerm], weights: CachedWeights | None) -> Floats:
-        """The weights by place, cached ones if they are at hand; the parts are fit to them."""
-        self._fit_scales(terms)
-        candidates = self._candidates
-        found = None if weights is None else weights.totals(RowMask(candidates.mask), self.rows)
-        return totals_of(terms, candidates.places, candidates.mask) if found is None else found.totals
-
     # -- the list in order for every instance ------------------------------------------------
 
     def _choose_by_draw(self, terms: Sequence[WeigherTerm], spec: RequestSpec, steps: RowSteps) -> EngineChoice:
         candidates = self._candidates
-        self._fit_scales(terms)
-        totals = totals_of(terms, candidates.places, candidates.mask)
+        totals = self._totals(terms)
         order = largest_first(totals)[: candidates.count].tolist()
         bring_forward(order, self.draw(totals[order].tolist(), self.decision.random))
         place = order[0]
@@ -436,13 +406,13 @@ class Run:
         # Copy the values now; ranking and pool change later.
         found = RowChoice(
             row,
-            ranking.weight(place),
+            ranking.totals.item(place),
             steps,
             ranking.scale,
             ranking.raws(place) if ranking.weighs else (),
             ranking.multipliers(place),
             None if at is None else ranking.row(at),
-            0.0 if at is None else ranking.weight(at),
+            0.0 if at is None else ranking.totals.item(at),
         )
         return self._chosen(spec, found, lambda: self._hosts(ranking.others()))
 

@@ -1,6 +1,6 @@
 """SetAside: the rows that a filter refused for one instance and may pass for a later one of the request.
 
-The plain loop has the same: `filters/set_aside.py`.
+The plain loop has the same: `HostFilterHandler.returning`.
 """
 
 from __future__ import annotations

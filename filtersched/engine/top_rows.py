@@ -18,8 +18,6 @@ Floats = NDArray[np.float64]
 _SIZE = 64
 # A refill costs about as much as four full searches; refill only after that many calls.
 _COST = 4
-# With fewer runs than one in so many values, these count as nearly in order.
-_RUNS = 16
 # With so many other masks the union of a mask is known.
 _MOST_OTHERS = 16
 _Key = tuple[float, int]
@@ -136,23 +134,16 @@ class TopRows:
 
 def best_of(alive: Mask | None, values: Floats, most: int) -> Rows:
     """The `most` live rows with the largest values, largest first, equals in order of rows; None is all rows."""
-    if most <= 2:
-        # The best of all rows are nearly always alive, so look there first.
-        order = _best_two(values)[:most]
-        if alive is None or alive[order].all():
-            return order
     rows = None if alive is None else np.flatnonzero(alive)
     here = values if rows is None else values.take(rows)
-    if most <= 2:
-        order = _best_two(here)[:most]
-    elif most < len(here):
+    if most < len(here):
         least = here.max()
         if np.count_nonzero(here == least) < most:
             # From this side: numpy takes long if nearly all are equal and the wanted ones are not.
             least = -np.partition(-here, most - 1)[most - 1]
         above = np.flatnonzero(here > least)
         level = np.flatnonzero(here == least)[: most - len(above)]
-        order = np.concatenate((above[np.argsort(-here[above], kind="stable")], level))
+        order = np.concatenate((above[largest_first(here[above])], level))
     else:
         order = largest_first(here)
     return order if rows is None else rows[order]
@@ -160,33 +151,7 @@ def best_of(alive: Mask | None, values: Floats, most: int) -> Rows:
 
 def largest_first(values: Floats) -> Rows:
     """The places in order of values, the largest first, equals in order of places."""
-    count = len(values)
-    if np.count_nonzero(values[1:] > values[:-1]) < count // _RUNS:
-        # Nearly in order already, which a stable sort makes use of; else it takes ten times as long.
-        return np.argsort(-values, kind="stable")
-    order = np.argsort(-values)
-    ranked = values[order]
-    same = ranked[1:] == ranked[:-1]
-    if same.any():
-        # The equals, each with a number that grows from one group of them to the next.
-        at = np.flatnonzero(np.append(same, False) | np.append(False, same))
-        group = np.append(0, np.cumsum(~same))[at] * count
-        order[at] = np.sort(group + order[at]) - group
-    return order
-
-
-def _best_two(values: Floats) -> Rows:
-    """The places of the largest and second largest value, the first of equals."""
-    if len(values) < 2:
-        return np.arange(len(values), dtype=np.intp)
-    best = int(values.argmax())
-    before, behind = values[:best], values[best + 1 :]
-    second = int(before.argmax()) if best else len(values)
-    if len(behind):
-        after = best + 1 + int(behind.argmax())
-        if not best or values.item(after) > values.item(second):
-            second = after
-    return np.array((best, second), dtype=np.intp)
+    return np.argsort(-values, kind="stable")
 
 
 def best_first(alive: Mask | None, values: Floats) -> Iterator[int]:

@@ -90,7 +90,7 @@ def test_one_of_the_best_is_taken_from_a_list_that_is_sorted_for_every_instance(
         expected.insert(0, expected.pop(at))
         place = ranking.take(next_pick)
         before, second = ranking.raws(place), ranking.runner_up()
-        assert (ranking.row(place), ranking.weight(place)) == expected[0]
+        assert (ranking.row(place), ranking.totals.item(place)) == expected[0]
         assert (None if second is None else ranking.row(second)) == (expected[1][0] if len(expected) > 1 else None)
         assert ranking.rows(ranking.places_in_order()).tolist() == [name for name, _weight in expected]
         if new is None:
