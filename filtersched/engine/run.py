@@ -14,7 +14,7 @@ from filtersched.engine.cached_weights import CachedWeights, Totals, weights_of
 from filtersched.engine.candidate_rows import ExcludedRows, candidate_rows
 from filtersched.engine.candidates import Candidates
 from filtersched.engine.decision import Choice, Decision, depleted
-from filtersched.engine.draw import Draw, bring_forward
+from filtersched.engine.draw import Draw
 from filtersched.engine.engine_choice import EngineChoice, RowChoice
 from filtersched.engine.fallback import FilteringEnded, NeedAllHosts, UseHandlers
 from filtersched.engine.filtering import Runners
@@ -374,27 +374,27 @@ class Run:
     def _choose_by_draw(self, terms: Sequence[WeigherTerm], spec: RequestSpec, steps: RowSteps) -> EngineChoice:
         candidates = self._candidates
         totals = self._totals(terms)
-        order = largest_first(totals)[: candidates.count].tolist()
-        bring_forward(order, self.draw(totals[order].tolist(), self.decision.random))
-        place = order[0]
-        rows = order if candidates.order is None else candidates.order[order].tolist()
-        self._candidates = Candidates(candidates.n_rows, order=np.array(rows, dtype=np.intp))
+        places = largest_first(totals)[: candidates.count]
+        front = self.draw(totals[places].tolist(), self.decision.random)
+        if front:
+            places = np.concatenate((places[front], np.delete(places, front)))
+        rows = places if candidates.order is None else candidates.order[places]
+        self._candidates = Candidates(candidates.n_rows, order=rows)
 
         # The others are in order of weight, whichever host was drawn.
         found = RowChoice(
-            rows[0],
-            float(totals[place]),
+            rows.item(0),
+            totals.item(places[0]),
             steps,
             Scale(terms),
-            raws_at(terms, place),
-            multipliers_at(terms, place),
-            rows[1] if len(rows) > 1 else None,
-            float(totals[order[1]]) if len(rows) > 1 else 0.0,
+            raws_at(terms, places.item(0)),
+            multipliers_at(terms, places.item(0)),
+            rows.item(1) if len(rows) > 1 else None,
+            totals.item(places[1]) if len(rows) > 1 else 0.0,
         )
         if self.decision.keep_columns:
-            places = np.array(order, dtype=np.intp)
-            found = found._replace(columns=[term.column(places) for term in terms], rows=rows)
-        return self._chosen(spec, found, lambda: self._hosts(rows[1:]))
+            found = found._replace(columns=[term.column(places) for term in terms], rows=rows.tolist())
+        return self._chosen(spec, found, lambda: self._hosts(rows[1:].tolist()))
 
     # -- the ranking, touched only where something changed -----------------------------------
 
