@@ -45,7 +45,8 @@ def checked_columns(
 
 def _listed(attribute: str, values: Any) -> list[Any]:
     listed = values.tolist() if isinstance(values, np.ndarray) else values
-    if isinstance(listed, str | bytes) or not isinstance(listed, Iterable):
+    # A table of columns would be taken for its names, and a set has no order.
+    if isinstance(listed, str | bytes | Mapping | set | frozenset) or not isinstance(listed, Iterable):
         problem = must_be(attribute, "a column, one value for each host", values)
         raise InvalidHost(problem, attribute=attribute, value=values)
     return list(listed)

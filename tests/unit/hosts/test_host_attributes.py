@@ -278,6 +278,12 @@ def test_unknown_column_names_the_class():
         HostPool.from_columns(["a"], host_class=MetalHost, rak=["r1"])
 
 
+@pytest.mark.parametrize("names", [{"host": ["a", "b"], "free_ram_mb": [1, 2]}, {"a", "b"}, "ab", 7])
+def test_what_has_no_order_of_hosts_is_no_column(names):
+    with pytest.raises(InvalidHost, match="host must be a column, one value for each host"):
+        HostPool.from_columns(names)
+
+
 @pytest.mark.parametrize("given", [[0.0, 1.5], [0, 2]])
 def test_ratio_of_zero_in_an_array_is_not_set(given):
     pool = HostPool.from_columns(["a", "b"], ram_allocation_ratio=np.array(given))
