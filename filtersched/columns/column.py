@@ -7,6 +7,7 @@ a million.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar, NoReturn
 
@@ -34,16 +35,6 @@ class NotColumnarError(FilterschedError):
 
 class NotVectorizable(Exception):
     """A signal from a column: here numbers and arrays differ, so hosts are to be asked one by one."""
-
-
-def _operator(ufunc: np.ufunc) -> Callable[[Any, Any], Column]:
-    """A method that applies the function to a column and another value."""
-    return lambda column, other: _apply(ufunc, column, other)
-
-
-def _both_ways(ufunc: np.ufunc) -> tuple[Callable[[Any, Any], Column], Callable[[Any, Any], Column]]:
-    """The same, and the method for a column on the right."""
-    return _operator(ufunc), lambda column, other: _apply(ufunc, other, column)
 
 
 class Column:
@@ -121,7 +112,7 @@ class Column:
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Column:
         if method != "__call__" or kwargs:
             raise NotColumnarError(f"numpy.{ufunc.__name__}.{method} cannot be used on a column; use plain operators")
-        return _apply(ufunc, *inputs)
+        return _power(*inputs) if ufunc is np.power else _apply(ufunc, *inputs)
 
     def __array_function__(
         self, function: Callable[..., Any], _types: object, arguments: Sequence[Any], options: Mapping[str, Any]
@@ -133,19 +124,47 @@ class Column:
             "numpy.maximum() and plain operators can"
         )
 
-    __add__, __radd__ = _both_ways(np.add)
-    __sub__, __rsub__ = _both_ways(np.subtract)
-    __mul__, __rmul__ = _both_ways(np.multiply)
-    __truediv__, __rtruediv__ = _both_ways(np.divide)
-    __floordiv__, __rfloordiv__ = _both_ways(np.floor_divide)
-    __mod__, __rmod__ = _both_ways(np.remainder)
-    __pow__, __rpow__ = _both_ways(np.power)
-    __and__, __rand__ = _both_ways(np.bitwise_and)
-    __or__, __ror__ = _both_ways(np.bitwise_or)
-    __xor__, __rxor__ = _both_ways(np.bitwise_xor)
-    __lt__, __gt__ = _operator(np.less), _operator(np.greater)
-    __le__, __ge__ = _operator(np.less_equal), _operator(np.greater_equal)
-    __eq__, __ne__ = _operator(np.equal), _operator(np.not_equal)  # type: ignore[assignment]
+    def __add__(self, other: Any) -> Column:
+        return _apply(np.add, self, other)
+
+    def __radd__(self, other: Any) -> Column:
+        return _apply(np.add, other, self)
+
+    def __sub__(self, other: Any) -> Column:
+        return _apply(np.subtract, self, other)
+
+    def __rsub__(self, other: Any) -> Column:
+        return _apply(np.subtract, other, self)
+
+    def __mul__(self, other: Any) -> Column:
+        return _apply(np.multiply, self, other)
+
+    def __rmul__(self, other: Any) -> Column:
+        return _apply(np.multiply, other, self)
+
+    def __truediv__(self, other: Any) -> Column:
+        return _apply(np.divide, self, other)
+
+    def __rtruediv__(self, other: Any) -> Column:
+        return _apply(np.divide, other, self)
+
+    def __floordiv__(self, other: Any) -> Column:
+        return _apply(np.floor_divide, self, other)
+
+    def __rfloordiv__(self, other: Any) -> Column:
+        return _apply(np.floor_divide, other, self)
+
+    def __mod__(self, other: Any) -> Column:
+        return _apply(np.remainder, self, other)
+
+    def __rmod__(self, other: Any) -> Column:
+        return _apply(np.remainder, other, self)
+
+    def __pow__(self, other: Any) -> Column:
+        return _power(self, other)
+
+    def __rpow__(self, other: Any) -> Column:
+        return _power(other, self)
 
     def __neg__(self) -> Column:
         return _apply(np.negative, self)
@@ -153,24 +172,64 @@ class Column:
     def __abs__(self) -> Column:
         return _apply(np.absolute, self)
 
+    def __and__(self, other: Any) -> Column:
+        return _apply(np.bitwise_and, self, other)
+
+    __rand__ = __and__
+
+    def __or__(self, other: Any) -> Column:
+        return _apply(np.bitwise_or, self, other)
+
+    __ror__ = __or__
+
+    def __xor__(self, other: Any) -> Column:
+        return _apply(np.bitwise_xor, self, other)
+
+    __rxor__ = __xor__
+
+    def __lt__(self, other: Any) -> Column:
+        return _apply(np.less, self, other)
+
+    def __le__(self, other: Any) -> Column:
+        return _apply(np.less_equal, self, other)
+
+    def __gt__(self, other: Any) -> Column:
+        return _apply(np.greater, self, other)
+
+    def __ge__(self, other: Any) -> Column:
+        return _apply(np.greater_equal, self, other)
+
+    def __eq__(self, other: Any) -> Column:  # type: ignore[override]
+        return _apply(np.equal, self, other)
+
+    def __ne__(self, other: Any) -> Column:  # type: ignore[override]
+        return _apply(np.not_equal, self, other)
+
     def _refuse(self, *_args: Any) -> NoReturn:
         raise NotColumnarError(
             "a columnar body may use operators only: & | numpy.logical_not() for and, or, not; numpy.minimum() "
             "and numpy.maximum() for min and max; no ~, if, in, int(), float(), str(), len() or iteration"
         )
 
-    __bool__ = __int__ = __float__ = __complex__ = __index__ = __round__ = _refuse
-    __len__ = __iter__ = __contains__ = __getitem__ = _refuse
-    __str__ = __format__ = __invert__ = _refuse
+    __bool__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __contains__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __iter__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __len__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __int__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __float__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __index__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __getitem__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __round__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __complex__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __invert__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __str__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __format__: ClassVar[Callable[..., NoReturn]] = _refuse
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 
 def _apply(ufunc: np.ufunc, *inputs: Any) -> Column:
     if ufunc is np.invert:
         raise NotColumnarError("~ means something else on one host; write numpy.logical_not(...)")
-    if ufunc is np.power:
-        # numpy's may differ from Python's in the last bit.
-        raise NotVectorizable
     arrays = [_values(value) for value in inputs]
     if ufunc in _ARITHMETIC:
         if not all(map(_is_float, arrays)):
@@ -182,6 +241,25 @@ def _apply(ufunc: np.ufunc, *inputs: Any) -> Column:
             raise NotVectorizable
         return Column(ufunc(*arrays), max_abs_int=_max_abs_int_of_result(ufunc, list(map(_max_abs_int_of, inputs))))
     return Column(ufunc(*arrays), max_abs_int=_largest_input(inputs) if ufunc in _CHOICES else None)
+
+
+def _power(base: Any, exponent: Any) -> Column:
+    """`base ** exponent` of each host, by Python itself: numpy's may differ in the last bit."""
+    numbers = [_as_numbers(_values(value)) for value in (base, exponent)]
+    bases, exponents = (array.tolist() for array in np.broadcast_arrays(*numbers))
+    try:
+        results = list(map(operator.pow, bases, exponents))
+    except ArithmeticError:
+        raise NotVectorizable from None
+    if any(type(result) is complex for result in results):
+        raise NotVectorizable
+    powers = np.array(results, dtype=np.float64)
+    largest = None
+    if _max_abs_int_of(base) is not None and _max_abs_int_of(exponent) is not None:
+        largest = float(np.abs(powers).max(initial=0.0))
+        if largest >= EXACT:
+            raise NotVectorizable
+    return Column(powers, max_abs_int=largest)
 
 
 def _max_abs_int_of(value: Any) -> float | None:

@@ -214,10 +214,33 @@ def test_a_column_whose_last_gap_is_filled_has_none():
     assert (column + 1).values.tolist() == [2.0, 3.0]
 
 
-def test_power_sends_the_question_to_each_host():
-    for power in (lambda: column() ** 2, lambda: 2 ** column(), lambda: np.power(column(), column())):
-        with pytest.raises(NotVectorizable):
-            power()
+@pytest.mark.parametrize("exponent", [0, 1, 2, 3, 0.5, -1, -2.5])
+def test_power_is_the_one_on_each_host(exponent):
+    bases = [0.1, 1.0, 2.5, 7.3, 1e10]
+    assert (column(bases) ** exponent).values.tolist() == [base**exponent for base in bases]
+    assert np.power(column(bases), exponent).values.tolist() == [base**exponent for base in bases]
+
+
+def test_power_of_a_number_by_a_column_is_the_one_on_each_host():
+    assert (1.1 ** column([1.0, 2.0, 3.5])).values.tolist() == [1.1**1.0, 1.1**2.0, 1.1**3.5]
+    assert (column([2.0, 3.0]) ** column([3.0, 0.5])).values.tolist() == [2.0**3.0, 3.0**0.5]
+
+
+@pytest.mark.parametrize(
+    ("bases", "exponent"),
+    [([0.0, 1.0], -1), ([-8.0], 0.5), ([1e200], 2.0)],
+    ids=["division by zero", "complex", "overflow"],
+)
+def test_power_that_numbers_have_otherwise_sends_the_question_to_each_host(bases, exponent):
+    with pytest.raises(NotVectorizable):
+        column(bases) ** exponent
+
+
+def test_power_of_whole_numbers_that_is_not_exact_sends_the_question_to_each_host():
+    whole = Column(np.array([3.0, 40.0]), max_abs_int=40.0)
+    assert (whole**3).values.tolist() == [27.0, 64000.0]
+    with pytest.raises(NotVectorizable):
+        whole**10
 
 
 def test_where_chooses_for_each_host():
