@@ -131,7 +131,7 @@ class AnswerCache:
                 return False
             if entry.change_count != now:
                 watched, dirty = entry.watched_attributes, ()
-                if watched is None or None in changes or not watched.isdisjoint(changes):
+                if watched is None or None in changes or not changes.keys().isdisjoint(watched):
                     dirty = rows_in(changes, watched)
                 if dirty and not self._ask_again(evaluator, entry, request, dirty):
                     return False

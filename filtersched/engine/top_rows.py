@@ -146,12 +146,14 @@ def best_of(alive: Mask | None, values: Floats, most: int) -> Rows:
         order = np.concatenate((above[largest_first(here[above])], level))
     else:
         order = largest_first(here)
-    return order if rows is None else rows[order]
+    found: Rows = order if rows is None else rows[order]
+    return found
 
 
 def largest_first(values: Floats) -> Rows:
     """The places in order of values, the largest first, equals in order of places."""
-    return np.argsort(-values, kind="stable")
+    order: Rows = np.argsort(-values, kind="stable")
+    return order
 
 
 def best_first(alive: Mask | None, values: Floats) -> Iterator[int]:

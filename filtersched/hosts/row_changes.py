@@ -172,7 +172,7 @@ class RowChanges:
 
 def rows_in(changes: Changes, reads: frozenset[str] | None) -> Collection[int]:
     """The rows in which something of `reads` has changed, each once; None reads anything."""
-    if reads is not None and None not in changes and reads.isdisjoint(changes):
+    if reads is not None and None not in changes and changes.keys().isdisjoint(reads):
         return ()
     found: dict[int, None] = {}
     for name, rows in changes.items():
