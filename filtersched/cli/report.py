@@ -104,10 +104,7 @@ def _selection_text(selection: Selection) -> str:
 @functools.lru_cache(maxsize=10_000)
 def _share_text(share: WeigherShare) -> str:
     """A share as JSON, cached: many selections have the same shares."""
-    return (
-        f'{{"weigher": {_json(share.weigher)}, "raw": {_json(share.raw)}, "normalized": {_json(share.normalized)}, '
-        f'"multiplier": {_json(share.multiplier)}, "contribution": {_json(share.contribution)}}}'
-    )
+    return json.dumps(share.to_dict())
 
 
 def _refusal_text(outcome: Outcome, refusal: NoValidHost, *, near_misses: bool) -> str:

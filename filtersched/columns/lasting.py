@@ -22,7 +22,7 @@ def without_collections() -> Iterator[None]:
     try:
         yield
         if gc.get_freeze_count() == 0:
-            # To a place of its own, and from there to the old ones: both only link lists.
+            # Freezing and unfreezing moves them to the oldest generation, and looks at none of them.
             gc.freeze()
             gc.unfreeze()
     finally:

@@ -123,16 +123,13 @@ class AnswerCache:
         changes = rows.changes_since(then) if now - then <= _MOST_CHANGES else None
         if changes is None:
             return False
-        dirty: Collection[int]
         for evaluator, entry in asked:
             if not entry.is_kept or entry.options is not evaluator.plugin._values:
                 return False
             if entry.window is not None and not entry.window.contains(request.now):
                 return False
             if entry.change_count != now:
-                watched, dirty = entry.watched_attributes, ()
-                if watched is None or None in changes or not changes.keys().isdisjoint(watched):
-                    dirty = rows_in(changes, watched)
+                dirty = rows_in(changes, entry.watched_attributes)
                 if dirty and not self._ask_again(evaluator, entry, request, dirty):
                     return False
                 entry.change_count = now

@@ -111,7 +111,7 @@ class Declared:
     # The name as Python's own text (attributes are found by it twice as fast as by a copy of it), the check, and the
     # type of values that it returns unchanged: text, or whole numbers of zero or more, below USUAL.
     _rows: ClassVar[Mapping[str, tuple[str, Callable[[Any], Any], type | None]]] = {}
-    # Attributes that the class sets by a property of its own.
+    # Attributes for which the class has a setter.
     _with_setters: ClassVar[tuple[str, ...]] = ()
     # Attributes with read-only values.
     _read_only: ClassVar[frozenset[str]] = frozenset()
@@ -180,7 +180,7 @@ class _Ratio:
 
 
 def _unchanged(attribute: HostAttribute) -> type | None:
-    """The type of values that the check returns unchanged; of whole numbers those of zero or more, below USUAL."""
+    """The type whose values the check returns unchanged: str, or int from 0 up to USUAL; None if neither."""
     kind = attribute.kind
     if attribute.is_optional and kind.or_none not in (None, optional_text):
         return None

@@ -23,7 +23,7 @@ LOG = logging.getLogger(__name__)
 _Host = TypeVar("_Host", bound=HostState)
 _HYPERVISORS = "hypervisors"
 _LINKS = "hypervisors_links"
-# So many hosts of a file, or those of so many bytes, are made before the first of them is given out.
+# A file is read in batches of so many hosts, or of about so many bytes if that is fewer hosts.
 _BATCH, _BATCH_BYTES = 1000, 4 * 2**20
 
 
